@@ -1,0 +1,308 @@
+"""The verbs: open, plan, solve, resume, check."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.certify import certificate_of, solution_of
+from dsketch.drive import Drive
+from dsketch.engine import Engine, connected
+from dsketch.errors import DataError, JournalError, SpecError
+from dsketch.events import Note, Tell, ignore
+from dsketch.factor import Factor
+from dsketch.journal import Journal
+from dsketch.matrix.opening import open_matrix
+from dsketch.methods import Settings, solved_by
+from dsketch.methods.base import Answer, measured
+from dsketch.passes import Both, Gradient, Look, Triangle
+from dsketch.plan import Plan
+from dsketch.planning import make_plan
+from dsketch.problems import LeastSquares, LinearProblem, Ridge
+from dsketch.problems.base import Flow
+from dsketch.progress import bar_or_silence
+from dsketch.solution import Certificate, Solution
+from dsketch.spec import describe_run, problem_of, settings_of
+
+Progress = bool | Tell | None
+
+
+def plan(
+    problem: LinearProblem,
+    *,
+    tol: float | None = None,
+    method: str = "auto",
+    sketch: str = "sparse_sign",
+    sketch_rows: int | None = None,
+    seed: int = 0,
+    cluster: Any = None,
+    memory_limit: str | int | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+) -> Plan:
+    """Say how a problem would be solved and what that would cost; reads a few blocks, solves nothing.
+
+    Parameters
+    ----------
+    problem : LeastSquares or Ridge
+    tol : float, optional
+        Backward error to reach, relative to ‖A‖_F.  None: as accurate as Householder QR.
+    method : str
+        ``"auto"``, or one of ``conjugate_gradient, gradient_descent, gram, sketch_and_solve, tsqr, whitened``.
+    sketch : str
+        One of ``block_srht, count_sketch, gaussian, sparse_sign``.
+    sketch_rows : int, optional
+        Rows m of the sketch; None: a multiple of d that fits its use.
+    seed : int
+        Of all random words; the same seed gives the same bits.
+    cluster : optional
+        None: this process for data in memory or below 256 MB, else an own LocalCluster.  ``"serial"``, ``"local"``, an address, the
+        path of a scheduler file, a ``distributed.Client`` or a cluster object.
+    memory_limit : str or int, optional
+        Per worker; what the plan may count on, and the limit of an own LocalCluster.
+    workers, threads : int, optional
+        Size of an own LocalCluster.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError
+    """
+    settings = Settings(tol, sketch, sketch_rows, seed)
+    options = {"cluster": cluster, "memory_limit": memory_limit, "workers": workers, "threads": threads}
+    with connected(cluster, problem.rows, workers=workers, threads=threads, memory=memory_limit) as engine:
+        return make_plan(problem, method, settings, engine, memory_limit, options)
+
+
+def solve(
+    problem: LinearProblem | Plan,
+    *,
+    journal: str | os.PathLike[str] | None = None,
+    progress: Progress = None,
+    **choices: Any,
+) -> Solution:
+    """Solve a problem, or carry out a plan.
+
+    Parameters
+    ----------
+    problem : LeastSquares, Ridge or Plan
+    journal : path or URL, optional
+        Where to record each finished pass.  If it holds records of this very run, they are replayed and the run goes on.
+    progress : bool or callable, optional
+        None: a bar if standard error is a terminal.  A callable is handed the events of :mod:`dsketch.events`.
+    **choices
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads`` as in :func:`plan`; for a Plan, which has
+        them already, only ``cluster``.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A = np.arange(12.0).reshape(6, 2) ** 2
+    >>> solution = solve(LeastSquares(A, A @ [1.0, 2.0]))
+    >>> solution.x.round(12), solution.status.name
+    (array([1., 2.]), 'SOLVED')
+    """
+    if isinstance(problem, Plan):
+        made = problem
+        if unknown := sorted(set(choices) - {"cluster"}):
+            raise SpecError(f"a Plan has its choices already; got {', '.join(unknown)} besides. Make another plan with them.")
+        options = made.options | choices
+        with _engine(made.problem, options) as engine:
+            return _carry_out(made, engine, journal, progress)
+    names = {"tol", "method", "sketch", "sketch_rows", "seed", "cluster", "memory_limit", "workers", "threads"}
+    if unknown := sorted(set(choices) - names):
+        raise SpecError(f"the keyword arguments are {', '.join(sorted(names))}, journal and progress; got {', '.join(unknown)}.")
+    options = {name: choices.get(name) for name in ("cluster", "memory_limit", "workers", "threads")}
+    settings = Settings(
+        choices.get("tol"), choices.get("sketch", "sparse_sign"), choices.get("sketch_rows"), choices.get("seed", 0)
+    )
+    with _engine(problem, options) as engine:
+        made = _plan_or_record(problem, choices.get("method", "auto"), settings, engine, options, journal)
+        return _carry_out(made, engine, journal, progress)
+
+
+def resume(
+    journal: str | os.PathLike[str],
+    *,
+    problem: LinearProblem | None = None,
+    cluster: Any = None,
+    progress: Progress = None,
+    **options: Any,
+) -> Solution:
+    """Go on with a run that was interrupted; the answer has the bits that it would have had.
+
+    Parameters
+    ----------
+    journal : path or URL
+        Of the interrupted run (a finished one is replayed without reading A).
+    problem : LeastSquares or Ridge, optional
+        Needed if the run read data from memory.
+    cluster, progress
+        As in :func:`solve`; they may differ from the first time.
+    **options
+        ``memory_limit, workers, threads``.
+
+    Raises
+    ------
+    JournalError
+        If there is no journal, or it is of other data or another version.
+    """
+    header = Journal(journal).header()
+    if header is None:
+        raise JournalError(
+            f"a journal was expected at {os.fspath(journal)}; there is none. Check the path, or start with solve(..., journal=…)."
+        )
+    problem = problem or problem_of(header)
+    settings = vars(settings_of(header))
+    return solve(problem, journal=journal, progress=progress, cluster=cluster, method=header["method"], **settings, **options)
+
+
+def check(problem: LinearProblem, x: Any, *, cluster: Any = None, progress: Progress = None, **options: Any) -> Certificate:
+    """Judge any x by the data, in one independent pass: QR of A, residual and gradient at x.
+
+    Parameters
+    ----------
+    problem : LeastSquares or Ridge
+    x : array_like, shape (d,) or (d, k)
+        From any solver.
+    cluster, progress, **options
+        As in :func:`solve`.
+
+    Returns
+    -------
+    Certificate
+    """
+    vectors = np.asarray(x, dtype=np.float64)
+    vectors = vectors.reshape(-1, 1) if vectors.ndim == 1 else vectors
+    if vectors.shape != (problem.shape[1], problem.sides):
+        raise DataError(f"x must have shape {(problem.shape[1], problem.sides)} to fit A and b; it has {np.shape(x)}.")
+    with _engine(problem, {"cluster": cluster, **options}) as engine, _listener(progress) as tell:
+        answer = Drive(engine, tell).run(_checked(problem, vectors))
+    return certificate_of(answer)
+
+
+def lstsq(A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error", **choices: Any) -> Solution:
+    """Solve min ‖A x − b‖: shorthand for ``solve(LeastSquares(A, b), …)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lstsq(np.eye(4)[:, :2], np.ones(4)).x
+    array([1., 1.])
+    """
+    return solve(LeastSquares(A, b, weights=weights, intercept=intercept, missing=missing), **choices)
+
+
+def ridge(
+    A: Any,
+    b: Any,
+    alpha: float = 1.0,
+    *,
+    weights: Any = None,
+    intercept: bool = False,
+    missing: str = "error",
+    **choices: Any,
+) -> Solution:
+    """Solve min ‖A x − b‖² + alpha ‖x‖²: shorthand for ``solve(Ridge(A, b, alpha=alpha), …)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ridge(np.eye(4)[:, :2], np.ones(4), alpha=1.0).x
+    array([0.5, 0.5])
+    """
+    return solve(Ridge(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing), **choices)
+
+
+def named(problem: LinearProblem) -> LinearProblem:
+    """Return the problem with the fingerprint of A as the name of its blocks in workers' caches."""
+    if problem.rows.name or problem.rows.A.is_mapped:
+        return problem
+    marked = object.__new__(type(problem))
+    marked.__dict__.update(problem.__dict__ | {"rows": replace(problem.rows, name=problem.rows.A.fingerprint())})
+    return marked
+
+
+# ---- inside ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _engine(problem: LinearProblem, options: dict[str, Any]) -> Iterator[Engine]:
+    known = {"cluster", "memory_limit", "workers", "threads"}
+    if unknown := sorted(set(options) - known):
+        raise SpecError(f"the options of a cluster are {', '.join(sorted(known))}; got {', '.join(unknown)}.")
+    with connected(
+        options.get("cluster"),
+        problem.rows,
+        workers=options.get("workers"),
+        threads=options.get("threads"),
+        memory=options.get("memory_limit"),
+    ) as engine:
+        yield engine
+
+
+@contextmanager
+def _listener(progress: Progress) -> Iterator[Tell]:
+    if callable(progress):
+        yield progress
+    elif progress or (progress is None and sys.stderr.isatty()):
+        with bar_or_silence() as tell:
+            yield tell
+    else:
+        yield ignore
+
+
+def _plan_or_record(
+    problem: LinearProblem,
+    method: str,
+    settings: Settings,
+    engine: Engine,
+    options: dict[str, Any],
+    journal: str | os.PathLike[str] | None,
+) -> Plan:
+    """Plan, but keep to the method that a journal of this run began with (the probe's timings may differ today)."""
+    if journal is not None and method == "auto" and (header := Journal(journal).header()) is not None:
+        method = header["method"]
+    return make_plan(problem, method, settings, engine, options.get("memory_limit"), options)
+
+
+def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | None, progress: Progress) -> Solution:
+    problem = named(made.problem)
+    record = None if journal is None else Journal(journal)
+    if record is not None:
+        record.begin(describe_run(problem, made))
+    with _listener(progress) as tell:
+        drive = Drive(engine, tell, record, made.estimate.passes)
+        answer, method = drive.run(solved_by(problem, made.settings, made.method))
+        for note in answer.notes:
+            tell(Note(note))
+    return solution_of(problem, made, made.settings, answer, method, tuple(drive.passes))
+
+
+def _checked(problem: LinearProblem, x: NDArray[np.float64]) -> Flow[Answer]:
+    full, slope = yield Look(Both(Triangle(), Gradient(x)), problem.rows)
+    d = problem.shape[1]
+    stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(problem.penalty))]) if problem.is_penalized else full[:d, :d]
+    factor = Factor.of(stacked)
+    weighted = problem.penalty[:, None] * x
+    slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
+    return Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr))
+
+
+__all__ = ["LeastSquares", "Ridge", "check", "lstsq", "open_matrix", "plan", "resume", "ridge", "solve"]

@@ -1,0 +1,71 @@
+"""From a method's answer to a certificate, a status and a Solution."""
+
+import numpy as np
+
+from dsketch.errors import DataError
+from dsketch.linalg.columns import norms, ratio
+from dsketch.methods.base import EPS, ROUNDING, Answer, Settings
+from dsketch.plan import Plan
+from dsketch.problems.base import LinearProblem
+from dsketch.solution import Certificate, PassRecord, Solution, Status
+
+
+def certificate_of(answer: Answer) -> Certificate:
+    """Return what is known about an answer."""
+    factor, x = answer.factor, answer.x
+    s = factor.singular[0]
+    size = float(np.sqrt(np.sum(s * s)))
+    kappa = float(s[0] / s[factor.rank - 1]) if factor.rank else 1.0
+    gradient = (
+        np.full(x.shape[1], np.nan)
+        if answer.slope is None
+        else ratio(ratio(norms(answer.slope.g), answer.residual), np.full(x.shape[1], size))
+    )
+    forward = ROUNDING * kappa * (1 + kappa * ratio(answer.residual, size * norms(x)))
+    return Certificate(
+        # An x rounded to float64 has a backward error of about u/4 whatever the gradient says.
+        backward_error=np.where(answer.error > 0, np.maximum(answer.error, EPS / 8), 0.0),
+        residual_norm=answer.residual,
+        gradient_norm=gradient,
+        forward_error=forward,
+        condition=kappa,
+        scaled_condition=factor.scaled_condition,
+        rank=factor.rank,
+        rank_reason=factor.rank_reason,
+        is_exact=answer.is_exact,
+    )
+
+
+def solution_of(
+    problem: LinearProblem, plan: Plan, settings: Settings, answer: Answer, method: str, passes: tuple[PassRecord, ...]
+) -> Solution:
+    """Return the Solution of an answer.
+
+    Raises
+    ------
+    DataError
+        If the squares of the data overflowed, so that nothing can be said about x.
+    """
+    if not (np.isfinite(answer.x).all() and np.isfinite(answer.residual).all() and np.isfinite(answer.error).all()):
+        raise DataError(
+            "the squares of the data must be finite in float64; they overflow. Rescale A and b (units!) to entries below 1e150."
+        )
+    certificate = certificate_of(answer)
+    notes = list(answer.notes)
+    doubtful = certificate.forward_error > 0.1
+    if doubtful.any() and answer.slope is not None:
+        notes.append(
+            "the fit is certified, the coefficients are not determined by the data: kappa "
+            f"{certificate.condition:.1e} and the residual allow a "
+            f"relative change of x up to {min(float(certificate.forward_error.max()), 1.0):.1g}; consider ridge, or fewer columns"
+        )
+    x = answer.x[:, 0] if getattr(problem.rows.b, "is_vector", False) else answer.x
+    return Solution(x, _status(answer, settings), method, certificate, passes, plan, tuple(notes), answer=answer, problem=problem)
+
+
+def _status(answer: Answer, settings: Settings) -> Status:
+    if answer.slope is None:
+        return Status.ESTIMATED
+    if answer.error.max(initial=0.0) > settings.accepted:
+        return Status.NOT_SOLVED
+    return Status.MINIMUM_NORM if answer.factor.is_deficient else Status.SOLVED

@@ -1,0 +1,98 @@
+"""What a method costs: passes, bytes, seconds, memory; numbers only."""
+
+import math
+from dataclasses import dataclass
+
+from dsketch.methods.base import Settings
+from dsketch.rates import seconds_per_gigabyte
+from dsketch.sketch.size import FOR_ITERATING, FOR_SOLVING, FOR_WHITENING, distortion, rows_for
+
+# Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
+TASK_SECONDS = 0.006
+PASS_SECONDS = 0.015
+WARM_BYTES_PER_SECOND = 8e9  # of one thread from the page cache or the cache of decoded blocks
+
+
+@dataclass(frozen=True)
+class Means:
+    """The data and the machines, as far as cost is concerned."""
+
+    n: int
+    d: int
+    k: int
+    total_bytes: int
+    block_bytes: int
+    float_bytes: int  # of A as float64: what the arithmetic sees
+    threads: int
+    memory_bytes: int  # for one thread
+    cold_bytes_per_second: float  # of one thread, first pass
+    stays_warm: bool  # whether later passes find the data in memory
+    tasks: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Cost of one method.
+
+    Attributes
+    ----------
+    passes : int
+    seconds : float
+    memory_bytes : int
+        Of one task thread at its fullest: two blocks, the parts that wait to be merged, slices.
+    part_bytes : int
+        Of one part.
+    """
+
+    passes: int
+    seconds: float
+    memory_bytes: int
+    part_bytes: int
+
+
+def works(method: str, settings: Settings, d: int) -> list[tuple[str, int]]:
+    """Return what the method does to every row: (kind of work, times), several kinds in one pass joined by ``+``."""
+    sketch = f"sketch_{settings.sketch}"
+    whitening = "sketch_sparse_sign_whitening" if settings.sketch == "sparse_sign" else sketch
+    if method == "gram":
+        return [(f"{whitening}+gram", 1), ("gradient", 1)]
+    if method == "whitened":
+        return [(whitening, 1), ("whitened", 1), ("gradient", 1)]
+    if method == "tsqr":
+        return [("triangle", 1), ("gradient", 1)]
+    if method == "sketch_and_solve":
+        return [(sketch, 1)]
+    steps, rounds = _steps(settings, d)
+    return [(sketch, 1), ("normal", steps), ("gradient", rounds + 1)]
+
+
+def _steps(settings: Settings, d: int) -> tuple[int, int]:
+    """Return inner steps and rounds of the iterative methods: each step gains a factor √(d/m), a round at most 10⁶."""
+    rate = distortion(d, settings.sketch_rows or rows_for(d, FOR_ITERATING, settings.sketch))
+    digits = math.log(1 / settings.goal) + math.log(1e3)  # from the sketch-and-solve start, with the floor of a round
+    steps = math.ceil(digits / max(-math.log(rate), 0.02))
+    return steps, max(2, math.ceil(steps / 12))
+
+
+def part_bytes(method: str, settings: Settings, d: int, k: int) -> int:
+    """Return the bytes of the largest part that the method makes."""
+    purpose = {"gram": FOR_WHITENING, "whitened": FOR_WHITENING, "sketch_and_solve": FOR_SOLVING}.get(method, FOR_ITERATING)
+    sketch = 0 if method == "tsqr" else 8 * (settings.sketch_rows or rows_for(d, purpose, settings.sketch)) * (d + k)
+    square = 8 * (d + k) ** 2
+    return {"gram": sketch + square, "tsqr": square}.get(method, max(sketch, square))
+
+
+def estimate(method: str, settings: Settings, means: Means) -> Estimate:
+    """Return the predicted cost of a method."""
+    seconds, count = 0.0, 0
+    for kinds, times in works(method, settings, means.d):
+        per_gigabyte = sum(seconds_per_gigabyte(kind, means.d + means.k) for kind in kinds.split("+"))
+        compute = per_gigabyte * means.float_bytes / 1e9 / means.threads
+        for _ in range(times):
+            speed = WARM_BYTES_PER_SECOND if count and means.stays_warm else means.cold_bytes_per_second
+            seconds += compute + means.total_bytes / speed / means.threads + PASS_SECONDS + TASK_SECONDS * means.tasks
+            count += 1
+    part = part_bytes(method, settings, means.d, means.k)
+    waiting = 2 + math.log2(max(4096 / max(means.tasks, 1), 1)) / 2
+    memory = 2 * means.block_bytes + int(part * waiting) + 3 * 8 * max(2 * means.d, 1024) * (means.d + means.k)
+    return Estimate(count, seconds, memory, part)

@@ -1,0 +1,65 @@
+"""Run a method to its end: replay what the journal knows, ask the engine for the rest, record, tell."""
+
+import time
+from typing import TypeVar
+
+from dsketch.engine import Engine
+from dsketch.events import PassFinished, PassStarted, Tell
+from dsketch.journal import Journal
+from dsketch.linalg.threads import one_blas_thread
+from dsketch.passes.base import Look, Part
+from dsketch.problems.base import Flow
+from dsketch.solution import PassRecord
+
+T = TypeVar("T")
+
+
+class Drive:
+    """Answers the looks that flows yield, in order.
+
+    Parameters
+    ----------
+    engine : Engine
+    tell : callable
+        Listener of events.
+    journal : Journal or None
+        Its header must have been begun.
+    expected : int
+        Passes that the plan foresees, for listeners.
+    """
+
+    def __init__(self, engine: Engine, tell: Tell, journal: Journal | None = None, expected: int = 1) -> None:
+        self.engine = engine
+        self.tell = tell
+        self.journal = journal
+        self.expected = expected
+        self.passes: list[PassRecord] = []
+
+    def run(self, flow: Flow[T]) -> T:
+        """Return what the flow returns.  Small arithmetic between passes runs on one BLAS thread, so its bits can be had again."""
+        with one_blas_thread():
+            try:
+                look = next(flow)
+                while True:
+                    part = self._answer(look)
+                    look = flow.send(look.pass_.finish(part))
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    def _answer(self, look: Look) -> Part:
+        number, kind, read_bytes = len(self.passes) + 1, look.pass_.names(), look.rows.nbytes
+        self.tell(PassStarted(number, kind, read_bytes, max(self.expected, number)))
+        known = self.journal.read(number, look) if self.journal else None
+        if known is not None:
+            part, facts = known
+            record = PassRecord(number, kind, read_bytes, float(facts["seconds"]), replayed=True)
+        else:
+            began = time.perf_counter()
+            part = self.engine.run(look, self.tell)
+            record = PassRecord(number, kind, read_bytes, time.perf_counter() - began)
+            if self.journal:
+                self.journal.write(number, look, part, {"seconds": record.seconds})
+        self.passes.append(record)
+        self.tell(PassFinished(number, kind, record.seconds, read_bytes, record.replayed))
+        return part

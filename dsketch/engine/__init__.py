@@ -1,0 +1,8 @@
+"""Engines: what runs a pass.  The only package that imports dask or distributed."""
+
+from dsketch.engine.base import Engine, Workers
+from dsketch.engine.connect import connected, local_cluster
+from dsketch.engine.dask import DaskEngine
+from dsketch.engine.serial import SerialEngine
+
+__all__ = ["DaskEngine", "Engine", "SerialEngine", "Workers", "connected", "local_cluster"]

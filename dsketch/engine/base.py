@@ -1,0 +1,42 @@
+"""What an engine is: something that runs a look over all rows and returns the merged part."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dsketch.events import Tell
+from dsketch.passes.base import Look, Part
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What the plan knows about the means.
+
+    Attributes
+    ----------
+    count : int
+        Worker processes.
+    threads : int
+        Task threads in all.
+    memory_bytes : int
+        Of the smallest worker, for one of its threads.
+    where : str
+        Words for people.
+    """
+
+    count: int
+    threads: int
+    memory_bytes: int
+    where: str
+
+
+class Engine(Protocol):
+    """Runs looks; see :mod:`dsketch.engine.panels` for why every engine gives the same bits."""
+
+    def run(self, look: Look, tell: Tell) -> Part:
+        """Return the merged part of one pass over all rows, telling :class:`~dsketch.events.Progress` on the way."""
+
+    def workers(self) -> Workers:
+        """Describe the means."""
+
+    def close(self) -> None:
+        """Release what this engine started, nothing that it was given."""

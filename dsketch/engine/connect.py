@@ -1,0 +1,163 @@
+"""From what a user has (nothing, an address, a file, a Client, a Cluster) to an engine."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster
+
+from dsketch.engine.base import Engine
+from dsketch.engine.dask import DaskEngine
+from dsketch.engine.serial import SerialEngine
+from dsketch.engine.worker import versions
+from dsketch.errors import EngineError, SpecError
+from dsketch.matrix.rows import Rows
+from dsketch.units import parse_bytes
+
+LOCAL_BYTES = 256_000_000  # below this a pass ends before a cluster has started
+
+# Why each: nothing of ours should spill (a spill is a bug, better seen as one); placement is ours; one task in flight a thread; a
+# dying worker is not the task's fault; freed buffers go back to the system.
+_SETTINGS = {
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": 0.85,
+    "distributed.worker.memory.terminate": 0.95,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.allowed-failures": 30,
+    "distributed.scheduler.worker-ttl": "15 minutes",
+    "distributed.admin.low-level-log-length": 100,
+    "distributed.comm.timeouts.connect": "20s",
+}
+
+
+@contextmanager
+def connected(
+    cluster: Any, rows: Rows, *, workers: int | None = None, threads: int | None = None, memory: str | int | None = None
+) -> Iterator[Engine]:
+    """Yield an engine for ``cluster`` and release afterwards what was started for it.
+
+    Parameters
+    ----------
+    cluster : None, str, Path, distributed.Client, cluster object or Engine
+        None: this process for data in its memory or below 256 MB, else an own LocalCluster.  ``"serial"``: this process.
+        ``"local"``: an own LocalCluster.  Otherwise an address (``tcp://host:8786``), the path of a scheduler file, a Client, or
+        any cluster object of the Dask family.
+    rows : Rows
+        What will be read; decides what None means.
+    workers, threads : int, optional
+        Processes of an own LocalCluster (default: one a processor) and task threads of each (default 1).
+    memory : str or int, optional
+        Memory limit of each of its workers.
+
+    Raises
+    ------
+    SpecError
+        If ``cluster`` is of a kind that is not known.
+    EngineError
+        If the scheduler cannot be reached or its workers cannot run dsketch.
+    """
+    if cluster is None:
+        wants_cluster = workers or threads or memory
+        cluster = "serial" if not wants_cluster and (rows.A.is_local or rows.nbytes < LOCAL_BYTES) else "local"
+    if isinstance(cluster, SerialEngine | DaskEngine) or (
+        hasattr(cluster, "run")
+        and hasattr(cluster, "workers")
+        and not hasattr(cluster, "scheduler_info")
+        and not hasattr(cluster, "scheduler_address")
+    ):
+        yield cluster
+    elif cluster == "serial":
+        yield SerialEngine(None if rows.A.is_local else threads or 1)
+    elif cluster == "local":
+        with local_cluster(workers, threads, memory) as own, _client(own) as client:
+            yield DaskEngine(client)
+    elif isinstance(cluster, Client):
+        _require_same_versions(cluster)
+        yield DaskEngine(cluster)
+    else:
+        with _client(_address(cluster)) as client:
+            _require_same_versions(client)
+            yield DaskEngine(client)
+
+
+@contextmanager
+def local_cluster(
+    workers: int | None = None, threads: int | None = None, memory: str | int | None = None
+) -> Iterator[LocalCluster]:
+    """Yield a LocalCluster of worker processes with the settings that dsketch wants.
+
+    Parameters
+    ----------
+    workers, threads, memory
+        As in :func:`connected`; memory defaults to an equal share of this machine's.
+    """
+    count = workers or len(os.sched_getaffinity(0))
+    limit = "auto" if memory is None else parse_bytes(memory)
+    with (
+        dask.config.set(_SETTINGS),
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=threads or 1,
+            memory_limit=limit,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+        ) as cluster,
+    ):
+        yield cluster
+
+
+def _address(cluster: Any) -> Any:
+    """Return what Client takes: an address, a scheduler file as keyword, or the cluster object."""
+    if hasattr(cluster, "scheduler_address"):
+        return cluster
+    if not isinstance(cluster, str | os.PathLike):
+        raise SpecError(
+            "cluster must be an address, a scheduler file, a Client or a cluster object; got "
+            f"{type(cluster).__name__}. Leave it out for a local cluster."
+        )
+    text = os.fspath(cluster)
+    if "://" in text or not (text.endswith(".json") or Path(text).exists()):
+        return text
+    if not Path(text).exists():
+        raise EngineError(
+            f"a scheduler file was expected at {text}; there is none. Start the scheduler with --scheduler-file {text} first."
+        )
+    return Path(text)
+
+
+@contextmanager
+def _client(target: Any) -> Iterator[Client]:
+    try:
+        if isinstance(target, Path):
+            client = Client(scheduler_file=str(target), timeout=20, set_as_default=False)
+        else:
+            client = Client(target, timeout=20, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EngineError(
+            f"a Dask scheduler was expected at {target}; it did not answer ({type(error).__name__}: {error}). "
+            "Check the address and that it runs."
+        ) from error
+    with client:
+        yield client
+
+
+def _require_same_versions(client: Client) -> None:
+    """Refuse workers whose arithmetic would differ from the driver's."""
+    here = versions()
+    try:
+        there = client.run(versions)
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"workers must be able to import dsketch; they say: {error}. Install it in their environment."
+        ) from error
+    for address, found in there.items():
+        if found != here:
+            raise EngineError(
+                f"workers must run the driver's versions {here}; {address} runs {found}. Use one environment for both."
+            )

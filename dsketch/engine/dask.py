@@ -1,0 +1,215 @@
+"""The engine on a Dask cluster: a few tasks a thread and pass, parts merged where they lie."""
+
+import pickle
+from collections import deque
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client, KilledWorker, as_completed
+
+from dsketch.engine.base import Workers
+from dsketch.engine.panels import Task, merged, tasks_of
+from dsketch.engine.worker import merge_on_worker, run_on_worker
+from dsketch.errors import DsketchError, EngineError
+from dsketch.events import Progress, Tell
+from dsketch.linalg.threads import one_blas_thread
+from dsketch.passes.base import Look, Part
+from dsketch.units import format_bytes
+
+_INLINE_BYTES = 100_000  # a pass larger than this is scattered once instead of travelling with every task
+_GATHER_BYTES = 4_000_000  # all parts together; below it the driver adds them sooner than a tree of tasks would
+_IN_FLIGHT = 2  # tasks of a worker thread: one runs, one waits there
+_ATTEMPTS = 3  # of a pass whose scattered data was lost with its workers
+
+
+class DaskEngine:
+    """Runs passes on the workers of a ``distributed.Client``.
+
+    Guarantees: the bits of the serial engine whatever the number of workers; a worker's death costs the tasks it was running;
+    workers hold nothing between passes but a bounded cache; a task prefers the worker that read its rows before and never
+    requires it.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Not closed by this engine.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._run = uuid4().hex[:8]
+        self._numbers = count(1)
+
+    def run(self, look: Look, tell: Tell) -> Part:
+        """Return the merged part of one pass.
+
+        Raises
+        ------
+        EngineError
+            If workers kept dying or the scheduler went away.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with one_blas_thread():
+                    return self._part(look, tell)
+            except DsketchError:
+                raise
+            except KilledWorker as error:
+                raise EngineError(
+                    f"workers kept dying in the {look.pass_.names()} pass ({error}); their memory limit is "
+                    f"{format_bytes(self.workers().memory_bytes)} a thread. Give workers more memory or fewer "
+                    "threads, or look at their logs."
+                ) from error
+            except MemoryError as error:
+                raise EngineError(
+                    f"a worker ran out of memory in the {look.pass_.names()} pass. Give workers more memory."
+                ) from error
+            except (OSError, RuntimeError, TimeoutError, KeyError, ValueError) as error:
+                self._require_scheduler(error)
+                if attempt == _ATTEMPTS or type(error).__name__ not in (
+                    "FutureCancelledError",
+                    "FuturesCancelledError",
+                    "CancelledError",
+                ):
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    def workers(self) -> Workers:
+        """Describe the cluster as it is now."""
+        infos = self._infos()
+        threads = sum(info["nthreads"] for info in infos)
+        memory = min(((info.get("memory_limit") or 2**40) // info["nthreads"] for info in infos), default=0)
+        hosts = len({info["host"] for info in infos})
+        where = f"{len(infos)} workers on {hosts} host{'s' * (hosts != 1)} at {self.client.scheduler.address}"
+        return Workers(len(infos), threads, int(memory), where)
+
+    def close(self) -> None:
+        """Do nothing: the client belongs to whoever made it."""
+
+    # ---- one pass -------------------------------------------------------------------------------------------------
+
+    def _part(self, look: Look, tell: Tell) -> Part:
+        infos = self._infos()
+        tasks = tasks_of(look.rows, max(sum(info["nthreads"] for info in infos), 1))
+        one = look.pass_.part_bytes(look.rows.shape[1], look.rows.sides)
+        run = _Run(
+            self.client,
+            look,
+            self._sent(look.pass_),
+            f"{look.pass_.kind}-{self._run}-{next(self._numbers)}",
+            one * len(tasks) <= _GATHER_BYTES,
+        )
+        return run.answer(tasks, infos, tell)
+
+    def _sent(self, pass_: Any) -> Any:
+        """Return the pass itself, or a future of it on every worker if it is large."""
+        if len(pickle.dumps(pass_)) <= _INLINE_BYTES:
+            return pass_
+        return self.client.scatter(pass_, broadcast=True, hash=False)
+
+    def _infos(self) -> list[dict[str, Any]]:
+        """Return the workers' descriptions, waiting a little for the first to come (or come back)."""
+        try:
+            self.client.wait_for_workers(1, timeout=60)
+        except (TimeoutError, OSError) as error:
+            self._require_scheduler(error)
+            raise EngineError(
+                "at least one worker was expected at the scheduler; there was none for 60 seconds. Start workers."
+            ) from error
+        try:
+            workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        except TypeError:  # before distributed 2025.4 the call lists all workers and takes no argument
+            workers = self.client.scheduler_info()["workers"]
+        return [{**info, "address": address} for address, info in workers.items()]
+
+    def _require_scheduler(self, cause: BaseException) -> None:
+        """Raise if the scheduler is gone."""
+        if self.client.status not in ("running", "newly-created"):
+            raise EngineError(
+                f"the scheduler at {self.client.scheduler.address if self.client.scheduler else 'its address'} is gone (client "
+                f"{self.client.status}). Start it again and resume from the journal."
+            ) from cause
+
+
+class _Run:
+    """One pass: hands tasks to workers as they become free, and merges parts as soon as both siblings of the tree are there.
+
+    Every worker first gets its own consecutive share of the rows, the same in every pass, so that its cache serves again; who
+    has finished takes from the longest queue.  The tree is fixed, so none of this can be seen in the result.
+    """
+
+    def __init__(self, client: Client, look: Look, pass_: Any, name: str, gathers: bool) -> None:
+        self.client, self.look, self.pass_, self.name, self.gathers = client, look, pass_, name, gathers
+        self.queues: dict[str, deque[Task]] = {}
+        self.addresses: dict[str, str] = {}
+        self.coming = as_completed([], with_results=gathers)
+        self.leaves: dict[str, tuple[Task, str]] = {}  # key → task and the worker it was meant for
+        self.nodes: dict[str, tuple[int, int]] = {}  # key → place in the tree
+        self.ready: dict[tuple[int, int], Any] = {}  # place → finished future, or part if gathered
+
+    def answer(self, tasks: list[Task], infos: list[dict[str, Any]], tell: Tell) -> Part:
+        """Run the tasks and return the root of their parts."""
+        self.queues, self.addresses = shares(tasks, infos), {str(info["name"]): info["address"] for info in infos}
+        for info in infos:
+            for _ in range(_IN_FLIGHT * info["nthreads"]):
+                self._hand_out(str(info["name"]))
+        total, done = self.look.rows.nbytes, 0
+        for item in self.coming:
+            future, result = item if self.gathers else (item, None)
+            if future.status != "finished":
+                future.result()  # raises what the task raised
+            place = self.nodes.pop(future.key)
+            if future.key in self.leaves:
+                task, worker = self.leaves.pop(future.key)
+                self._hand_out(worker)
+                done += total * (task.stop - task.start) // self.look.rows.shape[0]
+                tell(Progress(done, total))
+            self.ready[place] = result if self.gathers else future
+            if not self.gathers:
+                self._merge_above(place)
+        if self.gathers:
+            return merged(self.look.pass_, (self.ready[0, task.number] for task in tasks))
+        ((_, root),) = self.ready.items()
+        return root.result()
+
+    def _hand_out(self, worker: str) -> None:
+        """Give a worker its next task, or one from the end of the longest queue."""
+        own = self.queues.get(worker)
+        queue = own or max(self.queues.values(), key=len)
+        if not queue:
+            return
+        task = queue.popleft() if queue is own else queue.pop()
+        future = self.client.submit(
+            run_on_worker,
+            self.pass_,
+            self.look.rows.window(task.start, task.stop),
+            task,
+            key=f"dsketch-{self.name}-{task.number}",
+            workers=[self.addresses[worker]],
+            allow_other_workers=True,
+            pure=False,
+        )
+        self.leaves[future.key], self.nodes[future.key] = (task, worker), (0, task.number)
+        self.coming.add(future)
+
+    def _merge_above(self, place: tuple[int, int]) -> None:
+        """Submit the merge of a node with its sibling if both are there; it runs where one of them lies."""
+        level, number = place
+        sibling = (level, number ^ 1)
+        if sibling not in self.ready:
+            return
+        left, right = (self.ready.pop(node) for node in sorted((place, sibling)))
+        future = self.client.submit(
+            merge_on_worker, self.pass_, left, right, key=f"dsketch-merge-{self.name}-{level}-{number // 2}", pure=False
+        )
+        self.nodes[future.key] = (level + 1, number // 2)
+        self.coming.add(future)
+
+
+def shares(tasks: list[Task], infos: list[dict[str, Any]]) -> dict[str, deque[Task]]:
+    """Return consecutive tasks for each worker by name, in proportion to its threads."""
+    ordered = sorted(infos, key=lambda info: str(info["name"]))
+    threads = [info["nthreads"] for info in ordered]
+    edges = [sum(threads[:place]) * len(tasks) // sum(threads) for place in range(len(threads) + 1)]
+    return {str(info["name"]): deque(tasks[low:high]) for info, low, high in zip(ordered, edges[:-1], edges[1:], strict=True)}

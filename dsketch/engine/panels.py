@@ -1,0 +1,86 @@
+"""How rows become panels, panels become tasks, and parts become one: all fixed by block numbers, never by arrival.
+
+A panel is a run of consecutive blocks, folded in order into one part.  There are 2^p panels, a function of the data alone; parts of
+panels merge along the binary tree over panel numbers.  A task is an aligned run of 2^q panels, hence exactly one node of that
+tree: how many tasks there are (that is, how many workers) changes who adds, not what is added to what.  So the bits are the same
+for 1, 2 or 200 workers and for the serial engine.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsketch.matrix.base import Cuts
+from dsketch.matrix.rows import Rows
+from dsketch.passes.base import Part, Pass
+
+PANEL_BYTES = 64_000_000  # a few blocks: below it a task's overhead (some ms) would show
+MOST_PANELS = 4096  # enough for 1000 workers; keeps the graph of any pass small
+TASK_BYTES = 2_000_000_000  # no task reads more than about this, so that progress moves and a lost worker costs seconds
+
+
+@dataclass(frozen=True)
+class Task:
+    """An aligned run of panels: one node of the merge tree.
+
+    Attributes
+    ----------
+    number : int
+    panels : tuple of ndarray
+        Row cuts of the blocks of each panel.
+    """
+
+    number: int
+    panels: tuple[Cuts, ...]
+
+    @property
+    def start(self) -> int:
+        """First row."""
+        return int(self.panels[0][0])
+
+    @property
+    def stop(self) -> int:
+        """Row after the last."""
+        return int(self.panels[-1][-1])
+
+
+def panels_of(rows: Rows) -> list[Cuts]:
+    """Return the row cuts of every panel: a power of two of panels, blocks shared out evenly."""
+    cuts = rows.cuts
+    blocks = len(cuts) - 1
+    wanted = min(max(rows.nbytes // PANEL_BYTES, 1), blocks, MOST_PANELS)
+    count = 1 << (int(wanted).bit_length() - 1)
+    edges = [number * blocks // count for number in range(count + 1)]
+    return [cuts[low : high + 1] for low, high in itertools.pairwise(edges)]
+
+
+def tasks_of(rows: Rows, threads: int) -> list[Task]:
+    """Return the tasks of a pass: a few for each thread, none larger than about 2 GB where panels allow."""
+    panels = panels_of(rows)
+    wanted = max(4 * threads, rows.nbytes // TASK_BYTES, 1)
+    run = 1
+    while run < len(panels) and len(panels) // (2 * run) >= wanted:
+        run *= 2
+    return [Task(number, tuple(panels[low : low + run])) for number, low in enumerate(range(0, len(panels), run))]
+
+
+def merged(pass_: Pass[object], parts: Iterable[Part]) -> Part:
+    """Return the root of the binary tree over parts that arrive in order, holding at most log₂ of them at a time."""
+    pending: list[tuple[int, Part]] = []
+    for part in parts:
+        node = (1, part)
+        while pending and pending[-1][0] == node[0]:
+            size, left = pending.pop()
+            node = (2 * size, pass_.merge(left, node[1]))
+        pending.append(node)
+    total = pending.pop()[1]
+    while pending:
+        total = pass_.merge(pending.pop()[1], total)
+    return total
+
+
+def spans(cuts: Cuts) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of each block."""
+    yield from zip(np.asarray(cuts)[:-1].tolist(), np.asarray(cuts)[1:].tolist(), strict=True)

@@ -1,0 +1,90 @@
+"""What one thread does with one task: stream its blocks through a pass in bounded memory, reading one block ahead."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from dsketch.engine.panels import Task, merged, spans
+from dsketch.linalg.threads import one_blas_thread
+from dsketch.matrix.base import Cuts
+from dsketch.matrix.rows import Block, Buffers, Rows, find_nonfinite
+from dsketch.passes.base import Part, Pass, leaves
+
+Read = Callable[[int], None]
+
+
+def _nobody(count: int) -> None:
+    """Listen to nothing."""
+    del count
+
+
+def run_task(pass_: Pass[object], rows: Rows, task: Task, tell_read: Read = _nobody) -> Part:
+    """Return the part of a task.
+
+    Parameters
+    ----------
+    tell_read : callable
+        Is told the number of bytes of each block once it is done.
+
+    Raises
+    ------
+    DataError
+        If a block cannot be read, or holds a NaN or an infinity.
+    """
+    with one_blas_thread():
+        return merged(pass_, (_panel(pass_, rows, cuts, tell_read) for cuts in task.panels))
+
+
+def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part:
+    """Return the part of one panel; a part that is not finite sends us back to find the row that is to blame."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        part = (
+            _folded(pass_, rows, cuts, tell_read) if pass_.accumulates else merged(pass_, _mapped(pass_, rows, cuts, tell_read))
+        )
+    if not all(np.isfinite(array).all() for array in leaves(part)):
+        for start, stop in spans(cuts):
+            find_nonfinite(rows.block(start, stop))
+    return part
+
+
+def _folded(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part:
+    part = None
+    for block in blocks_ahead(rows, cuts):
+        part = pass_.map(block, part)
+        tell_read(_bytes(rows, block))
+    return part
+
+
+def _mapped(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Iterator[Part]:
+    for block in blocks_ahead(rows, cuts):
+        yield pass_.map(block, None)
+        tell_read(_bytes(rows, block))
+
+
+def _bytes(rows: Rows, block: Block) -> int:
+    return rows.nbytes * (block.stop - block.start) // rows.shape[0]
+
+
+def blocks_ahead(rows: Rows, cuts: Cuts) -> Iterator[Block]:
+    """Yield the blocks in order; the next one is read (or asked of the disk) while the caller computes.
+
+    Two sets of buffers take turns, so at most two blocks are in memory.
+    """
+    todo = list(spans(cuts))
+    buffers = (Buffers(), Buffers())
+    if not any(matrix.needs_buffer(*todo[0]) for matrix in (rows.A, rows.b, rows.weights) if matrix is not None):
+        block = rows.block(*todo[0], buffers[0])
+        for number, span in enumerate(todo[1:], start=1):
+            ahead = rows.block(*span, buffers[number % 2])  # maps and starts the disk's read-ahead: no copy
+            yield block
+            block = ahead
+        yield block
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="dsketch-read") as reader:
+        coming = reader.submit(rows.block, *todo[0], buffers[0])
+        for number in range(1, len(todo) + 1):
+            block = coming.result()
+            if number < len(todo):
+                coming = reader.submit(rows.block, *todo[number], buffers[number % 2])
+            yield block

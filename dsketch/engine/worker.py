@@ -1,0 +1,41 @@
+"""What runs inside a Dask worker: tasks, merges, and the share of memory for decoded blocks."""
+
+import platform
+from typing import Any
+
+import numpy as np
+import scipy
+from distributed import get_worker
+
+from dsketch.engine.panels import Task
+from dsketch.engine.stream import run_task
+from dsketch.linalg.threads import one_blas_thread
+from dsketch.matrix.cache import BLOCKS
+from dsketch.matrix.rows import Rows
+from dsketch.passes.base import Part, Pass
+
+CACHE_SHARE = 0.4  # of a worker's memory limit; two blocks a thread and the parts have the rest
+
+
+def run_on_worker(pass_: Pass[object], rows: Rows, task: Task) -> Part:
+    """Run one task; the first on a worker sets the bound of its cache."""
+    if not BLOCKS.limit_bytes:
+        memory = getattr(get_worker().memory_manager, "memory_limit", None) or 0
+        BLOCKS.limit_bytes = int(CACHE_SHARE * memory)
+    return run_task(pass_, rows, task)
+
+
+def merge_on_worker(pass_: Pass[object], left: Part, right: Part) -> Part:
+    """Merge two parts where one of them lies."""
+    with one_blas_thread():
+        return pass_.merge(left, right)
+
+
+def versions() -> dict[str, Any]:
+    """Return what must agree between driver and workers."""
+    return {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+
+
+def forget_blocks() -> None:
+    """Empty the cache of decoded blocks."""
+    BLOCKS.clear()

@@ -1,0 +1,166 @@
+"""Rows of ``.npy`` and ``.npz`` files, memory-mapped.
+
+A plain array has no names, so its columns are called x0, x1, ….
+"""
+
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsketch.errors import DataError
+from dsketch.events import Progress, Tell
+from dsketch.ingest.choice import Choice
+from dsketch.ingest.failure import reading, writing
+from dsketch.ingest.rows import Matrix, Rows, narrowest, rows_per_block
+from dsketch.ingest.screen import kept, refuse_nonfinite
+
+_FAILURES = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_MATRIX_KEYS = ("A", "X")
+_TARGET_KEYS = ("b", "y")
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """A matrix of shape (n, d), and possibly its right-hand side of shape (n,) under a name."""
+
+    matrix: Any
+    is_vector: bool
+    target: Any | None = None
+    target_name: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name each column, the target last."""
+        return (*(f"x{i}" for i in range(self.matrix.shape[1])), *([self.target_name] if self.target_name else []))
+
+    def block(self, start: int, stop: int, picked: list[int]) -> Matrix:
+        """Return some columns of some rows as float64; the index ``d`` is the target."""
+        width = self.matrix.shape[1]
+        block: Matrix = np.empty((stop - start, len(picked)))
+        inside = [index for index in picked if index < width]
+        whole = inside == list(range(width))
+        block[:, : len(inside)] = self.matrix[start:stop] if whole else self.matrix[start:stop][:, inside]
+        if self.target is not None and picked[-1] == width:
+            block[:, -1] = self.target[start:stop]
+        return block
+
+
+def open_rows(files: list[Path], base: Path | None, choice: Choice, scratch: Path, tell: Tell) -> Rows:
+    """Return the rows of one ``.npy`` or ``.npz`` file."""
+    del base
+    source = files[0]
+    with reading(str(source), *_FAILURES):
+        arrays = (
+            _matrix(_mapped(source, str(source)), str(source)) if source.suffix.lower() == ".npy" else _unpacked(source, scratch)
+        )
+    if arrays.target_name is not None and choice.target is None and arrays.target_name not in choice.drop:
+        choice = replace(choice, target=arrays.target_name)
+    return _settled(arrays, choice, tell)
+
+
+def _settled(arrays: _Arrays, choice: Choice, tell: Tell) -> Rows:
+    names = choice.used(arrays.names)
+    read = len(arrays.matrix)
+    picked = [arrays.names.index(name) for name in names]
+    passes = 2 if choice.nulls == "drop" else 1
+    count = read
+    if passes == 2:
+        count = sum(len(block) for block in _blocks(arrays, picked, names, choice, _Told(tell, 0, passes)))
+    told = _Told(tell, passes - 1, passes)
+    return Rows(
+        names=names[:-1] if choice.target is not None else names,
+        dtype=narrowest([arrays.matrix.dtype] if arrays.matrix.dtype.kind != "b" else []),
+        count=count,
+        read=read,
+        has_target=choice.target is not None,
+        is_vector=arrays.is_vector and len(names) == 1,
+        blocks=lambda: _blocks(arrays, picked, names, choice, told),
+    )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Progress over several passes, as one count of bytes."""
+
+    tell: Tell
+    before: int
+    passes: int
+
+    def at(self, done: int, total: int) -> None:
+        self.tell(Progress(self.before * total + done, self.passes * total))
+
+
+def _blocks(arrays: _Arrays, picked: list[int], names: tuple[str, ...], choice: Choice, told: _Told) -> Iterator[Matrix]:
+    step = rows_per_block(arrays.matrix.shape[1])
+    total = len(arrays.matrix)
+    row_bytes = arrays.matrix.dtype.itemsize * arrays.matrix.shape[1]
+    for start in range(0, total, step):
+        stop = min(start + step, total)
+        block = arrays.block(start, stop, picked)
+        keep = kept(np.isnan(block), choice.nulls, names, start)
+        block = block if keep.all() else block[keep]
+        refuse_nonfinite(block, names, start + np.flatnonzero(keep))
+        yield block
+        told.at(stop * row_bytes, total * row_bytes)
+
+
+def _mapped(file: Path, called: str) -> Any:
+    array = np.lib.format.open_memmap(file, mode="r")
+    if array.dtype.kind not in "fiub":
+        raise DataError(
+            f"an array of real numbers was expected; {called} has dtype {array.dtype}. Convert it with astype(float)."
+        )
+    return array
+
+
+def _matrix(array: Any, called: str) -> _Arrays:
+    if array.ndim not in (1, 2) or not array.size:
+        raise DataError(
+            f"a matrix or a vector with rows was expected; {called} has shape {array.shape}. Reshape it to (rows, columns)."
+        )
+    return _Arrays(array.reshape(len(array), -1), is_vector=array.ndim == 1)
+
+
+def _unpacked(source: Path, scratch: Path) -> _Arrays:
+    with zipfile.ZipFile(source) as archive:
+        members = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        matrix_key, target_key = _keys(members, source)
+        arrays = _matrix(_member(archive, matrix_key, scratch), f"{source}[{matrix_key!r}]")
+        if target_key is None:
+            return arrays
+        target = _member(archive, target_key, scratch)
+    rows = len(arrays.matrix)
+    if target.shape not in ((rows,), (rows, 1)):
+        raise DataError(
+            f"{rows:,} values were expected in {target_key!r}, one for each row of {matrix_key!r}; "
+            f"found the shape {target.shape}. Save both with the same rows."
+        )
+    return replace(arrays, target=target.reshape(rows), target_name=target_key)
+
+
+def _member(archive: zipfile.ZipFile, key: str, scratch: Path) -> Any:
+    # Unpacked to the disk and mapped: bounded memory also for compressed and for Fortran-ordered members.
+    place = scratch / f"{len(list(scratch.iterdir()))}.npy"
+    with archive.open(f"{key}.npy") as packed, writing(scratch), place.open("wb") as unpacked:
+        shutil.copyfileobj(packed, unpacked, length=1 << 20)
+    return _mapped(place, f"{archive.filename}[{key!r}]")
+
+
+def _keys(members: list[str], source: Path) -> tuple[str, str | None]:
+    if len(members) == 1:
+        return members[0], None
+    matrices = [key for key in members if key in _MATRIX_KEYS]
+    targets = [key for key in members if key in _TARGET_KEYS]
+    if len(matrices) == 1 and len(targets) == 1 and len(members) == 2:
+        return matrices[0], targets[0]
+    raise DataError(
+        f"one array, or one named A or X and one named b or y, was expected; "
+        f"{source} has {', '.join(members) or 'none'}. "
+        "Save again with np.savez(file, A=…, b=…)."
+    )

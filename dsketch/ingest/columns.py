@@ -1,0 +1,106 @@
+"""What a column of a table can be, and a table as a source of record batches."""
+
+import enum
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from dsketch.errors import DataError
+
+
+class Kind(enum.Enum):
+    """How a column becomes floats."""
+
+    NUMBER = "number"
+    """Integers, floats, decimals, booleans: one column each."""
+
+    CATEGORY = "category"
+    """Strings and dictionaries: one column for each level."""
+
+    CELL = "cell"
+    """Text of a CSV file: what it is shows only after reading all of it."""
+
+    UNFIT = "unfit"
+    """Dates, lists, binary, …: nothing that a linear model could use as it is."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    kind : Kind
+        How it becomes floats.
+    type : pyarrow.DataType
+        Type of its values; of a dictionary, of what it holds.
+    dtypes : tuple of str
+        NumPy types that must be represented exactly, as far as float64 can; none for booleans and categories.
+    """
+
+    name: str
+    kind: Kind
+    type: pa.DataType
+    dtypes: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise a DataError if no number can be made of it."""
+        if self.kind is Kind.UNFIT:
+            raise unfit(self.name, str(self.type))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file or several, as record batches.
+
+    Parameters
+    ----------
+    columns : dict of Column
+        All columns, by name, in the order of the file.
+    size_bytes : int
+        Size on disk.
+    rows : int, optional
+        Number of rows if that is known without reading all.
+    batches : function
+        ``batches(names)`` starts a pass over some columns; gives (record batch, bytes read so far).  A category comes
+        as values of its column's ``type``, never as a dictionary.
+    """
+
+    columns: dict[str, Column]
+    size_bytes: int
+    rows: int | None
+    batches: Callable[[Sequence[str]], Iterator[tuple[pa.RecordBatch, int]]]
+
+
+def classified(name: str, arrow_type: pa.DataType) -> Column:
+    """Return the Column for a column of this Arrow type.
+
+    >>> classified("x", pa.int16()).dtypes, classified("s", pa.dictionary(pa.int8(), pa.string())).kind
+    (('i2',), <Kind.CATEGORY: 'category'>)
+    """
+    types = pa.types
+    if types.is_dictionary(arrow_type):
+        inner = classified(name, arrow_type.value_type)
+        return Column(name, Kind.UNFIT if inner.kind is Kind.UNFIT else Kind.CATEGORY, inner.type)
+    if types.is_string(arrow_type) or types.is_large_string(arrow_type) or str(arrow_type) == "string_view":
+        return Column(name, Kind.CATEGORY, pa.string())
+    if types.is_integer(arrow_type):
+        return Column(name, Kind.NUMBER, arrow_type, (f"i{arrow_type.bit_width // 8}",))
+    if types.is_floating(arrow_type):
+        return Column(name, Kind.NUMBER, arrow_type, (f"f{arrow_type.bit_width // 8}",))
+    if types.is_decimal(arrow_type):
+        return Column(name, Kind.NUMBER, arrow_type, ("f8",))
+    if types.is_boolean(arrow_type) or types.is_null(arrow_type):
+        return Column(name, Kind.NUMBER, arrow_type)
+    return Column(name, Kind.UNFIT, arrow_type)
+
+
+def unfit(name: str, what: str) -> DataError:
+    """Return the error for a column of dates and the like."""
+    return DataError(
+        f"numbers, booleans or text were expected; column {name!r} holds {what}. "
+        f"Leave it out with drop=({name!r},), or make numbers of it first (days since a date, a length, …)."
+    )

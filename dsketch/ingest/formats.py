@@ -1,0 +1,95 @@
+"""The ending of the file name decides who reads it."""
+
+import glob
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+from dsketch.errors import DataError, MissingDataError, SpecError
+from dsketch.events import Tell
+from dsketch.ingest.choice import Choice
+from dsketch.ingest.rows import Rows
+
+_Opener = Callable[[list[Path], Path | None, Choice, Path, Tell], Rows]
+
+PARQUET = (".parquet", ".pq", ".parq")
+_READERS = {
+    ".npy": "array",
+    ".npz": "array",
+    ".csv": "delimited",
+    ".tsv": "delimited",
+    ".csv.gz": "delimited",
+    ".tsv.gz": "delimited",
+} | dict.fromkeys(PARQUET, "parquet")
+
+
+def open_source(source: str, choice: Choice, scratch: Path, tell: Tell) -> Rows:
+    """Return the rows of ``source``, whatever its format.
+
+    Parameters
+    ----------
+    source : str
+        A file, a directory of Parquet files, or a glob of them.
+    choice : Choice
+        Columns, target, nulls.
+    scratch : Path
+        Directory for members of an ``.npz``; whoever calls removes it.
+    tell : Tell
+        Listener.
+
+    Raises
+    ------
+    MissingDataError
+        If nothing is there.
+    SpecError
+        If the ending is not known.
+    DataError
+        If pyarrow is needed and not installed, or the data is not fit.
+    """
+    files = _found(source)
+    endings = {_ending(file) for file in files}
+    reader = _READERS.get(endings.pop() if len(endings) == 1 else "")
+    if reader is None or (len(files) > 1 and reader != "parquet"):
+        raise SpecError(
+            f"one {', '.join(_READERS)} file, or several of Parquet, was expected; got {source!r}. "
+            "Convert it, or correct the name."
+        )
+    base = Path(source) if Path(source).is_dir() else None
+    return _reader(reader)(files, base, choice, scratch, tell)
+
+
+def _found(source: str) -> list[Path]:
+    if "://" in source:
+        raise SpecError(f"a local path was expected; got {source!r}. Copy it to this machine first.")
+    path = Path(source)
+    if path.is_dir():
+        found = sorted(file for ending in PARQUET for file in path.rglob(f"*{ending}") if _is_data(file, path))
+    elif path.exists():
+        found = [path]
+    else:
+        found = sorted(Path(name) for name in glob.glob(source, recursive=True))  # noqa: PTH207 -- Path.glob refuses absolute patterns
+    if not found:
+        raise MissingDataError(f"a file or Parquet directory was expected at {source!r}; found nothing. Check the path.")
+    return found
+
+
+def _is_data(file: Path, base: Path) -> bool:
+    # Spark and others keep _SUCCESS, _metadata, .crc beside the data.
+    return file.is_file() and not any(part.startswith(("_", ".")) for part in file.relative_to(base).parts)
+
+
+def _ending(file: Path) -> str:
+    name = file.name.lower()
+    return next((ending for ending in _READERS if name.endswith(ending)), "")
+
+
+def _reader(name: str) -> _Opener:
+    try:
+        opener: _Opener = importlib.import_module(f"dsketch.ingest.{name}").open_rows
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("pyarrow"):
+            raise
+        raise DataError(
+            "pyarrow was expected for CSV and Parquet; it is not installed. Run: pip install 'dsketch[ingest]'"
+        ) from error
+    return opener

@@ -1,0 +1,63 @@
+"""A source whose columns are settled: how many rows, and their values as blocks of float64."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Matrix = NDArray[np.float64]
+
+# A block of decoded rows; big enough for NumPy to be at full speed, small beside a chunk of the output.
+BLOCK_BYTES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the writer has to know, and the blocks to write.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Columns of A, one name each.
+    dtype : numpy dtype
+        float32 or float64, for A.
+    count : int
+        Rows that will come out of ``blocks``.
+    read : int
+        Rows of the source; ``read - count`` were dropped.
+    has_target : bool
+        Whether the last column of each block is b.
+    is_vector : bool
+        Whether the source was 1-D, so that the output is too.
+    blocks : function
+        Start the pass; gives matrices of shape (some rows, len(names) + has_target), all finite.
+    """
+
+    names: tuple[str, ...]
+    dtype: np.dtype[np.floating]
+    count: int
+    read: int
+    has_target: bool
+    is_vector: bool
+    blocks: Callable[[], Iterator[Matrix]]
+
+
+def narrowest(kinds: list[DTypeLike]) -> "np.dtype[np.floating]":
+    """Return float32 if that holds all of the values of the columns, else float64.
+
+    float32 needs at least one floating column, none above 32 bit, and no integer above 16 bit (float32 is exact up to
+    2²⁴).  Columns of zeros and ones are not counted.
+
+    >>> narrowest(["f4", "i2"]), narrowest(["f4", "i4"]), narrowest(["i2"])
+    (dtype('float32'), dtype('float64'), dtype('float64'))
+    """
+    dtypes = [np.dtype(kind) for kind in kinds]
+    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    is_narrow = all(dtype.itemsize <= (4 if dtype.kind == "f" else 2) for dtype in dtypes)
+    return np.dtype(np.float32 if floats and is_narrow else np.float64)
+
+
+def rows_per_block(width: int) -> int:
+    """Return how many rows of ``width`` float64 make a block."""
+    return max(1, BLOCK_BYTES // (8 * width))

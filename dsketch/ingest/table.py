@@ -1,0 +1,87 @@
+"""Record batches → blocks of floats; the second pass of a table, and the first if one is needed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from dsketch.errors import DataError
+from dsketch.events import Progress, Tell
+from dsketch.ingest.choice import Choice
+from dsketch.ingest.columns import Kind, Table
+from dsketch.ingest.encode import Encoder, Number
+from dsketch.ingest.rows import Matrix, Rows, narrowest, rows_per_block
+from dsketch.ingest.screen import kept, refuse_nonfinite
+from dsketch.ingest.survey import Survey, missing, survey
+
+
+def settled(table: Table, choice: Choice, tell: Tell) -> Rows:
+    """Return the rows of ``table`` as floats.
+
+    The first pass is left out if nothing depends on it: all columns are numbers by their type, the file knows its
+    rows, and none of them can be dropped.
+    """
+    used = choice.used(list(table.columns))
+    for name in used:
+        table.columns[name].check()
+    picked = [table.columns[name] for name in used]
+    if choice.target is not None and picked[-1].kind is Kind.CATEGORY:
+        raise DataError(
+            f"a target of numbers was expected; {choice.target!r} holds {picked[-1].type}. Encode it as numbers first."
+        )
+    is_plain = all(column.kind is Kind.NUMBER for column in picked)
+    if is_plain and table.rows is not None and choice.nulls == "error":
+        found = Survey([Number(name) for name in used], table.rows, table.rows)
+        passes = 1
+    else:
+        passes = 2
+        found = survey(table, used, choice, lambda done: tell(Progress(done, 2 * table.size_bytes)), tell)
+    return _rows(table, used, choice, found, passes, tell)
+
+
+def _rows(table: Table, used: Sequence[str], choice: Choice, found: Survey, passes: int, tell: Tell) -> Rows:
+    has_target = choice.target is not None
+    of_matrix = found.encoders[: len(used) - has_target]
+    return Rows(
+        names=tuple(label for encoder in of_matrix for label in encoder.labels),
+        dtype=narrowest([dtype for encoder in of_matrix for dtype in _exact(table, encoder)]),
+        count=found.count,
+        read=found.read,
+        has_target=has_target,
+        is_vector=False,
+        blocks=lambda: _blocks(table, used, choice, found.encoders, passes, tell),
+    )
+
+
+def _exact(table: Table, encoder: Encoder) -> tuple[str, ...]:
+    column = table.columns[encoder.name]
+    # A number in text has no type; take the widest.
+    return ("f8",) if column.kind is Kind.CELL and isinstance(encoder, Number) else column.dtypes
+
+
+def _blocks(
+    table: Table, used: Sequence[str], choice: Choice, encoders: list[Encoder], passes: int, tell: Tell
+) -> Iterator[Matrix]:
+    labels = [label for encoder in encoders for label in encoder.labels]
+    owners = [encoder.name for encoder in encoders for _ in encoder.labels]
+    step = rows_per_block(len(labels))
+    first_row = 0
+    before = (passes - 1) * table.size_bytes
+    for batch, done_bytes in table.batches(used):
+        for start in range(0, batch.num_rows, step):
+            piece = batch.slice(start, step)
+            yield _block(piece, choice, encoders, owners, first_row + start)
+        first_row += batch.num_rows
+        tell(Progress(before + done_bytes, passes * table.size_bytes))
+
+
+def _block(piece: pa.RecordBatch, choice: Choice, encoders: list[Encoder], owners: list[str], first_row: int) -> Matrix:
+    keep = kept(missing(piece), choice.nulls, piece.schema.names, first_row)
+    whole = piece if keep.all() else piece.filter(pa.array(keep))
+    block: Matrix = np.empty((whole.num_rows, len(owners)))
+    stop = 0
+    for encoder, column in zip(encoders, whole.columns, strict=True):
+        start, stop = stop, stop + len(encoder.labels)
+        encoder.fill(column, block[:, start:stop])
+    refuse_nonfinite(block, owners, first_row + np.flatnonzero(keep))
+    return block

@@ -1,0 +1,224 @@
+"""The record of a run: what was asked, and the part that each finished pass gave.
+
+Guarantees: a record is either whole or absent (written beside, flushed, renamed; one PUT on an object store); nothing is ever
+changed once written; a journal is accepted for a run only if problem, data, grid, method and versions are the same, so a
+resumed run has the bits of an uninterrupted one.  Layout: ``header.json``, ``pass-0001.npz``, ``pass-0002.npz`` …
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsketch.errors import JournalError
+from dsketch.passes.base import Look, Part, contents
+
+FORMAT = 1
+
+
+class Journal:
+    """A folder or URL prefix with the header and one file a pass.
+
+    Parameters
+    ----------
+    address : str or Path
+        A local folder, made if need be, or a URL (``s3://bucket/run-1``, with the extra ``dsketch[s3]``).
+    """
+
+    def __init__(self, address: str | os.PathLike[str]) -> None:
+        self.address = os.fspath(address)
+        self._put, self._get = _remote(self.address) if "://" in self.address else _local(Path(self.address))
+
+    def header(self) -> dict[str, Any] | None:
+        """Return the header, or None if nothing was ever written here.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be read.
+        """
+        raw = self._get("header.json")
+        if raw is None:
+            return None
+        try:
+            found = json.loads(raw)
+        except ValueError as error:
+            raise JournalError(
+                f"the journal's header must be JSON; {self.address}/header.json is not ({error}). Start a new journal."
+            ) from error
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise JournalError(
+                f"the journal must have format {FORMAT}; {self.address} has "
+                f"{found.get('format') if isinstance(found, dict) else found!r}. "
+                "Finish it with the version that began it, or start a new journal."
+            )
+        return found
+
+    def begin(self, header: dict[str, Any]) -> None:
+        """Write the header, or compare it with the one that is there.
+
+        Raises
+        ------
+        JournalError
+            Naming the first thing that differs.
+        """
+        header = json.loads(json.dumps({"format": FORMAT, **header}))
+        found = self.header()
+        if found is None:
+            self._put("header.json", json.dumps(header, indent=1).encode())
+            return
+        for key in header:
+            if found.get(key) != header[key]:
+                raise JournalError(
+                    f"the journal at {self.address} must be of this run; its {key} is {found.get(key)!r}, this run's is {header[key]!r}. "
+                    "Use another journal, or repeat the run exactly as it was."
+                )
+
+    def read(self, number: int, look: Look) -> tuple[Part, dict[str, Any]] | None:
+        """Return the part and the facts of pass ``number``, or None if it was not recorded.
+
+        Raises
+        ------
+        JournalError
+            If the record is damaged or of another pass.
+        """
+        raw = self._get(f"pass-{number:04d}.npz")
+        if raw is None:
+            return None
+        try:
+            with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
+                facts = json.loads(str(stored["facts"]))
+                part = _nested(facts["shape"], iter([stored[f"a{place}"] for place in range(facts["arrays"])]))
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise JournalError(
+                f"record {number} of {self.address} is damaged ({type(error).__name__}: {error}). Delete "
+                f"pass-{number:04d}.npz and all later ones, then resume."
+            ) from error
+        if facts["digest"] != digest(look):
+            raise JournalError(
+                f"record {number} of {self.address} is of another pass ({facts['kind']}) than the one asked "
+                f"now ({look.pass_.names()}), or this machine's "
+                "arithmetic differs in the last bits from the one that began the run. Resume there, or start a new journal."
+            )
+        return part, facts
+
+    def write(self, number: int, look: Look, part: Part, facts: dict[str, Any]) -> None:
+        """Record pass ``number``.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written; earlier records stay whole.
+        """
+        arrays: list[np.ndarray] = []
+        shape = _flattened(part, arrays)
+        facts = {**facts, "kind": look.pass_.names(), "digest": digest(look), "shape": shape, "arrays": len(arrays)}
+        file = io.BytesIO()
+        stored: dict[str, Any] = {f"a{place}": array for place, array in enumerate(arrays)}
+        np.savez(file, facts=np.array(json.dumps(facts)), **stored)
+        self._put(f"pass-{number:04d}.npz", file.getvalue())
+
+
+def digest(look: Look) -> str:
+    """Return a digest of a pass: its kinds, shapes and every bit of its arrays."""
+    state = hashlib.sha256()
+    for value in contents(look.pass_):
+        if isinstance(value, np.ndarray):
+            state.update(f"{value.dtype}{value.shape}".encode())
+            state.update(np.ascontiguousarray(value).data)
+        elif hasattr(value, "matrix") and hasattr(value, "inverses"):  # a whitener: its matrix tells all
+            state.update(np.ascontiguousarray(value.matrix).data)
+        else:
+            state.update(repr(value).encode())
+    return state.hexdigest()[:24]
+
+
+def _flattened(part: Part, arrays: list[np.ndarray]) -> Any:
+    """Append the arrays of a nested part; return its shape as nested lists of ``0``."""
+    if isinstance(part, np.ndarray):
+        arrays.append(part)
+        return 0
+    return [_flattened(piece, arrays) for piece in part]
+
+
+def _nested(shape: Any, arrays: Any) -> Part:
+    return next(arrays) if shape == 0 else tuple(_nested(piece, arrays) for piece in shape)
+
+
+Put = Callable[[str, bytes], None]
+Get = Callable[[str], bytes | None]
+
+
+def _local(folder: Path) -> tuple[Put, Get]:
+    def put(name: str, data: bytes) -> None:
+        unfinished = folder / f".{name}.{os.getpid()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(folder / name)
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise JournalError(
+                f"the journal {folder / name} ({len(data)} bytes) cannot be written: "
+                f"{error.strerror or error}. Free space or choose another place; "
+                "the records before it are whole, so the run can be resumed."
+            ) from error
+
+    def get(name: str) -> bytes | None:
+        try:
+            return (folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise JournalError(f"the journal {folder / name} cannot be read: {error.strerror}. Check the permissions.") from error
+
+    return put, get
+
+
+def _remote(address: str) -> tuple[Put, Get]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise JournalError(
+            f"a journal at {address} needs fsspec, which is not installed. pip install 'dsketch[s3]', or use a local folder."
+        ) from error
+    try:
+        system, root = fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        raise JournalError(
+            f"a journal at {address} cannot be opened: {error}. Check the URL, or pip install 'dsketch[s3]'."
+        ) from error
+
+    def put(name: str, data: bytes) -> None:
+        try:
+            system.pipe_file(f"{root.rstrip('/')}/{name}", data)
+        except Exception as error:
+            raise JournalError(
+                f"the journal {address}/{name} cannot be written: {error}. Check the access; the run can be resumed."
+            ) from error
+
+    def get(name: str) -> bytes | None:
+        try:
+            return bytes(system.cat_file(f"{root.rstrip('/')}/{name}"))
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise JournalError(f"the journal {address}/{name} cannot be read: {error}. Check the access.") from error
+
+    return put, get

@@ -1,0 +1,1 @@
+"""Tall data where it lies."""

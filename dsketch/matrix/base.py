@@ -1,0 +1,120 @@
+"""What every matrix is: a shape, a dtype, a grid of row blocks, and ``read(start, stop)``."""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.errors import DataError
+
+AnyArray = NDArray[np.generic]
+Cuts = NDArray[np.int64]
+
+# One block is what is in memory at once.  32 MB is large enough that the interpreter's share of a block (about 0.2 ms)
+# vanishes, small enough that two of them and the accumulators stay far below a 1 GiB worker.
+BLOCK_BYTES = 32_000_000
+# Blocks beyond this are cut into rows where the storage can read a part of a chunk without decoding the whole.
+LARGEST_BLOCK_BYTES = 2 * BLOCK_BYTES
+
+
+def even_cuts(rows: int, block_rows: int) -> Cuts:
+    """Return the row numbers 0 = c₀ < c₁ < … = rows with steps of ``block_rows`` (the last one may be shorter)."""
+    return np.append(np.arange(0, rows, max(block_rows, 1), dtype=np.int64), np.int64(rows))
+
+
+def block_rows_for(chunk_rows: int, row_bytes: int, *, divisible: bool) -> int:
+    """Return how many rows one block holds: whole chunks near ``BLOCK_BYTES``, or a part of a large divisible chunk.
+
+    Parameters
+    ----------
+    chunk_rows : int
+        Rows of one stored chunk (of one shard where the array is sharded).
+    row_bytes : int
+        Decoded bytes of one row.
+    divisible : bool
+        Whether a part of a chunk can be read at its own price (raw bytes on a local disk, memory).
+    """
+    wanted = max(BLOCK_BYTES // max(row_bytes, 1), 1)
+    if chunk_rows <= wanted:
+        return chunk_rows * max(wanted // chunk_rows, 1)
+    if divisible and chunk_rows * row_bytes > LARGEST_BLOCK_BYTES:
+        return -(-chunk_rows // -(-chunk_rows // wanted))
+    return chunk_rows
+
+
+class Matrix(ABC):
+    """Tall data where it lies.
+
+    Guarantees: ``read`` gives the same values for the same rows whoever calls it and however the rows are cut; it is safe
+    to call from several threads; an instance pickles small (data that lives in the driver's memory travels by
+    :meth:`window`).
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype[np.generic]
+    source: str | None = None  # a path or URL that opens the same matrix again, if there is one
+    is_mapped = False  # reads are views of memory or of the page cache: caching decoded blocks would only copy
+    is_local = False  # lives in this process: no reason to start a cluster for it
+
+    @property
+    @abstractmethod
+    def cuts(self) -> Cuts:
+        """Row numbers between blocks, from 0 to n; a function of the data alone, never of the cluster."""
+
+    @abstractmethod
+    def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows ``start:stop`` as an array of this dtype; a read-only view, ``out`` filled, or a fresh array."""
+
+    def needs_buffer(self, start: int, stop: int) -> bool:
+        """Whether ``read`` of these rows fills memory (``out`` is worth reusing) rather than return a view."""
+        del start, stop
+        return False
+
+    def window(self, start: int, stop: int) -> "Matrix":
+        """Return what a worker needs to read rows ``start:stop``, still addressed by global row numbers."""
+        del start, stop
+        return self
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a short text that changes when the data does (metadata and a sample of rows)."""
+
+    def describe(self) -> str:
+        """Return a few words for the plan: where it lies and how it is stored."""
+        return self.source or type(self).__name__
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Decoded bytes of the whole matrix."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+
+def check_numeric(dtype: np.dtype[np.generic], what: str) -> None:
+    """Refuse anything but real numbers.
+
+    Raises
+    ------
+    DataError
+        For complex, text, object, date and structured dtypes.
+    """
+    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+        raise DataError(
+            f"{what} must hold real numbers of at most 64 bits; its dtype is {dtype}. "
+            "Convert it first, for example with dsketch ingest or astype('float64')."
+        )
+
+
+def as_two_dimensional(shape: tuple[int, ...], what: str) -> tuple[int, int]:
+    """Return (n, k) for a shape (n,) or (n, k).
+
+    Raises
+    ------
+    DataError
+        For any other number of dimensions.
+    """
+    if len(shape) == 1:
+        return (int(shape[0]), 1)
+    if len(shape) == 2:
+        return (int(shape[0]), int(shape[1]))
+    raise DataError(f"{what} must have one or two dimensions; its shape is {shape}. Reshape it to rows × columns.")

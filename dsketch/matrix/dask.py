@@ -1,0 +1,101 @@
+"""A dask.array as a Matrix: its row chunks are the blocks; nothing is rechunked behind the user's back.
+
+A block is computed inside the task that needs it, by Dask's synchronous scheduler, so a pass holds one block per thread and
+not the array.  Chunks that were persisted on a cluster are fetched one at a time.  This file needs no import of Dask: the
+array brings its own methods.
+"""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from dsketch.errors import DataError
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, check_numeric
+
+
+class DaskMatrix(Matrix):
+    """Row blocks of a ``dask.array.Array``.
+
+    Parameters
+    ----------
+    array : dask.array.Array, shape (n,) or (n, d)
+        With known chunk sizes; chunks along columns are joined block by block.
+    what : str
+        The name that errors use.
+    """
+
+    def __init__(self, array: Any, *, what: str = "A", first_block: int = 0, rows: tuple[int, ...] | None = None) -> None:
+        check_numeric(np.dtype(array.dtype), what)
+        if any(np.isnan(size) for sizes in array.chunks for size in sizes):
+            raise DataError(
+                f"{what} must have known chunk sizes; they are {array.chunks}. Call compute_chunk_sizes() on it first."
+            )
+        self._rows = tuple(int(size) for size in array.chunks[0]) if rows is None else rows
+        self.shape = as_two_dimensional((sum(self._rows), *array.shape[1:]), what)
+        self.dtype = np.dtype(array.dtype)
+        self.is_vector = array.ndim == 1
+        self._array = array
+        self._what = what
+        self._first_block = first_block
+        self._last: tuple[int, AnyArray] | None = None
+
+    @property
+    def cuts(self) -> Cuts:
+        """The array's own row chunks (empty ones left out)."""
+        return np.unique(np.concatenate([[0], np.cumsum(self._rows)])).astype(np.int64)
+
+    def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Compute the blocks that hold rows ``start:stop`` and return those rows."""
+        ends = np.cumsum(self._rows)
+        first = int(np.searchsorted(ends, start, side="right"))
+        last = int(np.searchsorted(ends, stop, side="left"))
+        pieces = []
+        for number in range(first, last + 1):
+            low = int(ends[number]) - self._rows[number]
+            pieces.append(self._block(number)[max(start - low, 0) : stop - low])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, out=None if out is None else out[: stop - start])
+
+    def _block(self, number: int) -> AnyArray:
+        last = self._last
+        if last is None or last[0] != number:
+            block = self._array.blocks[number - self._first_block]
+            values = np.asarray(_fetched(block).compute(scheduler="synchronous"))
+            shape = (self._rows[number], self.shape[1])
+            if values.size != shape[0] * shape[1]:
+                raise DataError(
+                    f"block {number} of {self._what} must have shape {shape}; it has {values.shape}. "
+                    "The function that makes the blocks disagrees with the chunks that the array declares."
+                )
+            last = (number, np.ascontiguousarray(values.reshape(shape), dtype=self.dtype))
+            self._last = last
+        return last[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the last computed block behind."""
+        return self.__dict__ | {"_last": None}
+
+    def window(self, start: int, stop: int) -> "DaskMatrix":
+        """Return the blocks that hold rows ``start:stop`` with their part of the graph."""
+        ends = np.cumsum(self._rows)
+        first = int(np.searchsorted(ends, start, side="right"))
+        last = int(np.searchsorted(ends, stop, side="left"))
+        return DaskMatrix(self._array.blocks[first : last + 1], what=self._what, first_block=first, rows=self._rows)
+
+    def fingerprint(self) -> str:
+        """Return a digest of the array's name (a hash of its graph), chunks and dtype."""
+        return hashlib.sha256(f"{self._array.name}{self._array.chunks}{self.dtype}".encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """Return "dask array" and its number of row chunks."""
+        return f"dask array of {len(self._rows)} row chunks"
+
+
+def _fetched(block: Any) -> Any:
+    """Return the block with futures of persisted chunks replaced by their values (this block's only)."""
+    graph = dict(block.__dask_optimize__(block.__dask_graph__(), block.__dask_keys__()))
+    futures = {key: value for key, value in graph.items() if hasattr(value, "result") and hasattr(value, "key")}
+    if not futures:
+        return block
+    fetched = graph | {key: future.result() for key, future in futures.items()}
+    return type(block)(fetched, block.name, block.chunks, dtype=block.dtype)

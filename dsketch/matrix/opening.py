@@ -1,0 +1,93 @@
+"""``open_matrix``: anything tall as a Matrix; one table line for each kind of storage."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from dsketch.errors import DataError, MissingDataError, SpecError
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.dask import DaskMatrix
+from dsketch.matrix.zarr import ZarrMatrix
+
+
+def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matrix:
+    """Open tall data where it lies; nothing is read yet.
+
+    Parameters
+    ----------
+    source : str, Path, zarr.Array, numpy.ndarray, dask.array.Array or Matrix
+        A path or URL of a Zarr array (formats 2 and 3), or an array, with shape (n,) or (n, d).  URLs such as
+        ``s3://bucket/A.zarr`` need the extra ``dsketch[s3]``.
+    missing : {"error", "fill"}
+        What an absent Zarr chunk means.  Zarr writers may leave out chunks equal to the fill value; lost data looks the same.
+    what : str
+        The name that errors use for it.
+
+    Returns
+    -------
+    Matrix
+
+    Raises
+    ------
+    MissingDataError
+        If there is nothing at the path.
+    DataError
+        If it is a group, not numbers, or has more than two dimensions.
+    SpecError
+        If ``source`` is of a kind that is not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> open_matrix(np.ones((5, 2))).shape
+    (5, 2)
+    """
+    if missing not in ("error", "fill"):
+        raise SpecError(f"missing must be 'error' or 'fill'; got {missing!r}.")
+    if isinstance(source, Matrix):
+        return source
+    if isinstance(source, np.ndarray):
+        return ArrayMatrix(source, what=what)
+    if isinstance(source, zarr.Array):
+        return ZarrMatrix(source, missing=missing, what=what)
+    if hasattr(source, "__dask_graph__") and hasattr(source, "blocks"):
+        return DaskMatrix(source, what=what)
+    if isinstance(source, str | os.PathLike):
+        return ZarrMatrix(_open_zarr(os.fspath(source), what), missing=missing, what=what)
+    if isinstance(source, list | tuple):
+        return ArrayMatrix(np.asarray(source), what=what)
+    raise SpecError(
+        f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy array or a dask array; got {type(source).__name__}. "
+        "For .npy, CSV and Parquet files use dsketch ingest."
+    )
+
+
+def _open_zarr(address: str, what: str) -> "zarr.Array[Any]":
+    if "://" not in address and not Path(address).exists():
+        raise MissingDataError(f"{what} was expected at {address}; there is nothing. Check the path.")
+    if "://" not in address and Path(address).is_file():
+        raise DataError(
+            f"{what} must be a Zarr array; {address} is a file. Turn it into Zarr with dsketch ingest {address} --to A.zarr."
+        )
+    try:
+        found = zarr.open(address, mode="r")
+    except ImportError as error:
+        raise SpecError(
+            f"{address} needs a storage package that is not installed: {error}. pip install 'dsketch[s3]'."
+        ) from error
+    except FileNotFoundError as error:
+        raise MissingDataError(f"{what} was expected at {address}; there is no Zarr array. Check the path.") from error
+    except Exception as error:
+        raise DataError(
+            f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. Check the address and the access."
+        ) from error
+    if isinstance(found, zarr.Group):
+        names = ", ".join(sorted(found.array_keys())) or "none"
+        raise DataError(
+            f"{what} must be a Zarr array; {address} is a group with the arrays: {names}. Add the array's name to the path."
+        )
+    return found

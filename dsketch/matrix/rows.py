@@ -1,0 +1,201 @@
+"""The rows that a problem is about: [A 1] and b, scaled by √weight, never stored.
+
+A ``Rows`` is what passes look at.  It reads A block by block, and whatever belongs to the same rows (b, weights), and hands out
+float64 slices small enough to stay in the processor's cache.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.errors import DataError
+from dsketch.matrix.base import AnyArray, Cuts, Matrix
+from dsketch.matrix.cache import BLOCKS
+
+Floats = NDArray[np.float64]
+
+SLICE_BYTES = 400_000  # of A at once: stays in a 1 MB second-level cache beside its products
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows ``start:stop`` in memory: A and what belongs to it, still in their stored dtypes."""
+
+    start: int
+    stop: int
+    A: AnyArray
+    b: AnyArray | None
+    weights: AnyArray | None
+    intercept: bool
+
+    @property
+    def columns(self) -> int:
+        """Columns of [A 1]."""
+        return int(self.A.shape[1]) + self.intercept
+
+    def slices(self, rows: int | None = None) -> Iterator[tuple[int, Floats, Floats]]:
+        """Yield ``(first row, X, Y)``: float64, C order, weighted, with the column of ones; at most ``rows`` rows at a time.
+
+        ``X`` may be a view of the block or a buffer that the next slice overwrites.
+        """
+        step = rows or max(SLICE_BYTES // (8 * max(self.columns, 1)), 16)
+        plain = self.A.dtype == np.float64 and self.A.flags.c_contiguous and not self.intercept and self.weights is None
+        buffer = None if plain else np.empty((min(step, self.stop - self.start), self.columns))
+        for low in range(0, self.stop - self.start, step):
+            high = min(low + step, self.stop - self.start)
+            X = self.A[low:high] if buffer is None else self._convert(low, high, buffer[: high - low])
+            yield self.start + low, X, self._right_sides(low, high)  # type: ignore[misc]
+
+    def _convert(self, low: int, high: int, X: Floats) -> Floats:
+        X[:, : self.A.shape[1]] = self.A[low:high]
+        if self.intercept:
+            X[:, -1] = 1.0
+        if self.weights is not None:
+            X *= np.sqrt(self.weights[low:high].astype(np.float64))
+        return X
+
+    def _right_sides(self, low: int, high: int) -> Floats:
+        if self.b is None:
+            return np.empty((high - low, 0))
+        Y = self.b[low:high].astype(np.float64, copy=False)
+        if self.weights is not None:
+            Y = Y * np.sqrt(self.weights[low:high].astype(np.float64))
+        return np.ascontiguousarray(Y)
+
+
+@dataclass
+class Buffers:
+    """Reused memory of one reading thread: a fresh 32 MB buffer costs as much in page faults as reading the rows."""
+
+    arrays: dict[str, AnyArray] = field(default_factory=dict)
+
+    def take(self, name: str, start: int, stop: int, matrix: Matrix) -> AnyArray | None:
+        """Return a buffer for rows ``start:stop`` of ``matrix``, or None where its read is a view and needs none."""
+        if not matrix.needs_buffer(start, stop):
+            return None
+        kept = self.arrays.get(name)
+        if kept is None or kept.shape[0] < stop - start:
+            kept = self.arrays[name] = np.empty((stop - start, matrix.shape[1]), matrix.dtype)
+        return kept
+
+
+@dataclass(frozen=True)
+class Rows:
+    """[A 1] and b, row-scaled by √weights.
+
+    Attributes
+    ----------
+    A : Matrix, shape (n, d)
+    b : Matrix, shape (n, k), or None
+    weights : Matrix, shape (n, 1), or None
+        Nonnegative; row i of A and b counts ``weights[i]`` times in the sum of squares.
+    intercept : bool
+        Whether a column of ones is appended to A.
+    """
+
+    A: Matrix
+    b: Matrix | None = None
+    weights: Matrix | None = None
+    intercept: bool = False
+    name: str = ""  # fingerprint of A: the key of its blocks in the cache; empty means do not cache
+
+    def __post_init__(self) -> None:
+        """Check at the door that the pieces fit."""
+        if self.A.shape[0] == 0 or self.A.shape[1] == 0:
+            raise DataError(
+                f"A must have at least one row and one column; its shape is {self.A.shape}. Check the source of the data."
+            )
+        for what, matrix in (("b", self.b), ("weights", self.weights)):
+            if matrix is not None and matrix.shape[0] != self.A.shape[0]:
+                raise DataError(
+                    f"{what} must have one row for each of the {self.A.shape[0]} rows of A; its shape is {matrix.shape}. "
+                    "Check that both come from the same data."
+                )
+        if self.weights is not None and self.weights.shape[1] != 1:
+            raise DataError(
+                f"weights must be one number a row; their shape is {self.weights.shape}. Pass a vector of length {self.A.shape[0]}."
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d), the intercept counted."""
+        return self.A.shape[0], self.A.shape[1] + self.intercept
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k; 0 without b."""
+        return 0 if self.b is None else self.b.shape[1]
+
+    @property
+    def cuts(self) -> Cuts:
+        """Row cuts of the blocks: those of A."""
+        return self.A.cuts
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded bytes that one pass reads."""
+        return self.A.nbytes + sum(m.nbytes for m in (self.b, self.weights) if m is not None)
+
+    def window(self, start: int, stop: int) -> "Rows":
+        """Return what a worker needs for rows ``start:stop``."""
+        return replace(
+            self,
+            A=self.A.window(start, stop),
+            b=None if self.b is None else self.b.window(start, stop),
+            weights=None if self.weights is None else self.weights.window(start, stop),
+        )
+
+    def block(self, start: int, stop: int, buffers: Buffers | None = None) -> Block:
+        """Read rows ``start:stop``.
+
+        Raises
+        ------
+        DataError
+            If a stored chunk is missing, truncated or corrupt, or a weight is negative.
+        """
+        buffers = buffers or Buffers()
+        weights = None
+        if self.weights is not None:
+            weights = self.weights.read(start, stop, buffers.take("weights", start, stop, self.weights))
+            _check_weights(weights, start)
+        b = None if self.b is None else self.b.read(start, stop, buffers.take("b", start, stop, self.b))
+        return Block(start, stop, self._read_cached(start, stop, buffers), b, weights, self.intercept)
+
+    def _read_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray:
+        if self.A.is_mapped:
+            return self.A.read(start, stop, buffers.take("A", start, stop, self.A))
+        key = (self.name, start, stop)
+        block = BLOCKS.get(key) if self.name else None
+        if block is None:
+            block = self.A.read(start, stop, buffers.take("A", start, stop, self.A))
+            if self.name:
+                BLOCKS.offer(key, block)
+        return block
+
+
+def _check_weights(weights: AnyArray, start: int) -> None:
+    bad = np.flatnonzero(~(np.asarray(weights, dtype=np.float64) >= 0))
+    if bad.size:
+        raise DataError(
+            f"weights must be ≥ 0; row {start + int(bad[0])} has {weights[bad[0], 0]!r}. Remove the row or give it weight 0."
+        )
+
+
+def find_nonfinite(block: Block) -> None:
+    """Raise the error that names the first NaN or infinity of a block, if it has one.
+
+    Raises
+    ------
+    DataError
+        With the global row, the column and the value.
+    """
+    for what, array in (("A", block.A), ("b", block.b), ("weights", block.weights)):
+        if array is None or array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(array)))
+        raise DataError(
+            f"{what} must be finite; row {block.start + row}, column {column} is {array[row, column]}. "
+            "Remove or impute such rows before solving (weight 0 does not hide a NaN)."
+        )

@@ -1,0 +1,287 @@
+"""A Zarr array as a Matrix: formats 2 and 3, any codec, sharded or not, chunked along columns or not.
+
+Two ways to read, chosen once per array and named by ``describe()``:
+
+mapped
+    Chunks that are raw little-endian C-order bytes of whole rows on a local disk are memory-mapped: no copy, no decode,
+    the page cache is the cache.  Many small chunks are read by one system call each into a reused buffer.
+decoded
+    Everything else goes through zarr-python, block by block, into a reused buffer.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+
+from dsketch.errors import DataError, DsketchError, MissingDataError
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+
+_MAP_BYTES = 1_000_000  # below this a read into a warm buffer beats setting up a map
+_SAMPLE_ROWS = 16
+
+
+class ZarrMatrix(Matrix):
+    """Rows of a Zarr array.
+
+    Parameters
+    ----------
+    array : zarr.Array, shape (n,) or (n, d)
+    missing : {"error", "fill"}
+        What an absent chunk means: lost data, or rows equal to the fill value (Zarr writers may leave such chunks out).
+    what : str
+        The name that errors use.
+    """
+
+    def __init__(self, array: "zarr.Array[Any]", *, missing: str = "error", what: str = "A") -> None:
+        check_numeric(np.dtype(array.dtype), what)
+        self.shape = as_two_dimensional(array.shape, what)
+        self.dtype = np.dtype(array.dtype).newbyteorder("=")
+        self.is_vector = len(array.shape) == 1
+        self._array = array
+        self._missing = missing
+        self._what = what
+        self._last_chunk: tuple[int, AnyArray] | None = None
+        self.source = _address(array)
+        self.is_mapped = self._raw_root is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to this process."""
+        return {"array": self._array, "missing": self._missing, "what": self._what}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open again in another process."""
+        self.__init__(state["array"], missing=state["missing"], what=state["what"])  # type: ignore[misc]
+
+    @cached_property
+    def chunk_rows(self) -> int:
+        """Rows of what is stored as one object: a chunk, or a shard."""
+        return int((self._array.shards or self._array.chunks)[0])
+
+    @cached_property
+    def cuts(self) -> Cuts:
+        """Blocks of whole chunks near 32 MB; parts of a chunk where it is raw and large."""
+        row_bytes = self.shape[1] * self.dtype.itemsize
+        chunk_rows = self.chunk_rows if self._raw_root is not None else self._decoded_rows(row_bytes)
+        return even_cuts(self.shape[0], block_rows_for(chunk_rows, row_bytes, divisible=self.is_mapped))
+
+    def _decoded_rows(self, row_bytes: int) -> int:
+        """Rows of the smallest piece that can be decoded alone: an inner chunk of a large shard, else the chunk."""
+        inner = int(self._array.chunks[0])
+        return inner if self.chunk_rows * row_bytes > 64_000_000 else self.chunk_rows
+
+    def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows ``start:stop``.
+
+        Raises
+        ------
+        MissingDataError
+            If a chunk is absent and ``missing="error"``.
+        DataError
+            If a chunk is truncated or does not decode.
+        """
+        return self._read_raw(start, stop, out) if self._raw_root is not None else self._read_decoded(start, stop, out)
+
+    def needs_buffer(self, start: int, stop: int) -> bool:
+        """Whether the rows are joined from several pieces or decoded."""
+        return not self._is_one_map(start, stop)
+
+    def _is_one_map(self, start: int, stop: int) -> bool:
+        """Whether the rows lie in one raw chunk and are many enough to be worth a map."""
+        row_bytes = self.shape[1] * self.dtype.itemsize
+        same_chunk = start // self.chunk_rows == (stop - 1) // self.chunk_rows
+        return self.is_mapped and same_chunk and (stop - start) * row_bytes >= _MAP_BYTES
+
+    def fingerprint(self) -> str:
+        """Return a digest of the metadata and of the first, middle and last rows."""
+        metadata = self._array.metadata.to_dict()
+        metadata = {key: metadata[key] for key in metadata if key not in ("attributes", "consolidated_metadata")}
+        digest = hashlib.sha256(json.dumps(metadata, sort_keys=True, default=str).encode())
+        rows = self.shape[0]
+        for start in (0, rows // 2, max(rows - _SAMPLE_ROWS, 0)):
+            digest.update(np.ascontiguousarray(self.read(start, min(start + _SAMPLE_ROWS, rows))).data)
+        return digest.hexdigest()[:16]
+
+    def describe(self) -> str:
+        """Return where the array lies and how it is read."""
+        return f"{self.source} ({'memory-mapped' if self.is_mapped else 'decoded by zarr'})"
+
+    # ---- raw chunks on a local disk -------------------------------------------------------------------------------
+
+    @cached_property
+    def _raw_root(self) -> Path | None:
+        """The array's folder if its chunks are the rows' own bytes, else None."""
+        root = getattr(self._array.store, "root", None)
+        if not isinstance(root, Path) or self._array.shards is not None or not _is_raw(self._array):
+            return None
+        full_rows = len(self._array.shape) == 1 or self._array.chunks[1] == self._array.shape[1]
+        return root / self._array.path if full_rows and self.shape[1] else None
+
+    def _read_raw(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
+        first, last = start // self.chunk_rows, (stop - 1) // self.chunk_rows
+        if self._is_one_map(start, stop):
+            return self._map(first, start, stop)
+        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
+        for number in range(first, last + 1):
+            low, high = max(start, number * self.chunk_rows), min(stop, (number + 1) * self.chunk_rows)
+            self._read_into(number, low, rows[low - start : high - start])
+        return rows
+
+    def _open_chunk(self, number: int) -> int | None:
+        """Return a file descriptor of a chunk whose length is right, or None if absent and that means fill."""
+        key = self._array.metadata.encode_chunk_key((number,) if self.is_vector else (number, 0))
+        path = f"{self._raw_root}/{key}"
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError as error:
+            self._refuse_missing(number, path, error)
+            return None
+        except OSError as error:
+            raise DataError(
+                f"chunk {number} of {self._what} cannot be read ({path}): {error.strerror}. Check the permissions and the disk."
+            ) from error
+        wanted = self.chunk_rows * self.shape[1] * self.dtype.itemsize
+        found = os.fstat(descriptor).st_size
+        if found != wanted:
+            os.close(descriptor)
+            raise DataError(
+                f"chunk {number} of {self._what} ({path}) must have {wanted} bytes; it has {found}. "
+                "It is truncated or was being written: copy it again from its origin."
+            )
+        return descriptor
+
+    def _map(self, number: int, start: int, stop: int) -> AnyArray:
+        descriptor = self._open_chunk(number)
+        if descriptor is None:
+            return np.full((stop - start, self.shape[1]), self._array.fill_value, self.dtype)
+        row_bytes = self.shape[1] * self.dtype.itemsize
+        low = (start - number * self.chunk_rows) * row_bytes
+        aligned = low - low % mmap.ALLOCATIONGRANULARITY
+        length = (stop - start) * row_bytes + low - aligned
+        try:
+            os.posix_fadvise(descriptor, aligned, length, os.POSIX_FADV_WILLNEED)
+            view = mmap.mmap(descriptor, length, prot=mmap.PROT_READ, offset=aligned)
+        finally:
+            os.close(descriptor)
+        flat = np.frombuffer(view, self.dtype, count=(stop - start) * self.shape[1], offset=low - aligned)
+        return flat.reshape(stop - start, self.shape[1])
+
+    def _read_into(self, number: int, start: int, rows: AnyArray) -> None:
+        descriptor = self._open_chunk(number)
+        if descriptor is None:
+            rows[:] = self._array.fill_value
+            return
+        offset = (start - number * self.chunk_rows) * self.shape[1] * self.dtype.itemsize
+        target = memoryview(rows.data).cast("B")
+        try:
+            while target:
+                count = os.preadv(descriptor, [target], offset)
+                if count <= 0:
+                    raise DataError(f"chunk {number} of {self._what} ended early. It is being changed while it is read.")
+                target, offset = target[count:], offset + count
+        finally:
+            os.close(descriptor)
+
+    # ---- anything else, through zarr-python -----------------------------------------------------------------------
+
+    def _read_decoded(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
+        """Decode whole chunks into ``out``; parts of a chunk come from the chunk that was decoded last."""
+        size = self._decoded_rows(self.shape[1] * self.dtype.itemsize)
+        if start % size == 0 and (stop % size == 0 or stop == self.shape[0]):
+            return self._decode(start, stop, out)
+        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
+        for number in range(start // size, (stop - 1) // size + 1):
+            low, high = max(start, number * size), min(stop, (number + 1) * size)
+            rows[low - start : high - start] = self._chunk(number, size)[low - number * size : high - number * size]
+        return rows
+
+    def _chunk(self, number: int, size: int) -> AnyArray:
+        last = self._last_chunk
+        if last is None or last[0] != number:
+            last = (number, self._decode(number * size, min((number + 1) * size, self.shape[0]), None))
+            self._last_chunk = last  # one assignment: another thread sees the old pair or the new one
+        return last[1]
+
+    def _decode(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
+        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
+        target = rows[:, 0] if self.is_vector else rows
+        try:
+            self._array.get_basic_selection(
+                (slice(start, stop),), out=default_buffer_prototype().nd_buffer.from_numpy_array(target)
+            )
+        except DsketchError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"rows {start}:{stop} of {self._what} ({self.source}) cannot be decoded: "
+                f"{type(error).__name__}: {error}. A chunk is corrupt or unreadable: copy it again."
+            ) from error
+        if self._missing == "error":
+            self._look_for_missing(start, stop, rows)
+        return rows
+
+    def _look_for_missing(self, start: int, stop: int, rows: AnyArray) -> None:
+        """Ask the store only about stored objects whose rows all equal the fill value: no other can be absent."""
+        fill = self._array.fill_value
+        for number in range(start // self.chunk_rows, (stop - 1) // self.chunk_rows + 1):
+            low, high = max(start, number * self.chunk_rows), min(stop, (number + 1) * self.chunk_rows)
+            part = rows[low - start : high - start]
+            for column, low_column in self._column_chunks():
+                piece = part[:, low_column : low_column + self._chunk_columns()]
+                if piece.size and piece[0, 0] == fill and bool((piece == fill).all()):
+                    self._require_key((number,) if self.is_vector else (number, column))
+
+    def _chunk_columns(self) -> int:
+        return 1 if self.is_vector else int((self._array.shards or self._array.chunks)[1])
+
+    def _column_chunks(self) -> list[tuple[int, int]]:
+        return list(enumerate(range(0, self.shape[1], self._chunk_columns())))
+
+    def _require_key(self, number: tuple[int, ...]) -> None:
+        key = f"{self._array.path}/{self._array.metadata.encode_chunk_key(number)}".lstrip("/")
+        if not sync(self._array.store.exists(key)):
+            self._refuse_missing(number[0], f"{self._array.store}/{key}", None)
+
+    def _refuse_missing(self, number: int, path: str, cause: Exception | None) -> None:
+        if self._missing == "error":
+            raise MissingDataError(
+                f"chunk {number} of {self._what} is absent ({path}). If the data was lost, copy it again; if the writer left out "
+                f"chunks equal to the fill value {self._array.fill_value}, open the matrix with missing='fill'."
+            ) from cause
+
+
+def _is_raw(array: "zarr.Array[Any]") -> bool:
+    """Whether a chunk's bytes are its values: little-endian, C order, no filter, no compressor."""
+    metadata = array.metadata
+    if metadata.zarr_format == 2:
+        return (
+            metadata.compressor is None
+            and not metadata.filters
+            and metadata.order == "C"
+            and np.dtype(array.dtype).newbyteorder("<") == np.dtype(array.dtype)
+        )
+    codecs = metadata.codecs
+    if len(codecs) != 1 or type(codecs[0]).__name__ != "BytesCodec":
+        return False
+    endian = codecs[0].endian
+    return endian is None or str(getattr(endian, "value", endian)) == "little"
+
+
+def _address(array: "zarr.Array[Any]") -> str | None:
+    """Return the path or URL that opens this array again, or None for stores without one (memory)."""
+    root = getattr(array.store, "root", None)
+    if isinstance(root, Path):
+        return str((root / array.path).resolve())
+    filesystem = getattr(array.store, "fs", None)
+    if filesystem is not None:
+        path = f"{array.store.path}/{array.path}".rstrip("/")
+        return str(filesystem.unstrip_protocol(path))
+    return None

@@ -1,0 +1,117 @@
+"""What a method is: a generator that yields looks at the data and returns an answer; no engine, no clock, no I/O."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor
+from dsketch.linalg.backward import backward_error
+from dsketch.passes import Slope
+from dsketch.problems.base import Flow, LinearProblem
+from dsketch.sketch import SKETCHES, Sketch, SparseSign
+from dsketch.sketch.size import rows_for
+
+Floats = NDArray[np.float64]
+
+EPS = float(np.finfo(float).eps)
+# Householder QR leaves a backward error of 0.2 to 1 eps on the matrices measured (benchmarks/accuracy.py).
+QR_LEVEL = 2 * EPS  # what tol=None aims at: no further pass below it
+ROUNDING = EPS / 2  # below it a correction that costs nothing is not worth its own rounding either
+ACCEPTED = 16 * EPS  # what tol=None still calls solved: the certificate itself is uncertain by a few eps at large residuals
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user may choose about a method.
+
+    Attributes
+    ----------
+    tol : float or None
+        Backward error to reach, relative to ‖A‖_F; None means as accurate as Householder QR.
+    sketch : str
+        Name of a sketch.
+    sketch_rows : int or None
+        m; None means the rule of :mod:`dsketch.sketch.size`.
+    seed : int
+        Of all random words.
+    """
+
+    tol: float | None = None
+    sketch: str = "sparse_sign"
+    sketch_rows: int | None = None
+    seed: int = 0
+
+    @property
+    def goal(self) -> float:
+        """Backward error at which a method stops."""
+        return QR_LEVEL if self.tol is None else max(self.tol, QR_LEVEL)
+
+    @property
+    def accepted(self) -> float:
+        """Backward error that still counts as solved."""
+        return max(ACCEPTED, self.tol or 0.0)
+
+    def draw(self, problem: LinearProblem, purpose: int, *, nonzeros: int = 8) -> Sketch:
+        """Return the sketch of the asked family and of a size that fits ``purpose``."""
+        size = self.sketch_rows or rows_for(problem.shape[1], purpose, self.sketch)
+        if self.sketch == SparseSign.name:
+            return SparseSign(size, self.seed, nonzeros=nonzeros)
+        return SKETCHES[self.sketch](size, self.seed)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method found, with what a certificate needs.
+
+    Attributes
+    ----------
+    x : ndarray, shape (d, k)
+    factor : Factor
+        Of A (and its penalty) if ``is_exact``, else of its sketch.
+    slope : Slope or None
+        Gradient and residual at x, from the data; None for sketch-and-solve.
+    error : ndarray, shape (k,)
+        Backward error; for sketch-and-solve an estimate from the sketch.
+    residual : ndarray, shape (k,)
+        ‖b − A x‖ (penalty included).
+    gap : ndarray or None
+        Estimate of ‖A (x − x*)‖ where x is only an estimate.
+    notes : tuple of str
+        What the method decided on the way.
+    """
+
+    x: Floats
+    factor: Factor
+    is_exact: bool
+    slope: Slope | None
+    error: Floats
+    residual: Floats
+    gap: Floats | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Breakdown(Exception):  # noqa: N818 - a turn of the road, not an error: the next method takes over
+    """A method met what it cannot do.
+
+    Attributes
+    ----------
+    reason : str
+        A sentence for the status.
+    start : Factor or None
+        The factor of a good sketch, if one was made: the next method need not sketch again.
+    """
+
+    reason: str
+    start: Factor | None = field(default=None)
+
+
+MethodFlow = Callable[[LinearProblem, Settings, Factor | None], Flow[Answer]]
+
+
+def measured(factor: Factor, x: Floats, slope: Slope) -> Floats:
+    """Return the backward error of x for every right-hand side."""
+    s, Vt = factor.singular
+    return backward_error(s, Vt, x, slope.g, slope.rr)

@@ -1,0 +1,38 @@
+"""Run a method; where it meets what it cannot do, go on with the next one and say so."""
+
+from dataclasses import replace
+
+from dsketch.methods.base import Answer, Breakdown, MethodFlow, Settings
+from dsketch.methods.conjugate_gradient import conjugate_gradient
+from dsketch.methods.gradient_descent import gradient_descent
+from dsketch.methods.gram import gram
+from dsketch.methods.sketch_and_solve import sketch_and_solve
+from dsketch.methods.tsqr import tsqr
+from dsketch.methods.whitened import whitened
+from dsketch.problems.base import Flow, LinearProblem
+
+METHODS: dict[str, MethodFlow] = {
+    "conjugate_gradient": conjugate_gradient,
+    "gradient_descent": gradient_descent,
+    "gram": gram,
+    "sketch_and_solve": sketch_and_solve,
+    "tsqr": tsqr,
+    "whitened": whitened,
+}
+
+# Who takes over; tsqr has nobody behind it, for nothing stops it.
+NEXT = {"gram": "whitened", "whitened": "tsqr", "conjugate_gradient": "tsqr", "gradient_descent": "conjugate_gradient"}
+
+
+def solved_by(problem: LinearProblem, settings: Settings, name: str) -> Flow[tuple[Answer, str]]:
+    """Return the answer and the name of the method that gave it, through as many methods as it takes."""
+    notes: tuple[str, ...] = ()
+    start = None
+    while True:
+        try:
+            answer = yield from METHODS[name](problem, settings, start)
+        except Breakdown as stop:
+            notes += (f"{name} gave way to {NEXT[name]}: {stop.reason}",)
+            name, start = NEXT[name], stop.start
+        else:
+            return replace(answer, notes=(*notes, *answer.notes)), name

@@ -1,0 +1,53 @@
+"""Preconditioned gradient descent with the damping and momentum of its theory: the attention-regression paper's own inner routine.
+
+The paper's unit step needs m > 11.7 d rows to converge at all (the largest eigenvalue of H = R⁻ᵀAᵀA R⁻¹ must stay below 2).  For a
+sketch of distortion ε = √(d/m) the spectrum of H lies in [1/(1 + ε)², 1/(1 − ε)²]; the heavy ball with momentum ε² and step
+(1 − ε²)² contracts by ε a step there, as conjugate gradients do, with nothing to measure on the way.  Passes: 15–40.
+
+References
+----------
+Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304.
+I. K. Ozaslan, M. Pilanci, O. Arikan, "Iterative Hessian sketch with momentum", ICASSP 2019.
+E. N. Epperly, M. Meier, Y. Nakatsukasa, arXiv 2406.03468, 2024 (FOSSILS).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor
+from dsketch.methods.base import Answer, Breakdown, Settings
+from dsketch.methods.refined import refined
+from dsketch.problems.base import Flow, LinearProblem
+
+Floats = NDArray[np.float64]
+
+_LONGEST_ROUND = 30
+_DIVERGED = 1e3  # growth of the step against the first one
+
+
+def gradient_descent(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+    """Solve by damped gradient descent with momentum on the sketched-preconditioned normal equations, in rounds."""
+    del start
+    return (yield from refined(problem, settings, inner))
+
+
+def inner(problem: LinearProblem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
+    """Return y ≈ H⁻¹c by the heavy ball.
+
+    Raises
+    ------
+    Breakdown
+        If the steps grow: some eigenvalue lies outside the interval that the sketch promised.
+    """
+    momentum, damping = epsilon**2, (1 - epsilon**2) ** 2
+    y, old, first = damping * c, np.zeros_like(c), float(np.linalg.norm(damping * c))
+    for _ in range(_LONGEST_ROUND):
+        h = factor.solve_transposed((yield from problem.normal(factor.solve(y))))
+        step = damping * (c - h) + momentum * (y - old)
+        y, old = y + step, y
+        size = float(np.linalg.norm(step))
+        if not size <= _DIVERGED * first:
+            raise Breakdown(f"gradient descent diverged: the sketch's distortion is larger than the promised {epsilon:.2f}")
+        if size <= tol * float(np.linalg.norm(y)):
+            break
+    return y

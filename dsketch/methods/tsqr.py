@@ -1,0 +1,23 @@
+"""One-pass QR: R and Qᵀb of [A b] by a tall-skinny QR, x = R⁻¹Qᵀb, then the certificate pass.
+
+Backward stable for every condition number, scaling and coherence; nothing to break down, so every other method ends here when it
+cannot go on.  Passes: 1 + 1.  Prefer it for d to a few hundred, or on slow storage.
+
+References
+----------
+J. Demmel, L. Grigori, M. Hoemmen, J. Langou, "Communication-optimal parallel and sequential QR and LU factorizations", SIAM J. Sci.
+Comput. 34, 2012.
+"""
+
+from dsketch.factor import Factor
+from dsketch.methods.base import Answer, Settings
+from dsketch.methods.polish import polished
+from dsketch.problems.base import Flow, LinearProblem
+
+
+def tsqr(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+    """Solve through the triangle of [A b]; ``start`` is not needed."""
+    del start
+    R, z, _ = yield from problem.triangle(settings.seed)
+    factor = Factor(R)
+    return (yield from polished(problem, factor, factor.least_squares(z), settings))

@@ -1,0 +1,59 @@
+"""Whitened Gram (randomized Cholesky QR): sketch → R₀, then the Gram matrix of A R₀⁻¹, whose condition number is about 3.
+
+With Y = A T, T = R₀⁻¹: W = YᵀY = L Lᵀ, c = Yᵀb; then ‖A x − b‖ is minimized by the small system min ‖Lᵀ R₀ x − L⁻¹ c‖.  Note c
+= Yᵀb and not Yᵀ(b − A x₀): the warm start would cost accuracy at large residuals.  As stable as Householder QR for any condition
+number; BLAS-3 throughout.  Passes: 1 + 1 + 1 (the certificate).
+
+References
+----------
+M. Melnichenko, O. Balabanov, R. Murray, J. Demmel, M. W. Mahoney, P. Luszczek, "CholeskyQR with randomization and pivoting for
+tall matrices (CQRRPT)", arXiv 2311.08316, 2023.
+"""
+
+import numpy as np
+import scipy.linalg as sl
+
+from dsketch.factor import Factor, solve_small
+from dsketch.methods.base import Answer, Breakdown, Settings
+from dsketch.methods.polish import polished
+from dsketch.problems.base import Flow, LinearProblem
+from dsketch.sketch.size import FOR_WHITENING
+
+WEAKEST_SKETCH = 20.0  # cond(Y): a good sketch leaves 3 to 9; u·20² in W is still rounding
+
+
+def whitened(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+    """Solve through the Gram matrix of A R₀⁻¹; ``start`` is the factor of a sketch made before.
+
+    Raises
+    ------
+    Breakdown
+        If the sketch did not whiten A (its family lost rank on this A).
+    """
+    if start is None:
+        SA, _ = yield from problem.sketch(settings.draw(problem, FOR_WHITENING, nonzeros=4))
+        start = Factor.of(SA)
+    W, c = yield from problem.whitened(start)
+    L = lower_factor(W)
+    factor, x = solve_small(L.T @ start.whitener.matrix, sl.solve_triangular(L, c, lower=True))
+    return (yield from polished(problem, factor, x, settings))
+
+
+def lower_factor(W: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factor of a whitened Gram matrix.
+
+    Raises
+    ------
+    Breakdown
+        If W is not safely positive definite: the sketch it was whitened with was too weak.
+    """
+    try:
+        L = sl.cholesky(W, lower=True)
+    except (sl.LinAlgError, ValueError) as error:
+        raise Breakdown(f"the sketch did not whiten A: its Gram matrix is not positive definite ({error})") from error
+    pivots = np.abs(np.diag(L))
+    if pivots.size and pivots.max() > WEAKEST_SKETCH * pivots.min():
+        raise Breakdown(
+            f"the sketch did not whiten A: cond(A R⁻¹) is at least {pivots.max() / pivots.min():.1e}, about 3 was expected"
+        )
+    return np.asarray(L)

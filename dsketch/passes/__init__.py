@@ -1,0 +1,24 @@
+"""Passes: one kind of look at all rows a file."""
+
+from dsketch.passes.base import Both, Look, Pass
+from dsketch.passes.gradient import Gradient, Slope
+from dsketch.passes.gram import Gram
+from dsketch.passes.normal import Normal
+from dsketch.passes.sandwich import Sandwich
+from dsketch.passes.sketching import Sketching
+from dsketch.passes.triangle import Triangle
+from dsketch.passes.whitened import WhitenedGram
+
+__all__ = [
+    "Both",
+    "Gradient",
+    "Gram",
+    "Look",
+    "Normal",
+    "Pass",
+    "Sandwich",
+    "Sketching",
+    "Slope",
+    "Triangle",
+    "WhitenedGram",
+]

@@ -1,0 +1,106 @@
+"""One look at all rows: ``map`` a block into a part, ``merge`` two parts, ``finish`` the last one.
+
+A pass is the unit of cost, of progress, of retry and of checkpoint.  It is a frozen value that travels to the workers, holds only
+small arrays, and does no I/O.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.matrix.rows import Block, Rows
+
+Floats = NDArray[np.float64]
+Part = Any  # a tuple of arrays, nested for a product of passes
+R = TypeVar("R")
+
+
+class Pass(ABC, Generic[R]):
+    """One look at all rows that gives a small result of type R."""
+
+    kind: ClassVar[str]
+    accumulates: ClassVar[bool] = True  # blocks of a panel are added into one part; False: each has its part, merged as a tree
+
+    @abstractmethod
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Add a block to ``part`` (None at the start of a panel), which may be changed in place, and return it."""
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Return the part of both, neither changed (a retried merge must find them whole); the default adds array by array."""
+        return tuple(mine + other for mine, other in zip(left, right, strict=True))
+
+    @abstractmethod
+    def finish(self, part: Part) -> R:
+        """Turn the last part into the result."""
+
+    @abstractmethod
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return the bytes of one part for d columns and k right-hand sides."""
+
+    def names(self) -> str:
+        """Return the kind as the ledger shows it."""
+        return self.kind
+
+    def __and__(self, other: "Pass[Any]") -> "Both":
+        """Return the product: both passes in one reading of the data."""
+        return Both(self, other)
+
+
+@dataclass(frozen=True)
+class Both(Pass[tuple[Any, Any]]):
+    """Two passes that share one reading; finishes to the pair of their results."""
+
+    first: Pass[Any]
+    second: Pass[Any]
+
+    kind: ClassVar[str] = "both"
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Map the block into both parts."""
+        first, second = (None, None) if part is None else part
+        return self.first.map(block, first), self.second.map(block, second)
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Merge each side by its own rule."""
+        return self.first.merge(left[0], right[0]), self.second.merge(left[1], right[1])
+
+    def finish(self, part: Part) -> tuple[Any, Any]:
+        """Finish each side."""
+        return self.first.finish(part[0]), self.second.finish(part[1])
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return the bytes of both parts."""
+        return self.first.part_bytes(columns, sides) + self.second.part_bytes(columns, sides)
+
+    def names(self) -> str:
+        """Return both kinds, joined by ``&``."""
+        return f"{self.first.names()} & {self.second.names()}"
+
+
+class Look(NamedTuple):
+    """What a method yields: a pass and the rows it is about."""
+
+    pass_: Pass[Any]
+    rows: Rows
+
+
+def heavy_rows(columns: int) -> int:
+    """Return the slice height for work of d flops or more a number: tall against d, a few MB at ordinary d."""
+    return max(4096, 2 * columns)
+
+
+def leaves(part: Part) -> list[Floats]:
+    """Return the arrays of a nested part, left to right."""
+    return [part] if isinstance(part, np.ndarray) else [array for piece in part for array in leaves(piece)]
+
+
+def contents(pass_: Pass[Any]) -> list[Any]:
+    """Return kind and parameters of a pass, nested passes opened: what its digest is made of."""
+    values: list[Any] = [pass_.kind]
+    for field in fields(pass_):  # type: ignore[arg-type]  # every Pass is a dataclass
+        value = getattr(pass_, field.name)
+        values.extend(contents(value) if isinstance(value, Pass) else [field.name, value])
+    return values

@@ -1,0 +1,48 @@
+"""The pass AᵀA v: the curvature, one read for the product there and back."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from dsketch.matrix.rows import Block
+from dsketch.passes.base import Floats, Part, Pass
+
+
+@dataclass(frozen=True)
+class Normal(Pass[Floats]):
+    """Apply AᵀA to a few vectors.
+
+    Parameters
+    ----------
+    v : ndarray, shape (d, k)
+
+    Notes
+    -----
+    Finishes to AᵀA v, shape (d, k).  One read, 4 n d k flops, d k numbers a part.
+    """
+
+    v: Floats
+
+    kind: ClassVar[str] = "normal"
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Add the block's Xᵀ(X v)."""
+        (total,) = part or (np.zeros(self.v.shape),)
+        if self.v.shape[1] == 1:
+            v = np.ascontiguousarray(self.v[:, 0])
+            for _, X, _ in block.slices():
+                total[:, 0] += (X @ v) @ X
+        else:
+            for _, X, _ in block.slices():
+                total += X.T @ (X @ self.v)
+        return (total,)
+
+    def finish(self, part: Part) -> Floats:
+        """Return AᵀA v."""
+        total: Floats = part[0]
+        return total
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return d k numbers."""
+        return 8 * columns * max(sides, 1)

@@ -1,0 +1,54 @@
+"""The whitened Gram pass: with Y = A T nearly orthonormal, YᵀY squares nothing that hurts.
+
+References
+----------
+Y. Fan, Y. Guo, T. Lin, "A novel randomized XR-based preconditioned CholeskyQR algorithm", arXiv 2111.11148, 2021.
+M. Melnichenko, O. Balabanov, R. Murray, J. Demmel, M. W. Mahoney, P. Luszczek, "CholeskyQR with randomization and pivoting for
+tall matrices (CQRRPT)", arXiv 2311.08316, 2023.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from dsketch.linalg.whitener import Whitener
+from dsketch.matrix.rows import Block
+from dsketch.passes.base import Floats, Part, Pass, heavy_rows
+
+
+@dataclass(frozen=True)
+class WhitenedGram(Pass[tuple[Floats, Floats]]):
+    """Finish to ``(YᵀY, Yᵀb)`` for Y = A T, with shapes (r, r), (r, k).
+
+    Parameters
+    ----------
+    whitener : Whitener
+        T, from the factor of a sketch; r of its d directions were kept.
+
+    Notes
+    -----
+    One read; about 1.3 n d² flops for Y and n d² for its Gram matrix, all BLAS-3; r (r + k) numbers a part.
+    """
+
+    whitener: Whitener
+
+    kind: ClassVar[str] = "whitened"
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Add the block's YᵀY and YᵀB."""
+        r, k = self.whitener.rank, 0 if block.b is None else block.b.shape[1]
+        W, c = part or (np.zeros((r, r)), np.zeros((r, k)))
+        for _, X, B in block.slices(heavy_rows(block.columns)):
+            Y = self.whitener.apply(X)
+            W += Y.T @ Y
+            c += Y.T @ B
+        return W, c
+
+    def finish(self, part: Part) -> tuple[Floats, Floats]:
+        """Return (YᵀY, Yᵀb)."""
+        return part[0], part[1]
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return d (d + k) numbers."""
+        return 8 * columns * (columns + sides)

@@ -1,0 +1,160 @@
+"""How a problem will be answered and what that costs: the candidates, the chosen one, and why the others lost."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dsketch.cost import Estimate, Means, estimate
+from dsketch.errors import PlanError, SpecError
+from dsketch.methods import METHODS
+from dsketch.methods.base import Settings
+from dsketch.methods.gram import TRUSTED_CONDITION
+from dsketch.probe import Probe
+from dsketch.problems.base import LinearProblem
+from dsketch.sketch import SKETCHES
+from dsketch.units import format_bytes, format_count, format_seconds
+
+AUTO = ("gram", "whitened", "tsqr", "conjugate_gradient")
+# The probe sees a few blocks only, so a Gram matrix is chosen with a margin below the limit at which it is trusted.
+PROBED_CONDITION = TRUSTED_CONDITION / 10
+# TSQR needs no sketch and has nothing to fall back from: it is taken at a price up to this much above the cheapest.
+TSQR_PREMIUM = 1.25
+SMALL_SECONDS = 0.05  # below it no method is worth choosing over TSQR
+MEMORY_SHARE = 0.8  # of a worker's limit that a task may plan with
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer to "what will you do, and what will it cost me?".
+
+    Attributes
+    ----------
+    method : str
+    settings : Settings
+        Tolerance, sketch, seed.
+    estimate : Estimate
+        Passes, seconds, memory of a task thread.
+    rejected : dict of str to str
+        The other methods and why each lost.
+    matrix, means_text : str
+        Data and machines in words.
+    why : str
+        What decided for the method.
+    read_bytes : int
+        Decoded bytes that all passes read.
+    condition_hint : float
+        Of the probed rows, columns scaled.
+    memory_limit_bytes : int
+        Of a task thread.
+    """
+
+    method: str
+    settings: Settings
+    estimate: Estimate
+    rejected: dict[str, str]
+    matrix: str
+    means_text: str
+    why: str
+    read_bytes: int
+    condition_hint: float
+    memory_limit_bytes: int
+    problem: LinearProblem
+    options: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON can hold it."""
+        return {
+            "method": self.method,
+            **vars(self.settings),
+            **vars(self.estimate),
+            "read_bytes": self.read_bytes,
+            "condition_hint": self.condition_hint,
+            "memory_limit_bytes": self.memory_limit_bytes,
+            "matrix": self.matrix,
+            "means": self.means_text,
+            "why": self.why,
+            "rejected": self.rejected,
+        }
+
+    def __str__(self) -> str:
+        """Return the plan as a short table."""
+        e, s = self.estimate, self.settings
+        sketch = "" if self.method == "tsqr" else f", {s.sketch} sketch" + (f" of {s.sketch_rows} rows" if s.sketch_rows else "")
+        lines = [
+            f"matrix   {self.matrix}",
+            f"means    {self.means_text}",
+            f"method   {self.method}{sketch}, seed {s.seed}, backward error {'of Householder QR' if s.tol is None else f'≤ {s.tol:.0e}'}",
+            f"cost     {e.passes} passes, {format_bytes(self.read_bytes)} read, about {format_seconds(e.seconds)}, "
+            f"{format_bytes(e.memory_bytes)} of {format_bytes(self.memory_limit_bytes)} a thread",
+            f"why      {self.why}",
+        ]
+        return "\n".join([*lines, *(f"not      {name}: {reason}" for name, reason in self.rejected.items())])
+
+
+def check_words(method: str, settings: Settings) -> None:
+    """Refuse unknown names and impossible numbers.
+
+    Raises
+    ------
+    SpecError
+        Naming the value and the choices.
+    """
+    if method != "auto" and method not in METHODS:
+        raise SpecError(f"method must be one of auto, {', '.join(sorted(METHODS))}; got {method!r}.")
+    if settings.sketch not in SKETCHES:
+        raise SpecError(f"sketch must be one of {', '.join(sorted(SKETCHES))}; got {settings.sketch!r}.")
+    if settings.tol is not None and not 0 < settings.tol < 1:
+        raise SpecError(
+            f"tol must lie between 0 and 1 (a relative backward error), or be None for the accuracy of QR; got {settings.tol!r}."
+        )
+    if settings.sketch_rows is not None and settings.sketch_rows < 1:
+        raise SpecError(f"sketch_rows must be at least 1; got {settings.sketch_rows!r}.")
+    if not isinstance(settings.seed, int) or settings.seed < 0:
+        raise SpecError(f"seed must be an integer ≥ 0; got {settings.seed!r}.")
+
+
+def choose(method: str, settings: Settings, means: Means, found: Probe) -> tuple[str, dict[str, Estimate], dict[str, str], str]:
+    """Return the method, the estimates of all candidates, the rejections and the reason.
+
+    Raises
+    ------
+    PlanError
+        If no candidate (or not the one asked for) fits in memory; the message has both numbers.
+    """
+    names = AUTO if method == "auto" else (method,)
+    estimates = {name: estimate(name, settings, means) for name in dict.fromkeys((*AUTO, *names))}
+    room = MEMORY_SHARE * means.memory_bytes
+    fitting = [name for name in names if estimates[name].memory_bytes <= room]
+    if not fitting:
+        raise PlanError(_too_large(names, estimates, means, room))
+    if method != "auto":
+        return method, estimates, {}, "asked for"
+    rejected = {
+        name: f"needs {format_bytes(estimates[name].memory_bytes)} of {format_bytes(room)} a thread"
+        for name in names
+        if name not in fitting
+    }
+    if "gram" in fitting and len(fitting) > 1 and (found.is_deficient or found.condition > PROBED_CONDITION):
+        fitting.remove("gram")
+        hint = "lack rank" if found.is_deficient else f"have condition {found.condition:.0e}"
+        rejected["gram"] = f"the probed rows {hint}; a Gram matrix is trusted to {TRUSTED_CONDITION:.0e}"
+    best = min(fitting, key=lambda name: estimates[name].seconds)
+    why = f"the cheapest of {len(fitting)} that can reach the tolerance"
+    limit = max(TSQR_PREMIUM * estimates[best].seconds, SMALL_SECONDS)
+    if "tsqr" in fitting and best != "tsqr" and estimates["tsqr"].seconds <= limit:
+        best, why = "tsqr", "stable for every A, at a price near the cheapest"
+    for name in fitting:
+        if name != best:
+            cost = estimates[name]
+            rejected[name] = f"about {format_seconds(cost.seconds)} in {cost.passes} passes"
+    return best, estimates, rejected, why
+
+
+def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Means, room: float) -> str:
+    needs = ", ".join(f"{name} {format_bytes(estimates[name].memory_bytes)}" for name in names)
+    return (
+        f"a task must fit in {format_bytes(room)} ({MEMORY_SHARE:.0%} of {format_bytes(means.memory_bytes)} a "
+        f"thread); {needs} would be needed: two blocks of "
+        f"{format_bytes(means.block_bytes)} and the parts for {format_count(means.d)} columns. Give workers "
+        "more memory or fewer threads, or store "
+        "smaller chunks."
+    )

@@ -1,0 +1,74 @@
+"""A look at a few blocks before the first pass: how fast they are read, and how ill-conditioned their rows are."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsketch.factor import Factor
+from dsketch.linalg.leaf import householder
+from dsketch.linalg.threads import one_blas_thread
+from dsketch.matrix.rows import Buffers, find_nonfinite
+from dsketch.problems.base import LinearProblem
+
+_BLOCKS = 3
+_ROWS_PER_COLUMN = 4  # of each block, for the triangle
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a few blocks told.
+
+    Attributes
+    ----------
+    condition : float
+        Condition number of the sampled rows, columns scaled; a hint (rows that matter may lie elsewhere), never a proof.
+    is_deficient : bool
+        Whether the sampled rows lack rank.
+    read_bytes_per_second : float
+        Decoded bytes of one reading thread, first touch.
+    block_bytes : int
+        Of the largest block.
+    """
+
+    condition: float
+    is_deficient: bool
+    read_bytes_per_second: float
+    block_bytes: int
+
+
+def probe(problem: LinearProblem) -> Probe:
+    """Read up to three blocks, spread over the rows.
+
+    Raises
+    ------
+    DataError
+        If they cannot be read or hold a NaN.
+    """
+    rows, d = problem.rows, problem.shape[1]
+    cuts = rows.cuts
+    blocks = len(cuts) - 1
+    numbers = sorted({0, blocks // 2, blocks - 1})[:_BLOCKS]
+    buffers, pieces, read, seconds = Buffers(), [], 0, 0.0
+    for number in numbers:
+        began = time.perf_counter()
+        block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
+        block.A[:: max(4096 // (block.A.shape[1] * block.A.itemsize), 1)].sum()  # a map is read when it is touched: once a page
+        seconds += time.perf_counter() - began
+        read += block.A.nbytes
+        find_nonfinite(block)
+        step = max(block.A.shape[0] // (_ROWS_PER_COLUMN * d), 1)
+        for _, X, _ in block.slices(block.stop - block.start):
+            pieces.append(X[::step].copy())
+    sample = np.concatenate(pieces)
+    if problem.is_penalized:
+        sample = np.concatenate([sample, np.diag(np.sqrt(problem.penalty * min(sample.shape[0] / problem.shape[0], 1.0)))])
+    with one_blas_thread():
+        factor = Factor.of(householder(sample))
+        condition, deficient = factor.scaled_condition, factor.is_deficient
+    return Probe(
+        condition,
+        deficient,
+        read / max(seconds, 1e-6),
+        int(np.max(np.diff(cuts))) * rows.A.shape[1] * rows.A.dtype.itemsize,
+    )

@@ -1,0 +1,67 @@
+"""min ‖A x − b‖: least squares, weighted or not, with or without an intercept, for many right-hand sides."""
+
+from typing import Any
+
+import numpy as np
+
+from dsketch.errors import DataError
+from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.rows import Rows
+from dsketch.problems.base import LinearProblem
+
+
+class LeastSquares(LinearProblem):
+    """min ‖W^½ (A x − b)‖² over x.
+
+    Parameters
+    ----------
+    A : path, URL, zarr.Array, ndarray or dask array, shape (n, d)
+    b : likewise, shape (n,) or (n, k)
+        Its chunks need not match A's.
+    weights : likewise, shape (n,), optional
+        w ≥ 0 for each row, W = diag(w).
+    intercept : bool
+        Append a column of ones to A (never stored); its coefficient is the last row of x.
+    missing : {"error", "fill"}
+        What an absent Zarr chunk means.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, n < d, or the data are not real numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LeastSquares(np.ones((5, 2)), np.ones(5)).shape
+    (5, 2)
+    """
+
+    name = "lstsq"
+
+    def __init__(self, A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error") -> None:
+        rows = tall_rows(A, b, weights, intercept, missing)
+        super().__init__(rows, np.zeros(rows.shape[1]), {"problem": self.name, "intercept": intercept, "missing": missing})
+
+
+def tall_rows(A: Any, b: Any, weights: Any, intercept: bool, missing: str) -> Rows:
+    """Open A, b and weights and check that they make a tall system.
+
+    Raises
+    ------
+    DataError
+        If n < d or the shapes do not fit.
+    """
+    rows = Rows(
+        open_matrix(A, missing=missing, what="A"),
+        open_matrix(b, missing=missing, what="b"),
+        None if weights is None else open_matrix(weights, missing=missing, what="weights"),
+        intercept,
+    )
+    n, d = rows.shape
+    if n < d:
+        raise DataError(
+            f"A must be tall: at least as many rows as columns; it has {n} × {d}{' with the intercept' if intercept else ''}. "
+            "Transpose it if rows and columns were exchanged, or use scipy.linalg.lstsq for a wide matrix."
+        )
+    return rows

@@ -1,0 +1,57 @@
+"""min ‖A x − b‖² + alpha ‖x‖²: ridge regression, with scikit-learn's meaning of alpha (no division by n)."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from dsketch.errors import SpecError
+from dsketch.problems.base import LinearProblem
+from dsketch.problems.least_squares import tall_rows
+
+
+class Ridge(LinearProblem):
+    """min ‖W^½ (A x − b)‖² + alpha ‖x‖² over x; the intercept is not penalized.
+
+    Parameters
+    ----------
+    A, b, weights, intercept, missing
+        As in :class:`~dsketch.problems.least_squares.LeastSquares`.
+    alpha : float
+        At least 0; 0 is least squares.
+
+    Raises
+    ------
+    SpecError
+        If alpha is negative or not finite.
+    DataError
+        As for least squares.
+
+    Notes
+    -----
+    Penalizing every coefficient but the intercept's is the same as centring A and b first, without a copy of A.
+
+    References
+    ----------
+    A. E. Hoerl, R. W. Kennard, "Ridge regression: biased estimation for nonorthogonal problems", Technometrics 12, 1970.
+    """
+
+    name = "ridge"
+
+    def __init__(
+        self,
+        A: Any,
+        b: Any,
+        *,
+        alpha: float = 1.0,
+        weights: Any = None,
+        intercept: bool = False,
+        missing: str = "error",
+    ) -> None:
+        if not (isinstance(alpha, Real) and np.isfinite(alpha) and alpha >= 0):
+            raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. Use 0 for plain least squares.")
+        rows = tall_rows(A, b, weights, intercept, missing)
+        penalty = np.full(rows.shape[1], float(alpha))
+        if intercept:
+            penalty[-1] = 0.0
+        super().__init__(rows, penalty, {"problem": self.name, "alpha": float(alpha), "intercept": intercept, "missing": missing})

@@ -1,0 +1,20 @@
+"""Sketches: one family a file, one line in the table.
+
+>>> sorted(SKETCHES)
+['block_srht', 'count_sketch', 'gaussian', 'sparse_sign']
+"""
+
+from dsketch.sketch.base import Sketch
+from dsketch.sketch.block_srht import BlockSRHT
+from dsketch.sketch.count import CountSketch
+from dsketch.sketch.gaussian import Gaussian
+from dsketch.sketch.sparse_sign import SparseSign
+
+SKETCHES: dict[str, type[Sketch]] = {
+    "block_srht": BlockSRHT,
+    "count_sketch": CountSketch,
+    "gaussian": Gaussian,
+    "sparse_sign": SparseSign,
+}
+
+__all__ = ["SKETCHES", "BlockSRHT", "CountSketch", "Gaussian", "Sketch", "SparseSign"]

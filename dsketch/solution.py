@@ -1,0 +1,159 @@
+"""What a solve returns: x, a status sentence, a certificate, the ledger of passes."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.methods.base import Answer
+from dsketch.plan import Plan
+from dsketch.problems.base import LinearProblem
+from dsketch.units import format_bytes, format_seconds
+
+Floats = NDArray[np.float64]
+
+
+class Status(Enum):
+    """How a solve ended; the value is the sentence for people."""
+
+    SOLVED = "solved: the backward error meets the tolerance"
+    MINIMUM_NORM = (
+        "solved: A is rank-deficient, x is the shortest of the minimizers; drop or merge dependent columns to make it unique"
+    )
+    ESTIMATED = (
+        "estimated from one sketch: x carries an error bar, not a certificate; choose another method for a certified answer"
+    )
+    NOT_SOLVED = "not solved: the backward error stayed above the tolerance; try method='tsqr', or a larger tol"
+
+    @property
+    def is_success(self) -> bool:
+        """Whether x is what was asked for."""
+        return self is not Status.NOT_SOLVED
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known about x, computed from the data in passes that the solve needed anyway.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (k,)
+        How much A must change, relative to ‖A‖_F, for x to be exact (Karlson–Waldén estimate, within √2 of the optimum).
+    residual_norm : ndarray, shape (k,)
+        ‖b − A x‖; for ridge with the penalty: √(‖b − A x‖² + alpha ‖x‖²).
+    gradient_norm : ndarray, shape (k,)
+        ‖Aᵀr‖ / (‖A‖_F ‖r‖); NaN where sketch-and-solve did not measure it.
+    forward_error : ndarray, shape (k,)
+        First-order bound u·kappa·(1 + kappa ‖r‖/(‖A‖‖x‖)) on ‖x − x*‖/‖x‖; above 1 the data do not determine x.
+    condition : float
+        Ratio of the largest to the smallest singular value kept.
+    scaled_condition : float
+        The same with columns of norm one: what rounding feels.
+    rank : int
+    rank_reason : str
+        The singular values that decided the rank.
+    is_exact : bool
+        Whether condition, rank and backward error come from A's own factor rather than a sketch's.
+    """
+
+    backward_error: Floats
+    residual_norm: Floats
+    gradient_norm: Floats
+    forward_error: Floats
+    condition: float
+    scaled_condition: float
+    rank: int
+    rank_reason: str
+    is_exact: bool
+
+
+@dataclass(frozen=True)
+class PassRecord:
+    """One line of the ledger."""
+
+    number: int
+    kind: str
+    read_bytes: int
+    seconds: float
+    replayed: bool = False
+
+    @property
+    def gigabytes_per_second(self) -> float:
+        """Decoded bytes over seconds."""
+        return self.read_bytes / 1e9 / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The answer to a problem.
+
+    Attributes
+    ----------
+    x : ndarray, shape (d,) or (d, k)
+        With an intercept, its coefficient is the last row.
+    status : Status
+    method : str
+        The method that gave x (the last one, if others gave way).
+    certificate : Certificate
+    passes : tuple of PassRecord
+    plan : Plan
+    notes : tuple of str
+        What methods decided on the way: fallbacks, refinements.
+    answer : Answer
+        The method's own answer with its factor; what :mod:`dsketch.statistics` needs.
+    problem : LinearProblem
+    """
+
+    x: Floats
+    status: Status
+    method: str
+    certificate: Certificate
+    passes: tuple[PassRecord, ...]
+    plan: Plan
+    notes: tuple[str, ...] = ()
+    answer: Answer = field(repr=False, kw_only=True)
+    problem: LinearProblem = field(repr=False, kw_only=True)
+
+    @property
+    def singular_values(self) -> Floats:
+        """Singular values of A (of its sketch where ``certificate.is_exact`` is false), from a decomposition of R."""
+        return self.answer.factor.singular[0]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in passes that were run (not replayed)."""
+        return sum(record.seconds for record in self.passes if not record.replayed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON can hold them; x as lists."""
+        return {
+            "x": self.x.tolist(),
+            "status": self.status.name.lower(),
+            "message": self.status.value,
+            "method": self.method,
+            "certificate": {
+                name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self.certificate).items()
+            },
+            "passes": [vars(record) for record in self.passes],
+            "plan": self.plan.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        """Return the answer in a few lines for people."""
+        c = self.certificate
+        read = sum(record.read_bytes for record in self.passes)
+        lines = [
+            f"status      {self.status.value}",
+            f"method      {self.method}, {len(self.passes)} passes, {format_bytes(read)}, {format_seconds(self.seconds)}",
+            f"backward    {_worst(c.backward_error)} relative to ‖A‖" + ("" if c.is_exact else " (with the sketch's factor)"),
+            f"residual    {_worst(c.residual_norm)}   gradient {_worst(c.gradient_norm)}   forward error ≤ {_worst(c.forward_error)}",
+            f"condition   {c.condition:.2e} (columns scaled {c.scaled_condition:.2e}); {c.rank_reason}",
+        ]
+        return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
+
+
+def _worst(values: Floats) -> str:
+    return f"{float(np.max(values, initial=0.0)):.2e}"

@@ -1,0 +1,65 @@
+"""The one description of a run: the same for Python, the command line, a journal's header and, later, HTTP."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import scipy
+
+from dsketch.errors import SpecError
+from dsketch.matrix.base import Matrix
+from dsketch.methods.base import Settings
+from dsketch.plan import Plan
+from dsketch.problems import PROBLEMS
+from dsketch.problems.base import LinearProblem
+from dsketch.version import __version__
+
+_TALL = ("A", "b", "weights")
+
+
+def describe_run(problem: LinearProblem, plan: Plan) -> dict[str, Any]:
+    """Return what must be the same for a journal to belong to a run, as JSON can hold it.
+
+    Sources are None for data in memory; their fingerprints still tell them apart.
+    """
+    rows = problem.rows
+    matrices = {"A": rows.A, "b": rows.b, "weights": rows.weights}
+    return {
+        "dsketch": __version__,
+        "versions": {"numpy": np.__version__, "scipy": scipy.__version__, "blas_threads": 1},
+        "problem": problem.asked,
+        "sources": {name: None if matrix is None else matrix.source for name, matrix in matrices.items()},
+        "data": {name: None if matrix is None else _print_of(matrix) for name, matrix in matrices.items()},
+        "grid": hashlib.sha256(np.ascontiguousarray(rows.cuts).data).hexdigest()[:16],
+        "method": plan.method,
+        "settings": vars(plan.settings),
+    }
+
+
+def _print_of(matrix: Matrix) -> str:
+    return f"{matrix.shape[0]}x{matrix.shape[1]} {matrix.dtype} {matrix.fingerprint()}"
+
+
+def problem_of(header: dict[str, Any]) -> LinearProblem:
+    """Return the problem that a header describes.
+
+    Raises
+    ------
+    SpecError
+        If its data were in memory: they must be given again.
+    """
+    sources = header["sources"]
+    lost = [name for name in _TALL if sources.get(name) is None and header["data"].get(name) is not None]
+    if lost:
+        raise SpecError(
+            f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem=LeastSquares(A, b))."
+        )
+    words = dict(header["problem"])
+    kind = PROBLEMS[words.pop("problem")]
+    given = {name: sources[name] for name in _TALL if sources.get(name) is not None}
+    return kind(**given, **words)
+
+
+def settings_of(header: dict[str, Any]) -> Settings:
+    """Return the settings that a header describes."""
+    return Settings(**header["settings"])
