@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -230,15 +229,6 @@ def ridge(
     return solve(Ridge(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing), **choices)
 
 
-def named(problem: LinearProblem) -> LinearProblem:
-    """Return the problem with the fingerprint of A as the name of its blocks in workers' caches."""
-    if problem.rows.name or problem.rows.A.is_mapped:
-        return problem
-    marked = object.__new__(type(problem))
-    marked.__dict__.update(problem.__dict__ | {"rows": replace(problem.rows, name=problem.rows.A.fingerprint())})
-    return marked
-
-
 # ---- inside ---------------------------------------------------------------------------------------------------------
 
 
@@ -283,7 +273,7 @@ def _plan_or_record(
 
 
 def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | None, progress: Progress) -> Solution:
-    problem = named(made.problem)
+    problem = made.problem
     record = None if journal is None else Journal(journal)
     if record is not None:
         record.begin(describe_run(problem, made))

@@ -1,7 +1,7 @@
 """What an engine is: something that runs a look over all rows and returns the merged part."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 from dsketch.events import Tell
 from dsketch.passes.base import Look, Part
@@ -29,14 +29,17 @@ class Workers:
     where: str
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """Runs looks; see :mod:`dsketch.engine.panels` for why every engine gives the same bits."""
 
+    @abstractmethod
     def run(self, look: Look, tell: Tell) -> Part:
         """Return the merged part of one pass over all rows, telling :class:`~dsketch.events.Progress` on the way."""
 
+    @abstractmethod
     def workers(self) -> Workers:
         """Describe the means."""
 
+    @abstractmethod
     def close(self) -> None:
         """Release what this engine started, nothing that it was given."""

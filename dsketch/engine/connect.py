@@ -50,7 +50,8 @@ def connected(
     rows : Rows
         What will be read; decides what None means.
     workers, threads : int, optional
-        Processes of an own LocalCluster (default: one a processor) and task threads of each (default 1).
+        Processes of an own LocalCluster (default: one a processor) and task threads of each (default 1); in this process, threads
+        defaults to one a processor.
     memory : str or int, optional
         Memory limit of each of its workers.
 
@@ -64,15 +65,10 @@ def connected(
     if cluster is None:
         wants_cluster = workers or threads or memory
         cluster = "serial" if not wants_cluster and (rows.A.is_local or rows.nbytes < LOCAL_BYTES) else "local"
-    if isinstance(cluster, SerialEngine | DaskEngine) or (
-        hasattr(cluster, "run")
-        and hasattr(cluster, "workers")
-        and not hasattr(cluster, "scheduler_info")
-        and not hasattr(cluster, "scheduler_address")
-    ):
+    if isinstance(cluster, Engine):
         yield cluster
     elif cluster == "serial":
-        yield SerialEngine(None if rows.A.is_local else threads or 1)
+        yield SerialEngine(threads)
     elif cluster == "local":
         with local_cluster(workers, threads, memory) as own, _client(own) as client:
             yield DaskEngine(client)

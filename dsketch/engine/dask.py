@@ -2,13 +2,14 @@
 
 import pickle
 from collections import deque
+from dataclasses import replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 from distributed import Client, KilledWorker, as_completed
 
-from dsketch.engine.base import Workers
+from dsketch.engine.base import Engine, Workers
 from dsketch.engine.panels import Task, merged, tasks_of
 from dsketch.engine.worker import merge_on_worker, run_on_worker
 from dsketch.errors import DsketchError, EngineError
@@ -23,7 +24,7 @@ _IN_FLIGHT = 2  # tasks of a worker thread: one runs, one waits there
 _ATTEMPTS = 3  # of a pass whose scattered data was lost with its workers
 
 
-class DaskEngine:
+class DaskEngine(Engine):
     """Runs passes on the workers of a ``distributed.Client``.
 
     Guarantees: the bits of the serial engine whatever the number of workers; a worker's death costs the tasks it was running;
@@ -33,7 +34,7 @@ class DaskEngine:
     Parameters
     ----------
     client : distributed.Client
-        Not closed by this engine.
+        Not closed by this engine.  Make one engine a run: decoded blocks are kept for it and never shared with another.
     """
 
     def __init__(self, client: Client) -> None:
@@ -92,15 +93,9 @@ class DaskEngine:
     def _part(self, look: Look, tell: Tell) -> Part:
         infos = self._infos()
         tasks = tasks_of(look.rows, max(sum(info["nthreads"] for info in infos), 1))
-        one = look.pass_.part_bytes(look.rows.shape[1], look.rows.sides)
-        run = _Run(
-            self.client,
-            look,
-            self._sent(look.pass_),
-            f"{look.pass_.kind}-{self._run}-{next(self._numbers)}",
-            one * len(tasks) <= _GATHER_BYTES,
-        )
-        return run.answer(tasks, infos, tell)
+        gathers = look.pass_.part_bytes(look.rows.shape[1], look.rows.sides) * len(tasks) <= _GATHER_BYTES
+        name = f"{look.pass_.kind}-{self._run}-{next(self._numbers)}"
+        return _Run(self.client, look, self._sent(look.pass_), self._run, name, gathers).answer(tasks, infos, tell)
 
     def _sent(self, pass_: Any) -> Any:
         """Return the pass itself, or a future of it on every worker if it is large."""
@@ -139,8 +134,8 @@ class _Run:
     has finished takes from the longest queue.  The tree is fixed, so none of this can be seen in the result.
     """
 
-    def __init__(self, client: Client, look: Look, pass_: Any, name: str, gathers: bool) -> None:
-        self.client, self.look, self.pass_, self.name, self.gathers = client, look, pass_, name, gathers
+    def __init__(self, client: Client, look: Look, pass_: Any, run: str, name: str, gathers: bool) -> None:
+        self.client, self.look, self.pass_, self.run, self.name, self.gathers = client, look, pass_, run, name, gathers
         self.queues: dict[str, deque[Task]] = {}
         self.addresses: dict[str, str] = {}
         self.coming = as_completed([], with_results=gathers)
@@ -183,7 +178,7 @@ class _Run:
         future = self.client.submit(
             run_on_worker,
             self.pass_,
-            self.look.rows.window(task.start, task.stop),
+            replace(self.look.rows.window(task.start, task.stop), run=self.run),
             task,
             key=f"dsketch-{self.name}-{task.number}",
             workers=[self.addresses[worker]],

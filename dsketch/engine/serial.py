@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from dsketch.engine.base import Workers
+from dsketch.engine.base import Engine, Workers
 from dsketch.engine.panels import merged, tasks_of
 from dsketch.engine.stream import run_task
 from dsketch.events import Progress, Tell
@@ -14,7 +14,7 @@ from dsketch.linalg.threads import one_blas_thread
 from dsketch.passes.base import Look, Part
 
 
-class SerialEngine:
+class SerialEngine(Engine):
     """Runs a pass in this process.
 
     Guarantees: the bits of any other engine, for any number of threads; nothing is started that outlives a pass.

@@ -2,42 +2,50 @@
 
 Keep-first, not least-recently-used: passes scan the same blocks in the same order, and a cyclic scan larger than an LRU cache
 misses every time.  Keeping a fixed subset gives the hit rate cache size / data size.
+
+Blocks belong to a run and serve no other: the data may have changed in between.  The blocks of older runs make room when a
+newer one needs it.
 """
 
 import threading
-from collections.abc import Hashable
 
 from dsketch.matrix.base import AnyArray
 
+Span = tuple[int, int]
+
 
 class BlockCache:
-    """Decoded blocks by key, at most ``limit_bytes`` in all; safe to use from several threads."""
+    """Decoded blocks by run and row span, at most ``limit_bytes`` in all; safe to use from several threads."""
 
     def __init__(self, limit_bytes: int = 0) -> None:
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
         self.hits = 0
-        self._blocks: dict[Hashable, AnyArray] = {}
+        self._runs: dict[str, dict[Span, AnyArray]] = {}  # oldest run first
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> AnyArray | None:
-        """Return the block kept under ``key``, or None."""
-        block = self._blocks.get(key)
-        self.hits += block is not None
-        return block
-
-    def offer(self, key: Hashable, block: AnyArray) -> None:
-        """Keep a copy of ``block`` if it fits; otherwise do nothing."""
+    def get(self, run: str, span: Span) -> AnyArray | None:
+        """Return the block of a run, or None."""
         with self._lock:
-            if key in self._blocks or self.used_bytes + block.nbytes > self.limit_bytes:
-                return
-            self._blocks[key] = block.copy()
-            self.used_bytes += block.nbytes
+            block = self._runs.get(run, {}).get(span)
+            self.hits += block is not None
+            return block
+
+    def offer(self, run: str, span: Span, block: AnyArray) -> None:
+        """Keep a copy of ``block`` if it fits beside the run's own blocks; otherwise do nothing."""
+        with self._lock:
+            own = self._runs.setdefault(run, {})
+            while self.used_bytes + block.nbytes > self.limit_bytes and next(iter(self._runs)) != run:
+                oldest = self._runs.pop(next(iter(self._runs)))
+                self.used_bytes -= sum(kept.nbytes for kept in oldest.values())
+            if span not in own and self.used_bytes + block.nbytes <= self.limit_bytes:
+                own[span] = block.copy()
+                self.used_bytes += block.nbytes
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._blocks.clear()
+            self._runs.clear()
             self.used_bytes = 0
 
 

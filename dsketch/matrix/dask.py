@@ -80,7 +80,8 @@ class DaskMatrix(Matrix):
         ends = np.cumsum(self._rows)
         first = int(np.searchsorted(ends, start, side="right"))
         last = int(np.searchsorted(ends, stop, side="left"))
-        return DaskMatrix(self._array.blocks[first : last + 1], what=self._what, first_block=first, rows=self._rows)
+        blocks = self._array.blocks[first : last + 1]
+        return DaskMatrix(_with_graph(blocks, _needed(blocks)), what=self._what, first_block=first, rows=self._rows)
 
     def fingerprint(self) -> str:
         """Return a digest of the array's name (a hash of its graph), chunks and dtype."""
@@ -91,11 +92,22 @@ class DaskMatrix(Matrix):
         return f"dask array of {len(self._rows)} row chunks"
 
 
+def _needed(array: Any) -> dict[Any, Any]:
+    """Return the part of the graph that the array needs.  Optimizing leaves out futures of persisted chunks: they are put back."""
+    graph = array.__dask_graph__()
+    slim = dict(array.__dask_optimize__(graph, array.__dask_keys__()))
+    wanted = {key for task in slim.values() for key in getattr(task, "dependencies", ())}
+    return slim | {key: graph[key] for key in wanted - slim.keys()}
+
+
+def _with_graph(array: Any, graph: dict[Any, Any]) -> Any:
+    return type(array)(graph, array.name, array.chunks, dtype=array.dtype)
+
+
 def _fetched(block: Any) -> Any:
-    """Return the block with futures of persisted chunks replaced by their values (this block's only)."""
-    graph = dict(block.__dask_optimize__(block.__dask_graph__(), block.__dask_keys__()))
-    futures = {key: value for key, value in graph.items() if hasattr(value, "result") and hasattr(value, "key")}
-    if not futures:
-        return block
-    fetched = graph | {key: future.result() for key, future in futures.items()}
-    return type(block)(fetched, block.name, block.chunks, dtype=block.dtype)
+    """Return the block with futures replaced by their values."""
+    return _with_graph(block, {key: _value(task) for key, task in _needed(block).items()})
+
+
+def _value(task: Any) -> Any:
+    return task.result() if hasattr(task, "result") and hasattr(task, "key") else task

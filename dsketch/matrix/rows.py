@@ -99,7 +99,7 @@ class Rows:
     b: Matrix | None = None
     weights: Matrix | None = None
     intercept: bool = False
-    name: str = ""  # fingerprint of A: the key of its blocks in the cache; empty means do not cache
+    run: str = ""  # the run whose blocks may be kept in the cache of the process; empty means none
 
     def __post_init__(self) -> None:
         """Check at the door that the pieces fit."""
@@ -166,12 +166,11 @@ class Rows:
     def _read_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray:
         if self.A.is_mapped:
             return self.A.read(start, stop, buffers.take("A", start, stop, self.A))
-        key = (self.name, start, stop)
-        block = BLOCKS.get(key) if self.name else None
+        block = BLOCKS.get(self.run, (start, stop)) if self.run else None
         if block is None:
             block = self.A.read(start, stop, buffers.take("A", start, stop, self.A))
-            if self.name:
-                BLOCKS.offer(key, block)
+            if self.run:
+                BLOCKS.offer(self.run, (start, stop), block)
         return block
 
 

@@ -1,0 +1,40 @@
+"""Fixtures that tests share: a real two-process cluster, and Zarr matrices on disk."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from distributed import Client, LocalCluster
+
+from dsketch.engine import local_cluster
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """Two worker processes of one thread each."""
+    with local_cluster(2, 1) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    """A client of the shared cluster."""
+    with Client(cluster, set_as_default=False) as connected:
+        yield connected
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that writes an array to Zarr and returns its path."""
+
+    def write(name: str, array: np.ndarray, chunk_rows: int | None = None, **options: Any) -> str:
+        path = str(tmp_path / f"{name}.zarr")
+        chunks = (chunk_rows or array.shape[0], *array.shape[1:])
+        options = {"compressors": None, "config": {"write_empty_chunks": True}, "chunks": chunks, **options}
+        zarr.create_array(store=path, shape=array.shape, dtype=array.dtype, **options)[:] = array
+        return path
+
+    return write
