@@ -138,7 +138,7 @@ class _Run:
         self.client, self.look, self.pass_, self.run, self.name, self.gathers = client, look, pass_, run, name, gathers
         self.queues: dict[str, deque[Task]] = {}
         self.addresses: dict[str, str] = {}
-        self.coming = as_completed([], with_results=gathers)
+        self.coming = as_completed([], loop=client.loop, with_results=gathers)
         self.leaves: dict[str, tuple[Task, str]] = {}  # key → task and the worker it was meant for
         self.nodes: dict[str, tuple[int, int]] = {}  # key → place in the tree
         self.ready: dict[tuple[int, int], Any] = {}  # place → finished future, or part if gathered
@@ -175,14 +175,17 @@ class _Run:
         if not queue:
             return
         task = queue.popleft() if queue is own else queue.pop()
+        rows = replace(self.look.rows.window(task.start, task.stop), run=self.run)
+        held = rows.futures()
         future = self.client.submit(
             run_on_worker,
             self.pass_,
-            replace(self.look.rows.window(task.start, task.stop), run=self.run),
+            rows.holding([]),
             task,
+            held,
             key=f"dsketch-{self.name}-{task.number}",
-            workers=[self.addresses[worker]],
-            allow_other_workers=True,
+            workers=None if held else [self.addresses[worker]],  # persisted chunks draw the task to where they lie
+            allow_other_workers=not held,
             pure=False,
         )
         self.leaves[future.key], self.nodes[future.key] = (task, worker), (0, task.number)

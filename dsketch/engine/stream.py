@@ -73,7 +73,7 @@ def blocks_ahead(rows: Rows, cuts: Cuts) -> Iterator[Block]:
     """
     todo = list(spans(cuts))
     buffers = (Buffers(), Buffers())
-    if not any(matrix.needs_buffer(*todo[0]) for matrix in (rows.A, rows.b, rows.weights) if matrix is not None):
+    if not any(matrix.needs_buffer(*todo[0]) for matrix in rows.matrices()):
         block = rows.block(*todo[0], buffers[0])
         for number, span in enumerate(todo[1:], start=1):
             ahead = rows.block(*span, buffers[number % 2])  # maps and starts the disk's read-ahead: no copy

@@ -17,12 +17,12 @@ from dsketch.passes.base import Part, Pass
 CACHE_SHARE = 0.4  # of a worker's memory limit; two blocks a thread and the parts have the rest
 
 
-def run_on_worker(pass_: Pass[object], rows: Rows, task: Task) -> Part:
-    """Run one task; the first on a worker sets the bound of its cache."""
+def run_on_worker(pass_: Pass[object], rows: Rows, task: Task, held: list[Any]) -> Part:
+    """Run one task; the first on a worker sets the bound of its cache.  ``held`` are persisted chunks that travel with it."""
     if not BLOCKS.limit_bytes:
         memory = getattr(get_worker().memory_manager, "memory_limit", None) or 0
         BLOCKS.limit_bytes = int(CACHE_SHARE * memory)
-    return run_task(pass_, rows, task)
+    return run_task(pass_, rows.holding(held), task)
 
 
 def merge_on_worker(pass_: Pass[object], left: Part, right: Part) -> Part:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,7 @@ class Matrix(ABC):
     dtype: np.dtype[np.generic]
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
     is_mapped = False  # reads are views of memory or of the page cache: caching decoded blocks would only copy
+    held = 0  # how many chunks were taken out by :meth:`holding` and travel beside the matrix
     is_local = False  # lives in this process: no reason to start a cluster for it
 
     @property
@@ -74,6 +76,15 @@ class Matrix(ABC):
     def window(self, start: int, stop: int) -> "Matrix":
         """Return what a worker needs to read rows ``start:stop``, still addressed by global row numbers."""
         del start, stop
+        return self
+
+    def futures(self) -> list[Any]:
+        """Return what a cluster already holds of this matrix and must hand to the task that reads it; nothing, by default."""
+        return []
+
+    def holding(self, values: list[Any]) -> "Matrix":
+        """Return the matrix with its futures taken out (no ``values``) or their values put in."""
+        del values
         return self
 
     @abstractmethod

@@ -1,8 +1,8 @@
 """A dask.array as a Matrix: its row chunks are the blocks; nothing is rechunked behind the user's back.
 
 A block is computed inside the task that needs it, by Dask's synchronous scheduler, so a pass holds one block per thread and
-not the array.  Chunks that were persisted on a cluster are fetched one at a time.  This file needs no import of Dask: the
-array brings its own methods.
+not the array.  Chunks that were persisted on a cluster stay there: they travel to a task as its arguments, by way of
+:meth:`DaskMatrix.futures` and :meth:`DaskMatrix.holding`.  This file needs no import of Dask: the array brings its own methods.
 """
 
 import hashlib
@@ -23,6 +23,10 @@ class DaskMatrix(Matrix):
         With known chunk sizes; chunks along columns are joined block by block.
     what : str
         The name that errors use.
+    first_block : int
+        Number of the array's first row chunk in ``rows``; other than 0 for a window.
+    rows : tuple of int, optional
+        Row chunks of the whole matrix.
     """
 
     def __init__(self, array: Any, *, what: str = "A", first_block: int = 0, rows: tuple[int, ...] | None = None) -> None:
@@ -39,6 +43,7 @@ class DaskMatrix(Matrix):
         self._what = what
         self._first_block = first_block
         self._last: tuple[int, AnyArray] | None = None
+        self.held = sum(isinstance(task, _Held) for task in dict(array.__dask_graph__()).values())
 
     @property
     def cuts(self) -> Cuts:
@@ -47,14 +52,51 @@ class DaskMatrix(Matrix):
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Compute the blocks that hold rows ``start:stop`` and return those rows."""
-        ends = np.cumsum(self._rows)
-        first = int(np.searchsorted(ends, start, side="right"))
-        last = int(np.searchsorted(ends, stop, side="left"))
+        del out
         pieces = []
-        for number in range(first, last + 1):
-            low = int(ends[number]) - self._rows[number]
+        for number in self._blocks_of(start, stop):
+            low = sum(self._rows[:number])
             pieces.append(self._block(number)[max(start - low, 0) : stop - low])
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, out=None if out is None else out[: stop - start])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def window(self, start: int, stop: int) -> "DaskMatrix":
+        """Return the blocks that hold rows ``start:stop`` with their part of the graph."""
+        numbers = self._blocks_of(start, stop)
+        blocks = self._array.blocks[numbers.start - self._first_block : numbers.stop - self._first_block]
+        return self._with(_with_graph(blocks, _needed(blocks)), numbers.start)
+
+    def futures(self) -> list[Any]:
+        """Return the futures of persisted chunks that this matrix needs, in a fixed order."""
+        graph = dict(self._array.__dask_graph__())
+        return [graph[key] for key in _future_keys(graph)]
+
+    def holding(self, values: list[Any]) -> "DaskMatrix":
+        """Return the matrix with its futures replaced: by markers if ``values`` is empty, else the markers by those values."""
+        graph = dict(self._array.__dask_graph__())
+        if not values:
+            replaced = {key: _Held(place) for place, key in enumerate(_future_keys(graph))}
+        else:
+            replaced = {key: values[task.place] for key, task in graph.items() if isinstance(task, _Held)}
+        return self._with(_with_graph(self._array, graph | replaced), self._first_block) if replaced else self
+
+    def fingerprint(self) -> str:
+        """Return a digest of the array's name (a hash of its graph), chunks and dtype."""
+        return hashlib.sha256(f"{self._array.name}{self._array.chunks}{self.dtype}".encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """Return "dask array" and its number of row chunks."""
+        return f"dask array of {len(self._rows)} row chunks"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the last computed block behind."""
+        return self.__dict__ | {"_last": None}
+
+    def _with(self, array: Any, first_block: int) -> "DaskMatrix":
+        return DaskMatrix(array, what=self._what, first_block=first_block, rows=self._rows)
+
+    def _blocks_of(self, start: int, stop: int) -> range:
+        ends = np.cumsum(self._rows)
+        return range(int(np.searchsorted(ends, start, side="right")), int(np.searchsorted(ends, stop, side="left")) + 1)
 
     def _block(self, number: int) -> AnyArray:
         last = self._last
@@ -71,31 +113,26 @@ class DaskMatrix(Matrix):
             self._last = last
         return last[1]
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the last computed block behind."""
-        return self.__dict__ | {"_last": None}
 
-    def window(self, start: int, stop: int) -> "DaskMatrix":
-        """Return the blocks that hold rows ``start:stop`` with their part of the graph."""
-        ends = np.cumsum(self._rows)
-        first = int(np.searchsorted(ends, start, side="right"))
-        last = int(np.searchsorted(ends, stop, side="left"))
-        blocks = self._array.blocks[first : last + 1]
-        return DaskMatrix(_with_graph(blocks, _needed(blocks)), what=self._what, first_block=first, rows=self._rows)
+class _Held:
+    """Stands in a graph for a persisted chunk that travels beside it."""
 
-    def fingerprint(self) -> str:
-        """Return a digest of the array's name (a hash of its graph), chunks and dtype."""
-        return hashlib.sha256(f"{self._array.name}{self._array.chunks}{self.dtype}".encode()).hexdigest()[:16]
+    def __init__(self, place: int) -> None:
+        self.place = place
 
-    def describe(self) -> str:
-        """Return "dask array" and its number of row chunks."""
-        return f"dask array of {len(self._rows)} row chunks"
+
+def _is_future(task: Any) -> bool:
+    return hasattr(task, "result") and hasattr(task, "key")
+
+
+def _future_keys(graph: dict[Any, Any]) -> list[Any]:
+    return sorted((key for key, task in graph.items() if _is_future(task)), key=str)
 
 
 def _needed(array: Any) -> dict[Any, Any]:
     """Return the part of the graph that the array needs.  Optimizing leaves out futures of persisted chunks: they are put back."""
-    graph = array.__dask_graph__()
-    slim = dict(array.__dask_optimize__(graph, array.__dask_keys__()))
+    graph = dict(array.__dask_graph__())
+    slim = dict(array.__dask_optimize__(array.__dask_graph__(), array.__dask_keys__()))
     wanted = {key for task in slim.values() for key in getattr(task, "dependencies", ())}
     return slim | {key: graph[key] for key in wanted - slim.keys()}
 
@@ -105,9 +142,5 @@ def _with_graph(array: Any, graph: dict[Any, Any]) -> Any:
 
 
 def _fetched(block: Any) -> Any:
-    """Return the block with futures replaced by their values."""
-    return _with_graph(block, {key: _value(task) for key, task in _needed(block).items()})
-
-
-def _value(task: Any) -> Any:
-    return task.result() if hasattr(task, "result") and hasattr(task, "key") else task
+    """Return the block with futures replaced by their values (in the driver, where futures know their client)."""
+    return _with_graph(block, {key: task.result() if _is_future(task) else task for key, task in _needed(block).items()})

@@ -6,6 +6,7 @@ float64 slices small enough to stay in the processor's cache.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,7 @@ class Rows:
     @property
     def nbytes(self) -> int:
         """Decoded bytes that one pass reads."""
-        return self.A.nbytes + sum(m.nbytes for m in (self.b, self.weights) if m is not None)
+        return sum(matrix.nbytes for matrix in self.matrices())
 
     def window(self, start: int, stop: int) -> "Rows":
         """Return what a worker needs for rows ``start:stop``."""
@@ -146,6 +147,24 @@ class Rows:
             b=None if self.b is None else self.b.window(start, stop),
             weights=None if self.weights is None else self.weights.window(start, stop),
         )
+
+    def futures(self) -> list[Any]:
+        """Return what a cluster holds of these rows, for the task that reads them."""
+        return [future for matrix in self.matrices() for future in matrix.futures()]
+
+    def holding(self, values: list[Any]) -> "Rows":
+        """Return the rows with futures taken out (no ``values``) or their values put in, in the order of :meth:`futures`."""
+        taken = iter(values)
+        parts = {
+            name: matrix.holding([next(taken) for _ in range(matrix.held if values else 0)])
+            for name, matrix in (("A", self.A), ("b", self.b), ("weights", self.weights))
+            if matrix is not None
+        }
+        return replace(self, **parts)  # type: ignore[arg-type]
+
+    def matrices(self) -> list[Matrix]:
+        """Return A, b and weights, as far as they are there."""
+        return [matrix for matrix in (self.A, self.b, self.weights) if matrix is not None]
 
     def block(self, start: int, stop: int, buffers: Buffers | None = None) -> Block:
         """Read rows ``start:stop``.
