@@ -22,6 +22,7 @@ from dsketch.matrix.opening import open_matrix
 from dsketch.plan import Plan
 from dsketch.problems import LeastSquares, Ridge
 from dsketch.solution import Certificate, Solution, Status
+from dsketch.statistics import Summary
 from dsketch.version import __version__
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Solution",
     "SpecError",
     "Status",
+    "Summary",
     "__version__",
     "check",
     "lstsq",

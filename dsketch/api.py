@@ -4,7 +4,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from dsketch.errors import DataError, JournalError, SpecError
 from dsketch.events import Note, Tell, ignore
 from dsketch.factor import Factor
 from dsketch.journal import Journal
+from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.opening import open_matrix
 from dsketch.methods import Settings, solved_by
 from dsketch.methods.base import Answer, measured
@@ -29,6 +32,7 @@ from dsketch.solution import Certificate, Solution
 from dsketch.spec import describe_run, problem_of, settings_of
 
 Progress = bool | Tell | None
+T = TypeVar("T")
 
 
 def plan(
@@ -118,11 +122,10 @@ def solve(
     (array([1., 2.]), 'SOLVED')
     """
     if isinstance(problem, Plan):
-        made = problem
+        made = replace(problem, options={**problem.options, **choices})
         if unknown := sorted(set(choices) - {"cluster"}):
             raise SpecError(f"a Plan has its choices already; got {', '.join(unknown)} besides. Make another plan with them.")
-        options = made.options | choices
-        with _engine(made.problem, options) as engine:
+        with _engine(made.problem, made.options) as engine:
             return _carry_out(made, engine, journal, progress)
     names = {"tol", "method", "sketch", "sketch_rows", "seed", "cluster", "memory_limit", "workers", "threads"}
     if unknown := sorted(set(choices) - names):
@@ -282,7 +285,30 @@ def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | Non
         answer, method = drive.run(solved_by(problem, made.settings, made.method))
         for note in answer.notes:
             tell(Note(note))
-    return solution_of(problem, made, made.settings, answer, method, tuple(drive.passes))
+    run = partial(_more, problem, made.options)
+    return solution_of(problem, made, made.settings, answer, method, tuple(drive.passes), run)
+
+
+def _more(problem: LinearProblem, options: dict[str, Any], flow: Flow[T], cluster: Any, progress: Progress) -> T:
+    """Return what a flow returns that a Solution asks later; connects only if it looks at the data at all."""
+    with one_blas_thread():
+        try:
+            first = next(flow)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+    with _engine(problem, options if cluster is None else {**options, "cluster": cluster}) as engine, _listener(progress) as tell:
+        return Drive(engine, tell).run(_begun(first, flow))
+
+
+def _begun(look: Look, flow: Flow[T]) -> Flow[T]:
+    """Yield the look that a flow has already given, then the others."""
+    try:
+        while True:
+            look = flow.send((yield look))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def _checked(problem: LinearProblem, x: NDArray[np.float64]) -> Flow[Answer]:

@@ -1,12 +1,15 @@
 """From a method's answer to a certificate, a status and a Solution."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from dsketch.errors import DataError
 from dsketch.linalg.columns import norms, ratio
 from dsketch.methods.base import EPS, ROUNDING, Answer, Settings
 from dsketch.plan import Plan
-from dsketch.problems.base import LinearProblem
+from dsketch.problems.base import Flow, LinearProblem
 from dsketch.solution import Certificate, PassRecord, Solution, Status
 
 
@@ -21,7 +24,9 @@ def certificate_of(answer: Answer) -> Certificate:
         if answer.slope is None
         else ratio(ratio(norms(answer.slope.g), answer.residual), np.full(x.shape[1], size))
     )
-    forward = ROUNDING * kappa * (1 + kappa * ratio(answer.residual, size * norms(x)))
+    spread = norms(factor.scaled)
+    tangent = ratio(answer.residual, float(np.sqrt(np.sum(spread * spread))) * norms(factor.scale[:, None] * x))
+    forward = ROUNDING * factor.scaled_condition * (1 + factor.scaled_condition * tangent)
     return Certificate(
         # An x rounded to float64 has a backward error of about u/4 whatever the gradient says.
         backward_error=np.where(answer.error > 0, np.maximum(answer.error, EPS / 8), 0.0),
@@ -37,9 +42,15 @@ def certificate_of(answer: Answer) -> Certificate:
 
 
 def solution_of(
-    problem: LinearProblem, plan: Plan, settings: Settings, answer: Answer, method: str, passes: tuple[PassRecord, ...]
+    problem: LinearProblem,
+    plan: Plan,
+    settings: Settings,
+    answer: Answer,
+    method: str,
+    passes: tuple[PassRecord, ...],
+    run: Callable[[Flow[Any], Any, Any], Any],
 ) -> Solution:
-    """Return the Solution of an answer.
+    """Return the Solution of an answer; ``run`` is what answers its later questions to the data.
 
     Raises
     ------
@@ -56,11 +67,12 @@ def solution_of(
     if doubtful.any() and answer.slope is not None:
         notes.append(
             "the fit is certified, the coefficients are not determined by the data: kappa "
-            f"{certificate.condition:.1e} and the residual allow a "
+            f"{certificate.scaled_condition:.1e} and the residual allow a "
             f"relative change of x up to {min(float(certificate.forward_error.max()), 1.0):.1g}; consider ridge, or fewer columns"
         )
     x = answer.x[:, 0] if getattr(problem.rows.b, "is_vector", False) else answer.x
-    return Solution(x, _status(answer, settings), method, certificate, passes, plan, tuple(notes), answer=answer, problem=problem)
+    status = _status(answer, settings)
+    return Solution(x, status, method, certificate, passes, plan, tuple(notes), answer=answer, problem=problem, run=run)
 
 
 def _status(answer: Answer, settings: Settings) -> Status:

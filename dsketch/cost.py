@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dsketch.methods.base import Settings
 from dsketch.rates import seconds_per_gigabyte
-from dsketch.sketch.size import FOR_ITERATING, FOR_SOLVING, FOR_WHITENING, distortion, rows_for
+from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_SOLVING, FOR_WHITENING, distortion, rows_for
 
 # Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
 TASK_SECONDS = 0.006
@@ -53,11 +53,11 @@ class Estimate:
 def works(method: str, settings: Settings, d: int) -> list[tuple[str, int]]:
     """Return what the method does to every row: (kind of work, times), several kinds in one pass joined by ``+``."""
     sketch = f"sketch_{settings.sketch}"
-    whitening = "sketch_sparse_sign_whitening" if settings.sketch == "sparse_sign" else sketch
+    is_sparse = settings.sketch == "sparse_sign"  # with fewer signs a row where a Gram matrix follows
     if method == "gram":
-        return [(f"{whitening}+gram", 1), ("gradient", 1)]
+        return [(f"{'sketch_sparse_sign_guarding' if is_sparse else sketch}+gram", 1), ("gradient", 1)]
     if method == "whitened":
-        return [(whitening, 1), ("whitened", 1), ("gradient", 1)]
+        return [("sketch_sparse_sign_whitening" if is_sparse else sketch, 1), ("whitened", 1), ("gradient", 1)]
     if method == "tsqr":
         return [("triangle", 1), ("gradient", 1)]
     if method == "sketch_and_solve":
@@ -76,7 +76,7 @@ def _steps(settings: Settings, d: int) -> tuple[int, int]:
 
 def part_bytes(method: str, settings: Settings, d: int, k: int) -> int:
     """Return the bytes of the largest part that the method makes."""
-    purpose = {"gram": FOR_WHITENING, "whitened": FOR_WHITENING, "sketch_and_solve": FOR_SOLVING}.get(method, FOR_ITERATING)
+    purpose = {"gram": FOR_GUARDING, "whitened": FOR_WHITENING, "sketch_and_solve": FOR_SOLVING}.get(method, FOR_ITERATING)
     sketch = 0 if method == "tsqr" else 8 * (settings.sketch_rows or rows_for(d, purpose, settings.sketch)) * (d + k)
     square = 8 * (d + k) ** 2
     return {"gram": sketch + square, "tsqr": square}.get(method, max(sketch, square))

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch.linalg.columns import powers_near_norms
 from dsketch.linalg.leaf import householder
 from dsketch.linalg.whitener import Whitener, dense, substitution
 
@@ -50,8 +51,7 @@ class Factor:
     @cached_property
     def scale(self) -> Floats:
         """Powers of two near the column norms; 1 for zero columns."""
-        norms = np.array([sl.norm(column) for column in self.R.T])
-        return np.asarray(np.ldexp(1.0, np.where(norms > 0, np.frexp(np.where(norms > 0, norms, 1.0))[1], 0)))
+        return powers_near_norms(self.R)
 
     @cached_property
     def scaled(self) -> Floats:
@@ -143,8 +143,14 @@ class Factor:
         return self.shortest(self.solve(U.T @ z))
 
     def shortest(self, x: Floats) -> Floats:
-        """Return x without its component in the null space."""
-        return x - self.null @ (self.null.T @ x) if self.is_deficient else x
+        """Return x without its component in the null space.
+
+        Projected twice: the component may be 1/units times the rest, and once leaves eps times it.
+        """
+        if not self.is_deficient:
+            return x
+        x = x - self.null @ (self.null.T @ x)
+        return x - self.null @ (self.null.T @ x)
 
 
 def solve_small(M: Floats, z: Floats) -> tuple[Factor, Floats]:

@@ -61,8 +61,8 @@ def _means(problem: LinearProblem, found: Probe, engine: Engine, memory_limit: s
     workers, rows = engine.workers(), problem.rows
     per_worker = max(workers.threads // max(workers.count, 1), 1)
     limit = workers.memory_bytes if memory_limit is None else min(parse_bytes(memory_limit) // per_worker, workers.memory_bytes)
-    # A mapped matrix stays in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
-    kept = workers.memory_bytes * workers.threads * (1.0 if rows.A.is_mapped else CACHE_SHARE)
+    # Raw bytes stay in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
+    kept = workers.memory_bytes * workers.threads * (1.0 if rows.A.is_raw else CACHE_SHARE)
     return Means(
         n=problem.shape[0],
         d=problem.shape[1],

@@ -53,13 +53,12 @@ def probe(problem: LinearProblem) -> Probe:
     for number in numbers:
         began = time.perf_counter()
         block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
-        block.A[:: max(4096 // (block.A.shape[1] * block.A.itemsize), 1)].sum()  # a map is read when it is touched: once a page
-        seconds += time.perf_counter() - began
-        read += block.A.nbytes
-        find_nonfinite(block)
-        step = max(block.A.shape[0] // (_ROWS_PER_COLUMN * d), 1)
-        for _, X, _ in block.slices(block.stop - block.start):
+        step = max((block.stop - block.start) // (_ROWS_PER_COLUMN * d), 1)
+        for _, X, _ in block.slices():
             pieces.append(X[::step].copy())
+        seconds += time.perf_counter() - began
+        read += (block.stop - block.start) * rows.A.shape[1] * rows.A.dtype.itemsize
+        find_nonfinite(block)
     sample = np.concatenate(pieces)
     if problem.is_penalized:
         sample = np.concatenate([sample, np.diag(np.sqrt(problem.penalty * min(sample.shape[0] / problem.shape[0], 1.0)))])

@@ -19,7 +19,7 @@ from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Block
 from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Triangle, WhitenedGram
 from dsketch.sketch import SKETCHES, SparseSign
-from dsketch.sketch.size import FOR_ITERATING, FOR_WHITENING, rows_for
+from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_WHITENING, rows_for
 
 WIDTHS = (8, 32, 128, 512)
 _BLOCK_BYTES = 8_000_000
@@ -35,6 +35,7 @@ def passes_to_time(d: int) -> dict[str, Pass[Any]]:
         "normal": Normal(x),
         "triangle": Triangle(),
         "whitened": WhitenedGram(whitener),
+        "sketch_sparse_sign_guarding": Sketching(SparseSign(rows_for(d, FOR_GUARDING, "sparse_sign"), nonzeros=2)),
         "sketch_sparse_sign_whitening": Sketching(SparseSign(rows_for(d, FOR_WHITENING, "sparse_sign"), nonzeros=4)),
     }
     for name in ("sparse_sign", "count_sketch", "block_srht"):
@@ -81,7 +82,7 @@ def _table() -> dict[str, float]:
 
 def _cache_path() -> Path:
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    return base / "dsketch" / f"rates-1-numpy{np.__version__}-scipy{scipy.__version__}.json"
+    return base / "dsketch" / f"rates-2-numpy{np.__version__}-scipy{scipy.__version__}.json"
 
 
 def _measure() -> dict[str, float]:
@@ -90,9 +91,10 @@ def _measure() -> dict[str, float]:
     with one_blas_thread():
         for d in WIDTHS:
             rows = max(_BLOCK_BYTES // (8 * d), 4 * d)
-            block = Block(0, rows, rng.standard_normal((rows, d)), rng.standard_normal((rows, 1)), None, False)
+            A = rng.standard_normal((rows, d))
+            block = Block(0, rows, A, rng.standard_normal((rows, 1)), None, False)
             for work, pass_ in passes_to_time(d).items():
-                rates[f"{work}/{d}"] = min(_timed(pass_, block) for _ in range(2)) / (block.A.nbytes / 1e9)
+                rates[f"{work}/{d}"] = min(_timed(pass_, block) for _ in range(2)) / (A.nbytes / 1e9)
     return rates
 
 

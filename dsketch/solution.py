@@ -1,5 +1,6 @@
 """What a solve returns: x, a status sentence, a certificate, the ledger of passes."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from dsketch.methods.base import Answer
 from dsketch.plan import Plan
-from dsketch.problems.base import LinearProblem
+from dsketch.problems.base import Flow, LinearProblem
+from dsketch.statistics import Summary, Wish, summarized
 from dsketch.units import format_bytes, format_seconds
 
 Floats = NDArray[np.float64]
@@ -46,7 +48,8 @@ class Certificate:
     gradient_norm : ndarray, shape (k,)
         ‖Aᵀr‖ / (‖A‖_F ‖r‖); NaN where sketch-and-solve did not measure it.
     forward_error : ndarray, shape (k,)
-        First-order bound u·kappa·(1 + kappa ‖r‖/(‖A‖‖x‖)) on ‖x − x*‖/‖x‖; above 1 the data do not determine x.
+        First-order bound u·kappa·(1 + kappa ‖r‖/(‖A‖‖x‖)) on ‖x − x*‖/‖x‖, columns scaled to norm one (each coefficient in its own
+        units); above 1 the data do not determine x.
     condition : float
         Ratio of the largest to the smallest singular value kept.
     scaled_condition : float
@@ -104,6 +107,9 @@ class Solution:
     answer : Answer
         The method's own answer with its factor; what :mod:`dsketch.statistics` needs.
     problem : LinearProblem
+    run : callable
+        ``run(flow, cluster, progress)`` answers the looks of a further flow and returns what it returns.  It is handed in from above
+        (:mod:`dsketch.api`), so that a Solution can ask for passes and still know no engine.
     """
 
     x: Floats
@@ -115,6 +121,51 @@ class Solution:
     notes: tuple[str, ...] = ()
     answer: Answer = field(repr=False, kw_only=True)
     problem: LinearProblem = field(repr=False, kw_only=True)
+    run: Callable[[Flow[Any], Any, Any], Any] = field(repr=False, kw_only=True)
+
+    def summary(
+        self,
+        *,
+        robust: str | None = None,
+        level: float = 0.95,
+        names: Iterable[str] | None = None,
+        cluster: Any = None,
+        progress: Any = None,
+    ) -> Summary:
+        """Return the statistics of a least-squares fit: standard errors, t, p, intervals, R², F, covariance.
+
+        Parameters
+        ----------
+        robust : {"HC0", "HC1", "HC2", "HC3"}, optional
+            Errors that stay valid when the variance differs from row to row; HC3 is the cautious choice for few rows.
+        level : float
+            Of the confidence intervals.
+        names : iterable of str, optional
+            Of the columns of A; None: the attribute ``columns`` of a Zarr A (``dsketch ingest`` writes it), else x0, x1 ….
+        cluster, progress
+            As in :func:`dsketch.solve`, if a pass is needed; None: where the problem was solved.
+
+        Returns
+        -------
+        Summary
+
+        Raises
+        ------
+        SpecError
+            For ridge (its estimates are biased: they have no such errors), or unknown words.
+
+        Notes
+        -----
+        Equal to statsmodels' OLS and WLS (p from Student's t also with ``robust``) up to rounding times kappa, from the factor R
+        alone.  No pass where R is A's own (``tsqr``, ``whitened``, ``gram`` up to kappa 10⁴).  One pass makes it so after
+        ``conjugate_gradient``, ``gradient_descent`` and ``sketch_and_solve`` (whose coefficients are then the exact ones), one
+        more is for ``robust``, and one light one where a few rows suggest that A itself holds a constant, to know whether R² is
+        about the mean.  The minimum-norm answer of a rank-deficient A gets the covariance of the pseudoinverse.
+        """
+        wish = Wish(robust, level, None if names is None else tuple(names))
+        doubts = () if self.status.is_success else (self.status.value,)
+        summary: Summary = self.run(summarized(self.problem, self.answer, self.method, wish, doubts), cluster, progress)
+        return summary
 
     @property
     def singular_values(self) -> Floats:

@@ -8,8 +8,22 @@ import numpy as np
 import pytest
 import zarr
 from distributed import Client, LocalCluster
+from hypothesis import HealthCheck, settings
 
 from dsketch.engine import local_cluster
+
+# No clock decides, no run differs from the last, and a few examples of each law are enough: laws are many.
+settings.register_profile(
+    "dsketch",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+settings.load_profile("dsketch")
+
+pytest.register_assert_rewrite("dsketch.testing")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.units import parse_bytes
 
 LOCAL_BYTES = 256_000_000  # below this a pass ends before a cluster has started
+_CONNECT_SECONDS = 20  # a scheduler that starts in a batch job may need them; nobody waits longer gladly
 
 # Why each: nothing of ours should spill (a spill is a bug, better seen as one); placement is ours; one task in flight a thread; a
 # dying worker is not the task's fault; freed buffers go back to the system.
@@ -102,6 +103,7 @@ def local_cluster(
             memory_limit=limit,
             processes=True,
             dashboard_address="127.0.0.1:0",
+            preload=[*dask.config.get("distributed.worker.preload"), "dsketch.engine.interrupt"],
             silence_logs=50,
         ) as cluster,
     ):
@@ -131,9 +133,9 @@ def _address(cluster: Any) -> Any:
 def _client(target: Any) -> Iterator[Client]:
     try:
         if isinstance(target, Path):
-            client = Client(scheduler_file=str(target), timeout=20, set_as_default=False)
+            client = Client(scheduler_file=str(target), timeout=_CONNECT_SECONDS, set_as_default=False)
         else:
-            client = Client(target, timeout=20, set_as_default=False)
+            client = Client(target, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(
             f"a Dask scheduler was expected at {target}; it did not answer ({type(error).__name__}: {error}). "
@@ -146,14 +148,12 @@ def _client(target: Any) -> Iterator[Client]:
 def _require_same_versions(client: Client) -> None:
     """Refuse workers whose arithmetic would differ from the driver's."""
     here = versions()
-    try:
-        there = client.run(versions)
-    except ModuleNotFoundError as error:
-        raise EngineError(
-            f"workers must be able to import dsketch; they say: {error}. Install it in their environment."
-        ) from error
-    for address, found in there.items():
-        if found != here:
+    for address, found in client.run(versions, on_error="return").items():
+        if isinstance(found, ModuleNotFoundError):
+            raise EngineError(
+                f"workers must be able to import dsketch; they say: {found}. Install it in their environment."
+            ) from found
+        if found != here and not isinstance(found, OSError):  # a worker that died while it was asked is none
             raise EngineError(
                 f"workers must run the driver's versions {here}; {address} runs {found}. Use one environment for both."
             )

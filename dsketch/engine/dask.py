@@ -2,6 +2,8 @@
 
 import pickle
 from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -21,7 +23,13 @@ from dsketch.units import format_bytes
 _INLINE_BYTES = 100_000  # a pass larger than this is scattered once instead of travelling with every task
 _GATHER_BYTES = 4_000_000  # all parts together; below it the driver adds them sooner than a tree of tasks would
 _IN_FLIGHT = 2  # tasks of a worker thread: one runs, one waits there
-_ATTEMPTS = 3  # of a pass whose scattered data was lost with its workers
+_ATTEMPTS = 3  # of a pass all of whose workers were lost at once
+_QUIET_SECONDS = 2  # without a result, before it is asked whether anything still runs; one small message
+_WORKER_SECONDS = 60  # that a scheduler may be without workers: a nanny restarts one in two, a batch queue may take its time
+
+
+class _Stranded(Exception):  # noqa: N818 - begins the pass again, never leaves this file
+    """No worker is left that any task of the pass may run on."""
 
 
 class DaskEngine(Engine):
@@ -39,7 +47,7 @@ class DaskEngine(Engine):
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self._run = uuid4().hex[:8]
+        self.run_name = uuid4().hex[:8]
         self._numbers = count(1)
 
     def run(self, look: Look, tell: Tell) -> Part:
@@ -66,14 +74,19 @@ class DaskEngine(Engine):
                 raise EngineError(
                     f"a worker ran out of memory in the {look.pass_.names()} pass. Give workers more memory."
                 ) from error
-            except (OSError, RuntimeError, TimeoutError, KeyError, ValueError) as error:
+            except (CancelledError, _Stranded) as error:  # what the pass had on the workers went with the last of them
                 self._require_scheduler(error)
-                if attempt == _ATTEMPTS or type(error).__name__ not in (
-                    "FutureCancelledError",
-                    "FuturesCancelledError",
-                    "CancelledError",
-                ):
-                    raise
+                if attempt == _ATTEMPTS:
+                    raise EngineError(
+                        f"the {look.pass_.names()} pass was begun {attempt} times and each time lost all its workers at once ({error}). "
+                        "Look at their logs and memory limits, then resume from the journal."
+                    ) from error
+            except (OSError, TimeoutError) as error:
+                self._require_scheduler(error)
+                raise EngineError(
+                    f"the cluster failed in the {look.pass_.names()} pass ({type(error).__name__}: {error}). Look at its logs, "
+                    "then resume from the journal."
+                ) from error
         raise AssertionError  # the loop returns or raises
 
     def workers(self) -> Workers:
@@ -94,8 +107,8 @@ class DaskEngine(Engine):
         infos = self._infos()
         tasks = tasks_of(look.rows, max(sum(info["nthreads"] for info in infos), 1))
         gathers = look.pass_.part_bytes(look.rows.shape[1], look.rows.sides) * len(tasks) <= _GATHER_BYTES
-        name = f"{look.pass_.kind}-{self._run}-{next(self._numbers)}"
-        return _Run(self.client, look, self._sent(look.pass_), self._run, name, gathers).answer(tasks, infos, tell)
+        name = f"{look.pass_.kind}-{self.run_name}-{next(self._numbers)}"
+        return _Run(self, look, self._sent(look.pass_), name, gathers).answer(tasks, infos, tell)
 
     def _sent(self, pass_: Any) -> Any:
         """Return the pass itself, or a future of it on every worker if it is large."""
@@ -105,18 +118,29 @@ class DaskEngine(Engine):
 
     def _infos(self) -> list[dict[str, Any]]:
         """Return the workers' descriptions, waiting a little for the first to come (or come back)."""
-        try:
-            self.client.wait_for_workers(1, timeout=60)
-        except (TimeoutError, OSError) as error:
-            self._require_scheduler(error)
-            raise EngineError(
-                "at least one worker was expected at the scheduler; there was none for 60 seconds. Start workers."
-            ) from error
+        self.require_workers()
         try:
             workers = self.client.scheduler_info(n_workers=-1)["workers"]
         except TypeError:  # before distributed 2025.4 the call lists all workers and takes no argument
             workers = self.client.scheduler_info()["workers"]
         return [{**info, "address": address} for address, info in workers.items()]
+
+    def require_workers(self) -> None:
+        """Wait for a worker.
+
+        Raises
+        ------
+        EngineError
+            If none comes.
+        """
+        try:
+            self.client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+        except (TimeoutError, OSError) as error:
+            self._require_scheduler(error)
+            raise EngineError(
+                f"at least one worker was expected at {self.client.scheduler.address}; there was none for {_WORKER_SECONDS} seconds. "
+                "Start workers."
+            ) from error
 
     def _require_scheduler(self, cause: BaseException) -> None:
         """Raise if the scheduler is gone."""
@@ -134,11 +158,12 @@ class _Run:
     has finished takes from the longest queue.  The tree is fixed, so none of this can be seen in the result.
     """
 
-    def __init__(self, client: Client, look: Look, pass_: Any, run: str, name: str, gathers: bool) -> None:
-        self.client, self.look, self.pass_, self.run, self.name, self.gathers = client, look, pass_, run, name, gathers
+    def __init__(self, engine: DaskEngine, look: Look, pass_: Any, name: str, gathers: bool) -> None:
+        self.engine, self.client, self.run = engine, engine.client, engine.run_name
+        self.look, self.pass_, self.name, self.gathers = look, pass_, name, gathers
         self.queues: dict[str, deque[Task]] = {}
         self.addresses: dict[str, str] = {}
-        self.coming = as_completed([], loop=client.loop, with_results=gathers)
+        self.coming = self._awaited([], gathers)
         self.leaves: dict[str, tuple[Task, str]] = {}  # key → task and the worker it was meant for
         self.nodes: dict[str, tuple[int, int]] = {}  # key → place in the tree
         self.ready: dict[tuple[int, int], Any] = {}  # place → finished future, or part if gathered
@@ -150,10 +175,7 @@ class _Run:
             for _ in range(_IN_FLIGHT * info["nthreads"]):
                 self._hand_out(str(info["name"]))
         total, done = self.look.rows.nbytes, 0
-        for item in self.coming:
-            future, result = item if self.gathers else (item, None)
-            if future.status != "finished":
-                future.result()  # raises what the task raised
+        for future, result in self._finished():
             place = self.nodes.pop(future.key)
             if future.key in self.leaves:
                 task, worker = self.leaves.pop(future.key)
@@ -165,8 +187,47 @@ class _Run:
                 self._merge_above(place)
         if self.gathers:
             return merged(self.look.pass_, (self.ready[0, task.number] for task in tasks))
-        ((_, root),) = self.ready.items()
-        return root.result()
+        self.coming = self._awaited(self.ready.values(), with_results=True)
+        ((_, root),) = self._finished()
+        return root
+
+    def _awaited(self, futures: Iterable[Any], with_results: bool) -> as_completed:
+        return as_completed(list(futures), loop=self.client.loop, with_results=with_results, raise_errors=False)
+
+    def _finished(self) -> Iterator[tuple[Any, Any]]:
+        """Yield (future, its result if results are asked for) as they come; when none comes, see that something still runs."""
+        while not self.coming.is_empty():
+            with self.coming.thread_condition:
+                if not self.coming.has_ready():
+                    self.coming.thread_condition.wait(_QUIET_SECONDS)
+            if not self.coming.has_ready():
+                self._require_progress()
+            for item in self.coming.next_batch(block=False):
+                future, result = item if self.coming.with_results else (item, None)
+                if future.status in ("error", "cancelled"):
+                    future.result()  # raises what the task raised
+                if isinstance(result, CancelledError):
+                    raise result
+                yield future, result
+
+    def _require_progress(self) -> None:
+        """Raise if nothing runs and nothing will.
+
+        A scheduler that loses all workers at once sets their tasks aside and gives them to a worker they were meant for, even
+        though they only prefer it; no later worker has its address.
+
+        Raises
+        ------
+        EngineError
+            If there are no workers and none come.
+        """
+        self.engine.require_workers()
+        with self.coming.lock:
+            futures = list(self.coming.futures)
+        if any(future.status == "pending" for future in futures) and not any(
+            self.name in str(key) for keys in self.client.processing().values() for key in keys
+        ):
+            raise _Stranded("its tasks waited for workers that are gone")
 
     def _hand_out(self, worker: str) -> None:
         """Give a worker its next task, or one from the end of the longest queue."""

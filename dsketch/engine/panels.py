@@ -18,7 +18,7 @@ from dsketch.passes.base import Part, Pass
 
 PANEL_BYTES = 64_000_000  # a few blocks: below it a task's overhead (some ms) would show
 MOST_PANELS = 4096  # enough for 1000 workers; keeps the graph of any pass small
-TASK_BYTES = 2_000_000_000  # no task reads more than about this, so that progress moves and a lost worker costs seconds
+TASK_BYTES = 500_000_000  # a task reads about this at most: progress moves, a lost worker costs a second
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ def panels_of(rows: Rows) -> list[Cuts]:
 
 
 def tasks_of(rows: Rows, threads: int) -> list[Task]:
-    """Return the tasks of a pass: a few for each thread, none larger than about 2 GB where panels allow."""
+    """Return the tasks of a pass: at least two for each thread, none much larger than half a gigabyte where panels allow."""
     panels = panels_of(rows)
-    wanted = max(4 * threads, rows.nbytes // TASK_BYTES, 1)
+    wanted = max(2 * threads, rows.nbytes // TASK_BYTES, 1)
     run = 1
     while run < len(panels) and len(panels) // (2 * run) >= wanted:
         run *= 2

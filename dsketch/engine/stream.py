@@ -69,14 +69,14 @@ def _bytes(rows: Rows, block: Block) -> int:
 def blocks_ahead(rows: Rows, cuts: Cuts) -> Iterator[Block]:
     """Yield the blocks in order; the next one is read (or asked of the disk) while the caller computes.
 
-    Two sets of buffers take turns, so at most two blocks are in memory.
+    Two sets of buffers take turns, so at most two decoded blocks are in memory.
     """
     todo = list(spans(cuts))
     buffers = (Buffers(), Buffers())
-    if not any(matrix.needs_buffer(*todo[0]) for matrix in rows.matrices()):
+    if all(matrix.is_raw for matrix in rows.matrices()):
         block = rows.block(*todo[0], buffers[0])
         for number, span in enumerate(todo[1:], start=1):
-            ahead = rows.block(*span, buffers[number % 2])  # maps and starts the disk's read-ahead: no copy
+            ahead = rows.block(*span, buffers[number % 2])  # opens it and starts the disk's read-ahead
             yield block
             block = ahead
         yield block

@@ -1,6 +1,7 @@
-"""Small words about columns: norms and safe ratios."""
+"""Small words about columns: norms, exact scales and safe ratios."""
 
 import numpy as np
+import scipy.linalg as sl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -9,6 +10,12 @@ Floats = NDArray[np.float64]
 def norms(V: Floats) -> Floats:
     """Return the Euclidean norm of each column."""
     return np.asarray(np.sqrt(np.einsum("ij,ij->j", V, V)))
+
+
+def powers_near_norms(V: Floats) -> Floats:
+    """Return a power of two near the norm of each column, 1 for zero columns: dividing by it is exact."""
+    sizes = np.array([sl.norm(column) for column in V.T])
+    return np.asarray(np.ldexp(1.0, np.where(sizes > 0, np.frexp(np.where(sizes > 0, sizes, 1.0))[1], 0)))
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

@@ -54,5 +54,5 @@ def below(raw: NDArray[np.uint64], bound: int) -> NDArray[np.int64]:
 
 
 def uniforms(raw: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Return numbers strictly between 0 and 1 from the upper 53 bits of each word."""
-    return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    """Return numbers strictly between 0 and 1 from the upper 52 bits of each word (with 53, the largest would round to 1)."""
+    return ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52

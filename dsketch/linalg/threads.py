@@ -17,11 +17,19 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def _take_control() -> None:
+    """Let this thread set limits: threadpoolctl from 3.7 on ignores all but the first thread that set one, as long as it lives."""
+    for library in _controller().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Hold every BLAS of this process to one thread; nested and concurrent uses count, the last one out restores."""
     with _lock:
         if _state["users"] == 0:
+            _take_control()
             _state["limiter"] = _controller().limit(limits=1, user_api="blas")
         _state["users"] += 1
     try:
@@ -30,4 +38,5 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _state["users"] -= 1
             if _state["users"] == 0:
+                _take_control()
                 _state["limiter"].restore_original_limits()

@@ -3,7 +3,9 @@
 A triangular solve is row-wise backward stable but slow; a product with an explicit inverse is fast but loses accuracy where the
 columns of the inverse are not graded.  In between: block substitution whose diagonal blocks are inverted through their singular
 value decomposition.  With R_JJ = U Σ Vᵀ the block row is rotated by Uᵀ (which changes the basis of Y, not its span) and T_JJ =
-V Σ⁻¹: the error of column j is u‖x‖/σ_j, which R scales back by σ_j, so Y = (X + δ) T with ‖δ‖ ≤ c u ‖X‖ row by row.
+V Σ⁻¹: the error of column j is u‖x‖/σ_j, which R scales back by σ_j, so Y = (X + δ) T with ‖δ‖ ≤ c u ‖X‖ row by row.  The columns
+are scaled to norm one first (by powers of two: exactly), so that the bound holds in any units: a singular value decomposition of
+columns 10²⁴ apart would leave nothing of the small ones.
 """
 
 import itertools
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
+
+from dsketch.linalg.columns import powers_near_norms
 
 Floats = NDArray[np.float64]
 
@@ -54,14 +58,14 @@ class Whitener:
 
 def substitution(R: Floats) -> Whitener:
     """Return the whitener of a nonsingular upper triangular R, shape (d, d)."""
-    d = R.shape[0]
+    d, scale = R.shape[0], powers_near_norms(R)
     edges = [*range(0, d, BLOCK_COLUMNS), d]
-    rotated, inverses = R.copy(), []
+    scaled, inverses = R / scale, []
     for low, high in itertools.pairwise(edges):
-        U, s, Vt = sl.svd(R[low:high, low:high])
-        rotated[low:high, low:] = U.T @ R[low:high, low:]
-        inverses.append(Vt.T / s)
-    return Whitener(rotated, tuple(inverses))
+        U, s, Vt = sl.svd(scaled[low:high, low:high])
+        scaled[low:high, low:] = U.T @ scaled[low:high, low:]
+        inverses.append(Vt.T / s / scale[low:high, None])
+    return Whitener(scaled * scale, tuple(inverses))
 
 
 def dense(T: Floats, matrix: Floats) -> Whitener:

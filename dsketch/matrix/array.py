@@ -20,7 +20,7 @@ class ArrayMatrix(Matrix):
         The name that errors use.
     """
 
-    is_mapped = True
+    is_raw = True
     is_local = True
 
     def __init__(self, array: AnyArray, *, first_row: int = 0, what: str = "A") -> None:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from dsketch.errors import DataError
 
 AnyArray = NDArray[np.generic]
 Cuts = NDArray[np.int64]
+
+if TYPE_CHECKING:
+    from dsketch.matrix.raw import RawRows
 
 # One block is what is in memory at once.  32 MB is large enough that the interpreter's share of a block (about 0.2 ms)
 # vanishes, small enough that two of them and the accumulators stay far below a 1 GiB worker.
@@ -55,7 +58,8 @@ class Matrix(ABC):
     shape: tuple[int, int]
     dtype: np.dtype[np.generic]
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
-    is_mapped = False  # reads are views of memory or of the page cache: caching decoded blocks would only copy
+    names: tuple[str, ...] | None = None  # of the columns, where the storage knows them
+    is_raw = False  # rows are bytes in memory or in the page cache: keeping decoded blocks would only copy them
     held = 0  # how many chunks were taken out by :meth:`holding` and travel beside the matrix
     is_local = False  # lives in this process: no reason to start a cluster for it
 
@@ -67,6 +71,10 @@ class Matrix(ABC):
     @abstractmethod
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Return rows ``start:stop`` as an array of this dtype; a read-only view, ``out`` filled, or a fresh array."""
+
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> "AnyArray | RawRows":
+        """Return rows ``start:stop`` for a pass: read, or still to be read by slices where that is cheaper."""
+        return self.read(start, stop, out)
 
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Whether ``read`` of these rows fills memory (``out`` is worth reusing) rather than return a view."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
 from dsketch.matrix.cache import BLOCKS
+from dsketch.matrix.raw import RawRows
 
 Floats = NDArray[np.float64]
 
@@ -22,11 +23,11 @@ SLICE_BYTES = 400_000  # of A at once: stays in a 1 MB second-level cache beside
 
 @dataclass(frozen=True)
 class Block:
-    """Rows ``start:stop`` in memory: A and what belongs to it, still in their stored dtypes."""
+    """Rows ``start:stop``: A (in memory, or raw and still to be read) and what belongs to it, in their stored dtypes."""
 
     start: int
     stop: int
-    A: AnyArray
+    A: AnyArray | RawRows
     b: AnyArray | None
     weights: AnyArray | None
     intercept: bool
@@ -36,25 +37,40 @@ class Block:
         """Columns of [A 1]."""
         return int(self.A.shape[1]) + self.intercept
 
+    @property
+    def sides(self) -> int:
+        """Right-hand sides k."""
+        return 0 if self.b is None else int(self.b.shape[1])
+
     def slices(self, rows: int | None = None) -> Iterator[tuple[int, Floats, Floats]]:
         """Yield ``(first row, X, Y)``: float64, C order, weighted, with the column of ones; at most ``rows`` rows at a time.
 
         ``X`` may be a view of the block or a buffer that the next slice overwrites.
         """
         step = rows or max(SLICE_BYTES // (8 * max(self.columns, 1)), 16)
-        plain = self.A.dtype == np.float64 and self.A.flags.c_contiguous and not self.intercept and self.weights is None
-        buffer = None if plain else np.empty((min(step, self.stop - self.start), self.columns))
+        step = min(step, self.stop - self.start)
+        plain = self.A.dtype == np.float64 and not self.intercept and self.weights is None
+        buffer = None if plain else np.empty((step, self.columns))
+        for low, stored in self.stored_slices(step):
+            X = self._convert(low, stored, buffer[: len(stored)]) if buffer is not None else np.ascontiguousarray(stored)
+            yield self.start + low, X, self._right_sides(low, low + len(stored))
+
+    def stored_slices(self, step: int) -> Iterator[tuple[int, Any]]:
+        """Yield ``(row within the block, rows)`` of A alone, as they are stored."""
+        buffer = np.empty((step, self.A.shape[1]), self.A.dtype) if isinstance(self.A, RawRows) else None
         for low in range(0, self.stop - self.start, step):
             high = min(low + step, self.stop - self.start)
-            X = self.A[low:high] if buffer is None else self._convert(low, high, buffer[: high - low])
-            yield self.start + low, X, self._right_sides(low, high)  # type: ignore[misc]
+            if isinstance(self.A, RawRows) and buffer is not None:
+                yield low, self.A.read(low, high, buffer[: high - low])
+            else:
+                yield low, self.A[low:high]  # type: ignore[index]  # the other member of the union
 
-    def _convert(self, low: int, high: int, X: Floats) -> Floats:
-        X[:, : self.A.shape[1]] = self.A[low:high]
+    def _convert(self, low: int, stored: AnyArray, X: Floats) -> Floats:
+        X[:, : stored.shape[1]] = stored
         if self.intercept:
             X[:, -1] = 1.0
         if self.weights is not None:
-            X *= np.sqrt(self.weights[low:high].astype(np.float64))
+            X *= np.sqrt(self.weights[low : low + len(stored)].astype(np.float64))
         return X
 
     def _right_sides(self, low: int, high: int) -> Floats:
@@ -180,11 +196,11 @@ class Rows:
             weights = self.weights.read(start, stop, buffers.take("weights", start, stop, self.weights))
             _check_weights(weights, start)
         b = None if self.b is None else self.b.read(start, stop, buffers.take("b", start, stop, self.b))
-        return Block(start, stop, self._read_cached(start, stop, buffers), b, weights, self.intercept)
+        return Block(start, stop, self._open_cached(start, stop, buffers), b, weights, self.intercept)
 
-    def _read_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray:
-        if self.A.is_mapped:
-            return self.A.read(start, stop, buffers.take("A", start, stop, self.A))
+    def _open_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray | RawRows:
+        if self.A.is_raw:
+            return self.A.open_rows(start, stop)
         block = BLOCKS.get(self.run, (start, stop)) if self.run else None
         if block is None:
             block = self.A.read(start, stop, buffers.take("A", start, stop, self.A))
@@ -209,11 +225,18 @@ def find_nonfinite(block: Block) -> None:
     DataError
         With the global row, the column and the value.
     """
-    for what, array in (("A", block.A), ("b", block.b), ("weights", block.weights)):
-        if array is None or array.dtype.kind != "f" or np.isfinite(array).all():
-            continue
-        row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(array)))
-        raise DataError(
-            f"{what} must be finite; row {block.start + row}, column {column} is {array[row, column]}. "
-            "Remove or impute such rows before solving (weight 0 does not hide a NaN)."
-        )
+    for low, stored in block.stored_slices(4096):
+        _require_finite("A", stored, block.start + low)
+    for what, array in (("b", block.b), ("weights", block.weights)):
+        if array is not None:
+            _require_finite(what, array, block.start)
+
+
+def _require_finite(what: str, array: AnyArray, start: int) -> None:
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return
+    row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(array)))
+    raise DataError(
+        f"{what} must be finite; row {start + row}, column {column} is {array[row, column]}. "
+        "Remove or impute such rows before solving (weight 0 does not hide a NaN)."
+    )

@@ -2,16 +2,15 @@
 
 Two ways to read, chosen once per array and named by ``describe()``:
 
-mapped
-    Chunks that are raw little-endian C-order bytes of whole rows on a local disk are memory-mapped: no copy, no decode,
-    the page cache is the cache.  Many small chunks are read by one system call each into a reused buffer.
+raw
+    Chunks that are little-endian C-order bytes of whole rows on a local disk are read a slice at a time into a buffer that stays in
+    the processor's cache (:mod:`dsketch.matrix.raw`): nothing to decode, and the page cache is the cache.
 decoded
     Everything else goes through zarr-python, block by block, into a reused buffer.
 """
 
 import hashlib
 import json
-import mmap
 import os
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +23,8 @@ from zarr.core.sync import sync
 
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.raw import RawRows
 
-_MAP_BYTES = 1_000_000  # below this a read into a warm buffer beats setting up a map
 _SAMPLE_ROWS = 16
 
 
@@ -51,7 +50,8 @@ class ZarrMatrix(Matrix):
         self._what = what
         self._last_chunk: tuple[int, AnyArray] | None = None
         self.source = _address(array)
-        self.is_mapped = self._raw_root is not None
+        self.names = _names(array, self.shape[1])
+        self.is_raw = self._raw_root is not None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
@@ -71,7 +71,7 @@ class ZarrMatrix(Matrix):
         """Blocks of whole chunks near 32 MB; parts of a chunk where it is raw and large."""
         row_bytes = self.shape[1] * self.dtype.itemsize
         chunk_rows = self.chunk_rows if self._raw_root is not None else self._decoded_rows(row_bytes)
-        return even_cuts(self.shape[0], block_rows_for(chunk_rows, row_bytes, divisible=self.is_mapped))
+        return even_cuts(self.shape[0], block_rows_for(chunk_rows, row_bytes, divisible=self.is_raw))
 
     def _decoded_rows(self, row_bytes: int) -> int:
         """Rows of the smallest piece that can be decoded alone: an inner chunk of a large shard, else the chunk."""
@@ -91,14 +91,13 @@ class ZarrMatrix(Matrix):
         return self._read_raw(start, stop, out) if self._raw_root is not None else self._read_decoded(start, stop, out)
 
     def needs_buffer(self, start: int, stop: int) -> bool:
-        """Whether the rows are joined from several pieces or decoded."""
-        return not self._is_one_map(start, stop)
+        """Always: bytes are copied or decoded into memory."""
+        del start, stop
+        return True
 
-    def _is_one_map(self, start: int, stop: int) -> bool:
-        """Whether the rows lie in one raw chunk and are many enough to be worth a map."""
-        row_bytes = self.shape[1] * self.dtype.itemsize
-        same_chunk = start // self.chunk_rows == (stop - 1) // self.chunk_rows
-        return self.is_mapped and same_chunk and (stop - start) * row_bytes >= _MAP_BYTES
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | RawRows:
+        """Return raw rows unread, to be read by slices; others decoded."""
+        return self._raw(start, stop) if self._raw_root is not None else self.read(start, stop, out)
 
     def fingerprint(self) -> str:
         """Return a digest of the metadata and of the first, middle and last rows."""
@@ -112,7 +111,7 @@ class ZarrMatrix(Matrix):
 
     def describe(self) -> str:
         """Return where the array lies and how it is read."""
-        return f"{self.source} ({'memory-mapped' if self.is_mapped else 'decoded by zarr'})"
+        return f"{self.source} ({'raw' if self.is_raw else 'decoded by zarr'})"
 
     # ---- raw chunks on a local disk -------------------------------------------------------------------------------
 
@@ -125,15 +124,13 @@ class ZarrMatrix(Matrix):
         full_rows = len(self._array.shape) == 1 or self._array.chunks[1] == self._array.shape[1]
         return root / self._array.path if full_rows and self.shape[1] else None
 
+    def _raw(self, start: int, stop: int) -> RawRows:
+        shape = (stop - start, self.shape[1])
+        return RawRows(shape, self.dtype, start, self.chunk_rows, self._open_chunk, self._array.fill_value)
+
     def _read_raw(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
-        first, last = start // self.chunk_rows, (stop - 1) // self.chunk_rows
-        if self._is_one_map(start, stop):
-            return self._map(first, start, stop)
         rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
-        for number in range(first, last + 1):
-            low, high = max(start, number * self.chunk_rows), min(stop, (number + 1) * self.chunk_rows)
-            self._read_into(number, low, rows[low - start : high - start])
-        return rows
+        return self._raw(start, stop).read(0, stop - start, rows)
 
     def _open_chunk(self, number: int) -> int | None:
         """Return a file descriptor of a chunk whose length is right, or None if absent and that means fill."""
@@ -157,38 +154,6 @@ class ZarrMatrix(Matrix):
                 "It is truncated or was being written: copy it again from its origin."
             )
         return descriptor
-
-    def _map(self, number: int, start: int, stop: int) -> AnyArray:
-        descriptor = self._open_chunk(number)
-        if descriptor is None:
-            return np.full((stop - start, self.shape[1]), self._array.fill_value, self.dtype)
-        row_bytes = self.shape[1] * self.dtype.itemsize
-        low = (start - number * self.chunk_rows) * row_bytes
-        aligned = low - low % mmap.ALLOCATIONGRANULARITY
-        length = (stop - start) * row_bytes + low - aligned
-        try:
-            os.posix_fadvise(descriptor, aligned, length, os.POSIX_FADV_WILLNEED)
-            view = mmap.mmap(descriptor, length, prot=mmap.PROT_READ, offset=aligned)
-        finally:
-            os.close(descriptor)
-        flat = np.frombuffer(view, self.dtype, count=(stop - start) * self.shape[1], offset=low - aligned)
-        return flat.reshape(stop - start, self.shape[1])
-
-    def _read_into(self, number: int, start: int, rows: AnyArray) -> None:
-        descriptor = self._open_chunk(number)
-        if descriptor is None:
-            rows[:] = self._array.fill_value
-            return
-        offset = (start - number * self.chunk_rows) * self.shape[1] * self.dtype.itemsize
-        target = memoryview(rows.data).cast("B")
-        try:
-            while target:
-                count = os.preadv(descriptor, [target], offset)
-                if count <= 0:
-                    raise DataError(f"chunk {number} of {self._what} ended early. It is being changed while it is read.")
-                target, offset = target[count:], offset + count
-        finally:
-            os.close(descriptor)
 
     # ---- anything else, through zarr-python -----------------------------------------------------------------------
 
@@ -256,6 +221,12 @@ class ZarrMatrix(Matrix):
                 f"chunk {number} of {self._what} is absent ({path}). If the data was lost, copy it again; if the writer left out "
                 f"chunks equal to the fill value {self._array.fill_value}, open the matrix with missing='fill'."
             ) from cause
+
+
+def _names(array: "zarr.Array[Any]", columns: int) -> tuple[str, ...] | None:
+    """Return the attribute ``columns`` that ``dsketch ingest`` writes, if it is there and fits."""
+    found = array.attrs.get("columns")
+    return tuple(map(str, found)) if isinstance(found, list | tuple) and len(found) == columns else None
 
 
 def _is_raw(array: "zarr.Array[Any]") -> bool:

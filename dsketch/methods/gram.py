@@ -16,7 +16,7 @@ from dsketch.methods.base import Answer, Breakdown, Settings
 from dsketch.methods.polish import polished
 from dsketch.methods.whitened import lower_factor
 from dsketch.problems.base import Flow, LinearProblem
-from dsketch.sketch.size import FOR_WHITENING
+from dsketch.sketch.size import FOR_GUARDING
 
 TRUSTED_CONDITION = 1e6  # columns scaled: u·kappa² = 1e-4 is the contraction of the refinement
 
@@ -30,7 +30,7 @@ def gram(problem: LinearProblem, settings: Settings, start: Factor | None = None
         If A is rank-deficient, its condition number above 1e6, or the refinement does not reach the goal; the factor of the sketch
         goes along.
     """
-    (SA, _), (G, c, _) = yield from problem.sketch_and_gram(settings.draw(problem, FOR_WHITENING, nonzeros=4))
+    (SA, _), (G, c, _) = yield from problem.sketch_and_gram(settings.draw(problem, FOR_GUARDING, nonzeros=2))
     start = Factor.of(SA)
     if start.is_deficient:
         raise Breakdown(f"the Gram matrix of a rank-deficient A cannot be trusted ({start.rank_reason})", start)

@@ -11,6 +11,7 @@ T. Sarlós, "Improved approximation algorithms for large matrices via random pro
 import numpy as np
 
 from dsketch.factor import Factor, solve_small
+from dsketch.linalg.columns import ratio
 from dsketch.methods.base import Answer, Settings
 from dsketch.problems.base import Flow, LinearProblem
 from dsketch.sketch.size import FOR_SOLVING, distortion
@@ -22,10 +23,10 @@ def sketch_and_solve(problem: LinearProblem, settings: Settings, start: Factor |
     sketch = settings.draw(problem, FOR_SOLVING)
     SA, Sb = yield from problem.sketch(sketch)
     factor, x = solve_small(SA, Sb)
-    ratio = distortion(problem.shape[1], sketch.size) ** 2
+    share = distortion(problem.shape[1], sketch.size) ** 2
     seen = np.linalg.norm(Sb - SA @ x, axis=0)
-    gap = seen * np.sqrt(ratio) / (1 - ratio)
+    gap = seen * np.sqrt(share) / (1 - share)
     # A(x − x*) is orthogonal to the optimal residual, so Aᵀr = AᵀA(x* − x): ‖gap‖ ‖A‖ bounds it, and moving A by gap/‖x‖ explains it.
     length, size = np.linalg.norm(x, axis=0), float(np.linalg.norm(factor.R))
-    error = np.where(gap > 0, gap / np.maximum(size * length, np.finfo(float).tiny), 0.0)
-    return Answer(x, factor, False, None, np.minimum(error, 1.0), seen / (1 - ratio), gap)
+    error = np.minimum(ratio(gap, size * length), 1.0)
+    return Answer(x, factor, False, None, error, seen / (1 - share), gap)

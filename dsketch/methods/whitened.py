@@ -28,7 +28,7 @@ def whitened(problem: LinearProblem, settings: Settings, start: Factor | None = 
     Raises
     ------
     Breakdown
-        If the sketch did not whiten A (its family lost rank on this A).
+        If the sketch did not whiten A (its family lost rank on this A), or lost directions that the answer needs.
     """
     if start is None:
         SA, _ = yield from problem.sketch(settings.draw(problem, FOR_WHITENING, nonzeros=4))
@@ -36,7 +36,10 @@ def whitened(problem: LinearProblem, settings: Settings, start: Factor | None = 
     W, c = yield from problem.whitened(start)
     L = lower_factor(W)
     factor, x = solve_small(L.T @ start.whitener.matrix, sl.solve_triangular(L, c, lower=True))
-    return (yield from polished(problem, factor, x, settings))
+    answer = yield from polished(problem, factor, x, settings)
+    if answer.error.max(initial=0.0) > settings.accepted:
+        raise Breakdown(f"the whitened solution has a backward error of {answer.error.max():.1e}: the sketch lost directions of A")
+    return answer
 
 
 def lower_factor(W: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from dsketch.passes.gram import Gram
 from dsketch.passes.normal import Normal
 from dsketch.passes.sandwich import Sandwich
 from dsketch.passes.sketching import Sketching
+from dsketch.passes.touch import Touch
 from dsketch.passes.triangle import Triangle
 from dsketch.passes.whitened import WhitenedGram
 
@@ -19,6 +20,7 @@ __all__ = [
     "Sandwich",
     "Sketching",
     "Slope",
+    "Touch",
     "Triangle",
     "WhitenedGram",
 ]

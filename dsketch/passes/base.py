@@ -49,6 +49,29 @@ class Pass(ABC, Generic[R]):
         return Both(self, other)
 
 
+class SlicePass(Pass[R]):
+    """A pass whose part grows slice by slice; two of them in one reading share the slices."""
+
+    @abstractmethod
+    def zero(self, columns: int, sides: int) -> Part:
+        """Return the part of no rows."""
+
+    @abstractmethod
+    def add(self, part: Part, start: int, X: Floats, Y: Floats) -> None:
+        """Add rows ``start:start + len(X)`` to ``part``, in place."""
+
+    def rows_at_once(self, columns: int) -> int:
+        """Return the height of a slice."""
+        return heavy_rows(columns)
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Add the block slice by slice."""
+        part = part or self.zero(block.columns, block.sides)
+        for start, X, Y in block.slices(self.rows_at_once(block.columns)):
+            self.add(part, start, X, Y)
+        return part
+
+
 @dataclass(frozen=True)
 class Both(Pass[tuple[Any, Any]]):
     """Two passes that share one reading; finishes to the pair of their results."""
@@ -59,8 +82,16 @@ class Both(Pass[tuple[Any, Any]]):
     kind: ClassVar[str] = "both"
 
     def map(self, block: Block, part: Part | None) -> Part:
-        """Map the block into both parts."""
+        """Map the block into both parts, sharing its slices if both can."""
         first, second = (None, None) if part is None else part
+        if isinstance(self.first, SlicePass) and isinstance(self.second, SlicePass):
+            first = first or self.first.zero(block.columns, block.sides)
+            second = second or self.second.zero(block.columns, block.sides)
+            height = max(self.first.rows_at_once(block.columns), self.second.rows_at_once(block.columns))
+            for start, X, Y in block.slices(height):
+                self.first.add(first, start, X, Y)
+                self.second.add(second, start, X, Y)
+            return first, second
         return self.first.map(block, first), self.second.map(block, second)
 
     def merge(self, left: Part, right: Part) -> Part:

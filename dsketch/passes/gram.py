@@ -5,12 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from dsketch.matrix.rows import Block
-from dsketch.passes.base import Floats, Part, Pass, heavy_rows
+from dsketch.passes.base import Floats, Part, SlicePass
 
 
 @dataclass(frozen=True)
-class Gram(Pass[tuple[Floats, Floats, Floats]]):
+class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     """Finish to ``(AᵀA, Aᵀb, bᵀb)`` with shapes (d, d), (d, k), (k, k).
 
     One read, n d² flops (BLAS syrk), (d + k)² numbers a part.  The relative error of the smallest eigenvalue is u·kappa².
@@ -18,14 +17,17 @@ class Gram(Pass[tuple[Floats, Floats, Floats]]):
 
     kind: ClassVar[str] = "gram"
 
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Add the block's products."""
-        d, k = block.columns, 0 if block.b is None else block.b.shape[1]
-        part = part or (np.zeros((d, d)), np.zeros((d, k)), np.zeros((k, k)))
-        for _, X, Y in block.slices(heavy_rows(d)):
-            for total, product in zip(part, (X.T @ X, X.T @ Y, Y.T @ Y), strict=True):
-                total += product
-        return part
+    def zero(self, columns: int, sides: int) -> Part:
+        """Return three zero products."""
+        return np.zeros((columns, columns)), np.zeros((columns, sides)), np.zeros((sides, sides))
+
+    def add(self, part: Part, start: int, X: Floats, Y: Floats) -> None:
+        """Add XᵀX, XᵀY and YᵀY."""
+        del start
+        G, c, bb = part
+        G += X.T @ X
+        c += X.T @ Y
+        bb += Y.T @ Y
 
     def finish(self, part: Part) -> tuple[Floats, Floats, Floats]:
         """Return the three products."""

@@ -1,9 +1,11 @@
-"""The pass behind heteroscedasticity-robust standard errors: Σ ωᵢ yᵢ yᵢᵀ in whitened coordinates, for HC0 to HC3 at once.
+"""The pass behind heteroscedasticity-robust standard errors: Σ ωᵢ yᵢ yᵢᵀ in whitened coordinates.
 
 References
 ----------
+H. White, "A heteroskedasticity-consistent covariance matrix estimator and a direct test for heteroskedasticity", Econometrica 48,
+1980 (HC0).
 J. G. MacKinnon, H. White, "Some heteroskedasticity-consistent covariance matrix estimators with improved finite sample
-properties", Journal of Econometrics 29, 1985.
+properties", Journal of Econometrics 29, 1985 (HC1 to HC3).
 """
 
 from dataclasses import dataclass
@@ -15,47 +17,56 @@ from dsketch.linalg.whitener import Whitener
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Floats, Part, Pass, heavy_rows
 
+# A row whose 1 − h is at most this is fitted by itself alone: r = 0 but for rounding, and r/(1 − h) would be noise over noise.
+ALONE = 1e-10
+
 
 @dataclass(frozen=True)
-class Sandwich(Pass[Floats]):
-    """Finish to the meats ``M[c, s]`` = Σᵢ ω_c(rᵢ, hᵢ) yᵢ yᵢᵀ, shape (3, k, r, r): c = HC0, HC2, HC3.
+class Sandwich(Pass[tuple[Floats, int]]):
+    """Finish to the meat ``M[s]`` = Σᵢ rᵢ²/(1 − hᵢ)^(2 power) yᵢ yᵢᵀ, shape (k, r, r), and the number of rows with leverage 1.
 
     Parameters
     ----------
     x : ndarray, shape (d, k)
-        The solution; r = b − A x.
+        The solution; r = √w (b − A x).
     whitener : Whitener
-        T with Y = A T orthonormal, so that hᵢ = ‖yᵢ‖² is the leverage and the covariance is T M Tᵀ.
+        T with Y = √W A T orthonormal (from A's own factor), so that hᵢ = ‖yᵢ‖² is the leverage and the covariance is T M Tᵀ.
+    power : float
+        0 for HC0 (and HC1, which is HC0 · n/(n − rank)), ½ for HC2, 1 for HC3.
 
     Notes
     -----
-    ω is r², r²/(1 − h), r²/(1 − h)²; HC1 is HC0 · n/(n − d).  One read, about 2.3 + 3k times n d² flops.
+    Rows with leverage 1 have r = 0; with a positive power they are left out, their share being 0/0.  One read, about 2.3 + 2k
+    times n d² flops, k d² numbers a part.
     """
 
     x: Floats
     whitener: Whitener
+    power: float = 0.0
 
     kind: ClassVar[str] = "sandwich"
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Add the block's weighted Gram matrices."""
         k, r = self.x.shape[1], self.whitener.rank
-        (meat,) = part or (np.zeros((3, k, r, r)),)
+        meat, alone = part or (np.zeros((k, r, r)), np.zeros(1))
         for _, X, B in block.slices(heavy_rows(block.columns)):
             Y = self.whitener.apply(X)
-            residual = np.abs(B - X @ self.x)
-            room = np.maximum(1.0 - np.einsum("ij,ij->i", Y, Y), np.finfo(float).eps)[:, None]
-            for case, weighted in enumerate((residual, residual / np.sqrt(room), residual / room)):
-                for side in range(k):
-                    Z = Y * weighted[:, side : side + 1]
-                    meat[case, side] += Z.T @ Z
-        return (meat,)
+            residual = B - X @ self.x
+            if self.power:
+                room = 1.0 - np.einsum("ij,ij->i", Y, Y)[:, None]
+                is_alone = room <= ALONE
+                alone += np.count_nonzero(is_alone)
+                residual = np.where(is_alone, 0.0, residual / np.where(is_alone, 1.0, room) ** self.power)
+            for side in range(k):
+                Z = Y * residual[:, side : side + 1]
+                meat[side] += Z.T @ Z
+        return meat, alone
 
-    def finish(self, part: Part) -> Floats:
-        """Return the meats."""
-        meat: Floats = part[0]
-        return meat
+    def finish(self, part: Part) -> tuple[Floats, int]:
+        """Return the meats and the number of rows with leverage 1."""
+        return part[0], int(part[1][0])
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return 3 k d² numbers."""
-        return 8 * 3 * sides * columns**2
+        """Return k d² numbers."""
+        return 8 * sides * columns**2

@@ -5,13 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from dsketch.matrix.rows import Block
-from dsketch.passes.base import Floats, Part, Pass
+from dsketch.passes.base import Floats, Part, SlicePass
 from dsketch.sketch.base import Sketch
 
 
 @dataclass(frozen=True)
-class Sketching(Pass[tuple[Floats, Floats]]):
+class Sketching(SlicePass[tuple[Floats, Floats]]):
     """Sketch A and b with the same S.
 
     Finishes to ``(SA, Sb)`` with shapes (m, d) and (m, k).  One read; the sketch's cost; m (d + k) numbers a part.
@@ -21,18 +20,22 @@ class Sketching(Pass[tuple[Floats, Floats]]):
 
     kind: ClassVar[str] = "sketch"
 
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Add S[:, rows] [A b] of the block."""
-        SA, Sb = part or (
-            np.zeros((self.sketch.size, block.columns)),
-            np.zeros((self.sketch.size, 0 if block.b is None else block.b.shape[1])),
-        )
-        for start, X, Y in block.slices(self.sketch.slice_rows):
-            apply = self.sketch.operator(start, start + X.shape[0])
-            SA += apply(X)
-            if Y.shape[1]:
-                Sb += apply(Y)
-        return SA, Sb
+    def rows_at_once(self, columns: int) -> int:
+        """Return a height at which the m × d product of a slice costs little beside the slice."""
+        del columns
+        return min(self.sketch.slice_rows, max(8192, 4 * self.sketch.size))
+
+    def zero(self, columns: int, sides: int) -> Part:
+        """Return zero sketches."""
+        return np.zeros((self.sketch.size, columns)), np.zeros((self.sketch.size, sides))
+
+    def add(self, part: Part, start: int, X: Floats, Y: Floats) -> None:
+        """Add S[:, rows] X and S[:, rows] Y: S is drawn once for both."""
+        apply = self.sketch.operator(start, start + X.shape[0])
+        SA, Sb = part
+        SA += apply(X)
+        if Y.shape[1]:
+            Sb += apply(Y)
 
     def finish(self, part: Part) -> tuple[Floats, Floats]:
         """Return (SA, Sb)."""

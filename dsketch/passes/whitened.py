@@ -13,12 +13,11 @@ from typing import ClassVar
 import numpy as np
 
 from dsketch.linalg.whitener import Whitener
-from dsketch.matrix.rows import Block
-from dsketch.passes.base import Floats, Part, Pass, heavy_rows
+from dsketch.passes.base import Floats, Part, SlicePass
 
 
 @dataclass(frozen=True)
-class WhitenedGram(Pass[tuple[Floats, Floats]]):
+class WhitenedGram(SlicePass[tuple[Floats, Floats]]):
     """Finish to ``(YᵀY, Yᵀb)`` for Y = A T, with shapes (r, r), (r, k).
 
     Parameters
@@ -35,15 +34,18 @@ class WhitenedGram(Pass[tuple[Floats, Floats]]):
 
     kind: ClassVar[str] = "whitened"
 
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Add the block's YᵀY and YᵀB."""
-        r, k = self.whitener.rank, 0 if block.b is None else block.b.shape[1]
-        W, c = part or (np.zeros((r, r)), np.zeros((r, k)))
-        for _, X, B in block.slices(heavy_rows(block.columns)):
-            Y = self.whitener.apply(X)
-            W += Y.T @ Y
-            c += Y.T @ B
-        return W, c
+    def zero(self, columns: int, sides: int) -> Part:
+        """Return zero products."""
+        del columns
+        return np.zeros((self.whitener.rank, self.whitener.rank)), np.zeros((self.whitener.rank, sides))
+
+    def add(self, part: Part, start: int, X: Floats, Y: Floats) -> None:
+        """Add (X T)ᵀ(X T) and (X T)ᵀY."""
+        del start
+        W, c = part
+        white = self.whitener.apply(X)
+        W += white.T @ white
+        c += white.T @ Y
 
     def finish(self, part: Part) -> tuple[Floats, Floats]:
         """Return (YᵀY, Yᵀb)."""

@@ -1,0 +1,51 @@
+"""Put the tables of the measured figures into README.md, between the lines ``<!-- name -->`` and ``<!-- end -->``."""
+
+import argparse
+import re
+from pathlib import Path
+
+import accuracy
+import flights
+import rivals
+import scaling
+from record import RESULTS, load
+
+BENCHMARKS = {module.__name__: module for module in (accuracy, flights, rivals, scaling)}
+
+
+def all_tables(results: Path) -> dict[str, str]:
+    """Return every table that the JSON lines of a folder give, by name; one more names the machine."""
+    tables: dict[str, str] = {}
+    about = ""
+    for name, module in BENCHMARKS.items():
+        if cases := load(results, name):
+            tables |= module.tables(cases)
+            machine, versions = cases[0]["machine"], cases[0]["versions"]
+            about = f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB; " + ", ".join(
+                f"{package} {number}" for package, number in versions.items()
+            )
+    return tables | {"machine": about}
+
+
+def filled(text: str, tables: dict[str, str]) -> str:
+    """Return the text with each named table in its place; a place without a table stays as it is."""
+
+    def fill(found: re.Match[str]) -> str:
+        name = found[1]
+        return found[0] if name not in tables else f"<!-- {name} -->\n\n{tables[name]}\n\n<!-- end -->"
+
+    return re.sub(r"<!-- (\S+) -->\n(?:(?!<!-- end -->).)*<!-- end -->", fill, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Fill the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON lines")
+    parser.add_argument("--readme", type=Path, nargs="+", default=[RESULTS.parent / "README.md"], help="files to fill in place")
+    options = parser.parse_args()
+    for path in options.readme:
+        path.write_text(filled(path.read_text(), all_tables(options.results)))
+
+
+if __name__ == "__main__":
+    main()

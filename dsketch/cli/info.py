@@ -1,0 +1,57 @@
+"""``dsketch info``: how a matrix is stored, what a pass over it reads, and what to change."""
+
+from typing import Any
+
+import click
+
+from dsketch.cli.options import JSON, SIZE, with_options
+from dsketch.cli.show import print_json
+from dsketch.inspect import Storage, inspect
+from dsketch.units import format_bytes, format_count
+
+_READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded by zarr-python, a block at a time"}
+
+
+@with_options(JSON)
+@click.command(short_help="Say how a matrix is stored, what a pass reads, and what to change.")
+@click.argument("matrix", metavar="A")
+@click.option("--memory", type=SIZE, help="Memory of a worker thread to judge chunks by. [default: this machine's, shared out]")
+def info(matrix: str, memory: int | None, as_json: bool) -> int:
+    """Say how the Zarr array A is stored, what a pass over it reads, and what would make passes faster; reads no chunk.
+
+    \b
+    Example: dsketch info A.zarr
+    """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
+    found = inspect(matrix, memory_bytes=memory)
+    if as_json:
+        print_json({**vars(found), "advice": [vars(advice) for advice in found.advice]})
+    else:
+        click.echo("\n".join(_lines(found)))
+    return 0
+
+
+def _lines(found: Storage) -> list[str]:
+    stored = "size unknown" if found.stored_bytes is None else format_bytes(found.stored_bytes)
+    objects = f"{format_count(found.stored_objects)} object{'s' * (found.stored_objects != 1)}"
+    lines = [
+        f"array    {found.address}",
+        f"shape    {_sizes(found.shape)} {found.dtype}, Zarr format {found.zarr_format}",
+        f"chunks   {_sizes(found.chunks)}{f' in shards of {_sizes(found.shards)}' if found.shards else ''}, "
+        f"{', '.join(found.codecs) or 'raw bytes'}",
+        f"bytes    {format_bytes(found.decoded_bytes)} decoded, {stored} stored in {objects}",
+        f"a pass   {format_count(found.blocks)} block{'s' * (found.blocks != 1)} of up to {format_bytes(found.block_bytes)} in "
+        f"{format_count(found.panels)} panel{'s' * (found.panels != 1)}, {_READING[found.reading]}",
+    ]
+    if found.columns:
+        shown = ", ".join(found.columns[:8])
+        lines.append(f"columns  {shown}{f' … ({format_count(len(found.columns))} in all)' if len(found.columns) > 8 else ''}")
+    for advice in found.advice:
+        lines.append(
+            f"{'warning' if advice.remedy else 'note'}  {'' if advice.remedy else '   '}{advice.subject}: {advice.finding}"
+        )
+        lines += [f"         → {advice.remedy}"] if advice.remedy else []
+    return lines
+
+
+def _sizes(sizes: tuple[Any, ...]) -> str:
+    return " × ".join(format_count(size) for size in sizes)

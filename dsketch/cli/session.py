@@ -1,0 +1,91 @@
+"""What a command works with: the problem, an engine, a listener."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dsketch.cli.options import OF_PROBLEM
+from dsketch.engine import Engine, connected
+from dsketch.events import Tell
+from dsketch.matrix.rows import Rows
+from dsketch.problems import PROBLEMS
+from dsketch.problems.base import LinearProblem
+from dsketch.progress import LogLines, bar_or_silence
+
+_OWN = ("workers", "threads", "memory")
+
+
+def absolute(address: str | None) -> str | None:
+    """Return a path that means the same in the folder of a worker; URLs as they are."""
+    return address if address is None or "://" in address else str(Path(address).absolute())
+
+
+def problem_from(name: str, given: dict[str, Any]) -> LinearProblem:
+    """Open the problem that the arguments describe; what belongs to it is taken out of ``given``."""
+    words = {option.name: given.pop(option.name) for option in OF_PROBLEM[name] if option.name}
+    words |= {word: given.pop(word) for word in ("intercept", "missing")}
+    words["weights"] = absolute(given.pop("weights"))
+    kind: Callable[..., LinearProblem] = PROBLEMS[name]
+    return kind(absolute(given.pop("a")), absolute(given.pop("b")), **words)
+
+
+def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Engine]:
+    """Return the engine of ``--scheduler`` or ``--workers --threads --memory``, which are taken out of ``given``.
+
+    Raises
+    ------
+    click.UsageError
+        If both are given: a running cluster has the workers that it has.
+    """
+    scheduler = given.pop("scheduler")
+    own = {name: given.pop(name) for name in _OWN}
+    if scheduler not in (None, "local", "serial") and (named := [f"--{name}" for name in _OWN if own[name] is not None]):
+        raise click.UsageError(
+            f"{', '.join(named)} would start own workers, --scheduler uses running ones. Leave one out.",
+            click.get_current_context(),
+        )
+    return connected(scheduler, rows, **own)
+
+
+@contextmanager
+def listening(title: str = "rows") -> Iterator[Tell]:
+    """Yield a listener: bars if standard error is a terminal, else log lines there."""
+    if sys.stderr.isatty():
+        with bar_or_silence(title=title) as tell:
+            yield tell
+    else:
+        with logged():
+            yield LogLines()
+
+
+@contextmanager
+def logged() -> Iterator[None]:
+    """Send dsketch's log, from INFO on, to standard error for a while."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log = logging.getLogger("dsketch")
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+def say(text: str) -> None:
+    """Print a line for people to standard error."""
+    click.echo(text, err=True)
+
+
+def text_of(path: str | os.PathLike[str]) -> str:
+    """Return a path as one would type it: relative where that is shorter."""
+    full, here = os.fspath(path), os.path.relpath(path)
+    return here if len(here) < len(full) else full

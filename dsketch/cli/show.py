@@ -1,0 +1,78 @@
+"""Results as text or as JSON on standard output."""
+
+import json
+import math
+from typing import Any
+
+import click
+import numpy as np
+
+from dsketch.matrix.rows import Rows
+from dsketch.solution import Certificate, Solution
+
+MOST_SHOWN = 20  # coefficients printed; more are for --out
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print one JSON object; numbers that JSON does not know (NaN, infinity) become null."""
+    click.echo(json.dumps(_plain(value), allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def solution_text(solution: Solution, out: str | None) -> str:
+    """Return status, certificate and x; only the place of x if it was written."""
+    x = f"x           in {out}" if out else coefficients(solution)
+    return f"{solution}\n{x}"
+
+
+def coefficients(solution: Solution) -> str:
+    """Return the first coefficients, a line each, under the names of A's columns if they are known."""
+    x = solution.x.reshape(solution.x.shape[0], -1)
+    labels = _labels(solution.problem.rows)
+    shown = min(x.shape[0], MOST_SHOWN)
+    wide = max(map(len, labels[:shown]))
+    lines = [f"x           {label:<{wide}}  {_row(values)}" for label, values in zip(labels[:shown], x[:shown], strict=True)]
+    more = x.shape[0] - shown
+    return "\n".join([*lines, *([f"            and {more} more: --out writes them, --json prints them"] if more else [])])
+
+
+def _labels(rows: Rows) -> tuple[str, ...]:
+    names = rows.A.names or tuple(f"x{place}" for place in range(rows.A.shape[1]))
+    return (*names, "intercept") if rows.intercept else names
+
+
+def _row(values: Any, most: int = 6) -> str:
+    text = "  ".join(f"{value: .10g}" for value in values[:most])
+    return text + ("  …" if len(values) > most else "")
+
+
+def certificate_text(c: Certificate, accepted: float) -> str:
+    """Return a verdict and a certificate in a few lines, a number for each right-hand side."""
+    worst = float(np.max(c.backward_error, initial=0.0))
+    verdict = (
+        f"right: the backward error is within {accepted:.1e}"
+        if worst <= accepted
+        else f"not right: the backward error is above {accepted:.1e}; solve again, or accept it with a larger --tol"
+    )
+    lines = [
+        f"verdict     {verdict}",
+        f"backward    {_each(c.backward_error)} relative to ‖A‖",
+        f"residual    {_each(c.residual_norm)}   gradient {_each(c.gradient_norm)}   forward error ≤ {_each(c.forward_error)}",
+        f"condition   {c.condition:.2e} (columns scaled {c.scaled_condition:.2e}); {c.rank_reason}",
+    ]
+    return "\n".join(lines)
+
+
+def _each(values: Any) -> str:
+    return " ".join(f"{value:.2e}" for value in values)

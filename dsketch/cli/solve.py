@@ -1,0 +1,134 @@
+"""``dsketch solve`` and ``dsketch resume``: answer a problem, or go on answering it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+import dsketch.api as api
+from dsketch.cli.options import CLUSTER, JOURNAL, JSON, MEMORY_LIMIT, METHOD, OUT, for_each_problem, with_options
+from dsketch.cli.program import Stopped
+from dsketch.cli.session import engine_from, listening, problem_from, say, text_of
+from dsketch.cli.show import print_json, solution_text
+from dsketch.errors import JournalError, SpecError
+from dsketch.events import Event, PassFinished, Tell, ignore
+from dsketch.journal import Journal
+from dsketch.output import Output, attributes_of
+from dsketch.problems.base import LinearProblem
+from dsketch.solution import Solution
+from dsketch.spec import problem_of, settings_of
+from dsketch.statistics import Summary
+
+
+@click.group(short_help="Solve a problem and certify the answer.")
+def solve() -> None:
+    """Solve a problem and certify the answer: plan it, run its passes over A, print x with its certificate.
+
+    Exits with 0 if solved, with 1 if the tolerance was not reached.
+    """
+
+
+def _solve(name: str, **given: Any) -> int:
+    if given["journal"] and given["method"] == "auto" and (header := Journal(given["journal"]).header()):
+        given["method"] = header["method"]  # the probe's timings may choose another one today
+    return _answer(problem_from(name, given), given)
+
+
+for_each_problem(
+    solve, _solve, [*METHOD, *JOURNAL, *OUT, *CLUSTER], "dsketch solve {problem} A.zarr b.zarr --out x.zarr --journal run1"
+)
+
+
+@with_options(OUT, MEMORY_LIMIT, CLUSTER, JSON)
+@click.command(short_help="Go on with a run that was interrupted.")
+@click.argument("journal")
+def resume(journal: str, **given: Any) -> int:
+    """Go on with a run that was interrupted; the answer has the bits that it would have had.
+
+    JOURNAL is the folder or URL that was given with --journal. Passes in it are not read again; a finished run is replayed at once.
+
+    \b
+    Example: dsketch resume run1 --out x.zarr
+    """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
+    header = Journal(journal).header()
+    if header is None:
+        raise JournalError(f"a journal was expected at {journal}; there is none. Check the path, or start with solve --journal.")
+    settings = vars(settings_of(header))
+    return _answer(problem_of(header), {**given, **settings, "method": header["method"], "journal": journal})
+
+
+# ---- inside ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Count:
+    """Passes on a listener's way, for whoever is interrupted."""
+
+    tell: Tell
+    passes: int = 0
+
+    def __call__(self, event: Event) -> None:
+        """Count a finished pass, and pass every event on."""
+        self.passes += isinstance(event, PassFinished)
+        self.tell(event)
+
+
+def _answer(problem: LinearProblem, given: dict[str, Any]) -> int:
+    """Plan, solve, write and show; return the exit code."""
+    out, overwrite, wants_summary, robust, as_json, journal = (
+        given.pop(name) for name in ("out", "overwrite", "summary", "robust", "as_json", "journal")
+    )
+    output = None if out is None else _probed(Output.at(out, overwrite=overwrite), problem, journal)
+    if (wants_summary or robust) and problem.is_penalized:
+        raise SpecError("--summary was asked of ridge, whose estimates are biased and have no such errors. Use solve lstsq.")
+    with _stoppable(journal) as count, engine_from(given, problem.rows) as engine:
+        made = api.plan(problem, cluster=engine, **given)
+        say(str(made))
+        with listening() as tell:
+            count.tell = tell
+            solution = api.solve(made, journal=journal, progress=count, cluster=engine)
+            summary = solution.summary(robust=robust, cluster=engine, progress=tell) if wants_summary or robust else None
+    if output is not None:
+        output.write(solution.x, attributes_of(solution, journal))
+    _show(solution, summary, None if output is None else text_of(output.path), as_json)
+    return 0 if solution.status.is_success else 1
+
+
+def _probed(output: Output, problem: LinearProblem, journal: str | None) -> Output:
+    """Try the output, and keep it apart from what is read."""
+    rows = problem.rows
+    sources = [matrix.source for matrix in (rows.A, rows.b, rows.weights) if matrix is not None]
+    output.probe(8 * problem.shape[1] * problem.sides, [*sources, journal])
+    return output
+
+
+@contextmanager
+def _stoppable(journal: str | None) -> Iterator[Count]:
+    """Turn Ctrl-C into a sentence on how to go on."""
+    count = Count(ignore)
+    try:
+        yield count
+    except KeyboardInterrupt as stop:
+        raise Stopped(_how_to_go_on(journal, count.passes)) from stop
+
+
+def _how_to_go_on(journal: str | None, passes: int) -> str:
+    if journal is None:
+        return "stopped; nothing is kept. With --journal FOLDER a run records each pass, and dsketch resume FOLDER goes on."
+    if Journal(journal).header() is None:
+        return f"stopped before the first pass; nothing is in the journal {journal} yet. Give the same command again."
+    are = "1 pass is" if passes == 1 else f"{passes} passes are"
+    return f"stopped; {are} in the journal; go on with: dsketch resume {text_of(journal) if '://' not in journal else journal}"
+
+
+def _show(solution: Solution, summary: Summary | None, out: str | None, as_json: bool) -> None:
+    if as_json:
+        print_json(solution.to_dict() | ({} if summary is None else {"summary": summary.to_dict()}))
+    else:
+        click.echo(solution_text(solution, out))
+        if summary is not None:
+            click.echo(f"\n{summary}")
+    if not solution.status.is_success:
+        say("dsketch: x did not reach the tolerance.")

@@ -1,0 +1,148 @@
+"""The numbers of a summary, from a fit whose factor is A's own: no pass, d × d arithmetic only.
+
+With √W A = Q R and T = R⁻¹ (where rank is lost: the kept directions, projected on the complement of the null space): the residual
+variance is s² = ‖r‖²/(n − rank), the covariance of x is s² T Tᵀ, so a standard error is s times the norm of a row of T.  Nothing is
+ever inverted but the triangle; a Gram matrix would square the condition number.  The robust covariance is T M Tᵀ with M from
+:class:`~dsketch.passes.Sandwich`.  F compares with the constant by the Wald form ‖V x − q qᵀV x/‖q‖²‖², where V x are the
+whitened coordinates of A x (for a robust M premultiplied by M^(-1/2)) and q those of the constant.
+
+References
+----------
+W. H. Greene, "Econometric Analysis", 8th ed., 2018, sections 4 and 5.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg as sl
+from numpy.typing import NDArray
+from scipy import special
+
+from dsketch.factor import Factor
+from dsketch.linalg.columns import norms
+from dsketch.linalg.whitener import Whitener
+from dsketch.methods.base import EPS
+from dsketch.passes import Slope
+from dsketch.passes.base import Floats
+
+_SINGULAR = 1e-12  # relative eigenvalue of a robust meat below which F would be rounding
+_IN_NULL_SPACE = float(np.sqrt(EPS))  # share of a column in dependent directions that rounding alone does not make
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A least-squares fit.
+
+    Attributes
+    ----------
+    x : ndarray, shape (d, k)
+    slope : Slope
+        At x, from the data.
+    factor : Factor
+        Of √W A.
+    rows : int
+        n.
+    """
+
+    x: Floats
+    slope: Slope
+    factor: Factor
+    rows: int
+
+    @property
+    def whitener(self) -> Whitener:
+        """T with √W A T orthonormal."""
+        return self.factor.whitener
+
+    @cached_property
+    def basis(self) -> Floats:
+        """T itself, shape (d, r)."""
+        return self.whitener.apply(np.eye(self.factor.R.shape[0]))
+
+    @cached_property
+    def spread(self) -> Floats:
+        """T projected, such that x = T Qᵀb: the covariance of x is T M Tᵀ."""
+        return self.factor.shortest(self.basis)
+
+    @property
+    def degrees(self) -> int:
+        """Residual degrees of freedom, n − rank."""
+        return self.rows - self.factor.rank
+
+    @cached_property
+    def variance(self) -> Floats:
+        """Residual variance by side; NaN if no degree of freedom is left."""
+        return self.slope.rr / self.degrees if self.degrees else np.full_like(self.slope.rr, np.nan)
+
+    @cached_property
+    def is_estimable(self) -> NDArray[np.bool_]:
+        """For each coefficient, whether the data determine it: whether it has no part in the null space."""
+        if not self.factor.is_deficient:
+            return np.ones(self.factor.R.shape[0], dtype=bool)
+        null = sl.qr(self.factor.null * self.factor.scale[:, None], mode="economic")[0]
+        return norms(null.T) <= _IN_NULL_SPACE
+
+
+def standard_errors(fit: Fit, meat: Floats | None) -> Floats:
+    """Return the standard errors, shape (d, k); ``meat`` is M of a robust covariance, shape (k, r, r)."""
+    if meat is None:
+        return norms(fit.spread.T)[:, None] * np.sqrt(fit.variance)
+    return np.stack([np.sqrt(np.einsum("ij,ij->i", fit.spread @ M, fit.spread).clip(min=0.0)) for M in meat], axis=1)
+
+
+def significance(fit: Fit, errors: Floats) -> tuple[Floats, Floats]:
+    """Return t and the two-sided p."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = fit.x / errors
+    return t, 2 * special.stdtr(max(fit.degrees, 1), -np.abs(t))
+
+
+def explained(fit: Fit, is_centred: bool) -> tuple[Floats, Floats]:
+    """Return R² and adjusted R², about the mean of b or about 0; NaN for a b that does not vary."""
+    slope = fit.slope
+    total = slope.spread if is_centred else slope.spread + slope.weight * slope.mean**2  # neither cancels
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(total > 0, slope.rr / total, np.nan)
+        return 1 - share, 1 - (fit.rows - is_centred) * share / (fit.degrees or np.nan)
+
+
+def wald(fit: Fit, q: Floats | None, meat: Floats | None) -> tuple[Floats, Floats]:
+    """Return F and its p by side: NaN without degrees of freedom, or where a robust covariance is singular.
+
+    Parameters
+    ----------
+    q : ndarray, shape (r,), or None
+        Whitened coordinates of the constant, if the model has one.
+    """
+    model = fit.factor.rank - (q is not None)
+    if not (model and fit.degrees):
+        return np.full(fit.x.shape[1], np.nan), np.full(fit.x.shape[1], np.nan)
+    V = fit.whitener.matrix
+    roots = [None] * fit.x.shape[1] if meat is None else [_inverse_root(M) for M in meat]
+    F = np.empty(len(roots))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for side, root in enumerate(roots):
+            x = fit.x[:, [side]]
+            if root is None:
+                z = _beside_constant(V, q, x) / np.sqrt(fit.variance[side])
+            else:
+                z = _beside_constant(root @ V, None if q is None else root @ q, x)
+            F[side] = norms(z)[0] ** 2 / model
+        return F, special.fdtrc(model, fit.degrees, F)
+
+
+def _inverse_root(M: Floats) -> Floats:
+    """Return B with BᵀB = M⁻¹, NaN if M is singular."""
+    values, vectors = sl.eigh(M)
+    if not values[0] > _SINGULAR * values[-1]:
+        return np.full_like(M, np.nan)
+    return np.asarray(vectors.T / np.sqrt(values)[:, None])
+
+
+def _beside_constant(V: Floats, q: Floats | None, x: Floats) -> Floats:
+    """Return V x without its component along q, taken out of V first: a large intercept must not cancel."""
+    if q is None:
+        return V @ x
+    unit = q / np.linalg.norm(q)
+    return np.asarray((V - np.outer(unit, unit @ V)) @ x)

@@ -1,0 +1,148 @@
+"""The statistics of a least-squares fit as a value."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from dsketch.errors import SpecError
+from dsketch.statistics.table import coefficient_lines, note_lines
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the data say about the coefficients.
+
+    Arrays with one number a coefficient have the shape of x, (d,) or (d, k); those with one number a right-hand side are scalars
+    if b is a vector, else of shape (k,).
+
+    Attributes
+    ----------
+    names : tuple of str
+    coefficients, standard_errors, t_values, p_values : ndarray, shape (d,) or (d, k)
+        p is two-sided, from Student's t with ``residual_degrees``, for robust errors too.
+    r_squared, adjusted_r_squared : float or ndarray, shape (k,)
+        About the mean of b if ``is_centred``, else about 0.
+    residual_variance : float or ndarray, shape (k,)
+        Σ w r²/(n − rank).
+    f_statistic, f_p_value : float or ndarray, shape (k,)
+        Of all coefficients but the constant; the Wald form with the robust covariance if there is one.
+    rows, rank, model_degrees, residual_degrees : int
+        n (rows of weight 0 count), the rank, rank less the constant, n − rank.
+    is_centred : bool
+        Whether the model contains a constant: an intercept, or columns of A that combine to one.
+    is_weighted : bool
+    robust : str or None
+        ``HC0`` to ``HC3``.
+    level : float
+        Of the intervals that are printed.
+    is_estimable : ndarray of bool, shape (d,)
+        False for coefficients that a rank-deficient A does not determine one by one.
+    singular_values : ndarray, shape (d,)
+        Of √W A, from R.
+    passes : tuple of str
+        What this summary read the rows for, beyond the solve.
+    notes : tuple of str
+    """
+
+    names: tuple[str, ...]
+    coefficients: Floats
+    standard_errors: Floats
+    t_values: Floats
+    p_values: Floats
+    r_squared: Floats
+    adjusted_r_squared: Floats
+    residual_variance: Floats
+    f_statistic: Floats
+    f_p_value: Floats
+    rows: int = field(kw_only=True)
+    rank: int = field(kw_only=True)
+    model_degrees: int = field(kw_only=True)
+    residual_degrees: int = field(kw_only=True)
+    is_centred: bool = field(kw_only=True)
+    is_weighted: bool = field(kw_only=True)
+    robust: str | None = field(kw_only=True)
+    level: float = field(kw_only=True)
+    is_estimable: Bools = field(kw_only=True)
+    singular_values: Floats = field(kw_only=True)
+    passes: tuple[str, ...] = field(kw_only=True)
+    notes: tuple[str, ...] = field(kw_only=True)
+    spread: Floats = field(kw_only=True, repr=False)  # T, shape (d, r)
+    meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r): the covariance of side s is T M[s] Tᵀ
+
+    @property
+    def condition(self) -> float:
+        """Ratio of the largest to the smallest singular value kept."""
+        s = self.singular_values
+        return float(s[0] / s[self.rank - 1]) if self.rank else 1.0
+
+    def covariance(self, side: int = 0) -> Floats:
+        """Return the covariance matrix of the coefficients for one right-hand side, shape (d, d)."""
+        if not 0 <= side < self.meat.shape[0]:
+            raise SpecError(f"side must be one of the {self.meat.shape[0]} right-hand sides, counted from 0; got {side}.")
+        half = self.spread @ self.meat[side]
+        return np.asarray(half @ self.spread.T)
+
+    def confidence(self, level: float | None = None) -> Floats:
+        """Return the confidence intervals, shape (d, 2) or (d, k, 2): lower and upper ends.
+
+        Parameters
+        ----------
+        level : float, optional
+            Between 0 and 1; None means the summary's own.
+        """
+        level = self.level if level is None else level
+        if not 0 < level < 1:
+            raise SpecError(f"level must lie between 0 and 1; got {level!r}. Use 0.95 for 95 % intervals.")
+        quantile = special.stdtrit(self.residual_degrees, (1 + level) / 2) if self.residual_degrees else np.nan
+        reach = quantile * self.standard_errors
+        return np.stack([self.coefficients - reach, self.coefficients + reach], axis=-1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON can hold them (None for what is not a finite number), with the intervals."""
+        left_out = {"spread", "meat"}
+        fields = {name: value for name, value in vars(self).items() if name not in left_out}
+        return {
+            name: _plain(value)
+            for name, value in {**fields, "confidence": self.confidence(), "condition": self.condition}.items()
+        }
+
+    def __str__(self) -> str:
+        """Return a table for each right-hand side."""
+        d, sides = len(self.names), self.meat.shape[0]
+        by_coefficient = (self.coefficients, self.standard_errors, self.t_values, self.p_values)
+        columns = np.stack([array.reshape(d, sides) for array in by_coefficient], axis=-1)
+        columns = np.concatenate([columns, self.confidence().reshape(d, sides, 2)], axis=-1)
+        names = [name if sure else f"{name} *" for name, sure in zip(self.names, self.is_estimable, strict=True)]
+        lines = [
+            f"rows        {self.rows:,}   rank {self.rank} of {d}   degrees of freedom {self.residual_degrees:,}   "
+            f"condition {self.condition:.2e}",
+            f"covariance  {self.robust or 'same variance in every row'}{', weighted' if self.is_weighted else ''}",
+        ]
+        for side in range(sides):
+            lines += [*([""] if side else []), *([f"right-hand side {side}"] if sides > 1 else []), *self._side_lines(side)]
+            lines += coefficient_lines(names, columns[:, side], self.level)
+        return "\n".join([*lines, *note_lines(self.notes)])
+
+    def _side_lines(self, side: int) -> list[str]:
+        by_side = (self.r_squared, self.adjusted_r_squared, self.residual_variance, self.f_statistic, self.f_p_value)
+        r2, adjusted, variance, F, p = (float(np.atleast_1d(value)[side]) for value in by_side)
+        return [
+            f"fit         R² {r2:.6f}{'' if self.is_centred else ' (about 0)'}   adjusted {adjusted:.6f}   "
+            f"residual variance {variance:.6g}",
+            f"F           {F:.6g} on {self.model_degrees} and {self.residual_degrees:,} degrees of freedom, p {p:.2g}",
+        ]
+
+
+def _plain(value: Any) -> Any:
+    """Return lists, Python numbers and None for arrays, NumPy numbers and what is not finite."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,45 @@
+"""The same rows in other blocks: many tiny panels without much data."""
+
+import numpy as np
+
+from dsketch.matrix.base import AnyArray, Cuts, Matrix
+
+
+class Recut(Matrix):
+    """A matrix with a grid of our choice.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        Read as it is.
+    cuts : sequence of int
+        Row numbers between blocks, from 0 to n.
+    """
+
+    def __init__(self, matrix: Matrix, cuts: AnyArray) -> None:
+        self.matrix = matrix
+        self.shape, self.dtype, self.source = matrix.shape, matrix.dtype, matrix.source
+        self.is_raw, self.is_local = matrix.is_raw, matrix.is_local
+        self.is_vector = getattr(matrix, "is_vector", False)
+        self._cuts = np.asarray(cuts, dtype=np.int64)
+
+    @property
+    def cuts(self) -> Cuts:
+        """The chosen cuts."""
+        return self._cuts
+
+    def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows ``start:stop`` of the matrix."""
+        return self.matrix.read(start, stop, out)
+
+    def needs_buffer(self, start: int, stop: int) -> bool:
+        """Whether the matrix fills memory."""
+        return self.matrix.needs_buffer(start, stop)
+
+    def window(self, start: int, stop: int) -> "Recut":
+        """Return the matrix's window with the same grid."""
+        return Recut(self.matrix.window(start, stop), self._cuts)
+
+    def fingerprint(self) -> str:
+        """Return the matrix's fingerprint."""
+        return self.matrix.fingerprint()

@@ -1,0 +1,48 @@
+"""A driver to be killed: ``python -m failures.driver A b journal method point``.
+
+Points: ``after:K`` the K-th pass was recorded; ``in:K`` the K-th pass has read some rows; ``writing:K`` record K is written but
+not yet in place; ``never``.  The process kills itself at exactly that point with SIGKILL, so no handler and no buffer survives.
+"""
+
+import os
+import signal
+import sys
+
+import dsketch
+from dsketch.events import Event, PassFinished, PassStarted, Progress
+from failures.scale import shrink
+
+
+class Killer:
+    """A listener that ends the process at the point."""
+
+    def __init__(self, point: str) -> None:
+        self.kind, _, number = point.partition(":")
+        self.number, self.current = int(number or 0), 0
+        if self.kind == "writing":
+            self._sync, os.fsync = os.fsync, self.sync
+
+    def __call__(self, event: Event) -> None:
+        """Look at the event; die if it is the one."""
+        if isinstance(event, PassStarted):
+            self.current = event.number
+        if self.current == self.number and (
+            (isinstance(event, PassFinished) and self.kind == "after") or (isinstance(event, Progress) and self.kind == "in")
+        ):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def sync(self, descriptor: int) -> None:
+        """Flush as asked, then die if that was the record: it lies beside its place under another name."""
+        self._sync(descriptor)
+        if f".pass-{self.number:04d}.npz" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(A: str, b: str, journal: str, method: str, point: str, cluster: str = "serial") -> None:
+    """Solve, or go on if the journal has begun."""
+    shrink()
+    dsketch.lstsq(A, b, journal=journal, method=method, cluster=cluster, progress=Killer(point))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

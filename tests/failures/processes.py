@@ -1,0 +1,76 @@
+"""Schedulers, workers and drivers as processes of their own, killed by id when a test is over."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from distributed import Client
+
+TESTS = Path(__file__).resolve().parents[1]
+_ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])}
+
+
+def start(module: str, *words: str, log: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start ``python -m module words`` with this repository in its path; its output goes to ``log``."""
+    with (log or Path(os.devnull)).open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *words], env={**os.environ, **_ENVIRONMENT}, stdout=output, stderr=subprocess.STDOUT
+        )
+
+
+@contextmanager
+def started(module: str, *words: str, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield a process that does not outlive the block."""
+    process = start(module, *words, log=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Machines:
+    """A scheduler and workers as users start them by hand, with the stock settings of Dask.
+
+    Parameters
+    ----------
+    folder : Path
+        For the scheduler file, logs and scratch space.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.file = folder, folder / "scheduler.json"
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Machines":
+        """Start the scheduler."""
+        self.scheduler = self._started(
+            "distributed.cli.dask_scheduler",
+            *("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(self.file)),
+        )
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        """Kill whatever still runs."""
+        self._stack.close()
+
+    def add_worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker of one thread without a nanny; it waits for the scheduler file by itself."""
+        words = ("--scheduler-file", str(self.file), "--no-nanny", "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1")
+        worker = self._started("distributed.cli.dask_worker", *words, "--local-directory", str(self.folder))
+        self.workers.append(worker)
+        return worker
+
+    def connect(self, workers: int) -> Client:
+        """Return a client once that many workers are there."""
+        client = self._stack.enter_context(Client(scheduler_file=str(self.file), set_as_default=False, timeout=60))
+        client.wait_for_workers(workers, timeout=60)
+        return client
+
+    def _started(self, module: str, *words: str) -> subprocess.Popen[bytes]:
+        return self._stack.enter_context(started(module, *words, log=self.folder / "log"))

@@ -1,0 +1,115 @@
+"""The scheduler dies, was never there, does not answer, or has no workers: one EngineError that says what to do, never a hang."""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dsketch
+from dsketch.engine import connect
+from dsketch.engine import dask as engine
+from failures.conftest import Answer
+from failures.data import assert_same_bits
+from failures.processes import Machines
+from failures.scale import ROWS
+from failures.traps import ArmedBy, Pipes, Trap, wait_for_release, while_caught
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+
+
+@pytest.mark.parametrize("kind", ["sketch", "whitened", "gradient"])
+def test_killed_scheduler_costs_the_current_pass(
+    tall: tuple[str, str], undisturbed: Answer, tmp_path: Path, kind: str
+) -> None:
+    """The solve ends with an error that names the remedy; with a new scheduler the journal gives the same bits."""
+    journal = tmp_path / "journal"
+    trap = Trap(dsketch.open_matrix(tall[0]), tmp_path / "trap", ROWS // 2, wait_for_release)
+    with Machines(tmp_path / "first") as machines:
+        machines.add_worker()
+        machines.add_worker()
+        machines.connect(2)
+        thread = while_caught(Pipes(trap), lambda caught: os.kill(machines.scheduler.pid, signal.SIGKILL))
+        with pytest.raises(dsketch.EngineError, match="scheduler at tcp://.* is gone .* resume from the journal"):
+            dsketch.lstsq(trap, tall[1], method="whitened", cluster=machines.file, journal=journal, progress=ArmedBy(trap, kind))
+        thread.join()
+    with Machines(tmp_path / "second") as machines:
+        machines.add_worker()
+        solution = dsketch.resume(journal, cluster=machines.file)
+    assert_same_bits(solution, undisturbed("whitened"))
+    done = ["sketch", "whitened", "gradient"].index(kind)
+    assert [record.replayed for record in solution.passes] == [record.number <= done for record in solution.passes]
+
+
+@pytest.fixture
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait two seconds where users would wait 20 for a scheduler and 60 for a worker."""
+    monkeypatch.setattr(connect, "_CONNECT_SECONDS", 2)
+    monkeypatch.setattr(engine, "_WORKER_SECONDS", 2)
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port of this machine that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port where nobody listens: bound a moment ago, and given back."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("port", ["silent_port", "closed_port"])
+@pytest.mark.usefixtures("_short_waits")
+def test_scheduler_that_cannot_be_reached(tall: tuple[str, str], request: pytest.FixtureRequest, port: str) -> None:
+    """A refused connection and one that is never answered are the same to the user: no scheduler at this address."""
+    address = f"tcp://127.0.0.1:{request.getfixturevalue(port)}"
+    with pytest.raises(dsketch.EngineError, match=f"a Dask scheduler was expected at {address}.* Check the address") as caught:
+        dsketch.lstsq(*tall, cluster=address)
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "tcp://127.0.0.1:port", "nonsense://x", "tcp://no.such.host.invalid:8786"])
+@pytest.mark.usefixtures("_short_waits")
+def test_address_that_is_none(tall: tuple[str, str], address: str) -> None:
+    """A malformed or unknown address is told like an unreachable one, with the address."""
+    with pytest.raises(dsketch.EngineError, match=f"expected at {address}"):
+        dsketch.lstsq(*tall, cluster=address)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"address": 5}', "stale"])
+@pytest.mark.usefixtures("_short_waits")
+def test_scheduler_file_that_is_none(tall: tuple[str, str], tmp_path: Path, closed_port: int, content: str) -> None:
+    """An empty, torn, foreign or stale scheduler file is named in the error."""
+    path = tmp_path / "scheduler.json"
+    path.write_text(json.dumps({"address": f"tcp://127.0.0.1:{closed_port}"}) if content == "stale" else content)
+    with pytest.raises(dsketch.EngineError, match=f"expected at {path}"):
+        dsketch.lstsq(*tall, cluster=path)
+
+
+def test_scheduler_file_that_is_not_there(tall: tuple[str, str], tmp_path: Path) -> None:
+    """The path is named, and how to make the file."""
+    with pytest.raises(dsketch.EngineError, match="there is none. Start the scheduler with --scheduler-file"):
+        dsketch.lstsq(*tall, cluster=str(tmp_path / "absent.json"))
+
+
+@pytest.mark.usefixtures("_short_waits")
+def test_cluster_without_workers(tall: tuple[str, str], tmp_path: Path) -> None:
+    """A scheduler alone cannot solve; the error names its address."""
+    with Machines(tmp_path / "machines") as machines:
+        address = machines.connect(0).scheduler.address
+        with pytest.raises(dsketch.EngineError, match=f"at least one worker was expected at {address}"):
+            dsketch.lstsq(*tall, cluster=machines.file)
+
+
+def test_something_that_is_no_cluster(tall: tuple[str, str]) -> None:
+    """A wrong type is the caller's mistake, not the cluster's."""
+    with pytest.raises(dsketch.SpecError, match="cluster must be an address"):
+        dsketch.lstsq(*tall, cluster=8786)

