@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from dsketch.methods.base import Settings
+from dsketch.passes.base import heavy_rows
 from dsketch.rates import seconds_per_gigabyte
 from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_SOLVING, FOR_WHITENING, distortion, rows_for
 
@@ -28,6 +29,7 @@ class Means:
     cold_bytes_per_second: float  # of one thread, first pass
     stays_warm: bool  # whether later passes find the data in memory
     tasks: int
+    blocks: int = 2  # in memory at once: one is computed on, one decoded; of raw rows only a slice, at most one block
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Estimate:
     passes : int
     seconds : float
     memory_bytes : int
-        Of one task thread at its fullest: two blocks, the parts that wait to be merged, slices.
+        Of one task thread at its fullest: blocks, slices and what is computed from them, the parts that wait to be merged.
     part_bytes : int
         Of one part.
     """
@@ -94,5 +96,6 @@ def estimate(method: str, settings: Settings, means: Means) -> Estimate:
             count += 1
     part = part_bytes(method, settings, means.d, means.k)
     waiting = 2 + math.log2(max(4096 / max(means.tasks, 1), 1)) / 2
-    memory = 2 * means.block_bytes + int(part * waiting) + 3 * 8 * max(2 * means.d, 1024) * (means.d + means.k)
+    slice_bytes = min(8 * heavy_rows(means.d) * (means.d + means.k), means.float_bytes)
+    memory = means.blocks * means.block_bytes + 3 * slice_bytes + int(part * waiting)
     return Estimate(count, seconds, memory, part)

@@ -153,8 +153,7 @@ def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Me
     needs = ", ".join(f"{name} {format_bytes(estimates[name].memory_bytes)}" for name in names)
     return (
         f"a task must fit in {format_bytes(room)} ({MEMORY_SHARE:.0%} of {format_bytes(means.memory_bytes)} a "
-        f"thread); {needs} would be needed: two blocks of "
+        f"thread); {needs} would be needed: {means.blocks} block(s) of "
         f"{format_bytes(means.block_bytes)} and the parts for {format_count(means.d)} columns. Give workers "
-        "more memory or fewer threads, or store "
-        "smaller chunks."
+        "more memory or fewer threads, or store smaller chunks."
     )

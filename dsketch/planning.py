@@ -75,4 +75,5 @@ def _means(problem: LinearProblem, found: Probe, engine: Engine, memory_limit: s
         cold_bytes_per_second=found.read_bytes_per_second,
         stays_warm=rows.nbytes <= kept,
         tasks=len(tasks_of(rows, max(workers.threads, 1))),
+        blocks=1 if rows.A.is_raw else 2,
     )
