@@ -150,6 +150,7 @@ def _by_method(cases: list[Case], names: list[str]) -> str:
 
 
 def _by_condition(cases: list[Case]) -> str:
+    easiest = min(case["residual"] for case in cases)
     heads = [
         "kappa",
         "backward: default",
@@ -164,13 +165,16 @@ def _by_condition(cases: list[Case]) -> str:
     ]
 
     def row(condition: float) -> list[Any]:
-        chosen = [case["found"] for case in cases if case["condition"] == condition and case["kind"] != "deficient"]
-        deficient = [case["found"] for case in cases if case["condition"] == condition and case["kind"] == "deficient"]
+        here = [case for case in cases if case["condition"] == condition]
+        deficient = [case for case in here if case["kind"] == "deficient"]
+        regular = [case for case in here if case["kind"] != "deficient"]
         cells: list[Any] = [f"{condition:.0e}"]
-        for key in ("backward", "columns", "forward"):
-            cells += [max(found[name][key] for found in chosen) for name in ("auto", "LAPACK QR")]
-        cells += [max((found[name]["forward"] for found in deficient), default=None) for name in ("auto", "LAPACK gelsd")]
-        return [*cells, max(found["auto"]["passes"] for found in chosen)]
+        for key in ("backward", "columns"):
+            cells += [max(case["found"][name][key] for case in regular) for name in ("auto", "LAPACK QR")]
+        for group, rival in ((regular, "LAPACK QR"), (deficient, "LAPACK gelsd")):
+            chosen = [case["found"] for case in group if case["residual"] == easiest]
+            cells += [max((found[name]["forward"] for found in chosen), default=None) for name in ("auto", rival)]
+        return [*cells, max(case["found"]["auto"]["passes"] for case in here)]
 
     return table(heads, (row(condition) for condition in sorted({case["condition"] for case in cases})))
 

@@ -8,13 +8,13 @@ all levels and an intercept: rank-deficient, the answer of minimum norm is wante
 Two backward stable answers may differ, relative to ‖x‖, by  c · u · kappa (1 + kappa tan θ),  tan θ = ‖r‖ / ‖A x‖.
 """
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from matrices import scratch
 from oracle import Judge
 from record import Case, Record, arguments, figure, show, spread, table
 
@@ -173,8 +173,7 @@ def main() -> None:
     if options.tiny:
         options.rows, options.repeats = 5000, 1
     record = Record(options.out, "flights")
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        folder = Path(name)
+    with scratch(options.folder) as folder:
         data = joined(options.rows)
         parquet, csv = folder / "flights.parquet", folder / "flights.csv"
         data.to_parquet(parquet, index=False)

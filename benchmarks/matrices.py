@@ -14,8 +14,12 @@ Shares no code with the library that it measures.  Chunks are written as plain f
 
 import os
 import shutil
+import signal
+import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +73,11 @@ class Tall:
         """The solution, of norm 1."""
         x = np.random.Generator(np.random.Philox(key=[self.seed, 2**63])).standard_normal(self.d)
         return x / np.linalg.norm(x)
+
+    @property
+    def known_to(self) -> float:
+        """How well the rounded data determine x: u · kappa (1 + kappa · noise), relative to ‖x‖."""
+        return float(np.finfo(float).eps / 2 * self.condition * (1 + self.condition * self.noise))
 
     @property
     def stripes(self) -> list[tuple[int, int]]:
@@ -174,6 +183,17 @@ def write(recipe: Tall, folder: Path, *, chunk_bytes: int = 32_000_000, chunk_ro
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(work, range(len(recipe.stripes))))
     return stored
+
+
+@contextmanager
+def scratch(folder: Path | None) -> Iterator[Path]:
+    """Yield a temporary folder (within ``folder``); it is removed even if the run is told to terminate."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            yield Path(name)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Chunks:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from threadpoolctl import threadpool_info
 
 RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("numpy", "scipy", "zarr", "dask", "distributed")
@@ -47,7 +48,13 @@ def versions() -> Case:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "absent"
-    return found
+    return found | {"blas": blas()}
+
+
+def blas() -> str:
+    """Return name, version and kernels of NumPy's BLAS: the wrong kernels for a processor halve its speed."""
+    infos = [info for info in threadpool_info() if info["user_api"] == "blas" and "numpy" in info["filepath"]]
+    return " ".join(str(infos[0].get(key)) for key in ("internal_api", "version", "architecture")) if infos else "unknown"
 
 
 class Record:
@@ -84,7 +91,7 @@ def load(out: Path, name: str) -> list[Case]:
 
 
 def rounded(value: Any) -> Any:
-    """Return the value as JSON holds it, floats with four digits."""
+    """Return the value as JSON holds it, floats with three digits."""
     if isinstance(value, dict):
         return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -94,7 +101,7 @@ def rounded(value: Any) -> Any:
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-        return float(f"{value:.4g}")
+        return float(f"{value:.3g}")
     return value
 
 

@@ -15,7 +15,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ import dask
 import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster, wait
-from matrices import Stored, Tall, write
+from matrices import Stored, Tall, scratch, write
 from memory import Watch, processor_seconds
 from oracle import judge_stored
 from record import Case, Record, arguments, figure, show, spread, table
@@ -216,7 +215,7 @@ def measure(recipe: Tall, record: Record, folder: Path, repeats: int, limit: str
             seconds, x = facts.pop("seconds"), facts.pop("x", None)
             if x is not None and np.isfinite(x).all():
                 facts["backward"], R = judge_stored(stored.blocks, R, x)
-                facts["off_known_x"] = float(np.linalg.norm(x - recipe.x) / np.linalg.norm(recipe.x))
+                facts["off_known_x"], facts["known_to"] = float(np.linalg.norm(x - recipe.x)), recipe.known_to
             record.add(
                 n=recipe.n,
                 d=recipe.d,
@@ -349,9 +348,9 @@ def main() -> None:
     if options.tiny:
         shapes, conditions, repeats, limit = [(20_000, 10)], [1e5], 1, "1GiB"
     record = Record(options.out, "rivals")
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+    with scratch(options.folder) as folder:
         for (n, d), condition in ((shape, kappa) for shape in shapes for kappa in conditions):
-            measure(Tall(n, d, condition), record, Path(folder), repeats, limit)
+            measure(Tall(n, d, condition), record, folder, repeats, limit)
             show(tables([case for case in record.cases if (case["n"], case["d"], case["condition"]) == (n, d, condition)]))
     if len(shapes) * len(conditions) > 1:
         show({"rivals-claims": claims(record.cases)})

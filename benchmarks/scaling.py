@@ -12,7 +12,6 @@ import gc
 import itertools
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import psutil
 from distributed import Client, LocalCluster
-from matrices import Stored, Tall, write
+from matrices import Stored, Tall, scratch, write
 from memory import Watch, high_water
 from oracle import judge_stored
 from record import Case, Record, arguments, figure, show, spread, table
@@ -82,6 +81,7 @@ def rows(record: Record, folder: Path, sizes: list[int], d: int, conditions: lis
                 claimed=float(solution.certificate.backward_error[0]),
                 backward=judge_stored(stored.blocks, None, solution.x)[0] if judged else None,
                 off_known_x=float(np.linalg.norm(solution.x - recipe.x)),
+                known_to=recipe.known_to,
             )
         finally:
             stored.delete()
@@ -352,8 +352,7 @@ def main() -> None:
         o.conditions = [1e5]
     only = o.only or ("rows", "chunks", "passes", "paper")
     record = Record(o.out, "scaling")
-    with tempfile.TemporaryDirectory(dir=o.folder) as name:
-        folder = Path(name)
+    with scratch(o.folder) as folder:
         experiments: dict[str, Callable[[], None]] = {
             "rows": lambda: rows(record, folder, o.rows, o.columns, o.conditions, o.memory, o.repeats),
             "chunks": lambda: chunks(record, folder, o.chunked_rows, o.columns, o.chunks, o.memory, o.repeats),

@@ -3,11 +3,14 @@
 import time
 from typing import TypeVar
 
+import numpy as np
+
 from dsketch.engine import Engine
+from dsketch.errors import DataError
 from dsketch.events import PassFinished, PassStarted, Tell
 from dsketch.journal import Journal
 from dsketch.linalg.threads import one_blas_thread
-from dsketch.passes.base import Look, Part
+from dsketch.passes.base import Look, Part, leaves
 from dsketch.problems.base import Flow
 from dsketch.solution import PassRecord
 
@@ -36,8 +39,12 @@ class Drive:
         self.passes: list[PassRecord] = []
 
     def run(self, flow: Flow[T]) -> T:
-        """Return what the flow returns.  Small arithmetic between passes runs on one BLAS thread, so its bits can be had again."""
-        with one_blas_thread():
+        """Return what the flow returns.
+
+        Small arithmetic between passes runs on one BLAS thread, so its bits can be had again, and without warnings of overflow: what
+        is not finite in the end is refused with a sentence (:func:`dsketch.certify.solution_of`).
+        """
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             try:
                 look = next(flow)
                 while True:
@@ -60,6 +67,11 @@ class Drive:
             record = PassRecord(number, kind, read_bytes, time.perf_counter() - began)
             if self.journal:
                 self.journal.write(number, look, part, {"seconds": record.seconds})
+        if not all(np.isfinite(array).all() for array in leaves(part)):  # a NaN or infinity of the data was refused where it was read
+            raise DataError(
+                f"the squares of the data must be finite in float64; they overflow in the {kind} pass. Rescale A and b (units!) to "
+                "entries below 1e150."
+            )
         self.passes.append(record)
         self.tell(PassFinished(number, kind, record.seconds, read_bytes, record.replayed))
         return part

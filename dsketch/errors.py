@@ -33,6 +33,10 @@ class DataError(DsketchError, ValueError):
 class MissingDataError(DataError, FileNotFoundError):
     """A matrix, or a chunk of it, is not where it should be."""
 
+    def __new__(cls, *args: object) -> "MissingDataError":
+        """Make it by OSError's rule: one that comes back from a worker is made by name, and the first base's cannot hold it."""
+        return FileNotFoundError.__new__(cls, *args)
+
     def __str__(self) -> str:
         # FileNotFoundError formats (errno, strerror) pairs; ours is one sentence.
         return str(self.args[0]) if self.args else ""

@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from dsketch.errors import JournalError
 from dsketch.passes.base import Look, Part, contents
 
 FORMAT = 1
+_KEYS = frozenset({"problem", "sources", "data", "grid", "method", "settings", "versions"})
 
 
 class Journal:
@@ -59,6 +59,11 @@ class Journal:
                 f"{found.get('format') if isinstance(found, dict) else found!r}. "
                 "Finish it with the version that began it, or start a new journal."
             )
+        if lacking := _KEYS - found.keys():
+            raise JournalError(
+                f"the journal's header must have {', '.join(sorted(_KEYS))}; {self.address}/header.json lacks "
+                f"{', '.join(sorted(lacking))}. Start a new journal."
+            )
         return found
 
     def begin(self, header: dict[str, Any]) -> None:
@@ -96,7 +101,7 @@ class Journal:
             with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
                 facts = json.loads(str(stored["facts"]))
                 part = _nested(facts["shape"], iter([stored[f"a{place}"] for place in range(facts["arrays"])]))
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a flipped bit may ask for a compression, a password, a size that nobody has
             raise JournalError(
                 f"record {number} of {self.address} is damaged ({type(error).__name__}: {error}). Delete "
                 f"pass-{number:04d}.npz and all later ones, then resume."

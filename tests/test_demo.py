@@ -15,7 +15,6 @@ import dsketch as ds
 from dsketch.cli import main
 from dsketch.cli.demo import _outcome
 from dsketch.demo import Known, block_of, largest_error, make, remove, solution_of
-from dsketch.drive import Drive
 from dsketch.engine import SerialEngine
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Progress, ignore
@@ -115,15 +114,13 @@ def test_touch_adds_everything_up(tmp_path: Path) -> None:
     """The pass that only reads sums A and b: exactly, for these numbers."""
     known = make(tmp_path, 10_000, 6, condition=8.0)
     problem = ds.LeastSquares(known.A, known.b)
-    engine = SerialEngine(2)
-    total = Touch().finish(engine.run(Look(Touch(), problem.rows), ignore))
+    total = Touch().finish(SerialEngine(2).run(Look(Touch(), problem.rows), ignore))
     np.testing.assert_array_equal(total, [array.sum() for array in read(known)])
-    assert Drive(engine, ignore).passes == []
 
 
 @pytest.mark.parametrize("condition", [1e2, 1e6, 1e10])
 def test_every_solution_is_within_its_bound(tmp_path: Path, condition: float) -> None:
-    """x is as near the exact minimizer as the certificate allows, and the bound is no more than a statement about kappa²."""
+    """The solution is as near the exact minimizer as the bound from its certificate says."""
     known = make(tmp_path, 20_000, 20, condition=condition)
     solution = ds.lstsq(known.A, known.b)
     error = np.linalg.norm(solution.x - known.x) / np.linalg.norm(known.x)

@@ -63,7 +63,7 @@ def test_small_chunks_are_advised_against(stored: Write, matrix: np.ndarray) -> 
     assert advice.subject == "small chunks"
     assert "100 stored objects of 800 B" in advice.finding
     assert "chunks=(1000, 10)" in advice.remedy  # all rows: the whole is smaller than one good chunk
-    assert GOOD_CHUNK_BYTES >= matrix.nbytes
+    assert matrix.nbytes < GOOD_CHUNK_BYTES
 
 
 def test_blocks_beyond_the_memory_are_advised_against(stored: Write, matrix: np.ndarray) -> None:

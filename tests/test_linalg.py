@@ -132,15 +132,17 @@ def test_own_estimate_is_the_judge_s(seed: int, digits: float) -> None:
 
 
 def test_backward_error_of_extremes() -> None:
-    """Zero A is explained by anything; a zero gradient is zero; 1e±150 neither over- nor underflow."""
+    """Zero A is explained by anything; a zero gradient is zero; 1e±140 neither over- nor underflow; beyond, nothing is known."""
     eye, one = np.eye(2), np.ones((2, 1))
     assert backward_error(np.zeros(2), eye, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]
     assert backward_error(np.ones(2), eye, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]
     assert backward_error(np.array([np.inf, 1.0]), eye, one, one, np.ones(1)).tolist() == [np.inf]
     plain = backward_error(np.ones(2), eye, one, 0.1 * one, np.ones(1))
-    for size in (1e150, 1e-150):
+    for size in (1e140, 1e-140):
         scaled = backward_error(size * np.ones(2), eye, one, size * (0.1 * size) * one, np.array([size**2]))
         assert np.allclose(scaled, plain, rtol=1e-12)
+    for size in (1e160, 1e-160):
+        assert backward_error(size * np.ones(2), eye, one, 0 * one, np.zeros(1)).tolist() == [np.inf]
 
 
 # ---- triangles -------------------------------------------------------------------------------------------------------

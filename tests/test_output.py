@@ -61,7 +61,7 @@ def test_an_existing_output_is_kept_unless_given_up(tmp_path: Path, suffix: str)
 
 @pytest.mark.parametrize("name", ["x.zarr", "x.npy"])
 def test_something_else_is_never_replaced(tmp_path: Path, name: str) -> None:
-    """overwrite means an earlier x, not a folder of photographs."""
+    """To overwrite means an earlier x, not a folder of photographs."""
     (tmp_path / name).mkdir()
     (tmp_path / name / "photo").write_text("smile")
     with pytest.raises(DataError, match="something else"):

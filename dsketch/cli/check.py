@@ -66,5 +66,6 @@ for_each_problem(
         click.Option(["--tol"], type=float, help="Backward error up to which x is right. [default: 16 eps, as solve accepts]"),
         *CLUSTER,
     ],
-    "dsketch check {problem} A.zarr b.zarr x.zarr   (X is a Zarr array or a .npy file of length d, or d × k)",
+    "dsketch check {problem} A.zarr b.zarr x.zarr",
+    "X (d, or d × k) is a Zarr array or a .npy file.",
 )

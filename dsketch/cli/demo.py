@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 import dsketch.api as api
-from dsketch.cli.options import CLUSTER, JSON, with_options
+from dsketch.cli.options import JSON, cluster_options, with_options
 from dsketch.cli.session import engine_from, listening, say
 from dsketch.cli.show import print_json
 from dsketch.demo import Known, largest_error, make, remove
@@ -52,12 +52,12 @@ class Outcome:
     folder: str | None
 
 
-@with_options(CLUSTER, JSON)
+@with_options(cluster_options("own workers"), JSON)
 @click.command(short_help="See it work on a matrix made for it, with a known answer.")
-@click.option("--rows", type=click.IntRange(2), default=2_000_000, help="Rows n.")
-@click.option("--cols", type=click.IntRange(1), default=100, help="Columns d.")
-@click.option("--condition", type=float, default=1e6, help="Condition number of A, met within a factor of √2.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of the matrix and of the sketch.")
+@click.option("--rows", metavar="N", type=click.IntRange(2), default=2_000_000, help="Rows n.")
+@click.option("--cols", metavar="N", type=click.IntRange(1), default=100, help="Columns d.")
+@click.option("--condition", metavar="KAPPA", type=float, default=1e6, help="Condition number of A, met within a factor of √2.")
+@click.option("--seed", metavar="N", type=click.IntRange(0), default=0, help="Of the matrix and of the sketch.")
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path), help="Where to write A.zarr and b.zarr. [default: a temporary folder]"
 )

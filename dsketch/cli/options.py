@@ -88,22 +88,28 @@ METHOD = [
     *MEMORY_LIMIT,
 ]
 
-CLUSTER = [
-    click.Option(
-        ["--scheduler"],
-        metavar="WHERE",
-        help="A running Dask scheduler: tcp://host:8786 or its scheduler file; or 'serial' (this process), 'local'. "
-        "[default: this process below 256 MB, else own workers]",
-    ),
-    click.Option(
-        ["--workers"],
-        metavar="N",
-        type=click.IntRange(1),
-        help="Start this many own worker processes. [default: one a processor]",
-    ),
-    click.Option(["--threads"], metavar="N", type=click.IntRange(1), help="Task threads of each own worker. [default: 1]"),
-    click.Option(["--memory"], type=SIZE, help="Memory limit of each own worker, such as 4GiB. [default: an equal share]"),
-]
+
+def cluster_options(default: str) -> list[click.Option]:
+    """Return the options that say where passes run; ``default`` in words for the help."""
+    return [
+        click.Option(
+            ["--scheduler"],
+            metavar="WHERE",
+            help="A running Dask scheduler: tcp://host:8786 or its scheduler file; or 'serial' (this process), 'local' (own "
+            f"workers). [default: {default}]",
+        ),
+        click.Option(
+            ["--workers"],
+            metavar="N",
+            type=click.IntRange(1),
+            help="Start this many own worker processes. [default: one a processor]",
+        ),
+        click.Option(["--threads"], metavar="N", type=click.IntRange(1), help="Task threads of each own worker. [default: 1]"),
+        click.Option(["--memory"], type=SIZE, help="Memory limit of each own worker, such as 4GiB. [default: an equal share]"),
+    ]
+
+
+CLUSTER = cluster_options("this process for data below 256 MB, else own workers")
 
 OUT = [
     click.Option(
@@ -142,7 +148,9 @@ def with_options(*lists: list[click.Option]) -> Callable[[click.Command], click.
     return appended
 
 
-def for_each_problem(group: click.Group, act: Callable[..., int], params: list[click.Parameter], example: str) -> None:
+def for_each_problem(
+    group: click.Group, act: Callable[..., int], params: list[click.Parameter], example: str, about: str = ""
+) -> None:
     """Add a command a problem to a group; ``act`` is called with the problem's name and all options by name.
 
     Parameters
@@ -153,6 +161,8 @@ def for_each_problem(group: click.Group, act: Callable[..., int], params: list[c
         Arguments and options between the problem's and ``--json``.
     example : str
         A command line with ``{problem}`` for the name.
+    about : str
+        A sentence on further arguments.
     """
     for name in PROBLEMS:
         group.add_command(
@@ -166,7 +176,7 @@ def for_each_problem(group: click.Group, act: Callable[..., int], params: list[c
                     *_options(params),
                 ],
                 callback=_bound(act, name),
-                help=f"{_SUMMARIES[name]}\n\n{_ARGUMENTS}\n\n\b\nExample: {example.format(problem=name)}",
+                help=f"{_SUMMARIES[name]}\n\n{_ARGUMENTS} {about}\n\n\b\nExample: {example.format(problem=name)}",
                 short_help=_SUMMARIES[name],
             )
         )

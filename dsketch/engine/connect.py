@@ -1,13 +1,17 @@
 """From what a user has (nothing, an address, a file, a Client, a Cluster) to an engine."""
 
+import asyncio
+import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
+from distributed.comm import connect
 
 from dsketch.engine.base import Engine
 from dsketch.engine.dask import DaskEngine
@@ -111,7 +115,7 @@ def local_cluster(
 
 
 def _address(cluster: Any) -> Any:
-    """Return what Client takes: an address, a scheduler file as keyword, or the cluster object."""
+    """Return what Client takes: an address or the cluster object."""
     if hasattr(cluster, "scheduler_address"):
         return cluster
     if not isinstance(cluster, str | os.PathLike):
@@ -120,22 +124,31 @@ def _address(cluster: Any) -> Any:
             f"{type(cluster).__name__}. Leave it out for a local cluster."
         )
     text = os.fspath(cluster)
-    if "://" in text or not (text.endswith(".json") or Path(text).exists()):
-        return text
-    if not Path(text).exists():
+    return text if "://" in text or not (text.endswith(".json") or Path(text).exists()) else _address_in(Path(text))
+
+
+def _address_in(file: Path) -> str:
+    """Return the address that a scheduler wrote into its file."""
+    try:
+        return str(json.loads(file.read_text())["address"])
+    except FileNotFoundError as error:
         raise EngineError(
-            f"a scheduler file was expected at {text}; there is none. Start the scheduler with --scheduler-file {text} first."
-        )
-    return Path(text)
+            f"a scheduler file was expected at {file}; there is none. Start the scheduler with --scheduler-file {file} first."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(
+            f"a scheduler file was expected at {file}; it cannot be read as one ({type(error).__name__}: {error}). "
+            f"Start the scheduler with --scheduler-file {file} again."
+        ) from error
 
 
 @contextmanager
 def _client(target: Any) -> Iterator[Client]:
     try:
-        if isinstance(target, Path):
-            client = Client(scheduler_file=str(target), timeout=_CONNECT_SECONDS, set_as_default=False)
-        else:
-            client = Client(target, timeout=_CONNECT_SECONDS, set_as_default=False)
+        if isinstance(target, str):
+            with ThreadPoolExecutor(1) as thread:  # the caller's own thread may have an event loop already, as in a notebook
+                thread.submit(asyncio.run, _greeted(target)).result()
+        client = Client(target, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(
             f"a Dask scheduler was expected at {target}; it did not answer ({type(error).__name__}: {error}). "
@@ -143,6 +156,12 @@ def _client(target: Any) -> Iterator[Client]:
         ) from error
     with client:
         yield client
+
+
+async def _greeted(address: str) -> None:
+    """Return if somebody at the address speaks Dask's protocol; a Client waits for ever for one who accepts and says nothing."""
+    greeting = connect(address, timeout=_CONNECT_SECONDS, **Security().get_connection_args("client"))
+    await (await asyncio.wait_for(greeting, _CONNECT_SECONDS)).close()
 
 
 def _require_same_versions(client: Client) -> None:

@@ -102,5 +102,5 @@ def unfit(name: str, what: str) -> DataError:
     """Return the error for a column of dates and the like."""
     return DataError(
         f"numbers, booleans or text were expected; column {name!r} holds {what}. "
-        f"Leave it out with drop=({name!r},), or make numbers of it first (days since a date, a length, …)."
+        f"Leave it out with drop=({name!r},) (--drop {name}), or make numbers of it first (days since a date, a length, …)."
     )

@@ -53,7 +53,7 @@ def _admit(final: Path, overwrite: bool) -> None:
             return
         is_zarr = any((final / name).is_file() for name in ("zarr.json", ".zarray"))
     if not overwrite:
-        raise DataError(f"a free path was expected; {final} exists. Choose another, or pass overwrite=True.")
+        raise DataError(f"a free path was expected; {final} exists. Choose another, or pass overwrite=True (--overwrite).")
     if not is_zarr:
         raise DataError(f"a Zarr array to overwrite was expected; {final} is something else. Remove it yourself.")
 

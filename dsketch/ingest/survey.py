@@ -149,7 +149,7 @@ class Census:
         return DataError(
             f"at most {MAX_LEVELS:,} distinct values were expected in a column of text; "
             f"{name!r} has {count:,} by row {row:,}{why}. "
-            f"Leave it out with drop=({name!r},), or encode it as numbers first."
+            f"Leave it out with drop=({name!r},) (--drop {name}), or encode it as numbers first."
         )
 
     def _no_number(self) -> DataError:

@@ -8,9 +8,13 @@ squares problems", SIAM J. Matrix Anal. Appl. 33, 2012: the estimate is within a
 """
 
 import numpy as np
+import scipy.linalg as sl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+# Within these, eps ‖A‖² (the gradient of an x that is right to rounding, at a residual of A's size) is a normal number.
+_SMALLEST, _LARGEST = 1e-145, 1e153
 
 
 def backward_error(s: Floats, Vt: Floats, x: Floats, g: Floats, rr: Floats) -> Floats:
@@ -33,11 +37,13 @@ def backward_error(s: Floats, Vt: Floats, x: Floats, g: Floats, rr: Floats) -> F
     Returns
     -------
     ndarray, shape (k,)
-        0 where the gradient is exactly 0.
+        0 where the gradient is exactly 0; infinite where the squares of A over- or underflow, so that g and rr say nothing.
     """
-    size = np.sqrt(np.sum(s * s))
-    if size == 0 or not np.isfinite(size):
-        return np.zeros(x.shape[1]) if size == 0 else np.full(x.shape[1], np.inf)
+    size = float(sl.norm(s, check_finite=False))
+    if size == 0:
+        return np.zeros(x.shape[1])
+    if not _SMALLEST < size < _LARGEST:
+        return np.full(x.shape[1], np.inf)
     length = np.sqrt(np.einsum("ij,ij->j", x, x))
     # Divided through by ‖A‖_F, so that nothing under- or overflows for A as large as 1e150 or as small as 1e-150.
     weight = np.hypot(np.outer(s / size, length), np.sqrt(rr) / size)

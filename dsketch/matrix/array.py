@@ -16,6 +16,8 @@ class ArrayMatrix(Matrix):
         Not copied.
     first_row : int
         Global number of the array's first row; other than 0 for a :meth:`window` that travels with a task.
+    rows : int, optional
+        Of the whole matrix, where ``array`` is only a window of it.
     what : str
         The name that errors use.
     """
@@ -23,12 +25,13 @@ class ArrayMatrix(Matrix):
     is_raw = True
     is_local = True
 
-    def __init__(self, array: AnyArray, *, first_row: int = 0, what: str = "A") -> None:
+    def __init__(self, array: AnyArray, *, first_row: int = 0, rows: int | None = None, what: str = "A") -> None:
         check_numeric(array.dtype, what)
-        self.shape = as_two_dimensional(array.shape, what)
+        held, columns = as_two_dimensional(array.shape, what)
+        self.shape = (held if rows is None else rows, columns)
         self.dtype = array.dtype
         self.is_vector = array.ndim == 1
-        self._array = array.reshape(self.shape)
+        self._array = array.reshape(held, columns)
         self._first_row = first_row
 
     @property
@@ -44,7 +47,7 @@ class ArrayMatrix(Matrix):
 
     def window(self, start: int, stop: int) -> "ArrayMatrix":
         """Return the rows ``start:stop`` alone, for they travel with the task."""
-        return ArrayMatrix(self.read(start, stop), first_row=start)
+        return ArrayMatrix(self.read(start, stop), first_row=start, rows=self.shape[0])
 
     def fingerprint(self) -> str:
         """Return a digest of shape, dtype and all values (they are in memory: hashing costs less than a pass)."""

@@ -67,6 +67,8 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
 
 
 def _open_zarr(address: str, what: str) -> "zarr.Array[Any]":
+    if "://" not in address:
+        address = str(Path(address).absolute())  # a worker may run in another folder
     if "://" not in address and not Path(address).exists():
         raise MissingDataError(f"{what} was expected at {address}; there is nothing. Check the path.")
     if "://" not in address and Path(address).is_file():

@@ -213,7 +213,7 @@ def _check_weights(weights: AnyArray, start: int) -> None:
     bad = np.flatnonzero(~(np.asarray(weights, dtype=np.float64) >= 0))
     if bad.size:
         raise DataError(
-            f"weights must be ≥ 0; row {start + int(bad[0])} has {weights[bad[0], 0]!r}. Remove the row or give it weight 0."
+            f"weights must be ≥ 0; row {start + int(bad[0])} has {weights[bad[0], 0]}. Remove the row or give it weight 0."
         )
 
 

@@ -186,8 +186,8 @@ class ZarrMatrix(Matrix):
             raise
         except Exception as error:
             raise DataError(
-                f"rows {start}:{stop} of {self._what} ({self.source}) cannot be decoded: "
-                f"{type(error).__name__}: {error}. A chunk is corrupt or unreadable: copy it again."
+                f"{self._culprit(start, stop)} cannot be decoded: {type(error).__name__}: {error}. "
+                "It is corrupt or unreadable: copy it again from its origin, or check the permissions."
             ) from error
         if self._missing == "error":
             self._look_for_missing(start, stop, rows)
@@ -210,10 +210,29 @@ class ZarrMatrix(Matrix):
     def _column_chunks(self) -> list[tuple[int, int]]:
         return list(enumerate(range(0, self.shape[1], self._chunk_columns())))
 
+    def _culprit(self, start: int, stop: int) -> str:
+        """Return the name and place of the first chunk of these rows that does not decode alone."""
+        for number in range(start // self.chunk_rows, (stop - 1) // self.chunk_rows + 1):
+            rows = slice(max(start, number * self.chunk_rows), min(stop, (number + 1) * self.chunk_rows))
+            for column, low in self._column_chunks():
+                place = (number,) if self.is_vector else (number, column)
+                try:
+                    self._array.get_basic_selection((rows, slice(low, low + self._chunk_columns()))[: len(place)])
+                except Exception:  # noqa: BLE001 - codecs and stores raise whatever they like
+                    return f"chunk {number} of {self._what} ({self._place(place)})"
+        return f"rows {start}:{stop} of {self._what} ({self.source})"
+
+    def _place(self, number: tuple[int, ...]) -> str:
+        return f"{self.source or self._array.store}/{self._array.metadata.encode_chunk_key(number)}"
+
     def _require_key(self, number: tuple[int, ...]) -> None:
+        """Refuse an absent object, and one without a byte, which reads as an empty shard."""
         key = f"{self._array.path}/{self._array.metadata.encode_chunk_key(number)}".lstrip("/")
         if not sync(self._array.store.exists(key)):
-            self._refuse_missing(number[0], f"{self._array.store}/{key}", None)
+            self._refuse_missing(number[0], self._place(number), None)
+        elif sync(self._array.store.getsize(key)) == 0:
+            name = f"chunk {number[0]} of {self._what} ({self._place(number)})"
+            raise DataError(f"{name} has no bytes. It is truncated: copy it again from its origin.")
 
     def _refuse_missing(self, number: int, path: str, cause: Exception | None) -> None:
         if self._missing == "error":

@@ -1,5 +1,7 @@
 """The same rows in other blocks: many tiny panels without much data."""
 
+from typing import Any
+
 import numpy as np
 
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
@@ -21,6 +23,7 @@ class Recut(Matrix):
         self.shape, self.dtype, self.source = matrix.shape, matrix.dtype, matrix.source
         self.is_raw, self.is_local = matrix.is_raw, matrix.is_local
         self.is_vector = getattr(matrix, "is_vector", False)
+        self.names, self.held = matrix.names, matrix.held
         self._cuts = np.asarray(cuts, dtype=np.int64)
 
     @property
@@ -39,6 +42,14 @@ class Recut(Matrix):
     def window(self, start: int, stop: int) -> "Recut":
         """Return the matrix's window with the same grid."""
         return Recut(self.matrix.window(start, stop), self._cuts)
+
+    def futures(self) -> list[Any]:
+        """Return the matrix's futures."""
+        return self.matrix.futures()
+
+    def holding(self, values: list[Any]) -> "Recut":
+        """Return the matrix with its futures taken out or their values put in."""
+        return Recut(self.matrix.holding(values), self._cuts)
 
     def fingerprint(self) -> str:
         """Return the matrix's fingerprint."""

@@ -10,14 +10,14 @@ from pathlib import Path
 from distributed import Client
 
 TESTS = Path(__file__).resolve().parents[1]
-_ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])}
+ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])}
 
 
 def start(module: str, *words: str, log: Path | None = None) -> subprocess.Popen[bytes]:
     """Start ``python -m module words`` with this repository in its path; its output goes to ``log``."""
     with (log or Path(os.devnull)).open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", module, *words], env={**os.environ, **_ENVIRONMENT}, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, "-m", module, *words], env={**os.environ, **ENVIRONMENT}, stdout=output, stderr=subprocess.STDOUT
         )
 
 
@@ -67,9 +67,10 @@ class Machines:
         return worker
 
     def connect(self, workers: int) -> Client:
-        """Return a client once that many workers are there."""
+        """Return a client once the scheduler and that many workers are there."""
         client = self._stack.enter_context(Client(scheduler_file=str(self.file), set_as_default=False, timeout=60))
-        client.wait_for_workers(workers, timeout=60)
+        if workers:
+            client.wait_for_workers(workers, timeout=60)
         return client
 
     def _started(self, module: str, *words: str) -> subprocess.Popen[bytes]:

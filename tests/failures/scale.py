@@ -4,7 +4,7 @@ import dsketch.engine.panels
 import dsketch.matrix.base
 
 ROWS, COLUMNS = 131_072, 16
-CHUNK_ROWS = 16_384  # 2 MB: raw ones are mapped, as large chunks are
+CHUNK_ROWS = 16_384  # 2 MB
 BLOCKS = ROWS // CHUNK_ROWS
 BLOCK_BYTES = CHUNK_ROWS * COLUMNS * 8
 

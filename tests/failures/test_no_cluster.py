@@ -22,9 +22,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("kind", ["sketch", "whitened", "gradient"])
-def test_killed_scheduler_costs_the_current_pass(
-    tall: tuple[str, str], undisturbed: Answer, tmp_path: Path, kind: str
-) -> None:
+def test_killed_scheduler_costs_the_current_pass(tall: tuple[str, str], undisturbed: Answer, tmp_path: Path, kind: str) -> None:
     """The solve ends with an error that names the remedy; with a new scheduler the journal gives the same bits."""
     journal = tmp_path / "journal"
     trap = Trap(dsketch.open_matrix(tall[0]), tmp_path / "trap", ROWS // 2, wait_for_release)
@@ -38,6 +36,7 @@ def test_killed_scheduler_costs_the_current_pass(
         thread.join()
     with Machines(tmp_path / "second") as machines:
         machines.add_worker()
+        machines.connect(1)
         solution = dsketch.resume(journal, cluster=machines.file)
     assert_same_bits(solution, undisturbed("whitened"))
     done = ["sketch", "whitened", "gradient"].index(kind)
@@ -84,13 +83,21 @@ def test_address_that_is_none(tall: tuple[str, str], address: str) -> None:
         dsketch.lstsq(*tall, cluster=address)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"address": 5}', "stale"])
-@pytest.mark.usefixtures("_short_waits")
-def test_scheduler_file_that_is_none(tall: tuple[str, str], tmp_path: Path, closed_port: int, content: str) -> None:
-    """An empty, torn, foreign or stale scheduler file is named in the error."""
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "5", b"\xff\xfe"])
+def test_scheduler_file_that_is_none(tall: tuple[str, str], tmp_path: Path, content: str | bytes) -> None:
+    """An empty, torn or foreign scheduler file is named in the error."""
     path = tmp_path / "scheduler.json"
-    path.write_text(json.dumps({"address": f"tcp://127.0.0.1:{closed_port}"}) if content == "stale" else content)
-    with pytest.raises(dsketch.EngineError, match=f"expected at {path}"):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(dsketch.EngineError, match=f"a scheduler file was expected at {path}; it cannot be read as one"):
+        dsketch.lstsq(*tall, cluster=path)
+
+
+@pytest.mark.usefixtures("_short_waits")
+def test_scheduler_file_of_a_scheduler_that_is_gone(tall: tuple[str, str], tmp_path: Path, closed_port: int) -> None:
+    """A stale scheduler file leads to the address where nobody is."""
+    path = tmp_path / "scheduler.json"
+    path.write_text(json.dumps({"address": f"tcp://127.0.0.1:{closed_port}"}))
+    with pytest.raises(dsketch.EngineError, match=f"a Dask scheduler was expected at tcp://127.0.0.1:{closed_port}"):
         dsketch.lstsq(*tall, cluster=path)
 
 

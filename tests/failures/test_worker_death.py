@@ -89,9 +89,7 @@ def test_own_cluster_outlives_a_killed_worker(tall: tuple[str, str], undisturbed
     assert_same_bits(solution, undisturbed("tsqr"))
 
 
-def test_survivor_takes_over_where_nobody_restarts_workers(
-    tall: tuple[str, str], undisturbed: Answer, tmp_path: Path
-) -> None:
+def test_survivor_takes_over_where_nobody_restarts_workers(tall: tuple[str, str], undisturbed: Answer, tmp_path: Path) -> None:
     """Without nannies, on a scheduler with stock settings, the other worker does the rest alone; one that joins later helps."""
     with Machines(tmp_path / "machines") as machines:
         machines.add_worker()
@@ -120,9 +118,7 @@ def test_survivor_takes_over_where_nobody_restarts_workers(
         assert len(trap.readers(2)) == 2
 
 
-def test_all_workers_gone_for_good_is_an_error(
-    tall: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_workers_gone_for_good_is_an_error(tall: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody restarts them and no new one comes, the solve says so instead of waiting for ever."""
     monkeypatch.setattr(engine, "_WORKER_SECONDS", 1)
     with Machines(tmp_path / "machines") as machines:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dsketch.events import Event, PassStarted
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
+from dsketch.matrix.raw import RawRows
 
 Action = Callable[["Trap"], None]
 
@@ -65,12 +66,21 @@ class Trap(Matrix):
         return self.inner.fingerprint()
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
-        """Log the read, spring the trap if it is armed and the row is here, then read."""
+        """Step into the trap, then read."""
+        self._step(start, stop)
+        return self.inner.read(start, stop, out)
+
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | RawRows:
+        """Step into the trap, then open."""
+        self._step(start, stop)
+        return self.inner.open_rows(start, stop, out)
+
+    def _step(self, start: int, stop: int) -> None:
+        """Log the read; spring the trap if it is armed and the row is here."""
         with (self.folder / "reads").open("a") as log:  # one short line with O_APPEND: whole, whoever writes beside
             log.write(f"{self._label()} {os.getpid()} {start} {stop}\n")
         if start <= self.row < stop and self._claims():
             self.action(self)
-        return self.inner.read(start, stop, out)
 
     def arm(self) -> None:
         """Let the next read of the row spring the trap."""
