@@ -57,7 +57,7 @@ class Total(Pass[float]):
 
     def map(self, block: Block, part: Any) -> Any:
         """Add the block's sum."""
-        return ((np.zeros(1) if part is None else part[0]) + block.A.sum(),)
+        return ((np.zeros(1) if part is None else part[0]) + sum(X.sum() for _, X, _ in block.slices()),)
 
     def finish(self, part: Any) -> float:
         """Return the number."""

@@ -59,7 +59,8 @@ def solution_of(
     """
     if not (np.isfinite(answer.x).all() and np.isfinite(answer.residual).all() and np.isfinite(answer.error).all()):
         raise DataError(
-            "the squares of the data must be finite in float64; they overflow. Rescale A and b (units!) to entries below 1e150."
+            "the squares of the data must be neither beyond nor below what float64 holds. Rescale A and b (units!) to entries "
+            "between 1e-140 and 1e150."
         )
     certificate = certificate_of(answer)
     notes = list(answer.notes)

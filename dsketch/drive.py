@@ -67,7 +67,9 @@ class Drive:
             record = PassRecord(number, kind, read_bytes, time.perf_counter() - began)
             if self.journal:
                 self.journal.write(number, look, part, {"seconds": record.seconds})
-        if not all(np.isfinite(array).all() for array in leaves(part)):  # a NaN or infinity of the data was refused where it was read
+        if not all(
+            np.isfinite(array).all() for array in leaves(part)
+        ):  # a NaN or infinity of the data was refused where it was read
             raise DataError(
                 f"the squares of the data must be finite in float64; they overflow in the {kind} pass. Rescale A and b (units!) to "
                 "entries below 1e150."

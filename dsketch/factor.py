@@ -20,8 +20,6 @@ Floats = NDArray[np.float64]
 # for d = 5 to 400, n to two million; duplicate, dependent, one-hot and product columns, by triangle and by sketch.  Dropping what
 # is at most 4 eps costs a backward error of at most 4 eps/√d.
 RANK_TOLERANCE = 4 * np.finfo(float).eps
-# A singular value estimate this far from the tolerance needs no decomposition to be believed (the estimate is good to a factor d).
-_PLAINLY_REGULAR = 1e-11
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,14 @@ class Factor:
         return U, s, Vt
 
     @cached_property
+    def scaled_singular(self) -> Floats:
+        """Singular values of R with scaled columns: what rounding feels, and what decides the rank."""
+        return np.asarray(sl.svdvals(self.scaled))
+
+    @cached_property
     def rank(self) -> int:
         """Numerical rank of A, columns scaled."""
-        if sl.lapack.dtrcon(self.scaled)[0] > _PLAINLY_REGULAR:
-            return int(self.R.shape[0])
-        s = self._svd[1]
+        s = self.scaled_singular
         return int(np.count_nonzero(s > self.rank_tolerance * s[0])) if s[0] > 0 else 0
 
     @property
@@ -87,21 +88,17 @@ class Factor:
         d = self.R.shape[0]
         if not self.is_deficient:
             return f"full column rank {d}"
-        s = self._svd[1] / (self._svd[1][0] or 1.0)
+        s = self.scaled_singular / (self.scaled_singular[0] or 1.0)
         kept = f"the last kept is {s[self.rank - 1]:.1e}, " if self.rank else ""
         return (
             f"rank {self.rank} of {d}: of the singular values relative to the largest (columns scaled), {kept}the first dropped is "
             f"{s[self.rank]:.1e}, the limit {self.rank_tolerance:.1e}"
         )
 
-    @cached_property
+    @property
     def scaled_condition(self) -> float:
-        """Condition number of A with scaled columns over the kept directions (estimated within a factor d where it is small)."""
-        reciprocal = float(sl.lapack.dtrcon(self.scaled)[0])
-        if reciprocal > _PLAINLY_REGULAR:
-            return 1.0 / reciprocal
-        s = self._svd[1]
-        return float(s[0] / s[self.rank - 1]) if self.rank else 1.0
+        """Condition number of A with scaled columns over the kept directions."""
+        return float(self.scaled_singular[0] / self.scaled_singular[self.rank - 1]) if self.rank else 1.0
 
     @cached_property
     def singular(self) -> tuple[Floats, Floats]:

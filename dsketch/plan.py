@@ -14,10 +14,8 @@ from dsketch.sketch import SKETCHES
 from dsketch.units import format_bytes, format_count, format_seconds
 
 AUTO = ("gram", "whitened", "tsqr", "conjugate_gradient")
-# The probe sees a few blocks only, so a Gram matrix is chosen with a margin below the limit at which it is trusted.
-PROBED_CONDITION = TRUSTED_CONDITION / 10
 # TSQR needs no sketch and has nothing to fall back from: it is taken at a price up to this much above the cheapest.
-TSQR_PREMIUM = 1.25
+TSQR_PREMIUM = 1.1
 SMALL_SECONDS = 0.05  # below it no method is worth choosing over TSQR
 MEMORY_SHARE = 0.8  # of a worker's limit that a task may plan with
 
@@ -90,7 +88,7 @@ class Plan:
         return "\n".join([*lines, *(f"not      {name}: {reason}" for name, reason in self.rejected.items())])
 
 
-def check_words(method: str, settings: Settings) -> None:
+def check_words(method: str, settings: Settings, columns: int) -> None:
     """Refuse unknown names and impossible numbers.
 
     Raises
@@ -106,8 +104,11 @@ def check_words(method: str, settings: Settings) -> None:
         raise SpecError(
             f"tol must lie between 0 and 1 (a relative backward error), or be None for the accuracy of QR; got {settings.tol!r}."
         )
-    if settings.sketch_rows is not None and settings.sketch_rows < 1:
-        raise SpecError(f"sketch_rows must be at least 1; got {settings.sketch_rows!r}.")
+    if settings.sketch_rows is not None and settings.sketch_rows < columns:
+        raise SpecError(
+            f"sketch_rows must be at least the {columns} columns (4 times as many is common); got {settings.sketch_rows!r}. "
+            "Leave it out for the rule of dsketch.sketch.size."
+        )
     if not isinstance(settings.seed, int) or settings.seed < 0:
         raise SpecError(f"seed must be an integer ≥ 0; got {settings.seed!r}.")
 
@@ -133,7 +134,7 @@ def choose(method: str, settings: Settings, means: Means, found: Probe) -> tuple
         for name in names
         if name not in fitting
     }
-    if "gram" in fitting and len(fitting) > 1 and (found.is_deficient or found.condition > PROBED_CONDITION):
+    if "gram" in fitting and len(fitting) > 1 and (found.is_deficient or found.condition > TRUSTED_CONDITION):
         fitting.remove("gram")
         hint = "lack rank" if found.is_deficient else f"have condition {found.condition:.0e}"
         rejected["gram"] = f"the probed rows {hint}; a Gram matrix is trusted to {TRUSTED_CONDITION:.0e}"

@@ -32,7 +32,7 @@ def make_plan(
     DataError
         If the probed blocks cannot be read or hold a NaN.
     """
-    check_words(method, settings)
+    check_words(method, settings, problem.shape[1])
     found = probe(problem)
     workers = engine.workers()
     means = _means(problem, found, engine, memory_limit)

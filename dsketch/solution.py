@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.methods.base import Answer
+from dsketch.plain import plain
 from dsketch.plan import Plan
 from dsketch.problems.base import Flow, LinearProblem
 from dsketch.statistics import Summary, Wish, summarized
@@ -178,19 +179,18 @@ class Solution:
         return sum(record.seconds for record in self.passes if not record.replayed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them; x as lists."""
-        return {
-            "x": self.x.tolist(),
+        """Return the fields as JSON can hold them: x as lists, None for what was not measured."""
+        fields = {
+            "x": self.x,
             "status": self.status.name.lower(),
             "message": self.status.value,
             "method": self.method,
-            "certificate": {
-                name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self.certificate).items()
-            },
+            "certificate": vars(self.certificate),
             "passes": [vars(record) for record in self.passes],
             "plan": self.plan.to_dict(),
-            "notes": list(self.notes),
+            "notes": self.notes,
         }
+        return {name: plain(value) for name, value in fields.items()}
 
     def __str__(self) -> str:
         """Return the answer in a few lines for people."""

@@ -92,7 +92,7 @@ def test_solved_directions_have_unit_image(name: str) -> None:
 
 @matrices
 def test_least_squares_is_the_pseudoinverse_s(name: str) -> None:
-    """x = A⁺b: the gradient vanishes, x has nothing in the null space, and it is LAPACK's where LAPACK sees the same rank."""
+    """The answer is A⁺b: the gradient vanishes, x has nothing in the null space, and it is LAPACK's where LAPACK sees the same rank."""
     A, rank = MATRICES[name]()
     size = float(np.abs(A).max()) or 1.0
     scale = np.linalg.norm(A / size, axis=0) * size
@@ -195,7 +195,7 @@ def test_scaled_condition_does_not_depend_on_units() -> None:
 
 
 def test_shortest_removes_the_null_space_only() -> None:
-    """x minus its component in the null space: the same image, orthogonal to it."""
+    """What is left is x minus its component in the null space: the same image, orthogonal to it."""
     A, _ = MATRICES["duplicate"]()
     factor, x = Factor.of(A), normal(7, 2)
 

@@ -1,5 +1,6 @@
 """Passes: each equals its dense formula, merges as it says, and gives the same bits on any engine."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -43,9 +44,7 @@ def data(dtype: str = "float64", k: int = 1, intercept: bool = False, weighted: 
     b = rng.standard_normal((N, k))
     w = rng.uniform(0, 3, N).round(1) if weighted else np.ones(N)
     cuts = np.array([0, 1, 17, 200, 201, 420, N]) if cuts is None else np.asarray(cuts)
-    rows = Rows(
-        Recut(ArrayMatrix(A), cuts), ArrayMatrix(b) if k else None, ArrayMatrix(w) if weighted else None, intercept
-    )
+    rows = Rows(Recut(ArrayMatrix(A), cuts), ArrayMatrix(b) if k else None, ArrayMatrix(w) if weighted else None, intercept)
     full = np.concatenate([A.astype(float), np.ones((N, 1))], axis=1) if intercept else A.astype(float)
     root = np.sqrt(w)[:, None]
     return Data(rows, root * full, root * b, b, w)
@@ -237,19 +236,19 @@ def test_moments_of_rows_without_weight() -> None:
 PASSES: dict[str, Callable[[int, int], Pass[Any]]] = {
     "both": lambda d, k: Both(Gram(), Gradient(point(d, k))),
     "gradient": lambda d, k: Gradient(point(d, k)),
-    "gram": lambda d, k: Gram(),
+    "gram": lambda _d, _k: Gram(),
     "normal": lambda d, k: Normal(point(d, k)),
     "sandwich": lambda d, k: Sandwich(point(d, k), Factor.of(data().A).whitener, 1.0),
-    "sketching": lambda d, k: Sketching(SparseSign(40, 2)),
-    "triangle": lambda d, k: Triangle(),
-    "whitened": lambda d, k: WhitenedGram(Factor.of(data().A).whitener),
+    "sketching": lambda _d, _k: Sketching(SparseSign(40, 2)),
+    "triangle": lambda _d, _k: Triangle(),
+    "whitened": lambda _d, _k: WhitenedGram(Factor.of(data().A).whitener),
 }
 
 
 def parts_of(pass_: Pass[Any], d: Data) -> list[Any]:
     """Return the part of every block."""
     cuts = d.rows.cuts.tolist()
-    return [pass_.map(d.rows.block(start, stop), None) for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [pass_.map(d.rows.block(start, stop), None) for start, stop in itertools.pairwise(cuts)]
 
 
 @pytest.mark.parametrize("name", sorted(PASSES))
@@ -335,10 +334,11 @@ def test_triangle_of_few_rows_is_padded() -> None:
 
 
 def test_triangle_by_randomized_cholesky_is_as_good() -> None:
-    """Wide slices (here one of 8 d rows) take the faster way: RᵀR = AᵀA to n eps, and the smallest singular value of an ill-conditioned A is right."""
+    """A wide slice (here of 8 d rows) takes the faster way: RᵀR = AᵀA to n eps, and all singular values are right to d eps."""
     rng = np.random.default_rng(0)
     n, d = 3300, 400
-    A = np.linalg.qr(rng.standard_normal((n, d)))[0] * np.geomspace(1, 1e-12, d) @ np.linalg.qr(rng.standard_normal((d, d)))[0]
+    U, V = (np.linalg.qr(rng.standard_normal((rows, d)))[0] for rows in (n, d))
+    A = U * np.geomspace(1, 1e-12, d) @ V
 
     R = run(Triangle(), Rows(ArrayMatrix(A)))
 

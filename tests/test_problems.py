@@ -125,7 +125,7 @@ def test_intercept_is_not_penalized(method: str, weighted: bool) -> None:
 
 @pytest.mark.parametrize("alpha", [-1.0, np.nan, np.inf, "1", None, 1j])
 def test_bad_alpha_is_refused(alpha: Any) -> None:
-    """alpha is a number ≥ 0; the message has what it was."""
+    """It is a number ≥ 0; the message has what it was."""
     with pytest.raises(SpecError, match=r"alpha must be a number ≥ 0; got"):
         Ridge(*numbers()[:2], alpha=alpha)
 
@@ -148,7 +148,9 @@ def test_weights_are_repeated_rows(method: str, alpha: float) -> None:
     times = w.astype(int)
 
     weighted = ds.ridge(A, b, alpha=alpha, weights=w, intercept=True, method=method, cluster="serial")
-    repeated = ds.ridge(np.repeat(A, times, 0), np.repeat(b, times, 0), alpha=alpha, intercept=True, method=method, cluster="serial")
+    repeated = ds.ridge(
+        np.repeat(A, times, 0), np.repeat(b, times, 0), alpha=alpha, intercept=True, method=method, cluster="serial"
+    )
 
     assert np.allclose(weighted.x, repeated.x, rtol=1e-11, atol=1e-13)
     assert np.allclose(weighted.certificate.residual_norm, repeated.certificate.residual_norm, rtol=1e-12)
@@ -179,7 +181,7 @@ def test_all_weights_zero_is_the_zero_problem() -> None:
 
 
 def test_wide_matrices_are_refused() -> None:
-    """n < d, the intercept counted, is not what this is for."""
+    """Fewer rows than columns, the intercept counted, is not what this is for."""
     with pytest.raises(DataError, match="A must be tall"):
         LeastSquares(np.ones((3, 4)), np.ones(3))
     with pytest.raises(DataError, match=r"3 × 4 with the intercept"):

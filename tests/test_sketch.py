@@ -1,5 +1,7 @@
 """Sketches: every family of the table keeps the contract; the streams are pinned."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -80,7 +82,7 @@ def test_sparse_sign_has_one_entry_in_each_range(size: int, nonzeros: int) -> No
     z = min(nonzeros, size)
     edges = (np.arange(z + 1) * size) // z
 
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         assert (np.count_nonzero(S[low:high], axis=0) == 1).all()
     assert np.array_equal(np.abs(S[S != 0]), np.full(500 * z, 1 / np.sqrt(z)))
 
@@ -139,7 +141,7 @@ def test_block_srht_run_has_orthogonal_rows() -> None:
 @pytest.mark.parametrize("purpose", [FOR_WHITENING, FOR_ITERATING, FOR_SOLVING])
 @pytest.mark.parametrize("name", sorted(SKETCHES))
 def test_sizes_grow_with_columns(name: str, purpose: int) -> None:
-    """m is a multiple of 8, at least γ d, and grows with d."""
+    """Each m is a multiple of 8, at least γ d, and grows with d."""
     sizes = [rows_for(d, purpose, name) for d in range(1, 200)]
 
     assert all(size % 8 == 0 for size in sizes)

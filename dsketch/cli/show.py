@@ -1,13 +1,13 @@
 """Results as text or as JSON on standard output."""
 
 import json
-import math
 from typing import Any
 
 import click
 import numpy as np
 
 from dsketch.matrix.rows import Rows
+from dsketch.plain import plain
 from dsketch.solution import Certificate, Solution
 
 MOST_SHOWN = 20  # coefficients printed; more are for --out
@@ -15,19 +15,7 @@ MOST_SHOWN = 20  # coefficients printed; more are for --out
 
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object; numbers that JSON does not know (NaN, infinity) become null."""
-    click.echo(json.dumps(_plain(value), allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    click.echo(json.dumps(plain(value), allow_nan=False))
 
 
 def solution_text(solution: Solution, out: str | None) -> str:

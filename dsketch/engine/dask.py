@@ -78,8 +78,8 @@ class DaskEngine(Engine):
                 self._require_scheduler(error)
                 if attempt == _ATTEMPTS:
                     raise EngineError(
-                        f"the {look.pass_.names()} pass was begun {attempt} times and each time lost all its workers at once ({error}). "
-                        "Look at their logs and memory limits, then resume from the journal."
+                        f"the {look.pass_.names()} pass was begun {attempt} times and each time no worker went on with it ({error}). "
+                        "Look at their logs: they died, or are paused for lack of memory. Then resume from the journal."
                     ) from error
             except (OSError, TimeoutError) as error:
                 self._require_scheduler(error)
@@ -227,7 +227,7 @@ class _Run:
         if any(future.status == "pending" for future in futures) and not any(
             self.name in str(key) for keys in self.client.processing().values() for key in keys
         ):
-            raise _Stranded("its tasks waited for workers that are gone")
+            raise _Stranded("its tasks wait and none runs")
 
     def _hand_out(self, worker: str) -> None:
         """Give a worker its next task, or one from the end of the longest queue."""

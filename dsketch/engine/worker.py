@@ -4,6 +4,7 @@ import platform
 from typing import Any
 
 import numpy as np
+import psutil
 import scipy
 from distributed import get_worker
 
@@ -15,13 +16,17 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Part, Pass
 
 CACHE_SHARE = 0.4  # of a worker's memory limit; two blocks a thread and the parts have the rest
+# Of the limit, that the cache and what the process held before (an interpreter with SciPy: 150 MB) may come to.  A worker is paused
+# at 0.85, and one that is paused for what it keeps never goes on.
+_HELD_SHARE = 0.5
 
 
 def run_on_worker(pass_: Pass[object], rows: Rows, task: Task, held: list[Any]) -> Part:
     """Run one task; the first on a worker sets the bound of its cache.  ``held`` are persisted chunks that travel with it."""
     if not BLOCKS.limit_bytes:
         memory = getattr(get_worker().memory_manager, "memory_limit", None) or 0
-        BLOCKS.limit_bytes = int(CACHE_SHARE * memory)
+        free = _HELD_SHARE * memory - psutil.Process().memory_info().rss
+        BLOCKS.limit_bytes = max(int(min(CACHE_SHARE * memory, free)), 1)
     return run_task(pass_, rows.holding(held), task)
 
 

@@ -3,7 +3,8 @@
 A triangular solve is row-wise backward stable but slow; a product with an explicit inverse is fast but loses accuracy where the
 columns of the inverse are not graded.  In between: block substitution whose diagonal blocks are inverted through their singular
 value decomposition.  With R_JJ = U Σ Vᵀ the block row is rotated by Uᵀ (which changes the basis of Y, not its span) and T_JJ =
-V Σ⁻¹: the error of column j is u‖x‖/σ_j, which R scales back by σ_j, so Y = (X + δ) T with ‖δ‖ ≤ c u ‖X‖ row by row.  The columns
+V Σ⁻¹: the error of column j is u‖x‖/σ_j, which R scales back by σ_j, so Y = (X + δ) T with ‖δ‖ ≤ c d u ‖y‖‖R‖ row by row, as a
+triangular solve has it.  The columns
 are scaled to norm one first (by powers of two: exactly), so that the bound holds in any units: a singular value decomposition of
 columns 10²⁴ apart would leave nothing of the small ones.
 """

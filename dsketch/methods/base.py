@@ -115,3 +115,15 @@ def measured(factor: Factor, x: Floats, slope: Slope) -> Floats:
     """Return the backward error of x for every right-hand side."""
     s, Vt = factor.singular
     return backward_error(s, Vt, x, slope.g, slope.rr)
+
+
+def require_full_rank(start: Factor) -> None:
+    """Go on only with a sketch of full rank: a weak sketch loses directions that A has, and only A's own factor can tell.
+
+    Raises
+    ------
+    Breakdown
+        If the sketch is rank-deficient.
+    """
+    if start.is_deficient:
+        raise Breakdown(f"the sketch lacks rank, which a factor of A itself must confirm ({start.rank_reason})")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.factor import Factor, solve_small
-from dsketch.methods.base import Answer, Breakdown, Settings, measured
+from dsketch.methods.base import Answer, Breakdown, Settings, measured, require_full_rank
 from dsketch.problems.base import Flow, LinearProblem
 from dsketch.sketch.size import FOR_ITERATING, distortion
 
@@ -42,6 +42,7 @@ def refined(problem: LinearProblem, settings: Settings, inner: Inner) -> Flow[An
     sketch = settings.draw(problem, FOR_ITERATING)
     SA, Sb = yield from problem.sketch(sketch)
     factor, x = solve_small(SA, Sb)
+    require_full_rank(factor)
     epsilon, best = distortion(problem.shape[1], sketch.size), np.inf
     kept: Answer | None = None
     for _ in range(_ROUNDS):

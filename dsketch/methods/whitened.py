@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from dsketch.factor import Factor, solve_small
-from dsketch.methods.base import Answer, Breakdown, Settings
+from dsketch.methods.base import Answer, Breakdown, Settings, require_full_rank
 from dsketch.methods.polish import polished
 from dsketch.problems.base import Flow, LinearProblem
 from dsketch.sketch.size import FOR_WHITENING
@@ -33,12 +33,15 @@ def whitened(problem: LinearProblem, settings: Settings, start: Factor | None = 
     if start is None:
         SA, _ = yield from problem.sketch(settings.draw(problem, FOR_WHITENING, nonzeros=4))
         start = Factor.of(SA)
+    require_full_rank(start)
     W, c = yield from problem.whitened(start)
     L = lower_factor(W)
     factor, x = solve_small(L.T @ start.whitener.matrix, sl.solve_triangular(L, c, lower=True))
     answer = yield from polished(problem, factor, x, settings)
     if answer.error.max(initial=0.0) > settings.accepted:
-        raise Breakdown(f"the whitened solution has a backward error of {answer.error.max():.1e}: the sketch lost directions of A")
+        raise Breakdown(
+            f"the whitened solution has a backward error of {answer.error.max():.1e}: the sketch lost directions of A"
+        )
     return answer
 
 

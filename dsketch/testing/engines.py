@@ -1,5 +1,6 @@
 """The contract of an engine: the bits of the fixed tree for every pass and storage, progress to the end, errors as they are."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.methods import METHODS, Settings, solved_by
-from dsketch.passes import Both, Gradient, Gram, Look, Pass, Sketching, Triangle, WhitenedGram
+from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Triangle, WhitenedGram
 from dsketch.passes.base import Part, leaves
 from dsketch.problems import LeastSquares
 from dsketch.sketch import SparseSign
@@ -32,12 +33,13 @@ def values() -> tuple[Any, Any, Any]:
 
 
 def passes() -> dict[str, Pass[Any]]:
-    """Return one pass of each kind; a large one too, which travels another way."""
+    """Return one pass of each kind; one with large parts and one that is itself large, which travel in other ways."""
     A, _, _ = values()
     return {
         "both": Both(Sketching(SparseSign(64, 1)), Gram()),
         "gradient": Gradient(np.ones((D, K))),
-        "large": Sketching(SparseSign(100_000, 1)),  # 7 MB a part: merged where the parts lie
+        "large parts": Sketching(SparseSign(20_000, 1)),  # 1.4 MB each: merged where they lie
+        "large pass": Normal(np.ones((D, 3000))),  # 168 kB
         "triangle": Triangle(),
         "whitened": WhitenedGram(Factor.of(A).whitener),
     }
@@ -47,7 +49,7 @@ def by_hand(look: Look) -> Part:
     """Return the part that every engine must give: panels folded in order, merged along the binary tree."""
 
     def panel(cuts: Any) -> Part:
-        spans = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
+        spans = list(itertools.pairwise(cuts.tolist()))
         if not look.pass_.accumulates:
             return merged(look.pass_, (look.pass_.map(look.rows.block(*span), None) for span in spans))
         part = None
@@ -99,10 +101,14 @@ class EngineTests:
 
         assert all(np.array_equal(*pair) for pair in zip(engine.run(look, ignore), by_hand(look), strict=True))
 
-    @pytest.mark.parametrize("method", sorted(METHODS))
-    def test_method_gives_the_same_bits(self, engine: Engine, rows: Rows, method: str) -> None:
+    @pytest.mark.parametrize(
+        "method", sorted(set(METHODS) - {"gradient_descent", "sketch_and_solve"})
+    )  # their passes are the others'
+    def test_method_gives_the_same_bits(self, engine: Engine, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """A whole method on this engine looks and answers as in one thread of one process, bit for bit."""
-        problem = LeastSquares(rows.A, rows.b, weights=rows.weights)
+        monkeypatch.setattr("dsketch.engine.panels.PANEL_BYTES", 1)
+        A, b, w = values()
+        problem = LeastSquares(Recut(open_matrix(A), CUTS), b, weights=w)
         alone = run_flow(solved_by(problem, Settings(), method))
         flow, digests = solved_by(problem, Settings(), method), len(alone.digests)
 

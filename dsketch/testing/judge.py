@@ -39,7 +39,8 @@ def estimated_backward_error(A: Floats, b: Floats, x: Floats) -> Floats:
     _, s, Vt = np.linalg.svd(A, full_matrices=False)
     weight = np.hypot(np.outer(s, np.linalg.norm(x, axis=0)), np.linalg.norm(r.astype(np.float64), axis=0))
     pieces = np.abs(Vt @ g)
-    return np.linalg.norm(np.divide(pieces, weight, out=np.zeros_like(pieces), where=weight > 0), axis=0) / size
+    ratios = np.divide(pieces, weight, out=np.zeros_like(pieces), where=weight > 0)
+    return np.asarray(np.linalg.norm(ratios, axis=0) / size)
 
 
 def optimal_backward_error(A: Floats, b: Floats, x: Floats) -> float:

@@ -1,5 +1,6 @@
 """The contract of a matrix: the same bytes for the same rows however they are cut, a grid that covers, small pickles, honest prints."""
 
+import itertools
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dsketch.matrix.base import AnyArray, Matrix
+from dsketch.matrix.rows import Rows
 
 LAW = settings(
     deadline=None,
@@ -56,7 +58,7 @@ class MatrixTests:
         cuts = sorted({0, n, *data.draw(st.lists(st.integers(0, n), max_size=8), label="cuts")})
         buffer = np.empty_like(values)
 
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, stop in itertools.pairwise(cuts):
             out = buffer if matrix.needs_buffer(start, stop) else None
             _same(matrix.read(start, stop, out), values[start:stop])
 
@@ -71,6 +73,15 @@ class MatrixTests:
         found = matrix.read(start, stop, out)
 
         assert np.shares_memory(found, out)
+
+    def test_opened_rows_are_the_same_bytes(self, pair: tuple[Matrix, AnyArray]) -> None:
+        """What a pass looks at, read already or by slices, is what ``read`` gives."""
+        matrix, values = pair
+        rows = Rows(matrix)
+        for start, stop in itertools.pairwise(int(cut) for cut in matrix.cuts):
+            for step in (5, stop - start):
+                pieces = [np.array(piece) for _, piece in rows.block(start, stop).stored_slices(step)]
+                _same(np.concatenate(pieces), values[start:stop])
 
     def test_cuts_increase_and_cover(self, pair: tuple[Matrix, AnyArray]) -> None:
         """The grid runs from 0 to n in steps of at least one row, and is the same every time."""
@@ -87,7 +98,7 @@ class MatrixTests:
         matrix, values = pair
         cuts = [int(cut) for cut in matrix.cuts]
 
-        blocks = [np.array(matrix.read(start, stop)) for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
+        blocks = [np.array(matrix.read(start, stop)) for start, stop in itertools.pairwise(cuts)]
 
         _same(np.concatenate(blocks), values)
 
@@ -129,7 +140,7 @@ class MatrixTests:
         """Four threads that read different rows of one matrix at once get their own."""
         matrix, values = pair
         edges = np.unique(np.linspace(0, values.shape[0], 9).astype(int)).tolist()
-        spans = list(zip(edges[:-1], edges[1:], strict=True)) * 5
+        spans = list(itertools.pairwise(edges)) * 5
 
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda span: np.array(matrix.read(*span)), spans))

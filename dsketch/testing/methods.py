@@ -204,4 +204,3 @@ class MethodTests:
 def solution(known: Known, method: str, **choices: Any) -> Solution:
     """Solve a known problem in this process."""
     return solve(LeastSquares(known.A, known.b), method=method, cluster="serial", **choices)
-

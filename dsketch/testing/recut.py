@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
+from dsketch.matrix.raw import RawRows
 
 
 class Recut(Matrix):
@@ -34,6 +35,10 @@ class Recut(Matrix):
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Return rows ``start:stop`` of the matrix."""
         return self.matrix.read(start, stop, out)
+
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | RawRows:
+        """Return rows ``start:stop`` of the matrix as a pass looks at them."""
+        return self.matrix.open_rows(start, stop, out)
 
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Whether the matrix fills memory."""

@@ -3,6 +3,7 @@
 Statistical tests draw from fixed seeds, so they pass or fail for good; the failure rate that each states is that of a fresh seed.
 """
 
+import itertools
 import pickle
 from typing import ClassVar
 
@@ -50,7 +51,7 @@ class SketchTests:
         whole = sketch.columns(start, start + 150)
         edges = sorted({0, 150, *cuts})
 
-        pieces = [sketch.columns(start + low, start + high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        pieces = [sketch.columns(start + low, start + high) for low, high in itertools.pairwise(edges)]
 
         assert np.array_equal(np.concatenate(pieces, axis=1), whole)
 
@@ -140,5 +141,3 @@ class SketchTests:
         assert S.shape == (size, 100)
         assert np.isfinite(S).all()
         assert S.any()
-
-

@@ -7,6 +7,7 @@ not yet in place; ``never``.  The process kills itself at exactly that point wit
 import os
 import signal
 import sys
+from pathlib import Path
 
 import dsketch
 from dsketch.events import Event, PassFinished, PassStarted, Progress
@@ -34,7 +35,7 @@ class Killer:
     def sync(self, descriptor: int) -> None:
         """Flush as asked, then die if that was the record: it lies beside its place under another name."""
         self._sync(descriptor)
-        if f".pass-{self.number:04d}.npz" in os.readlink(f"/proc/self/fd/{descriptor}"):
+        if f".pass-{self.number:04d}.npz" in Path(f"/proc/self/fd/{descriptor}").readlink().name:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

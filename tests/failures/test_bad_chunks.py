@@ -180,7 +180,7 @@ except dsketch.DataError as error:
 @pytest.mark.parametrize("layout", ["raw", "blosc"])
 def test_chunk_that_may_not_be_read_by_another_user(tmp_path: Path, layout: str) -> None:
     """A user without the right to read a chunk gets the chunk and the reason; it is not taken for absent."""
-    path, b, chunk = stored(tmp_path, layout)
+    _, b, chunk = stored(tmp_path, layout)
     side = tmp_path / "b.zarr"
     zarr.create_array(store=str(side), shape=b.shape, dtype=b.dtype, chunks=b.shape)[:] = b
     home = Path("/var/tmp") / f"dsketch-{os.getpid()}-{layout}"  # noqa: S108  # pytest's own folders admit their owner only

@@ -31,7 +31,9 @@ def poisoned(folder: Path, what: str, row: int, column: int, value: float, compr
     A, b = columns(N, D)
     arrays = {"A": A, "b": b, "weights": np.ones(N)}
     arrays[what][(row, column) if what == "A" else row] = value
-    return {name: write(folder / f"{name}.zarr", array, chunk_rows=CHUNK, compressed=compressed) for name, array in arrays.items()}
+    return {
+        name: write(folder / f"{name}.zarr", array, chunk_rows=CHUNK, compressed=compressed) for name, array in arrays.items()
+    }
 
 
 def sentence(what: str, row: int, column: int, value: float) -> str:

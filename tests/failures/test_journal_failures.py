@@ -72,7 +72,7 @@ def test_disk_that_is_full_from_the_start(tall: tuple[str, str], disk: Path) -> 
     """A journal that cannot even begin is told before the first pass, and leaves no header that half exists."""
     filled(disk)
     seen: list[Event] = []
-    with pytest.raises(dsketch.JournalError, match="header.json .* cannot be written"):
+    with pytest.raises(dsketch.JournalError, match=r"header.json .* cannot be written"):
         dsketch.lstsq(*tall, cluster="serial", journal=disk / "journal", progress=seen.append)
     assert not seen
     assert not list(disk.glob("journal/*"))
@@ -153,7 +153,7 @@ def test_journal_of_another_request(small: tuple[str, str], tmp_path: Path, chan
 def test_two_problems_do_not_share_a_journal(small: tuple[str, str], tmp_path: Path) -> None:
     """Least squares is not ridge, even on the same data; the first run's records stay."""
     first = begun(small, tmp_path / "journal")
-    with pytest.raises(dsketch.JournalError, match="its problem is .*ridge"):
+    with pytest.raises(dsketch.JournalError, match=r"its problem is .*ridge"):
         dsketch.lstsq(*small, method="whitened", cluster="serial", journal=tmp_path / "journal")
     assert_same_bits(dsketch.resume(tmp_path / "journal", cluster="serial"), first)
 
@@ -161,7 +161,7 @@ def test_two_problems_do_not_share_a_journal(small: tuple[str, str], tmp_path: P
 def test_journal_of_other_data(small: tuple[str, str], tmp_path: Path) -> None:
     """Another matrix of the same shape is other data; so is the same path with other rows behind it."""
     begun(small, tmp_path / "journal")
-    A, b = columns(3_000, 5)
+    A, _ = columns(3_000, 5)
     other = write(tmp_path / "other.zarr", A + 1, chunk_rows=500)
     with pytest.raises(dsketch.JournalError, match="its sources is"):
         dsketch.ridge(other, small[1], 0.5, method="whitened", cluster="serial", journal=tmp_path / "journal")
@@ -171,7 +171,7 @@ def test_journal_of_other_data(small: tuple[str, str], tmp_path: Path) -> None:
         dsketch.resume(tmp_path / "journal", cluster="serial")
     shutil.rmtree(small[0])
     write(Path(small[0]), A.astype("float32"), chunk_rows=500)
-    with pytest.raises(dsketch.JournalError, match="its data is .*float64.* this run's is .*float32"):
+    with pytest.raises(dsketch.JournalError, match=r"its data is .*float64.* this run's is .*float32"):
         dsketch.resume(tmp_path / "journal", cluster="serial")
     shutil.rmtree(small[0])
     with pytest.raises(dsketch.MissingDataError, match="there is nothing"):
@@ -228,7 +228,7 @@ def test_truncated_record(small: tuple[str, str], tmp_path: Path, share: float) 
     wanted = begun(small, journal)
     record = journal / "pass-0002.npz"
     os.truncate(record, int(share * record.stat().st_size))
-    with pytest.raises(dsketch.JournalError, match="record 2 of .* is damaged .* Delete pass-0002.npz and all later ones"):
+    with pytest.raises(dsketch.JournalError, match=r"record 2 of .* is damaged .* Delete pass-0002.npz and all later ones"):
         dsketch.resume(journal, cluster="serial")
     record.unlink()
     (journal / "pass-0003.npz").unlink()
@@ -267,5 +267,5 @@ def test_swapped_records(small: tuple[str, str], tmp_path: Path) -> None:
 
 def test_no_journal(tmp_path: Path) -> None:
     """Resuming nothing is told as such."""
-    with pytest.raises(dsketch.JournalError, match="a journal was expected at .*; there is none"):
+    with pytest.raises(dsketch.JournalError, match=r"a journal was expected at .*; there is none"):
         dsketch.resume(tmp_path / "absent")

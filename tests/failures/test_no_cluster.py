@@ -30,8 +30,8 @@ def test_killed_scheduler_costs_the_current_pass(tall: tuple[str, str], undistur
         machines.add_worker()
         machines.add_worker()
         machines.connect(2)
-        thread = while_caught(Pipes(trap), lambda caught: os.kill(machines.scheduler.pid, signal.SIGKILL))
-        with pytest.raises(dsketch.EngineError, match="scheduler at tcp://.* is gone .* resume from the journal"):
+        thread = while_caught(Pipes(trap), lambda _: os.kill(machines.scheduler.pid, signal.SIGKILL))
+        with pytest.raises(dsketch.EngineError, match=r"scheduler at tcp://.* is gone .* resume from the journal"):
             dsketch.lstsq(trap, tall[1], method="whitened", cluster=machines.file, journal=journal, progress=ArmedBy(trap, kind))
         thread.join()
     with Machines(tmp_path / "second") as machines:
@@ -103,7 +103,7 @@ def test_scheduler_file_of_a_scheduler_that_is_gone(tall: tuple[str, str], tmp_p
 
 def test_scheduler_file_that_is_not_there(tall: tuple[str, str], tmp_path: Path) -> None:
     """The path is named, and how to make the file."""
-    with pytest.raises(dsketch.EngineError, match="there is none. Start the scheduler with --scheduler-file"):
+    with pytest.raises(dsketch.EngineError, match=r"there is none. Start the scheduler with --scheduler-file"):
         dsketch.lstsq(*tall, cluster=str(tmp_path / "absent.json"))
 
 

@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from dsketch.errors import DataError, MissingDataError
-from dsketch.inspect import GOOD_CHUNK_BYTES, Storage, inspect
+from dsketch.storage import GOOD_CHUNK_BYTES, Storage, inspect
 
 Write = Callable[..., str]
 

@@ -1,0 +1,135 @@
+"""The order of the layers, as data: a file imports only from what stands before it, and Dask from one package."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import dsketch
+
+ROOT = Path(dsketch.__file__).parent
+
+# Lowest first; each is a module or a package of dsketch.
+LAYERS = (
+    "version",
+    "errors",
+    "units",
+    "events",
+    "linalg",
+    "factor",
+    "matrix",
+    "sketch",
+    "passes",
+    "problems",
+    "methods",
+    "statistics",
+    "rates",
+    "cost",
+    "probe",
+    "plain",
+    "plan",
+    "solution",
+    "certify",
+    "engine",
+    "journal",
+    "planning",
+    "drive",
+    "spec",
+    "progress",
+    "api",
+    "ingest",
+    "storage",
+    "demo",
+    "output",
+    "cli",
+    "__main__",
+    "testing",
+)
+
+# (file, imported module): why it is imported inside a function.
+LATE = {
+    ("journal.py", "fsspec"): "an optional package; its absence is an error only for a URL",
+}
+
+CLUSTER = {"dask", "distributed"}
+
+
+def files() -> Iterator[tuple[Path, ast.Module]]:
+    """Yield each source file, relative to the package, and its syntax tree."""
+    for path in sorted(ROOT.rglob("*.py")):
+        yield path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(node: ast.AST, *, for_types: bool = True) -> Iterator[str]:
+    """Yield the modules that a tree imports, ``from x import y`` as x.y; without ``for_types`` only those that run."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    elif for_types or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+        for child in ast.iter_child_nodes(node):
+            yield from imports(child, for_types=for_types)
+
+
+def layer_of(file: Path) -> str:
+    """Return the module or package that a file belongs to; the package's own __init__ has none below it."""
+    return file.parts[0].removesuffix(".py")
+
+
+def test_every_module_has_its_layer() -> None:
+    """What is new must say where it stands; what is gone must not stay in the list."""
+    found = {layer_of(file) for file, _ in files()} - {"__init__"}
+
+    assert found == set(LAYERS)
+
+
+def test_imports_point_down() -> None:
+    """No file imports from a layer above its own, wherever in the file."""
+    upward = [
+        f"{file} imports {name}"
+        for file, tree in files()
+        if file.parts[0] != "__init__.py"
+        for name in imports(tree)
+        if name.startswith("dsketch.") and LAYERS.index(name.split(".")[1]) > LAYERS.index(layer_of(file))
+    ]
+
+    assert not upward
+
+
+def test_no_file_imports_the_package_s_own_door() -> None:
+    """``import dsketch`` inside dsketch would be a cycle by another name."""
+    assert not [str(file) for file, tree in files() for name in imports(tree) if name == "dsketch"]
+
+
+def test_modules_within_a_package_make_no_cycle() -> None:
+    """Also inside a package imports have an order; only the words of a type may point back."""
+    graph: dict[str, set[str]] = {}
+    modules = {".".join(("dsketch", *file.with_suffix("").parts)).removesuffix(".__init__") for file, _ in files()}
+    for file, tree in files():
+        name = ".".join(("dsketch", *file.with_suffix("").parts)).removesuffix(".__init__")
+        names = [found for found in imports(tree, for_types=False) if found.startswith("dsketch.")]
+        used = {found if found in modules else found.rpartition(".")[0] for found in names}
+        graph[name] = used - {name}
+
+    assert tuple(TopologicalSorter(graph).static_order())  # raises CycleError with the cycle
+
+
+def test_imports_inside_functions_have_a_reason() -> None:
+    """A late import hides a dependency; the few that may are listed with why."""
+    late = {
+        (file.as_posix(), name.split(".")[0])
+        for file, tree in files()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in imports(function)
+    }
+
+    assert late == set(LATE)
+
+
+def test_only_the_engine_knows_dask() -> None:
+    """Everything else runs without a cluster, and could run on another one."""
+    others = [(file, name) for file, tree in files() if layer_of(file) != "engine" for name in imports(tree)]
+    outside = [f"{file} imports {name}" for file, name in others if name.split(".")[0] in CLUSTER]
+
+    assert not outside
