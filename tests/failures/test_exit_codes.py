@@ -42,6 +42,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, words: str
     assert not out.exists()
 
 
+@pytest.mark.slow  # waits 20 seconds for a scheduler, as a user would
 def test_no_scheduler_is_a_cluster_failure(small: tuple[str, str], tmp_path: Path) -> None:
     """Exit code 3 for an address where nobody is."""
     with socket.create_server(("127.0.0.1", 0)) as server:
