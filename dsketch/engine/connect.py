@@ -36,6 +36,8 @@ _SETTINGS = {
     "distributed.scheduler.allowed-failures": 30,
     "distributed.scheduler.worker-ttl": "15 minutes",
     "distributed.admin.low-level-log-length": 100,
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 64 * 2**20,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 16 * 2**20,
     "distributed.comm.timeouts.connect": "20s",
 }
 

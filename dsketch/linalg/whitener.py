@@ -43,11 +43,11 @@ class Whitener:
         """Columns r of Y."""
         return int(self.matrix.shape[0])
 
-    def apply(self, X: Floats) -> Floats:
-        """Return Y = X T, shape (rows, r)."""
+    def apply(self, X: Floats, out: Floats | None = None) -> Floats:
+        """Return Y = X T, shape (rows, r), in ``out`` if that is given."""
+        Y = np.empty((X.shape[0], self.rank)) if out is None else out
         if len(self.inverses) == 1:
-            return X @ self.inverses[0]
-        Y = np.empty((X.shape[0], self.rank))
+            return np.matmul(X, self.inverses[0], out=Y)
         low = 0
         for inverse in self.inverses:
             high = low + inverse.shape[0]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.errors import DataError
+from dsketch.linalg.scratch import scratch
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.raw import RawRows
@@ -50,14 +51,14 @@ class Block:
         step = rows or max(SLICE_BYTES // (8 * max(self.columns, 1)), 16)
         step = min(step, self.stop - self.start)
         plain = self.A.dtype == np.float64 and not self.intercept and self.weights is None
-        buffer = None if plain else np.empty((step, self.columns))
+        buffer = None if plain else scratch("converted", (step, self.columns))
         for low, stored in self.stored_slices(step):
             X = self._convert(low, stored, buffer[: len(stored)]) if buffer is not None else np.ascontiguousarray(stored)
             yield self.start + low, X, self._right_sides(low, low + len(stored))
 
     def stored_slices(self, step: int) -> Iterator[tuple[int, Any]]:
         """Yield ``(row within the block, rows)`` of A alone, as they are stored."""
-        buffer = np.empty((step, self.A.shape[1]), self.A.dtype) if isinstance(self.A, RawRows) else None
+        buffer = scratch("raw", (step, self.A.shape[1]), self.A.dtype) if isinstance(self.A, RawRows) else None
         for low in range(0, self.stop - self.start, step):
             high = min(low + step, self.stop - self.start)
             if isinstance(self.A, RawRows) and buffer is not None:

@@ -120,7 +120,7 @@ class Look(NamedTuple):
 
 def heavy_rows(columns: int) -> int:
     """Return the slice height for work of d flops or more a number: tall against d, a few MB at ordinary d."""
-    return max(4096, 2 * columns)
+    return max(2048, 2 * columns)
 
 
 def leaves(part: Part) -> list[Floats]:

@@ -23,7 +23,7 @@ class Sketching(SlicePass[tuple[Floats, Floats]]):
     def rows_at_once(self, columns: int) -> int:
         """Return a height at which the m × d product of a slice costs little beside the slice."""
         del columns
-        return min(self.sketch.slice_rows, max(8192, 4 * self.sketch.size))
+        return min(self.sketch.slice_rows, max(4096, 4 * self.sketch.size))
 
     def zero(self, columns: int, sides: int) -> Part:
         """Return zero sketches."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dsketch.linalg.scratch import scratch
 from dsketch.linalg.whitener import Whitener
 from dsketch.passes.base import Floats, Part, SlicePass
 
@@ -43,7 +44,7 @@ class WhitenedGram(SlicePass[tuple[Floats, Floats]]):
         """Add (X T)ᵀ(X T) and (X T)ᵀY."""
         del start
         W, c = part
-        white = self.whitener.apply(X)
+        white = self.whitener.apply(X, scratch("whitened", (X.shape[0], self.whitener.rank)))
         W += white.T @ white
         c += white.T @ Y
 
