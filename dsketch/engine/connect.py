@@ -25,7 +25,7 @@ LOCAL_BYTES = 256_000_000  # below this a pass ends before a cluster has started
 _CONNECT_SECONDS = 20  # a scheduler that starts in a batch job may need them; nobody waits longer gladly
 
 # Why each: nothing of ours should spill (a spill is a bug, better seen as one); placement is ours; one task in flight a thread; a
-# dying worker is not the task's fault; freed buffers go back to the system.
+# dying worker is not the task's fault; freed blocks go back to the system, slices and parts (below 4 MB) stay mapped for the next.
 _SETTINGS = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
@@ -36,8 +36,8 @@ _SETTINGS = {
     "distributed.scheduler.allowed-failures": 30,
     "distributed.scheduler.worker-ttl": "15 minutes",
     "distributed.admin.low-level-log-length": 100,
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 64 * 2**20,
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 16 * 2**20,
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 16 * 2**20,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 4 * 2**20,
     "distributed.comm.timeouts.connect": "20s",
 }
 
