@@ -119,11 +119,13 @@ class DaskEngine(Engine):
     def _infos(self) -> list[dict[str, Any]]:
         """Return the workers' descriptions, waiting a little for the first to come (or come back)."""
         self.require_workers()
+        # Asked of the scheduler itself: client.scheduler_info() returns a cache that a timer of the client overwrites, at times in
+        # between, with a description that lists no workers.
         try:
-            workers = self.client.scheduler_info(n_workers=-1)["workers"]
+            identity = self.client.sync(self.client.scheduler.identity, n_workers=-1)
         except TypeError:  # before distributed 2025.4 the call lists all workers and takes no argument
-            workers = self.client.scheduler_info()["workers"]
-        return [{**info, "address": address} for address, info in workers.items()]
+            identity = self.client.sync(self.client.scheduler.identity)
+        return [{**info, "address": address} for address, info in identity["workers"].items()]
 
     def require_workers(self) -> None:
         """Wait for a worker.
