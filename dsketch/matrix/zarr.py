@@ -220,7 +220,9 @@ class ZarrMatrix(Matrix):
                     self._array.get_basic_selection((rows, slice(low, low + self._chunk_columns()))[: len(place)])
                 except Exception:  # noqa: BLE001 - codecs and stores raise whatever they like
                     return f"chunk {number} of {self._what} ({self._place(place)})"
-        return f"rows {start}:{stop} of {self._what} ({self.source})"
+        # A damaged chunk may decode at the second try (some codecs read on behind a truncated buffer): then the first is named.
+        first = start // self.chunk_rows
+        return f"chunk {first} of {self._what}, or one of the next in rows {start}:{stop} ({self.source}),"
 
     def _place(self, number: tuple[int, ...]) -> str:
         return f"{self.source or self._array.store}/{self._array.metadata.encode_chunk_key(number)}"
