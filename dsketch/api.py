@@ -4,45 +4,44 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dsketch.certify import certificate_of, solution_of
 from dsketch.drive import Drive
 from dsketch.engine import Engine, connected
 from dsketch.errors import DataError, JournalError, SpecError
 from dsketch.events import Note, Tell, ignore
-from dsketch.factor import Factor
 from dsketch.journal import Journal
 from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.opening import open_matrix
-from dsketch.methods import Settings, solved_by
-from dsketch.methods.base import Answer, measured
-from dsketch.passes import Both, Gradient, Look, Triangle
+from dsketch.methods import Settings
+from dsketch.passes import Look
 from dsketch.plan import Plan
 from dsketch.planning import make_plan
-from dsketch.problems import LeastSquares, LinearProblem, Ridge
-from dsketch.problems.base import Flow
+from dsketch.problems import LeastSquares, Problem, Ridge
 from dsketch.progress import bar_or_silence
 from dsketch.solution import Certificate, Solution
 from dsketch.spec import describe_run, problem_of, settings_of
+from dsketch.system import Flow
 
 Progress = bool | Tell | None
+_SETTINGS = tuple(field.name for field in fields(Settings))
 T = TypeVar("T")
 
 
 def plan(
-    problem: LinearProblem,
+    problem: Problem,
     *,
     tol: float | None = None,
     method: str = "auto",
     sketch: str = "sparse_sign",
     sketch_rows: int | None = None,
     seed: int = 0,
+    features: str = "auto",
+    rank: int | None = None,
     cluster: Any = None,
     memory_limit: str | int | None = None,
     workers: int | None = None,
@@ -52,17 +51,23 @@ def plan(
 
     Parameters
     ----------
-    problem : LeastSquares or Ridge
+    problem : Problem
+        :class:`LeastSquares`, :class:`Ridge`, or any of :mod:`dsketch.problems`.
     tol : float, optional
         Backward error to reach, relative to ‖A‖_F.  None: as accurate as Householder QR.
     method : str
-        ``"auto"``, or one of ``conjugate_gradient, gradient_descent, gram, sketch_and_solve, tsqr, whitened``.
+        ``"auto"``, or one that the problem knows; for least squares and ridge ``conjugate_gradient, gradient_descent, gram,
+        sketch_and_solve, tsqr, whitened``.
     sketch : str
         One of ``block_srht, count_sketch, gaussian, sparse_sign``.
     sketch_rows : int, optional
         Rows m of the sketch; None: a multiple of d that fits its use.
     seed : int
         Of all random words; the same seed gives the same bits.
+    features : str
+        Of a kernel: ``"auto"``, or the family of features that preconditions or replaces it.
+    rank : int, optional
+        How many features; None: the rule of the family.
     cluster : optional
         None: this process for data in memory or below 256 MB, else an own LocalCluster.  ``"serial"``, ``"local"``, an address, the
         path of a scheduler file, a ``distributed.Client`` or a cluster object.
@@ -79,14 +84,14 @@ def plan(
     ------
     SpecError, DataError, PlanError, EngineError
     """
-    settings = Settings(tol, sketch, sketch_rows, seed)
+    settings = Settings(tol, sketch, sketch_rows, seed, features, rank)
     options = {"cluster": cluster, "memory_limit": memory_limit, "workers": workers, "threads": threads}
     with connected(cluster, problem.rows, workers=workers, threads=threads, memory=memory_limit) as engine:
         return make_plan(problem, method, settings, engine, memory_limit, options)
 
 
 def solve(
-    problem: LinearProblem | Plan,
+    problem: Problem | Plan,
     *,
     journal: str | os.PathLike[str] | None = None,
     progress: Progress = None,
@@ -96,14 +101,14 @@ def solve(
 
     Parameters
     ----------
-    problem : LeastSquares, Ridge or Plan
+    problem : Problem or Plan
     journal : path or URL, optional
         Where to record each finished pass.  If it holds records of this very run, they are replayed and the run goes on.
     progress : bool or callable, optional
         None: a bar if standard error is a terminal.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads`` as in :func:`plan`; for a Plan, which has
-        them already, only ``cluster``.
+        ``tol, method, sketch, sketch_rows, seed, features, rank, cluster, memory_limit, workers, threads`` as in :func:`plan`; for a
+        Plan, which has them already, only ``cluster``.
 
     Returns
     -------
@@ -125,15 +130,13 @@ def solve(
         made = replace(problem, options={**problem.options, **choices})
         if unknown := sorted(set(choices) - {"cluster"}):
             raise SpecError(f"a Plan has its choices already; got {', '.join(unknown)} besides. Make another plan with them.")
-        with _engine(made.problem, made.options) as engine:
+        with _engine(_problem_of(made), made.options) as engine:
             return _carry_out(made, engine, journal, progress)
-    names = {"tol", "method", "sketch", "sketch_rows", "seed", "cluster", "memory_limit", "workers", "threads"}
+    names = {*_SETTINGS, "method", "cluster", "memory_limit", "workers", "threads"}
     if unknown := sorted(set(choices) - names):
         raise SpecError(f"the keyword arguments are {', '.join(sorted(names))}, journal and progress; got {', '.join(unknown)}.")
     options = {name: choices.get(name) for name in ("cluster", "memory_limit", "workers", "threads")}
-    settings = Settings(
-        choices.get("tol"), choices.get("sketch", "sparse_sign"), choices.get("sketch_rows"), choices.get("seed", 0)
-    )
+    settings = Settings(**{name: choices[name] for name in _SETTINGS if name in choices})
     with _engine(problem, options) as engine:
         made = _plan_or_record(problem, choices.get("method", "auto"), settings, engine, options, journal)
         return _carry_out(made, engine, journal, progress)
@@ -142,7 +145,7 @@ def solve(
 def resume(
     journal: str | os.PathLike[str],
     *,
-    problem: LinearProblem | None = None,
+    problem: Problem | None = None,
     cluster: Any = None,
     progress: Progress = None,
     **options: Any,
@@ -153,7 +156,7 @@ def resume(
     ----------
     journal : path or URL
         Of the interrupted run (a finished one is replayed without reading A).
-    problem : LeastSquares or Ridge, optional
+    problem : Problem, optional
         Needed if the run read data from memory.
     cluster, progress
         As in :func:`solve`; they may differ from the first time.
@@ -175,13 +178,15 @@ def resume(
     return solve(problem, journal=journal, progress=progress, cluster=cluster, method=header["method"], **settings, **options)
 
 
-def check(problem: LinearProblem, x: Any, *, cluster: Any = None, progress: Progress = None, **options: Any) -> Certificate:
-    """Judge any x by the data, in one independent pass: QR of A, residual and gradient at x.
+def check(problem: Problem, x: Any, *, cluster: Any = None, progress: Progress = None, **options: Any) -> Certificate:
+    """Judge any x by the data, in passes of its own.
+
+    Least squares and ridge take one pass (QR of A, residual and gradient at x), Gram powers one for each power.
 
     Parameters
     ----------
-    problem : LeastSquares or Ridge
-    x : array_like, shape (d,) or (d, k)
+    problem : Problem
+    x : array_like, shape (d,) or (d, k); n rows for a kernel
         From any solver.
     cluster, progress, **options
         As in :func:`solve`.
@@ -192,11 +197,10 @@ def check(problem: LinearProblem, x: Any, *, cluster: Any = None, progress: Prog
     """
     vectors = np.asarray(x, dtype=np.float64)
     vectors = vectors.reshape(-1, 1) if vectors.ndim == 1 else vectors
-    if vectors.shape != (problem.shape[1], problem.sides):
-        raise DataError(f"x must have shape {(problem.shape[1], problem.sides)} to fit A and b; it has {np.shape(x)}.")
+    if vectors.shape != problem.x_shape:
+        raise DataError(f"x must have shape {problem.x_shape} to fit A and b; it has {np.shape(x)}.")
     with _engine(problem, {"cluster": cluster, **options}) as engine, _listener(progress) as tell:
-        answer = Drive(engine, tell).run(_checked(problem, vectors))
-    return certificate_of(answer)
+        return Drive(engine, tell).run(problem.judge(vectors))
 
 
 def lstsq(A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error", **choices: Any) -> Solution:
@@ -236,7 +240,7 @@ def ridge(
 
 
 @contextmanager
-def _engine(problem: LinearProblem, options: dict[str, Any]) -> Iterator[Engine]:
+def _engine(problem: Problem, options: dict[str, Any]) -> Iterator[Engine]:
     known = {"cluster", "memory_limit", "workers", "threads"}
     if unknown := sorted(set(options) - known):
         raise SpecError(f"the options of a cluster are {', '.join(sorted(known))}; got {', '.join(unknown)}.")
@@ -262,7 +266,7 @@ def _listener(progress: Progress) -> Iterator[Tell]:
 
 
 def _plan_or_record(
-    problem: LinearProblem,
+    problem: Problem,
     method: str,
     settings: Settings,
     engine: Engine,
@@ -275,21 +279,38 @@ def _plan_or_record(
     return make_plan(problem, method, settings, engine, options.get("memory_limit"), options)
 
 
+def _problem_of(made: Plan) -> Problem:
+    """Return the plan's problem as what it is; a plan keeps it by its few words only."""
+    if not isinstance(made.problem, Problem):
+        raise SpecError(f"a plan of a dsketch problem was expected; its problem is a {type(made.problem).__name__}.")
+    return made.problem
+
+
 def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | None, progress: Progress) -> Solution:
-    problem = made.problem
+    problem = _problem_of(made)
     record = None if journal is None else Journal(journal)
     if record is not None:
         record.begin(describe_run(problem, made))
     with _listener(progress) as tell:
         drive = Drive(engine, tell, record, made.estimate.passes)
-        answer, method = drive.run(solved_by(problem, made.settings, made.method))
-        for note in answer.notes:
+        found = drive.run(problem.answer(made))
+        for note in found.notes:
             tell(Note(note))
-    run = partial(_more, problem, made.options)
-    return solution_of(problem, made, made.settings, answer, method, tuple(drive.passes), run)
+    return Solution(
+        found.x,
+        found.status,
+        found.method,
+        found.certificate,
+        tuple(drive.passes),
+        made,
+        found.notes,
+        answer=found.detail,
+        problem=problem,
+        run=partial(_more, problem, made.options),
+    )
 
 
-def _more(problem: LinearProblem, options: dict[str, Any], flow: Flow[T], cluster: Any, progress: Progress) -> T:
+def _more(problem: Problem, options: dict[str, Any], flow: Flow[T], cluster: Any, progress: Progress) -> T:
     """Return what a flow returns that a Solution asks later; connects only if it looks at the data at all."""
     with one_blas_thread():
         try:
@@ -309,16 +330,6 @@ def _begun(look: Look, flow: Flow[T]) -> Flow[T]:
     except StopIteration as end:
         result: T = end.value
         return result
-
-
-def _checked(problem: LinearProblem, x: NDArray[np.float64]) -> Flow[Answer]:
-    full, slope = yield Look(Both(Triangle(), Gradient(x)), problem.rows)
-    d = problem.shape[1]
-    stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(problem.penalty))]) if problem.is_penalized else full[:d, :d]
-    factor = Factor.of(stacked)
-    weighted = problem.penalty[:, None] * x
-    slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
-    return Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr))
 
 
 __all__ = ["LeastSquares", "Ridge", "check", "lstsq", "open_matrix", "plan", "resume", "ridge", "solve"]

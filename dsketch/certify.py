@@ -1,19 +1,14 @@
-"""From a method's answer to a certificate, a status and a Solution."""
-
-from collections.abc import Callable
-from typing import Any
+"""From a method's answer to a certificate, a status and the sentences that go with them."""
 
 import numpy as np
 
 from dsketch.errors import DataError
 from dsketch.linalg.columns import norms, ratio
 from dsketch.methods.base import EPS, ROUNDING, Answer, Settings
-from dsketch.plan import Plan
-from dsketch.problems.base import Flow, LinearProblem
-from dsketch.solution import Certificate, PassRecord, Solution, Status
+from dsketch.solution import LinearCertificate, Status
 
 
-def certificate_of(answer: Answer) -> Certificate:
+def certificate_of(answer: Answer) -> LinearCertificate:
     """Return what is known about an answer."""
     factor, x = answer.factor, answer.x
     s = factor.singular[0]
@@ -27,7 +22,7 @@ def certificate_of(answer: Answer) -> Certificate:
     spread = norms(factor.scaled)
     tangent = ratio(answer.residual, float(np.sqrt(np.sum(spread * spread))) * norms(factor.scale[:, None] * x))
     forward = ROUNDING * factor.scaled_condition * (1 + factor.scaled_condition * tangent)
-    return Certificate(
+    return LinearCertificate(
         # An x rounded to float64 has a backward error of about u/4 whatever the gradient says.
         backward_error=np.where(answer.error > 0, np.maximum(answer.error, EPS / 8), 0.0),
         residual_norm=answer.residual,
@@ -41,16 +36,8 @@ def certificate_of(answer: Answer) -> Certificate:
     )
 
 
-def solution_of(
-    problem: LinearProblem,
-    plan: Plan,
-    settings: Settings,
-    answer: Answer,
-    method: str,
-    passes: tuple[PassRecord, ...],
-    run: Callable[[Flow[Any], Any, Any], Any],
-) -> Solution:
-    """Return the Solution of an answer; ``run`` is what answers its later questions to the data.
+def require_finite(answer: Answer) -> None:
+    """Go on only with numbers.
 
     Raises
     ------
@@ -62,21 +49,22 @@ def solution_of(
             "the squares of the data must be neither beyond nor below what float64 holds. Rescale A and b (units!) to entries "
             "between 1e-140 and 1e150."
         )
-    certificate = certificate_of(answer)
-    notes = list(answer.notes)
-    doubtful = certificate.forward_error > 0.1
-    if doubtful.any() and answer.slope is not None:
-        notes.append(
-            "the fit is certified, the coefficients are not determined by the data: kappa "
-            f"{certificate.scaled_condition:.1e} and the residual allow a "
-            f"relative change of x up to {min(float(certificate.forward_error.max()), 1.0):.1g}; consider ridge, or fewer columns"
-        )
-    x = answer.x[:, 0] if getattr(problem.rows.b, "is_vector", False) else answer.x
-    status = _status(answer, settings)
-    return Solution(x, status, method, certificate, passes, plan, tuple(notes), answer=answer, problem=problem, run=run)
 
 
-def _status(answer: Answer, settings: Settings) -> Status:
+def notes_of(answer: Answer, certificate: LinearCertificate) -> tuple[str, ...]:
+    """Return what the method decided, and a warning where the data do not determine x."""
+    if answer.slope is None or not (certificate.forward_error > 0.1).any():
+        return answer.notes
+    return (
+        *answer.notes,
+        "the fit is certified, the coefficients are not determined by the data: kappa "
+        f"{certificate.scaled_condition:.1e} and the residual allow a "
+        f"relative change of x up to {min(float(certificate.forward_error.max()), 1.0):.1g}; consider ridge, or fewer columns",
+    )
+
+
+def status_of(answer: Answer, settings: Settings) -> Status:
+    """Return how a solve ended."""
     if answer.slope is None:
         return Status.ESTIMATED
     if answer.error.max(initial=0.0) > settings.accepted:

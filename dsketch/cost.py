@@ -1,8 +1,11 @@
 """What a method costs: passes, bytes, seconds, memory; numbers only."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from dsketch.matrix.rows import Rows
 from dsketch.methods.base import Settings
 from dsketch.passes.base import heavy_rows
 from dsketch.rates import seconds_per_gigabyte
@@ -12,6 +15,37 @@ from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_SOLVING, FOR_WH
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
 WARM_BYTES_PER_SECOND = 8e9  # of one thread from the page cache or the cache of decoded blocks
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the work would run, as far as a plan is concerned.
+
+    Attributes
+    ----------
+    where : str
+        Words for people.
+    threads : int
+        Task threads in all.
+    memory_bytes : int
+        Of one thread: the workers' limit, or the user's if that is lower.
+    all_bytes : int
+        The limits of all workers together.
+    cache_bytes : int
+        Decoded blocks that may stay on all workers together.
+    tasks : callable
+        The number of tasks of one pass over some rows.
+    options : dict
+        The cluster that was asked for.
+    """
+
+    where: str
+    threads: int
+    memory_bytes: int
+    all_bytes: int
+    cache_bytes: int
+    tasks: Callable[[Rows], int]
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True)

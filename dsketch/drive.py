@@ -11,8 +11,8 @@ from dsketch.events import PassFinished, PassStarted, Tell
 from dsketch.journal import Journal
 from dsketch.linalg.threads import one_blas_thread
 from dsketch.passes.base import Look, Part, leaves
-from dsketch.problems.base import Flow
 from dsketch.solution import PassRecord
+from dsketch.system import Flow
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Drive:
         """Return what the flow returns.
 
         Small arithmetic between passes runs on one BLAS thread, so its bits can be had again, and without warnings of overflow: what
-        is not finite in the end is refused with a sentence (:func:`dsketch.certify.solution_of`).
+        is not finite in the end is refused with a sentence (:func:`dsketch.certify.require_finite`).
         """
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             try:

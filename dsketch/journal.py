@@ -140,6 +140,8 @@ def digest(look: Look) -> str:
             state.update(np.ascontiguousarray(value).data)
         elif hasattr(value, "matrix") and hasattr(value, "inverses"):  # a whitener: its matrix tells all
             state.update(np.ascontiguousarray(value.matrix).data)
+        elif hasattr(value, "fingerprint"):  # a matrix that a pass reads besides its rows
+            state.update(value.fingerprint().encode())
         else:
             state.update(repr(value).encode())
     return state.hexdigest()[:24]

@@ -9,8 +9,8 @@ from dsketch.methods import METHODS
 from dsketch.methods.base import Settings
 from dsketch.methods.gram import TRUSTED_CONDITION
 from dsketch.probe import Probe
-from dsketch.problems.base import LinearProblem
 from dsketch.sketch import SKETCHES
+from dsketch.system import Question
 from dsketch.units import format_bytes, format_count, format_seconds
 
 AUTO = ("gram", "whitened", "tsqr", "conjugate_gradient")
@@ -43,6 +43,13 @@ class Plan:
         Of the probed rows, columns scaled.
     memory_limit_bytes : int
         Of a task thread.
+    problem : Question
+    options : dict
+        The cluster that was asked for.
+    aim : str
+        What the method stops at, in words; empty for the backward error of the settings.
+    details : tuple of str
+        Further lines that belong to the method: degrees, sizes, stages.
     """
 
     method: str
@@ -55,8 +62,10 @@ class Plan:
     read_bytes: int
     condition_hint: float
     memory_limit_bytes: int
-    problem: LinearProblem
+    problem: Question
     options: dict[str, Any]
+    aim: str = ""
+    details: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON can hold it."""
@@ -71,20 +80,23 @@ class Plan:
             "means": self.means_text,
             "why": self.why,
             "rejected": self.rejected,
+            "details": list(self.details),
         }
 
     def __str__(self) -> str:
         """Return the plan as a short table."""
         e, s = self.estimate, self.settings
         sketch = "" if self.method == "tsqr" else f", {s.sketch} sketch" + (f" of {s.sketch_rows} rows" if s.sketch_rows else "")
+        aim = self.aim or f"backward error {'of Householder QR' if s.tol is None else f'≤ {s.tol:.0e}'}"
         lines = [
             f"matrix   {self.matrix}",
             f"means    {self.means_text}",
-            f"method   {self.method}{sketch}, seed {s.seed}, backward error {'of Householder QR' if s.tol is None else f'≤ {s.tol:.0e}'}",
+            f"method   {self.method}{sketch}, seed {s.seed}, {aim}",
             f"cost     {e.passes} passes, {format_bytes(self.read_bytes)} read, about {format_seconds(e.seconds)}, "
             f"{format_bytes(e.memory_bytes)} of {format_bytes(self.memory_limit_bytes)} a thread",
             f"why      {self.why}",
         ]
+        lines += [f"detail   {detail}" for detail in self.details]
         return "\n".join([*lines, *(f"not      {name}: {reason}" for name, reason in self.rejected.items())])
 
 

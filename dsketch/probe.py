@@ -9,7 +9,7 @@ from dsketch.factor import Factor
 from dsketch.linalg.leaf import householder
 from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Buffers, find_nonfinite
-from dsketch.problems.base import LinearProblem
+from dsketch.system import LinearSystem
 
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # of each block, for the triangle
@@ -37,7 +37,7 @@ class Probe:
     block_bytes: int
 
 
-def probe(problem: LinearProblem) -> Probe:
+def probe(problem: LinearSystem) -> Probe:
     """Read up to three blocks, spread over the rows.
 
     Raises

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.methods.base import Answer
+from dsketch.errors import SpecError
 from dsketch.plain import plain
 from dsketch.plan import Plan
-from dsketch.problems.base import Flow, LinearProblem
 from dsketch.statistics import Summary, Wish, summarized
+from dsketch.system import Flow, LinearSystem, Question
 from dsketch.units import format_bytes, format_seconds
 
 Floats = NDArray[np.float64]
@@ -28,6 +28,17 @@ class Status(Enum):
     ESTIMATED = (
         "estimated from one sketch: x carries an error bar, not a certificate; choose another method for a certified answer"
     )
+    LEAST_SQUARES = (
+        "solved in the least-squares sense: b lies partly outside the range, x is the shortest of the minimizers of the residual"
+    )
+    ROUNDED = (
+        "solved: the normwise backward error meets the tolerance; a small residual relative to b is out of reach of double precision "
+        "for this condition number and power"
+    )
+    APPROXIMATE = (
+        "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "
+        "method='conjugate_gradient' for the exact one"
+    )
     NOT_SOLVED = "not solved: the backward error stayed above the tolerance; try method='tsqr', or a larger tol"
 
     @property
@@ -36,9 +47,44 @@ class Status(Enum):
         return self is not Status.NOT_SOLVED
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What is known about x, computed from the data in passes that the solve needed anyway.
+    """What is known about x, computed from the data; each family of problems adds its own.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (k,)
+        How much the data must change, relatively, for x to be exact.
+    residual_norm : ndarray, shape (k,)
+        Of what the problem minimizes.
+    forward_error : ndarray, shape (k,)
+        First-order bound on ‖x − x*‖/‖x‖; above 1 the data do not determine x.
+    condition : float
+        Of what is inverted, over the directions kept.
+    rank : int
+    rank_reason : str
+        What decided the rank.
+    """
+
+    backward_error: Floats
+    residual_norm: Floats
+    forward_error: Floats
+    condition: float
+    rank: int
+    rank_reason: str
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people, each with its word in front."""
+        return [
+            f"backward    {shown(self.backward_error)}",
+            f"residual    {shown(self.residual_norm)}   forward error ≤ {shown(self.forward_error)}",
+            f"condition   {self.condition:.2e}; {self.rank_reason}",
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearCertificate(Certificate):
+    """What is known about the x of a linear system, from passes that the solve needed anyway.
 
     Attributes
     ----------
@@ -62,15 +108,19 @@ class Certificate:
         Whether condition, rank and backward error come from A's own factor rather than a sketch's.
     """
 
-    backward_error: Floats
-    residual_norm: Floats
     gradient_norm: Floats
-    forward_error: Floats
-    condition: float
     scaled_condition: float
-    rank: int
-    rank_reason: str
     is_exact: bool
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people."""
+        return [
+            f"backward    {shown(self.backward_error)} relative to ‖A‖"
+            + ("" if self.is_exact else " (with the sketch's factor)"),
+            f"residual    {shown(self.residual_norm)}   gradient {shown(self.gradient_norm)}   "
+            f"forward error ≤ {shown(self.forward_error)}",
+            f"condition   {self.condition:.2e} (columns scaled {self.scaled_condition:.2e}); {self.rank_reason}",
+        ]
 
 
 @dataclass(frozen=True)
@@ -105,9 +155,9 @@ class Solution:
     plan : Plan
     notes : tuple of str
         What methods decided on the way: fallbacks, refinements.
-    answer : Answer
+    answer : object
         The method's own answer with its factor; what :mod:`dsketch.statistics` needs.
-    problem : LinearProblem
+    problem : Question
     run : callable
         ``run(flow, cluster, progress)`` answers the looks of a further flow and returns what it returns.  It is handed in from above
         (:mod:`dsketch.api`), so that a Solution can ask for passes and still know no engine.
@@ -120,8 +170,8 @@ class Solution:
     passes: tuple[PassRecord, ...]
     plan: Plan
     notes: tuple[str, ...] = ()
-    answer: Answer = field(repr=False, kw_only=True)
-    problem: LinearProblem = field(repr=False, kw_only=True)
+    answer: Any = field(repr=False, kw_only=True)
+    problem: Question = field(repr=False, kw_only=True)
     run: Callable[[Flow[Any], Any, Any], Any] = field(repr=False, kw_only=True)
 
     def summary(
@@ -163,6 +213,10 @@ class Solution:
         more is for ``robust``, and one light one where a few rows suggest that A itself holds a constant, to know whether R² is
         about the mean.  The minimum-norm answer of a rank-deficient A gets the covariance of the pseudoinverse.
         """
+        if not isinstance(self.problem, LinearSystem):
+            raise SpecError(
+                f"a table of coefficients needs least squares; this is {self.problem.asked['problem']}. Solve LeastSquares(A, b)."
+            )
         wish = Wish(robust, level, None if names is None else tuple(names))
         doubts = () if self.status.is_success else (self.status.value,)
         summary: Summary = self.run(summarized(self.problem, self.answer, self.method, wish, doubts), cluster, progress)
@@ -170,8 +224,17 @@ class Solution:
 
     @property
     def singular_values(self) -> Floats:
-        """Singular values of A (of its sketch where ``certificate.is_exact`` is false), from a decomposition of R."""
-        return self.answer.factor.singular[0]
+        """Singular values of A (of its sketch where ``certificate.is_exact`` is false), from a decomposition of R.
+
+        Raises
+        ------
+        SpecError
+            If the method made no factor.
+        """
+        if not hasattr(self.answer, "factor"):
+            raise SpecError(f"{self.method} made no factor of A. Use tsqr, whitened or gram.")
+        values: Floats = self.answer.factor.singular[0]
+        return values
 
     @property
     def seconds(self) -> float:
@@ -194,17 +257,17 @@ class Solution:
 
     def __str__(self) -> str:
         """Return the answer in a few lines for people."""
-        c = self.certificate
         read = sum(record.read_bytes for record in self.passes)
         lines = [
             f"status      {self.status.value}",
             f"method      {self.method}, {len(self.passes)} passes, {format_bytes(read)}, {format_seconds(self.seconds)}",
-            f"backward    {_worst(c.backward_error)} relative to ‖A‖" + ("" if c.is_exact else " (with the sketch's factor)"),
-            f"residual    {_worst(c.residual_norm)}   gradient {_worst(c.gradient_norm)}   forward error ≤ {_worst(c.forward_error)}",
-            f"condition   {c.condition:.2e} (columns scaled {c.scaled_condition:.2e}); {c.rank_reason}",
+            *self.certificate.lines(),
         ]
         return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
 
 
-def _worst(values: Floats) -> str:
-    return f"{float(np.max(values, initial=0.0)):.2e}"
+def shown(values: Floats, most: int = 4) -> str:
+    """Return a number for each right-hand side, or the largest where there are many."""
+    if values.size > most:
+        return f"{float(np.max(values)):.2e} (largest of {values.size})"
+    return " ".join(f"{value:.2e}" for value in values)

@@ -10,27 +10,23 @@ from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.methods.base import Settings
 from dsketch.plan import Plan
-from dsketch.problems import PROBLEMS
-from dsketch.problems.base import LinearProblem
+from dsketch.problems import PROBLEMS, Problem
 from dsketch.version import __version__
 
-_TALL = ("A", "b", "weights")
 
-
-def describe_run(problem: LinearProblem, plan: Plan) -> dict[str, Any]:
+def describe_run(problem: Problem, plan: Plan) -> dict[str, Any]:
     """Return what must be the same for a journal to belong to a run, as JSON can hold it.
 
     Sources are None for data in memory; their fingerprints still tell them apart.
     """
-    rows = problem.rows
-    matrices = {"A": rows.A, "b": rows.b, "weights": rows.weights}
+    matrices = problem.data()
     return {
         "dsketch": __version__,
         "versions": {"numpy": np.__version__, "scipy": scipy.__version__, "blas_threads": 1},
         "problem": problem.asked,
         "sources": {name: None if matrix is None else matrix.source for name, matrix in matrices.items()},
         "data": {name: None if matrix is None else _print_of(matrix) for name, matrix in matrices.items()},
-        "grid": hashlib.sha256(np.ascontiguousarray(rows.cuts).data).hexdigest()[:16],
+        "grid": hashlib.sha256(np.ascontiguousarray(problem.rows.cuts).data).hexdigest()[:16],
         "method": plan.method,
         "settings": vars(plan.settings),
     }
@@ -40,7 +36,7 @@ def _print_of(matrix: Matrix) -> str:
     return f"{matrix.shape[0]}x{matrix.shape[1]} {matrix.dtype} {matrix.fingerprint()}"
 
 
-def problem_of(header: dict[str, Any]) -> LinearProblem:
+def problem_of(header: dict[str, Any]) -> Problem:
     """Return the problem that a header describes.
 
     Raises
@@ -49,14 +45,14 @@ def problem_of(header: dict[str, Any]) -> LinearProblem:
         If its data were in memory: they must be given again.
     """
     sources = header["sources"]
-    lost = [name for name in _TALL if sources.get(name) is None and header["data"].get(name) is not None]
+    lost = [name for name, data in header["data"].items() if sources.get(name) is None and data is not None]
     if lost:
         raise SpecError(
             f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem=LeastSquares(A, b))."
         )
     words = dict(header["problem"])
     kind = PROBLEMS[words.pop("problem")]
-    given = {name: sources[name] for name in _TALL if sources.get(name) is not None}
+    given = {name: source for name, source in sources.items() if source is not None}
     return kind(**given, **words)
 
 

@@ -67,5 +67,6 @@ for_each_problem(
         *CLUSTER,
     ],
     "dsketch check {problem} A.zarr b.zarr x.zarr",
-    "X (d, or d × k) is a Zarr array or a .npy file.",
+    "X is a Zarr array or a .npy file.",
+    with_method=False,
 )

@@ -23,8 +23,8 @@ from dsketch.events import ignore
 from dsketch.methods import Settings
 from dsketch.passes import Look, Touch
 from dsketch.problems import LeastSquares
-from dsketch.problems.base import Flow
 from dsketch.solution import Certificate, Solution
+from dsketch.system import Flow
 from dsketch.units import format_bytes, format_count, format_seconds
 
 _SUMMATION = 1e-8  # relative: n u for the n = 1e8 additions of a sum of squares

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from dsketch.errors import SpecError
-from dsketch.methods import METHODS
-from dsketch.problems import PROBLEMS
+from dsketch.matrix.base import Matrix
+from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.base import MISSING, Word
 from dsketch.sketch import SKETCHES
 from dsketch.statistics.inference import ROBUST
 from dsketch.units import parse_bytes
@@ -30,32 +31,23 @@ SIZE = Size()
 
 DATA = [click.Argument(["A"], metavar="A"), click.Argument(["b"], metavar="b")]
 
-PROBLEM = [
-    click.Option(
-        ["--weights"], metavar="W", help="Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"
-    ),
-    click.Option(["--intercept"], is_flag=True, help="Append a column of ones to A (never stored); its coefficient is x's last."),
-    click.Option(
-        ["--missing"],
-        type=click.Choice(["error", "fill"]),
-        default="error",
-        help="What an absent Zarr chunk means: lost data, or rows of the fill value.",
-    ),
-]
+MISSING_CHOICE = click.Choice(["error", "fill"])
 
-# What problems ask for beyond A, b, weights, intercept and missing.
-OF_PROBLEM: dict[str, list[click.Option]] = {
-    "lstsq": [],
-    "ridge": [
-        click.Option(
-            ["--alpha"],
-            metavar="P",
-            type=float,
-            default=1.0,
-            help="Penalty alpha ‖x‖², ≥ 0; scikit-learn's meaning, not divided by n.",
-        )
-    ],
-}
+
+def options_of(problem: type[Problem]) -> list[click.Option]:
+    """Return the options of a problem: one a word, with its name, kind, default and help."""
+    return [_option_of(word) for word in (*problem.words, MISSING)]
+
+
+def _option_of(word: Word) -> click.Option:
+    flag = f"--{word.name.replace('_', '-')}"
+    if word.kind is bool:
+        return click.Option([flag], is_flag=True, default=word.default, help=word.help)
+    kind = MISSING_CHOICE if word is MISSING else str if word.kind is Matrix else word.kind
+    return click.Option([flag], type=kind, default=word.default, metavar=_METAVARS.get(word.kind), help=word.help)
+
+
+_METAVARS = {Matrix: "W", float: "P", int: "N"}
 
 MEMORY_LIMIT = [
     click.Option(
@@ -65,15 +57,40 @@ MEMORY_LIMIT = [
     )
 ]
 
-METHOD = [
+
+def method_options(problem: type[Problem]) -> list[click.Option]:
+    """Return the options that say how a problem is solved."""
+    return [
+        click.Option(
+            ["--method"],
+            type=click.Choice(["auto", *sorted(problem.methods)]),
+            default="auto",
+            help="How to solve; auto probes a few blocks and takes the cheapest that reaches the tolerance.",
+        ),
+        *SETTINGS,
+        *(_feature_options(problem) if problem.families else []),
+    ]
+
+
+def _feature_options(problem: type[Problem]) -> list[click.Option]:
+    return [
+        click.Option(
+            ["--features"],
+            type=click.Choice(["auto", *problem.families]),
+            default="auto",
+            help="The features that precondition the kernel, or replace it with --method feature_space.",
+        ),
+        click.Option(["--rank"], metavar="N", type=click.IntRange(1), help="How many features. [default: a rule of the family]"),
+    ]
+
+
+SETTINGS = [
     click.Option(
-        ["--tol"], metavar="E", type=float, help="Backward error to reach, relative to ‖A‖. [default: that of Householder QR]"
-    ),
-    click.Option(
-        ["--method"],
-        type=click.Choice(["auto", *sorted(METHODS)]),
-        default="auto",
-        help="How to solve; auto probes a few blocks and takes the cheapest that reaches the tolerance.",
+        ["--tol"],
+        metavar="E",
+        type=float,
+        help="What to reach: a backward error relative to ‖A‖; for kernels a relative residual. [default: that of Householder QR; "
+        "kernels 1e-10]",
     ),
     click.Option(["--sketch"], type=click.Choice(sorted(SKETCHES)), default="sparse_sign", help="Family of the random sketch S."),
     click.Option(
@@ -149,7 +166,13 @@ def with_options(*lists: list[click.Option]) -> Callable[[click.Command], click.
 
 
 def for_each_problem(
-    group: click.Group, act: Callable[..., int], params: list[click.Parameter], example: str, about: str = ""
+    group: click.Group,
+    act: Callable[..., int],
+    params: list[click.Parameter],
+    example: str,
+    about: str = "",
+    *,
+    with_method: bool = True,
 ) -> None:
     """Add a command a problem to a group; ``act`` is called with the problem's name and all options by name.
 
@@ -163,34 +186,27 @@ def for_each_problem(
         A command line with ``{problem}`` for the name.
     about : str
         A sentence on further arguments.
+    with_method : bool
+        Whether the command takes the options of a method.
     """
-    for name in PROBLEMS:
+    for name, problem in PROBLEMS.items():
+        arguments = f"A (n × d, n ≥ d) and {problem.sides_text} are paths or URLs of Zarr arrays."
         group.add_command(
             click.Command(
                 name,
                 params=[
                     *DATA,
                     *(p for p in params if isinstance(p, click.Argument)),
-                    *PROBLEM,
-                    *OF_PROBLEM[name],
-                    *_options(params),
+                    *options_of(problem),
+                    *(method_options(problem) if with_method else []),
+                    *(p for p in params if isinstance(p, click.Option)),
+                    *JSON,
                 ],
                 callback=_bound(act, name),
-                help=f"{_SUMMARIES[name]}\n\n{_ARGUMENTS} {about}\n\n\b\nExample: {example.format(problem=name)}",
-                short_help=_SUMMARIES[name],
+                help=f"{problem.title}\n\n{arguments} {about}\n\n\b\nExample: {example.format(problem=name)}",
+                short_help=problem.title,
             )
         )
-
-
-_SUMMARIES = {
-    "lstsq": "Least squares, min ‖A x − b‖.",
-    "ridge": "Ridge regression, min ‖A x − b‖² + alpha ‖x‖².",
-}
-_ARGUMENTS = "A (n × d, n ≥ d) and b (n, or n × k) are paths or URLs of Zarr arrays."
-
-
-def _options(params: list[click.Parameter]) -> list[click.Parameter]:
-    return [*(p for p in params if isinstance(p, click.Option)), *JSON]
 
 
 def _bound(act: Callable[..., int], name: str) -> Callable[..., int]:

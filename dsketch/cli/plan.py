@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 import dsketch.api as api
-from dsketch.cli.options import CLUSTER, METHOD, for_each_problem
+from dsketch.cli.options import CLUSTER, for_each_problem
 from dsketch.cli.session import engine_from, problem_from
 from dsketch.cli.show import print_json
 
@@ -29,4 +29,4 @@ def _plan(name: str, *, as_json: bool, **given: Any) -> int:
     return 0
 
 
-for_each_problem(plan, _plan, [*METHOD, *CLUSTER], "dsketch plan {problem} A.zarr b.zarr --workers 8 --memory 4GiB")
+for_each_problem(plan, _plan, [*CLUSTER], "dsketch plan {problem} A.zarr b.zarr --workers 8 --memory 4GiB")

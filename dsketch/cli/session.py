@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from dsketch.cli.options import OF_PROBLEM
 from dsketch.engine import Engine, connected
 from dsketch.events import Tell
+from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
-from dsketch.problems import PROBLEMS
-from dsketch.problems.base import LinearProblem
+from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.base import MISSING
 from dsketch.progress import LogLines, bar_or_silence
 
 _OWN = ("workers", "threads", "memory")
@@ -26,12 +26,11 @@ def absolute(address: str | None) -> str | None:
     return address if address is None or "://" in address else str(Path(address).absolute())
 
 
-def problem_from(name: str, given: dict[str, Any]) -> LinearProblem:
+def problem_from(name: str, given: dict[str, Any]) -> Problem:
     """Open the problem that the arguments describe; what belongs to it is taken out of ``given``."""
-    words = {option.name: given.pop(option.name) for option in OF_PROBLEM[name] if option.name}
-    words |= {word: given.pop(word) for word in ("intercept", "missing")}
-    words["weights"] = absolute(given.pop("weights"))
-    kind: Callable[..., LinearProblem] = PROBLEMS[name]
+    kind: Callable[..., Problem] = PROBLEMS[name]
+    words = {word.name: given.pop(word.name) for word in (*PROBLEMS[name].words, MISSING)}
+    words |= {word.name: absolute(words[word.name]) for word in PROBLEMS[name].words if word.kind is Matrix}
     return kind(absolute(given.pop("a")), absolute(given.pop("b")), **words)
 
 

@@ -53,14 +53,4 @@ def certificate_text(c: Certificate, accepted: float) -> str:
         if worst <= accepted
         else f"not right: the backward error is above {accepted:.1e}; solve again, or accept it with a larger --tol"
     )
-    lines = [
-        f"verdict     {verdict}",
-        f"backward    {_each(c.backward_error)} relative to ‖A‖",
-        f"residual    {_each(c.residual_norm)}   gradient {_each(c.gradient_norm)}   forward error ≤ {_each(c.forward_error)}",
-        f"condition   {c.condition:.2e} (columns scaled {c.scaled_condition:.2e}); {c.rank_reason}",
-    ]
-    return "\n".join(lines)
-
-
-def _each(values: Any) -> str:
-    return " ".join(f"{value:.2e}" for value in values)
+    return "\n".join([f"verdict     {verdict}", *c.lines()])

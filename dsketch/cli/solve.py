@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import dsketch.api as api
-from dsketch.cli.options import CLUSTER, JOURNAL, JSON, MEMORY_LIMIT, METHOD, OUT, for_each_problem, with_options
+from dsketch.cli.options import CLUSTER, JOURNAL, JSON, MEMORY_LIMIT, OUT, for_each_problem, with_options
 from dsketch.cli.program import Stopped
 from dsketch.cli.session import engine_from, listening, problem_from, say, text_of
 from dsketch.cli.show import print_json, solution_text
@@ -16,7 +16,7 @@ from dsketch.errors import JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
 from dsketch.journal import Journal
 from dsketch.output import Output, attributes_of
-from dsketch.problems.base import LinearProblem
+from dsketch.problems import LeastSquares, Problem
 from dsketch.solution import Solution
 from dsketch.spec import problem_of, settings_of
 from dsketch.statistics import Summary
@@ -36,9 +36,7 @@ def _solve(name: str, **given: Any) -> int:
     return _answer(problem_from(name, given), given)
 
 
-for_each_problem(
-    solve, _solve, [*METHOD, *JOURNAL, *OUT, *CLUSTER], "dsketch solve {problem} A.zarr b.zarr --out x.zarr --journal run1"
-)
+for_each_problem(solve, _solve, [*JOURNAL, *OUT, *CLUSTER], "dsketch solve {problem} A.zarr b.zarr --out x.zarr --journal run1")
 
 
 @with_options(OUT, MEMORY_LIMIT, CLUSTER, JSON)
@@ -75,14 +73,14 @@ class Count:
         self.tell(event)
 
 
-def _answer(problem: LinearProblem, given: dict[str, Any]) -> int:
+def _answer(problem: Problem, given: dict[str, Any]) -> int:
     """Plan, solve, write and show; return the exit code."""
     out, overwrite, wants_summary, robust, as_json, journal = (
         given.pop(name) for name in ("out", "overwrite", "summary", "robust", "as_json", "journal")
     )
     output = None if out is None else _probed(Output.at(out, overwrite=overwrite), problem, journal)
-    if (wants_summary or robust) and problem.is_penalized:
-        raise SpecError("--summary was asked of ridge, whose estimates are biased and have no such errors. Use solve lstsq.")
+    if (wants_summary or robust) and not isinstance(problem, LeastSquares):
+        raise SpecError(f"--summary was asked of {problem.name}, whose answers have no such errors. Use solve lstsq.")
     with _stoppable(journal) as count, engine_from(given, problem.rows) as engine:
         made = api.plan(problem, cluster=engine, **given)
         say(str(made))
@@ -96,7 +94,7 @@ def _answer(problem: LinearProblem, given: dict[str, Any]) -> int:
     return 0 if solution.status.is_success else 1
 
 
-def _probed(output: Output, problem: LinearProblem, journal: str | None) -> Output:
+def _probed(output: Output, problem: Problem, journal: str | None) -> Output:
     """Try the output, and keep it apart from what is read."""
     rows = problem.rows
     sources = [matrix.source for matrix in (rows.A, rows.b, rows.weights) if matrix is not None]

@@ -50,7 +50,7 @@ def panels_of(rows: Rows) -> list[Cuts]:
     """Return the row cuts of every panel: a power of two of panels, blocks shared out evenly."""
     cuts = rows.cuts
     blocks = len(cuts) - 1
-    wanted = min(max(rows.nbytes // PANEL_BYTES, 1), blocks, MOST_PANELS)
+    wanted = min(max(rows.nbytes // PANEL_BYTES, rows.pieces, 1), blocks, MOST_PANELS)
     count = 1 << (int(wanted).bit_length() - 1)
     edges = [number * blocks // count for number in range(count + 1)]
     return [cuts[low : high + 1] for low, high in itertools.pairwise(edges)]
@@ -59,7 +59,7 @@ def panels_of(rows: Rows) -> list[Cuts]:
 def tasks_of(rows: Rows, threads: int) -> list[Task]:
     """Return the tasks of a pass: at least two for each thread, none much larger than half a gigabyte where panels allow."""
     panels = panels_of(rows)
-    wanted = max(2 * threads, rows.nbytes // TASK_BYTES, 1)
+    wanted = max(2 * threads, rows.nbytes // TASK_BYTES, rows.pieces, 1)
     run = 1
     while run < len(panels) and len(panels) // (2 * run) >= wanted:
         run *= 2

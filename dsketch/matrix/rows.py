@@ -117,6 +117,7 @@ class Rows:
     b: Matrix | None = None
     weights: Matrix | None = None
     intercept: bool = False
+    pieces: int = 0  # at least that many panels and tasks, where a row is more work than its bytes tell
     run: str = ""  # the run whose blocks may be kept in the cache of the process; empty means none
 
     def __post_init__(self) -> None:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from dsketch.factor import Factor
 from dsketch.linalg.backward import backward_error
 from dsketch.passes import Slope
-from dsketch.problems.base import Flow, LinearProblem
 from dsketch.sketch import SKETCHES, Sketch, SparseSign
 from dsketch.sketch.size import rows_for
+from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 
@@ -36,12 +36,18 @@ class Settings:
         m; None means the rule of :mod:`dsketch.sketch.size`.
     seed : int
         Of all random words.
+    features : str
+        Of a kernel: the family of features that preconditions or replaces it.
+    rank : int or None
+        How many of them; None means the rule of the family.
     """
 
     tol: float | None = None
     sketch: str = "sparse_sign"
     sketch_rows: int | None = None
     seed: int = 0
+    features: str = "auto"
+    rank: int | None = None
 
     @property
     def goal(self) -> float:
@@ -53,7 +59,7 @@ class Settings:
         """Backward error that still counts as solved."""
         return max(ACCEPTED, self.tol or 0.0)
 
-    def draw(self, problem: LinearProblem, purpose: int, *, nonzeros: int = 8) -> Sketch:
+    def draw(self, problem: LinearSystem, purpose: int, *, nonzeros: int = 8) -> Sketch:
         """Return the sketch of the asked family and of a size that fits ``purpose``."""
         size = self.sketch_rows or rows_for(problem.shape[1], purpose, self.sketch)
         if self.sketch == SparseSign.name:
@@ -108,7 +114,7 @@ class Breakdown(Exception):  # noqa: N818 - a turn of the road, not an error: th
     start: Factor | None = field(default=None)
 
 
-MethodFlow = Callable[[LinearProblem, Settings, Factor | None], Flow[Answer]]
+MethodFlow = Callable[[LinearSystem, Settings, Factor | None], Flow[Answer]]
 
 
 def measured(factor: Factor, x: Floats, slope: Slope) -> Floats:

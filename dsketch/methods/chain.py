@@ -9,7 +9,7 @@ from dsketch.methods.gram import gram
 from dsketch.methods.sketch_and_solve import sketch_and_solve
 from dsketch.methods.tsqr import tsqr
 from dsketch.methods.whitened import whitened
-from dsketch.problems.base import Flow, LinearProblem
+from dsketch.system import Flow, LinearSystem
 
 METHODS: dict[str, MethodFlow] = {
     "conjugate_gradient": conjugate_gradient,
@@ -24,7 +24,7 @@ METHODS: dict[str, MethodFlow] = {
 NEXT = {"gram": "whitened", "whitened": "tsqr", "conjugate_gradient": "tsqr", "gradient_descent": "conjugate_gradient"}
 
 
-def solved_by(problem: LinearProblem, settings: Settings, name: str) -> Flow[tuple[Answer, str]]:
+def solved_by(problem: LinearSystem, settings: Settings, name: str) -> Flow[tuple[Answer, str]]:
     """Return the answer and the name of the method that gave it, through as many methods as it takes."""
     notes: tuple[str, ...] = ()
     start = None

@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from dsketch.factor import Factor
 from dsketch.methods.base import Answer, Settings
 from dsketch.methods.refined import refined
-from dsketch.problems.base import Flow, LinearProblem
+from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 
 _LONGEST_ROUND = 15  # "four rounds of 15 beat two of 100" (SPIR on coherent data, kappa 1e10 to 1e12)
 
 
-def conjugate_gradient(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+def conjugate_gradient(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
     """Solve by conjugate gradients on the sketched-preconditioned normal equations, in rounds."""
     del start
     return (yield from refined(problem, settings, inner))
 
 
-def inner(problem: LinearProblem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
+def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
     """Return y ≈ H⁻¹c for H = R⁻ᵀAᵀA R⁻¹, all right-hand sides side by side, each with its own step lengths."""
     del epsilon
     y, residual, p = np.zeros_like(c), c, c

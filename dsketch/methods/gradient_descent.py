@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dsketch.factor import Factor
 from dsketch.methods.base import Answer, Breakdown, Settings
 from dsketch.methods.refined import refined
-from dsketch.problems.base import Flow, LinearProblem
+from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 
@@ -25,13 +25,13 @@ _LONGEST_ROUND = 30
 _DIVERGED = 1e3  # growth of the step against the first one
 
 
-def gradient_descent(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+def gradient_descent(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
     """Solve by damped gradient descent with momentum on the sketched-preconditioned normal equations, in rounds."""
     del start
     return (yield from refined(problem, settings, inner))
 
 
-def inner(problem: LinearProblem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
+def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
     """Return y ≈ H⁻¹c by the heavy ball.
 
     Raises

@@ -15,13 +15,13 @@ from dsketch.factor import Factor
 from dsketch.methods.base import Answer, Breakdown, Settings
 from dsketch.methods.polish import polished
 from dsketch.methods.whitened import lower_factor
-from dsketch.problems.base import Flow, LinearProblem
 from dsketch.sketch.size import FOR_GUARDING
+from dsketch.system import Flow, LinearSystem
 
 TRUSTED_CONDITION = 1e6  # columns scaled: u·kappa² = 1e-4 is the contraction of the refinement
 
 
-def gram(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+def gram(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
     """Solve through AᵀA if the sketch vouches for it.
 
     Raises

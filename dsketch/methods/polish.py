@@ -17,14 +17,14 @@ from dsketch.factor import Factor
 from dsketch.linalg.columns import norms, ratio
 from dsketch.methods.base import ROUNDING, Answer, Settings, measured
 from dsketch.passes import Slope
-from dsketch.problems.base import Flow, LinearProblem
+from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 
 _LIMIT = 4  # certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust
 
 
-def polished(problem: LinearProblem, factor: Factor, x: Floats, settings: Settings) -> Flow[Answer]:
+def polished(problem: LinearSystem, factor: Factor, x: Floats, settings: Settings) -> Flow[Answer]:
     """Return the answer near x with its certificate.  One pass, rarely two.
 
     Parameters

@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 
 from dsketch.factor import Factor, solve_small
 from dsketch.methods.base import Answer, Breakdown, Settings, measured, require_full_rank
-from dsketch.problems.base import Flow, LinearProblem
 from dsketch.sketch.size import FOR_ITERATING, distortion
+from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 # (problem, factor, right side c, distortion of the sketch, relative tolerance) → y
-Inner = Callable[[LinearProblem, Factor, Floats, float, float], Flow[Floats]]
+Inner = Callable[[LinearSystem, Factor, Floats, float, float], Flow[Floats]]
 
 _ROUNDS = 12
 _INNER_TOL = 1e-6  # of a round: two to four rounds reach rounding from any start
 _STAGNATION = 0.5  # a round that does not halve the backward error has met its floor
 
 
-def refined(problem: LinearProblem, settings: Settings, inner: Inner) -> Flow[Answer]:
+def refined(problem: LinearSystem, settings: Settings, inner: Inner) -> Flow[Answer]:
     """Solve by sketch, start and refinement rounds with the given inner iteration.
 
     Raises

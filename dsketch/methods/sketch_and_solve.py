@@ -13,11 +13,11 @@ import numpy as np
 from dsketch.factor import Factor, solve_small
 from dsketch.linalg.columns import ratio
 from dsketch.methods.base import Answer, Settings
-from dsketch.problems.base import Flow, LinearProblem
 from dsketch.sketch.size import FOR_SOLVING, distortion
+from dsketch.system import Flow, LinearSystem
 
 
-def sketch_and_solve(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+def sketch_and_solve(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
     """Estimate x from one sketch."""
     del start
     sketch = settings.draw(problem, FOR_SOLVING)

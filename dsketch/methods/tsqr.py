@@ -12,10 +12,10 @@ Comput. 34, 2012.
 from dsketch.factor import Factor
 from dsketch.methods.base import Answer, Settings
 from dsketch.methods.polish import polished
-from dsketch.problems.base import Flow, LinearProblem
+from dsketch.system import Flow, LinearSystem
 
 
-def tsqr(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+def tsqr(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
     """Solve through the triangle of [A b]; ``start`` is not needed."""
     del start
     R, z, _ = yield from problem.triangle(settings.seed)

@@ -16,13 +16,13 @@ import scipy.linalg as sl
 from dsketch.factor import Factor, solve_small
 from dsketch.methods.base import Answer, Breakdown, Settings, require_full_rank
 from dsketch.methods.polish import polished
-from dsketch.problems.base import Flow, LinearProblem
 from dsketch.sketch.size import FOR_WHITENING
+from dsketch.system import Flow, LinearSystem
 
 WEAKEST_SKETCH = 20.0  # cond(Y): a good sketch leaves 3 to 9; u·20² in W is still rounding
 
 
-def whitened(problem: LinearProblem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
+def whitened(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
     """Solve through the Gram matrix of A R₀⁻¹; ``start`` is the factor of a sketch made before.
 
     Raises

@@ -1,48 +1,115 @@
-"""What a problem is: rows, a penalty, and which passes give its sketch, Gram matrix, triangle, gradient and curvature.
+"""What a problem is: what is asked of which data, and how it plans, answers and judges.
 
-Least squares and ridge are one family: min ‖A x − b‖² + Σ pᵢ xᵢ².  The penalty is d extra rows √p eᵢᵀ of A with zero right-hand
-side; they live on the driver and are added to the result of each pass, exactly.
+A new problem is one file with one class that keeps this contract, and one line in the table.
 """
 
-from collections.abc import Generator
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.linalg.leaf import householder
+from dsketch.cost import Ground
+from dsketch.errors import SpecError
+from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Slope, Triangle, WhitenedGram
-from dsketch.sketch import Sketch
+from dsketch.methods.base import Settings
+from dsketch.passes import Pass
+from dsketch.plan import Plan
+from dsketch.solution import Certificate, Status
+from dsketch.system import Flow
 
 Floats = NDArray[np.float64]
-T = TypeVar("T")
-Flow = Generator[Look, Any, T]
 
 
 @dataclass(frozen=True)
-class LinearProblem:
-    """min ‖A x − b‖² + Σ pᵢ xᵢ² over x, for every column of b.
+class Outcome:
+    """What an answer comes to: a Solution but for its ledger.
 
     Attributes
     ----------
-    rows : Rows
-        [A 1], b and the weights.
-    penalty : ndarray, shape (d,)
-        p ≥ 0; zeros for least squares and for an intercept.
-    asked : dict
-        The words that make this problem again: its name and its options.
+    x : ndarray
+    status : Status
+    method : str
+        That gave x (the last one, if others gave way).
+    certificate : Certificate
+    notes : tuple of str
+        What was decided on the way.
+    detail : object
+        What later questions to the Solution need (``Solution.answer``).
     """
 
+    x: Floats
+    status: Status
+    method: str
+    certificate: Certificate
+    notes: tuple[str, ...] = ()
+    detail: Any = None
+
+
+@dataclass(frozen=True)
+class Word:
+    """One option of a problem: an argument of its constructor, and by the same name an option of the command line.
+
+    Attributes
+    ----------
+    name : str
+    kind : type
+        ``float``, ``int``, ``bool``, or ``Matrix`` for data of one row for each of A.
+    default : object
+    help : str
+        A sentence for ``--help``.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+
+
+MISSING = Word("missing", str, "error", "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill).")
+
+
+class Problem(ABC):
+    """A question about data.
+
+    Attributes
+    ----------
+    name : str
+        Its word on the command line and in a spec.
+    title : str
+        One line: what is minimized.
+    sides_text : str
+        What b is, for ``--help``.
+    words : tuple of Word
+        Its options besides A, b and ``missing``.
+    methods : tuple of str
+        What ``method=`` may name besides ``auto``.
+    families : tuple of str
+        What ``features=`` may name besides ``auto``; empty where there are no features.
+    rows : Rows
+        What its passes read; the engine is chosen by it.
+    asked : dict
+        The words that make the problem again, as JSON can hold them: ``{"problem": name, …options}``.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    sides_text: ClassVar[str] = "b (n, or n × k)"
+    words: ClassVar[tuple[Word, ...]] = ()
+    methods: ClassVar[tuple[str, ...]]
+    families: ClassVar[tuple[str, ...]] = ()
     rows: Rows
-    penalty: Floats
     asked: dict[str, Any]
+
+    def data(self) -> dict[str, Matrix | None]:
+        """Return the matrices that the constructor takes, by argument."""
+        return {"A": self.rows.A, "b": self.rows.b, "weights": self.rows.weights}
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(n, d) of [A 1]."""
+        """(n, d) of A."""
         return self.rows.shape
 
     @property
@@ -51,58 +118,57 @@ class LinearProblem:
         return self.rows.sides
 
     @property
-    def is_penalized(self) -> bool:
-        """Whether any penalty is positive."""
-        return bool(self.penalty.any())
+    def x_shape(self) -> tuple[int, int]:
+        """Rows and columns of the answer."""
+        return self.shape[1], self.sides
 
-    def _look(self, pass_: Pass[Any]) -> Flow[Any]:
-        return (yield Look(pass_, self.rows))
+    @abstractmethod
+    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+        """Return how the problem would be answered; may read a few blocks.
 
-    def _penalty_rows(self) -> Floats:
-        return np.diag(np.sqrt(self.penalty))
+        Raises
+        ------
+        SpecError
+            For unknown names.
+        PlanError
+            If memory cannot do it.
+        DataError
+            If the probed blocks cannot be read or hold a NaN.
+        """
 
-    def _stacked(self, SA: Floats, Sb: Floats) -> tuple[Floats, Floats]:
-        """Add the penalty's own rows below a sketch (it embeds them exactly)."""
-        if not self.is_penalized:
-            return SA, Sb
-        return np.concatenate([SA, self._penalty_rows()]), np.concatenate([Sb, np.zeros((self.shape[1], Sb.shape[1]))])
+    @abstractmethod
+    def answer(self, plan: Plan) -> Flow[Outcome]:
+        """Answer by the plan's method: a generator that yields looks."""
 
-    def sketch(self, sketch: Sketch) -> Flow[tuple[Floats, Floats]]:
-        """Return (SA, Sb), with the penalty's rows.  One pass."""
-        return self._stacked(*(yield from self._look(Sketching(sketch))))
+    @abstractmethod
+    def judge(self, x: Floats) -> Flow[Certificate]:
+        """Judge any x, of shape ``x_shape``, by the data, independently of how it was found."""
 
-    def sketch_and_gram(self, sketch: Sketch) -> Flow[tuple[tuple[Floats, Floats], tuple[Floats, Floats, Floats]]]:
-        """Return the sketch and (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
-        sketched, (G, c, bb) = yield from self._look(Both(Sketching(sketch), Gram()))
-        return self._stacked(*sketched), (G + np.diag(self.penalty), c, bb)
+    def predictor(self, x: Floats) -> Pass[Any]:
+        """Return the pass that predicts rows of a new A from an answer x.
 
-    def whitened(self, factor: Factor) -> Flow[tuple[Floats, Floats]]:
-        """Return (YᵀY, Yᵀb) for Y = [A; √p] T.  One pass."""
-        whitener = factor.whitener
-        W, c = yield from self._look(WhitenedGram(whitener))
-        if self.is_penalized:
-            Y = whitener.apply(self._penalty_rows())
-            W = W + Y.T @ Y
-        return W, c
+        Raises
+        ------
+        SpecError
+            If the problem predicts nothing.
+        """
+        del x
+        raise SpecError(f"a problem that predicts rows was expected; {self.name} does not. Use its x.")
 
-    def triangle(self, seed: int) -> Flow[tuple[Floats, Floats, Floats]]:
-        """Return R, z = Qᵀb and the residual norms of min ‖R x − z‖.  One pass."""
-        full = yield from self._look(Triangle(seed))
-        d = self.shape[1]
-        if self.is_penalized:
-            below = np.concatenate([self._penalty_rows(), np.zeros((d, self.sides))], axis=1)
-            full = householder(np.concatenate([full, below]))
-        return full[:d, :d], full[:d, d:], np.sqrt(np.sum(full[d:, d:] ** 2, axis=0))
 
-    def gradient(self, x: Floats) -> Flow[Slope]:
-        """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
-        slope: Slope = yield from self._look(Gradient(x))
-        if not self.is_penalized:
-            return slope
-        weighted = self.penalty[:, None] * x
-        return slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
+def require_words(problem: Problem, method: str, settings: Settings) -> None:
+    """Refuse a method, and features, that the problem does not know.
 
-    def normal(self, v: Floats) -> Flow[Floats]:
-        """Return (AᵀA + diag p) v.  One pass."""
-        product: Floats = yield from self._look(Normal(v))
-        return product + self.penalty[:, None] * v
+    Raises
+    ------
+    SpecError
+        Naming the value and the choices.
+    """
+    if method != "auto" and method not in problem.methods:
+        raise SpecError(f"method must be one of auto, {', '.join(sorted(problem.methods))}; got {method!r}.")
+    if not problem.families and (settings.features != "auto" or settings.rank is not None):
+        raise SpecError(f"features and rank are for kernels; {problem.name} has no features. Leave them out.")
+    if settings.features not in ("auto", *problem.families):
+        raise SpecError(f"features must be one of auto, {', '.join(problem.families)}; got {settings.features!r}.")
+    if settings.rank is not None and not (isinstance(settings.rank, int) and settings.rank >= 1):
+        raise SpecError(f"rank must be a number of features ≥ 1; got {settings.rank!r}. Leave it out for the rule of the family.")

@@ -7,7 +7,7 @@ import numpy as np
 from dsketch.errors import DataError
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.problems.base import LinearProblem
+from dsketch.problems.linear import LinearProblem
 
 
 class LeastSquares(LinearProblem):
@@ -38,6 +38,7 @@ class LeastSquares(LinearProblem):
     """
 
     name = "lstsq"
+    title = "Least squares, min ‖A x − b‖."
 
     def __init__(self, A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error") -> None:
         rows = tall_rows(A, b, weights, intercept, missing)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from dsketch.errors import SpecError
-from dsketch.problems.base import LinearProblem
+from dsketch.problems.base import Word
 from dsketch.problems.least_squares import tall_rows
+from dsketch.problems.linear import LinearProblem
 
 
 class Ridge(LinearProblem):
@@ -37,6 +38,11 @@ class Ridge(LinearProblem):
     """
 
     name = "ridge"
+    title = "Ridge regression, min ‖A x − b‖² + alpha ‖x‖²."
+    words = (
+        Word("alpha", float, 1.0, "Penalty alpha ‖x‖², ≥ 0; scikit-learn's meaning, not divided by n."),
+        *LinearProblem.words,
+    )
 
     def __init__(
         self,

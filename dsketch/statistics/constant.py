@@ -15,7 +15,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.methods.base import EPS
 from dsketch.passes import Look, Normal
 from dsketch.passes.base import Floats
-from dsketch.problems.base import Flow
+from dsketch.system import Flow
 
 _PLACES = 3  # the beginning, the middle and the end: sorted data look constant from one place
 _SPARE_ROWS = 64  # beyond d, so that a chance fit is out of the question

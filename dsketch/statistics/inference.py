@@ -11,10 +11,10 @@ from dsketch.factor import Factor
 from dsketch.methods.base import ROUNDING, Answer
 from dsketch.passes import Both, Gradient, Look, Sandwich, Triangle
 from dsketch.passes.base import Floats
-from dsketch.problems.base import Flow, LinearProblem
 from dsketch.statistics import constant
 from dsketch.statistics.estimates import Fit, explained, significance, standard_errors, wald
 from dsketch.statistics.summary import Summary
+from dsketch.system import Flow, LinearSystem
 
 # Power of 1 − h in the pass, and whether the meat is stretched by n/(n − rank).
 ROBUST = {"HC0": (0.0, False), "HC1": (0.0, True), "HC2": (0.5, False), "HC3": (1.0, False)}
@@ -49,12 +49,12 @@ class _Found(NamedTuple):
     notes: tuple[str, ...]
 
 
-def summarized(problem: LinearProblem, answer: Answer, method: str, wish: Wish, notes: tuple[str, ...] = ()) -> Flow[Summary]:
+def summarized(problem: LinearSystem, answer: Answer, method: str, wish: Wish, notes: tuple[str, ...] = ()) -> Flow[Summary]:
     """Return the statistics of a solved problem.
 
     Parameters
     ----------
-    problem : LinearProblem
+    problem : LinearSystem
         Without a penalty.
     answer : Answer
     method : str
@@ -76,7 +76,7 @@ def summarized(problem: LinearProblem, answer: Answer, method: str, wish: Wish, 
     """
     if problem.is_penalized:
         raise SpecError(
-            f"standard errors need an unbiased estimator; this is ridge with alpha = {problem.asked.get('alpha')}. "
+            f"standard errors need an unbiased estimator; this is ridge with alpha = {float(problem.penalty.max())!r}. "
             "Solve LeastSquares(A, b) for them, or bootstrap the ridge coefficients."
         )
     names = _names(problem, wish.names)
@@ -85,7 +85,7 @@ def summarized(problem: LinearProblem, answer: Answer, method: str, wish: Wish, 
     return _summary(problem, fit, wish, names, found._replace(passes=passes + found.passes, notes=notes + said + found.notes))
 
 
-def _names(problem: LinearProblem, asked: tuple[str, ...] | None) -> tuple[str, ...]:
+def _names(problem: LinearSystem, asked: tuple[str, ...] | None) -> tuple[str, ...]:
     """Return a name for each coefficient: those asked for, those stored with A, or x0, x1, …, then the intercept."""
     d, has_intercept = problem.shape[1], problem.rows.intercept
     own = d - has_intercept
@@ -96,7 +96,7 @@ def _names(problem: LinearProblem, asked: tuple[str, ...] | None) -> tuple[str, 
     return names
 
 
-def _exact(problem: LinearProblem, answer: Answer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
+def _exact(problem: LinearSystem, answer: Answer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
     """Return the fit with A's own factor, the passes that took (none or one) and what to say of it.
 
     Where the factor is not A's own, or has lost digits to a Gram matrix, a QR that no conditioning stops gives it; a mere estimate
@@ -116,7 +116,7 @@ def _exact(problem: LinearProblem, answer: Answer, method: str) -> Flow[tuple[Fi
     return Fit(answer.x, answer.slope, Factor(full[:d, :d]), n), ("triangle",), ()
 
 
-def _further(problem: LinearProblem, fit: Fit, wish: Wish) -> Flow[_Found]:
+def _further(problem: LinearSystem, fit: Fit, wish: Wish) -> Flow[_Found]:
     """Return the constant and the robust meat."""
     q, meat, passes, notes = None, None, [], []
     if problem.rows.intercept:
@@ -137,7 +137,7 @@ def _further(problem: LinearProblem, fit: Fit, wish: Wish) -> Flow[_Found]:
     return _Found(q, meat, tuple(passes), tuple(notes))
 
 
-def _summary(problem: LinearProblem, fit: Fit, wish: Wish, names: tuple[str, ...], found: _Found) -> Summary:
+def _summary(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...], found: _Found) -> Summary:
     is_centred = found.q is not None
     errors = standard_errors(fit, found.meat)
     t, p = significance(fit, errors)

@@ -8,7 +8,7 @@ from dsketch.events import ignore
 from dsketch.journal import digest
 from dsketch.linalg.threads import one_blas_thread
 from dsketch.passes.base import Part
-from dsketch.problems.base import Flow
+from dsketch.system import Flow
 
 T = TypeVar("T")
 

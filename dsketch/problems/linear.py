@@ -1,0 +1,117 @@
+"""Linear systems as problems: planned by cost, answered by :mod:`dsketch.methods`, judged by an independent QR."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.certify import certificate_of, notes_of, require_finite, status_of
+from dsketch.cost import Ground, Means
+from dsketch.factor import Factor
+from dsketch.matrix.base import Matrix
+from dsketch.methods import METHODS, solved_by
+from dsketch.methods.base import Answer, Settings, measured
+from dsketch.passes import Both, Gradient, Look, Triangle
+from dsketch.plan import Plan, check_words, choose
+from dsketch.probe import Probe, probe
+from dsketch.problems.base import Outcome, Problem, Word
+from dsketch.solution import LinearCertificate
+from dsketch.system import Flow, LinearSystem
+from dsketch.units import format_bytes, format_count
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LinearProblem(LinearSystem, Problem):
+    """min ‖A x − b‖² + Σ pᵢ xᵢ² as something to plan, solve and check.
+
+    Attributes
+    ----------
+    rows, penalty
+        As in :class:`~dsketch.system.LinearSystem`.
+    asked : dict
+        The words that make this problem again.
+    """
+
+    asked: dict[str, Any]
+
+    methods: ClassVar[tuple[str, ...]] = tuple(METHODS)
+    words: ClassVar[tuple[Word, ...]] = (
+        Word("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
+        Word("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
+    )
+
+    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+        """Probe a few blocks, price the methods, choose."""
+        check_words(method, settings, self.shape[1])
+        found = probe(self)
+        means = self._means(found, ground)
+        name, estimates, rejected, why = choose(method, settings, means, found)
+        n, d = self.shape
+        sides = f", {means.k} right-hand sides" if means.k > 1 else ""
+        return Plan(
+            name,
+            settings,
+            estimates[name],
+            rejected,
+            f"{format_count(n)} × {format_count(d)} {self.rows.A.dtype}{sides} · "
+            f"{format_bytes(self.rows.nbytes)} · {self.rows.A.describe()}",
+            f"{ground.where} · {format_bytes(means.memory_bytes)} a thread · reads "
+            f"{format_bytes(found.read_bytes_per_second)}/s a thread (probed)",
+            why,
+            estimates[name].passes * self.rows.nbytes,
+            found.condition,
+            means.memory_bytes,
+            self,
+            ground.options,
+        )
+
+    def _means(self, found: Probe, ground: Ground) -> Means:
+        rows = self.rows
+        # Raw bytes stay in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
+        kept = ground.all_bytes if rows.A.is_raw else ground.cache_bytes
+        return Means(
+            n=self.shape[0],
+            d=self.shape[1],
+            k=self.sides,
+            total_bytes=rows.nbytes,
+            block_bytes=found.block_bytes,
+            float_bytes=8 * self.shape[0] * self.shape[1],
+            threads=ground.threads,
+            memory_bytes=ground.memory_bytes,
+            cold_bytes_per_second=found.read_bytes_per_second,
+            stays_warm=rows.nbytes <= kept,
+            tasks=ground.tasks(rows),
+            blocks=1 if rows.A.is_raw else 2,
+        )
+
+    def answer(self, plan: Plan) -> Flow[Outcome]:
+        """Solve by the plan's method and its successors.
+
+        Raises
+        ------
+        DataError
+            If the squares of the data overflowed, so that nothing can be said about x.
+        """
+        answer, method = yield from solved_by(self, plan.settings, plan.method)
+        require_finite(answer)
+        certificate = certificate_of(answer)
+        x = answer.x[:, 0] if is_vector(self.rows.b) else answer.x
+        return Outcome(x, status_of(answer, plan.settings), method, certificate, notes_of(answer, certificate), answer)
+
+    def judge(self, x: Floats) -> Flow[LinearCertificate]:
+        """Judge x by a QR of A, the residual and the gradient at x, in one pass."""
+        full, slope = yield Look(Both(Triangle(), Gradient(x)), self.rows)
+        d = self.shape[1]
+        stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(self.penalty))]) if self.is_penalized else full[:d, :d]
+        factor = Factor.of(stacked)
+        weighted = self.penalty[:, None] * x
+        slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
+        return certificate_of(Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr)))
+
+
+def is_vector(b: Matrix | None) -> bool:
+    """Whether b came with one dimension, so that x has one too."""
+    return bool(getattr(b, "is_vector", False))

@@ -1,0 +1,125 @@
+"""A linear system of rows and a penalty, and which passes give its sketch, Gram matrix, triangle, gradient and curvature.
+
+Least squares and ridge are one family: min ‖A x − b‖² + Σ pᵢ xᵢ².  The penalty is d extra rows √p eᵢᵀ of A with zero right-hand
+side; they live on the driver and are added to the result of each pass, exactly.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor
+from dsketch.linalg.leaf import householder
+from dsketch.matrix.rows import Rows
+from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Slope, Triangle, WhitenedGram
+from dsketch.sketch import Sketch
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+Flow = Generator[Look, Any, T]
+
+
+class Question(Protocol):
+    """What is asked, as far as plans and solutions keep it."""
+
+    @property
+    def rows(self) -> Rows:
+        """What passes read."""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The words that make the problem again: its name and its options."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d) of A."""
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k."""
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """min ‖A x − b‖² + Σ pᵢ xᵢ² over x, for every column of b.
+
+    Attributes
+    ----------
+    rows : Rows
+        [A 1], b and the weights.
+    penalty : ndarray, shape (d,)
+        p ≥ 0; zeros for least squares and for an intercept.
+    """
+
+    rows: Rows
+    penalty: Floats
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d) of [A 1]."""
+        return self.rows.shape
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k."""
+        return self.rows.sides
+
+    @property
+    def is_penalized(self) -> bool:
+        """Whether any penalty is positive."""
+        return bool(self.penalty.any())
+
+    def _look(self, pass_: Pass[Any]) -> Flow[Any]:
+        return (yield Look(pass_, self.rows))
+
+    def _penalty_rows(self) -> Floats:
+        return np.diag(np.sqrt(self.penalty))
+
+    def _stacked(self, SA: Floats, Sb: Floats) -> tuple[Floats, Floats]:
+        """Add the penalty's own rows below a sketch (it embeds them exactly)."""
+        if not self.is_penalized:
+            return SA, Sb
+        return np.concatenate([SA, self._penalty_rows()]), np.concatenate([Sb, np.zeros((self.shape[1], Sb.shape[1]))])
+
+    def sketch(self, sketch: Sketch) -> Flow[tuple[Floats, Floats]]:
+        """Return (SA, Sb), with the penalty's rows.  One pass."""
+        return self._stacked(*(yield from self._look(Sketching(sketch))))
+
+    def sketch_and_gram(self, sketch: Sketch) -> Flow[tuple[tuple[Floats, Floats], tuple[Floats, Floats, Floats]]]:
+        """Return the sketch and (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
+        sketched, (G, c, bb) = yield from self._look(Both(Sketching(sketch), Gram()))
+        return self._stacked(*sketched), (G + np.diag(self.penalty), c, bb)
+
+    def whitened(self, factor: Factor) -> Flow[tuple[Floats, Floats]]:
+        """Return (YᵀY, Yᵀb) for Y = [A; √p] T.  One pass."""
+        whitener = factor.whitener
+        W, c = yield from self._look(WhitenedGram(whitener))
+        if self.is_penalized:
+            Y = whitener.apply(self._penalty_rows())
+            W = W + Y.T @ Y
+        return W, c
+
+    def triangle(self, seed: int) -> Flow[tuple[Floats, Floats, Floats]]:
+        """Return R, z = Qᵀb and the residual norms of min ‖R x − z‖.  One pass."""
+        full = yield from self._look(Triangle(seed))
+        d = self.shape[1]
+        if self.is_penalized:
+            below = np.concatenate([self._penalty_rows(), np.zeros((d, self.sides))], axis=1)
+            full = householder(np.concatenate([full, below]))
+        return full[:d, :d], full[:d, d:], np.sqrt(np.sum(full[d:, d:] ** 2, axis=0))
+
+    def gradient(self, x: Floats) -> Flow[Slope]:
+        """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
+        slope: Slope = yield from self._look(Gradient(x))
+        if not self.is_penalized:
+            return slope
+        weighted = self.penalty[:, None] * x
+        return slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
+
+    def normal(self, v: Floats) -> Flow[Floats]:
+        """Return (AᵀA + diag p) v.  One pass."""
+        product: Floats = yield from self._look(Normal(v))
+        return product + self.penalty[:, None] * v
