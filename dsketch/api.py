@@ -56,8 +56,8 @@ def plan(
     tol : float, optional
         Backward error to reach, relative to ‖A‖_F.  None: as accurate as Householder QR.
     method : str
-        ``"auto"``, or one that the problem knows; for least squares and ridge ``conjugate_gradient, gradient_descent, gram,
-        sketch_and_solve, tsqr, whitened``.
+        ``"auto"``, or one that the problem knows; for least squares and ridge ``cholesky, conjugate_gradient, gradient_descent,
+        gram, sketch_and_solve, tsqr, whitened``.
     sketch : str
         One of ``block_srht, count_sketch, gaussian, sparse_sign``.
     sketch_rows : int, optional

@@ -90,6 +90,8 @@ def works(method: str, settings: Settings, d: int) -> list[tuple[str, int]]:
     """Return what the method does to every row: (kind of work, times), several kinds in one pass joined by ``+``."""
     sketch = f"sketch_{settings.sketch}"
     is_sparse = settings.sketch == "sparse_sign"  # with fewer signs a row where a Gram matrix follows
+    if method == "cholesky":
+        return [("gram", 1), ("gradient", 1)]
     if method == "gram":
         return [(f"{'sketch_sparse_sign_guarding' if is_sparse else sketch}+gram", 1), ("gradient", 1)]
     if method == "whitened":
@@ -115,7 +117,7 @@ def part_bytes(method: str, settings: Settings, d: int, k: int) -> int:
     purpose = {"gram": FOR_GUARDING, "whitened": FOR_WHITENING, "sketch_and_solve": FOR_SOLVING}.get(method, FOR_ITERATING)
     sketch = 0 if method == "tsqr" else 8 * (settings.sketch_rows or rows_for(d, purpose, settings.sketch)) * (d + k)
     square = 8 * (d + k) ** 2
-    return {"gram": sketch + square, "tsqr": square}.get(method, max(sketch, square))
+    return {"gram": sketch + square, "cholesky": square, "tsqr": square}.get(method, max(sketch, square))
 
 
 def estimate(method: str, settings: Settings, means: Means) -> Estimate:

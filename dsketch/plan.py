@@ -7,13 +7,14 @@ from dsketch.cost import Estimate, Means, estimate
 from dsketch.errors import PlanError, SpecError
 from dsketch.methods import METHODS
 from dsketch.methods.base import Settings
+from dsketch.methods.cholesky import CONTRACTION, rounding_of_gram
 from dsketch.methods.gram import TRUSTED_CONDITION
 from dsketch.probe import Probe
 from dsketch.sketch import SKETCHES
 from dsketch.system import Question
 from dsketch.units import format_bytes, format_count, format_seconds
 
-AUTO = ("gram", "whitened", "tsqr", "conjugate_gradient")
+AUTO = ("cholesky", "gram", "whitened", "tsqr", "conjugate_gradient")
 # TSQR needs no sketch and has nothing to fall back from: it is taken at a price up to this much above the cheapest.
 TSQR_PREMIUM = 1.1
 SMALL_SECONDS = 0.05  # below it no method is worth choosing over TSQR
@@ -150,6 +151,13 @@ def choose(method: str, settings: Settings, means: Means, found: Probe) -> tuple
         fitting.remove("gram")
         hint = "lack rank" if found.is_deficient else f"have condition {found.condition:.0e}"
         rejected["gram"] = f"the probed rows {hint}; a Gram matrix is trusted to {TRUSTED_CONDITION:.0e}"
+    if "cholesky" in fitting and len(fitting) > 1 and (found.is_deficient or not _is_safe(means.n, found)):
+        fitting.remove("cholesky")
+        rejected["cholesky"] = (
+            f"the probed rows have condition {found.condition:.0e}: rounding could hide in AᵀA"
+            if not found.is_deficient
+            else "the probed rows lack rank"
+        )
     best = min(fitting, key=lambda name: estimates[name].seconds)
     why = f"the cheapest of {len(fitting)} that can reach the tolerance"
     limit = max(TSQR_PREMIUM * estimates[best].seconds, SMALL_SECONDS)
@@ -160,6 +168,11 @@ def choose(method: str, settings: Settings, means: Means, found: Probe) -> tuple
             cost = estimates[name]
             rejected[name] = f"about {format_seconds(cost.seconds)} in {cost.passes} passes"
     return best, estimates, rejected, why
+
+
+def _is_safe(rows: int, found: Probe) -> bool:
+    """Whether a Gram matrix of rows like the probed ones would vouch for itself."""
+    return rounding_of_gram(rows, found.trace) * found.condition**2 <= CONTRACTION
 
 
 def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Means, room: float) -> str:

@@ -29,12 +29,15 @@ class Probe:
         Decoded bytes of one reading thread, first touch.
     block_bytes : int
         Of the largest block.
+    trace : float
+        ‖A‖_F² / ‖A‖² of the sampled rows, columns scaled.
     """
 
     condition: float
     is_deficient: bool
     read_bytes_per_second: float
     block_bytes: int
+    trace: float = 1.0
 
 
 def probe(problem: LinearSystem) -> Probe:
@@ -64,10 +67,11 @@ def probe(problem: LinearSystem) -> Probe:
         sample = np.concatenate([sample, np.diag(np.sqrt(problem.penalty * min(sample.shape[0] / problem.shape[0], 1.0)))])
     with one_blas_thread():
         factor = Factor.of(householder(sample))
-        condition, deficient = factor.scaled_condition, factor.is_deficient
+        condition, deficient, s = factor.scaled_condition, factor.is_deficient, factor.scaled_singular
     return Probe(
         condition,
         deficient,
         read / max(seconds, 1e-6),
         int(np.max(np.diff(cuts))) * rows.A.shape[1] * rows.A.dtype.itemsize,
+        float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0,
     )

@@ -88,6 +88,11 @@ class LinearSystem:
         """Return (SA, Sb), with the penalty's rows.  One pass."""
         return self._stacked(*(yield from self._look(Sketching(sketch))))
 
+    def gram(self) -> Flow[tuple[Floats, Floats, Floats]]:
+        """Return (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
+        G, c, bb = yield from self._look(Gram())
+        return G + np.diag(self.penalty), c, bb
+
     def sketch_and_gram(self, sketch: Sketch) -> Flow[tuple[tuple[Floats, Floats], tuple[Floats, Floats, Floats]]]:
         """Return the sketch and (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         sketched, (G, c, bb) = yield from self._look(Both(Sketching(sketch), Gram()))

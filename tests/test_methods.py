@@ -51,6 +51,16 @@ def test_gram_gives_way_at_condition_1e10() -> None:
     assert [record.kind for record in found.passes] == ["sketch & gram", "whitened", "gradient"]
 
 
+def test_cholesky_gives_way_at_condition_1e10() -> None:
+    """Eigenvalues that rounding could have made prove nothing; the note has both numbers."""
+    found = solution(KNOWN["condition 1e10"](), "cholesky")
+
+    assert found.method == "whitened"
+    assert found.status is Status.SOLVED
+    assert re.match(r"cholesky gave way to whitened: rounding moves the eigenvalues of AᵀA by up to \S+e-\d\d", found.notes[0])
+    assert [record.kind for record in found.passes] == ["gram", "sketch", "whitened", "gradient"]
+
+
 def test_gram_gives_way_to_deficiency() -> None:
     """A rank-deficient A is no business of a Gram matrix; the minimum-norm answer comes all the same."""
     found = solution(KNOWN["duplicate columns"](), "gram")

@@ -27,7 +27,7 @@ def solution_text(solution: Solution, out: str | None) -> str:
 def coefficients(solution: Solution) -> str:
     """Return the first coefficients, a line each, under the names of A's columns if they are known."""
     x = solution.x.reshape(solution.x.shape[0], -1)
-    labels = _labels(solution.problem.rows)
+    labels = _labels(solution.problem.rows, x.shape[0])
     shown = min(x.shape[0], MOST_SHOWN)
     wide = max(map(len, labels[:shown]))
     lines = [f"x           {label:<{wide}}  {_row(values)}" for label, values in zip(labels[:shown], x[:shown], strict=True)]
@@ -35,7 +35,10 @@ def coefficients(solution: Solution) -> str:
     return "\n".join([*lines, *([f"            and {more} more: --out writes them, --json prints them"] if more else [])])
 
 
-def _labels(rows: Rows) -> tuple[str, ...]:
+def _labels(rows: Rows, wanted: int) -> tuple[str, ...]:
+    """Return the names of A's columns, or numbers where x has a number for each row."""
+    if wanted != rows.shape[1]:
+        return tuple(f"x{place}" for place in range(min(wanted, MOST_SHOWN)))
     names = rows.A.names or tuple(f"x{place}" for place in range(rows.A.shape[1]))
     return (*names, "intercept") if rows.intercept else names
 

@@ -1,5 +1,6 @@
 """``dsketch solve`` and ``dsketch resume``: answer a problem, or go on answering it."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,9 +97,8 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
 
 def _probed(output: Output, problem: Problem, journal: str | None) -> Output:
     """Try the output, and keep it apart from what is read."""
-    rows = problem.rows
-    sources = [matrix.source for matrix in (rows.A, rows.b, rows.weights) if matrix is not None]
-    output.probe(8 * problem.shape[1] * problem.sides, [*sources, journal])
+    sources = [matrix.source for matrix in problem.data().values() if matrix is not None]
+    output.probe(8 * math.prod(problem.x_shape), [*sources, journal])
     return output
 
 

@@ -22,6 +22,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.units import parse_bytes
 
 LOCAL_BYTES = 256_000_000  # below this a pass ends before a cluster has started
+LOCAL_ROWS = 20_000  # of rows whose every pair is looked at: a sweep of fewer ends before a cluster has started
 _CONNECT_SECONDS = 20  # a scheduler that starts in a batch job may need them; nobody waits longer gladly
 
 # Why each: nothing of ours should spill (a spill is a bug, better seen as one); placement is ours; one task in flight a thread; a
@@ -51,7 +52,7 @@ def connected(
     Parameters
     ----------
     cluster : None, str, Path, distributed.Client, cluster object or Engine
-        None: this process for data in its memory or below 256 MB, else an own LocalCluster.  ``"serial"``: this process.
+        None: this process for data in its memory or below 256 MB (and kernels of fewer than 20,000 rows), else an own LocalCluster.  ``"serial"``: this process.
         ``"local"``: an own LocalCluster.  Otherwise an address (``tcp://host:8786``), the path of a scheduler file, a Client, or
         any cluster object of the Dask family.
     rows : Rows
@@ -71,7 +72,8 @@ def connected(
     """
     if cluster is None:
         wants_cluster = workers or threads or memory
-        cluster = "serial" if not wants_cluster and (rows.A.is_local or rows.nbytes < LOCAL_BYTES) else "local"
+        is_small = rows.A.is_local or rows.nbytes < LOCAL_BYTES
+        cluster = "serial" if not wants_cluster and is_small and rows.shape[0] * min(rows.pieces, 1) < LOCAL_ROWS else "local"
     if isinstance(cluster, Engine):
         yield cluster
     elif cluster == "serial":

@@ -14,7 +14,11 @@ def norms(V: Floats) -> Floats:
 
 def powers_near_norms(V: Floats) -> Floats:
     """Return a power of two near the norm of each column, 1 for zero columns: dividing by it is exact."""
-    sizes = np.array([sl.norm(column) for column in V.T])
+    return powers_near(np.array([sl.norm(column) for column in V.T]))
+
+
+def powers_near(sizes: Floats) -> Floats:
+    """Return a power of two near each size, 1 for zero."""
     return np.asarray(np.ldexp(1.0, np.where(sizes > 0, np.frexp(np.where(sizes > 0, sizes, 1.0))[1], 0)))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dsketch.methods.base import Answer, Breakdown, MethodFlow, Settings
+from dsketch.methods.cholesky import cholesky
 from dsketch.methods.conjugate_gradient import conjugate_gradient
 from dsketch.methods.gradient_descent import gradient_descent
 from dsketch.methods.gram import gram
@@ -12,6 +13,7 @@ from dsketch.methods.whitened import whitened
 from dsketch.system import Flow, LinearSystem
 
 METHODS: dict[str, MethodFlow] = {
+    "cholesky": cholesky,
     "conjugate_gradient": conjugate_gradient,
     "gradient_descent": gradient_descent,
     "gram": gram,
@@ -21,7 +23,13 @@ METHODS: dict[str, MethodFlow] = {
 }
 
 # Who takes over; tsqr has nobody behind it, for nothing stops it.
-NEXT = {"gram": "whitened", "whitened": "tsqr", "conjugate_gradient": "tsqr", "gradient_descent": "conjugate_gradient"}
+NEXT = {
+    "cholesky": "whitened",
+    "gram": "whitened",
+    "whitened": "tsqr",
+    "conjugate_gradient": "tsqr",
+    "gradient_descent": "conjugate_gradient",
+}
 
 
 def solved_by(problem: LinearSystem, settings: Settings, name: str) -> Flow[tuple[Answer, str]]:

@@ -103,7 +103,7 @@ def _exact(problem: LinearSystem, answer: Answer, method: str) -> Flow[tuple[Fit
     of x becomes the solution in the same pass.
     """
     n, d = problem.shape
-    is_squared = method == "gram" and ROUNDING * answer.factor.scaled_condition**2 > _GRAM_ERROR
+    is_squared = method in ("gram", "cholesky") and ROUNDING * answer.factor.scaled_condition**2 > _GRAM_ERROR
     if answer.slope is None:
         full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), problem.rows)  # the slope for the moments of b
         factor, z, rest = Factor(full[:d, :d]), full[:d, d:], full[d:, d:]

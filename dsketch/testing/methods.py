@@ -47,7 +47,7 @@ class MethodTests:
         Methods that promise an error bar instead of a certified answer.
     """
 
-    direct: ClassVar[frozenset[str]] = frozenset({"gram", "tsqr", "whitened"})
+    direct: ClassVar[frozenset[str]] = frozenset({"cholesky", "gram", "tsqr", "whitened"})
     estimating: ClassVar[frozenset[str]] = frozenset({"sketch_and_solve"})
 
     @pytest.fixture
