@@ -52,9 +52,9 @@ def connected(
     Parameters
     ----------
     cluster : None, str, Path, distributed.Client, cluster object or Engine
-        None: this process for data in its memory or below 256 MB (and kernels of fewer than 20,000 rows), else an own LocalCluster.  ``"serial"``: this process.
-        ``"local"``: an own LocalCluster.  Otherwise an address (``tcp://host:8786``), the path of a scheduler file, a Client, or
-        any cluster object of the Dask family.
+        None: this process for data in its memory or below 256 MB (kernels: below 20,000 rows), else an own LocalCluster.
+        ``"serial"``: this process.  ``"local"``: an own LocalCluster.  Otherwise an address (``tcp://host:8786``), the path of a
+        scheduler file, a Client, or any cluster object of the Dask family.
     rows : Rows
         What will be read; decides what None means.
     workers, threads : int, optional
