@@ -11,6 +11,8 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch.linalg.columns import norms
+
 Floats = NDArray[np.float64]
 
 # Within these, eps ‖A‖² (the gradient of an x that is right to rounding, at a residual of A's size) is a normal number.
@@ -44,10 +46,10 @@ def backward_error(s: Floats, Vt: Floats, x: Floats, g: Floats, rr: Floats) -> F
         return np.zeros(x.shape[1])
     if not _SMALLEST < size < _LARGEST:
         return np.full(x.shape[1], np.inf)
-    length = np.sqrt(np.einsum("ij,ij->j", x, x))
+    length = norms(x)
     # Divided through by ‖A‖_F, so that nothing under- or overflows for A as large as 1e150 or as small as 1e-150.
     weight = np.hypot(np.outer(s / size, length), np.sqrt(rr) / size)
     pieces = np.abs(Vt @ (g / size)) / size
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(pieces > 0, pieces / weight, 0.0)
-    return np.asarray(np.sqrt(np.einsum("ij,ij->j", ratio, ratio)))
+    return norms(ratio)

@@ -8,8 +8,14 @@ Floats = NDArray[np.float64]
 
 
 def norms(V: Floats) -> Floats:
-    """Return the Euclidean norm of each column."""
-    return np.asarray(np.sqrt(np.einsum("ij,ij->j", V, V)))
+    """Return the Euclidean norm of each column; its square may be beyond or below what float64 holds.
+
+    Columns are divided by powers of two, which changes no bit of a norm whose square is a normal number.
+    """
+    peaks = np.frexp(np.abs(V).max(axis=0, initial=0.0))[1]
+    powers = np.ldexp(1.0, np.clip(peaks, -1021, 1023))
+    near_one = V / powers
+    return np.asarray(np.sqrt(np.einsum("ij,ij->j", near_one, near_one)) * powers)
 
 
 def powers_near_norms(V: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,15 @@ class Sketch(ABC):
     @abstractmethod
     def operator(self, start: int, stop: int) -> Callable[[Floats], Floats]:
         """Return the map X ↦ S[:, start:stop] X for X of shape (stop - start, c): drawn once, applied to A and b."""
+
+    def adder(self, start: int, stop: int) -> Callable[[Floats, Any], None]:
+        """Return the map that adds S[:, start:stop] X to an array (m, c), in place, for X dense or CSR; drawn once."""
+        apply = self.operator(start, stop)
+
+        def add(target: Floats, X: Any) -> None:
+            target += apply(X)
+
+        return add
 
     def columns(self, start: int, stop: int) -> Floats:
         """Return S[:, start:stop] as a dense array, shape (m, stop - start): for tests and for reading."""

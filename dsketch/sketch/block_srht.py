@@ -13,11 +13,13 @@ on distributed architectures", ICML 2023 (the permutation is ours).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import scipy.sparse
 
 from dsketch.linalg import counter
+from dsketch.linalg.hadamard import hadamard
 from dsketch.sketch.base import Floats, Sketch
 
 
@@ -42,7 +44,8 @@ class BlockSRHT(Sketch):
                 sign, place, sample = self._draw(number)
                 padded = np.zeros((self.run, X.shape[1]))
                 local = slice(low - number * self.run, high - number * self.run)
-                padded[place[local]] = sign[local, None] * X[low - start : high - start]
+                rows: Any = X[low - start : high - start]
+                padded[place[local]] = sign[local, None] * (rows.toarray() if scipy.sparse.issparse(rows) else rows)
                 total += hadamard(padded)[sample]
             return np.asarray(total / np.sqrt(self.size))
 
@@ -53,16 +56,3 @@ class BlockSRHT(Sketch):
         raw = counter.words(self.seed, 1, number * self.run, (number + 1) * self.run, 2)
         sample = np.argsort(counter.words(self.seed, 2, number * self.run, (number + 1) * self.run, 1)[:, 0], kind="stable")
         return counter.signs(raw[:, 0]), np.argsort(raw[:, 1], kind="stable"), sample[: self.size]
-
-
-def hadamard(X: Floats) -> Floats:
-    """Return H X for the ±1 Hadamard matrix (Sylvester order); X, shape (2^p, c), is overwritten."""
-    rows, columns = X.shape
-    half = 1
-    while half < rows:
-        pairs = X.reshape(rows // (2 * half), 2, half, columns)
-        difference = pairs[:, 0] - pairs[:, 1]
-        pairs[:, 0] += pairs[:, 1]
-        pairs[:, 1] = difference
-        half *= 2
-    return X

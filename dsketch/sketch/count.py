@@ -10,7 +10,7 @@ K. L. Clarkson, D. P. Woodruff, "Low-rank approximation and regression in input 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dsketch.sketch.base import Floats, Sketch
 from dsketch.sketch.sparse_sign import SparseSign
@@ -18,10 +18,18 @@ from dsketch.sketch.sparse_sign import SparseSign
 
 @dataclass(frozen=True)
 class CountSketch(Sketch):
-    """One sign a row of A: n·d additions."""
+    """One sign a row of A: n·d additions, or as many as CSR rows store numbers."""
 
     name: ClassVar[str] = "count_sketch"
 
     def operator(self, start: int, stop: int) -> Callable[[Floats], Floats]:
         """Return the sparse sign sketch with one nonzero."""
-        return SparseSign(self.size, self.seed, nonzeros=1).operator(start, stop)
+        return self._signs.operator(start, stop)
+
+    def adder(self, start: int, stop: int) -> Callable[[Floats, Any], None]:
+        """Return its adder: one addition a stored number."""
+        return self._signs.adder(start, stop)
+
+    @property
+    def _signs(self) -> SparseSign:
+        return SparseSign(self.size, self.seed, nonzeros=1)

@@ -1,0 +1,33 @@
+"""Which place and sign each column of A gets: the leaves of tensor sketches, drawn by column number."""
+
+from functools import lru_cache
+
+import numpy as np
+import scipy.sparse
+
+from dsketch.linalg import counter
+
+
+@lru_cache(maxsize=128)
+def count_sketch(seed: int, stream: int, columns: int, size: int, folded: int) -> scipy.sparse.csr_array:
+    """Return B (d × folded) with one sign a row, at a random place below ``size`` taken modulo ``folded``.
+
+    Where ``folded`` divides ``size``, the sketch of that length is the longer one folded onto itself, and its Fourier transform every
+    (size / folded)-th value of the longer one's: degrees of different sizes share their leaves.
+    """
+    raw = counter.words(seed, stream, 0, columns, 1)[:, 0]
+    places = counter.below(raw, size) % folded
+    pointers = np.arange(columns + 1)
+    return scipy.sparse.csr_array((counter.signs(raw), places, pointers), shape=(columns, folded))
+
+
+@lru_cache(maxsize=128)
+def osnap(seed: int, stream: int, columns: int, size: int, nonzeros: int) -> scipy.sparse.csr_array:
+    """Return B (d × size) with ±1/√z once in each of z stacked ranges: J. Nelson, H. L. Nguyễn, FOCS 2013."""
+    raw = counter.words(seed, stream, 0, columns, nonzeros)
+    edges = (np.arange(nonzeros + 1) * size) // nonzeros
+    heights = np.diff(edges).astype(np.uint64)
+    places = (((raw >> np.uint64(32)) * heights) >> np.uint64(32)).astype(np.int64) + edges[:-1]
+    pointers = np.arange(0, columns * nonzeros + 1, nonzeros)
+    values = counter.signs(raw).ravel() / np.sqrt(nonzeros)
+    return scipy.sparse.csr_array((values, places.ravel(), pointers), shape=(columns, size))

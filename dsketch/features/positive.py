@@ -1,0 +1,79 @@
+"""Positive orthogonal features (FAVOR+): exp(⟨ω, x⟩ − ‖x‖²/2) for Gaussian ω, orthogonal in blocks of d.
+
+E exp(⟨ω, x⟩ − ‖x‖²/2) exp(⟨ω, y⟩ − ‖y‖²/2) = exp ⟨x, y⟩, and no feature is negative, so that sums over rows of the kernel stay
+positive.  Here for comparison: for solving, the relative error of an entry is what counts, and it is √(e^{‖x + y‖²} − 1) / √m.
+
+References
+----------
+K. Choromanski and others, "Rethinking attention with Performers", ICLR 2021 (arXiv 2009.14794, section 2.4).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import ndtri
+
+from dsketch.errors import SpecError
+from dsketch.features.base import PRODUCT_ROWS, Floats, GaussianMap, product, squares
+from dsketch.linalg import counter
+
+_DIRECTIONS, _LENGTHS = 7 << 32, 8 << 32  # streams; block i draws from stream + i
+
+
+@dataclass(frozen=True, eq=False)
+class Positive(GaussianMap):
+    """m positive features.
+
+    Attributes
+    ----------
+    size : int
+        Columns m.
+    seed : int
+    """
+
+    size: int
+    seed: int = 0
+
+    name: ClassVar[str] = "positive"
+
+    def __post_init__(self) -> None:
+        """Check at the door."""
+        super().__post_init__()
+        if self.size < 1:
+            raise SpecError(f"size must be at least 1; it is {self.size}.")
+
+    def width(self, columns: int) -> int:
+        """Return m."""
+        self.require_columns(columns)
+        return self.size
+
+    def rows_at_once(self, columns: int) -> int:
+        """Return the height of one product."""
+        del columns
+        return PRODUCT_ROWS
+
+    def expand(self, C: Floats, weight: Floats, out: Floats) -> None:
+        """Write exp(⟨ω, C⟩ − ‖C‖²) / √m; the weight is part of the exponent, which so stays below ‖ω‖²/4."""
+        del weight
+        product(C, self._frequencies, out)
+        out -= squares(C)[:, None]
+        np.exp(out, out=out)
+        out *= 1.0 / np.sqrt(self.size)
+
+    @cached_property
+    def _frequencies(self) -> Floats:
+        """ω, shape (d, m): orthonormal blocks times lengths of Gaussian vectors."""
+        columns = len(self.mean)
+        blocks = []
+        for number, low in enumerate(range(0, self.size, columns)):
+            count = min(columns, self.size - low)
+            basis, corner = np.linalg.qr(_gaussian(self.seed, _DIRECTIONS + number, columns, count))
+            lengths = np.linalg.norm(_gaussian(self.seed, _LENGTHS + number, columns, count), axis=0)
+            blocks.append(basis * (np.sign(np.diag(corner)) * lengths))  # the signs make the directions uniform
+        return np.hstack(blocks)
+
+
+def _gaussian(seed: int, stream: int, rows: int, columns: int) -> Floats:
+    return np.asarray(ndtri(counter.uniforms(counter.words(seed, stream, 0, rows, columns))))

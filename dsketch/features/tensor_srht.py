@@ -1,0 +1,172 @@
+"""TensorSRHT: a binary tree of subsampled Hadamard transforms of tensor products.
+
+Degree 2: the t-th feature of (x, y) is (H D₁ x)_{i_t} (H D₂ y)_{i'_t} / √m with random signs D and sampled places i, i': a sample of
+m of the m² entries of H D₁ x ⊗ H D₂ y in O(m log m).  Degree p: a tree of p − 1 such nodes over leaves x, padded to a power of two where
+they fit (no error) and hashed by OSNAP where they do not.  A tree's error grows polynomially in p where TensorSketch's grows
+exponentially; at low degrees both have about 1/√m.  Nodes over leaves a … b are shared by all degrees that contain them.  Random
+are the signs of each node and its places alone: O(p) vectors.
+
+References
+----------
+T. D. Ahle, M. Kapralov, J. B. T. Knudsen, R. Pagh, A. Velingker, D. P. Woodruff, A. Zandieh, "Oblivious sketching of high-degree
+polynomial kernels", SODA 2020 (arXiv 1909.01410).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from dsketch.errors import SpecError
+from dsketch.features.base import Floats, RowMap
+from dsketch.features.hashing import osnap
+from dsketch.features.stacking import Hashed, Sizes, Stacked, hashed_by, require_degree
+from dsketch.linalg import counter
+from dsketch.linalg.hadamard import hadamard
+from dsketch.linalg.scratch import scratch
+
+NONZEROS = 4  # of a leaf's row: with 1 the leaves' own error doubles that of the tree, above 4 it no longer shows
+_LEAVES, _SIGNS, _PLACES = 2 << 32, 3 << 32, 4 << 32  # streams; a node adds 64 · start + length
+
+Node = tuple[int, int]  # the first leaf, and how many
+
+
+@dataclass
+class Tree:
+    """The nodes over one slice of rows, each made once.
+
+    Attributes
+    ----------
+    hashed : callable
+        Gives the leaves.
+    columns : int
+        d.
+    size : int
+        Features of an inner node, a power of two.
+    seed : int
+    """
+
+    hashed: Hashed
+    columns: int
+    size: int
+    seed: int
+    mixed: dict[Node, Floats] = field(default_factory=dict)
+
+    def features(self, node: Node, count: int) -> Floats:
+        """Return the first ``count`` features of a node, shape (count, h): products of places of its two mixed children."""
+        start, length = node
+        first, second = _places(self.seed, node, self.size)
+        if length == 1:
+            product = _taken(self.mix(node), first[:count], f"{node}")
+        else:
+            half = 1 << ((length - 1).bit_length() - 1)
+            left, right = self.mix((start, half)), self.mix((start + half, length - half))
+            product = _taken(left, first[:count], f"{node} of {count}")
+            product *= _taken(right, second[:count], "right")
+        product /= np.sqrt(count)
+        return product
+
+    def mix(self, node: Node) -> Floats:
+        """Return H D v of a node's vector v, of a length that is a power of two."""
+        if node not in self.mixed:
+            vector = self._leaf(node) if node[1] == 1 else self.features(node, self.size)
+            vector *= _signs(self.seed, node, len(vector))[:, None]
+            self.mixed[node] = hadamard(vector)
+        return self.mixed[node]
+
+    def _leaf(self, node: Node) -> Floats:
+        """Return the rows themselves, padded, or their OSNAP where they are longer than a node."""
+        padded = 1 << (self.columns - 1).bit_length()
+        if padded > self.size:
+            return self.hashed(osnap(self.seed, _LEAVES + node[0], self.columns, self.size, min(NONZEROS, self.size)))
+        plain = self.hashed(_identity(self.columns))
+        leaf = scratch(f"leaf {node}", (padded, plain.shape[1]))
+        leaf[: self.columns], leaf[self.columns :] = plain, 0.0
+        return leaf
+
+
+def _taken(vector: Floats, places: NDArray[np.int64], name: str) -> Floats:
+    """Return the vector's entries at random places, in memory that the next slice overwrites."""
+    result = scratch(f"tree {name}", (len(places), vector.shape[1]))
+    return np.take(vector, places & (len(vector) - 1), axis=0, out=result, mode="clip")  # clip: the mode without a copy
+
+
+@lru_cache(maxsize=128)
+def _signs(seed: int, node: Node, length: int) -> Floats:
+    return counter.signs(counter.words(seed, _SIGNS + 64 * node[0] + node[1], 0, length, 1)[:, 0])
+
+
+@lru_cache(maxsize=128)
+def _places(seed: int, node: Node, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return two random words of 31 bits for each feature of a node; a power of two of lowest bits is a uniform place."""
+    raw = counter.words(seed, _PLACES + 64 * node[0] + node[1], 0, size, 1)[:, 0]
+    return (raw >> np.uint64(33)).astype(np.int64), (raw & np.uint64(2**31 - 1)).astype(np.int64)
+
+
+@lru_cache(maxsize=16)
+def _identity(columns: int) -> scipy.sparse.csr_array:
+    return scipy.sparse.csr_array((np.ones(columns), np.arange(columns), np.arange(columns + 1)))
+
+
+def tree_powers(hashed: Hashed, columns: int, sizes: Sizes, seed: int) -> Iterator[tuple[int, Floats]]:
+    """Yield (p, sketch of the p-th tensor power, shape (m_p, h)) for every degree of ``sizes``."""
+    tree = Tree(hashed, columns, 1 << (max(sizes.values(), default=1) - 1).bit_length(), seed)
+    for power in sorted(sizes):
+        yield power, tree.features((1, power), sizes[power])
+
+
+@dataclass(frozen=True, eq=False)
+class TensorSRHT(Stacked):
+    """The exponential: exact low degrees, a TensorSRHT tree for each of the others."""
+
+    name: ClassVar[str] = "tensor_srht"
+
+    def powers(self, hashed: Hashed, columns: int, sizes: Sizes) -> Iterator[tuple[int, Floats]]:
+        """Yield each degree's sketch."""
+        return tree_powers(hashed, columns, sizes, self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class TensorSRHTPower(RowMap):
+    """Features of the single power ⟨x, y⟩^p.
+
+    Attributes
+    ----------
+    size : int
+        Columns m.
+    degree : int
+        p.
+    seed : int
+    """
+
+    size: int
+    degree: int
+    seed: int = 0
+
+    name: ClassVar[str] = "tensor_srht_power"
+    takes_sparse: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check at the door."""
+        require_degree(self.degree)
+        if self.size < 1:
+            raise SpecError(f"size must be at least 1; it is {self.size}.")
+
+    def width(self, columns: int) -> int:
+        """Return m."""
+        del columns
+        return self.size
+
+    def rows_at_once(self, columns: int) -> int:
+        """Return a height at which one transform stays in the second-level cache."""
+        del columns
+        return 64
+
+    def fill(self, X: Any, out: Floats) -> None:
+        """Write the sketch of the p-th tensor power of each row."""
+        for _, features in tree_powers(hashed_by(X), X.shape[1], {self.degree: self.size}, self.seed):
+            out[:] = features.T
