@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dsketch.matrix.base import BLOCK_BYTES
 from dsketch.matrix.rows import Rows
 from dsketch.methods.base import Settings
 from dsketch.passes.base import heavy_rows
@@ -15,6 +16,12 @@ from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_SOLVING, FOR_WH
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
 WARM_BYTES_PER_SECOND = 8e9  # of one thread from the page cache or the cache of decoded blocks
+# Of one stored number of CSR rows, one thread, d = 50 … 2000 (benchmarks/sparse.py): both products of a light pass, the first side and
+# each further one; a sign of a sparse sketch, most of it waiting for memory; a Gram matrix, for each number of the same row and besides.
+_LIGHT_SECONDS, _SIDE_SECONDS = 2e-9, 1e-9
+_SIGN_SECONDS = 12e-9
+_GRAM_SECONDS, _PAIR_SECONDS = 20e-9, 5e-9
+_SIGNS = {"sketch_sparse_sign": 8, "sketch_sparse_sign_whitening": 4, "sketch_sparse_sign_guarding": 2, "sketch_count_sketch": 1}
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Means:
     stays_warm: bool  # whether later passes find the data in memory
     tasks: int
     blocks: int = 2  # in memory at once: one is computed on, one decoded; of raw rows only a slice, at most one block
+    nonzeros: int | None = None  # stored numbers of a sparse A; None: A is dense
 
 
 @dataclass(frozen=True)
@@ -122,16 +130,43 @@ def part_bytes(method: str, settings: Settings, d: int, k: int) -> int:
 
 def estimate(method: str, settings: Settings, means: Means) -> Estimate:
     """Return the predicted cost of a method."""
+    rates = [(sum(rate(kind, means) for kind in kinds.split("+")), times) for kinds, times in works(method, settings, means.d)]
+    return priced(rates, part_bytes(method, settings, means.d, means.k), means)
+
+
+def rate(kind: str, means: Means) -> float:
+    """Return the seconds that a kind of work takes one thread for a gigabyte of A, counted as float64 and dense.
+
+    Of a sparse A, light passes and sparse sketches work on stored numbers alone, a Gram matrix on pairs of them where that is cheaper;
+    other kinds make slices dense.
+    """
+    dense = seconds_per_gigabyte(kind, means.d + means.k)
+    if means.nonzeros is None:
+        return dense
+    seconds = {
+        "gradient": _LIGHT_SECONDS + _SIDE_SECONDS * (means.k - 1),
+        "normal": _LIGHT_SECONDS + _SIDE_SECONDS * (means.k - 1),
+        "gram": _GRAM_SECONDS + _PAIR_SECONDS * means.nonzeros / means.n,
+        **{name: _SIGN_SECONDS * signs for name, signs in _SIGNS.items()},
+    }
+    if kind not in seconds:
+        return dense
+    sparse = seconds[kind] * means.nonzeros * 1e9 / max(means.float_bytes, 1)
+    return min(sparse, dense) if kind == "gram" else sparse
+
+
+def priced(rates: list[tuple[float, int]], part: int, means: Means) -> Estimate:
+    """Return the cost of passes given as (seconds a gigabyte of one thread, times), the largest part of which has ``part`` bytes."""
     seconds, count = 0.0, 0
-    for kinds, times in works(method, settings, means.d):
-        per_gigabyte = sum(seconds_per_gigabyte(kind, means.d + means.k) for kind in kinds.split("+"))
+    for per_gigabyte, times in rates:
         compute = per_gigabyte * means.float_bytes / 1e9 / means.threads
         for _ in range(times):
             speed = WARM_BYTES_PER_SECOND if count and means.stays_warm else means.cold_bytes_per_second
             seconds += compute + means.total_bytes / speed / means.threads + PASS_SECONDS + TASK_SECONDS * means.tasks
             count += 1
-    part = part_bytes(method, settings, means.d, means.k)
     waiting = 2 + math.log2(max(4096 / max(means.tasks, 1), 1)) / 2
     slice_bytes = min(8 * heavy_rows(means.d) * (means.d + means.k), means.float_bytes)
+    if means.nonzeros is not None:
+        slice_bytes = min(slice_bytes, BLOCK_BYTES)  # what is made dense at once
     memory = means.blocks * means.block_bytes + 3 * slice_bytes + int(part * waiting)
     return Estimate(count, seconds, memory, part)

@@ -13,6 +13,7 @@ from dsketch.system import LinearSystem
 
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # of each block, for the triangle
+_CSR_ROWS_PER_COLUMN = 2  # of all blocks together: a block of sparse rows may have more rows than a triangle is worth
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ def probe(problem: LinearSystem) -> Probe:
     for number in numbers:
         began = time.perf_counter()
         block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
-        step = max((block.stop - block.start) // (_ROWS_PER_COLUMN * d), 1)
-        for _, X, _ in block.slices():
-            pieces.append(X[::step].copy())
+        wanted = max(_CSR_ROWS_PER_COLUMN * d // len(numbers), 1) if block.is_sparse else _ROWS_PER_COLUMN * d
+        step = max((block.stop - block.start) // wanted, 1)
+        for _, X, _ in block.slices(sparse=True):
+            pieces.append(X[::step].toarray() if block.is_sparse else X[::step].copy())
         seconds += time.perf_counter() - began
-        read += (block.stop - block.start) * rows.A.shape[1] * rows.A.dtype.itemsize
+        read += rows.A.nbytes * (block.stop - block.start) // rows.shape[0]
         find_nonfinite(block)
     sample = np.concatenate(pieces)
     if problem.is_penalized:
@@ -72,6 +74,6 @@ def probe(problem: LinearSystem) -> Probe:
         condition,
         deficient,
         read / max(seconds, 1e-6),
-        int(np.max(np.diff(cuts))) * rows.A.shape[1] * rows.A.dtype.itemsize,
+        rows.A.block_bytes,
         float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0,
     )

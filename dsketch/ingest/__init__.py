@@ -8,6 +8,7 @@
       ├── writer     rows in, full Zarr chunks out
       └── formats    the file name's ending → who reads it
             ├── array      .npy and .npz, memory-mapped
+            ├── csr        .npz of scipy.sparse, and write_csr for matrices in memory
             └── table      record batches → blocks of floats      (pyarrow, from here down)
                   ├── delimited   .csv, .tsv, also with .gz
                   ├── parquet     one file, a directory, a glob
@@ -19,5 +20,6 @@ Nothing here reads a whole file into memory.  pyarrow is needed for CSV and Parq
 """
 
 from dsketch.ingest.convert import Ingested, ingest
+from dsketch.ingest.csr import write_csr
 
-__all__ = ["Ingested", "ingest"]
+__all__ = ["Ingested", "ingest", "write_csr"]

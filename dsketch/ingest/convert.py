@@ -15,11 +15,13 @@ import numpy as np
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Tell, ignore
 from dsketch.ingest.choice import Choice
+from dsketch.ingest.csr import is_sparse_npz, load_npz, write_csr
 from dsketch.ingest.failure import writing
 from dsketch.ingest.formats import open_source
 from dsketch.ingest.rows import Rows
 from dsketch.ingest.staged import staged
 from dsketch.ingest.writer import chunk_rows, create, write
+from dsketch.matrix.entries import require_finite_entries
 from dsketch.units import parse_bytes
 
 INTERCEPT = "intercept"
@@ -80,7 +82,8 @@ def ingest(
     ----------
     source : path
         - ``.npy``, 2-D or 1-D; the columns are called x0, x1, …; a 1-D source gives a 1-D output;
-        - ``.npz`` with one array, or with one named A or X and one named b or y, which is then the target;
+        - ``.npz`` with one array, or with one named A or X and one named b or y, which is then the target; or what
+          ``scipy.sparse.save_npz`` wrote, which becomes a CSR group and is held in memory meanwhile;
         - ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz`` with the names of the columns in the first line;
         - Parquet: a file, a directory (read in the order of the names), or a glob.
     to : path
@@ -147,6 +150,12 @@ def ingest(
     limit_bytes = parse_bytes(chunk_bytes)
     finals = [_local(path) for path in (to, target_to) if path is not None]
     address = _text(source, "source")
+    if is_sparse_npz(Path(address)):
+        if choice != Choice(None, False, None, (), "error", False) or add_intercept:
+            raise SpecError(
+                "a sparse matrix is taken as it is: --to, --chunk-bytes and --overwrite alone were expected. Leave out the rest."
+            )
+        return _csr(Path(address), finals[0], limit_bytes, overwrite, begun)
     with staged(finals, overwrite=overwrite) as parts, _scratch(parts[0]) as scratch:
         rows = open_source(address, choice, scratch, tell)
         names = _labelled(rows, add_intercept)
@@ -162,6 +171,26 @@ def ingest(
         rows_read=rows.read,
         rows_dropped=rows.read - rows.count,
         bytes_written=bytes_written,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _csr(source: Path, final: Path, chunk_bytes: int, overwrite: bool, begun: float) -> Ingested:
+    X = load_npz(source)
+    require_finite_entries(str(source), X, 0)
+    said = {"source": str(source), "created_by": "dsketch ingest"}
+    size = max(chunk_bytes // X.data.itemsize, 1)
+    written = Path(write_csr(final, X, chunk_nonzeros=size, overwrite=overwrite, attributes=said))
+    rows, columns = (int(number) for number in X.shape)
+    return Ingested(
+        matrix=str(written),
+        target=None,
+        shape=(rows, columns),
+        dtype=str(X.dtype),
+        columns=tuple(f"x{place}" for place in range(columns)),
+        rows_read=rows,
+        rows_dropped=0,
+        bytes_written=sum(file.stat().st_size for file in written.rglob("*") if file.is_file()),
         seconds=time.perf_counter() - begun,
     )
 

@@ -51,7 +51,7 @@ def _admit(final: Path, overwrite: bool) -> None:
     with writing(final):
         if not os.path.lexists(final):
             return
-        is_zarr = any((final / name).is_file() for name in ("zarr.json", ".zarray"))
+        is_zarr = any((final / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
     if not overwrite:
         raise DataError(f"a free path was expected; {final} exists. Choose another, or pass overwrite=True (--overwrite).")
     if not is_zarr:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError
 
 AnyArray = NDArray[np.generic]
+Sparse = Any  # a scipy.sparse.csr_array: SciPy publishes no types that we follow
 Cuts = NDArray[np.int64]
 
 if TYPE_CHECKING:
@@ -60,8 +61,12 @@ class Matrix(ABC):
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
     names: tuple[str, ...] | None = None  # of the columns, where the storage knows them
     is_raw = False  # rows are bytes in memory or in the page cache: keeping decoded blocks would only copy them
+    is_kept = (
+        True  # a run may keep decoded blocks in the cache, by their rows; False for what is made from another matrix of the run
+    )
     held = 0  # how many chunks were taken out by :meth:`holding` and travel beside the matrix
     is_local = False  # lives in this process: no reason to start a cluster for it
+    nonzeros: int | None = None  # stored numbers where blocks are CSR; None: blocks are arrays
 
     @property
     @abstractmethod
@@ -107,6 +112,21 @@ class Matrix(ABC):
     def nbytes(self) -> int:
         """Decoded bytes of the whole matrix."""
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+    @cached_property
+    def block_bytes(self) -> int:
+        """Decoded bytes of the largest block."""
+        return self.nbytes * int(np.max(np.diff(self.cuts), initial=0)) // max(self.shape[0], 1)
+
+    @property
+    def density(self) -> float:
+        """Share of the numbers that is stored: 1 but for sparse matrices."""
+        return 1.0 if self.nonzeros is None else self.nonzeros / max(self.shape[0] * self.shape[1], 1)
+
+
+def bytes_of(rows: "AnyArray | Sparse") -> int:
+    """Return the bytes of a block, dense or CSR."""
+    return rows.nbytes if isinstance(rows, np.ndarray) else int(rows.data.nbytes + rows.indices.nbytes + rows.indptr.nbytes)
 
 
 def check_numeric(dtype: np.dtype[np.generic], what: str) -> None:

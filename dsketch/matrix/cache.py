@@ -9,7 +9,7 @@ newer one needs it.
 
 import threading
 
-from dsketch.matrix.base import AnyArray
+from dsketch.matrix.base import AnyArray, bytes_of
 
 Span = tuple[int, int]
 
@@ -33,14 +33,15 @@ class BlockCache:
 
     def offer(self, run: str, span: Span, block: AnyArray) -> None:
         """Keep a copy of ``block`` if it fits beside the run's own blocks; otherwise do nothing."""
+        size = bytes_of(block)
         with self._lock:
             own = self._runs.setdefault(run, {})
-            while self.used_bytes + block.nbytes > self.limit_bytes and next(iter(self._runs)) != run:
+            while self.used_bytes + size > self.limit_bytes and next(iter(self._runs)) != run:
                 oldest = self._runs.pop(next(iter(self._runs)))
-                self.used_bytes -= sum(kept.nbytes for kept in oldest.values())
-            if span not in own and self.used_bytes + block.nbytes <= self.limit_bytes:
+                self.used_bytes -= sum(bytes_of(kept) for kept in oldest.values())
+            if span not in own and self.used_bytes + size <= self.limit_bytes:
                 own[span] = block.copy()
-                self.used_bytes += block.nbytes
+                self.used_bytes += size
 
     def clear(self) -> None:
         """Forget everything."""

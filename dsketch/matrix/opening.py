@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 import zarr
 
 from dsketch.errors import DataError, MissingDataError, SpecError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
 from dsketch.matrix.dask import DaskMatrix
-from dsketch.matrix.zarr import ZarrMatrix
+from dsketch.matrix.zarr import ZarrMatrix, address_of
 
 
 def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matrix:
@@ -19,9 +21,10 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
 
     Parameters
     ----------
-    source : str, Path, zarr.Array, numpy.ndarray, dask.array.Array or Matrix
+    source : str, Path, zarr.Array, zarr.Group, numpy.ndarray, dask.array.Array, scipy.sparse matrix or array, or Matrix
         A path or URL of a Zarr array (formats 2 and 3), or an array, with shape (n,) or (n, d).  URLs such as
-        ``s3://bucket/A.zarr`` need the extra ``dsketch[s3]``.
+        ``s3://bucket/A.zarr`` need the extra ``dsketch[s3]``.  A Zarr group is a CSR matrix in the layout of AnnData: arrays ``data``,
+        ``indices``, ``indptr``, attributes ``encoding-type`` "csr_matrix" and ``shape``.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.  Zarr writers may leave out chunks equal to the fill value; lost data looks the same.
     what : str
@@ -36,7 +39,7 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
     MissingDataError
         If there is nothing at the path.
     DataError
-        If it is a group, not numbers, or has more than two dimensions.
+        If it is a group other than a CSR matrix, not numbers, or has more than two dimensions.
     SpecError
         If ``source`` is of a kind that is not known.
 
@@ -52,21 +55,23 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
         return source
     if isinstance(source, np.ndarray):
         return ArrayMatrix(source, what=what)
-    if isinstance(source, zarr.Array):
-        return ZarrMatrix(source, missing=missing, what=what)
+    if isinstance(source, zarr.Array | zarr.Group):
+        return _stored(source, missing, what)
+    if scipy.sparse.issparse(source):
+        return csr_in_memory(source, what=what)
     if hasattr(source, "__dask_graph__") and hasattr(source, "blocks"):
         return DaskMatrix(source, what=what)
     if isinstance(source, str | os.PathLike):
-        return ZarrMatrix(_open_zarr(os.fspath(source), what), missing=missing, what=what)
+        return _stored(_open_zarr(os.fspath(source), what), missing, what)
     if isinstance(source, list | tuple):
         return ArrayMatrix(np.asarray(source), what=what)
     raise SpecError(
-        f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy array or a dask array; got {type(source).__name__}. "
+        f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array; got {type(source).__name__}. "
         "For .npy, CSV and Parquet files use dsketch ingest."
     )
 
 
-def _open_zarr(address: str, what: str) -> "zarr.Array[Any]":
+def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
     if "://" not in address:
         address = str(Path(address).absolute())  # a worker may run in another folder
     if "://" not in address and not Path(address).exists():
@@ -87,9 +92,23 @@ def _open_zarr(address: str, what: str) -> "zarr.Array[Any]":
         raise DataError(
             f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. Check the address and the access."
         ) from error
-    if isinstance(found, zarr.Group):
-        names = ", ".join(sorted(found.array_keys())) or "none"
-        raise DataError(
-            f"{what} must be a Zarr array; {address} is a group with the arrays: {names}. Add the array's name to the path."
-        )
     return found
+
+
+def _stored(found: "zarr.Array[Any] | zarr.Group", missing: str, what: str) -> Matrix:
+    """Return an array, or a group that is a CSR matrix."""
+    if isinstance(found, zarr.Array):
+        return ZarrMatrix(found, missing=missing, what=what)
+    if is_csr(found):
+        return stored_csr(found, missing=missing, what=what)
+    address = address_of(found) or str(found.store)
+    if found.attrs.get("encoding-type") == "csc_matrix":
+        raise DataError(
+            f"{what} must be stored by rows; {address} is a sparse matrix by columns (csc_matrix). Write it again from "
+            "scipy.sparse's tocsr()."
+        )
+    inner = [name for name, member in found.members() if isinstance(member, zarr.Array) or is_csr(member)]
+    raise DataError(
+        f"{what} must be a Zarr array; {address} is a group with the arrays: {', '.join(sorted(inner)) or 'none'}. Add the array's "
+        f"name to the path (a sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
+    )

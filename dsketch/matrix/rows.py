@@ -9,26 +9,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 
 from dsketch.errors import DataError
 from dsketch.linalg.scratch import scratch
-from dsketch.matrix.base import AnyArray, Cuts, Matrix
+from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse
 from dsketch.matrix.cache import BLOCKS
+from dsketch.matrix.entries import SLICE_ENTRIES, edges, float_rows, require_finite_entries
 from dsketch.matrix.raw import RawRows
 
 Floats = NDArray[np.float64]
 
 SLICE_BYTES = 400_000  # of A at once: stays in a 1 MB second-level cache beside its products
+_LEAST_DENSIFIED = 256  # rows of CSR made dense at once: making a slice costs 0.1 ms
 
 
 @dataclass(frozen=True)
 class Block:
-    """Rows ``start:stop``: A (in memory, or raw and still to be read) and what belongs to it, in their stored dtypes."""
+    """Rows ``start:stop``: A (in memory, dense or CSR, or raw and still to be read) and what belongs to it, in their stored dtypes."""
 
     start: int
     stop: int
-    A: AnyArray | RawRows
+    A: AnyArray | RawRows | Sparse
     b: AnyArray | None
     weights: AnyArray | None
     intercept: bool
@@ -43,11 +46,20 @@ class Block:
         """Right-hand sides k."""
         return 0 if self.b is None else int(self.b.shape[1])
 
-    def slices(self, rows: int | None = None) -> Iterator[tuple[int, Floats, Floats]]:
+    @property
+    def is_sparse(self) -> bool:
+        """Whether A is CSR."""
+        return bool(scipy.sparse.issparse(self.A))
+
+    def slices(self, rows: int | None = None, *, sparse: bool = False) -> Iterator[tuple[int, Any, Floats]]:
         """Yield ``(first row, X, Y)``: float64, C order, weighted, with the column of ones; at most ``rows`` rows at a time.
 
-        ``X`` may be a view of the block or a buffer that the next slice overwrites.
+        ``X`` may be a view of the block or a buffer that the next slice overwrites.  Of CSR rows it is a ``csr_array`` where the caller
+        takes such (``sparse``), else made dense, 32 MB at a time at most.
         """
+        if self.is_sparse:
+            yield from self._csr_slices(rows) if sparse else self._densified_slices(rows)
+            return
         step = rows or max(SLICE_BYTES // (8 * max(self.columns, 1)), 16)
         step = min(step, self.stop - self.start)
         plain = self.A.dtype == np.float64 and not self.intercept and self.weights is None
@@ -55,6 +67,27 @@ class Block:
         for low, stored in self.stored_slices(step):
             X = self._convert(low, stored, buffer[: len(stored)]) if buffer is not None else np.ascontiguousarray(stored)
             yield self.start + low, X, self._right_sides(low, low + len(stored))
+
+    def _csr_slices(self, rows: int | None) -> Iterator[tuple[int, Sparse, Floats]]:
+        for low, high in edges(self.A, rows or self.stop - self.start, SLICE_ENTRIES):
+            yield (
+                self.start + low,
+                float_rows(self.A, low, high, self._roots(low, high), self.intercept),
+                self._right_sides(low, high),
+            )
+
+    def _densified_slices(self, rows: int | None) -> Iterator[tuple[int, Floats, Floats]]:
+        row_bytes = 8 * max(self.columns, 1)
+        step = min(
+            rows or max(SLICE_BYTES // row_bytes, _LEAST_DENSIFIED), max(BLOCK_BYTES // row_bytes, 1), self.stop - self.start
+        )
+        buffer = scratch("densified", (step, self.columns))
+        for low, high in edges(self.A, step, None):
+            X = float_rows(self.A, low, high, self._roots(low, high), self.intercept)
+            yield self.start + low, X.toarray(out=buffer[: high - low]), self._right_sides(low, high)
+
+    def _roots(self, low: int, high: int) -> Floats | None:
+        return None if self.weights is None else np.sqrt(self.weights[low:high].astype(np.float64))
 
     def stored_slices(self, step: int) -> Iterator[tuple[int, Any]]:
         """Yield ``(row within the block, rows)`` of A alone, as they are stored."""
@@ -127,6 +160,10 @@ class Rows:
                 f"A must have at least one row and one column; its shape is {self.A.shape}. Check the source of the data."
             )
         for what, matrix in (("b", self.b), ("weights", self.weights)):
+            if matrix is not None and matrix.nonzeros is not None:
+                raise DataError(
+                    f"{what} must be dense; it is {matrix.describe()}. Pass {what}.toarray(), or store it as an array."
+                )
             if matrix is not None and matrix.shape[0] != self.A.shape[0]:
                 raise DataError(
                     f"{what} must have one row for each of the {self.A.shape[0]} rows of A; its shape is {matrix.shape}. "
@@ -200,14 +237,15 @@ class Rows:
         b = None if self.b is None else self.b.read(start, stop, buffers.take("b", start, stop, self.b))
         return Block(start, stop, self._open_cached(start, stop, buffers), b, weights, self.intercept)
 
-    def _open_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray | RawRows:
+    def _open_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray | RawRows | Sparse:
         if self.A.is_raw:
             return self.A.open_rows(start, stop)
-        block = BLOCKS.get(self.run, (start, stop)) if self.run else None
+        run = self.run if self.A.is_kept else ""
+        block = BLOCKS.get(run, (start, stop)) if run else None
         if block is None:
             block = self.A.read(start, stop, buffers.take("A", start, stop, self.A))
-            if self.run:
-                BLOCKS.offer(self.run, (start, stop), block)
+            if run:
+                BLOCKS.offer(run, (start, stop), block)
         return block
 
 
@@ -227,8 +265,11 @@ def find_nonfinite(block: Block) -> None:
     DataError
         With the global row, the column and the value.
     """
-    for low, stored in block.stored_slices(4096):
-        _require_finite("A", stored, block.start + low)
+    if block.is_sparse:
+        require_finite_entries("A", block.A, block.start)
+    else:
+        for low, stored in block.stored_slices(4096):
+            _require_finite("A", stored, block.start + low)
     for what, array in (("b", block.b), ("weights", block.weights)):
         if array is not None:
             _require_finite(what, array, block.start)

@@ -23,6 +23,7 @@ from zarr.core.sync import sync
 
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.frames import framed
 from dsketch.matrix.raw import RawRows
 
 _SAMPLE_ROWS = 16
@@ -42,6 +43,7 @@ class ZarrMatrix(Matrix):
 
     def __init__(self, array: "zarr.Array[Any]", *, missing: str = "error", what: str = "A") -> None:
         check_numeric(np.dtype(array.dtype), what)
+        _check_complete(array, what)
         self.shape = as_two_dimensional(array.shape, what)
         self.dtype = np.dtype(array.dtype).newbyteorder("=")
         self.is_vector = len(array.shape) == 1
@@ -49,9 +51,10 @@ class ZarrMatrix(Matrix):
         self._missing = missing
         self._what = what
         self._last_chunk: tuple[int, AnyArray] | None = None
-        self.source = _address(array)
-        self.names = _names(array, self.shape[1])
+        self.source = address_of(array)
+        self.names = names_of(array, self.shape[1])
         self.is_raw = self._raw_root is not None
+        self._decoding = framed(array, what, self.source or f"{array.store}/{array.path}".rstrip("/"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
@@ -179,7 +182,7 @@ class ZarrMatrix(Matrix):
         rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
         target = rows[:, 0] if self.is_vector else rows
         try:
-            self._array.get_basic_selection(
+            self._decoding.get_basic_selection(
                 (slice(start, stop),), out=default_buffer_prototype().nd_buffer.from_numpy_array(target)
             )
         except DsketchError:
@@ -217,7 +220,7 @@ class ZarrMatrix(Matrix):
             for column, low in self._column_chunks():
                 place = (number,) if self.is_vector else (number, column)
                 try:
-                    self._array.get_basic_selection((rows, slice(low, low + self._chunk_columns()))[: len(place)])
+                    self._decoding.get_basic_selection((rows, slice(low, low + self._chunk_columns()))[: len(place)])
                 except Exception:  # noqa: BLE001 - codecs and stores raise whatever they like
                     return f"chunk {number} of {self._what} ({self._place(place)})"
         # A damaged chunk may decode at the second try (some codecs read on behind a truncated buffer): then the first is named.
@@ -244,10 +247,18 @@ class ZarrMatrix(Matrix):
             ) from cause
 
 
-def _names(array: "zarr.Array[Any]", columns: int) -> tuple[str, ...] | None:
+def names_of(array: Any, columns: int) -> tuple[str, ...] | None:
     """Return the attribute ``columns`` that ``dsketch ingest`` writes, if it is there and fits."""
     found = array.attrs.get("columns")
     return tuple(map(str, found)) if isinstance(found, list | tuple) and len(found) == columns else None
+
+
+def _check_complete(array: "zarr.Array[Any]", what: str) -> None:
+    """Refuse what :class:`~dsketch.remote.RemoteOutput` began and never brought to its end."""
+    if array.attrs.get("complete") is False:
+        raise DataError(
+            f"{what} must be complete; {array.store_path} says that it is not: who wrote it was interrupted. Write it again."
+        )
 
 
 def _is_raw(array: "zarr.Array[Any]") -> bool:
@@ -267,8 +278,8 @@ def _is_raw(array: "zarr.Array[Any]") -> bool:
     return endian is None or str(getattr(endian, "value", endian)) == "little"
 
 
-def _address(array: "zarr.Array[Any]") -> str | None:
-    """Return the path or URL that opens this array again, or None for stores without one (memory)."""
+def address_of(array: Any) -> str | None:
+    """Return the path or URL that opens this array or group again, or None for stores without one (memory)."""
     root = getattr(array.store, "root", None)
     if isinstance(root, Path):
         return str((root / array.path).resolve())

@@ -23,6 +23,7 @@ class Pass(ABC, Generic[R]):
 
     kind: ClassVar[str]
     accumulates: ClassVar[bool] = True  # blocks of a panel are added into one part; False: each has its part, merged as a tree
+    takes_sparse: ClassVar[bool] = False  # slices of CSR rows come as csr_array; False: made dense
 
     @abstractmethod
     def map(self, block: Block, part: Part | None) -> Part:
@@ -57,17 +58,23 @@ class SlicePass(Pass[R]):
         """Return the part of no rows."""
 
     @abstractmethod
-    def add(self, part: Part, start: int, X: Floats, Y: Floats) -> None:
-        """Add rows ``start:start + len(X)`` to ``part``, in place."""
+    def add(self, part: Part, start: int, X: Any, Y: Floats) -> None:
+        """Add rows ``start:start + X.shape[0]`` to ``part``, in place; X is a csr_array only if the pass takes such."""
 
     def rows_at_once(self, columns: int) -> int:
         """Return the height of a slice."""
         return heavy_rows(columns)
 
+    def csr_rows_at_once(self) -> int | None:
+        """Return the most rows of a slice of CSR, whose entries are few anyway; None: as many as there are."""
+        return None
+
     def map(self, block: Block, part: Part | None) -> Part:
         """Add the block slice by slice."""
         part = part or self.zero(block.columns, block.sides)
-        for start, X, Y in block.slices(self.rows_at_once(block.columns)):
+        is_csr = self.takes_sparse and block.is_sparse
+        height = self.csr_rows_at_once() if is_csr else self.rows_at_once(block.columns)
+        for start, X, Y in block.slices(height, sparse=is_csr):
             self.add(part, start, X, Y)
         return part
 
@@ -87,12 +94,20 @@ class Both(Pass[tuple[Any, Any]]):
         if isinstance(self.first, SlicePass) and isinstance(self.second, SlicePass):
             first = first or self.first.zero(block.columns, block.sides)
             second = second or self.second.zero(block.columns, block.sides)
-            height = max(self.first.rows_at_once(block.columns), self.second.rows_at_once(block.columns))
-            for start, X, Y in block.slices(height):
+            is_csr = self.first.takes_sparse and self.second.takes_sparse and block.is_sparse
+            for start, X, Y in block.slices(self._height(block.columns, is_csr), sparse=is_csr):
                 self.first.add(first, start, X, Y)
                 self.second.add(second, start, X, Y)
             return first, second
         return self.first.map(block, first), self.second.map(block, second)
+
+    def _height(self, columns: int, is_csr: bool) -> int | None:
+        """Return the height of slices that suits both."""
+        if not (isinstance(self.first, SlicePass) and isinstance(self.second, SlicePass)):
+            return None
+        if is_csr:
+            return min((rows for rows in (self.first.csr_rows_at_once(), self.second.csr_rows_at_once()) if rows), default=None)
+        return max(self.first.rows_at_once(columns), self.second.rows_at_once(columns))
 
     def merge(self, left: Part, right: Part) -> Part:
         """Merge each side by its own rule."""
@@ -133,5 +148,9 @@ def contents(pass_: Pass[Any]) -> list[Any]:
     values: list[Any] = [pass_.kind]
     for field in fields(pass_):  # type: ignore[arg-type]  # every Pass is a dataclass
         value = getattr(pass_, field.name)
-        values.extend(contents(value) if isinstance(value, Pass) else [field.name, value])
+        nested = value if isinstance(value, tuple) else (value,)
+        if nested and all(isinstance(item, Pass) for item in nested):
+            values.extend(piece for item in nested for piece in contents(item))
+        else:
+            values.extend([field.name, value])
     return values

@@ -41,6 +41,7 @@ class Gradient(Pass[Slope]):
     x: Floats
 
     kind: ClassVar[str] = "gradient"
+    takes_sparse: ClassVar[bool] = True
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Add the block's Xᵀ(Y − X x), its squares and its moments."""
@@ -49,7 +50,7 @@ class Gradient(Pass[Slope]):
         if k == 1:
             self._map_vector(block, g[:, 0], rr)
         else:
-            for _, X, Y in block.slices():
+            for _, X, Y in block.slices(sparse=True):
                 residual = Y - X @ self.x
                 g += X.T @ residual
                 rr += np.einsum("ij,ij->j", residual, residual)
@@ -58,7 +59,7 @@ class Gradient(Pass[Slope]):
     def _map_vector(self, block: Block, g: Floats, rr: Floats) -> None:
         """Do the same with matrix-vector products, which read X at full speed."""
         x = np.ascontiguousarray(self.x[:, 0])
-        for _, X, Y in block.slices():
+        for _, X, Y in block.slices(sparse=True):
             residual = Y[:, 0] - X @ x
             g += residual @ X
             rr += residual @ residual

@@ -1,11 +1,17 @@
 """The pass AᵀA, Aᵀb: the normal equations, to be trusted only where the condition number allows."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import scipy.sparse
 
+from dsketch.linalg.scatter import add_sparse
+from dsketch.matrix.base import BLOCK_BYTES, Sparse
 from dsketch.passes.base import Floats, Part, SlicePass
+
+# A multiplication of a sparse product costs 2.7 ns at the density where it matters (9 %), one of BLAS 0.02 ns (measured, d = 100 … 2000).
+_SPARSE_PRICE = 128
 
 
 @dataclass(frozen=True)
@@ -13,19 +19,24 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     """Finish to ``(AᵀA, Aᵀb, bᵀb)`` with shapes (d, d), (d, k), (k, k).
 
     One read, n d² flops (BLAS syrk), (d + k)² numbers a part.  The relative error of the smallest eigenvalue is u·kappa².
+    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.
     """
 
     kind: ClassVar[str] = "gram"
+    takes_sparse: ClassVar[bool] = True
 
     def zero(self, columns: int, sides: int) -> Part:
         """Return three zero products."""
         return np.zeros((columns, columns)), np.zeros((columns, sides)), np.zeros((sides, sides))
 
-    def add(self, part: Part, start: int, X: Floats, Y: Floats) -> None:
+    def add(self, part: Part, start: int, X: Any, Y: Floats) -> None:
         """Add XᵀX, XᵀY and YᵀY."""
         del start
         G, c, bb = part
-        G += X.T @ X
+        if scipy.sparse.issparse(X):
+            _add_sparse_gram(G, X)
+        else:
+            G += X.T @ X
         c += X.T @ Y
         bb += Y.T @ Y
 
@@ -36,3 +47,15 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return (d + k)² numbers."""
         return 8 * (columns + sides) ** 2
+
+
+def _add_sparse_gram(G: Floats, X: Sparse) -> None:
+    """Add XᵀX by a sparse product where that is less work, else by dense ones of 32 MB at most."""
+    counts = np.diff(X.indptr).astype(np.float64)
+    if _SPARSE_PRICE * (counts @ counts) < X.shape[0] * float(X.shape[1]) ** 2:
+        add_sparse(G, X.T @ X)
+        return
+    step = max(BLOCK_BYTES // (8 * X.shape[1]), 1)
+    for low in range(0, X.shape[0], step):
+        dense = X[low : low + step].toarray()
+        G += dense.T @ dense

@@ -25,16 +25,17 @@ class Normal(Pass[Floats]):
     v: Floats
 
     kind: ClassVar[str] = "normal"
+    takes_sparse: ClassVar[bool] = True
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Add the block's Xᵀ(X v)."""
         (total,) = part or (np.zeros(self.v.shape),)
         if self.v.shape[1] == 1:
             v = np.ascontiguousarray(self.v[:, 0])
-            for _, X, _ in block.slices():
+            for _, X, _ in block.slices(sparse=True):
                 total[:, 0] += (X @ v) @ X
         else:
-            for _, X, _ in block.slices():
+            for _, X, _ in block.slices(sparse=True):
                 total += X.T @ (X @ self.v)
         return (total,)
 
@@ -45,4 +46,5 @@ class Normal(Pass[Floats]):
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return d k numbers."""
-        return 8 * columns * max(sides, 1)
+        del sides
+        return 8 * columns * int(self.v.shape[1])

@@ -18,6 +18,7 @@ class RowPass(Pass[Floats]):
     """A pass whose part holds the rows of its blocks, in order."""
 
     accumulates: ClassVar[bool] = False
+    height: ClassVar[int | None] = None  # rows of a slice; None: what stays in the cache
 
     @abstractmethod
     def of(self, X: Floats, Y: Floats) -> Floats:
@@ -25,7 +26,7 @@ class RowPass(Pass[Floats]):
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Return the block's rows."""
-        own = (np.concatenate([self.of(X, Y) for _, X, Y in block.slices()]),)
+        own = (np.concatenate([self.of(X, Y) for _, X, Y in block.slices(self.height, sparse=self.takes_sparse)]),)
         return own if part is None else self.merge(part, own)
 
     def merge(self, left: Part, right: Part) -> Part:
@@ -54,6 +55,7 @@ class Rowwise(RowPass):
     w: Floats
 
     kind: ClassVar[str] = "rowwise"
+    takes_sparse: ClassVar[bool] = True
 
     def of(self, X: Floats, Y: Floats) -> Floats:
         """Return X w."""
@@ -63,7 +65,7 @@ class Rowwise(RowPass):
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return k numbers a row of the largest block, at least."""
         del columns, sides
-        return 8 * self.w.shape[1] * _PART_ROWS
+        return 8 * int(self.w.shape[1]) * _PART_ROWS
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,23 @@ class RowFacts(RowPass):
 
 @dataclass(frozen=True)
 class RowSquares(RowPass):
-    """Finish to ‖xᵢ‖² alone, shape (n, 1)."""
+    """Finish to ‖wᵀxᵢ‖², shape (n, 1).
+
+    Parameters
+    ----------
+    w : ndarray, shape (d, r), optional
+        None: the squared lengths of the rows themselves.
+    """
+
+    w: Floats | None = None
 
     kind: ClassVar[str] = "row squares"
 
     def of(self, X: Floats, Y: Floats) -> Floats:
         """Return the squared lengths."""
         del Y
-        return np.einsum("ij,ij->i", X, X)[:, None]
+        Z = X if self.w is None else X @ self.w
+        return np.asarray(np.einsum("ij,ij->i", Z, Z)[:, None])
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return a number a row of the largest block, at least."""

@@ -1,9 +1,10 @@
 """The pass S [A b]."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import scipy.sparse
 
 from dsketch.passes.base import Floats, Part, SlicePass
 from dsketch.sketch.base import Sketch
@@ -14,25 +15,36 @@ class Sketching(SlicePass[tuple[Floats, Floats]]):
     """Sketch A and b with the same S.
 
     Finishes to ``(SA, Sb)`` with shapes (m, d) and (m, k).  One read; the sketch's cost; m (d + k) numbers a part.
+    Of CSR rows, sparse sign sketches and CountSketch cost z additions a stored number; others work on all of them.
     """
 
     sketch: Sketch
 
     kind: ClassVar[str] = "sketch"
+    takes_sparse: ClassVar[bool] = True
 
     def rows_at_once(self, columns: int) -> int:
         """Return a height at which the m × d product of a slice costs little beside the slice."""
         del columns
         return min(self.sketch.slice_rows, max(4096, 4 * self.sketch.size))
 
+    def csr_rows_at_once(self) -> int:
+        """Return as many rows as the sketch is drawn for at once."""
+        return self.sketch.slice_rows
+
     def zero(self, columns: int, sides: int) -> Part:
         """Return zero sketches."""
         return np.zeros((self.sketch.size, columns)), np.zeros((self.sketch.size, sides))
 
-    def add(self, part: Part, start: int, X: Floats, Y: Floats) -> None:
+    def add(self, part: Part, start: int, X: Any, Y: Floats) -> None:
         """Add S[:, rows] X and S[:, rows] Y: S is drawn once for both."""
-        apply = self.sketch.operator(start, start + X.shape[0])
         SA, Sb = part
+        if scipy.sparse.issparse(X):
+            add = self.sketch.adder(start, start + X.shape[0])
+            add(SA, X)
+            add(Sb, Y)
+            return
+        apply = self.sketch.operator(start, start + X.shape[0])
         SA += apply(X)
         if Y.shape[1]:
             Sb += apply(Y)

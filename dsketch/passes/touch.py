@@ -19,12 +19,13 @@ class Touch(Pass[Floats]):
     """
 
     kind: ClassVar[str] = "touch"
+    takes_sparse: ClassVar[bool] = True
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Add the block's sums."""
         (total,) = part or (np.zeros(2),)
-        for _, X, Y in block.slices():
-            total += X.sum(), Y.sum()
+        for _, X, Y in block.slices(sparse=True):
+            total += (X.data if block.is_sparse else X).sum(), Y.sum()
         return (total,)
 
     def finish(self, part: Part) -> Floats:

@@ -5,11 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from dsketch.passes.base import Floats, Part, SlicePass
+from dsketch.matrix.rows import Block
+from dsketch.passes.base import Floats, Part, Pass
 
 
 @dataclass(frozen=True)
-class Transposed(SlicePass[Floats]):
+class Transposed(Pass[Floats]):
     """Finish to Xᵀu, shape (d, k).
 
     Parameters
@@ -25,16 +26,14 @@ class Transposed(SlicePass[Floats]):
     u: Floats
 
     kind: ClassVar[str] = "transposed"
+    takes_sparse: ClassVar[bool] = True
 
-    def zero(self, columns: int, sides: int) -> Part:
-        """Return a zero product."""
-        del sides
-        return (np.zeros((columns, self.u.shape[1])),)
-
-    def add(self, part: Part, start: int, X: Floats, Y: Floats) -> None:
-        """Add the slice's Xᵀu."""
-        del Y
-        part[0][...] += X.T @ self.u[start : start + len(X)]
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Add the block's Xᵀu."""
+        (product,) = part or (np.zeros((block.columns, self.u.shape[1])),)
+        for start, X, _ in block.slices(sparse=True):
+            product += X.T @ self.u[start : start + X.shape[0]]
+        return (product,)
 
     def finish(self, part: Part) -> Floats:
         """Return the product."""
@@ -44,4 +43,4 @@ class Transposed(SlicePass[Floats]):
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return d k numbers."""
         del sides
-        return 8 * columns * self.u.shape[1]
+        return 8 * columns * int(self.u.shape[1])

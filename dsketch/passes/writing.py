@@ -1,0 +1,121 @@
+"""The pass that puts row-sized results into a Zarr array where they are made: nothing with n rows moves over the network.
+
+The only pass that writes.  A block's rows are whole chunks of the target, so that no two tasks ever write the same chunk, and a task
+that is retried, or runs twice at once, writes the same bytes again.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import zarr
+from zarr.core.sync import sync
+
+from dsketch.errors import DataError
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.recut import Recut
+from dsketch.matrix.rows import Block
+from dsketch.passes.base import Floats, Part, Pass
+
+MOST_CHUNKS = 16_384  # of an output whose blocks are uneven: a folder of more files is slow to list
+
+
+class Written(NamedTuple):
+    """What was written: the number of rows, and the largest magnitude of each side, shape (k,)."""
+
+    rows: int
+    largest: Floats
+
+
+@dataclass(frozen=True)
+class Writing(Pass[Written]):
+    """Write what another pass gives for each block into a Zarr array.
+
+    Parameters
+    ----------
+    inner : Pass
+        Of any kind whose result for a block has a row for each of its rows: a :class:`~dsketch.passes.rowwise.RowPass`.
+    target : zarr.Array, shape (n,) or (n, k)
+        Its chunks are those of :func:`chunked`, and every worker must see the place where it lies.
+    sides : int
+        k.
+
+    Notes
+    -----
+    A part is k + 1 numbers.  The largest magnitude is what shows a NaN or an infinity of the data to the engine, which then names the
+    row; the target is a store beside the final one until all is well (:mod:`dsketch.output`).
+    """
+
+    inner: Pass[Floats]
+    target: "zarr.Array[Any]"
+    sides: int
+
+    kind: ClassVar[str] = "write"
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Write the block's rows; count them."""
+        values = self.inner.finish(self.inner.map(block, None))
+        rows, largest = part or (np.zeros(1), np.zeros(self.sides))
+        _put(self.target, block.start, values)
+        return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0))
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Add the counts; keep the larger magnitudes."""
+        return left[0] + right[0], np.maximum(left[1], right[1])
+
+    def finish(self, part: Part) -> Written:
+        """Return how much was written."""
+        return Written(int(part[0][0]), part[1])
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return k + 1 numbers."""
+        del columns, sides
+        return 8 * (self.sides + 1)
+
+    def names(self) -> str:
+        """Return both kinds."""
+        return f"{self.inner.names()} → Zarr"
+
+
+def chunked(A: Matrix) -> tuple[Matrix, int]:
+    """Return A in blocks of whole output chunks, and the rows of such a chunk.
+
+    Blocks of one height (the last may be lower) are a chunk each.  Others (of a dask array with uneven chunks, or sparse rows) have
+    their cuts moved to multiples of a quarter of the middle height, by an eighth of it at most: the output has few chunks however
+    low the lowest block is, and no block grows much.
+
+    >>> from dsketch.matrix.array import ArrayMatrix
+    >>> matrix, rows = chunked(Recut(ArrayMatrix(np.ones((250, 1))), [0, 100, 103, 202, 250]))
+    >>> matrix.cuts, rows
+    (array([  0, 108, 198, 250]), 18)
+    """
+    heights = np.diff(A.cuts)
+    if (heights[:-1] == heights[0]).all() and heights[-1] <= heights[0]:
+        return A, int(heights[0])
+    rows = max(int(np.median(heights)) // 4, A.shape[0] // MOST_CHUNKS, 1)
+    moved = np.minimum((A.cuts[:-1] + rows // 2) // rows * rows, A.shape[0])
+    return Recut(A, np.unique(np.append(moved, A.shape[0]))), rows
+
+
+def _put(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
+    """Write rows from ``start`` on.
+
+    Raises
+    ------
+    DataError
+        If the target is not there for this process, or does not take them.
+    """
+    try:
+        is_there = sync(target.store.exists(f"{target.path}/zarr.json".lstrip("/")))
+        if is_there:
+            target[start : start + len(values)] = values[:, 0] if target.ndim == 1 else values
+    except Exception as error:
+        raise DataError(
+            f"rows {start}:{start + len(values)} could not be written to {target.store_path}: {type(error).__name__}: {error}. Free "
+            "some space, correct the access, or choose another place."
+        ) from error
+    if not is_there:
+        raise DataError(
+            f"a place that every worker sees was expected for the output; {target.store_path} is not there for one. Write to a shared "
+            "folder or to a URL."
+        )

@@ -1,0 +1,84 @@
+"""What a stored matrix is like: shape, chunks, bytes, and the pieces of a pass."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something about the storage that costs time or may surprise, and the remedy.
+
+    Attributes
+    ----------
+    subject : str
+        One word or two, for programs.
+    finding : str
+    remedy : str
+        Empty where there is nothing to do.
+    """
+
+    subject: str
+    finding: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How a matrix is stored and read; of CSR, chunks and codecs are those of ``data``.
+
+    Attributes
+    ----------
+    address : str
+    shape : tuple of int
+    dtype : str
+    zarr_format : int
+    chunks : tuple of int
+    shards : tuple of int, or None
+    codecs : tuple of str
+        Filters, serializer and compressors, in the order of writing.
+    decoded_bytes : int
+        What a pass reads and computes with.
+    stored_bytes : int or None
+        On the disk or in the object store; None if that cannot be listed.
+    stored_objects : int
+        Files of a complete array (chunks, or shards).
+    missing_objects : int or None
+        How many of them are not there; None if not counted (not a local disk).
+    reading : str
+        ``"raw"`` (the rows' own bytes, a slice at a time) or ``"decoded"`` (through zarr-python, a block at a time).
+    blocks, panels : int
+        Pieces of a pass: a block is in memory at once, a panel is the least that a task takes.
+    block_bytes : int
+        Of the largest block.
+    columns : tuple of str
+        Names of the columns, where the writer left them.
+    advice : tuple of Advice
+    nonzeros : int or None
+        Stored numbers of a CSR matrix, whose chunks are counted in them; None: the array is dense.
+    density : float
+        Share of all numbers that is stored.
+    """
+
+    address: str
+    shape: tuple[int, ...]
+    dtype: str
+    zarr_format: int
+    chunks: tuple[int, ...]
+    shards: tuple[int, ...] | None
+    codecs: tuple[str, ...]
+    decoded_bytes: int
+    stored_bytes: int | None
+    stored_objects: int
+    missing_objects: int | None
+    reading: str
+    blocks: int
+    panels: int
+    block_bytes: int
+    columns: tuple[str, ...]
+    advice: tuple[Advice, ...] = ()
+    nonzeros: int | None = None
+    density: float = 1.0
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Sizes of what is cut into chunks: the array, or the stored numbers of a CSR matrix."""
+        return self.shape if self.nonzeros is None else (self.nonzeros,)
