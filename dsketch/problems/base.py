@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.cost import Ground
-from dsketch.errors import SpecError
+from dsketch.errors import DataError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.methods.base import Settings
-from dsketch.passes import Pass
+from dsketch.passes import Look
 from dsketch.plan import Plan
 from dsketch.solution import Certificate, Status
 from dsketch.system import Flow
@@ -144,15 +144,20 @@ class Problem(ABC):
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Judge any x, of shape ``x_shape``, by the data, independently of how it was found."""
 
-    def predictor(self, x: Floats) -> Pass[Any]:
-        """Return the pass that predicts rows of a new A from an answer x.
+    def predictor(self, x: Floats, A: Matrix) -> Look:
+        """Return the look at a new matrix that finishes to what an answer x predicts for its rows, shape (m, k).
+
+        Its pass gives for each block the rows of that block (a :class:`~dsketch.passes.rowwise.RowPass`), so that they can also be
+        written where they are made.
 
         Raises
         ------
         SpecError
             If the problem predicts nothing.
+        DataError
+            If A has other columns than the problem's.
         """
-        del x
+        del x, A
         raise SpecError(f"a problem that predicts rows was expected; {self.name} does not. Use its x.")
 
 
@@ -172,3 +177,15 @@ def require_words(problem: Problem, method: str, settings: Settings) -> None:
         raise SpecError(f"features must be one of auto, {', '.join(problem.families)}; got {settings.features!r}.")
     if settings.rank is not None and not (isinstance(settings.rank, int) and settings.rank >= 1):
         raise SpecError(f"rank must be a number of features ≥ 1; got {settings.rank!r}. Leave it out for the rule of the family.")
+
+
+def require_columns(A: Matrix, columns: int, hint: str = "") -> None:
+    """Refuse new rows that do not fit an answer.
+
+    Raises
+    ------
+    DataError
+        With both numbers.
+    """
+    if A.shape[1] != columns:
+        raise DataError(f"A must have the {columns} columns that x belongs to; it has {A.shape[1]}. Give the same columns{hint}.")

@@ -10,12 +10,14 @@ from dsketch.certify import certificate_of, notes_of, require_finite, status_of
 from dsketch.cost import Ground, Means
 from dsketch.factor import Factor
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.rows import Rows
 from dsketch.methods import METHODS, solved_by
 from dsketch.methods.base import Answer, Settings, measured
 from dsketch.passes import Both, Gradient, Look, Triangle
+from dsketch.passes.affine import affine
 from dsketch.plan import Plan, check_words, choose
 from dsketch.probe import Probe, probe
-from dsketch.problems.base import Outcome, Problem, Word
+from dsketch.problems.base import Outcome, Problem, Word, require_columns
 from dsketch.solution import LinearCertificate
 from dsketch.system import Flow, LinearSystem
 from dsketch.units import format_bytes, format_count
@@ -85,6 +87,7 @@ class LinearProblem(LinearSystem, Problem):
             stays_warm=rows.nbytes <= kept,
             tasks=ground.tasks(rows),
             blocks=1 if rows.A.is_raw else 2,
+            nonzeros=rows.A.nonzeros,
         )
 
     def answer(self, plan: Plan) -> Flow[Outcome]:
@@ -101,6 +104,10 @@ class LinearProblem(LinearSystem, Problem):
         x = answer.x[:, 0] if is_vector(self.rows.b) else answer.x
         return Outcome(x, status_of(answer, plan.settings), method, certificate, notes_of(answer, certificate), answer)
 
+    def predictor(self, x: Floats, A: Matrix) -> Look:
+        """Return the look that finishes to A x, plus the intercept."""
+        return linear_look(x, A, intercept=self.rows.intercept)
+
     def judge(self, x: Floats) -> Flow[LinearCertificate]:
         """Judge x by a QR of A, the residual and the gradient at x, in one pass."""
         full, slope = yield Look(Both(Triangle(), Gradient(x)), self.rows)
@@ -110,6 +117,18 @@ class LinearProblem(LinearSystem, Problem):
         weighted = self.penalty[:, None] * x
         slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
         return certificate_of(Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr)))
+
+
+def linear_look(x: Floats, A: Matrix, *, intercept: bool, hint: str = "") -> Look:
+    """Return the look that finishes to A x, plus the last row of x if that is an intercept.
+
+    Raises
+    ------
+    DataError
+        If A has other columns than x has rows.
+    """
+    require_columns(A, len(x) - intercept, hint)
+    return Look(affine(x, intercept=intercept), Rows(A))
 
 
 def is_vector(b: Matrix | None) -> bool:

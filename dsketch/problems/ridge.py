@@ -1,6 +1,5 @@
 """min ‖A x − b‖² + alpha ‖x‖²: ridge regression, with scikit-learn's meaning of alpha (no division by n)."""
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -54,10 +53,22 @@ class Ridge(LinearProblem):
         intercept: bool = False,
         missing: str = "error",
     ) -> None:
-        if not (isinstance(alpha, Real) and np.isfinite(alpha) and alpha >= 0):
-            raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. Use 0 for plain least squares.")
+        require_alpha(alpha)
         rows = tall_rows(A, b, weights, intercept, missing)
         penalty = np.full(rows.shape[1], float(alpha))
         if intercept:
             penalty[-1] = 0.0
         super().__init__(rows, penalty, {"problem": self.name, "alpha": float(alpha), "intercept": intercept, "missing": missing})
+
+
+def require_alpha(alpha: Any) -> float:
+    """Return a penalty.
+
+    Raises
+    ------
+    SpecError
+        If it is negative or not finite.
+    """
+    if not (isinstance(alpha, int | float | np.number) and np.isfinite(alpha) and alpha >= 0):
+        raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. Use 0 for plain least squares.")
+    return float(alpha)

@@ -1,0 +1,226 @@
+"""The paper's own sequence: one sketch, and for every level a preconditioned solve with AᵀA; passes grow with the power.
+
+1. One sketch SA = QR, used by all levels.  Its size lets every one of the j stages fail with probability δ/j at most.
+2. Odd powers begin with u = argmin ‖Au − b‖ and go on with b = u.
+3. For k = 1 … j solve AᵀA y_k = y_{k−1}; x = y_j.
+
+A fixed relative tolerance τ per level would leave a relative residual up to τ·kappa^(2(j−1)).  The rule is therefore absolute,
+
+    ‖r_k‖ ≤ ε ‖b‖ / (j ‖A‖^(2(k−1))),
+
+so that Σ ‖A‖^(2(k−1))‖r_k‖ ≤ ε‖b‖ without knowing kappa.  In relative terms it asks for 2(k−1) log kappa more at level k: the work is
+quadratic in j through log kappa.  Where rounding ends a stage first, the normwise backward error stays small all the same.
+
+Prefer it to ``factored`` only for very wide or very sparse A, where n d² flops are out of reach.  Passes: 1 for the
+sketch, 2 for ‖A‖, about 14 … 35 for each level, j − 1 for the certificate.
+
+References
+----------
+Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor, solve_small
+from dsketch.methods.base import Settings, measured, require_full_rank
+from dsketch.passes import Gradient, Look, Slope
+from dsketch.powers.answer import (
+    STAGES,
+    PowerAnswer,
+    Stage,
+    even_error,
+    forward_error,
+    ratio,
+)
+from dsketch.powers.core import Core
+from dsketch.powers.measure import norm_of, product, raised, residual_after, residual_norms, side_norms
+from dsketch.powers.scaled import Scaled, power_of_two
+from dsketch.powers.stage import INNERS, Seen, Task
+from dsketch.sketch import SKETCHES, Sketch, SparseSign
+from dsketch.sketch.size import FOR_ITERATING, LEAST_ROWS, distortion
+from dsketch.system import Flow, LinearSystem
+
+Floats = NDArray[np.float64]
+
+# A failed embedding is seen (the steps grow, or progress stops) and costs passes, never accuracy.
+FAILURE = 1e-3
+
+
+def rows_for_stages(columns: int, stages: int, failure: float = FAILURE) -> int:
+    """Return the sketch size at which the distortion is at most 1/√12 in each of the stages with probability 1 − δ/j.
+
+    The singular values of SU lie in 1 ± (√(d/m) + t) but for a probability 2 exp(−m t²/2) (Davidson and Szarek 2001, Theorem II.13);
+    with t = √(2 log(2j/δ)/m) both terms together are 1/√12 at m = 12 (√d + √(2 log(2j/δ)))².
+
+    Examples
+    --------
+    >>> rows_for_stages(100, 1), rows_for_stages(100, 16)
+    (2336, 2560)
+    """
+    tail = math.sqrt(2 * math.log(2 * stages / failure))
+    return 8 * math.ceil((FOR_ITERATING * (math.sqrt(columns) + tail) ** 2 + LEAST_ROWS) / 8)
+
+
+def drawn(system: LinearSystem, settings: Settings, stages: int) -> tuple[Sketch, float]:
+    """Return the sketch for all stages and the distortion that the iteration counts on."""
+    d = system.shape[1]
+    if settings.sketch_rows is not None:
+        size, epsilon = settings.sketch_rows, distortion(d, settings.sketch_rows)
+    else:
+        size, epsilon = rows_for_stages(d, stages), 1 / math.sqrt(FOR_ITERATING)
+    return (SparseSign if settings.sketch == SparseSign.name else SKETCHES[settings.sketch])(size, settings.seed), epsilon
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What all stages share.
+
+    Attributes
+    ----------
+    system : LinearSystem
+    core : Core
+        Of the sketch.
+    epsilon : float
+        Its distortion.
+    norm : float
+        Log₂ of ‖A‖.
+    stages : int
+        Among which tolerance and failure are split.
+    goal : float
+        ε of the rule.
+    inner : str
+        A key of :data:`~dsketch.powers.stage.INNERS`.
+    """
+
+    system: LinearSystem
+    core: Core
+    epsilon: float
+    norm: float
+    stages: int
+    goal: float
+    inner: str
+
+    def up(self, level: int, target: Scaled, b: Floats) -> Flow[tuple[Scaled, Scaled, Stage]]:
+        """Return y with G y ≈ target, its residual, and the record of the stage.
+
+        Parameters
+        ----------
+        b : ndarray, shape (k,)
+            Log₂ of ‖b‖.
+        """
+        # In the units of the target's mantissas and of A · 2^-e: every number is of moderate size.
+        e, factor = self.core.exponent, Factor(self.core.R)
+        goal = math.log2(self.goal / self.stages) + b - 2 * (level - 1) * self.norm
+
+        def look(y: Floats) -> Flow[Seen[Scaled]]:
+            found = yield from product(self.system, e, Scaled(y, target.exponents))
+            residual = target.plus(found.shifted(-2 * e), -1.0)
+            return Seen(residual.over(target.exponents), ratio(residual.norms, goal), residual)
+
+        start = factor.solve(factor.solve_transposed(target.mantissas))
+        task = Task(level, factor, self.core.factor, self.epsilon, look)
+        y, residual, stage = yield from INNERS[self.inner](self.system, task, start)
+        return Scaled.of(y, target.exponents - 2 * e), residual, stage
+
+    def climbed(self, start: Scaled, b: Floats, power: int) -> Flow[tuple[list[Scaled], list[Scaled], tuple[Stage, ...]]]:
+        """Return the levels from ``start`` on, their residuals and the records of the stages."""
+        levels, residuals, records = [start], list[Scaled](), list[Stage]()
+        for level in range(1, power + 1):
+            y, residual, stage = yield from self.up(level, levels[-1], b)
+            levels.append(y)
+            residuals.append(residual)
+            records.append(stage)
+        return levels, residuals, tuple(records)
+
+    def least_squares(self, start: Floats) -> Flow[tuple[Floats, Slope, Stage]]:
+        """Return y near the minimizer of ‖A y − b‖, its slope, and the record of stage 0."""
+        factor, share = self.core.factor, math.log2(self.goal / self.stages)
+
+        def look(y: Floats) -> Flow[Seen[Slope]]:
+            found: Slope = yield Look(Gradient(y), self.system.rows)
+            reducible = Scaled.of(factor.solve_transposed(found.g)).norms
+            return Seen(found.g, ratio(reducible, share + side_norms(found)), found)
+
+        return (yield from INNERS[self.inner](self.system, Task(0, factor, factor, self.epsilon, look), start))
+
+
+def alternating_even(system: LinearSystem, b: Floats, power: int, settings: Settings, inner: str) -> Flow[PowerAnswer]:
+    """Answer min ‖(AᵀA)ʲx − b‖ stage by stage.
+
+    Raises
+    ------
+    Breakdown
+        If the sketch lacks rank, or a stage diverges.
+    """
+    sketch, epsilon = drawn(system, settings, power)
+    SA, _ = yield from system.sketch(sketch)
+    start = Factor.of(SA)
+    require_full_rank(start)
+    core, right = Core(start), Scaled.of(b)
+    norm = yield from norm_of(system, core)
+    climb = Climb(system, core, epsilon, norm, power, settings.goal, inner)
+    levels, residuals, stages = yield from climb.climbed(right, right.norms, power)
+    left, x = (yield from raised(system, core, residuals)).norms, levels[-1]
+    return PowerAnswer(
+        x=x.values("x"),
+        core=core,
+        is_exact=False,
+        backward_error=even_error(norm, left, x, right.norms, power),
+        residual_norm=power_of_two(left),
+        relative=ratio(left, right.norms),
+        outside=np.zeros(b.shape[1]),
+        forward_error=_forward(core, levels, residuals),
+        measured=STAGES,
+        levels=tuple(levels),
+        stages=stages,
+    )
+
+
+def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner: str) -> Flow[PowerAnswer]:
+    """Answer min ‖A(AᵀA)ʲx − b‖ stage by stage, least squares first.
+
+    Raises
+    ------
+    Breakdown
+        If the sketch lacks rank, or a stage diverges.
+    """
+    sketch, epsilon = drawn(system, settings, power + 1)
+    SA, Sb = yield from system.sketch(sketch)
+    start, guess = solve_small(SA, Sb)
+    require_full_rank(start)
+    core = Core(start)
+    norm = yield from norm_of(system, core)
+    climb = Climb(system, core, epsilon, norm, power + 1, settings.goal, inner)
+    y, slope, stage = yield from climb.least_squares(guess)
+    norms = side_norms(slope)
+    levels, residuals, stages = yield from climb.climbed(Scaled.of(y), norms - norm, power)
+    moved, x = (yield from raised(system, core, residuals)), levels[-1]
+    _, left = residual_after(core, slope, moved)
+    chain = core.half(moved).norms - math.log2(1 - epsilon)
+    first = measured(start, y, slope)
+    return PowerAnswer(
+        x=x.values("x"),
+        core=core,
+        is_exact=False,
+        # A changes once for the least-squares stage (Karlson and Waldén) and once for the chain.
+        backward_error=first + even_error(norm, chain, x, norms, power + 0.5),
+        residual_norm=power_of_two(left),
+        relative=ratio(chain, norms),
+        outside=np.minimum(ratio(residual_norms(slope), norms), 1.0),
+        forward_error=_forward(core, levels, residuals, left),
+        measured=STAGES,
+        levels=tuple(levels),
+        stages=(stage, *stages),
+    )
+
+
+def _forward(core: Core, levels: list[Scaled], residuals: list[Scaled], left: Floats | None = None) -> Floats:
+    """Return the first-order bound of rounding, or what the residuals of the stages come to if that is more."""
+    moved = core.inverse(residuals[0])
+    for residual in residuals[1:]:
+        moved = core.inverse(moved.plus(residual))
+    return np.maximum(forward_error(core, levels, left), ratio(moved.norms, levels[-1].norms))

@@ -1,0 +1,176 @@
+"""What a flow for powers returns, and how its errors follow from the residuals of its levels.
+
+x comes by a chain of levels y₀ → y₁ → … → y_j = x with G y_i = y_{i−1}, G = AᵀA.  The products G y_i of *all* levels are measured in one
+pass over the data; with r_i = y_{i−1} − G y_i the residual of the power is exactly
+
+    y₀ − Gʲ x = Σ_i G^(i−1) r_i,
+
+of which only the propagation by G^(i−1) is left to the factor.  Hence a certificate from the data in one pass, whatever the power.
+
+References
+----------
+J. L. Rigal, J. Gaches, "On the compatibility of a given solution with the data of a linear system", J. ACM 14, 1967 (the normwise
+backward error ‖r‖/(‖M‖‖x‖ + ‖b‖)).
+R. Karlson, B. Waldén, BIT 37, 1997 (its counterpart for least squares, here with M = A Gʲ).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor
+from dsketch.methods.base import EPS
+from dsketch.powers.core import Core
+from dsketch.powers.scaled import Scaled, power_of_two
+
+Floats = NDArray[np.float64]
+
+FACTOR = "the residual of every level in the data, its propagation by A's own factor"
+STAGES = "the residual of every stage and its propagation in the data; ‖A‖ by iteration from the sketch"
+DATA = "every product with AᵀA in the data"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One solve with AᵀA (or the least-squares solve that comes first, level 0) of the alternating method.
+
+    Attributes
+    ----------
+    level : int
+    passes : int
+    moves : tuple of float
+        ‖y_{i+1} − y_i‖/‖y_{i+1}‖ of each step, the largest of the sides.
+    residual : float
+        Log₂ of the residual at the end over the stage's target, the largest of the sides; at most 0 where the rule was met.
+    end : str
+        ``"rule"`` (the absolute stopping rule), ``"rounding"`` (no more progress), ``"limit"``.
+    """
+
+    level: int
+    passes: int
+    moves: tuple[float, ...]
+    residual: float
+    end: str
+
+
+@dataclass(frozen=True)
+class PowerAnswer:
+    """What a flow found.
+
+    Attributes
+    ----------
+    x : ndarray, shape (d, k)
+    core : Core
+        Of A if ``is_exact``, else of its sketch.
+    is_exact : bool
+    backward_error : ndarray, shape (k,)
+        ‖reducible residual‖/(‖A‖^(2j)‖x‖ + ‖b‖); for odd powers Karlson–Waldén's estimate for M = A Gʲ.
+    residual_norm : ndarray, shape (k,)
+        ‖b − Gʲx‖ or ‖b − A Gʲx‖.
+    relative : ndarray, shape (k,)
+        The reducible part of the residual over ‖b‖.
+    outside : ndarray, shape (k,)
+        The part of b that lies outside the range, over ‖b‖.
+    forward_error : ndarray, shape (k,)
+        First-order bound on ‖x − x*‖/‖x‖ for a change of A by eps‖A‖ in each of its uses.
+    measured : str
+        What was measured in the data and what follows from a factor.
+    levels : tuple of Scaled
+        y₀ … y_j = x, of a solve.
+    stages : tuple of Stage
+        Of the alternating method.
+    notes : tuple of str
+    """
+
+    x: Floats
+    core: Core
+    is_exact: bool
+    backward_error: Floats
+    residual_norm: Floats
+    relative: Floats
+    outside: Floats
+    forward_error: Floats
+    measured: str
+    levels: tuple[Scaled, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def factor(self) -> Factor:
+        """R of A, or of its sketch."""
+        return self.core.factor
+
+
+def level_residuals(levels: list[Scaled], products: list[Scaled]) -> list[Scaled]:
+    """Return r_i = y_{i−1} − G y_i for i = 1 … j."""
+    return [before.plus(product, -1.0) for before, product in zip(levels, products, strict=False)]
+
+
+def propagated(core: Core, residuals: list[Scaled]) -> Scaled:
+    """Return Σ G^(i−1) r_i by Horner's rule."""
+    total = residuals[-1]
+    for residual in reversed(residuals[:-1]):
+        total = core.forward(total).plus(residual)
+    return total
+
+
+def ratio(above: Floats, *below: Floats) -> Floats:
+    """Return 2^above over the sum of 2^below; 0 where above is −∞."""
+    total = below[0]
+    for term in below[1:]:
+        total = np.logaddexp2(total, term)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isneginf(above), 0.0, power_of_two(above - total))
+
+
+def even_error(norm: float, residual: Floats, x: Scaled, b: Floats, power: float) -> Floats:
+    """Return the normwise backward error of Gʲx = b, from log₂ of ‖A‖, of the residual's norm and of ‖b‖."""
+    return ratio(residual, 2 * power * norm + x.norms, b)
+
+
+def odd_error(core: Core, g: Scaled, residual: Floats, x: Scaled, power: int) -> Floats:
+    """Return the Karlson–Waldén estimate for x as a minimizer of ‖M x − b‖, M = A Gʲ, relative to ‖M‖ = ‖A‖^(2j+1).
+
+    Parameters
+    ----------
+    g : Scaled, shape (d, k)
+        Aᵀ(b − M x).
+    residual : ndarray, shape (k,)
+        Log₂ of ‖b − M x‖.
+    """
+    if not core.factor.rank:
+        return np.zeros(x.exponents.shape)
+    s, Vt = core.singular
+    sizes = np.log2(s)[:, None] + core.exponent
+    pieces = Scaled.of(Vt @ g.mantissas, g.exponents)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = 2 * power * sizes + np.log2(np.abs(pieces.mantissas)) + pieces.exponents
+        below = np.logaddexp2(2 * (x.norms + (2 * power + 1) * sizes), 2 * residual) / 2
+        terms = np.where(np.isneginf(above), -np.inf, 2 * (above - below))
+    return power_of_two(np.logaddexp2.reduce(terms, axis=0) / 2 - (2 * power + 1) * core.norm)
+
+
+def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = None) -> Floats:
+    """Return eps times the first-order sensitivity of x to changes of A by ‖A‖, one for each of its 2j (+ 1) uses.
+
+    With A + E, x moves by −Σ_k G^(-k)(EᵀA + AᵀE) y_{j−k+1}.  For a b without special direction every term is about kappa, the whole
+    2j·kappa; where b was made from a smooth x, terms grow to kappa^(2j).
+
+    Parameters
+    ----------
+    levels : list of Scaled
+        y₀ … y_j.
+    residual : ndarray, shape (k,), optional
+        Log₂ of the least-squares residual that y₀ left, for odd powers.
+    """
+    power, size, low = len(levels) - 1, core.norm, core.smallest
+    total = np.full(levels[-1].exponents.shape, -np.inf)
+    for k in range(1, power + 1):
+        y = levels[power - k + 1]
+        total = np.logaddexp2(total, size + y.norms - (2 * k - 1) * low)
+        total = np.logaddexp2(total, size + core.half(y).norms - 2 * k * low)
+    if residual is not None:
+        total = np.logaddexp2(total, size + levels[0].norms - (2 * power + 1) * low)
+        total = np.logaddexp2(total, size + residual - (2 * power + 2) * low)
+    return EPS * ratio(total, levels[-1].norms)

@@ -1,0 +1,216 @@
+"""exp(AᵀA)x = b and its truncated series, exactly from the factor: every function of AᵀA is one of its singular values.
+
+With R = U Σ Vᵀ: exp(AᵀA)⁻¹b = V exp(−Σ²) Vᵀb, and the series Σ_{p ≤ m} (AᵀA)^p/p! — the paper's reason to solve for powers — has the
+inverse V (Σ_p Σ^(2p)/p!)⁻¹ Vᵀb.  Solving for a sum is not a sum of solves, so nothing in a chain of power solves gives this; the
+singular value decomposition of one factor does.  All terms are positive: nothing cancels.  Sizes are kept as logarithms, since
+exp(‖A‖²) overflows from ‖A‖ = 27 on.
+
+The certificate is the backward error in AᵀA: x is exact for V Σ² Vᵀ, whose distance to AᵀA is measured by one pass.  Prefer it over any
+iteration: passes 1 + 1 for every number of terms.
+
+References
+----------
+Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304 (the
+series as motivation of the powers).
+N. J. Higham, "Functions of matrices: theory and computation", SIAM, 2008, Section 4.5 (functions of symmetric matrices) and Theorem
+10.4 (conditioning of exp).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
+
+from dsketch.errors import DataError
+from dsketch.factor import Factor
+from dsketch.methods.base import EPS, Breakdown, Settings
+from dsketch.passes import Look, Normal
+from dsketch.powers.chain import LAST
+from dsketch.powers.core import Core
+from dsketch.powers.factored import ROUTES, Route
+from dsketch.powers.measure import product
+from dsketch.powers.scaled import Scaled, power_of_two
+from dsketch.system import Flow, LinearSystem
+
+Floats = NDArray[np.float64]
+
+MOST_TERMS = 200  # passes that a judgement may take: enough for ‖A‖² up to about 150
+_ENOUGH = 60.0  # log₂: a remainder below 2⁻⁶⁰ of the sum is below rounding
+
+
+@dataclass(frozen=True)
+class ExponentialAnswer:
+    """What a flow found.
+
+    Attributes
+    ----------
+    x : ndarray, shape (d, k)
+    core : Core
+        Of A.
+    backward_error : ndarray, shape (k,)
+        Of a solve: the change of AᵀA, relative to ‖A‖², for which x is exact; of a judgement: ‖r‖/(‖f(AᵀA)‖‖x‖ + ‖b‖).
+    residual_norm : ndarray, shape (k,)
+        ‖b − f(AᵀA)x‖.
+    relative : ndarray, shape (k,)
+        The residual over ‖b‖.
+    forward_error : ndarray, shape (k,)
+        First-order bound, see :func:`error_bound`.
+    condition : float
+        Of f(AᵀA); ∞ beyond float64.
+    measured : str
+    """
+
+    x: Floats
+    core: Core
+    backward_error: Floats
+    residual_norm: Floats
+    relative: Floats
+    forward_error: Floats
+    condition: float
+    measured: str
+
+    @property
+    def factor(self) -> Factor:
+        """R of A."""
+        return self.core.factor
+
+    @property
+    def size(self) -> float:
+        """‖AᵀA‖."""
+        return float(self.core.factor.singular[0][0]) ** 2
+
+
+def log_series(t: Floats, terms: int | None) -> Floats:
+    """Return log Σ_{p ≤ terms} t^p/p! for t ≥ 0; t itself for the whole series."""
+    if terms is None:
+        return t
+    p = np.arange(terms + 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(p[:, None] > 0, p[:, None] * np.log(t), 0.0) - gammaln(p + 1)[:, None]
+    return np.asarray(logsumexp(logs, axis=0))
+
+
+def exponential_by(
+    method: str, system: LinearSystem, b: Floats, terms: int | None, settings: Settings
+) -> Flow[tuple["ExponentialAnswer", str, tuple[str, ...]]]:
+    """Return the answer by a route of :data:`~dsketch.powers.factored.ROUTES`, its name, and why the QR took over if it did."""
+    try:
+        return (yield from exponential(system, b, terms, settings, ROUTES[method])), method, ()
+    except Breakdown as stop:
+        reason = f"{method} gave way to {LAST}: {stop.reason}"
+        return (yield from exponential(system, b, terms, settings, ROUTES[LAST])), LAST, (reason,)
+
+
+def eigen(core: Core) -> tuple[Floats, Floats]:
+    """Return the eigenvalues of AᵀA and its eigenvectors as rows, null space included, shapes (d,) and (d, d).
+
+    Raises
+    ------
+    DataError
+        If float64 data do not determine exp(AᵀA).
+    """
+    s, Vt = core.factor.singular
+    if not s[0] < 1 / math.sqrt(EPS):
+        raise DataError(
+            f"‖A‖ must be below {1 / math.sqrt(EPS):.1e} for exp(AᵀA): an error of the last bit in A changes its exponents by u‖A‖²; it is "
+            f"{s[0]:.1e}. Rescale A (units!): the exponential is of ‖A‖² itself."
+        )
+    return s * s, Vt
+
+
+def applied(Vt: Floats, logs: Floats, b: Scaled) -> Scaled:
+    """Return V exp(logs) Vᵀb; sizes add up as exponents."""
+    whole = np.floor(logs / math.log(2.0))
+    pieces = (Vt @ b.mantissas) * np.exp(logs - whole * math.log(2.0))[:, None]
+    top = float(whole.max())
+    return Scaled.of(Vt.T @ np.ldexp(pieces, np.maximum(whole - top, -4000).astype(np.int32)[:, None]), b.exponents + int(top))
+
+
+def exponential(system: LinearSystem, b: Floats, terms: int | None, settings: Settings, route: Route) -> Flow[ExponentialAnswer]:
+    """Answer exp(AᵀA)x = b, or its series up to the power ``terms``."""
+    factor, _ = yield from route(system, settings)
+    core, right = Core(factor), Scaled.of(b)
+    t, Vt = eigen(core)
+    logs = log_series(t, terms)
+    x = applied(Vt, -logs, right)
+    e = core.exponent
+    G = np.ldexp((yield Look(Normal(np.ldexp(np.eye(len(t)), -e)), system.rows)), -e)
+    s = np.ldexp(np.sqrt(t), -e)
+    change = float(np.linalg.norm(G - (Vt.T * s**2) @ Vt, 2)) / float(s[0] ** 2) if t[0] else 0.0
+    left = right.plus(applied(Vt, logs, x), -1.0).norms
+    backward = np.where(np.isfinite(x.norms), change, 0.0)
+    return ExponentialAnswer(
+        x=x.values("x"),
+        core=core,
+        backward_error=backward,
+        residual_norm=power_of_two(left),
+        relative=power_of_two(left - np.where(np.isfinite(right.norms), right.norms, 0.0)),
+        forward_error=error_bound(t, terms, right, x, backward),
+        condition=_condition(logs),
+        measured="AᵀA − VΣ²Vᵀ in the data; the residual by the factor",
+    )
+
+
+def error_bound(t: Floats, terms: int | None, b: Scaled, x: Scaled, backward: Floats) -> Floats:
+    """Return a first-order bound on ‖x − x*‖/‖x‖ for a change of AᵀA by ``backward`` ‖A‖², shape (k,).
+
+    f⁻¹ changes by at most its steepest slope, f'/f² at the smallest eigenvalue: f' is f itself for exp, and the series with one term
+    less for a truncated one.  The products with V and Vᵀ add about √d eps each.
+    """
+    logs = log_series(t, terms)
+    slope = 1.0 if terms is None else math.exp(float((log_series(t, terms - 1) - logs)[-1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        amplified = power_of_two(-float(logs.min()) / math.log(2.0) + b.norms - x.norms)
+    own = 2 * math.sqrt(len(t)) * EPS
+    return np.where(np.isfinite(x.norms), (slope * float(t[0]) * np.maximum(backward, EPS) + own) * amplified, 0.0)
+
+
+def _condition(logs: Floats) -> float:
+    return float(power_of_two(np.array((logs.max() - logs.min()) / math.log(2.0))))
+
+
+def judged_exponential(system: LinearSystem, b: Floats, terms: int | None, x: Floats) -> Flow[ExponentialAnswer]:
+    """Judge x by summing the series in real products with AᵀA.
+
+    One pass a term: as many as the series has, or as exp(‖A‖²) needs for rounding; if that is more than ``MOST_TERMS``, the factor sums
+    it, and the certificate says so.
+    """
+    R, _, _ = yield from system.triangle(0)
+    core, right, start = Core(Factor(R)), Scaled.of(b), Scaled.of(x)
+    t, Vt = eigen(core)
+    logs = log_series(t, terms)
+    needed = terms if terms is not None else terms_for(float(t[0]))
+    if needed <= MOST_TERMS:
+        total = term = start
+        for p in range(1, needed + 1):
+            found = yield from product(system, core.exponent, term)
+            term = Scaled.of(found.mantissas / p, found.exponents)
+            total = total.plus(term)
+        measured = f"{needed} terms of the series in the data"
+    else:
+        total = applied(Vt, logs, start)
+        measured = f"by the factor: the series would take {needed} passes (at most {MOST_TERMS} are made)"
+    left = right.plus(total, -1.0).norms
+    below = np.logaddexp2(float(logs.max()) / math.log(2.0) + start.norms, right.norms)
+    with np.errstate(invalid="ignore"):
+        backward = np.where(np.isfinite(left), power_of_two(left - below), 0.0)
+    return ExponentialAnswer(
+        x=x,
+        core=core,
+        backward_error=backward,
+        residual_norm=power_of_two(left),
+        relative=power_of_two(left - np.where(np.isfinite(right.norms), right.norms, 0.0)),
+        forward_error=error_bound(t, terms, right, start, np.zeros(x.shape[1])),
+        condition=_condition(logs),
+        measured=measured,
+    )
+
+
+def terms_for(size: float) -> int:
+    """Return how many terms of exp(size) leave a remainder below rounding (of exp(size), not of 1)."""
+    p = max(int(size), 1)
+    while (p * math.log(max(size, 1e-300)) - math.lgamma(p + 1) - size) / math.log(2.0) > -_ENOUGH:
+        p += 1 + p // 50
+    return p

@@ -1,0 +1,69 @@
+"""Judge any x by real products with AᵀA: one pass for the triangle (‖A‖ and the null space), j for the powers, one more for b.
+
+Nothing is shared with the solve but the passes themselves: no level, no factor, no sketch of the run is used.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor
+from dsketch.passes import Gradient, Look
+from dsketch.powers.answer import DATA, PowerAnswer, even_error, forward_error, odd_error, ratio
+from dsketch.powers.core import Core
+from dsketch.powers.measure import product, residual_norms, side_norms
+from dsketch.powers.scaled import Scaled, power_of_two
+from dsketch.system import Flow, LinearSystem
+
+Floats = NDArray[np.float64]
+
+
+def raised_levels(system: LinearSystem, core: Core, x: Floats, power: int) -> Flow[list[Scaled]]:
+    """Return [Gʲx, …, Gx, x], every product in the data.  j passes."""
+    levels = [Scaled.of(x)]
+    for _ in range(power):
+        levels.insert(0, (yield from product(system, core.exponent, levels[0])))
+    return levels
+
+
+def judged_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[PowerAnswer]:
+    """Judge x as an answer to min ‖(AᵀA)ʲx − b‖.  1 + j passes."""
+    R, _, _ = yield from system.triangle(0)
+    core, right = Core(Factor(R)), Scaled.of(b)
+    levels = yield from raised_levels(system, core, x, power)
+    left = right.plus(levels[0], -1.0)
+    reducible = core.within(left).norms
+    return PowerAnswer(
+        x=x,
+        core=core,
+        is_exact=True,
+        backward_error=even_error(core.norm, reducible, levels[-1], right.norms, power),
+        residual_norm=power_of_two(left.norms),
+        relative=ratio(reducible, right.norms),
+        outside=ratio(core.outside(right), right.norms),
+        forward_error=forward_error(core, levels),
+        measured=DATA,
+    )
+
+
+def judged_odd(system: LinearSystem, power: int, x: Floats) -> Flow[PowerAnswer]:
+    """Judge x as an answer to min ‖A(AᵀA)ʲx − b‖ for the b of the system's rows.  2 + j passes."""
+    R, _, _ = yield from system.triangle(0)
+    core = Core(Factor(R))
+    levels = yield from raised_levels(system, core, x, power)
+    slope = yield Look(Gradient(levels[0].values("(AᵀA)ʲx")), system.rows)
+    g, norms = Scaled.of(slope.g), side_norms(slope)
+    residual = residual_norms(slope)
+    reducible = core.half_inverse(g).norms
+    # What A x* cannot reach: the residual without its reducible part.
+    beyond = np.sqrt(np.maximum(1 - np.minimum(ratio(reducible, residual), 1.0) ** 2, 0.0)) * ratio(residual, norms)
+    return PowerAnswer(
+        x=x,
+        core=core,
+        is_exact=True,
+        backward_error=odd_error(core, g, residual, levels[-1], power),
+        residual_norm=power_of_two(residual),
+        relative=ratio(reducible, norms),
+        outside=np.minimum(beyond, 1.0),
+        forward_error=forward_error(core, levels, residual),
+        measured=DATA,
+    )

@@ -1,0 +1,167 @@
+"""(K + λ I) x = b with the attention kernel K = exp(s A Aᵀ), the exponential taken entry by entry.
+
+``conjugate_gradient``
+    The exact kernel, swept tile by tile and never formed; preconditioned, with one refinement.  n²/2 exponentials an iteration.
+``low_rank``
+    λ = 0: the least-squares, minimum-norm answer and the numerical rank, by pivoted Cholesky to rounding.
+``feature_space``
+    The attention-regression paper's own: features stand for the kernel, and the tall least-squares core solves in their space.
+    Approximate, with its measured distance from the kernel.
+"""
+
+from functools import cached_property
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.cost import Ground
+from dsketch.errors import SpecError
+from dsketch.kernel.answered import KernelAnswer, by_features, by_low_rank, conjugate_gradient, judged
+from dsketch.kernel.choice import FEATURES
+from dsketch.kernel.refined import Goal
+from dsketch.kernel.scaled import EPS, scaled
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.rows import Rows
+from dsketch.methods import Settings
+from dsketch.passes import Look
+from dsketch.passes.kernel import KernelRows, sweep_rows
+from dsketch.plan import Plan
+from dsketch.problems.base import Outcome, Problem, Word, require_columns
+from dsketch.problems.kernel_certificate import KernelCertificate, certificate_of
+from dsketch.problems.kernel_plan import DEFAULT_TOL, planned
+from dsketch.problems.linear import is_vector
+from dsketch.solution import Status
+from dsketch.system import Flow
+
+Floats = NDArray[np.float64]
+
+# A kernel value is exact to u (1 + s‖a‖²): what the entries themselves are uncertain by, a few times over.
+_ACCEPTED = 16 * EPS
+
+
+class ExpKernel(Problem):
+    """(K + λ I) x = b with K_ij = exp(s ⟨a_i, a_j⟩); without a ridge min ‖K x − b‖.
+
+    Parameters
+    ----------
+    A : path, URL, zarr.Array, ndarray or dask array, shape (n, d)
+    b : likewise, shape (n,) or (n, k)
+    alpha : float
+        The ridge λ ≥ 0, added to the diagonal (no division by n).
+    scale : float
+        s > 0.
+    missing : {"error", "fill"}
+        What an absent Zarr chunk means.
+
+    Raises
+    ------
+    SpecError
+        If alpha is negative or scale not positive.
+    DataError
+        If b has not one row for each of A, or the data are not real numbers.
+
+    Notes
+    -----
+    x has n rows and predicts exp(s ⟨a, a_j⟩) x for new rows a.  Vectors of n numbers live in the driver; A does not.
+
+    References
+    ----------
+    Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304.
+    M. Díaz, E. N. Epperly, Z. Frangella, J. A. Tropp, R. J. Webber, "Robust, randomized preconditioning for kernel ridge regression",
+    arXiv 2304.12465, 2023.
+
+    Examples
+    --------
+    >>> import dsketch
+    >>> A, b = np.array([[0.0], [1.0]]), np.array([1.0, 3.0])
+    >>> x = dsketch.solve(ExpKernel(A, b, alpha=0.5)).x
+    >>> bool(np.allclose(np.exp(A @ A.T) @ x + 0.5 * x, b))
+    True
+    """
+
+    name = "exp-kernel"
+    title = "The attention kernel, (exp(s A Aᵀ) + λ I) x = b, exp entry by entry."
+    words = (
+        Word("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares."),
+        Word("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
+    )
+    methods = ("conjugate_gradient", "feature_space", "low_rank")
+    families = FEATURES
+
+    def __init__(self, A: Any, b: Any, *, alpha: float = 1.0, scale: float = 1.0, missing: str = "error") -> None:
+        if not (isinstance(alpha, Real) and np.isfinite(alpha) and alpha >= 0):
+            raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. Use 0 for least squares with the kernel alone.")
+        if not (isinstance(scale, Real) and np.isfinite(scale) and scale > 0):
+            raise SpecError(f"scale must be a number above 0; got {scale!r}. Use 1 for exp(⟨a, a'⟩).")
+        self.alpha: float = float(alpha)
+        self.scale: float = float(scale)
+        self.rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b"))
+        self.asked = {"problem": self.name, "alpha": self.alpha, "scale": self.scale, "missing": missing}
+
+    def data(self) -> dict[str, Matrix | None]:
+        """Return A and b."""
+        return {"A": self.rows.A, "b": self.rows.b}
+
+    @property
+    def x_shape(self) -> tuple[int, int]:
+        """(n, k)."""
+        return self.shape[0], self.sides
+
+    @cached_property
+    def b(self) -> Matrix:
+        """The right-hand sides."""
+        assert self.rows.b is not None  # noqa: S101 - the constructor put it there
+        return self.rows.b
+
+    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+        """Sample a few rows, forecast what each preconditioner would leave, price the sweeps."""
+        return planned(self, self.alpha, self.scale, method, settings, ground)
+
+    def answer(self, plan: Plan) -> Flow[Outcome]:
+        """Solve by the plan's method.
+
+        Raises
+        ------
+        DataError
+            If a row is so long that its exponential overflows.
+        """
+        settings = plan.settings
+        goal = Goal(tol=settings.tol or DEFAULT_TOL, columns=settings.rank or 1, seed=settings.seed)
+        system = yield from scaled(self.rows.A, self.b, self.scale, self.alpha)
+        flows = {"conjugate_gradient": conjugate_gradient, "low_rank": by_low_rank, "feature_space": by_features}
+        answer = yield from flows[plan.method](system, settings, goal)
+        x = answer.x[:, 0] if is_vector(self.b) else answer.x
+        accepted = max(_ACCEPTED * (1 + 2 * float(system.half.max())), goal.tol)
+        return Outcome(x, status_of(answer, goal.tol, accepted), answer.method, certificate_of(answer), answer.notes, answer)
+
+    def judge(self, x: Floats) -> Flow[KernelCertificate]:
+        """Judge x by sweeps of its own over the exact kernel."""
+        system = yield from scaled(self.rows.A, self.b, self.scale, self.alpha)
+        return certificate_of((yield from judged(system, x)))
+
+    def predictor(self, x: Floats, A: Matrix) -> Look:
+        """Return the sweep exp(s⟨new, a_j⟩) x for the rows of a new matrix."""
+        require_columns(A, self.shape[1])
+        return Look(KernelRows(self.rows.A, np.zeros(self.shape[1]), self.scale, x), sweep_rows(A))
+
+
+def status_of(answer: KernelAnswer, tol: float, accepted: float) -> Status:
+    """Return how the solve ended.
+
+    Parameters
+    ----------
+    tol : float
+        Residual relative to b.
+    accepted : float
+        Normwise backward error that counts as solved where the residual is out of reach.
+    """
+    if answer.method == "feature_space":
+        return Status.APPROXIMATE
+    if (answer.backward_error > accepted).any():
+        return Status.NOT_SOLVED
+    if answer.method == "low_rank" and (answer.residual_norm > max(tol, EPS) * answer.b_norm).any():
+        return Status.LEAST_SQUARES
+    return Status.SOLVED if (answer.relative_residual <= tol).all() else Status.ROUNDED

@@ -1,0 +1,111 @@
+"""min ‖(AᵀA)ʲx − b‖: an even power, for many right-hand sides with d rows."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.matrix.base import Matrix
+from dsketch.plan import Plan
+from dsketch.powers.chain import METHODS, powered
+from dsketch.powers.judged import judged_even
+from dsketch.problems.base import Outcome, Word
+from dsketch.problems.linear import is_vector
+from dsketch.problems.power_outcome import PowerCertificate, certificate_of, notes_of, status_of
+from dsketch.problems.powering import PoweringProblem, column_sides, read_sides, require_power, tall_matrix
+from dsketch.system import Flow
+
+Floats = NDArray[np.float64]
+
+POWER = Word("power", int, 1, "The power j ≥ 1.")
+
+
+class GramPower(PoweringProblem):
+    """min ‖(AᵀA)ʲx − b‖ over x.
+
+    Where A lacks rank, or b lies partly outside the range, x is the shortest minimizer, and the Solution says so.
+
+    Parameters
+    ----------
+    A : path, URL, zarr.Array, ndarray or dask array, shape (n, d)
+    b : likewise, shape (d,) or (d, k)
+        Read whole.
+    power : int
+        j ≥ 1.
+    missing : {"error", "fill"}
+        What an absent Zarr chunk means.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, n < d, or the data are not finite real numbers.
+    SpecError
+        If j < 1.
+
+    References
+    ----------
+    Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A = np.diag([1.0, 2.0, 4.0])
+    >>> import dsketch
+    >>> dsketch.solve(GramPower(A, [1.0, 16.0, 256.0], power=2)).x
+    array([1., 1., 1.])
+    """
+
+    name = "gram-power"
+    title = "A power of the Gram matrix, min ‖(AᵀA)ʲx − b‖."
+    sides_text = "b (d, or d × k)"
+    words = (POWER,)
+    methods = METHODS
+
+    def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error") -> None:
+        self.power = require_power(power, "For j = 0 x is b itself.")
+        rows = tall_matrix(A, missing)
+        super().__init__(rows, {"problem": self.name, "power": self.power, "missing": missing})
+        self.b = column_sides(b, rows.shape[1], missing, "For a b with n rows use OddGramPower.")
+
+    def data(self) -> dict[str, Matrix | None]:
+        """Return A and b."""
+        return {"A": self.rows.A, "b": self.b}
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k."""
+        return self.b.shape[1]
+
+    @property
+    def stages(self) -> int:
+        """Solves with AᵀA: j."""
+        return self.power
+
+    @property
+    def checked(self) -> int:
+        """All levels of all sides, or the whole Gram matrix where that is narrower."""
+        return min(self.power * self.sides, self.shape[1])
+
+    @cached_property
+    def right(self) -> Floats:
+        """The numbers of b, shape (d, k)."""
+        return read_sides(self.b)
+
+    def answer(self, plan: Plan) -> Flow[Outcome]:
+        """Solve by the plan's method, or by QR where that cannot go on.
+
+        Raises
+        ------
+        DataError
+            If x does not fit into float64.
+        """
+        answer, method = yield from powered(self.system, self.right, self.power, plan.settings, plan.method)
+        status = status_of(answer, plan.settings, self.stages, is_odd=False)
+        notes = notes_of(answer, plan.settings, self.power, is_odd=False)
+        x = answer.x[:, 0] if is_vector(self.b) else answer.x
+        return Outcome(x, status, method, certificate_of(answer, self.power), notes, answer)
+
+    def judge(self, x: Floats) -> Flow[PowerCertificate]:
+        """Judge x by j real products with AᵀA, after one pass for ‖A‖."""
+        return certificate_of((yield from judged_even(self.system, self.right, self.power, x)), self.power)

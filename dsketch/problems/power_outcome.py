@@ -1,0 +1,133 @@
+"""Certificate, status and notes of an answer to a power of the Gram matrix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.linalg.columns import norms
+from dsketch.methods.base import EPS, Settings
+from dsketch.powers.answer import PowerAnswer, Stage
+from dsketch.solution import Certificate, Status, shown
+
+Floats = NDArray[np.float64]
+
+# A residual below it people would call the equation solved: half the digits of float64.
+SMALL_RESIDUAL = float(np.sqrt(EPS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerCertificate(Certificate):
+    """What is known about the x of (AᵀA)ʲx = b or A(AᵀA)ʲx = b.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (k,)
+        ‖reducible residual‖/(‖A‖^(2j)‖x‖ + ‖b‖): how much the power must change, relatively, for x to be exact.  For odd powers the
+        Karlson–Waldén estimate for A(AᵀA)ʲ, relative to its norm.
+    residual_norm : ndarray, shape (k,)
+        ‖b − (AᵀA)ʲx‖ or ‖b − A(AᵀA)ʲx‖.
+    relative_residual : ndarray, shape (k,)
+        The reducible part of it (without what lies outside the range) over ‖b‖.
+    outside : ndarray, shape (k,)
+        The part of b that lies outside the range, over ‖b‖.
+    forward_error : ndarray, shape (k,)
+        First-order bound on ‖x − x*‖/‖x‖ if every use of A has an error of eps‖A‖.
+    condition : float
+        kappa of A: largest over smallest singular value kept.
+    scaled_condition : float
+        The same with columns of norm one.
+    power : int
+        j.
+    is_exact : bool
+        Whether condition and rank come from A's own factor rather than a sketch's.
+    measured : str
+        What was measured in the data, and what follows from a factor.
+    """
+
+    relative_residual: Floats
+    outside: Floats
+    scaled_condition: float
+    power: int
+    is_exact: bool
+    measured: str
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people."""
+        return [
+            f"backward    {shown(self.backward_error)} relative to the power of ‖A‖",
+            f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
+            f"outside the range {shown(self.outside)}   forward error ≤ {shown(self.forward_error)}",
+            f"condition   {self.condition:.2e} (columns scaled {self.scaled_condition:.2e}); {self.rank_reason}",
+            f"measured    {self.measured}",
+        ]
+
+
+def certificate_of(answer: PowerAnswer, power: int) -> PowerCertificate:
+    """Return what is known about an answer."""
+    factor, is_zero = answer.factor, norms(answer.x) == 0
+    return PowerCertificate(
+        # An x rounded to float64 has a backward error of about u/4 whatever the residual says.
+        backward_error=np.where(is_zero, answer.backward_error, np.maximum(answer.backward_error, EPS / 8)),
+        residual_norm=answer.residual_norm,
+        forward_error=answer.forward_error,
+        condition=answer.core.condition,
+        rank=factor.rank,
+        rank_reason=factor.rank_reason,
+        relative_residual=answer.relative,
+        outside=answer.outside,
+        scaled_condition=factor.scaled_condition,
+        power=power,
+        is_exact=answer.is_exact,
+        measured=answer.measured,
+    )
+
+
+def status_of(answer: PowerAnswer, settings: Settings, levels: int, *, is_odd: bool) -> Status:
+    """Return how a solve ended; each of the ``levels`` may have the backward error that one solve may have."""
+    if not answer.backward_error.max(initial=0.0) <= levels * settings.accepted:
+        return Status.NOT_SOLVED
+    if not is_odd and lies_outside(answer):
+        return Status.LEAST_SQUARES
+    if answer.factor.is_deficient:
+        return Status.MINIMUM_NORM
+    return Status.ROUNDED if _is_rounded(answer, settings) else Status.SOLVED
+
+
+def lies_outside(answer: PowerAnswer) -> bool:
+    """Whether b has a part outside the range that is more than the uncertainty of the null space itself."""
+    return bool(answer.outside.max(initial=0.0) > 8 * EPS * answer.factor.scaled_condition)
+
+
+def _is_rounded(answer: PowerAnswer, settings: Settings) -> bool:
+    return bool(answer.relative.max(initial=0.0) > max(SMALL_RESIDUAL, settings.tol or 0.0))
+
+
+def notes_of(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: bool) -> tuple[str, ...]:
+    """Return what people should know besides the status."""
+    name = "A(AᵀA)ʲ" if is_odd else "(AᵀA)ʲ"
+    notes = list(answer.notes)
+    if answer.stages:
+        notes.append("passes by stage: " + ", ".join(_stage_text(stage) for stage in answer.stages))
+    if lies_outside(answer):
+        notes.append(
+            f"{float(answer.outside.max()):.2%} of b lies outside the range of {'A' if is_odd else 'AᵀA'}; x is the least-squares answer"
+            + (" of minimum norm" if answer.factor.is_deficient else "")
+        )
+    if _is_rounded(answer, settings):
+        exponent = 2 * power * np.log10(answer.core.condition) + np.log10(EPS / 2)
+        notes.append(
+            f"the residual of {name}x is {float(answer.relative.max()):.1e} of ‖b‖: u·kappa^(2j) is 1e{exponent:+.0f}, and no x in double "
+            "precision has a small one; judge x by its backward or forward error"
+        )
+    if (answer.forward_error > 0.1).any():
+        notes.append(
+            f"x is certified, but the data may not determine it: kappa {answer.core.condition:.1e} and this b allow a relative change of "
+            f"x up to {min(float(answer.forward_error.max()), 1.0):.1g}"
+        )
+    return tuple(notes)
+
+
+def _stage_text(stage: Stage) -> str:
+    words = {"rule": "", "rounding": " (ended by rounding)", "limit": " (ended by the limit)"}
+    return f"{stage.passes}{words[stage.end]}"

@@ -1,0 +1,238 @@
+"""What the problems with powers of AᵀA share: the seam to plans, methods and prices.
+
+``factored``
+    R by a tall-skinny QR, then triangular solves: 2 passes for any power.
+``factored_whitened``
+    R by a sketch and a whitened Gram matrix, all BLAS-3: 3 passes for any power; falls back to the QR.
+``alternating``, ``alternating_cg``
+    The paper's stages, by gradient descent or conjugate gradients: passes for every level, 4 n d k flops each.
+"""
+
+import math
+from abc import abstractmethod
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.cost import Estimate, Ground, Means, priced
+from dsketch.cost import rate as rate_of
+from dsketch.errors import DataError, PlanError, SpecError
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.rows import Rows
+from dsketch.methods.base import EPS, Settings
+from dsketch.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, check_words
+from dsketch.powers.alternating import rows_for_stages
+from dsketch.powers.chain import LAST
+from dsketch.powers.stage import INNERS
+from dsketch.probe import Probe, probe
+from dsketch.problems.base import Problem
+from dsketch.sketch.size import FOR_ITERATING, FOR_WHITENING, distortion, rows_for
+from dsketch.system import LinearSystem
+from dsketch.units import format_bytes, format_count, format_seconds
+
+Floats = NDArray[np.float64]
+
+_LAST_STEPS = 5  # of a stage: they tell that progress has ended
+
+
+class PoweringProblem(Problem):
+    """A function of AᵀA to be inverted, planned by the price of its passes.
+
+    Attributes
+    ----------
+    rows : Rows
+        A, and b if it has n rows.
+    asked : dict
+    """
+
+    def __init__(self, rows: Rows, asked: dict[str, Any]) -> None:
+        if rows.shape[0] < rows.shape[1]:
+            raise DataError(
+                f"A must be tall: at least as many rows as columns; it has {rows.shape[0]} × {rows.shape[1]}. "
+                "Transpose it if rows and columns were exchanged."
+            )
+        self.rows, self.asked = rows, asked
+
+    @cached_property
+    def system(self) -> LinearSystem:
+        """The rows as what passes are asked of."""
+        return LinearSystem(self.rows, np.zeros(self.rows.shape[1]))
+
+    @property
+    @abstractmethod
+    def stages(self) -> int:
+        """Solves with AᵀA, the least-squares solve of an odd power counted."""
+
+    @property
+    @abstractmethod
+    def checked(self) -> int:
+        """Columns that the certificate multiplies by AᵀA."""
+
+    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+        """Probe a few blocks, price the methods, choose."""
+        check_words("auto", settings, self.shape[1])
+        found = probe(self.system)
+        means = self._means(found, ground)
+        prices = {name: self._price(name, settings, means, found) for name in self.methods}
+        name, rejected, why = self._chosen(method, prices, means, found)
+        n, d = self.shape
+        sides = f", {means.k} right-hand sides" if means.k > 1 else ""
+        return Plan(
+            name,
+            settings,
+            prices[name],
+            rejected,
+            f"{format_count(n)} × {format_count(d)} {self.rows.A.dtype}{sides} · "
+            f"{format_bytes(self.rows.nbytes)} · {self.rows.A.describe()}",
+            f"{ground.where} · {format_bytes(means.memory_bytes)} a thread · reads "
+            f"{format_bytes(found.read_bytes_per_second)}/s a thread (probed)",
+            why,
+            prices[name].passes * self.rows.nbytes,
+            found.condition,
+            means.memory_bytes,
+            self,
+            ground.options,
+            details=self._details(name, settings),
+        )
+
+    def _details(self, name: str, settings: Settings) -> tuple[str, ...]:
+        if name not in INNERS:
+            return ("passes do not depend on the power",)
+        size = settings.sketch_rows or rows_for_stages(self.shape[1], self.stages)
+        return (f"{self.stages} stages with one sketch of {format_count(size)} rows; passes grow with the power",)
+
+    def _means(self, found: Probe, ground: Ground) -> Means:
+        rows, (n, d) = self.rows, self.shape
+        return Means(
+            n=n,
+            d=d,
+            k=self.sides,
+            total_bytes=rows.nbytes,
+            block_bytes=found.block_bytes,
+            float_bytes=8 * n * d,
+            threads=ground.threads,
+            memory_bytes=ground.memory_bytes,
+            cold_bytes_per_second=found.read_bytes_per_second,
+            stays_warm=rows.nbytes <= (ground.all_bytes if rows.A.is_raw else ground.cache_bytes),
+            tasks=ground.tasks(rows),
+            blocks=1 if rows.A.is_raw else 2,
+            nonzeros=rows.A.nonzeros,
+        )
+
+    def _price(self, name: str, settings: Settings, means: Means, found: Probe) -> Estimate:
+        """Return the cost of a method: kinds of work by their measured rates, wide products by that of a Gram matrix."""
+        d, k, one = means.d, means.k, replace(means, k=1)
+        sketch = rate_of(f"sketch_{settings.sketch}", means)
+
+        def product(columns: int) -> float:
+            if means.nonzeros is not None:
+                return rate_of("normal", replace(means, k=columns))
+            return rate_of("normal", one) + rate_of("gram", one) * 4 * (columns - 1) / d
+
+        if name == LAST:
+            return priced([(rate_of("triangle", means), 1), (product(self.checked), 1)], 8 * (d + k) ** 2, means)
+        if name not in INNERS:
+            m = settings.sketch_rows or rows_for(d, FOR_WHITENING, settings.sketch)
+            if settings.sketch == "sparse_sign":
+                sketch = rate_of("sketch_sparse_sign_whitening", means)
+            return priced(
+                [(sketch, 1), (rate_of("whitened", means), 1), (product(self.checked), 1)], 8 * max(m, d) * (d + k), means
+            )
+        m = settings.sketch_rows or rows_for_stages(d, self.stages)
+        looks = sum(self._looks(level, settings, found) for level in range(self.stages)) + self.stages - 1
+        return priced([(sketch, 1), (product(min(8, d)), 2), (product(k), looks)], 8 * m * (d + k), means)
+
+    def _looks(self, level: int, settings: Settings, found: Probe) -> int:
+        """Return the passes of a stage: the absolute rule asks for 2 log kappa more at each level, until rounding ends it."""
+        rate = distortion(self.shape[1], settings.sketch_rows) if settings.sketch_rows else 1 / math.sqrt(FOR_ITERATING)
+        digits = math.log(self.stages / settings.goal) + 2 * level * math.log(max(found.condition, 1.0))
+        return math.ceil(min(digits, -math.log(EPS)) / max(-math.log(rate), 0.02)) + _LAST_STEPS
+
+    def _chosen(self, method: str, prices: dict[str, Estimate], means: Means, found: Probe) -> tuple[str, dict[str, str], str]:
+        """Return the method, the rejections and the reason.
+
+        Raises
+        ------
+        PlanError
+            If no method (or not the one asked for) fits in memory.
+        """
+        names, room = self.methods if method == "auto" else (method,), MEMORY_SHARE * means.memory_bytes
+        fitting = [name for name in names if prices[name].memory_bytes <= room]
+        if not fitting:
+            needs = ", ".join(f"{name} {format_bytes(prices[name].memory_bytes)}" for name in names)
+            raise PlanError(
+                f"a task must fit in {format_bytes(room)} ({MEMORY_SHARE:.0%} of {format_bytes(means.memory_bytes)} a thread); {needs} "
+                "would be needed. Give workers more memory or fewer threads, or store smaller chunks."
+            )
+        rejected = {
+            name: f"about {format_seconds(price.seconds)} in {price.passes} passes"
+            + (
+                ""
+                if price.memory_bytes <= room
+                else f", and needs {format_bytes(price.memory_bytes)} of {format_bytes(room)} a thread"
+            )
+            for name, price in prices.items()
+        }
+        best, why = fitting[0], "asked for"
+        if method == "auto":
+            best, why = min(fitting, key=lambda name: prices[name].seconds), f"the cheapest of {len(fitting)}"
+            if found.is_deficient and LAST in fitting:
+                best, why = LAST, "the probed rows lack rank, which only a factor of A itself can confirm"
+            elif LAST in fitting and prices[LAST].seconds <= max(TSQR_PREMIUM * prices[best].seconds, SMALL_SECONDS):
+                best, why = LAST, "stable for every A, at a price near the cheapest"
+        del rejected[best]
+        return best, rejected, why
+
+
+def tall_matrix(A: Any, missing: str) -> Rows:
+    """Open A alone."""
+    return Rows(open_matrix(A, missing=missing, what="A"))
+
+
+def column_sides(b: Any, columns: int, missing: str, hint: str) -> Matrix:
+    """Open a b with one row for each column of A.
+
+    Raises
+    ------
+    DataError
+        With both numbers, and what may have been meant.
+    """
+    opened = open_matrix(b, missing=missing, what="b")
+    if opened.shape[0] != columns:
+        raise DataError(f"b must have one row for each of the {columns} columns of A; its shape is {opened.shape}. {hint}")
+    return opened
+
+
+def read_sides(b: Matrix) -> Floats:
+    """Return b as numbers, shape (d, k).
+
+    Raises
+    ------
+    DataError
+        If one is not finite.
+    """
+    values = np.asarray(b.read(0, b.shape[0]), dtype=np.float64).reshape(b.shape)
+    bad = np.argwhere(~np.isfinite(values))
+    if bad.size:
+        row, column = (int(place) for place in bad[0])
+        raise DataError(
+            f"b must hold finite numbers; row {row}, column {column} has {values[row, column]}. Replace or remove it."
+        )
+    return values
+
+
+def require_power(power: Any, remedy: str, what: str = "power") -> int:
+    """Return a power that is one.
+
+    Raises
+    ------
+    SpecError
+        If it is not an integer ≥ 1.
+    """
+    if isinstance(power, bool) or not isinstance(power, int | np.integer) or power < 1:
+        raise SpecError(f"{what} must be an integer ≥ 1; got {power!r}. {remedy}")
+    return int(power)

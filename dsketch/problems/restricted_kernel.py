@@ -1,0 +1,249 @@
+"""min ‖K_nM w − b‖² + alpha wᵀ K_MM w: kernel ridge regression with M centres, for n beyond a million.
+
+With K_MM = L Lᵀ and v = Lᵀ w this is ridge on the tall matrix F = K_nM L⁻ᵀ, whose rows are made from rows of A as they are read and never
+stored: the tall least-squares core solves it with all its methods and certificates.
+
+References
+----------
+A. Rudi, L. Carratino, L. Rosasco, "FALKON: an optimal large scale kernel method", NeurIPS 2017.
+M. Díaz, E. N. Epperly, Z. Frangella, J. A. Tropp, R. J. Webber, "Robust, randomized preconditioning for kernel ridge regression",
+arXiv 2304.12465, 2023 (KRILL).
+"""
+
+from dataclasses import replace
+from functools import cached_property
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import scipy.linalg as sl
+import scipy.sparse
+from numpy.typing import NDArray
+
+from dsketch.cost import Ground
+from dsketch.errors import DataError, SpecError
+from dsketch.features import FeatureView
+from dsketch.features.base import squares
+from dsketch.features.grown import GrownCentres
+from dsketch.linalg.counter import words
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.rows import Rows
+from dsketch.methods import METHODS, Settings
+from dsketch.passes import Look
+from dsketch.passes.kernel import KernelRows, sweep_rows
+from dsketch.plan import Plan
+from dsketch.problems.base import Outcome, Problem, Word, require_columns
+from dsketch.problems.linear import LinearProblem
+from dsketch.solution import LinearCertificate
+from dsketch.system import Flow
+
+Floats = NDArray[np.float64]
+
+_MOST_BLOCKS = 64  # of A that are read for centres: a compressed block is decoded whole for a single row
+_LONGEST = 700.0  # of s‖a‖²/2: exp of it, times a kernel value, is still a number
+
+
+class RestrictedKernel(Problem):
+    """Kernel ridge regression on exp(s⟨·, ·⟩) with M of A's rows as centres; x has M rows.
+
+    Parameters
+    ----------
+    A : path, URL, zarr.Array, ndarray, dask array or CSR, shape (n, d)
+    b : likewise, shape (n,) or (n, k)
+    alpha : float
+        At least 0, without division by n.
+    scale : float
+        s > 0.
+    centres : int
+        M ≤ n; rows of A drawn without repetition from up to 64 blocks.
+    draw : int
+        Which draw of centres: the same number gives the same ones.
+    missing : {"error", "fill"}
+        What an absent Zarr chunk means.
+
+    Raises
+    ------
+    SpecError
+        If alpha is negative, scale not positive, or there are more centres than rows.
+    DataError
+        If shapes do not fit, or a centre is so long that its exponential overflows.
+
+    Notes
+    -----
+    Centres that depend on the others to rounding get the coefficient 0.  A pass costs n M d flops and n M exponentials more than one over
+    stored features; workers hold a block of F at a time.
+
+    Examples
+    --------
+    >>> import dsketch
+    >>> A = np.linspace(0, 1, 50)[:, None]
+    >>> solution = dsketch.solve(RestrictedKernel(A, np.sin(A[:, 0]), alpha=1e-8, centres=10))
+    >>> bool(np.abs(solution.predict(A) - np.sin(A[:, 0])).max() < 1e-4)
+    True
+    """
+
+    name = "restricted-kernel"
+    title = "Kernel ridge regression with M centres, min ‖K_nM w − b‖² + alpha wᵀ K_MM w."
+    words = (
+        Word("alpha", float, 1.0, "Penalty alpha wᵀ K w, ≥ 0, not divided by n."),
+        Word("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
+        Word("centres", int, 500, "How many rows of A are centres."),
+        Word("draw", int, 0, "Which draw of centres: the same number gives the same ones."),
+    )
+    methods = tuple(METHODS)
+
+    def __init__(
+        self,
+        A: Any,
+        b: Any,
+        *,
+        alpha: float = 1.0,
+        scale: float = 1.0,
+        centres: int = 500,
+        draw: int = 0,
+        missing: str = "error",
+    ) -> None:
+        if not (isinstance(alpha, Real) and np.isfinite(alpha) and alpha >= 0):
+            raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. Use a small positive one if in doubt.")
+        if not (isinstance(scale, Real) and np.isfinite(scale) and scale > 0):
+            raise SpecError(f"scale must be a number above 0; got {scale!r}. Use 1 for exp(⟨a, a'⟩).")
+        if not (isinstance(draw, Integral) and draw >= 0):
+            raise SpecError(f"draw must be an integer ≥ 0; got {draw!r}.")
+        self.A: Matrix = open_matrix(A, missing=missing, what="A")
+        self.b: Matrix = open_matrix(b, missing=missing, what="b")
+        if not (isinstance(centres, Integral) and 1 <= centres <= self.A.shape[0]):
+            raise SpecError(f"centres must be a number from 1 to the {self.A.shape[0]} rows of A; got {centres!r}.")
+        self.alpha: float = float(alpha)
+        self.scale: float = float(scale)
+        self.count: int = int(centres)
+        self.draw: int = int(draw)
+        Rows(self.A, self.b)  # the pieces fit
+        self.asked = {
+            "problem": self.name,
+            "alpha": self.alpha,
+            "scale": self.scale,
+            "centres": self.count,
+            "draw": self.draw,
+            "missing": missing,
+        }
+
+    def data(self) -> dict[str, Matrix | None]:
+        """Return A and b."""
+        return {"A": self.A, "b": self.b}
+
+    @property
+    def x_shape(self) -> tuple[int, int]:
+        """(M, k)."""
+        return self.count, self.sides
+
+    @cached_property
+    def centre_rows(self) -> Floats:
+        """The centres, shape (M, d), in the order of their row numbers.
+
+        Raises
+        ------
+        DataError
+            If one is not finite or so long that its exponential overflows.
+        """
+        numbers = chosen(self.A, self.count, self.draw)
+        cuts = self.A.cuts
+        places = np.searchsorted(cuts, numbers, side="right") - 1
+        pieces = [self._picked(int(cuts[place]), int(cuts[place + 1]), numbers[places == place]) for place in np.unique(places)]
+        rows = np.concatenate(pieces)
+        half = 0.5 * self.scale * squares(rows)
+        worst = int(np.argmax(np.where(np.isfinite(half), half, np.inf)))
+        if not half[worst] <= _LONGEST:
+            raise DataError(
+                f"s‖a‖²/2 must be a number of at most {_LONGEST:.0f} for every centre, or exp overflows; row {numbers[worst]} has "
+                f"{half[worst]:.4g} at scale={self.scale:g}. Use a smaller scale, normalise the rows, or mend the row."
+            )
+        return rows
+
+    def _picked(self, start: int, stop: int, numbers: NDArray[np.int64]) -> Floats:
+        if self.A.is_raw:  # single rows cost what they hold
+            rows = [self.A.read(int(number), int(number) + 1) for number in numbers]
+            return np.concatenate([np.asarray(row, dtype=np.float64) for row in rows])
+        block: Any = self.A.read(start, stop)[numbers - start]
+        return np.asarray(block.toarray() if scipy.sparse.issparse(block) else block, dtype=np.float64)
+
+    @cached_property
+    def _kept(self) -> tuple[NDArray[np.int64], Floats]:
+        """Which centres are independent, and the upper triangle U with UᵀU = G of those."""
+        Z = (self.centre_rows - self.centre_rows.mean(axis=0)) * np.sqrt(self.scale)
+        size = squares(Z)
+        G = np.exp(np.minimum(Z @ Z.T - 0.5 * (size[:, None] + size[None, :]), 0.0))
+        U, order, rank, _ = sl.lapack.dpstrf(G)
+        return order[:rank] - 1, np.triu(U[:rank, :rank])
+
+    @cached_property
+    def inner(self) -> LinearProblem:
+        """Ridge on F = K_nM L⁻ᵀ."""
+        order, U = self._kept
+        mean = self.centre_rows.mean(axis=0)
+        mix = np.asarray(sl.solve_triangular(U, np.eye(len(U))))
+        view = FeatureView(self.A, GrownCentres(mean, self.scale, self.centre_rows[order], np.triu(mix)))
+        rows = Rows(view, self.b)
+        if rows.shape[0] < rows.shape[1]:
+            raise DataError(f"there must be at least as many rows as centres; got {rows.shape[0]} and {rows.shape[1]}.")
+        return LinearProblem(rows, np.full(len(U), self.alpha), {"problem": "ridge", "alpha": self.alpha})
+
+    @property
+    def rows(self) -> Rows:  # type: ignore[override]  # made when first needed
+        """F and b."""
+        return self.inner.rows
+
+    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+        """Plan the ridge problem in F."""
+        made = self.inner.plan(method, settings, ground)
+        dropped = self.count - len(self._kept[0])
+        said = f"{self.count} centres" + (f", {dropped} of them dependent on the others to rounding" if dropped else "")
+        return replace(made, problem=self, details=(said, *made.details))
+
+    def answer(self, plan: Plan) -> Flow[Outcome]:
+        """Solve for v and return w = L⁻ᵀ v; the certificate is that of v."""
+        found = yield from self.inner.answer(plan)
+        order, U = self._kept
+        v = found.x.reshape(len(U), -1)
+        w = np.zeros(self.x_shape)
+        w[order] = sl.solve_triangular(U, v) / self._growth[order]
+        return replace(found, x=w[:, 0] if found.x.ndim == 1 else w)
+
+    def judge(self, x: Floats) -> Flow[LinearCertificate]:
+        """Judge v = Lᵀ w; coefficients of dependent centres must be 0.
+
+        Raises
+        ------
+        DataError
+            If they are not.
+        """
+        order, U = self._kept
+        others = np.setdiff1d(np.arange(self.count), order)
+        if x[others].any():
+            raise DataError(
+                f"x must be 0 for the {len(others)} centres that depend on the others; it is not. Solve with fewer centres."
+            )
+        return (yield from self.inner.judge(U @ (x[order] * self._growth[order])))
+
+    @cached_property
+    def _growth(self) -> Floats:
+        return np.asarray(np.exp(0.5 * self.scale * squares(self.centre_rows)))[:, None]
+
+    def predictor(self, x: Floats, A: Matrix) -> Look:
+        """Return the sweep exp(s⟨new, centre⟩) x for the rows of a new matrix."""
+        require_columns(A, self.A.shape[1])
+        centres = ArrayMatrix(self.centre_rows)
+        return Look(KernelRows(centres, np.zeros(self.A.shape[1]), self.scale, x), sweep_rows(A))
+
+
+def chosen(A: Matrix, count: int, draw: int) -> NDArray[np.int64]:
+    """Return row numbers drawn without repetition, from at most 64 blocks (more where those hold too few rows), in order."""
+    cuts = A.cuts
+    blocks = len(cuts) - 1
+    order = np.argsort(words(draw, 0, 0, blocks, 1)[:, 0], kind="stable")
+    sizes = np.diff(cuts)[order]
+    taken = max(min(_MOST_BLOCKS, blocks), int(np.searchsorted(np.cumsum(sizes), count)) + 1)
+    rows = np.concatenate([np.arange(cuts[block], cuts[block + 1]) for block in np.sort(order[:taken])])
+    keys = words(draw, 1, 0, len(rows), 1)[:, 0]
+    return np.sort(rows[np.argsort(keys, kind="stable")[:count]])
