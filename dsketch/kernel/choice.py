@@ -1,0 +1,180 @@
+"""Which preconditioner: the cheapest by forecast, and another one if the first iterations say otherwise."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsketch.errors import PlanError
+from dsketch.features.taylor import Taylor, monomials, remaining
+from dsketch.kernel.forecast import Sample
+from dsketch.kernel.pivoted_cholesky import ROUNDS, pivoted_cholesky
+from dsketch.kernel.preconditioner import Preconditioner, no_features
+from dsketch.kernel.scaled import Scaled
+from dsketch.kernel.taylor import taylor
+from dsketch.kernel.tensor import tensor, typical
+from dsketch.system import Flow
+
+FEATURES = ("none", "pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
+
+# Nanoseconds of one core: an entry of a sweep, a feature in a pass of one vector, a multiplication of a Gram matrix.  Measured for
+# d = 8 … 128 on one machine; only their ratios decide, and a factor two changes no verdict by more than that.
+ENTRY_NS, ENTRY_COLUMN_NS, ENTRY_SIDE_NS = 0.75, 0.018, 0.06
+FEATURE_NS, GRAM_NS = 2.5, 0.023
+PASS_ENTRIES = 2e7  # of a sweep, that the fixed part of a pass is worth
+ENOUGH = 1.5  # a condition that no more columns can better by much
+ENOUGH_LEFT = 0.5  # of the ridge: the same, as the rule for the degree has it
+DEFAULT_RANK = 1024  # of a family that was asked for without a number
+NEAR = 1.5  # among candidates within this factor of the cheapest the one with the fewest iterations is taken
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A preconditioner that could be made.
+
+    Attributes
+    ----------
+    name : str
+    columns : int
+    parameter : int
+        Degree of Taylor's, rank of the others.
+    condition : float
+        Forecast.
+    """
+
+    name: str
+    columns: int
+    parameter: int
+    condition: float
+
+    def iterations(self, tol: float) -> int:
+        """Return the iterations that conjugate gradients need at most at the forecast condition."""
+        return steps_for(self.condition, tol)
+
+    def setup(self, n: int) -> float:
+        """Return nanoseconds to make it."""
+        r = self.columns
+        gram = n * r * (2 * FEATURE_NS + GRAM_NS * r)
+        if self.name == "pivoted_cholesky":
+            return 2 * gram + n * r * 10 * FEATURE_NS + 20 * PASS_ENTRIES
+        return gram + 2 * PASS_ENTRIES if r else 0.0
+
+    def step(self, n: int, d: int, k: int) -> float:
+        """Return nanoseconds of one iteration."""
+        sweep = n * n * (ENTRY_NS + ENTRY_COLUMN_NS * d + ENTRY_SIDE_NS * (k - 1)) + PASS_ENTRIES
+        return sweep + (2 * (n * self.columns * FEATURE_NS + PASS_ENTRIES) if self.columns else 0.0)
+
+    def cost(self, n: int, d: int, k: int, tol: float) -> float:
+        """Return nanoseconds in all."""
+        return self.setup(n) + self.iterations(tol) * self.step(n, d, k)
+
+    @property
+    def looks(self) -> tuple[int, int]:
+        """Passes to make it, and of one iteration."""
+        return {"none": (0, 1), "pivoted_cholesky": (2 * ROUNDS + 3, 3)}.get(self.name, (2, 3))
+
+    def made(self, system: Scaled, seed: int) -> Flow[Preconditioner]:
+        """Make it."""
+        return (yield from MAKERS[self.name](system, self, seed))
+
+
+def steps_for(condition: float, tol: float) -> int:
+    """Return the steps after which the error bound 2 ((√κ − 1)/(√κ + 1))ⁿ of conjugate gradients is below ``tol``.
+
+    Examples
+    --------
+    >>> steps_for(1.2, 1e-10), steps_for(100.0, 1e-10)
+    (8, 119)
+    """
+    root = math.sqrt(max(condition, 1.0 + 1e-6))
+    return max(math.ceil(math.log(2 / tol) / math.log((root + 1) / (root - 1))), 1)
+
+
+def candidates(seen: Sample, most: int) -> list[Candidate]:
+    """Return what is worth trying with at most ``most`` columns, each with its forecast.
+
+    Sketched features are not among them: their error is of the order 1/√m of the whole, where a preconditioner needs that of the ridge.
+    """
+    system, d = seen.system, seen.system.A.shape[1]
+    found = [Candidate("none", 0, 0, seen.condition(None))]
+    degree = 1
+    while monomials(d, degree) <= most:
+        condition = seen.condition(Taylor(system.mean, system.scale, degree))
+        found.append(Candidate("taylor", monomials(d, degree), degree, condition))
+        if condition < ENOUGH:
+            break
+        degree += 1
+    rank = 128
+    while rank <= min(most, seen.rows // 2):
+        condition = seen.condition_after(rank)
+        found.append(Candidate("pivoted_cholesky", rank, rank, condition))
+        if condition < ENOUGH:
+            break
+        rank *= 2
+    return found
+
+
+def best(found: list[Candidate], n: int, d: int, k: int, tol: float) -> Candidate:
+    """Return the candidate to take for n rows, d columns, k sides: near the cheapest, the one with the fewest iterations."""
+    costs = {candidate: candidate.cost(n, d, k, tol) for candidate in found}
+    cheapest = min(costs.values())
+    near = [candidate for candidate in found if costs[candidate] <= NEAR * cheapest]
+    return min(near, key=lambda candidate: (candidate.iterations(tol), costs[candidate]))
+
+
+def asked(system: Scaled, name: str, rank: int | None, most: int, n: int) -> Candidate:
+    """Return the candidate of an asked family for n rows, with ``rank`` columns or as many as are worth it and fit.
+
+    Raises
+    ------
+    PlanError
+        If not even Taylor's first degree fits.
+    """
+    d = system.A.shape[1]
+    if name == "none":
+        return Candidate(name, 0, 0, math.inf)
+    columns = min(rank or min(most, DEFAULT_RANK), n)
+    if name != "taylor":
+        return Candidate(name, columns, columns, math.inf)
+    degree, radius, ridge = 0, typical(system), float(np.median(system.shift))
+    while monomials(d, degree + 1) <= (rank or most):
+        degree += 1
+        if rank is None and remaining(n, d, radius, degree) * math.exp(-radius) < ENOUGH_LEFT * ridge:
+            break
+    if not degree:
+        raise PlanError(
+            f"Taylor's features of degree 1 need {d + 1} columns; {rank or most} were allowed. Choose features='pivoted_cholesky', "
+            "a larger rank, or workers with more memory."
+        )
+    return Candidate(name, monomials(d, degree), degree, math.inf)
+
+
+Maker = Callable[[Scaled, Candidate, int], Flow[Preconditioner]]
+
+
+def _none(system: Scaled, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+    del candidate, seed
+    return (yield from no_features(system))
+
+
+def _taylor(system: Scaled, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+    del seed
+    return (yield from taylor(system, candidate.parameter))
+
+
+def _pivoted(system: Scaled, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+    return (yield from pivoted_cholesky(system, candidate.parameter, seed))
+
+
+def _sketched(system: Scaled, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+    return (yield from tensor(system, candidate.name, candidate.parameter, seed))
+
+
+MAKERS: dict[str, Maker] = {
+    "none": _none,
+    "pivoted_cholesky": _pivoted,
+    "taylor": _taylor,
+    "tensor_sketch": _sketched,
+    "tensor_srht": _sketched,
+}

@@ -1,0 +1,140 @@
+"""Preconditioned conjugate gradients on the guarded kernel system, all right-hand sides in one sweep, each with its own steps.
+
+The recurrences' coefficients are those of Lanczos' method for P⁻¹(G + diag shift): the eigenvalues of their tridiagonal matrix tell the
+condition number that the preconditioner has left, with no further product.
+
+References
+----------
+M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. NBS 49, 1952.
+G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th ed., 2013, section 11.3 (Ritz values from the coefficients).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.linalg as sl
+from numpy.typing import NDArray
+
+from dsketch.kernel.preconditioner import Preconditioner
+from dsketch.kernel.scaled import EPS, Scaled, norm_bound
+from dsketch.linalg.columns import norms
+from dsketch.system import Flow
+
+Floats = NDArray[np.float64]
+
+_POWER_STEPS = 3  # of the norm: K is positive, so its row sums are near its leading eigenvector
+
+
+@dataclass
+class Norm:
+    """A lower bound of ‖K + λ I‖, from a vector that rides along in the first sweeps and from every product.
+
+    Attributes
+    ----------
+    value : float
+    steps : int
+        Of the power iteration done so far.
+    """
+
+    system: Scaled
+    value: float = 0.0
+    steps: int = 0
+    x: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the row sums that long rows dominate."""
+        frame = self.system.frame
+        self.x = frame / norms(frame)
+
+    def product(self, y: Floats) -> Flow[Floats]:
+        """Return (G + diag shift) y, taking the power iteration a step further on the way.  One sweep."""
+        if self.steps >= _POWER_STEPS:
+            product = yield from self.system.product(y)
+        else:
+            both = yield from self.system.product(np.column_stack([y, self.system.frame * self.x]))
+            product, moved = both[:, :-1], self.system.frame * both[:, -1:]
+            size = norms(moved)
+            self.value, self.steps, self.x = max(self.value, float(size[0])), self.steps + 1, moved / size
+        self.value = max(self.value, norm_bound(self.system, y, product))
+        return product
+
+
+class ConjugateGradients:
+    """The iteration from y = 0, to be advanced step by step.
+
+    Parameters
+    ----------
+    system : Scaled
+    preconditioner : Preconditioner
+    norm : Norm
+    right : ndarray, shape (n, k)
+    wanted : ndarray, shape (k,)
+        Residual norms (in the frame) at which a side has finished.
+    offset : ndarray, shape (n, k)
+        What y will be added to: rounding is relative to their sum.
+
+    Attributes
+    ----------
+    y, r : ndarray, shape (n, k)
+        The iterate and its residual by recurrence.
+    history : list of ndarray, shape (k,)
+        Residual norms in the frame, before the first step and after each.
+    """
+
+    def __init__(
+        self, system: Scaled, preconditioner: Preconditioner, norm: Norm, right: Floats, wanted: Floats, offset: Floats
+    ) -> None:
+        self.system, self.preconditioner, self.norm, self.wanted, self.offset = system, preconditioner, norm, wanted, offset
+        self.y, self.r, self.p = np.zeros_like(right), right.copy(), np.zeros_like(right)
+        self.rho = np.zeros(right.shape[1])
+        self.history = [norms(system.frame * right)]
+        self.broken = np.zeros(right.shape[1], dtype=bool)
+        self.coefficients: list[list[tuple[float, float]]] = [[] for _ in range(right.shape[1])]
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken."""
+        return len(self.history) - 1
+
+    @property
+    def live(self) -> NDArray[np.int64]:
+        """Sides that have not finished: neither small enough, nor at the rounding of (K + λ I) x, nor broken down."""
+        size = norms((self.offset + self.y) / self.system.frame)
+        floor = EPS * self.norm.value * size
+        return np.flatnonzero((self.history[-1] > np.maximum(self.wanted, floor)) & ~self.broken)
+
+    def advance(self, steps: int) -> Flow[None]:
+        """Take up to so many steps.  Each costs a sweep and what the preconditioner costs."""
+        for _ in range(steps):
+            live = self.live
+            if not live.size:
+                return
+            z = yield from self.preconditioner.apply(self.r[:, live])
+            rho = np.einsum("ij,ij->j", self.r[:, live], z)
+            old = self.rho[live]
+            beta = np.where(old > 0, rho / np.where(old > 0, old, 1.0), 0.0)
+            p = z + beta * self.p[:, live]
+            q = yield from self.norm.product(p)
+            curvature = np.einsum("ij,ij->j", p, q)
+            good = (curvature > 0) & (rho > 0)
+            step = np.where(good, rho / np.where(good, curvature, 1.0), 0.0)
+            self.y[:, live] += step * p
+            self.r[:, live] -= step * q
+            self.p[:, live], self.rho[live], self.broken[live] = p, rho, ~good
+            for side, a, b in zip(live[good], step[good], beta[good], strict=True):
+                self.coefficients[side].append((float(a), float(b)))
+            self.history.append(norms(self.system.frame * self.r))
+
+    def ritz(self) -> tuple[float, float]:
+        """Return the smallest and the largest Ritz value of P⁻¹(G + diag shift) over all sides; (1, 1) before the first step."""
+        found = [spectrum(pairs) for pairs in self.coefficients if pairs]
+        return (min(low for low, _ in found), max(high for _, high in found)) if found else (1.0, 1.0)
+
+
+def spectrum(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the extreme eigenvalues of Lanczos' tridiagonal matrix from the steps and the betas of conjugate gradients."""
+    steps, betas = np.array(pairs).T
+    diagonal = 1.0 / steps
+    diagonal[1:] += betas[1:] / steps[:-1]
+    values = sl.eigvalsh_tridiagonal(diagonal, np.sqrt(betas[1:]) / steps[:-1])
+    return float(max(values[0], np.finfo(float).tiny)), float(values[-1])

@@ -1,0 +1,150 @@
+"""The attention-regression paper's route: features in place of the kernel, and the tall least-squares core in their space.
+
+With B = E F, n × m, in place of K = exp(s A Aᵀ): for a ridge w = argmin ‖B w − b‖² + λ‖w‖² by the paper's own sketched, preconditioned
+gradient descent, and x = (b − B w)/λ, which solves (B Bᵀ + λ I) x = b; without one the shortest minimizer of ‖B Bᵀx − b‖ from the
+triangle of B.  K with distinct rows has rank n and B Bᵀ has not, so x is an answer to another question: how far from K is
+measured by a sweep of the true kernel.
+
+References
+----------
+Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304.
+T. D. Ahle, M. Kapralov, J. B. T. Knudsen, R. Pagh, A. Velingker, D. P. Woodruff, A. Zandieh, "Oblivious sketching of high-degree
+polynomial kernels", SODA 2020, arXiv 1909.01410.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg as sl
+from numpy.typing import NDArray
+
+from dsketch.errors import DataError
+from dsketch.features.base import RowMap
+from dsketch.features.taylor import Taylor
+from dsketch.features.view import FeatureView
+from dsketch.kernel.choice import Candidate
+from dsketch.kernel.conjugate_gradient import Norm
+from dsketch.kernel.pivoted_cholesky import pivots
+from dsketch.kernel.scaled import EPS, Scaled
+from dsketch.kernel.tensor import sketched
+from dsketch.linalg.columns import norms, ratio
+from dsketch.linalg.counter import signs, words
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.rows import Rows
+from dsketch.methods import Settings, solved_by
+from dsketch.passes import Look, Triangle
+from dsketch.passes.rowwise import Rowwise
+from dsketch.passes.transposed import Transposed
+from dsketch.system import Flow, LinearSystem
+
+Floats = NDArray[np.float64]
+
+FAMILIES = ("pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
+_TAIL = 1e-6  # of the series, in a typical row: beyond what sketched features of any affordable size resolve
+_WITNESSES = 4  # random vectors that measure K − B Bᵀ
+_STREAM = 43
+
+
+@dataclass(frozen=True)
+class Featured:
+    """An answer in feature space and its distance from the kernel.
+
+    Attributes
+    ----------
+    x : ndarray, shape (n, k)
+    residual : ndarray, shape (n, k)
+        b − (K + λ I) x with the exact K.
+    distance : float
+        The largest ‖(K − B Bᵀ) v‖/‖K v‖ of a few random v.
+    norm : float
+        ‖K + λ I‖, from below.
+    columns, rank : int
+        m, and the numerical rank of B.
+    singular : ndarray, shape (m,)
+        Of B.
+    notes : tuple of str
+    """
+
+    x: Floats
+    residual: Floats
+    distance: float
+    norm: float
+    columns: int
+    rank: int
+    singular: Floats
+    method: str
+    notes: tuple[str, ...]
+
+    @property
+    def stable_rank(self) -> float:
+        """‖B‖_F²/‖B‖², the paper's parameter β."""
+        return float(np.sum((self.singular / self.singular[0]) ** 2))
+
+
+def feature_space(system: Scaled, wanted: Candidate, settings: Settings, inner: str = "gradient_descent") -> Flow[Featured]:
+    """Answer with features in place of the kernel.
+
+    Raises
+    ------
+    DataError
+        If exp(s‖a‖²) of a row cannot be represented.
+    """
+    if not system.is_representable:
+        raise DataError(
+            f"feature space needs exp(s‖a‖²) of every row as a number; the largest s‖a‖² is {2 * system.half.max():.0f}. Use a smaller "
+            "scale=, normalise the rows, or method='conjugate_gradient'."
+        )
+    features = yield from row_map(system, wanted, settings.seed)
+    view = FeatureView(system.A, features)
+    rows = Rows(view, ArrayMatrix(system.beta), ArrayMatrix(system.growth**2))
+    if system.alpha:
+        w, singular, rank, method, notes = yield from _ridge(system, rows, settings, inner)
+        Fw: Floats = yield Look(Rowwise(w), Rows(view))
+        x = (system.b - system.growth * Fw) / system.alpha
+    else:
+        w, singular, rank, method, notes = yield from _shortest(system, rows, settings.seed)
+        Fw = yield Look(Rowwise(w), Rows(view))
+        x = system.growth * Fw
+    residual, distance, norm = yield from _measured(system, view, x, settings.seed)
+    return Featured(x, residual, distance, norm, view.shape[1], rank, singular, method, notes)
+
+
+def row_map(system: Scaled, wanted: Candidate, seed: int) -> Flow[RowMap]:
+    """Return the features of a family."""
+    if wanted.name == "taylor":
+        return Taylor(system.mean, system.scale, wanted.parameter)
+    if wanted.name == "pivoted_cholesky":
+        return (yield from pivots(system, wanted.parameter, seed, 0.0)).features(system)
+    return sketched(system, wanted.name, wanted.parameter, seed, _TAIL)
+
+
+def _ridge(system: Scaled, rows: Rows, settings: Settings, inner: str) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
+    linear = LinearSystem(rows, np.full(rows.shape[1], system.alpha))
+    answer, method = yield from solved_by(linear, Settings(sketch=settings.sketch, seed=settings.seed), inner)
+    # The factor is of [B; √λ I]: its squared singular values are λ above those of B.
+    squares = np.maximum(answer.factor.singular[0] ** 2 - system.alpha, 0.0)
+    rank = int(np.count_nonzero(squares > EPS * system.rows * squares[0]))
+    return answer.x, np.sqrt(squares), rank, method, answer.notes
+
+
+def _shortest(system: Scaled, rows: Rows, seed: int) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
+    full: Floats = yield Look(Triangle(seed), rows)
+    m = rows.shape[1]
+    U, s, Vt = sl.svd(full[:m, :m])
+    rank = int(np.count_nonzero(s**2 > EPS * system.rows * s[0] ** 2))
+    z = U[:, :rank].T @ full[:m, m:]
+    return Vt[:rank].T @ (z / s[:rank, None] ** 3), s, rank, "tsqr", ()
+
+
+def _measured(system: Scaled, view: FeatureView, x: Floats, seed: int) -> Flow[tuple[Floats, float, float]]:
+    """Return b − (K + λ I) x, the distance of B Bᵀ from K, and ‖K + λ I‖.  One sweep and two passes over the features."""
+    n, growth = system.rows, system.growth
+    V = signs(words(seed, _STREAM, 0, n, _WITNESSES)) / np.sqrt(n)
+    norm = Norm(system)
+    both = yield from norm.product(growth * np.column_stack([x, V]))
+    k = x.shape[1]
+    KV = growth * both[:, k:] - system.alpha * V
+    BtV: Floats = yield Look(Transposed(growth * V), Rows(view))
+    BBtV: Floats = yield Look(Rowwise(BtV), Rows(view))
+    distance = float(np.max(ratio(norms(KV - growth * BBtV), norms(KV))))
+    return system.b - growth * both[:, :k], distance, norm.value

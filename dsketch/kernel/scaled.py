@@ -1,0 +1,181 @@
+"""The guarded form of (K + λ I) x = b with K = exp(s A Aᵀ), entry by entry.
+
+K = E G E with E = diag exp(s ‖a‖²/2) and the Gaussian G ≤ 1.  So y = E x solves (G + λ E⁻²) y = E⁻¹ b, in which nothing overflows; the
+two systems are congruent, so conjugate gradients take the same steps in either.  Norms are taken in the user's rows, E r, as long
+as K itself can be represented.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.errors import DataError
+from dsketch.linalg.columns import norms, ratio
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.rows import Rows
+from dsketch.passes import Look
+from dsketch.passes.kernel import LONGEST, KernelProduct, augmented, sweep_rows
+from dsketch.passes.moments import Mean
+from dsketch.passes.rowwise import RowFacts, Rowwise
+from dsketch.system import Flow
+
+Floats = NDArray[np.float64]
+
+EPS = float(np.finfo(float).eps)
+LEAST_DIAGONAL = 16 * EPS  # of D where there is no shift: what rounding leaves of a unit diagonal
+_REPRESENTABLE = 170.0  # the same, so that K and the squares of its entries, e^(4·170), are numbers
+_GATHERED_BYTES = 1_000_000_000  # of an array persisted on a cluster, which a pass cannot carry as futures
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """(G + diag shift) y = β.
+
+    Attributes
+    ----------
+    A : Matrix, shape (n, d)
+    mean : ndarray, shape (d,)
+    scale, alpha : float
+        s and λ.
+    half : ndarray, shape (n,)
+        s ‖a‖²/2: log E.
+    radius : ndarray, shape (n,)
+        s ‖a − mean‖²: squared lengths of the centred rows.
+    b : ndarray, shape (n, k)
+    """
+
+    A: Matrix
+    mean: Floats
+    scale: float
+    alpha: float
+    half: Floats
+    radius: Floats
+    b: Floats
+
+    @property
+    def rows(self) -> int:
+        """The order n."""
+        return len(self.half)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n, d, k)."""
+        return self.rows, self.A.shape[1], self.b.shape[1]
+
+    @property
+    def is_representable(self) -> bool:
+        """Whether K's entries are float64 numbers."""
+        return bool(self.half.max() <= _REPRESENTABLE)
+
+    @property
+    def growth(self) -> Floats:
+        """E, shape (n, 1)."""
+        return np.exp(self.half)[:, None]
+
+    @property
+    def frame(self) -> Floats:
+        """What residuals are multiplied by: E, or 1 where K cannot be represented; shape (n, 1)."""
+        return self.growth if self.is_representable else np.ones((self.rows, 1))
+
+    @property
+    def shift(self) -> Floats:
+        """Λ E⁻², shape (n, 1)."""
+        return self.alpha * np.exp(-2 * self.half)[:, None]
+
+    @property
+    def beta(self) -> Floats:
+        """E⁻¹ b, shape (n, k)."""
+        return self.b * np.exp(-self.half)[:, None]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the guard did."""
+        if self.is_representable:
+            return ()
+        return (
+            f"exp(s‖a‖²) is beyond float64 for the longest row (s‖a‖² = {2 * self.half.max():.0f}); solved in rows scaled by "
+            "exp(−s‖a‖²/2), in which residual and backward error are measured",
+        )
+
+    def product(self, y: Floats) -> Flow[Floats]:
+        """Return (G + diag shift) y.  One sweep."""
+        Gy: Floats = yield Look(KernelProduct(self.A, self.mean, self.scale, y), sweep_rows(self.A))
+        return Gy + self.shift * y
+
+    def gaussian(self, X: Floats, Z: Floats) -> Floats:
+        """Return G(X, Z) for a few rows of A's kind."""
+        left = augmented(X, self.mean, self.scale, is_left=True)
+        right = augmented(Z, self.mean, self.scale, is_left=False)
+        return np.asarray(np.exp(np.minimum(left @ right.T, 0.0)))
+
+    def features(self, view: Matrix, weights: Floats | None = None) -> Rows:
+        """Return rows of features of A, with weights where they are given."""
+        return Rows(view, weights=None if weights is None else ArrayMatrix(np.ascontiguousarray(weights)))
+
+
+def scaled(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[Scaled]:
+    """Return the guarded system.  Two light passes.
+
+    Raises
+    ------
+    DataError
+        If a row is too long for its own exponential.
+    """
+    A = yield from at_hand(A)
+    rows = sweep_rows(A)
+    mean: Floats = yield Look(Mean(), rows)
+    facts: Floats = yield Look(RowFacts(mean), Rows(rows.A, b, pieces=rows.pieces))
+    half = 0.5 * scale * facts[:, 0]
+    require_short(half, scale)
+    return Scaled(A, mean, scale, alpha, half, scale * facts[:, 1], facts[:, 2:])
+
+
+def at_hand(A: Matrix) -> Flow[Matrix]:
+    """Return a matrix that a pass can carry: itself, or a copy of what is persisted on a cluster.
+
+    Raises
+    ------
+    DataError
+        If that copy is too large.
+    """
+    if not A.futures():
+        return A
+    size = 8 * A.shape[0] * A.shape[1]
+    if size > _GATHERED_BYTES:
+        raise DataError(
+            f"an array persisted on a cluster is copied for the kernel and must have at most {_GATHERED_BYTES:,} bytes; it has {size:,}. "
+            "Store it to Zarr and pass the path."
+        )
+    copy: Floats = yield Look(Rowwise(np.eye(A.shape[1])), Rows(A))
+    return ArrayMatrix(copy)
+
+
+def require_short(half: Floats, scale: float, what: str = "") -> None:
+    """Refuse rows whose exponential overflows even in the guarded form.
+
+    Raises
+    ------
+    DataError
+        Naming the longest row.
+    """
+    worst = int(np.argmax(half))
+    if not half[worst] <= LONGEST:
+        what = what or f"row {worst}"
+        raise DataError(
+            f"s‖a‖²/2 must be at most {LONGEST:.0f} for every row, or exp overflows; {what} has "
+            f"{half[worst]:.4g} at scale={scale:g}. "
+            f"Use scale ≤ {scale * LONGEST / half[worst]:.2g}, or normalise the rows."
+        )
+
+
+def norm_bound(system: Scaled, w: Floats, product: Floats) -> float:
+    """Return a lower bound of ‖K + λ I‖ (in the frame) from one product: the largest ‖(K + λ I) v‖/‖v‖.
+
+    Parameters
+    ----------
+    w, product : ndarray, shape (n, k)
+        y and (G + diag shift) y.
+    """
+    return float(np.max(ratio(norms(system.frame * product), norms(w / system.frame)), initial=0.0))
