@@ -1,7 +1,14 @@
-"""Write x: whole or not at all, and never over something that nobody gave up."""
+"""Write results: whole or not at all, and never over something that nobody gave up.
 
+An :class:`Output` is a place on a local disk, a :class:`~dsketch.remote.RemoteOutput` one behind a URL; both have ``probe``, ``write``
+for what the driver holds, and ``filling`` for what workers write block by block.
+"""
+
+import errno
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +20,22 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest.failure import writing
 from dsketch.ingest.staged import staged
+from dsketch.problems import Problem
+from dsketch.remote import RemoteOutput, created, require_complete
 from dsketch.solution import Solution
+from dsketch.system import Question
+from dsketch.units import format_bytes
 
-_PROBE_BYTES = 65_536  # beside x itself: the metadata of a Zarr array
+_PROBE_BYTES = 65_536  # beside the result itself: the metadata of a Zarr array
+_CHUNK_BYTES = 64_000_000  # of a result that the driver writes; what it holds is rarely larger
 
 
 @dataclass(frozen=True)
 class Output:
-    """A place for x: a Zarr array, or one ``.npy`` file if the name ends so.
+    """A place for a result: a Zarr array, or one ``.npy`` file if the name ends so.
 
-    Guarantees: the path holds x whole or what it held before, also after a crash (between two renames, for a Zarr array that
-    is replaced, nothing at all); what is there is replaced only with ``overwrite``; the place is tried before the work starts.
+    Guarantees: the path holds the result whole or what it held before, also after a crash (between two renames, for a Zarr array
+    that is replaced, nothing at all); what is there is replaced only with ``overwrite``; the place is tried before the work starts.
 
     Parameters
     ----------
@@ -36,16 +48,16 @@ class Output:
     overwrite: bool = False
 
     @classmethod
-    def at(cls, address: str | os.PathLike[str], *, overwrite: bool = False) -> "Output":
-        """Return the output at an address.
+    def at(cls, address: str | os.PathLike[str], *, overwrite: bool = False) -> "Output | RemoteOutput":
+        """Return the output at a path or URL.
 
         Raises
         ------
         SpecError
-            For a URL.
+            For the URL of a ``.npy`` file.
         """
         if "://" in os.fspath(address):
-            raise SpecError(f"a path on a local disk was expected for x; got {address!r}. Write here, and copy it when complete.")
+            return RemoteOutput.at(os.fspath(address), overwrite=overwrite)
         return cls(Path(address).absolute(), overwrite)
 
     @property
@@ -53,13 +65,13 @@ class Output:
         """Whether it is a single NumPy file."""
         return self.path.suffix == ".npy"
 
-    def probe(self, x_bytes: int, apart_from: Iterable[str | os.PathLike[str] | None] = ()) -> None:
-        """Find out now whether x can be written later.
+    def probe(self, result_bytes: int, apart_from: Iterable[str | os.PathLike[str] | None] = ()) -> None:
+        """Find out now whether the result can be written later.
 
         Parameters
         ----------
-        x_bytes : int
-            Size of x.
+        result_bytes : int
+            Its size, which the disk must have.
         apart_from : paths or URLs
             Data that must survive: A, b, weights, the journal.
 
@@ -75,9 +87,11 @@ class Output:
         part = self._part()
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if (free := shutil.disk_usage(self.path.parent).free) < result_bytes:
+                raise OSError(errno.ENOSPC, f"{format_bytes(result_bytes)} are needed and {format_bytes(free)} are free")
             try:
                 with part.open("wb") as file:
-                    file.write(bytes(x_bytes + _PROBE_BYTES))
+                    file.write(bytes(min(result_bytes, _CHUNK_BYTES) + _PROBE_BYTES))
                     file.flush()
                     os.fsync(file.fileno())
             finally:
@@ -91,13 +105,44 @@ class Output:
         DataError
             If it cannot be written, or something came to lie there.
         """
-        self._admit()
         if self.is_npy:
+            self._admit()
             self._write_npy(x)
             return
-        with staged([self.path], overwrite=self.overwrite) as (part,), writing(self.path):
-            options = {"compressors": None, "config": {"write_empty_chunks": True}, "attributes": attributes}
-            zarr.create_array(store=str(part), data=np.ascontiguousarray(x), chunks=x.shape, **options)
+        with self.filling(x.shape, chunk_rows(x), attributes) as array, writing(self.path):
+            array[...] = x
+
+    @contextmanager
+    def filling(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
+        """Yield a Zarr array of another name to be filled; at the end, if all of it is there, it takes its place.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (n,) or (n, k).
+        rows : int
+            Of one chunk.
+        attributes : dict
+            What the array says about itself.
+
+        Raises
+        ------
+        SpecError
+            For a ``.npy`` file, which has no chunks.
+        DataError
+            If it cannot be written, something came to lie there, or chunks are missing at the end.
+        """
+        if self.is_npy:
+            raise SpecError(f"a Zarr array was expected for a result written in blocks; got {self.path.name}. Leave out .npy.")
+        self._admit()
+        with staged([self.path], overwrite=self.overwrite) as (part,):
+            with writing(self.path):
+                array = created(str(part), shape, rows, attributes)
+            yield array
+            with writing(self.path):
+                require_complete(array)
+                for left_behind in part.rglob("*.partial"):  # by a worker that was killed while it wrote
+                    left_behind.unlink()
 
     def _write_npy(self, x: NDArray[np.float64]) -> None:
         part = self._part()
@@ -121,7 +166,9 @@ class Output:
                 continue
             theirs = Path(other).resolve()
             if mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
-                raise SpecError(f"a place of its own was expected for x; {self.path} and {theirs} overlap. Choose another path.")
+                raise SpecError(
+                    f"a place of its own was expected for the result; {self.path} and {theirs} overlap. Choose another path."
+                )
 
     def _admit(self) -> None:
         with writing(self.path):
@@ -131,18 +178,33 @@ class Output:
                 self.path.is_file() if self.is_npy else any((self.path / name).is_file() for name in ("zarr.json", ".zarray"))
             )
         if not self.overwrite:
-            raise DataError(f"a free path was expected for x; {self.path} exists. Choose another, or allow it with --overwrite.")
+            raise DataError(
+                f"a free path was expected for the result; {self.path} exists. Choose another, or allow it with --overwrite."
+            )
         if not is_ours:
             kind = "NumPy file" if self.is_npy else "Zarr array"
             raise DataError(f"a {kind} to overwrite was expected; {self.path} is something else. Remove it yourself.")
 
 
+def chunk_rows(x: NDArray[np.float64]) -> int:
+    """Return the rows of a chunk of x: all of them, unless x is as large as data."""
+    return max(min(len(x), _CHUNK_BYTES // max(x[:1].nbytes, 1)), 1)
+
+
 def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """Return what a stored x says about itself."""
+    """Return what a stored x says about itself: how it was found, and what must be known to predict with it."""
     return {
         "status": solution.status.name.lower(),
         "method": solution.method,
         "backward_error": solution.certificate.backward_error.tolist(),
         "journal": None if journal is None else os.fspath(journal),
+        **words_of(solution.problem),
         "created_by": "dsketch",
     }
+
+
+def words_of(problem: Question) -> dict[str, Any]:
+    """Return the words of a problem and the sources of its data (None for data in memory), as attributes."""
+    data = problem.data() if isinstance(problem, Problem) else {}
+    sources = {name: matrix.source for name, matrix in data.items() if matrix is not None}
+    return {"problem": problem.asked, "sources": sources}

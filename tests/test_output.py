@@ -7,7 +7,9 @@ import pytest
 import zarr
 
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.opening import open_matrix
 from dsketch.output import Output
+from dsketch.remote import created
 
 X = np.arange(6.0).reshape(3, 2) / 7
 SUFFIXES = pytest.mark.parametrize("suffix", [".zarr", ".npy"])
@@ -88,7 +90,65 @@ def test_a_place_that_cannot_be_written_is_found_by_the_probe(tmp_path: Path, pl
         Output.at(path).probe(8)
 
 
-def test_urls_are_refused() -> None:
-    """An object store has no rename, so nothing could be promised."""
+def test_a_url_holds_an_array_that_says_whether_it_is_complete() -> None:
+    """Behind a URL nothing can be renamed: a mark is true only when the last chunk is there."""
+    url = "memory://bucket/whole.zarr"
+    output = Output.at(url)
+    output.probe(X.nbytes, ["s3://bucket/A.zarr", None])
+    output.write(X, {"status": "solved"})
+    stored = zarr.open_array(url, mode="r")
+    np.testing.assert_array_equal(stored[...], X)
+    assert stored.attrs.asdict() == {"status": "solved", "complete": True}
+    with pytest.raises(DataError, match="exists"):
+        output.probe(X.nbytes)
+    with pytest.raises(DataError, match="exists"):
+        output.write(X, {})
+    Output.at(url, overwrite=True).write(X + 1, {})
+    np.testing.assert_array_equal(zarr.open_array(url, mode="r")[...], X + 1)
+
+
+def test_what_a_crash_leaves_behind_a_url_is_refused_and_replaced() -> None:
+    """An array that was begun and not ended is no matrix; the next writer may have its place without being told."""
+    url = "memory://bucket/half.zarr"
+    output = Output.at(url)
+    with output.filling(X.shape, 1, {}) as array:
+        array[0] = 1.0
+        with pytest.raises(DataError, match="must be complete"):
+            open_matrix(url)
+        array[1:] = 1.0  # a crash would have come before
+    assert open_matrix(url).shape == X.shape
+
+    with pytest.raises(RuntimeError, match="crash"), Output.at(url, overwrite=True).filling(X.shape, 1, {}):
+        raise RuntimeError("crash")
+    with pytest.raises(DataError, match="no Zarr array"):
+        open_matrix(url)
+    created(url, X.shape, 1, {"complete": False})  # as a killed process leaves it
+    output.write(X, {})
+    np.testing.assert_array_equal(open_matrix(url).read(0, 3), X)
+
+
+def test_urls_that_cannot_be_are_refused() -> None:
+    """A NumPy file has no chunks to be put behind a URL; data are not overwritten there either."""
     with pytest.raises(SpecError, match="local disk"):
-        Output.at("s3://bucket/x.zarr")
+        Output.at("s3://bucket/x.npy")
+    for other in ("memory://bucket/A.zarr", "memory://bucket", "memory://bucket/A.zarr/x.zarr"):
+        with pytest.raises(SpecError, match="overlap"):
+            Output.at("memory://bucket/A.zarr", overwrite=True).probe(8, [other])
+
+
+def test_a_result_with_as_many_rows_as_data_is_written_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """x of a kernel has n rows: chunks of bounded size, all of them there, zeros too."""
+    monkeypatch.setattr("dsketch.output._CHUNK_BYTES", 160)
+    x = np.concatenate([np.zeros((50, 2)), np.ones((3, 2))])
+    Output.at(tmp_path / "x.zarr").write(x, {})
+    stored = zarr.open_array(tmp_path / "x.zarr", mode="r")
+    assert stored.chunks == (10, 2)
+    assert stored.nchunks_initialized == stored.nchunks
+    np.testing.assert_array_equal(stored[...], x)
+
+
+def test_more_than_the_disk_has_is_found_by_the_probe(tmp_path: Path) -> None:
+    """A result larger than what is free is refused with both numbers, and no file is written to find out."""
+    with pytest.raises(DataError, match=r"are needed and .* are free"):
+        Output.at(tmp_path / "x.zarr").probe(10**18)
+    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ from distributed import Client
 
 import dsketch
 from dsketch.engine import local_cluster
+from dsketch.output import Output, attributes_of
 
 fsspec = pytest.importorskip("fsspec", reason="object stores need the extra dsketch[s3]")
 pytest.importorskip("s3fs", reason="object stores need the extra dsketch[s3]")
@@ -173,6 +174,25 @@ def test_journal_on_the_store(store: str, system: "fsspec.AbstractFileSystem", t
 
 
 @pytest.mark.cluster
+def test_predictions_go_to_the_store(
+    store: str, system: "fsspec.AbstractFileSystem", tall: tuple[str, str], workers: Client
+) -> None:
+    """Workers write the chunks, the driver the mark; x lies there too, and nothing else is left."""
+    solution = dsketch.lstsq(*tall, cluster=workers, intercept=True)
+    Output.at(f"{store}/out/x.zarr").write(solution.x, attributes_of(solution, None))
+
+    y = dsketch.predict(f"{store}/out/x.zarr", tall[0], f"{store}/out/y.zarr", cluster=workers)
+
+    np.testing.assert_array_equal(y[...], solution.predict(tall[0], cluster="serial"))
+    assert y.attrs["complete"] is True
+    assert y.nchunks_initialized == y.nchunks == N // CHUNK
+    assert {path.split("/")[2] for path in system.find("bucket/out")} == {"x.zarr", "y.zarr"}
+    with pytest.raises(dsketch.DataError, match="exists"):
+        dsketch.predict(solution.x, tall[0], f"{store}/out/y.zarr", intercept=True)
+    with pytest.raises(dsketch.DataError, match=r"s3://no-such-bucket/y\.zarr gave"):
+        dsketch.predict(solution.x, tall[0], "s3://no-such-bucket/y.zarr", intercept=True)
+
+
 def test_missing_object(store: str, system: "fsspec.AbstractFileSystem", tall: tuple[str, str], workers: Client) -> None:
     """An object that is gone is not taken for zeros, and its URL is in the error, whoever reads."""
     A = stored(f"{store}/missing/A.zarr", columns()[0])

@@ -1,0 +1,65 @@
+"""``dsketch predict``: what an answer says of new rows."""
+
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+import dsketch.api as api
+from dsketch.cli.options import CLUSTER, JSON, with_options
+from dsketch.cli.session import absolute, engine_from, listening, text_of
+from dsketch.cli.show import MOST_SHOWN, print_json, row_text
+from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.rows import Rows
+from dsketch.output import Output
+
+
+@with_options(CLUSTER, JSON)
+@click.command(short_help="Predict new rows from an answer.")
+@click.argument("x", metavar="X")
+@click.argument("a", metavar="A")
+@click.option(
+    "--out", metavar="Y", help="Write the predictions here as Zarr, a path or URL, block by block. [default: print them]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace what is at --out; otherwise that is an error.")
+@click.option(
+    "--intercept", is_flag=True, default=None, help="The last row of X is an intercept. [default: what solve --out wrote into X]"
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["error", "fill"]),
+    default="error",
+    help="What an absent chunk of A means: lost data, or fill value.",
+)
+def predict(x: str, a: str, out: str | None, as_json: bool, **given: Any) -> int:
+    """Predict the rows of A (m × d) from the answer X: A x, plus the intercept if X has one. One pass over A.
+
+    X is what dsketch solve --out wrote (it knows its problem), or any vector or d × k matrix in Zarr or .npy.
+
+    \b
+    Example: dsketch predict x.zarr A_new.zarr --out y.zarr
+    """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
+    A = open_matrix(absolute(a), missing=given["missing"])
+    with engine_from(given, Rows(A)) as engine, listening() as tell:
+        y = api.predict(absolute(x), A, out, cluster=engine, progress=tell, **given)
+    if out is not None:
+        _say_written(Output.at(out).path, y.shape, as_json)
+    elif as_json:
+        print_json({"y": y})
+    else:
+        click.echo(_text(y))
+    return 0
+
+
+def _say_written(path: Any, shape: tuple[int, ...], as_json: bool) -> None:
+    if as_json:
+        print_json({"out": str(path), "shape": shape})
+    else:
+        click.echo(f"y           {' × '.join(map(str, shape))} in {text_of(path)}")
+
+
+def _text(y: NDArray[np.float64]) -> str:
+    rows = [f"y           {number:<8}  {row_text(values)}" for number, values in enumerate(y.reshape(len(y), -1)[:MOST_SHOWN])]
+    more = len(y) - len(rows)
+    return "\n".join([*rows, *([f"            and {more} more: --out writes them, --json prints them"] if more else [])])

@@ -1,0 +1,240 @@
+"""Predict: what an answer says of new rows, in memory where it fits, else written to Zarr by whoever reads the rows."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from dsketch.drive import Drive
+from dsketch.errors import DataError, PlanError, SpecError
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.opening import open_matrix
+from dsketch.output import Output, words_of
+from dsketch.passes import Look
+from dsketch.passes.base import Floats
+from dsketch.passes.writing import Writing, chunked
+from dsketch.problems import PROBLEMS, LinearProblem, Problem
+from dsketch.problems.linear import linear_look
+from dsketch.remote import RemoteOutput
+from dsketch.running import Progress, engine_for, listener
+from dsketch.solution import Solution
+from dsketch.spec import problem_of
+from dsketch.stored import StoredX, read_x
+from dsketch.system import Flow
+from dsketch.units import format_bytes
+
+IN_MEMORY_BYTES = 1_000_000_000  # of predictions that come back as an array: they pass through the scheduler and the driver
+
+
+def predict(
+    answer: Any,
+    A: Any,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    overwrite: bool = False,
+    intercept: bool | None = None,
+    missing: str = "error",
+    progress: Progress = None,
+    **options: Any,
+) -> "NDArray[np.float64] | zarr.Array[Any]":
+    """Return what an answer predicts for the rows of a new matrix; one pass over it.
+
+    Parameters
+    ----------
+    answer : Solution, path, URL or array
+        A solution; what ``dsketch solve --out`` wrote (it knows its problem); or any x of shape (d,) or (d, k).
+    A : path, URL, zarr.Array, ndarray or dask array, shape (m, d)
+        New rows; m may be anything.
+    out : path or URL, optional
+        Where to write the predictions as a Zarr array of shape (m,) or (m, k), block by block, by the workers that read the rows.
+        None: they are returned as an array.
+    overwrite : bool
+        Replace what is at ``out``.
+    intercept : bool, optional
+        Whether the last row of a bare x is an intercept; a Solution and a stored x know.
+    missing : {"error", "fill"}
+        What an absent chunk of A means.
+    progress
+        As in :func:`dsketch.solve`.
+    **options
+        ``cluster, memory_limit, workers, threads`` as in :func:`dsketch.plan`.
+
+    Returns
+    -------
+    ndarray or zarr.Array
+        The array at ``out``, opened, if that is given.
+
+    Raises
+    ------
+    SpecError
+        If the problem predicts nothing, or ``intercept`` contradicts what the answer knows.
+    DataError
+        If shapes do not fit, a number of A is not finite, or ``out`` cannot be written.
+    PlanError
+        If the predictions are too large for memory and there is no ``out``.
+    EngineError
+
+    Notes
+    -----
+    For least squares and ridge A x plus the intercept.  At ``out`` stands the whole result or what stood there before, whoever dies.
+
+    Examples
+    --------
+    >>> predict(np.array([2.0, 3.0]), np.eye(2))
+    array([2., 3.])
+    """
+    return _predicted(_rule_of(answer, intercept), open_matrix(A, missing=missing, what="A"), out, overwrite, options, progress)
+
+
+def predict_by(
+    problem: Problem,
+    x: Floats,
+    A: Any,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress = None,
+    **options: Any,
+) -> "NDArray[np.float64] | zarr.Array[Any]":
+    """Return what an answer x to a problem, from wherever it comes, predicts; otherwise as :func:`predict`."""
+    return _predicted(_by(problem, x), open_matrix(A, what="A"), out, overwrite, options, progress)
+
+
+# ---- what an answer predicts by ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How to predict: x, the look that it takes at a new matrix, and where both come from."""
+
+    predictor: Callable[[Floats, Matrix], Look]
+    x: Floats
+    words: dict[str, Any]
+    source: str | None = None
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k."""
+        return int(self.x.size // len(self.x))
+
+    def look(self, A: Matrix) -> Look:
+        """Return the look at new rows."""
+        return self.predictor(self.x.reshape(len(self.x), -1), A)
+
+    def shape(self, rows: int) -> tuple[int, ...]:
+        """Return the shape of the predictions: (m,) for a vector x, else (m, k)."""
+        return (rows, *self.x.shape[1:])
+
+
+def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
+    if isinstance(answer, Solution):
+        return _of_solution(answer, intercept)
+    source = os.fspath(answer) if isinstance(answer, str | os.PathLike) else None
+    x, words = (
+        read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(np.asarray(answer, np.float64), {})
+    )
+    if x.ndim not in (1, 2) or x.size == 0:
+        raise DataError(f"x must have shape (d,) or (d, k); it has {x.shape}. Check where it comes from.")
+    kept: dict[str, Any] = {
+        name: words[name] for name in ("problem", "sources") if words.get("created_by") == "dsketch" and name in words
+    }
+    if "problem" not in kept:
+        hint = "" if intercept else ", or say intercept if the last row of x is one"
+        return _Rule(partial(linear_look, intercept=bool(intercept), hint=hint), x, kept, source)
+    _require_agreement(words["problem"], intercept)
+    if _is_linear(words["problem"]):
+        return _Rule(partial(linear_look, intercept=bool(words["problem"].get("intercept"))), x, kept, source)
+    return _Rule(_remade(words).predictor, x, kept, source)
+
+
+def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
+    problem = solution.problem
+    if not isinstance(problem, Problem):
+        raise SpecError(f"a solution of a dsketch problem was expected; its problem is a {type(problem).__name__}.")
+    _require_agreement(problem.asked, intercept)
+    return _by(problem, solution.x)
+
+
+def _by(problem: Problem, x: Floats) -> _Rule:
+    return _Rule(problem.predictor, x, words_of(problem))
+
+
+def _require_agreement(words: dict[str, Any], said: bool | None) -> None:
+    known = bool(words.get("intercept"))
+    if said is not None and said is not known:
+        raise SpecError(f"intercept={known} is what the answer was solved with; got intercept={said}. Leave it out.")
+
+
+def _is_linear(words: dict[str, Any]) -> bool:
+    kind = PROBLEMS.get(str(words.get("problem")))
+    if kind is None:
+        raise SpecError(
+            f"x must be the answer to one of {', '.join(PROBLEMS)}; it says {words.get('problem')!r}. Use the version that wrote it."
+        )
+    return issubclass(kind, LinearProblem)
+
+
+def _remade(attributes: dict[str, Any]) -> Problem:
+    """Return the problem of an answer that needs its data; they are opened again.
+
+    Raises
+    ------
+    SpecError
+        If they were in memory.
+    """
+    sources = attributes.get("sources", {})
+    if lost := [name for name, source in sources.items() if source is None]:
+        raise SpecError(
+            f"predictions of {attributes['problem']['problem']} read its {', '.join(lost)} again; when x was written they were in "
+            "memory. Predict with the Solution, or solve from a path."
+        )
+    return problem_of({"problem": attributes["problem"], "sources": sources, "data": sources})
+
+
+# ---- the pass ----------------------------------------------------------------------------------------------------------
+
+
+def _predicted(
+    rule: _Rule, A: Matrix, out: str | os.PathLike[str] | None, overwrite: bool, options: dict[str, Any], progress: Progress
+) -> "NDArray[np.float64] | zarr.Array[Any]":
+    look = rule.look(A)
+    if out is None:
+        return _gathered(look, rule, options, progress)
+    return _written(look, rule, Output.at(out, overwrite=overwrite), options, progress)
+
+
+def _gathered(look: Look, rule: _Rule, options: dict[str, Any], progress: Progress) -> Floats:
+    count = 8 * look.rows.shape[0] * rule.sides
+    if count > IN_MEMORY_BYTES:
+        raise PlanError(
+            f"predictions of at most {format_bytes(IN_MEMORY_BYTES)} come back as an array; these take {format_bytes(count)}. Give "
+            "out=, a path or URL to write them to."
+        )
+    values: Floats = _answered(look, options, progress)
+    return values.reshape(rule.shape(len(values)))
+
+
+def _written(
+    look: Look, rule: _Rule, output: "Output | RemoteOutput", options: dict[str, Any], progress: Progress
+) -> "zarr.Array[Any]":
+    A, chunk_rows = chunked(look.rows.A)
+    rows = replace(look.rows, A=A)
+    output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.words.get("sources", {}).values()])
+    attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), "created_by": "dsketch"}
+    with output.filling(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
+        _answered(Look(Writing(look.pass_, target, rule.sides), rows), options, progress)
+    return zarr.open_array(str(output.path), mode="r")
+
+
+def _answered(look: Look, options: dict[str, Any], progress: Progress) -> Any:
+    with engine_for(look.rows, options) as engine, listener(progress) as tell:
+        return Drive(engine, tell).run(_once(look))
+
+
+def _once(look: Look) -> Flow[Any]:
+    return (yield look)

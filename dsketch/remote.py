@@ -1,0 +1,172 @@
+"""Write results behind a URL, where nothing can be renamed: a mark in the array says whether it is complete."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.core.sync import sync
+
+from dsketch.errors import DataError, DsketchError, SpecError
+
+
+@dataclass(frozen=True)
+class RemoteOutput:
+    """A place for a result in an object store.
+
+    Guarantees: an array whose attribute ``complete`` is true is whole.  It is false from the first byte to the last, and
+    :func:`~dsketch.matrix.opening.open_matrix` refuses such an array, so that what a crash leaves behind is taken for nothing;
+    what is complete is replaced only with ``overwrite`` (and is gone from the start of the writing on).
+
+    Parameters
+    ----------
+    path : str
+        URL; ``s3://bucket/y.zarr`` needs the extra ``dsketch[s3]``.
+    overwrite : bool
+    """
+
+    path: str
+    overwrite: bool = False
+
+    @classmethod
+    def at(cls, address: str, *, overwrite: bool = False) -> "RemoteOutput":
+        """Return the output at a URL.
+
+        Raises
+        ------
+        SpecError
+            For a ``.npy`` file.
+        """
+        if address.endswith(".npy"):
+            raise SpecError(
+                f"a path on a local disk was expected for a NumPy file; got {address}. Leave out .npy, or write here."
+            )
+        return cls(address.rstrip("/"), overwrite)
+
+    def probe(self, result_bytes: int, apart_from: Iterable[str | PathLike[str] | None] = ()) -> None:
+        """Find out now whether the result may and can lie there, by a small array beside it.
+
+        Parameters
+        ----------
+        result_bytes : int
+            Its size; an object store has no bounds to compare it with.
+        apart_from : paths or URLs
+            Data that must survive.
+
+        Raises
+        ------
+        SpecError
+            If the URL is that of data that must survive, or nested with it.
+        DataError
+            If there is something already and it may not be replaced, or the store does not answer.
+        """
+        del result_bytes
+        mine = f"{self.path}/"
+        for other in apart_from:
+            theirs = "" if other is None else f"{fspath(other).rstrip('/')}/"
+            if theirs and (mine.startswith(theirs) or theirs.startswith(mine)):
+                raise SpecError(
+                    f"a place of its own was expected for the result; {self.path} and {other} overlap. Choose another URL."
+                )
+        self._admit()
+        with self._speaking():
+            tried = created(f"{self.path}.probe", (1,), 1, {}, overwrite=True)
+            sync(tried.store.delete_dir(tried.path))
+
+    def write(self, x: NDArray[np.float64], attributes: dict[str, Any]) -> None:
+        """Write x with its attributes.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written, or something came to lie there.
+        """
+        with self.filling(x.shape, max(len(x), 1), attributes) as array, self._speaking():
+            array[...] = x
+
+    @contextmanager
+    def filling(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
+        """Yield an array to be filled, which is marked complete at the end; parameters as in :meth:`dsketch.output.Output.filling`.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written, something came to lie there, or chunks are missing at the end.
+        """
+        self._admit()
+        with self._speaking():
+            array = created(self.path, shape, rows, {**attributes, "complete": False}, overwrite=True)
+        try:
+            yield array
+            require_complete(array)
+            with self._speaking():
+                array.update_attributes({"complete": True})
+        except BaseException:
+            with suppress(Exception):  # what is left is marked, and the first error is the one to tell
+                sync(array.store.delete_dir(array.path))
+            raise
+
+    def _admit(self) -> None:
+        with self._speaking():
+            try:
+                found = zarr.open(self.path, mode="r")
+            except FileNotFoundError:
+                return
+        if not self.overwrite and found.attrs.get("complete") is not False:
+            raise DataError(
+                f"a free URL was expected for the result; {self.path} exists. Choose another, or allow it with --overwrite."
+            )
+        if isinstance(found, zarr.Group):
+            raise DataError(f"a Zarr array to overwrite was expected; {self.path} is a group. Remove it yourself.")
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """Turn whatever a store raises into one sentence."""
+        try:
+            yield
+        except DsketchError:
+            raise
+        except ImportError as error:
+            raise SpecError(f"{self.path} needs a storage package: {error}. pip install 'dsketch[s3]'.") from error
+        except Exception as error:
+            raise DataError(
+                f"a store that can be written was expected; {self.path} gave: {type(error).__name__}: {error}. Check the address and "
+                "the access."
+            ) from error
+
+
+def created(
+    address: str, shape: tuple[int, ...], rows: int, attributes: dict[str, Any], *, overwrite: bool = False
+) -> "zarr.Array[Any]":
+    """Create an array of float64 with raw chunks of ``rows`` full rows, of which none may be left out."""
+    return zarr.create_array(
+        store=address,
+        shape=shape,
+        chunks=(rows, *(max(size, 1) for size in shape[1:])),
+        dtype="float64",
+        compressors=None,
+        fill_value=0,
+        zarr_format=3,
+        attributes=attributes,
+        config={"write_empty_chunks": True},  # an absent chunk must mean damage, never zeros
+        overwrite=overwrite,
+    )
+
+
+def require_complete(array: "zarr.Array[Any]") -> None:
+    """Refuse an array of which chunks are missing: workers wrote them to a folder of the same name on another machine.
+
+    Raises
+    ------
+    DataError
+        With the count.
+    """
+    if array.nchunks_initialized < array.nchunks:
+        raise DataError(
+            f"{array.nchunks} chunks were expected at {array.store_path}; {array.nchunks_initialized} arrived. Write to a folder that "
+            "all workers share, or to a URL."
+        )

@@ -1,0 +1,10 @@
+"""scikit-learn estimators over :func:`dsketch.solve`: the same numbers, for data that need not fit in memory.
+
+They take what scikit-learn's own do (NumPy, pandas, scipy.sparse, lists), checked by scikit-learn, and what dsketch does (dask arrays,
+Zarr arrays, paths and URLs), of which nothing is read into memory.  Needs ``pip install 'dsketch[sklearn]'``.
+"""
+
+from dsketch.sklearn.kernel import KernelRidge
+from dsketch.sklearn.linear import LinearRegression, Ridge
+
+__all__ = ["KernelRidge", "LinearRegression", "Ridge"]

@@ -1,0 +1,91 @@
+"""What a user hands to an estimator: arrays that scikit-learn checks, or stored data that is never brought into memory."""
+
+import os
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
+
+from dsketch.errors import DataError
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.opening import open_matrix
+
+FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
+
+
+def is_stored(X: Any) -> bool:
+    """Whether X is a path, a URL, a Zarr or dask array or a Matrix, and not an array in memory."""
+    return isinstance(X, str | os.PathLike | zarr.Array | zarr.Group | Matrix) or hasattr(X, "__dask_graph__")
+
+
+def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) -> tuple[Any, Any, Any]:
+    """Return X, y and the weights as :class:`~dsketch.problems.LeastSquares` takes them; the estimator learns names and number of columns.
+
+    Raises
+    ------
+    ValueError
+        As scikit-learn words it for arrays in memory; a :class:`~dsketch.errors.DataError` for stored data.
+    """
+    if is_stored(X):
+        A = open_matrix(X, what="X")
+        _learn_columns(estimator, A)
+        return A, open_matrix(beside(y), what="y"), None if sample_weight is None else _weights(sample_weight, A)
+    checks = {"dtype": FLOATS, "accept_sparse": "csr", "y_numeric": True, "multi_output": True, **checks}
+    X, y = validate_data(estimator, X, in_memory(y) if is_stored(y) else y, **checks)
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return X, y, sample_weight
+
+
+def new_rows(estimator: Any, X: Any) -> Any:
+    """Return X for a prediction, with the columns that the estimator was fitted with: checked rows, or an open Matrix.
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in number or name.
+    """
+    if not is_stored(X):
+        return validate_data(estimator, X, reset=False, dtype=FLOATS, accept_sparse="csr")
+    A = open_matrix(X, what="X")
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and A.names is not None and list(known) != list(A.names):
+        wrong = next((pair for pair in zip(known, A.names, strict=False) if pair[0] != pair[1]), (len(known), len(A.names)))
+        raise DataError(
+            f"X must have the columns of fit, in their order; where {wrong[0]!r} was, it has {wrong[1]!r}. Reorder them."
+        )
+    return A
+
+
+def beside(y: Any) -> Any:
+    """Return what belongs to stored rows: itself if stored, else an array."""
+    return y if is_stored(y) else check_array(y, ensure_2d=False, dtype=FLOATS)
+
+
+def weight_of_each(sample_weight: Any, rows: int) -> Any:
+    """Return weights, one a row: stored ones as they are, a number repeated."""
+    if is_stored(sample_weight):
+        return sample_weight
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(sample_weight, dtype=np.float64), (rows,)))
+
+
+def _weights(sample_weight: Any, A: Matrix) -> Matrix:
+    return open_matrix(weight_of_each(sample_weight, A.shape[0]), what="sample_weight")
+
+
+def in_memory(y: Any) -> NDArray[np.float64]:
+    """Return stored targets as an array."""
+    matrix = open_matrix(y, what="y")
+    values = np.asarray(matrix.read(0, matrix.shape[0]), dtype=np.float64)
+    return values[:, 0] if getattr(matrix, "is_vector", False) else values
+
+
+def _learn_columns(estimator: Any, A: Matrix) -> None:
+    """Set ``n_features_in_`` and, where the storage knows them, ``feature_names_in_``."""
+    estimator.n_features_in_ = A.shape[1]
+    if A.names is not None:
+        estimator.feature_names_in_ = np.asarray(A.names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_

@@ -1,0 +1,254 @@
+"""Linear regression and ridge regression as scikit-learn estimators."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from dsketch.api import predict, solve
+from dsketch.matrix.rows import Rows
+from dsketch.passes.base import Floats
+from dsketch.problems import LeastSquares, LinearProblem
+from dsketch.problems import Ridge as RidgeProblem
+from dsketch.problems.ridge import require_alpha
+from dsketch.sklearn.data import beside, is_stored, new_rows, training, weight_of_each
+from dsketch.sklearn.looks import r_squared
+from dsketch.sklearn.sharing import SharedCluster
+from dsketch.sklearn.short import centred_singular, of_coefficients, shortest
+
+
+class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
+    """What both estimators share: fit by :func:`dsketch.solve`, predict and score in one pass each."""
+
+    fit_intercept: bool
+    memory_limit: Any
+
+    def _problem(self, X: Any, y: Any, weights: Any) -> LinearProblem:
+        raise NotImplementedError
+
+    def _penalty(self) -> float:
+        return 0.0
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "_Linear":
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix, dask array, zarr.Array, path or URL, shape (n, d)
+            Stored data is read block by block and must have n ≥ d rows (d + 1 with an intercept).
+        y : likewise, shape (n,) or (n, k)
+        sample_weight : likewise, shape (n,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data is not as it must be (dsketch's own errors are ValueErrors too).
+        """
+        X, y, weights = training(self, X, y, sample_weight)
+        if not is_stored(X) and X.shape[0] < X.shape[1] + bool(self.fit_intercept):
+            self.solution_ = None
+            found = shortest(X, y.reshape(len(y), -1), weights, self._penalty(), intercept=bool(self.fit_intercept))
+            x = found.x[:, 0] if y.ndim == 1 else found.x
+            self._note_spectrum(lambda: (found.rank, found.singular))
+        else:
+            x = self._solved(self._problem(X, y, weights))
+        self.coef_ = (x[:-1] if self.fit_intercept else x).T
+        self.intercept_ = x[-1] if self.fit_intercept else 0.0
+        return self
+
+    def _solved(self, problem: LinearProblem) -> Floats:
+        """Return x, after noting rank and singular values of (centred) X."""
+        names = ("method", "tol", "sketch", "seed", "cluster", "journal", "memory_limit")
+        solution = solve(problem, progress=False, **{name: getattr(self, name) for name in names})
+        self._keep(solution)
+        factor, rank = solution.answer.factor, solution.certificate.rank
+        if not problem.rows.intercept:
+            self._note_spectrum(lambda: (rank, factor.singular[0]))
+            return solution.x
+        self._note_spectrum(lambda: (rank - 1, centred_singular(factor.R)))
+        return of_coefficients(solution.x.reshape(len(solution.x), -1), factor).reshape(solution.x.shape)
+
+    def _note_spectrum(self, found: Callable[[], tuple[int, Floats]]) -> None:
+        """Keep the rank and singular values of X where the model has a use for them."""
+
+    def _x(self) -> Floats:
+        """Return coefficients and intercept as dsketch has them."""
+        w = np.asarray(self.coef_).T
+        return np.concatenate([w, np.broadcast_to(self.intercept_, (1, *w.shape[1:]))])
+
+    def predict(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
+        """Return X coef_ᵀ + intercept_.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix, dask array, zarr.Array, path or URL, shape (m, d)
+        out : path or URL, optional
+            Where to write the predictions as a Zarr array, for rows that are too many for memory (see :func:`dsketch.predict`).
+
+        Returns
+        -------
+        ndarray or zarr.Array, shape (m,) or (m, k)
+        """
+        check_is_fitted(self)
+        rows = new_rows(self, X)
+        if out is None and not is_stored(X):
+            return rows @ np.asarray(self.coef_).T + self.intercept_
+        options = {"cluster": self.cluster, "memory_limit": self.memory_limit}
+        return predict(self._x(), rows, out, intercept=True, progress=False, **options)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R² of the predictions for X, the mean over targets; one pass and no n-vector where X is stored.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        """
+        if not is_stored(X):
+            return float(super().score(X, y, sample_weight))
+        check_is_fitted(self)
+        A = new_rows(self, X)
+        weights = None if sample_weight is None else weight_of_each(sample_weight, A.shape[0])
+        options = {"cluster": self.cluster, "memory_limit": self.memory_limit}
+        return r_squared(Rows(A, intercept=True), beside(y), weights, self._x(), options)
+
+
+class LinearRegression(_Linear):
+    """Least squares, min ‖W^½ (X w + c − y)‖, certified, for rows that need not fit in memory.
+
+    Parameters
+    ----------
+    fit_intercept : bool
+        Whether there is a c.
+    method, tol, sketch, seed, cluster, journal, memory_limit
+        As in :func:`dsketch.solve`.  A cluster is best given by its address where estimators travel to other
+        processes.  A journal is for one fit, not for a search over parameters.
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (d,) or (k, d)
+    intercept_ : float or ndarray of shape (k,)
+        0.0 without an intercept.
+    rank_ : int
+        Of X (centred, if there is an intercept), decided with columns scaled to norm one.
+    singular_ : ndarray, shape (d,)
+        Singular values of X (centred, likewise); of its sketch where ``solution_.certificate.is_exact`` is false.
+    solution_ : Solution or None
+        Certificate, passes, notes; it holds on to the data.  None if X had fewer rows than columns, and in a pickled estimator.
+    n_features_in_, feature_names_in_
+        As everywhere; names also of a Zarr array that ``dsketch ingest`` wrote.
+
+    Notes
+    -----
+    Equal to scikit-learn's LinearRegression up to rounding times the condition number; where X is rank-deficient both take the
+    shortest coefficients.  X in memory with fewer rows than columns is solved by a dense singular value decomposition.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dsketch.sklearn import LinearRegression
+    >>> X = np.array([[1.0, 1.0], [1.0, 2.0], [2.0, 2.0], [2.0, 3.0]])
+    >>> model = LinearRegression().fit(X, X @ [1.0, 2.0] + 3.0)
+    >>> model.coef_.round(10), round(float(model.intercept_), 10), model.predict([[3.0, 5.0]]).round(10)
+    (array([1., 2.]), 3.0, array([16.]))
+    """
+
+    rank_: int
+    singular_: Floats
+
+    def __init__(
+        self,
+        *,
+        fit_intercept: bool = True,
+        method: str = "auto",
+        tol: float | None = None,
+        sketch: str = "sparse_sign",
+        seed: int = 0,
+        cluster: Any = None,
+        journal: str | os.PathLike[str] | None = None,
+        memory_limit: str | int | None = None,
+    ) -> None:
+        self.fit_intercept = fit_intercept
+        self.method = method
+        self.tol = tol
+        self.sketch = sketch
+        self.seed = seed
+        self.cluster = cluster
+        self.journal = journal
+        self.memory_limit = memory_limit
+
+    def _problem(self, X: Any, y: Any, weights: Any) -> LinearProblem:
+        return LeastSquares(X, y, weights=weights, intercept=bool(self.fit_intercept))
+
+    def _note_spectrum(self, found: Callable[[], tuple[int, Floats]]) -> None:
+        self.rank_, self.singular_ = found()
+
+
+class Ridge(_Linear):
+    """Ridge regression, min ‖W^½ (X w + c − y)‖² + alpha ‖w‖², certified, for rows that need not fit in memory.
+
+    Parameters
+    ----------
+    alpha : float
+        At least 0; scikit-learn's meaning, not divided by n.
+    fit_intercept : bool
+        Whether there is a c, which is not penalized.
+    method, tol, sketch, seed, cluster, journal, memory_limit
+        As in :class:`LinearRegression`.
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (d,) or (k, d)
+    intercept_ : float or ndarray of shape (k,)
+    solution_ : Solution or None
+    n_features_in_, feature_names_in_
+        As in :class:`LinearRegression`.
+
+    Notes
+    -----
+    Equal to scikit-learn's Ridge up to rounding times the condition number, but that a y of one column keeps it in ``coef_`` and in
+    predictions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dsketch.sklearn import Ridge
+    >>> Ridge(alpha=1.0, fit_intercept=False).fit(np.eye(4)[:, :2], np.ones(4)).coef_
+    array([0.5, 0.5])
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+        method: str = "auto",
+        tol: float | None = None,
+        sketch: str = "sparse_sign",
+        seed: int = 0,
+        cluster: Any = None,
+        journal: str | os.PathLike[str] | None = None,
+        memory_limit: str | int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.method = method
+        self.tol = tol
+        self.sketch = sketch
+        self.seed = seed
+        self.cluster = cluster
+        self.journal = journal
+        self.memory_limit = memory_limit
+
+    def _problem(self, X: Any, y: Any, weights: Any) -> LinearProblem:
+        return RidgeProblem(X, y, alpha=self.alpha, weights=weights, intercept=bool(self.fit_intercept))
+
+    def _penalty(self) -> float:
+        return require_alpha(self.alpha)

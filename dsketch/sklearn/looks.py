@@ -1,0 +1,54 @@
+"""What estimators ask of the data beside a solve, each in one light pass: R² without a vector of n predictions, the size of rows."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dsketch.drive import Drive
+from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.rows import Rows
+from dsketch.passes import Gradient, Look, Slope
+from dsketch.passes.base import Floats
+from dsketch.passes.rowwise import RowSquares
+from dsketch.running import engine_for, listener
+from dsketch.system import Flow
+
+
+def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, options: dict[str, Any]) -> float:
+    """Return 1 − Σ w (y − ŷ)² / Σ w (y − ȳ)², the mean over the columns of y.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of [A 1].
+    y : stored or in memory, shape (n,) or (n, k)
+    weights : stored or in memory, shape (n,), or None
+    x : ndarray, shape (d + 1,) or (d + 1, k)
+    options : dict
+        ``cluster, memory_limit``.
+
+    Notes
+    -----
+    A column of y that is constant scores 1 if it is met exactly, else 0, as in :func:`sklearn.metrics.r2_score`.
+    """
+    b, w = open_matrix(y, what="y"), None if weights is None else open_matrix(weights, what="sample_weight")
+    slope: Slope = _seen(Look(Gradient(x.reshape(len(x), -1)), replace(rows, b=b, weights=w)), options)
+    varies = slope.spread > 0
+    ratio = np.divide(slope.rr, slope.spread, out=(slope.rr > 0).astype(float), where=varies)
+    return float(np.mean(1.0 - ratio))
+
+
+def mean_square(rows: Rows, options: dict[str, Any]) -> float:
+    """Return the mean squared length of the rows."""
+    squares: Floats = _seen(Look(RowSquares(), rows), options)
+    return float(np.mean(squares))
+
+
+def _seen(look: Look, options: dict[str, Any]) -> Any:
+    with engine_for(look.rows, options) as engine, listener(False) as tell:
+        return Drive(engine, tell).run(_once(look))
+
+
+def _once(look: Look) -> Flow[Any]:
+    return (yield look)

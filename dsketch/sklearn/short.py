@@ -1,0 +1,96 @@
+"""Least squares on few rows: fewer than columns, in memory, where many x fit equally well and the shortest coefficients are taken."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.linalg as sl
+import scipy.sparse
+
+from dsketch.errors import DataError
+from dsketch.factor import Factor
+from dsketch.passes.base import Floats
+from dsketch.units import format_bytes
+
+DENSE_BYTES = 1_000_000_000  # sparse rows are made dense up to here
+
+
+class Shortest(NamedTuple):
+    """What :func:`shortest` found.
+
+    ``x`` of shape (d, k), or (d + 1, k) with the intercept last; ``singular`` the singular values of (centred) W^½ X, shape (min(n, d),);
+    ``rank`` how many of them count.
+    """
+
+    x: Floats
+    singular: Floats
+    rank: int
+
+
+def shortest(X: Any, y: Floats, weights: Floats | None, alpha: float, *, intercept: bool) -> Shortest:
+    """Return the minimizer of ‖W^½ (X w + c − y)‖² + alpha ‖w‖² with the smallest ‖w‖.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array, shape (n, d)
+    y : ndarray, shape (n, k)
+    weights : ndarray, shape (n,), optional
+    alpha : float
+    intercept : bool
+        Whether there is a c; it is not penalized.
+
+    Raises
+    ------
+    DataError
+        If sparse rows are too many to be made dense.
+
+    Notes
+    -----
+    By centring and a singular value decomposition (LAPACK's gesdd): the filter s / (s² + alpha) is the pseudoinverse where alpha is 0
+    and s is above max(n, d) eps times the largest.
+    """
+    dense, root = _dense(X), np.sqrt(np.ones(len(y)) if weights is None else weights)[:, None]
+    share = root**2 / max(float(np.sum(root**2)), np.finfo(float).tiny)
+    means = (
+        ((share * dense).sum(axis=0), (share * y).sum(axis=0)) if intercept else (np.zeros(dense.shape[1]), np.zeros(y.shape[1]))
+    )
+    U, s, Vt = sl.svd(root * (dense - means[0]), full_matrices=False)
+    kept = s > max(dense.shape) * np.finfo(float).eps * s.max(initial=0.0)
+    filtered = np.divide(s, s**2 + alpha, out=np.zeros_like(s), where=kept)
+    w = Vt.T @ (filtered[:, None] * (U.T @ (root * (y - means[1]))))
+    x = np.concatenate([w, (means[1] - means[0] @ w)[None]]) if intercept else w
+    return Shortest(x, s, int(np.count_nonzero(kept)))
+
+
+def of_coefficients(x: Floats, factor: Factor) -> Floats:
+    """Return, of all minimizers of a rank-deficient system with an intercept, the one whose coefficients alone are shortest.
+
+    dsketch counts the intercept into the norm, scikit-learn (which centres) does not.
+
+    Parameters
+    ----------
+    x : ndarray, shape (d + 1, k)
+    factor : Factor
+        Of [A 1].
+    """
+    if not factor.is_deficient:
+        return x
+    N = factor.null
+    back: Floats = N @ np.asarray(sl.lstsq(N[:-1], x[:-1])[0])
+    return x - back
+
+
+def centred_singular(R: Floats) -> Floats:
+    """Return the singular values of A − 1 meanᵀ from the factor of [A 1]: those of what is left of R when its ones come first."""
+    moved = np.concatenate([R[:, -1:], R[:, :-1]], axis=1)
+    return np.asarray(sl.svdvals(sl.qr(moved, mode="r")[0][1:, 1:]))
+
+
+def _dense(X: Any) -> Floats:
+    if not scipy.sparse.issparse(X):
+        return np.asarray(X, dtype=np.float64)
+    if 8 * X.shape[0] * X.shape[1] > DENSE_BYTES:
+        raise DataError(
+            f"sparse rows fewer than columns are made dense up to {format_bytes(DENSE_BYTES)}; these are {X.shape[0]} × {X.shape[1]}. "
+            "Leave out columns, or use scipy.sparse.linalg.lsqr."
+        )
+    return np.asarray(X.toarray(), dtype=np.float64)
