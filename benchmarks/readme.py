@@ -5,12 +5,19 @@ import re
 from pathlib import Path
 
 import accuracy
+import conditioning
+import csr
+import features
 import flights
+import paper
+import powers
 import rivals
 import scaling
 from record import RESULTS, load
 
-BENCHMARKS = {module.__name__: module for module in (accuracy, flights, rivals, scaling)}
+BENCHMARKS = {
+    module.__name__: module for module in (accuracy, rivals, scaling, flights, paper, conditioning, powers, features, csr)
+}
 
 
 def all_tables(results: Path) -> dict[str, str]:
