@@ -7,7 +7,8 @@
 (array([1., 2., 3.]), 'SOLVED')
 """
 
-from dsketch.api import check, lstsq, plan, resume, ridge, solve
+from dsketch.api import check, lstsq, plan, predict, resume, ridge, solve
+from dsketch.client import Client
 from dsketch.errors import (
     DataError,
     DsketchError,
@@ -18,24 +19,44 @@ from dsketch.errors import (
     PlanError,
     SpecError,
 )
+from dsketch.matrix.head import Head
 from dsketch.matrix.opening import open_matrix
 from dsketch.plan import Plan
-from dsketch.problems import LeastSquares, Ridge
+from dsketch.problems import (
+    ExpKernel,
+    GramExponential,
+    GramPower,
+    Heads,
+    LeastSquares,
+    OddGramPower,
+    Problem,
+    RestrictedKernel,
+    Ridge,
+)
 from dsketch.solution import Certificate, Solution, Status
 from dsketch.statistics import Summary
 from dsketch.version import __version__
 
 __all__ = [
     "Certificate",
+    "Client",
     "DataError",
     "DsketchError",
     "EngineError",
+    "ExpKernel",
+    "GramExponential",
+    "GramPower",
+    "Head",
+    "Heads",
     "JobError",
     "JournalError",
     "LeastSquares",
     "MissingDataError",
+    "OddGramPower",
     "Plan",
     "PlanError",
+    "Problem",
+    "RestrictedKernel",
     "Ridge",
     "Solution",
     "SpecError",
@@ -46,6 +67,7 @@ __all__ = [
     "lstsq",
     "open_matrix",
     "plan",
+    "predict",
     "resume",
     "ridge",
     "solve",

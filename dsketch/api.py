@@ -1,9 +1,6 @@
-"""The verbs: open, plan, solve, resume, check."""
+"""The verbs: open, plan, solve, resume, check, predict."""
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -13,7 +10,7 @@ import numpy as np
 from dsketch.drive import Drive
 from dsketch.engine import Engine, connected
 from dsketch.errors import DataError, JournalError, SpecError
-from dsketch.events import Note, Tell, ignore
+from dsketch.events import Converged, Note
 from dsketch.journal import Journal
 from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.opening import open_matrix
@@ -21,13 +18,13 @@ from dsketch.methods import Settings
 from dsketch.passes import Look
 from dsketch.plan import Plan
 from dsketch.planning import make_plan
+from dsketch.predicting import predict
 from dsketch.problems import LeastSquares, Problem, Ridge
-from dsketch.progress import bar_or_silence
+from dsketch.running import Progress, engine_for, listener
 from dsketch.solution import Certificate, Solution
 from dsketch.spec import describe_run, problem_of, settings_of
 from dsketch.system import Flow
 
-Progress = bool | Tell | None
 _SETTINGS = tuple(field.name for field in fields(Settings))
 T = TypeVar("T")
 
@@ -130,14 +127,14 @@ def solve(
         made = replace(problem, options={**problem.options, **choices})
         if unknown := sorted(set(choices) - {"cluster"}):
             raise SpecError(f"a Plan has its choices already; got {', '.join(unknown)} besides. Make another plan with them.")
-        with _engine(_problem_of(made), made.options) as engine:
+        with engine_for(_problem_of(made).rows, made.options) as engine:
             return _carry_out(made, engine, journal, progress)
     names = {*_SETTINGS, "method", "cluster", "memory_limit", "workers", "threads"}
     if unknown := sorted(set(choices) - names):
         raise SpecError(f"the keyword arguments are {', '.join(sorted(names))}, journal and progress; got {', '.join(unknown)}.")
     options = {name: choices.get(name) for name in ("cluster", "memory_limit", "workers", "threads")}
     settings = Settings(**{name: choices[name] for name in _SETTINGS if name in choices})
-    with _engine(problem, options) as engine:
+    with engine_for(problem.rows, options) as engine:
         made = _plan_or_record(problem, choices.get("method", "auto"), settings, engine, options, journal)
         return _carry_out(made, engine, journal, progress)
 
@@ -199,7 +196,7 @@ def check(problem: Problem, x: Any, *, cluster: Any = None, progress: Progress =
     vectors = vectors.reshape(-1, 1) if vectors.ndim == 1 else vectors
     if vectors.shape != problem.x_shape:
         raise DataError(f"x must have shape {problem.x_shape} to fit A and b; it has {np.shape(x)}.")
-    with _engine(problem, {"cluster": cluster, **options}) as engine, _listener(progress) as tell:
+    with engine_for(problem.rows, {"cluster": cluster, **options}) as engine, listener(progress) as tell:
         return Drive(engine, tell).run(problem.judge(vectors))
 
 
@@ -239,32 +236,6 @@ def ridge(
 # ---- inside ---------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _engine(problem: Problem, options: dict[str, Any]) -> Iterator[Engine]:
-    known = {"cluster", "memory_limit", "workers", "threads"}
-    if unknown := sorted(set(options) - known):
-        raise SpecError(f"the options of a cluster are {', '.join(sorted(known))}; got {', '.join(unknown)}.")
-    with connected(
-        options.get("cluster"),
-        problem.rows,
-        workers=options.get("workers"),
-        threads=options.get("threads"),
-        memory=options.get("memory_limit"),
-    ) as engine:
-        yield engine
-
-
-@contextmanager
-def _listener(progress: Progress) -> Iterator[Tell]:
-    if callable(progress):
-        yield progress
-    elif progress or (progress is None and sys.stderr.isatty()):
-        with bar_or_silence() as tell:
-            yield tell
-    else:
-        yield ignore
-
-
 def _plan_or_record(
     problem: Problem,
     method: str,
@@ -291,7 +262,7 @@ def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | Non
     record = None if journal is None else Journal(journal)
     if record is not None:
         record.begin(describe_run(problem, made))
-    with _listener(progress) as tell:
+    with listener(progress) as tell:
         drive = Drive(engine, tell, record, made.estimate.passes)
         found = drive.run(problem.answer(made))
         for note in found.notes:
@@ -307,6 +278,7 @@ def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | Non
         answer=found.detail,
         problem=problem,
         run=partial(_more, problem, made.options),
+        predicts=partial(predict, **made.options),
     )
 
 
@@ -318,12 +290,15 @@ def _more(problem: Problem, options: dict[str, Any], flow: Flow[T], cluster: Any
         except StopIteration as end:
             result: T = end.value
             return result
-    with _engine(problem, options if cluster is None else {**options, "cluster": cluster}) as engine, _listener(progress) as tell:
+    with (
+        engine_for(problem.rows, options if cluster is None else {**options, "cluster": cluster}) as engine,
+        listener(progress) as tell,
+    ):
         return Drive(engine, tell).run(_begun(first, flow))
 
 
-def _begun(look: Look, flow: Flow[T]) -> Flow[T]:
-    """Yield the look that a flow has already given, then the others."""
+def _begun(look: Look | Converged, flow: Flow[T]) -> Flow[T]:
+    """Yield what a flow has already yielded, then the rest."""
     try:
         while True:
             look = flow.send((yield look))
@@ -332,4 +307,4 @@ def _begun(look: Look, flow: Flow[T]) -> Flow[T]:
         return result
 
 
-__all__ = ["LeastSquares", "Ridge", "check", "lstsq", "open_matrix", "plan", "resume", "ridge", "solve"]
+__all__ = ["LeastSquares", "Ridge", "check", "lstsq", "open_matrix", "plan", "predict", "resume", "ridge", "solve"]

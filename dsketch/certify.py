@@ -13,7 +13,7 @@ def certificate_of(answer: Answer) -> LinearCertificate:
     factor, x = answer.factor, answer.x
     s = factor.singular[0]
     size = float(np.sqrt(np.sum(s * s)))
-    kappa = float(s[0] / s[factor.rank - 1]) if factor.rank else 1.0
+    kappa = float(ratio(s[:1], s[factor.rank - 1 : factor.rank])[0]) if factor.rank else 1.0  # infinite beyond units of 1e308
     gradient = (
         np.full(x.shape[1], np.nan)
         if answer.slope is None

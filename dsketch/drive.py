@@ -1,13 +1,14 @@
 """Run a method to its end: replay what the journal knows, ask the engine for the rest, record, tell."""
 
 import time
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
 from dsketch.engine import Engine
 from dsketch.errors import DataError
-from dsketch.events import PassFinished, PassStarted, Tell
+from dsketch.events import Converged, PassFinished, PassStarted, Tell
 from dsketch.journal import Journal
 from dsketch.linalg.threads import one_blas_thread
 from dsketch.passes.base import Look, Part, leaves
@@ -46,10 +47,13 @@ class Drive:
         """
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             try:
-                look = next(flow)
+                asked = next(flow)
                 while True:
-                    part = self._answer(look)
-                    look = flow.send(look.pass_.finish(part))
+                    if isinstance(asked, Converged):
+                        self.tell(replace(asked, number=len(self.passes)))
+                        asked = flow.send(None)
+                    else:
+                        asked = flow.send(asked.pass_.finish(self._answer(asked)))
             except StopIteration as end:
                 result: T = end.value
                 return result

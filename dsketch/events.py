@@ -1,7 +1,8 @@
 """What a run tells those who listen: frozen values, no behaviour.
 
 The library never prints.  Anything that wants to show, log or store progress passes a ``tell`` function and is handed
-these in order: ``PassStarted``, ``Progress`` …, ``PassFinished`` for every pass, and ``Note`` when a method changes course.
+these in order: ``PassStarted``, ``Progress`` …, ``PassFinished`` for every pass, ``Converged`` where the method measured how far it
+has come, and ``Note`` when it changes course.
 """
 
 from collections.abc import Callable
@@ -44,7 +45,24 @@ class Note:
     text: str
 
 
-Event = PassStarted | Progress | PassFinished | Note
+@dataclass(frozen=True)
+class Converged:
+    """How far the answer has come, measured by the data; methods yield it between two looks, and whoever drives them tells it.
+
+    Attributes
+    ----------
+    backward_error, residual_norm : float
+        The largest of all right-hand sides.
+    number : int
+        Of the pass that measured it; the driver knows it.
+    """
+
+    backward_error: float
+    residual_norm: float
+    number: int = 0
+
+
+Event = PassStarted | Progress | PassFinished | Converged | Note
 Tell = Callable[[Event], None]
 
 

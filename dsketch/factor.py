@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 # for d = 5 to 400, n to two million; duplicate, dependent, one-hot and product columns, by triangle and by sketch.  Dropping what
 # is at most 4 eps costs a backward error of at most 4 eps/√d.
 RANK_TOLERANCE = 4 * np.finfo(float).eps
+_UNRESOLVED = 64 * np.finfo(float).eps  # null vectors in units that much smaller than the largest are mixed with its rounding
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,28 @@ class Factor:
         _, s, Vt = sl.svd(self.R)
         return s, Vt
 
-    @cached_property
+    @property
     def null(self) -> Floats:
         """Orthonormal basis of the numerical null space in the user's units, shape (d, d − rank)."""
-        return np.asarray(sl.qr(self._svd[2][self.rank :].T / self.scale[:, None], mode="economic")[0])
+        return self._null[0]
+
+    @cached_property
+    def _null(self) -> tuple[Floats, int]:
+        """The basis, and how many of its vectors, the first ones, are more than rounding of the others.
+
+        Its rows are as different in size as the units of the columns, and A meets the small rows with large columns: so each row
+        must be right relative to its own size, which Householder QR is with rows sorted and columns pivoted (A. J. Cox, N. J.
+        Higham, "Stability of Householder QR factorization for weighted least squares problems", 1998).  A zero column has no unit;
+        it gets the smallest (at most 1), and so its own vector.
+        """
+        present = self.scaled.any(axis=0)
+        units = np.where(present, self.scale, self.scale[present].min(initial=1.0))
+        basis = self._svd[2][self.rank :].T / units[:, None]
+        order = np.argsort(-np.abs(basis).max(axis=1, initial=0.0), kind="stable")
+        null = np.empty_like(basis)
+        null[order], triangle, _ = sl.qr(basis[order], mode="economic", pivoting=True)
+        sizes = np.abs(np.diagonal(triangle))
+        return null, int(np.count_nonzero(sizes > _UNRESOLVED * sizes.max(initial=0.0)))
 
     @cached_property
     def whitener(self) -> Whitener:
@@ -142,12 +161,14 @@ class Factor:
     def shortest(self, x: Floats) -> Floats:
         """Return x without its component in the null space.
 
-        Projected twice: the component may be 1/units times the rest, and once leaves eps times it.
+        Projected twice: the component may be 1/units times the rest, and once leaves eps times it.  What is below the rounding of
+        that component stays.
         """
         if not self.is_deficient:
             return x
-        x = x - self.null @ (self.null.T @ x)
-        return x - self.null @ (self.null.T @ x)
+        null = self._null[0][:, : self._null[1]]
+        x = x - null @ (null.T @ x)
+        return x - null @ (null.T @ x)
 
 
 def solve_small(M: Floats, z: Floats) -> tuple[Factor, Floats]:

@@ -18,6 +18,7 @@ AUTO = ("cholesky", "gram", "whitened", "tsqr", "conjugate_gradient")
 # TSQR needs no sketch and has nothing to fall back from: it is taken at a price up to this much above the cheapest.
 TSQR_PREMIUM = 1.1
 SMALL_SECONDS = 0.05  # below it no method is worth choosing over TSQR
+SKETCHLESS = ("cholesky", "factored", "tsqr")  # methods that draw nothing
 MEMORY_SHARE = 0.8  # of a worker's limit that a task may plan with
 
 
@@ -48,7 +49,7 @@ class Plan:
     options : dict
         The cluster that was asked for.
     aim : str
-        What the method stops at, in words; empty for the backward error of the settings.
+        What the method stops at, in words, where it draws no sketch; empty for the backward error of the settings.
     details : tuple of str
         Further lines that belong to the method: degrees, sizes, stages.
     """
@@ -87,7 +88,8 @@ class Plan:
     def __str__(self) -> str:
         """Return the plan as a short table."""
         e, s = self.estimate, self.settings
-        sketch = "" if self.method == "tsqr" else f", {s.sketch} sketch" + (f" of {s.sketch_rows} rows" if s.sketch_rows else "")
+        drawn = self.method not in SKETCHLESS and not self.aim
+        sketch = f", {s.sketch} sketch" + (f" of {s.sketch_rows} rows" if s.sketch_rows else "") if drawn else ""
         aim = self.aim or f"backward error {'of Householder QR' if s.tol is None else f'≤ {s.tol:.0e}'}"
         lines = [
             f"matrix   {self.matrix}",

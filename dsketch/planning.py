@@ -5,7 +5,6 @@ from typing import Any
 from dsketch.cost import Ground
 from dsketch.engine import Engine
 from dsketch.engine.panels import tasks_of
-from dsketch.engine.worker import CACHE_SHARE
 from dsketch.methods.base import Settings
 from dsketch.plan import Plan
 from dsketch.problems import Problem
@@ -43,7 +42,7 @@ def ground_of(engine: Engine, memory_limit: str | int | None, options: dict[str,
         threads,
         limit,
         total,
-        int(CACHE_SHARE * total),
+        engine.cache_bytes(),
         lambda rows: len(tasks_of(rows, threads)),
         options,
     )

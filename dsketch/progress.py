@@ -93,7 +93,7 @@ class _Bars:
         elif isinstance(event, events.PassFinished):
             self._end()
             self._say(finished_line(event, self._expected))
-        else:
+        elif isinstance(event, events.Note):
             self._say(f"note: {event.text}")
 
     def _begin(self, title: str, total_bytes: int) -> None:
@@ -141,7 +141,7 @@ class LogLines:
             self._beat(event)
         elif isinstance(event, events.PassFinished):
             log.info("%s", finished_line(event, self._expected))
-        else:
+        elif isinstance(event, events.Note):
             log.info("note: %s", event.text)
 
     def _beat(self, event: events.Progress) -> None:

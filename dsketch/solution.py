@@ -1,5 +1,6 @@
 """What a solve returns: x, a status sentence, a certificate, the ledger of passes."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -39,7 +40,7 @@ class Status(Enum):
         "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "
         "method='conjugate_gradient' for the exact one"
     )
-    NOT_SOLVED = "not solved: the backward error stayed above the tolerance; try method='tsqr', or a larger tol"
+    NOT_SOLVED = "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), or a larger tol"
 
     @property
     def is_success(self) -> bool:
@@ -161,6 +162,8 @@ class Solution:
     run : callable
         ``run(flow, cluster, progress)`` answers the looks of a further flow and returns what it returns.  It is handed in from above
         (:mod:`dsketch.api`), so that a Solution can ask for passes and still know no engine.
+    predicts : callable
+        :func:`dsketch.predicting.predict`, handed in for the same reason.
     """
 
     x: Floats
@@ -173,6 +176,7 @@ class Solution:
     answer: Any = field(repr=False, kw_only=True)
     problem: Question = field(repr=False, kw_only=True)
     run: Callable[[Flow[Any], Any, Any], Any] = field(repr=False, kw_only=True)
+    predicts: Callable[..., Any] = field(repr=False, kw_only=True)
 
     def summary(
         self,
@@ -221,6 +225,42 @@ class Solution:
         doubts = () if self.status.is_success else (self.status.value,)
         summary: Summary = self.run(summarized(self.problem, self.answer, self.method, wish, doubts), cluster, progress)
         return summary
+
+    def predict(
+        self,
+        A: Any,
+        out: str | os.PathLike[str] | None = None,
+        *,
+        overwrite: bool = False,
+        missing: str = "error",
+        cluster: Any = None,
+        progress: Any = None,
+    ) -> Any:
+        """Return what the answer predicts for the rows of a new A, for linear problems A x plus the intercept; one pass over it.
+
+        Parameters
+        ----------
+        A : path, URL, zarr.Array, ndarray or dask array, shape (m, d)
+        out : path or URL, optional
+            Where to write the predictions as Zarr, block by block; None: they are returned as an array, if they fit in memory.
+        overwrite : bool
+            Replace what is at ``out``.
+        missing : {"error", "fill"}
+            What an absent chunk of A means.
+        cluster, progress
+            As in :func:`dsketch.solve`; None: where the problem was solved.
+
+        Returns
+        -------
+        ndarray or zarr.Array, shape (m,) or (m, k)
+
+        Raises
+        ------
+        SpecError, DataError, PlanError, EngineError
+            As :func:`dsketch.predict`.
+        """
+        elsewhere = {} if cluster is None else {"cluster": cluster}
+        return self.predicts(self, A, out, overwrite=overwrite, missing=missing, progress=progress, **elsewhere)
 
     @property
     def singular_values(self) -> Floats:

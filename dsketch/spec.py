@@ -42,7 +42,7 @@ def problem_of(header: dict[str, Any]) -> Problem:
     Raises
     ------
     SpecError
-        If its data were in memory: they must be given again.
+        If its data were in memory, or it is of several problems: they must be given again.
     """
     sources = header["sources"]
     lost = [name for name, data in header["data"].items() if sources.get(name) is None and data is not None]
@@ -51,7 +51,10 @@ def problem_of(header: dict[str, Any]) -> Problem:
             f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem=LeastSquares(A, b))."
         )
     words = dict(header["problem"])
-    kind = PROBLEMS[words.pop("problem")]
+    name = words.pop("problem")
+    if name not in PROBLEMS:
+        raise SpecError(f"the journal of {name} does not make the problem again; give it: resume(journal, problem=…).")
+    kind = PROBLEMS[name]
     given = {name: source for name, source in sources.items() if source is not None}
     return kind(**given, **words)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.factor import Factor
 from dsketch.linalg.leaf import householder
 from dsketch.matrix.rows import Rows
@@ -19,7 +20,8 @@ from dsketch.sketch import Sketch
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
-Flow = Generator[Look, Any, T]
+# Yields looks, and is sent their results; a Converged in between is a word to listeners and is sent nothing.
+Flow = Generator[Look | Converged, Any, T]
 
 
 class Question(Protocol):

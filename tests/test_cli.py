@@ -99,8 +99,8 @@ def data(tmp_path: Path) -> Data:
 
 
 def test_the_commands_are_the_verbs() -> None:
-    """Seven commands, in the order in which one meets them."""
-    assert list(main.commands) == ["demo", "ingest", "info", "plan", "solve", "resume", "check"]
+    """Eight commands, in the order in which one meets them."""
+    assert list(main.commands) == ["demo", "ingest", "info", "plan", "solve", "resume", "check", "predict"]
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)

@@ -268,3 +268,17 @@ def test_rows_of_the_contract_are_many_blocks() -> None:
     assert len(CUTS) == 41
     assert CUTS[-1] - CUTS[-2] != 31
     assert CUTS[-1] == N
+
+
+@pytest.mark.cluster
+def test_decoded_blocks_of_two_matrices_are_kept_apart(client: Client, stored: Any) -> None:
+    """A run that reads two matrices with the same grid gets each one's own blocks, from the second pass on as well."""
+    rng = np.random.default_rng(5)
+    both = [rng.standard_normal((400, 3)) for _ in range(2)]
+    matrices = [ds.open_matrix(stored(f"A{place}", A, 100, compressors=ZstdCodec(), config={})) for place, A in enumerate(both)]
+    engine = DaskEngine(client)
+
+    for _ in range(2):
+        for A, matrix in zip(both, matrices, strict=True):
+            (G, *_) = engine.run(Look(Gram(), Rows(matrix)), ignore)
+            assert np.allclose(G, A.T @ A, rtol=1e-13)

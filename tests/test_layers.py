@@ -24,6 +24,7 @@ LAYERS = (
     "system",
     "methods",
     "powers",
+    "heads",
     "kernel",
     "statistics",
     "rates",
@@ -40,11 +41,18 @@ LAYERS = (
     "drive",
     "spec",
     "progress",
-    "api",
+    "running",
     "ingest",
+    "remote",
+    "output",
+    "stored",
+    "predicting",
+    "api",
+    "sklearn",
     "storage",
     "demo",
-    "output",
+    "service",
+    "client",
     "cli",
     "__main__",
     "testing",
@@ -53,6 +61,9 @@ LAYERS = (
 # (file, imported module): why it is imported inside a function.
 LATE = {
     ("journal.py", "fsspec"): "an optional package; its absence is an error only for a URL",
+    ("client.py", "httpx"): "an optional package; its absence is an error only for who makes a client",
+    ("cli/serve.py", "dsketch"): "the service needs optional packages; the rest of the command line does not",
+    ("cli/jobs.py", "dsketch"): "the same: only rebuild needs them",
 }
 
 CLUSTER = {"dask", "distributed"}

@@ -67,7 +67,9 @@ def test_table_names_are_the_problems_own() -> None:
     """A name in the table is what the problem calls itself."""
     A, b, _ = numbers()
 
-    assert {name: kind(A, b).asked["problem"] for name, kind in PROBLEMS.items()} == {name: name for name in PROBLEMS}
+    for name, kind in PROBLEMS.items():
+        side = b[:D] if kind.sides_text.startswith("b (d") else b
+        assert kind(A, side).asked["problem"] == kind.name == name
 
 
 # ---- ridge -----------------------------------------------------------------------------------------------------------

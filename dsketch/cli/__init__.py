@@ -9,11 +9,14 @@ from dsketch.cli.check import check
 from dsketch.cli.demo import demo
 from dsketch.cli.info import info
 from dsketch.cli.ingest import ingest
+from dsketch.cli.jobs import jobs
 from dsketch.cli.plan import plan
+from dsketch.cli.predict import predict
 from dsketch.cli.program import main
+from dsketch.cli.serve import serve, token
 from dsketch.cli.solve import resume, solve
 
-for _command in (demo, ingest, info, plan, solve, resume, check):
+for _command in (demo, ingest, info, plan, solve, resume, check, predict, serve, token, jobs):
     main.add_command(_command)
 
 __all__ = ["main"]

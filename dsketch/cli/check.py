@@ -1,19 +1,16 @@
 """``dsketch check``: judge any x by the data."""
 
-from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 import dsketch.api as api
 from dsketch.cli.options import CLUSTER, for_each_problem
-from dsketch.cli.session import absolute, engine_from, listening, problem_from
+from dsketch.cli.session import engine_from, listening, problem_from
 from dsketch.cli.show import certificate_text, print_json
-from dsketch.errors import DataError, MissingDataError, SpecError
-from dsketch.matrix.opening import open_matrix
+from dsketch.errors import SpecError
 from dsketch.methods import Settings
+from dsketch.stored import read_x
 
 
 @click.group(short_help="Judge any x by the data, in one pass.")
@@ -27,7 +24,7 @@ def check() -> None:
 def _check(name: str, *, x: str, tol: float | None, as_json: bool, **given: Any) -> int:
     if tol is not None and not 0 < tol < 1:
         raise SpecError(f"tol must lie between 0 and 1 (a relative backward error); got {tol!r}.")
-    problem, vectors, accepted = problem_from(name, given), vectors_at(x), Settings(tol).accepted
+    problem, vectors, accepted = problem_from(name, given), read_x(x).x, Settings(tol).accepted
     with engine_from(given, problem.rows) as engine, listening() as tell:
         certificate = api.check(problem, vectors, cluster=engine, progress=tell)
     if as_json:
@@ -35,27 +32,6 @@ def _check(name: str, *, x: str, tol: float | None, as_json: bool, **given: Any)
     else:
         click.echo(certificate_text(certificate, accepted))
     return 0 if bool((certificate.backward_error <= accepted).all()) else 1
-
-
-def vectors_at(address: str) -> NDArray[np.float64]:
-    """Read x from a Zarr array or a ``.npy`` file.
-
-    Raises
-    ------
-    MissingDataError, DataError
-        If there is none, or it is not numbers.
-    """
-    if "://" in address or Path(address).suffix != ".npy":
-        matrix = open_matrix(absolute(address), what="x")
-        return np.asarray(matrix.read(0, matrix.shape[0]), dtype=np.float64)
-    try:
-        return np.asarray(np.load(address, allow_pickle=False), dtype=np.float64)
-    except FileNotFoundError as error:
-        raise MissingDataError(f"x was expected at {address}; there is nothing. Check the path.") from error
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        raise DataError(
-            f"x must be an array of numbers; {address} cannot be read: {error}. Write it again with numpy.save."
-        ) from error
 
 
 for_each_problem(

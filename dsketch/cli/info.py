@@ -19,6 +19,8 @@ _READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded by zarr-p
 def info(matrix: str, memory: int | None, as_json: bool) -> int:
     """Say how the Zarr array A is stored, what a pass over it reads, and what would make passes faster; reads no chunk.
 
+    A may be a sparse matrix too: a group with data, indices and indptr, as AnnData writes it.
+
     \b
     Example: dsketch info A.zarr
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
@@ -38,6 +40,7 @@ def _lines(found: Storage) -> list[str]:
         f"shape    {_sizes(found.shape)} {found.dtype}, Zarr format {found.zarr_format}",
         f"chunks   {_sizes(found.chunks)}{f' in shards of {_sizes(found.shards)}' if found.shards else ''}, "
         f"{', '.join(found.codecs) or 'raw bytes'}",
+        *([_entries(found)] if found.nonzeros is not None else []),
         f"bytes    {format_bytes(found.decoded_bytes)} decoded, {stored} stored in {objects}",
         f"a pass   {format_count(found.blocks)} block{'s' * (found.blocks != 1)} of up to {format_bytes(found.block_bytes)} in "
         f"{format_count(found.panels)} panel{'s' * (found.panels != 1)}, {_READING[found.reading]}",
@@ -51,6 +54,10 @@ def _lines(found: Storage) -> list[str]:
         )
         lines += [f"         → {advice.remedy}"] if advice.remedy else []
     return lines
+
+
+def _entries(found: Storage) -> str:
+    return f"sparse   CSR, {format_count(found.nonzeros or 0)} nonzeros, density {100 * found.density:.2g} %"
 
 
 def _sizes(sizes: tuple[Any, ...]) -> str:

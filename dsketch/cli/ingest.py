@@ -32,8 +32,8 @@ from dsketch.units import format_bytes, format_count, format_seconds
 def ingest(source: str, columns: tuple[str, ...], drop: tuple[str, ...], as_json: bool, **given: Any) -> int:
     """Convert SOURCE, of any size, into a Zarr matrix A and, with --target, a vector b.
 
-    SOURCE is .npy, .npz, .csv, .tsv (also .gz), or Parquet: a file, a folder or a glob. Numbers become one column each, text becomes
-    one-hot columns name=level.
+    SOURCE is .npy, .npz (also of scipy.sparse.save_npz), .csv, .tsv (also .gz), or Parquet: a file, a folder or a glob. Numbers become one
+    column each, text becomes one-hot columns name=level.
 
     \b
     Example: dsketch ingest flights.csv --to A.zarr --target delay --target-to b.zarr --nulls drop

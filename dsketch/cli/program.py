@@ -112,6 +112,7 @@ def main(debug: bool) -> None:
       dsketch info A.zarr                                   is it stored well?
       dsketch solve lstsq A.zarr b.zarr --out x.zarr --journal run1
       dsketch resume run1 --out x.zarr                      go on after a crash or Ctrl-C
+      dsketch predict x.zarr A_new.zarr --out y.zarr        new rows
 
     Results go to standard output, plans and progress to standard error.
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone

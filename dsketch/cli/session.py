@@ -85,6 +85,8 @@ def say(text: str) -> None:
 
 
 def text_of(path: str | os.PathLike[str]) -> str:
-    """Return a path as one would type it: relative where that is shorter."""
+    """Return a path as one would type it: relative where that is shorter; URLs as they are."""
+    if "://" in os.fspath(path):
+        return os.fspath(path)
     full, here = os.fspath(path), os.path.relpath(path)
     return here if len(here) < len(full) else full

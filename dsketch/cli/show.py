@@ -30,7 +30,7 @@ def coefficients(solution: Solution) -> str:
     labels = _labels(solution.problem.rows, x.shape[0])
     shown = min(x.shape[0], MOST_SHOWN)
     wide = max(map(len, labels[:shown]))
-    lines = [f"x           {label:<{wide}}  {_row(values)}" for label, values in zip(labels[:shown], x[:shown], strict=True)]
+    lines = [f"x           {label:<{wide}}  {row_text(values)}" for label, values in zip(labels[:shown], x[:shown], strict=True)]
     more = x.shape[0] - shown
     return "\n".join([*lines, *([f"            and {more} more: --out writes them, --json prints them"] if more else [])])
 
@@ -43,7 +43,8 @@ def _labels(rows: Rows, wanted: int) -> tuple[str, ...]:
     return (*names, "intercept") if rows.intercept else names
 
 
-def _row(values: Any, most: int = 6) -> str:
+def row_text(values: Any, most: int = 6) -> str:
+    """Return the first numbers of a row."""
     text = "  ".join(f"{value: .10g}" for value in values[:most])
     return text + ("  …" if len(values) > most else "")
 

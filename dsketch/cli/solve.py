@@ -18,6 +18,7 @@ from dsketch.events import Event, PassFinished, Tell, ignore
 from dsketch.journal import Journal
 from dsketch.output import Output, attributes_of
 from dsketch.problems import LeastSquares, Problem
+from dsketch.remote import RemoteOutput
 from dsketch.solution import Solution
 from dsketch.spec import problem_of, settings_of
 from dsketch.statistics import Summary
@@ -95,7 +96,7 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
     return 0 if solution.status.is_success else 1
 
 
-def _probed(output: Output, problem: Problem, journal: str | None) -> Output:
+def _probed(output: Output | RemoteOutput, problem: Problem, journal: str | None) -> Output | RemoteOutput:
     """Try the output, and keep it apart from what is read."""
     sources = [matrix.source for matrix in problem.data().values() if matrix is not None]
     output.probe(8 * math.prod(problem.x_shape), [*sources, journal])
@@ -118,7 +119,7 @@ def _how_to_go_on(journal: str | None, passes: int) -> str:
     if Journal(journal).header() is None:
         return f"stopped before the first pass; nothing is in the journal {journal} yet. Give the same command again."
     are = "1 pass is" if passes == 1 else f"{passes} passes are"
-    return f"stopped; {are} in the journal; go on with: dsketch resume {text_of(journal) if '://' not in journal else journal}"
+    return f"stopped; {are} in the journal; go on with: dsketch resume {text_of(journal)}"
 
 
 def _show(solution: Solution, summary: Summary | None, out: str | None, as_json: bool) -> None:

@@ -40,6 +40,10 @@ class Engine(ABC):
     def workers(self) -> Workers:
         """Describe the means."""
 
+    def cache_bytes(self) -> int:
+        """Return the decoded bytes that stay in memory from pass to pass, on all workers together; the default keeps none."""
+        return 0
+
     @abstractmethod
     def close(self) -> None:
         """Release what this engine started, nothing that it was given."""

@@ -72,8 +72,7 @@ def connected(
     """
     if cluster is None:
         wants_cluster = workers or threads or memory
-        is_small = rows.A.is_local or rows.nbytes < LOCAL_BYTES
-        cluster = "serial" if not wants_cluster and is_small and rows.shape[0] * min(rows.pieces, 1) < LOCAL_ROWS else "local"
+        cluster = "serial" if not wants_cluster and is_small(rows) else "local"
     if isinstance(cluster, Engine):
         yield cluster
     elif cluster == "serial":
@@ -88,6 +87,11 @@ def connected(
         with _client(_address(cluster)) as client:
             _require_same_versions(client)
             yield DaskEngine(client)
+
+
+def is_small(rows: Rows, limit_bytes: int = LOCAL_BYTES) -> bool:
+    """Whether a pass over the rows ends sooner than a cluster would start."""
+    return (rows.A.is_local or rows.nbytes < limit_bytes) and rows.shape[0] * min(rows.pieces, 1) < LOCAL_ROWS
 
 
 @contextmanager

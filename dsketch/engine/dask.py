@@ -13,10 +13,12 @@ from distributed import Client, KilledWorker, as_completed
 
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.panels import Task, merged, tasks_of
-from dsketch.engine.worker import merge_on_worker, run_on_worker
+from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker
 from dsketch.errors import DsketchError, EngineError
 from dsketch.events import Progress, Tell
 from dsketch.linalg.threads import one_blas_thread
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.recut import Recut
 from dsketch.passes.base import Look, Part
 from dsketch.units import format_bytes
 
@@ -26,6 +28,10 @@ _IN_FLIGHT = 2  # tasks of a worker thread: one runs, one waits there
 _ATTEMPTS = 3  # of a pass all of whose workers were lost at once
 _QUIET_SECONDS = 2  # without a result, before it is asked whether anything still runs; one small message
 _WORKER_SECONDS = 60  # that a scheduler may be without workers: a nanny restarts one in two, a batch queue may take its time
+
+
+def _is_same(one: Matrix, other: Matrix) -> bool:
+    return one is other or (one.source is not None and one.source == other.source)
 
 
 class _Stranded(Exception):  # noqa: N818 - begins the pass again, never leaves this file
@@ -49,6 +55,7 @@ class DaskEngine(Engine):
         self.client = client
         self.run_name = uuid4().hex[:8]
         self._numbers = count(1)
+        self._sources: list[Matrix] = []
 
     def run(self, look: Look, tell: Tell) -> Part:
         """Return the merged part of one pass.
@@ -97,6 +104,19 @@ class DaskEngine(Engine):
         hosts = len({info["host"] for info in infos})
         where = f"{len(infos)} workers on {hosts} host{'s' * (hosts != 1)} at {self.client.scheduler.address}"
         return Workers(len(infos), threads, int(memory), where)
+
+    def cache_bytes(self) -> int:
+        """Ask the workers what they may keep; a process that is several workers is asked as often."""
+        return sum(self.client.run(cache_bytes, on_error="ignore").values())
+
+    def run_of(self, matrix: Matrix) -> str:
+        """Return the name under which workers keep decoded blocks of a matrix: one for each source that this run reads."""
+        while isinstance(matrix, Recut):
+            matrix = matrix.matrix
+        places = [place for place, seen in enumerate(self._sources) if _is_same(seen, matrix)]
+        if not places:
+            self._sources.append(matrix)
+        return f"{self.run_name}-{places[0] if places else len(self._sources) - 1}"
 
     def close(self) -> None:
         """Do nothing: the client belongs to whoever made it."""
@@ -161,7 +181,7 @@ class _Run:
     """
 
     def __init__(self, engine: DaskEngine, look: Look, pass_: Any, name: str, gathers: bool) -> None:
-        self.engine, self.client, self.run = engine, engine.client, engine.run_name
+        self.engine, self.client, self.run = engine, engine.client, engine.run_of(look.rows.A)
         self.look, self.pass_, self.name, self.gathers = look, pass_, name, gathers
         self.queues: dict[str, deque[Task]] = {}
         self.addresses: dict[str, str] = {}

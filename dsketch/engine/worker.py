@@ -15,18 +15,34 @@ from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Part, Pass
 
-CACHE_SHARE = 0.4  # of a worker's memory limit; two blocks a thread and the parts have the rest
+_CACHE_SHARE = 0.4  # of a worker's memory limit; two blocks a thread and the parts have the rest
 # Of the limit, that the cache and what the process held before (an interpreter with SciPy: 150 MB) may come to.  A worker is paused
 # at 0.85, and one that is paused for what it keeps never goes on.
 _HELD_SHARE = 0.5
 
 
-def run_on_worker(pass_: Pass[object], rows: Rows, task: Task, held: list[Any]) -> Part:
-    """Run one task; the first on a worker sets the bound of its cache.  ``held`` are persisted chunks that travel with it."""
+def cache_bytes(dask_worker: Any) -> int:
+    """Return the bytes of decoded blocks that this process may keep; set when first asked, by a plan or by a task.
+
+    Parameters
+    ----------
+    dask_worker : distributed.Worker
+        By this name ``Client.run`` hands it over.
+    """
     if not BLOCKS.limit_bytes:
-        memory = getattr(get_worker().memory_manager, "memory_limit", None) or 0
-        free = _HELD_SHARE * memory - psutil.Process().memory_info().rss
-        BLOCKS.limit_bytes = max(int(min(CACHE_SHARE * memory, free)), 1)
+        memory = getattr(dask_worker.memory_manager, "memory_limit", None) or 0
+        BLOCKS.limit_bytes = max(cache_share(memory, psutil.Process().memory_info().rss), 1)
+    return BLOCKS.limit_bytes
+
+
+def cache_share(limit: int, held: int) -> int:
+    """Return the bytes for decoded blocks of a worker with a memory limit, in a process that holds so much already."""
+    return int(max(min(_CACHE_SHARE * limit, _HELD_SHARE * limit - held), 0))
+
+
+def run_on_worker(pass_: Pass[object], rows: Rows, task: Task, held: list[Any]) -> Part:
+    """Run one task.  ``held`` are persisted chunks that travel with it."""
+    cache_bytes(get_worker())
     return run_task(pass_, rows.holding(held), task)
 
 

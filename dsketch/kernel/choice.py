@@ -25,6 +25,7 @@ FEATURE_NS, GRAM_NS = 2.5, 0.023
 PASS_ENTRIES = 2e7  # of a sweep, that the fixed part of a pass is worth
 ENOUGH = 1.5  # a condition that no more columns can better by much
 ENOUGH_LEFT = 0.5  # of the ridge: the same, as the rule for the degree has it
+_WORST = 1e40  # condition number: beyond counting
 DEFAULT_RANK = 1024  # of a family that was asked for without a number
 NEAR = 1.5  # among candidates within this factor of the cheapest the one with the fewest iterations is taken
 
@@ -87,8 +88,8 @@ def steps_for(condition: float, tol: float) -> int:
     >>> steps_for(1.2, 1e-10), steps_for(100.0, 1e-10)
     (8, 119)
     """
-    root = math.sqrt(max(condition, 1.0 + 1e-6))
-    return max(math.ceil(math.log(2 / tol) / math.log((root + 1) / (root - 1))), 1)
+    root = math.sqrt(min(max(condition, 1.0 + 1e-6), _WORST))
+    return max(math.ceil(math.log(2 / tol) / (2 * math.atanh(1 / root))), 1)
 
 
 def candidates(seen: Sample, most: int) -> list[Candidate]:

@@ -15,13 +15,15 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.kernel.preconditioner import Preconditioner
 from dsketch.kernel.scaled import EPS, Scaled, norm_bound
-from dsketch.linalg.columns import norms
+from dsketch.linalg.columns import norms, ratio
 from dsketch.system import Flow
 
 Floats = NDArray[np.float64]
 
+FLOOR = EPS / 8  # of ‖K + λ I‖‖x‖: smaller residuals have been seen by no one, rounding of the product alone is about that
 _POWER_STEPS = 3  # of the norm: K is positive, so its row sums are near its leading eigenvector
 
 
@@ -99,9 +101,13 @@ class ConjugateGradients:
     @property
     def live(self) -> NDArray[np.int64]:
         """Sides that have not finished: neither small enough, nor at the rounding of (K + λ I) x, nor broken down."""
-        size = norms((self.offset + self.y) / self.system.frame)
-        floor = EPS * self.norm.value * size
+        floor = FLOOR * self.norm.value * self.lengths
         return np.flatnonzero((self.history[-1] > np.maximum(self.wanted, floor)) & ~self.broken)
+
+    @property
+    def lengths(self) -> Floats:
+        """Norms of x, shape (k,)."""
+        return norms((self.offset + self.y) / self.system.frame)
 
     def advance(self, steps: int) -> Flow[None]:
         """Take up to so many steps.  Each costs a sweep and what the preconditioner costs."""
@@ -124,6 +130,12 @@ class ConjugateGradients:
             for side, a, b in zip(live[good], step[good], beta[good], strict=True):
                 self.coefficients[side].append((float(a), float(b)))
             self.history.append(norms(self.system.frame * self.r))
+            yield Converged(self._backward(), float(self.history[-1].max(initial=0.0)))
+
+    def _backward(self) -> float:
+        """Return the largest backward error by the recurrence."""
+        size = self.norm.value * self.lengths + norms(self.system.frame * self.system.beta)
+        return float(np.max(ratio(self.history[-1], size), initial=0.0))
 
     def ritz(self) -> tuple[float, float]:
         """Return the smallest and the largest Ritz value of P⁻¹(G + diag shift) over all sides; (1, 1) before the first step."""

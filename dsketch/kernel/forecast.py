@@ -1,8 +1,8 @@
 """What condition number a preconditioner will leave, told from a few rows before anything is computed with all of them.
 
-With D pointwise and F exact, P⁻¹(G + diag shift) restricted to m rows is the same problem with fewer rows.  Its extreme eigenvalues grow like
-a power of the rows, between √m (what is left is like noise) and m (it is smooth), so the step from m/4 to m rows says how they go on to n.
-Measured on spheres, Gaussians and clusters for n = 4000: mostly within a factor 2 of what the iteration then shows.
+With D pointwise and F exact, P⁻¹(G + diag shift) restricted to m rows is the same problem with fewer rows.  Its extreme eigenvalues
+grow like a power of the rows, between √m (what is left is like noise) and m (it is smooth), so the step from m/4 to m rows says how
+they go on to n.  Measured on spheres, Gaussians and clusters for n = 4000: mostly within a factor 2 of what the iteration then shows.
 
 For spread-out rows the rule of :func:`dsketch.features.taylor.remaining` says the same of Taylor's features without looking at a row.
 """

@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 
 # I + FᵀD⁻¹F from a Gram matrix is off by u·‖FᵀD⁻¹F‖ against an identity that matters: 1e-7 at 1e9; from there on take it from a QR.
 GRAM_LIMIT = 1e9
+_LEAST_SHARE = 1e-6  # of D's mean, where pivots leave nothing and there is no ridge: D⁻¹ must not drown the others' digits
 
 
 class Preconditioner(Protocol):
@@ -122,7 +123,8 @@ def woodbury(system: Scaled, features: RowMap, name: str, *, residual: bool) -> 
         plain, mix = FeatureView(system.A, replace(features, mix=None)), features.mix
     squares: Floats = yield Look(RowSquares(), system.features(view))
     left = np.maximum(1.0 - squares, 0.0) if residual else 0.0
-    D = np.maximum(system.shift + left, LEAST_DIAGONAL)
+    D = system.shift + left
+    D = np.maximum(D, max(LEAST_DIAGONAL, _LEAST_SHARE * float(D.mean())))
     rows = system.features(view, 1.0 / D)
     if float(np.sum(squares / D)) <= GRAM_LIMIT:
         W, _, _ = yield Look(Gram(), rows)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.kernel.choice import Candidate, best, candidates
-from dsketch.kernel.conjugate_gradient import ConjugateGradients, Norm
+from dsketch.kernel.conjugate_gradient import FLOOR, ConjugateGradients, Norm
 from dsketch.kernel.forecast import sample
 from dsketch.kernel.preconditioner import Preconditioner
-from dsketch.kernel.scaled import EPS, Scaled
+from dsketch.kernel.scaled import Scaled
 from dsketch.linalg.columns import norms, ratio
 from dsketch.system import Flow
 
@@ -110,7 +110,7 @@ def refined(system: Scaled, first: Candidate | None, goal: Goal, made: Precondit
         worst = float(np.max(ratio(norms(system.frame * r), size), initial=0.0))
         if kept is None or worst < smallest:
             kept = Solved(y, r, norm.value, iterations, preconditioner, ritz, notes)
-        floor = np.max(EPS * norm.value * ratio(norms(y / system.frame), size), initial=0.0)
+        floor = np.max(FLOOR * norm.value * ratio(norms(y / system.frame), size), initial=0.0)
         if worst <= max(goal.tol, floor) or not worst < 0.5 * smallest or iterations >= goal.most:
             break
         smallest = worst
@@ -136,11 +136,11 @@ def _advanced(
 
 
 def remaining(steps: ConjugateGradients, most: int) -> float:
-    """Return how many more steps the rate of the later half so far forecasts."""
-    history = np.array(steps.history)
+    """Return how many more steps the rate of the later half so far forecasts for the slowest side."""
+    live, history = steps.live, np.array(steps.history)
     half = len(history) // 2
-    gained = np.log(history[half] / history[-1]) / (len(history) - 1 - half)
-    wanted = np.log(history[-1] / np.maximum(steps.wanted, np.finfo(float).tiny))
+    gained = np.log(history[half, live] / history[-1, live]) / (len(history) - 1 - half)
+    wanted = np.log(history[-1, live] / np.maximum(steps.wanted[live], np.finfo(float).tiny))
     return float(min(np.max(np.where(gained > 0, wanted / np.where(gained > 0, gained, 1.0), most)), most))
 
 

@@ -50,7 +50,7 @@ def cholesky(problem: LinearSystem, settings: Settings, start: Factor | None = N
             f"rounding moves the eigenvalues of AᵀA by up to {rounding:.1e}, the smallest (columns scaled) is {least:.1e}: too near"
         )
     factor = Factor(np.asarray(sl.cholesky(scaled)) * scale)
-    answer = yield from polished(problem, factor, factor.solve(factor.solve_transposed(c)), settings)
+    answer = yield from polished(problem, factor, factor.solve(factor.solve_transposed(c)), settings, squared=True)
     if answer.error.max(initial=0.0) > settings.accepted:
         raise Breakdown(f"refinement of the Cholesky solution stopped at a backward error of {answer.error.max():.1e}")
     return answer

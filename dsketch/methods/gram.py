@@ -42,7 +42,7 @@ def gram(problem: LinearSystem, settings: Settings, start: Factor | None = None)
     L = lower_factor(start.solve_transposed(start.solve_transposed(G).T))
     factor = Factor(L.T @ start.R)
     x = factor.solve(sl.solve_triangular(L, start.solve_transposed(c), lower=True))
-    answer = yield from polished(problem, factor, x, settings)
+    answer = yield from polished(problem, factor, x, settings, squared=True)
     if answer.error.max(initial=0.0) > settings.accepted:
         raise Breakdown(f"refinement of the Gram solution stopped at a backward error of {answer.error.max():.1e}", start)
     return answer

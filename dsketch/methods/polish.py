@@ -13,6 +13,7 @@ References
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.factor import Factor
 from dsketch.linalg.columns import norms, ratio
 from dsketch.methods.base import ROUNDING, Answer, Settings, measured
@@ -21,10 +22,11 @@ from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 
+_SPREAD = 4  # of E = RᵀR − AᵀA: ‖E‖ against ‖E x‖/‖x‖ for an x that E does not know (for random E it is 2, whatever d)
 _LIMIT = 4  # certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust
 
 
-def polished(problem: LinearSystem, factor: Factor, x: Floats, settings: Settings) -> Flow[Answer]:
+def polished(problem: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False) -> Flow[Answer]:
     """Return the answer near x with its certificate.  One pass, rarely two.
 
     Parameters
@@ -32,22 +34,31 @@ def polished(problem: LinearSystem, factor: Factor, x: Floats, settings: Setting
     factor : Factor
         Of A itself.
     x : ndarray, shape (d, k)
+    squared : bool
+        Whether R comes from AᵀA, so that RᵀR has that matrix's rounding; what x misses at the first look tells how much it is.
     """
-    best = np.inf
+    best, rounding = np.inf, np.zeros(x.shape[1])
     for _ in range(_LIMIT):
         slope = yield from problem.gradient(x)
-        x, slope, error = corrected(factor, x, slope, settings.tol or ROUNDING)
+        if squared:
+            missed = ratio(norms(slope.g / factor.scale[:, None]), norms(factor.scale[:, None] * x))
+            rounding = np.maximum(rounding, _SPREAD * missed)
+        x, slope, error = corrected(factor, x, slope, settings.tol or ROUNDING, rounding)
+        yield Converged(float(error.max(initial=0.0)), float(np.sqrt(slope.rr).max(initial=0.0)))
         if error.max(initial=0.0) <= settings.goal or error.max() > best / 4:
             break
         best = error.max()
     return Answer(x, factor, True, slope, error, np.sqrt(slope.rr))
 
 
-def corrected(factor: Factor, x: Floats, slope: Slope, enough: float) -> tuple[Floats, Slope, Floats]:
+def corrected(
+    factor: Factor, x: Floats, slope: Slope, enough: float, rounding: float | Floats = 0.0
+) -> tuple[Floats, Slope, Floats]:
     """Return x (corrected where that helps), its slope and its backward error, without another pass.
 
-    The slope at the new x follows from the old one and R: Aᵀr − RᵀR dx.  R is exact to u ‖A‖, so what is known of the new x is
-    uncertain by u (‖dx‖/‖x‖ + ‖R dx‖/‖r‖) in backward error, which is added to the estimate.
+    The slope at the new x follows from the old one and R: Aᵀr − RᵀR dx.  An orthogonal R is exact to u ‖A‖, so what is known of the
+    new x is uncertain by u (‖dx‖/‖x‖ + ‖R dx‖/‖r‖) in backward error, which is added to the estimate; so is what ``rounding``,
+    ‖RᵀR − AᵀA‖ with columns scaled, does to RᵀR dx.
     """
     error = measured(factor, x, slope)
     moved = factor.shortest(x + factor.solve(factor.solve_transposed(slope.g)))
@@ -57,8 +68,19 @@ def corrected(factor: Factor, x: Floats, slope: Slope, enough: float) -> tuple[F
     doubt = ratio(norms(moved - x), norms(moved)) + ratio(
         norms(step), np.hypot(np.sqrt(rr), factor.singular[0][-1] * norms(moved))
     )
-    new_error = measured(factor, moved, slope._replace(g=g, rr=rr)) + ROUNDING * doubt
+    doubt = ROUNDING * doubt + rounding * _felt(factor, moved - x, moved, np.sqrt(rr))
+    new_error = measured(factor, moved, slope._replace(g=g, rr=rr)) + doubt
     harmless = factor.scaled_condition * np.sqrt(slope.rr) <= np.sqrt(np.sum(factor.R**2)) * norms(x)
     take = (new_error < error) & ((error > enough) | harmless)
     kept = slope._replace(g=np.where(take, g, slope.g), rr=np.where(take, rr, slope.rr))
     return np.where(take, moved, x), kept, np.where(take, new_error, error)
+
+
+def _felt(factor: Factor, dx: Floats, x: Floats, residual: Floats) -> Floats:
+    """Return by how much the backward error of x is uncertain if AᵀA dx is, with D the scale, by D E D dx with ‖E‖ = 1.
+
+    ‖(‖x‖² RᵀR + ‖r‖² I)^-½ D E D dx‖ / ‖A‖ is at most ‖D dx‖ times 1/(‖x‖ σ_min(R D⁻¹)), and at most ‖D dx‖ times max D / ‖r‖.
+    """
+    scaled, size = norms(factor.scale[:, None] * dx), np.sqrt(np.sum(factor.R**2))
+    least = factor.scaled_singular[max(factor.rank - 1, 0)]
+    return ratio(scaled, size * np.maximum(norms(x) * least, residual / factor.scale.max(initial=0.0)))

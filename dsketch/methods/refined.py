@@ -17,6 +17,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.factor import Factor, solve_small
 from dsketch.methods.base import Answer, Breakdown, Settings, measured, require_full_rank
 from dsketch.sketch.size import FOR_ITERATING, distortion
@@ -49,6 +50,7 @@ def refined(problem: LinearSystem, settings: Settings, inner: Inner) -> Flow[Ans
         slope = yield from problem.gradient(x)
         error = measured(factor, x, slope)
         worst = float(error.max(initial=0.0))
+        yield Converged(worst, float(np.sqrt(slope.rr).max(initial=0.0)))
         if kept is None or worst < best:
             kept = Answer(x, factor, False, slope, error, np.sqrt(slope.rr))
         if worst <= settings.goal or not worst < _STAGNATION * best:

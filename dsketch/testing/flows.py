@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from dsketch.engine import SerialEngine
-from dsketch.events import ignore
+from dsketch.events import Converged, ignore
 from dsketch.journal import digest
 from dsketch.linalg.threads import one_blas_thread
 from dsketch.passes.base import Part
@@ -42,6 +42,9 @@ def run_flow(flow: Flow[T], parts: list[Part] | None = None) -> Run[T]:
         try:
             look = next(flow)
             while True:
+                if isinstance(look, Converged):
+                    look = flow.send(None)
+                    continue
                 digests.append(digest(look))
                 part = known[len(given)] if len(given) < len(known) else engine.run(look, ignore)
                 given.append(part)

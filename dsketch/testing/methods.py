@@ -10,6 +10,7 @@ from dsketch.api import solve
 from dsketch.journal import digest
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.methods import Settings, solved_by
+from dsketch.passes import Look
 from dsketch.problems import LeastSquares
 from dsketch.solution import Solution, Status
 from dsketch.testing.flows import run_flow
@@ -111,11 +112,12 @@ class MethodTests:
 
     @known_answers
     def test_passes_are_not_more_than_promised(self, method: str, name: str) -> None:
-        """A method that did not give way to another looks at the data as often as the plan says, at most."""
+        """A method that did not give way looks as often as the plan says, at most; near its limit of trust a Gram matrix once more."""
         found = solution(KNOWN[name](), method)
 
         if found.method == method:
-            assert len(found.passes) <= found.plan.estimate.passes
+            spare = method in ("cholesky", "gram") and found.certificate.condition > 1e5
+            assert len(found.passes) <= found.plan.estimate.passes + spare
         else:
             assert any("gave way" in note for note in found.notes)
 
@@ -145,7 +147,10 @@ class MethodTests:
         known = tall(50, 3)
         flow = solved_by(LeastSquares(known.A, known.b), Settings(), method)
 
-        assert digest(next(flow)) == digest(next(solved_by(LeastSquares(known.A, known.b), Settings(), method)))
+        first, again = next(flow), next(solved_by(LeastSquares(known.A, known.b), Settings(), method))
+        assert isinstance(first, Look)
+        assert isinstance(again, Look)
+        assert digest(first) == digest(again)
         flow.close()
 
     def test_many_sides_are_as_one_at_a_time(self, method: str) -> None:

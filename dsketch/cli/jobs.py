@@ -1,0 +1,279 @@
+"""``dsketch jobs``: hand runs to a service, and watch, end, resume, fetch and remove them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from dsketch.cli.options import JSON, SIZE, for_each_problem, with_options
+from dsketch.cli.program import Stopped
+from dsketch.cli.serve import DEFAULT_STATE, require_service
+from dsketch.cli.session import listening, say
+from dsketch.cli.show import print_json, row_text
+from dsketch.client import DEFAULT_URL, Client, Document, told
+from dsketch.errors import SpecError
+from dsketch.matrix.base import Matrix
+from dsketch.output import Output
+from dsketch.problems import PROBLEMS
+from dsketch.units import format_seconds
+
+_CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
+
+URL = [
+    click.Option(
+        ["--url"], metavar="URL", envvar="DSKETCH_URL", default=DEFAULT_URL, show_envvar=True, help="Where the service listens."
+    ),
+    click.Option(
+        ["--token-from"],
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="File with your token. [default: DSKETCH_TOKEN of the environment, if it is set]",
+    ),
+]
+
+
+@click.group(short_help="Hand runs to a service; watch, cancel, resume, fetch them.")
+def jobs() -> None:
+    """Hand runs to a service (dsketch serve), and watch, cancel, resume, fetch and remove them.
+
+    Exit codes of follow: 0 solved, 1 not solved or cancelled, 2 failed.
+    """
+
+
+@jobs.group(short_help="Hand in a run; prints the id of its job.")
+def submit() -> None:
+    """Hand in a run with the words of dsketch solve; prints the id of its job.
+
+    A path that is here is sent in full; any other one is taken under the service's first data root.
+    """
+
+
+def _submit(name: str, **given: Any) -> int:
+    as_json, follows, title = (given.pop(word) for word in ("as_json", "follow", "title"))
+    key, limits = given.pop("key"), {"seconds": given.pop("max_seconds"), "memory": given.pop("max_memory")}
+    with _client(given) as client:
+        data = ("a", "b", *(word.name for word in PROBLEMS[name].words if word.kind is Matrix))
+        given |= {word: _full(given[word]) for word in data}
+        spec = {"problem": name, "A": given.pop("a"), **given, "limits": limits}
+        job = client.submit(spec, name=title, key=key)
+        if as_json and not follows:
+            print_json(job)
+        elif not as_json:
+            click.echo(job["id"])
+        return _followed(client, job["id"], as_json) if follows else 0
+
+
+for_each_problem(
+    submit,
+    _submit,
+    [
+        click.Option(["--out"], metavar="X", help="Also write x here, on the service's side, under a folder that it may write."),
+        click.Option(["--name", "title"], metavar="TEXT", default="", help="For people."),
+        click.Option(
+            ["--priority"], metavar="N", type=click.IntRange(-100, 100), default=0, help="In your own line; larger goes first."
+        ),
+        click.Option(
+            ["--max-seconds"], metavar="S", type=click.FloatRange(0, min_open=True), help="Time limit. [default: the service's]"
+        ),
+        click.Option(["--max-memory"], type=SIZE, help="Memory limit of the job's process. [default: the service's]"),
+        click.Option(["--key"], metavar="KEY", help="The same key with the same run gives the same job. [default: a new one]"),
+        click.Option(["--follow"], is_flag=True, help="Watch it until it rests."),
+        *URL,
+    ],
+    "dsketch jobs submit {problem} A.zarr b.zarr --follow",
+)
+
+
+@with_options(URL, JSON)
+@jobs.command("list", short_help="List jobs, newest first.")
+@click.option("--state", metavar="STATE", help="Only those in this state: queued, running, solved, failed …")
+@click.option("--limit", metavar="N", type=click.IntRange(1), default=50, help="At most so many.")
+def list_(state: str | None, limit: int, as_json: bool, **given: Any) -> int:
+    """List jobs, newest first."""
+    with _client(given) as client:
+        found = [job for _, job in zip(range(limit), client.list(state), strict=False)]
+    if as_json:
+        print_json({"jobs": found})
+    else:
+        click.echo("\n".join(_line(job) for job in found) or "no jobs")
+    return 0
+
+
+def _about_one(act: Callable[[Client, str, bool], int], name: str, short: str, text: str) -> None:
+    def run(job: str, as_json: bool, **given: Any) -> int:
+        with _client(given) as client:
+            return act(client, job, as_json)
+
+    command = click.Command(name, params=[click.Argument(["job"])], callback=run, short_help=short, help=text)
+    jobs.add_command(with_options(URL, JSON)(command))
+
+
+def _show(client: Client, id_: str, as_json: bool) -> int:
+    job = client.show(id_)
+    if as_json:
+        print_json(job)
+        return 0
+    lines = [_line(job), *(f"  {step['at']}  {step['state']:<11}  {step['sentence']}" for step in job["history"])]
+    if job["plan"]:
+        lines += ["", job["plan"]["text"]]
+    if job["state"] in ("solved", "not_solved"):
+        lines += ["", client.solution(id_)["text"]]
+    click.echo("\n".join(lines))
+    return 0
+
+
+def _follow(client: Client, id_: str, as_json: bool) -> int:
+    return _followed(client, id_, as_json)
+
+
+def _followed(client: Client, id_: str, as_json: bool) -> int:
+    """Draw what happens until the job rests, then say how it ended."""
+    try:
+        with listening() as tell:
+            for event in client.follow(id_):
+                if (known := told(event)) is not None:
+                    tell(known)
+                elif event["event"] == "state":
+                    say(_state(event))
+    except KeyboardInterrupt as stop:
+        raise Stopped(f"stopped watching; the job goes on. Watch it again with: dsketch jobs follow {id_}") from stop
+    job = client.show(id_)
+    if as_json:
+        print_json(job)
+    elif job["state"] in ("solved", "not_solved"):
+        click.echo(client.solution(id_)["text"])
+    return _CODES.get(job["state"], 2)
+
+
+def _cancel(client: Client, id_: str, as_json: bool) -> int:
+    return _told(client.cancel(id_), as_json)
+
+
+def _resume(client: Client, id_: str, as_json: bool) -> int:
+    return _told(client.resume(id_), as_json)
+
+
+def _rm(client: Client, id_: str, as_json: bool) -> int:
+    client.rm(id_)
+    if as_json:
+        print_json({"removed": id_})
+    return 0
+
+
+for _word, _act, _short, _long in (
+    ("show", _show, "Show a job: states, plan, certificate.", "Show JOB: its states, its plan, and its certificate when solved."),
+    ("follow", _follow, "Watch a job until it rests.", "Watch JOB until it rests, with the bar of dsketch solve."),
+    ("cancel", _cancel, "End a job that waits or runs.", "End JOB, which waits or runs. Recorded passes are kept for resume."),
+    (
+        "resume",
+        _resume,
+        "Put a failed or cancelled job in line again.",
+        "Put JOB in line again; it goes on after its last recorded pass.",
+    ),
+    ("rm", _rm, "Remove a job that rests.", "Remove JOB, which rests, with its answer and its records."),
+):
+    _about_one(_act, _word, _short, _long)
+
+
+@with_options(URL, JSON)
+@jobs.command(short_help="Fetch x of a solved job.")
+@click.argument("job")
+@click.option(
+    "--out", metavar="X", type=click.Path(), help="Write x here: Zarr, or NumPy if it ends in .npy. [default: print it]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace what is at --out; otherwise that is an error.")
+def fetch(job: str, out: str | None, overwrite: bool, as_json: bool, **given: Any) -> int:
+    """Fetch x of JOB, and check that it came with the bits it was solved with."""
+    with _client(given) as client:
+        facts, x = client.solution(job), client.fetch(job)
+    if isinstance(x, str):
+        return _placed(x, as_json)
+    if out is not None:
+        output = Output.at(out, overwrite=overwrite)
+        output.write(x, {"status": facts["status"], "method": facts["method"], "job": job, "created_by": "dsketch"})
+    if as_json:
+        print_json({**facts, "x": x if out is None else out})
+    else:
+        click.echo(facts["text"])
+        click.echo(f"x           in {out}" if out is not None else _coefficients(x))
+    return 0 if facts["is_success"] else 1
+
+
+@with_options(JSON)
+@jobs.command(short_help="Make the index of a state directory anew from its jobs.")
+@click.option(
+    "--state", metavar="DIR", type=click.Path(path_type=Path), default=DEFAULT_STATE, help="State directory of a stopped service."
+)
+def rebuild(state: Path, as_json: bool) -> int:
+    """Make the index of a stopped service anew from the folders of its jobs; a service does so at its start, too."""
+    require_service()
+    from dsketch.service.store import Store
+
+    place = state.expanduser().absolute()
+    if not (place / "jobs").is_dir():
+        raise SpecError(f"the state directory of a service was expected; {place} is none. Give it with --state.")
+    store = Store(place)
+    count = store.rebuild()
+    store.close()
+    if as_json:
+        print_json({"jobs": count})
+    else:
+        click.echo(f"{count} jobs in the index of {place}")
+    return 0
+
+
+# ---- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _client(given: dict[str, Any]) -> Client:
+    """Return the client that the options mean, which are taken out of ``given``."""
+    file: Path | None = given.pop("token_from")
+    try:
+        token = None if file is None else file.read_text().strip()
+    except OSError as error:
+        raise SpecError(f"a file with a token was expected; {file} gave: {error.strerror}. Check the path.") from error
+    return Client(given.pop("url"), token)
+
+
+def _full(address: str | None) -> str | None:
+    """Return a path that is here in full, any other address as it is."""
+    is_here = address is not None and "://" not in address and Path(address).exists()
+    return str(Path(str(address)).absolute()) if is_here else address
+
+
+def _line(job: Document) -> str:
+    ahead = f", {job['ahead']} before it" if job["ahead"] else ""
+    name = f"  {job['name']}" if job["name"] else ""
+    return (
+        f"{job['id']}  {job['state']:<11}  {job['spec']['problem']:<10}  {job['passes']} passes, {format_seconds(job['seconds'])}{ahead}"
+        f"  {job['owner']}{name}"
+    )
+
+
+def _state(told_of: Document) -> str:
+    state, sentence = told_of["state"], told_of["sentence"]
+    return sentence if sentence.startswith(f"{state}:") else f"{state.replace('_', ' ')}: {sentence}"
+
+
+def _told(job: Document, as_json: bool) -> int:
+    if as_json:
+        print_json(job)
+    else:
+        click.echo(_state(job))
+    return 0
+
+
+def _placed(place: str, as_json: bool) -> int:
+    if as_json:
+        print_json({"zarr": place})
+    else:
+        click.echo(f"x           in {place}, on the service's side (it has as many rows as data)")
+    return 0
+
+
+def _coefficients(x: np.ndarray, most: int = 20) -> str:
+    rows = x.reshape(len(x), -1)
+    more = [f"            and {len(x) - most} more: --out writes them"] if len(x) > most else []
+    return "\n".join([*(f"x           x{place}  {row_text(values)}" for place, values in enumerate(rows[:most])), *more])

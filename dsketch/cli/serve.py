@@ -1,0 +1,117 @@
+"""``dsketch serve`` and ``dsketch token``: run the service, and let somebody in."""
+
+import json
+import logging
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dsketch.cli.options import SIZE
+from dsketch.cli.session import say
+from dsketch.errors import SpecError
+
+_NEEDED = ("fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
+DEFAULT_STATE = Path("~/.local/state/dsketch")
+
+
+def require_service() -> None:
+    """Go on only with the packages of the service.
+
+    Raises
+    ------
+    SpecError
+        Naming what lacks.
+    """
+    if lacking := [name for name in _NEEDED if find_spec(name) is None]:
+        raise SpecError(
+            f"the service needs packages that are not installed: {', '.join(lacking)}. pip install 'dsketch[service]'."
+        )
+
+
+@click.command(short_help="Run the solver service: HTTP, a queue of jobs, a web page.")
+@click.option("--scheduler", metavar="ADDR", help="Address or scheduler file of a running Dask cluster. [default: own workers]")
+@click.option("--workers", metavar="N", type=click.IntRange(1), help="Own worker processes. [default: one a processor]")
+@click.option("--threads", metavar="N", type=click.IntRange(1), help="Task threads of each own worker. [default: 1]")
+@click.option("--memory", type=SIZE, help="Memory limit of each own worker, such as 4GiB. [default: an equal share]")
+@click.option("--dashboard", metavar="URL", help="Where people see the dashboard of --scheduler.")
+@click.option(
+    "--state",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_STATE,
+    help="Where jobs, records and answers are kept.",
+)
+@click.option("--host", default="127.0.0.1", help="Where to listen; other than loopback only with --token-file.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8750, help="0 takes a free one.")
+@click.option("--token-file", metavar="FILE", type=click.Path(path_type=Path), help="Who may come in; dsketch token makes it.")
+@click.option(
+    "--data-root", metavar="PLACE", multiple=True, help="Folder or URL prefix that jobs may read under; may be repeated."
+)
+@click.option("--out-root", metavar="DIR", multiple=True, help="Folder that jobs may write results under; may be repeated.")
+@click.option("--max-jobs", metavar="N", type=click.IntRange(1, 1000), default=2, help="Jobs that run at once.")
+@click.option("--max-waiting", metavar="N", type=click.IntRange(1), default=10_000, help="Waiting jobs of one owner.")
+@click.option("--max-seconds", metavar="S", type=click.FloatRange(0, min_open=True), help="Time limit of a job. [default: none]")
+@click.option("--max-memory", type=SIZE, help="Memory limit of a job's own process. [default: none]")
+@click.option("--max-result", type=SIZE, default="10GB", help="Largest x.")
+@click.option("--max-body", type=SIZE, default="1MB", help="Largest request.")
+@click.option(
+    "--patience",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    default=20.0,
+    help="Seconds that a request may take to arrive.",
+)
+@click.option(
+    "--rate", metavar="N", type=click.FloatRange(0, min_open=True), default=100.0, help="Requests a second of one owner."
+)
+@click.option(
+    "--small",
+    "small",
+    type=SIZE,
+    default="256MB",
+    help="Data below this are solved in the job's own process, without the cluster.",
+)
+def serve(state: Path, host: str, port: int, token_file: Path | None, **given: Any) -> int:
+    """Run the solver service until Ctrl-C: submit, watch, cancel, resume and fetch solves over HTTP; the web page is at /.
+
+    Jobs may only read what lies under a --data-root. Running jobs are interrupted when the service stops, or is killed, and go on
+    after their last recorded pass when it runs again.
+
+    \b
+    Example: dsketch serve --data-root /data --state /var/lib/dsketch
+    """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
+    require_service()
+    from dsketch.service import serve as service
+    from dsketch.service.guards import Bounds
+
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    places = given["data_root"], given["out_root"]
+    cluster = {name: given[name] for name in ("scheduler", "workers", "threads", "memory", "dashboard")}
+    bounds = Bounds(given["max_body"], given["patience"], given["rate"])
+    most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result")}
+    service.run(state.expanduser().absolute(), host, port, token_file, places, cluster, most, given["small"], bounds, say)
+    return 0
+
+
+@click.command(short_help="Make a token that lets somebody use the service.")
+@click.argument("owner")
+@click.option(
+    "--token-file", metavar="FILE", required=True, type=click.Path(path_type=Path), help="File of the service; made if need be."
+)
+@click.option("--admin", "is_admin", is_flag=True, help="Let it see and change the jobs of all owners.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on standard output.")
+def token(owner: str, token_file: Path, is_admin: bool, as_json: bool) -> int:
+    """Make a token for OWNER and print it, once: the file keeps only its hash. A running service reads the file at its next start.
+
+    \b
+    Example: dsketch token alice --token-file /etc/dsketch/tokens
+    """  # noqa: D301
+    require_service()
+    from dsketch.service.auth import new_token
+
+    made = new_token(token_file, owner, is_admin=is_admin)
+    click.echo(json.dumps({"owner": owner, "token": made}) if as_json else made)
+    return 0

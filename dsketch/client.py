@@ -1,0 +1,287 @@
+"""A client of the service: the verbs of ``dsketch jobs`` in Python.
+
+::
+
+    from dsketch import Client
+
+    client = Client("http://solver:8750", token="…")
+    job = client.submit(problem="ridge", A="A.zarr", b="b.zarr", alpha=0.5, name="tuesday")
+    for event in client.follow(job["id"]):
+        print(event["event"])
+    x = client.fetch(job["id"])
+"""
+
+import hashlib
+import io
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch import events
+from dsketch.errors import DataError, DsketchError, EngineError, SpecError
+from dsketch.service import errors as service_errors
+
+DEFAULT_URL = "http://127.0.0.1:8750"
+_FIRST_PAUSE_SECONDS = 0.5  # doubled each time
+_LONGEST_PAUSE_SECONDS = 5.0  # while following
+_RESTART_SECONDS = 120.0  # that one who follows waits for a service that was there
+_SILENT_SECONDS = 60.0  # a stream says something every 15 seconds
+_PLAN_SECONDS = 300.0
+
+Document = dict[str, Any]
+
+
+class Client:
+    """A service, from afar.
+
+    Parameters
+    ----------
+    url : str, optional
+        None: ``DSKETCH_URL`` of the environment, else http://127.0.0.1:8750.
+    token : str, optional
+        None: ``DSKETCH_TOKEN`` of the environment, if it is set.
+    attempts : int
+        How often a request that may be sent twice is sent while nobody answers (the service may be starting again).
+
+    Raises
+    ------
+    SpecError
+        If httpx is not installed (``pip install 'dsketch[service]'``).
+
+    Notes
+    -----
+    Every verb raises what the service answered, as the error of dsketch that it names, and EngineError if the service cannot be
+    reached.  A submit that got no answer is sent again under the same key, and makes one job.
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None, *, attempts: int = 5) -> None:
+        try:
+            import httpx
+        except ImportError as error:
+            raise SpecError("the client needs httpx, which is not installed. pip install 'dsketch[service]'.") from error
+        self.url = (url or os.environ.get("DSKETCH_URL") or DEFAULT_URL).rstrip("/")
+        token = token or os.environ.get("DSKETCH_TOKEN")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._attempts = attempts
+        self._unreachable = (httpx.TransportError,)
+        try:
+            self._http = httpx.Client(base_url=self.url, headers=headers, timeout=httpx.Timeout(30.0), trust_env=False)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise SpecError(f"the URL of a service was expected; got {self.url!r}. Write it as http://host:8750.") from error
+
+    def __enter__(self) -> "Client":
+        """Return itself; the connection is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    # ---- verbs -------------------------------------------------------------------------------------------------------
+
+    def about(self) -> Document:
+        """Return what the service offers: places of data, problems with their words."""
+        return self._json("GET", "/v1/service")
+
+    def plan(self, spec: Document | None = None, /, **words: Any) -> Document:
+        """Return how a run would be made, as :meth:`dsketch.Plan.to_dict`; parameters as in :meth:`submit`."""
+        return self._json("POST", "/v1/plans", body={"spec": {**(spec or {}), **words}}, seconds=_PLAN_SECONDS)
+
+    def submit(self, spec: Document | None = None, /, *, name: str = "", key: str | None = None, **words: Any) -> Document:
+        """Hand in a run and return its job.
+
+        Parameters
+        ----------
+        spec : dict, optional
+            The document of the run (:mod:`dsketch.service.specs`).
+        name : str
+            For people.
+        key : str, optional
+            The same key with the same run gives the same job; None: a new one.
+        **words
+            Of the document, instead of or over ``spec``: ``problem, A, b, alpha, method, tol, seed, out, priority, limits`` ….
+
+        Returns
+        -------
+        dict
+            The job; its ``id`` is for the other verbs.
+        """
+        headers = {"Idempotency-Key": key or uuid4().hex}
+        return self._json("POST", "/v1/jobs", body={"spec": {**(spec or {}), **words}, "name": name}, headers=headers)
+
+    def list(self, state: str | None = None) -> Iterator[Document]:
+        """Yield the jobs that the token may see, newest first, in any state or in one."""
+        after: str | None = None
+        while True:
+            given = {name: value for name, value in (("state", state), ("after", after)) if value is not None}
+            page = self._json("GET", "/v1/jobs", params=given)
+            yield from page["jobs"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def show(self, id_: str) -> Document:
+        """Return a job: state, progress, plan, history."""
+        return self._json("GET", _place(id_))
+
+    def follow(self, id_: str, after: int = 0) -> Iterator[Document]:
+        """Yield the events of a job as they come, until it rests; kept ones are yielded once, also over a broken connection.
+
+        Parameters
+        ----------
+        id_ : str
+        after : int
+            Number of the last event that is known already.
+        """
+        failures, patience, heard_at = 0, 0.0, time.monotonic()
+        while True:
+            try:
+                for event in self._streamed(id_, after):
+                    failures, patience, heard_at = 0, _RESTART_SECONDS, time.monotonic()
+                    after = event.get("id", after)
+                    yield event
+                if self.show(id_)["state"] in ("solved", "not_solved", "failed", "cancelled"):
+                    return
+            except (EngineError, *self._unreachable) as error:
+                failures += 1
+                if failures >= self._attempts and time.monotonic() - heard_at > patience:
+                    raise self._lost(error) from error
+            time.sleep(min(_FIRST_PAUSE_SECONDS * 2 ** max(failures - 1, 0), _LONGEST_PAUSE_SECONDS))
+
+    def cancel(self, id_: str) -> Document:
+        """End a job that waits or runs, and return it ended."""
+        return self._json("POST", f"{_place(id_)}/cancel")
+
+    def resume(self, id_: str) -> Document:
+        """Put a failed or cancelled job in line again, and return it."""
+        return self._json("POST", f"{_place(id_)}/resume")
+
+    def solution(self, id_: str) -> Document:
+        """Return the answer without x: status, certificate, ledger."""
+        return self._json("GET", f"{_place(id_)}/solution")
+
+    def fetch(self, id_: str) -> "NDArray[np.float64] | str":
+        """Return x; where it has as many rows as data, the place of its Zarr array.
+
+        Raises
+        ------
+        DataError
+            If what came is not what the service holds.
+        """
+        facts = self.solution(id_)["x"]
+        response = self._sent("GET", f"{_place(id_)}/solution/x")
+        if response.headers["content-type"].startswith("application/json"):
+            return str(response.json()["zarr"])
+        try:
+            x: NDArray[np.float64] = np.load(io.BytesIO(response.content), allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"x was expected from {self.url}; what came cannot be read: {error}. Fetch it again.") from error
+        if hashlib.sha256(np.ascontiguousarray(x).data).hexdigest() != facts["sha256"]:
+            raise DataError(f"x of job {id_} was expected as it was solved; it came with other bits. Fetch it again.")
+        return x
+
+    def rm(self, id_: str) -> None:
+        """Remove a job that rests, with its answer."""
+        self._sent("DELETE", _place(id_))
+
+    # ---- inside ------------------------------------------------------------------------------------------------------
+
+    def _json(self, method: str, path: str, **more: Any) -> Document:
+        found: Document = self._sent(method, path, **more).json()
+        return found
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Document | None = None,
+        params: Document | None = None,
+        headers: Document | None = None,
+        seconds: float | None = None,
+    ) -> Any:
+        """Return the response; what may be sent twice is sent again while the service does not answer."""
+        timeout = self._http.timeout if seconds is None else seconds
+        request = self._http.build_request(method, path, json=body, params=params, headers=headers, timeout=timeout)
+        may_repeat = method in ("GET", "DELETE") or "idempotency-key" in request.headers
+        for attempt in range(self._attempts):
+            try:
+                response = self._http.send(request)
+                break
+            except self._unreachable as error:
+                if not may_repeat or attempt == self._attempts - 1:
+                    raise self._lost(error) from error
+                time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
+        _require_success(response)
+        return response
+
+    def _streamed(self, id_: str, after: int) -> Iterator[Document]:
+        headers = {"Last-Event-ID": str(after)} if after else {}
+        with self._http.stream("GET", f"{_place(id_)}/events", headers=headers, timeout=_SILENT_SECONDS) as response:
+            if response.status_code >= 400:
+                response.read()
+            _require_success(response)
+            for line in response.iter_lines():
+                if line.startswith("data: "):
+                    yield json.loads(line[6:])
+
+    def _lost(self, error: Exception) -> DsketchError:
+        said = str(error) or type(error).__name__
+        return EngineError(
+            f"a service was expected at {self.url}; it did not answer ({said}). Start it with dsketch serve, or set --url."
+        )
+
+
+def told(event: Document) -> events.Event | None:
+    """Return an event of the service as a listener of a run knows it; None for one that only the service has."""
+    kinds: dict[str, Any] = {
+        "pass_started": events.PassStarted,
+        "progress": events.Progress,
+        "pass_finished": events.PassFinished,
+        "converged": events.Converged,
+        "note": events.Note,
+    }
+    kind = kinds.get(event["event"])
+    return None if kind is None else kind(**{name: event[name] for name in kind.__dataclass_fields__})
+
+
+def _place(id_: str) -> str:
+    if not id_.isalnum():
+        raise service_errors.UnknownJob(f"the id of a job was expected; got {id_!r}. dsketch jobs list shows them.")
+    return f"/v1/jobs/{id_}"
+
+
+def _require_success(response: Any) -> None:
+    """Raise the error that the service named.
+
+    Raises
+    ------
+    DsketchError
+    """
+    if response.status_code < 400:
+        return
+    try:
+        trouble = response.json()
+        name, message = str(trouble["error"]), str(trouble["message"])
+    except (ValueError, KeyError, TypeError):
+        raise EngineError(
+            f"an answer of dsketch was expected from {response.request.url}; it is {response.status_code}. Check the URL."
+        ) from None
+    kind: type[DsketchError] = next((kind for kind in _errors(DsketchError) if kind.__name__ == name), EngineError)
+    raise kind(message)
+
+
+def _errors(root: type[DsketchError]) -> Iterator[type[DsketchError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _errors(child)

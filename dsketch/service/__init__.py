@@ -1,0 +1,38 @@
+"""dsketch as a service: submit, watch, cancel, resume and fetch solves over HTTP.
+
+::
+
+    POST   /v1/plans                     {spec}             how a run would be made; solves nothing
+    POST   /v1/jobs                      {spec, name}       201; header Idempotency-Key: the same request again gives the same job
+    GET    /v1/jobs                      ?state=&after=&limit=        {jobs, next}, newest first
+    GET    /v1/jobs/{id}                                    state, sentence, progress, plan, history
+    GET    /v1/jobs/{id}/events                             server-sent events; header Last-Event-ID to go on
+    POST   /v1/jobs/{id}/cancel                             answers when the job has ended
+    POST   /v1/jobs/{id}/resume                             of a failed or cancelled job: after its last recorded pass, same bits
+    GET    /v1/jobs/{id}/solution                           status, certificate, ledger, where x is
+    GET    /v1/jobs/{id}/solution/x                         .npy; {zarr} where x has as many rows as data
+    DELETE /v1/jobs/{id}                                    of a job that rests
+    GET    /v1/service                                      places of data, problems with their words, who you are
+    GET    /healthz, /readyz, /metrics, /docs, /openapi.json, /      (the web page)
+
+The document of a run, ``spec``, is the same for Python, the command line and HTTP (:mod:`dsketch.service.specs`).  Every error is
+``{error, message, found, try}`` (:mod:`dsketch.service.errors`).
+
+How it holds together, lowest first:
+
+========================== =====================================================================================
+``errors jobs specs``      words: the tree of errors, the state machine, the document of a run
+``files folder store``     a folder a job is the truth, an SQLite index finds it
+``events metrics``         what happens, as it happens
+``paths auth``             what may be read, and by whom
+``queue``                  whose turn it is
+``leading runner``         the process of one job, and who watches it
+``workers dispatch desk``  the cluster; jobs from the queue to their end; the verbs
+``guards protocol http``   limits and headers, a protocol that does not wait for ever, routes
+``serve``                  all of it together
+========================== =====================================================================================
+
+Guarantees: kill the service at any moment and start it again: no accepted job is lost, none runs twice to its end, each goes on after
+its last recorded pass with the same bits, and no half-written answer is served.  A job cannot end the service: it runs in a process of
+its own.
+"""

@@ -1,0 +1,216 @@
+"""The verbs of the service, as somebody may use them: submit, look, cancel, resume, remove, plan; no HTTP."""
+
+import hashlib
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from dsketch.errors import DsketchError
+from dsketch.service.auth import Caller
+from dsketch.service.dispatch import Dispatcher, least
+from dsketch.service.errors import ForbiddenMove, RateError, ServiceError, UnknownJob
+from dsketch.service.folder import ID
+from dsketch.service.jobs import Job, State, stamp
+from dsketch.service.leading import Work
+from dsketch.service.runner import Run
+from dsketch.service.specs import Spec
+from dsketch.units import format_seconds
+
+_PLAN_SECONDS = 120.0  # a probe reads a few blocks; own workers may have to start before
+_PLANS_AT_ONCE = 2
+
+
+class Desk:
+    """Where requests arrive.
+
+    Guarantees: a caller meets only its own jobs, unless it is an admin; a job of somebody else is as unknown as one that never was.
+
+    Parameters
+    ----------
+    dispatcher : Dispatcher
+    """
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
+        self._plans = threading.BoundedSemaphore(_PLANS_AT_ONCE)
+
+    # ---- jobs --------------------------------------------------------------------------------------------------------
+
+    def submit(self, caller: Caller, spec: Spec, name: str, key: str | None) -> tuple[Job, bool]:
+        """Accept a job; with a key that was used before, return the job that it made.  Also whether it is new.
+
+        Raises
+        ------
+        PlaceError, MissingDataError, KeyTaken, RateError, ServiceError
+        """
+        document = self._admitted(spec)
+        digest = hashlib.sha256(json.dumps([name, document], sort_keys=True).encode()).hexdigest()
+        rules = self.dispatcher.rules
+        if self.dispatcher.queue.waiting(caller.owner) >= rules.most_waiting:
+            raise RateError(
+                f"at most {rules.most_waiting} waiting jobs of an owner were expected; all are taken. Wait for some to end."
+            )
+        job, is_new = self.dispatcher.store.accept(caller.owner, name, document, key, digest)
+        if is_new:
+            self.dispatcher.hub.tell(job.id, "state", state=job.state.value, sentence=job.sentence)
+            self.dispatcher.add(job)
+        return job, is_new
+
+    def job(self, caller: Caller, id_: str) -> Job:
+        """Return a job that the caller may see.
+
+        Raises
+        ------
+        UnknownJob
+        """
+        job = self.dispatcher.store.job(id_) if ID.fullmatch(id_) else None
+        if job is None or caller.sees not in (None, job.owner):
+            raise UnknownJob(f"a job was expected; there is none of id {id_!r}. List the jobs for their ids.")
+        return job
+
+    def page(self, caller: Caller, state: State | None, after: str | None, limit: int) -> list[Job]:
+        """Return the caller's jobs, newest first; for an admin everybody's."""
+        return self.dispatcher.store.page(owner=caller.sees, state=state, after=after, limit=limit)
+
+    def cancel(self, caller: Caller, id_: str) -> Job:
+        """End a job that waits or runs, and return it ended.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        return self.dispatcher.cancel(self.job(caller, id_).id)
+
+    def resume(self, caller: Caller, id_: str) -> Job:
+        """Put a failed or cancelled job in line again; it goes on after its last recorded pass.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        job = self.dispatcher.move(self.job(caller, id_).id, State.QUEUED, "resumed: waits for its turn", is_asked=True)
+        self.dispatcher.add(job)
+        return job
+
+    def remove(self, caller: Caller, id_: str) -> None:
+        """Remove a resting job with its answer.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        self.dispatcher.store.remove(self.job(caller, id_).id)
+        self.dispatcher.hub.forget(id_)
+
+    def solution(self, caller: Caller, id_: str) -> dict[str, Any]:
+        """Return the answer without x.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        job = self.job(caller, id_)
+        found = self.dispatcher.store.folder(job.id).solution() if job.state.has_solution else None
+        if found is None:
+            raise ForbiddenMove(
+                f"a solved job was expected; job {job.id} is {job.state.value}. Follow its events until it is solved."
+            )
+        return found
+
+    def x(self, caller: Caller, id_: str) -> Path:
+        """Return where the answer lies.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        self.solution(caller, id_)
+        path = self.dispatcher.store.folder(id_).x()
+        if path is None:
+            raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
+        return path
+
+    def plan(self, spec: Spec) -> dict[str, Any]:
+        """Return how a run would be made, from a process of its own.
+
+        Raises
+        ------
+        DsketchError
+            What planning raised there; RateError if too many plans are under way.
+        """
+        if not self._plans.acquire(timeout=_PLAN_SECONDS):
+            raise RateError(f"a free place to plan was expected; {_PLANS_AT_ONCE} plans are under way. Ask again in a minute.")
+        try:
+            return self._planned(spec)
+        finally:
+            self._plans.release()
+
+    # ---- words for a job ---------------------------------------------------------------------------------------------
+
+    def described(self, job: Job, *, whole: bool) -> dict[str, Any]:
+        """Return a job as it goes out; ``whole``: with history, plan, progress."""
+        first, last = job.history[0], job.history[-1]
+        about = {
+            "id": job.id,
+            "name": job.name,
+            "owner": job.owner,
+            "state": job.state.value,
+            "sentence": job.sentence,
+            "created": stamp(first.at),
+            "changed": stamp(last.at),
+            "seconds": job.seconds(time.time()),
+            "passes": last.passes,
+            "ahead": self.dispatcher.queue.ahead(job.id),
+            "spec": job.spec,
+        }
+        if not whole:
+            return about
+        folder = self.dispatcher.store.folder(job.id)
+        return {
+            **about,
+            "passes": max(last.passes, folder.passes),
+            "progress": self.dispatcher.hub.live(job.id),
+            "plan": folder.plan(),
+            "history": [
+                {"state": step.state.value, "at": stamp(step.at), "sentence": step.sentence, "passes": step.passes}
+                for step in job.history
+            ],
+        }
+
+    # ---- inside ------------------------------------------------------------------------------------------------------
+
+    def _admitted(self, spec: Spec) -> dict[str, Any]:
+        """Return the document with the data's full addresses."""
+        roots = self.dispatcher.roots
+        places = {name: roots.admitted(address, name) for name, address in spec.addresses().items()}
+        if spec.out is not None:
+            places["out"] = roots.writable(spec.out)
+        return spec.document() | places
+
+    def _planned(self, spec: Spec) -> dict[str, Any]:
+        dispatcher = self.dispatcher
+        rules = dispatcher.rules
+        memory = least(spec.limits.memory, rules.most_memory_bytes)
+        work = Work(self._admitted(spec), None, dispatcher.roots, rules.small_bytes, memory, rules.most_result_bytes)
+        ending = Run(_hear_nothing, dispatcher.cluster.address).go(work, _PLAN_SECONDS)
+        if ending.kind == "ended":
+            plan: dict[str, Any] = ending.fields["plan"]
+            return plan
+        raise _raised(ending.fields.get("error", ""), ending.message)
+
+
+def _hear_nothing(kind: str, fields: dict[str, Any]) -> None:
+    del kind, fields
+
+
+def _raised(name: str, message: str) -> DsketchError:
+    """Return the error that a process named."""
+    found = {kind.__name__: kind for kind in _all_errors(DsketchError)}
+    kind = found.get(name, ServiceError)
+    return kind(message or f"a plan was expected within {format_seconds(_PLAN_SECONDS)}; there is none. Ask again.")
+
+
+def _all_errors(root: type[DsketchError]) -> list[type[DsketchError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in _all_errors(child))]

@@ -1,0 +1,258 @@
+"""Brings jobs from the queue through their attempts to their end.
+
+Guarantees: a job is at the end exactly once, whatever dies: its folder's ``solution.json`` decides, not who said so last; what was
+recorded in its journal is not computed again; a job ends in a state with a sentence, never in silence.
+"""
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from dsketch.service.errors import ForbiddenMove, UnknownJob
+from dsketch.service.events import Hub
+from dsketch.service.jobs import MOST_FAULTS, Job, State
+from dsketch.service.leading import Work
+from dsketch.service.metrics import Metrics
+from dsketch.service.paths import Roots
+from dsketch.service.queue import Queue, Waiting
+from dsketch.service.runner import Ending, Run, warm
+from dsketch.service.store import Store
+from dsketch.service.workers import Cluster
+
+log = logging.getLogger("dsketch.service")
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # before another attempt; doubled each time
+_RETRY_SECONDS = 1.0  # between two attempts to write down how a job ended, on a disk without any room
+_STOPPING = "the service was stopped; the job goes on when it runs again"
+_CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the service allows.
+
+    Attributes
+    ----------
+    most_jobs : int
+        That run at once.
+    small_bytes : int
+        Data below this need no cluster.
+    most_seconds, most_memory_bytes : float, int or None
+        Of a job that does not ask for less.
+    most_result_bytes : int
+        Of x.
+    most_waiting : int
+        Jobs of one owner in line.
+    """
+
+    most_jobs: int = 2
+    small_bytes: int = 256_000_000
+    most_seconds: float | None = None
+    most_memory_bytes: int | None = None
+    most_result_bytes: int = 10_000_000_000
+    most_waiting: int = 10_000
+
+
+class Dispatcher:
+    """Runs what is in line, as many at once as the rules allow.
+
+    Parameters
+    ----------
+    store, hub, cluster, roots, metrics
+        What it works with.
+    rules : Rules
+    """
+
+    def __init__(self, store: Store, hub: Hub, cluster: Cluster, roots: Roots, metrics: Metrics, rules: Rules) -> None:
+        self.store, self.hub, self.cluster, self.roots, self.metrics, self.rules = store, hub, cluster, roots, metrics, rules
+        self.queue = Queue(rules.most_jobs)
+        self._changed = threading.Condition()
+        self._runs: dict[str, Run] = {}
+        self._is_stopping = False
+        self._pool = ThreadPoolExecutor(rules.most_jobs, thread_name_prefix="job")
+        self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
+
+    # ---- from outside ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up what an earlier service left, and begin."""
+        warm()
+        for job in self.store.restless():
+            self._recover(job)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether jobs are taken from the line."""
+        return self._thread.is_alive() and not self._is_stopping
+
+    def add(self, job: Job, ready_at: float = 0.0) -> None:
+        """Put a queued job in line."""
+        with self._changed:
+            self.queue.add(Waiting(job.id, job.owner, job.priority, ready_at))
+            self._changed.notify_all()
+
+    def cancel(self, id_: str) -> Job:
+        """End a job, and return it when it has ended.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        with self._changed:
+            run = self._runs.get(id_)
+            if run is not None:
+                run.stop(_CANCELLED)
+                self._changed.wait_for(lambda: self._runs.get(id_) is not run)
+            if self.queue.remove(id_):
+                return self.move(id_, State.CANCELLED)
+            if run is not None:
+                return self.store.job(id_)
+        return self.move(id_, State.CANCELLED)  # refused, unless it was interrupted just now
+
+    def stop(self) -> None:
+        """Interrupt what runs; it goes on when the service runs again."""
+        with self._changed:
+            self._is_stopping = True
+            for run in self._runs.values():
+                run.stop(_STOPPING)
+            self._changed.notify_all()
+        self._pool.shutdown(wait=True)
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def move(self, id_: str, state: State, sentence: str = "", **more: Any) -> Job:
+        """Change a job's state and tell it."""
+        job = self.store.move(id_, state, sentence, **more)
+        self.hub.tell(id_, "state", state=state.value, sentence=job.sentence)
+        return job
+
+    # ---- the line ----------------------------------------------------------------------------------------------------
+
+    def _recover(self, job: Job) -> None:
+        """Bring a job on that was under way when the service ended, or was about to be."""
+        passes = self.store.folder(job.id).passes
+        if job.state.is_active:
+            job = self.move(job.id, State.INTERRUPTED, "the service ended while the job was under way", passes=passes)
+        if job.state is State.INTERRUPTED:
+            if self.store.folder(job.id).solution() is not None:
+                self._finish(job.id)
+                return
+            job = self.move(job.id, State.QUEUED, f"goes on after {passes} recorded passes" if passes else "begins again")
+        self.add(job)
+
+    def _dispatch(self) -> None:
+        with self._changed:
+            while not self._is_stopping:
+                taken = self.queue.take(time.time())
+                if taken is not None:
+                    run = Run(self._listener(taken.id), self.cluster.address)
+                    self._runs[taken.id] = run
+                    self._pool.submit(self._attempt, taken.id, run)
+                    continue
+                later = self.queue.next_time()
+                pause = None if later is None or self.queue.is_full else max(later - time.time(), 0.01)
+                self._changed.wait(pause)
+
+    def _work(self, job: Job) -> Work:
+        memory = least(job.spec["limits"]["memory"], self.rules.most_memory_bytes)
+        place = self.store.folder(job.id).path
+        return Work(job.spec, place, self.roots, self.rules.small_bytes, memory, self.rules.most_result_bytes)
+
+    def _attempt(self, id_: str, run: Run) -> None:
+        """Run a job once; whatever happens, the line goes on."""
+        try:
+            job = self.move(id_, State.PLANNING, passes=self.store.folder(id_).passes)
+            allowed = least(job.spec["limits"]["seconds"], self.rules.most_seconds)
+            self._conclude(id_, run.go(self._work(job), allowed, job.seconds(time.time())))
+        except (UnknownJob, ForbiddenMove) as error:
+            log.info("job %s is not started: %s", id_, error)  # cancelled or removed in the moment before
+        except Exception:  # one job's misfortune is not the service's
+            log.exception("job %s", id_)
+            self._conclude(id_, Ending("died", "the service could not start the job's process"))
+        finally:
+            self.hub.show(id_, None)
+            with self._changed:
+                self.queue.done(id_)
+                self._runs.pop(id_, None)
+                self._changed.notify_all()
+
+    # ---- the end of an attempt ---------------------------------------------------------------------------------------
+
+    def _conclude(self, id_: str, ending: Ending) -> None:
+        """Write down how an attempt ended, however long the disk refuses."""
+        while True:
+            try:
+                self._settle(id_, ending)
+                return
+            except (ForbiddenMove, UnknownJob):
+                log.exception("job %s", id_)
+                return
+            except OSError as error:
+                log.error("the state of job %s cannot be written (%s); trying again", id_, error.strerror)
+                with self._changed:
+                    if self._is_stopping or self._changed.wait_for(lambda: self._is_stopping, _RETRY_SECONDS):
+                        return  # the next service finds it under way, and takes it up
+
+    def _settle(self, id_: str, ending: Ending) -> None:
+        folder = self.store.folder(id_)
+        passes = folder.passes
+        if folder.solution() is not None:
+            self._finish(id_)
+        elif ending.kind == "stopped" and ending.message == _CANCELLED:
+            self.move(id_, State.CANCELLED, passes=passes)
+        elif ending.kind == "stopped":
+            self.move(id_, State.INTERRUPTED, ending.message, passes=passes)
+        elif ending.kind in ("passing", "died"):
+            job = self.move(id_, State.INTERRUPTED, ending.message, passes=passes, is_fault=True)
+            self._again(job, ending, passes)
+        else:
+            self.move(id_, State.FAILED, ending.message, passes=passes)
+
+    def _finish(self, id_: str) -> None:
+        """The answer is there: say so."""
+        folder = self.store.folder(id_)
+        facts = folder.solution() or {}
+        if self.store.job(id_).state is State.PLANNING:
+            self.move(id_, State.RUNNING, passes=folder.passes)
+        state = State.SOLVED if facts["is_success"] else State.NOT_SOLVED
+        self.move(id_, state, facts["message"], passes=len(facts["passes"]))
+
+    def _again(self, job: Job, ending: Ending, passes: int) -> None:
+        """Try once more after a pause, unless that was tried often enough."""
+        faults = job.faults
+        if faults >= MOST_FAULTS:
+            said = f"given up after {faults} attempts without another recorded pass; the last one: {ending.message}"
+            self.move(job.id, State.FAILED, said, passes=passes)
+            return
+        pause = min(_FIRST_PAUSE_SECONDS * 2 ** (faults - 1), _LONGEST_PAUSE_SECONDS)
+        queued = self.move(job.id, State.QUEUED, f"tried again ({faults} of {MOST_FAULTS}): {ending.message}", passes=passes)
+        self.add(queued, time.time() + pause)
+
+    # ---- what a process tells ----------------------------------------------------------------------------------------
+
+    def _listener(self, id_: str) -> Any:
+        def hear(kind: str, fields: dict[str, Any]) -> None:
+            if kind == "progress":
+                self.hub.show(id_, fields)
+                return
+            if kind == "planned":
+                self.move(id_, State.RUNNING)
+            if kind == "pass_finished":
+                self.hub.show(id_, None)
+                self.metrics.count_pass(fields)
+            self.hub.tell(id_, "plan" if kind == "planned" else kind, **fields)
+
+        return hear
+
+
+def least(asked: Any, allowed: Any) -> Any:
+    """Return the smaller of two limits, either of which may be None.
+
+    >>> least(3, None), least(None, 2), least(3, 2)
+    (3, 2, 2)
+    """
+    return min((limit for limit in (asked, allowed) if limit is not None), default=None)

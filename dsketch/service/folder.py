@@ -1,0 +1,135 @@
+"""The folder of a job: the truth about it; the index of :mod:`dsketch.service.store` only repeats what lies here.
+
+::
+
+    jobs/<id>/job.json        id, owner, name, key: never changed
+              spec.json       the document of the run: never changed
+              state.json      every change of state, replaced whole
+              plan.json       what was planned
+              events.jsonl    what happened, a line each (:mod:`dsketch.service.events`)
+              journal/        a record of each finished pass (:mod:`dsketch.journal`)
+              x.npy | x.zarr  the answer, put in place whole
+              solution.json   status, certificate, ledger; there only when x is
+              lock            held by the process that works on the job, for as long as it lives
+              log             what that process printed
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from dsketch.service.files import flush_folder, get_json, put_json
+from dsketch.service.jobs import Job, Step
+
+ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
+
+
+class Folder:
+    """One job on disk.
+
+    Guarantees: after :meth:`create` returned, the job is there for every later process, whole; a state is changed by replacing
+    one file; what :meth:`remove` took away never comes back.
+
+    Parameters
+    ----------
+    path : Path
+        Named after the job's id.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def journal(self) -> Path:
+        """Where the passes are recorded."""
+        return self.path / "journal"
+
+    @property
+    def events(self) -> Path:
+        """Where the events are kept."""
+        return self.path / "events.jsonl"
+
+    @property
+    def passes(self) -> int:
+        """How many passes are recorded."""
+        try:
+            return sum(path.name.startswith("pass-") for path in self.journal.iterdir())
+        except FileNotFoundError:
+            return 0
+
+    def create(self, job: Job) -> None:
+        """Write a new job; it appears in one rename."""
+        part = self.path.with_name(f".new-{job.id}")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            part.mkdir(parents=True)
+            about = {
+                "id": job.id,
+                "owner": job.owner,
+                "name": job.name,
+                "created": job.created,
+                "key": job.key,
+                "digest": job.digest,
+            }
+            put_json(part / "job.json", about)
+            put_json(part / "spec.json", job.spec)
+            put_json(part / "state.json", _history(job))
+            part.rename(self.path)
+        except OSError:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        flush_folder(self.path.parent)
+
+    def record(self, job: Job) -> None:
+        """Write the job's states."""
+        put_json(self.path / "state.json", _history(job))
+
+    def read(self) -> Job:
+        """Return the job.
+
+        Raises
+        ------
+        OSError, ValueError, TypeError, KeyError
+            If the files are not those of a job.
+        """
+        about, spec, states = (get_json(self.path / f"{name}.json") for name in ("job", "spec", "state"))
+        if about is None or spec is None or states is None:
+            raise ValueError(f"job.json, spec.json and state.json were expected in {self.path}; not all are there.")
+        return Job(**about, spec=spec, history=tuple(Step.of(step) for step in states["history"]))
+
+    def solution(self) -> dict[str, Any] | None:
+        """Return the answer without x, or None if there is none yet."""
+        found: dict[str, Any] | None = get_json(self.path / "solution.json")
+        return found
+
+    def plan(self) -> dict[str, Any] | None:
+        """Return what was planned, or None if nothing was."""
+        found: dict[str, Any] | None = get_json(self.path / "plan.json")
+        return found
+
+    def x(self) -> Path | None:
+        """Return where the answer lies, or None if there is none yet."""
+        return next((path for path in (self.path / "x.npy", self.path / "x.zarr") if path.exists()), None)
+
+    def remove(self) -> None:
+        """Remove the job: gone in one rename, then from the disk."""
+        gone = self.path.with_name(f".gone-{self.path.name}")
+        self.path.rename(gone)
+        flush_folder(gone.parent)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _history(job: Job) -> dict[str, Any]:
+    return {"history": [step.to_dict() for step in job.history]}
+
+
+def sweep(jobs: Path) -> list[Folder]:
+    """Remove what a crash left half made or half removed, and return the folders of jobs, oldest first."""
+    found = []
+    for path in sorted(jobs.iterdir()):
+        if path.name.startswith((".new-", ".gone-")):
+            shutil.rmtree(path, ignore_errors=True)
+        elif ID.fullmatch(path.name) and path.is_dir():
+            found.append(Folder(path))
+    return found

@@ -1,0 +1,199 @@
+"""What stands before the application: limits of body, time and rate, hosts, and the headers of every answer (pure ASGI)."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from dsketch.service.auth import Tokens, is_loopback
+from dsketch.service.errors import TokenError, shape
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_POLICY = b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; \
+form-action 'self'; frame-ancestors 'none'"
+_DOCS_POLICY = _POLICY + b"; script-src 'self' 'unsafe-inline'"  # the page of the API documents starts itself by a script in it
+_MOST_CLIENTS = 10_000  # whose rate is remembered
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a request may be.
+
+    Attributes
+    ----------
+    body_bytes : int
+    patience_seconds : float
+        Until the whole head has come, and again for the body.
+    rate : float
+        Requests a second of one client on average; four times as many may come at once.
+    """
+
+    body_bytes: int = 1_000_000
+    patience_seconds: float = 20.0
+    rate: float = 100.0
+
+
+class Headers:
+    """Adds the headers of security to every answer."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        policy = _DOCS_POLICY if scope["path"] in ("/docs", "/redoc") else _POLICY
+        is_data = scope["path"].startswith("/v1/")
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                kept = [pair for pair in message.get("headers", []) if pair[0].lower() != b"server"]
+                own = [*_HEADERS, (b"content-security-policy", policy)]
+                if not any(name.lower() == b"cache-control" for name, _ in kept):
+                    # The page's files are asked for again, by their ETag: after an upgrade old and new ones must not mix.
+                    own.append((b"cache-control", b"no-store" if is_data else b"no-cache"))
+                message["headers"] = [*kept, *own]
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+
+class Hosts:
+    """Refuses requests that a page of somebody else sent through a browser on this machine.
+
+    Without tokens, reaching a loopback port is all the right one needs; a browser lets any page do that, by a name that resolves to
+    127.0.0.1 or by a form.  So the name must be one of this machine's own, and what changes something must not come from another page.
+
+    Parameters
+    ----------
+    app : App
+    host : str
+        Where the service listens.
+    """
+
+    def __init__(self, app: App, host: str) -> None:
+        self.app, self._host = app, host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and (refusal := self._refusal(dict(scope["headers"]), scope["method"])) is not None:
+            await _answer(send, 403, shape("AccessError", refusal))
+            return
+        await self.app(scope, receive, send)
+
+    def _refusal(self, headers: dict[bytes, bytes], method: str) -> str | None:
+        name = headers.get(b"host", b"").decode("latin-1")
+        name = name.rsplit(":", 1)[0] if not name.endswith("]") else name
+        if is_loopback(self._host) and name and name != self._host and not is_loopback(name):
+            return f"a name of this machine was expected as host; got {name[:100]!r}. Use http://127.0.0.1."
+        site = headers.get(b"sec-fetch-site", b"none")
+        if method not in ("GET", "HEAD", "OPTIONS") and site not in (b"same-origin", b"none"):
+            return "a request of the service's own page was expected; it came from another one. Open the service's page."
+        return None
+
+
+class Bodies:
+    """Refuses bodies that are too large or come too slowly, before anything looks at them."""
+
+    def __init__(self, app: App, bounds: Bounds) -> None:
+        self.app, self._bounds = app, bounds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        try:
+            body = await asyncio.wait_for(self._read(scope, receive), self._bounds.patience_seconds)
+        except TimeoutError:
+            said = f"a body within {self._bounds.patience_seconds:g} seconds was expected; it did not come. Send it again."
+            await _answer(send, 408, shape("SlowRequest", said), close=True)
+            return
+        if body is None:
+            said = f"a body of at most {self._bounds.body_bytes} bytes was expected; it is larger. Send data as Zarr, not in the request."
+            await _answer(send, 413, shape("SizeError", said), close=True)
+            return
+        given = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def replayed() -> Message:
+            return next(given, None) or await receive()
+
+        await self.app(scope, replayed, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Return the body, or None if it is too large."""
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._bounds.body_bytes:
+            return None
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return bytes(body)
+            body += message.get("body", b"")
+            if len(body) > self._bounds.body_bytes:
+                return None
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+class Rates:
+    """Refuses clients that ask too often: so many requests a second on average, some more at once.
+
+    A client is the owner of a valid token, or an address from which requests come without one.
+    """
+
+    def __init__(self, app: App, bounds: Bounds, tokens: Tokens) -> None:
+        self.app, self._tokens, self._rate, self._burst = app, tokens, bounds.rate, max(4 * bounds.rate, 1.0)
+        self._left: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and not self._admits(scope):
+            said = f"at most {self._rate:g} requests a second were expected; there were more. Ask again a little later."
+            await _answer(send, 429, shape("RateError", said), extra=[(b"retry-after", b"1")])
+            return
+        await self.app(scope, receive, send)
+
+    def _admits(self, scope: Scope) -> bool:
+        who = self._client(scope)
+        now = time.monotonic()
+        left, before = self._left.pop(who, (self._burst, now))
+        left = min(left + (now - before) * self._rate, self._burst)
+        self._left[who] = (max(left - 1, 0.0), now)
+        if len(self._left) > _MOST_CLIENTS:
+            self._left.popitem(last=False)
+        return left >= 1
+
+    def _client(self, scope: Scope) -> tuple[str, str]:
+        if self._tokens.are_needed:
+            with contextlib.suppress(TokenError):
+                return "owner", self._tokens.caller(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")).owner
+        return "address", str((scope.get("client") or ("",))[0])
+
+
+async def _answer(
+    send: Send, status: int, body: dict[str, Any], *, extra: list[tuple[bytes, bytes]] | None = None, close: bool = False
+) -> None:
+    headers = [(b"content-type", b"application/json"), *(extra or []), *([(b"connection", b"close")] if close else [])]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})

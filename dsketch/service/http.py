@@ -1,0 +1,88 @@
+"""The service over HTTP: the application, its guards, and how it speaks of errors."""
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+
+from dsketch.errors import DsketchError
+from dsketch.service.auth import Tokens
+from dsketch.service.desk import Desk
+from dsketch.service.errors import shape, shape_of, status_of
+from dsketch.service.guards import Bodies, Bounds, Headers, Hosts, Rates
+from dsketch.service.routes.about import add_about
+from dsketch.service.routes.door import who_asks
+from dsketch.service.routes.events import add_events
+from dsketch.service.routes.jobs import add_jobs
+from dsketch.service.specs import sentence_of
+from dsketch.version import __version__
+
+UI = Path(__file__).parent / "ui"
+
+
+def application(desk: Desk, tokens: Tokens, *, host: str = "127.0.0.1", bounds: Bounds | None = None) -> FastAPI:
+    """Return the application.
+
+    Parameters
+    ----------
+    desk : Desk
+        Started.
+    tokens : Tokens
+    host : str
+        Where it will listen; decides which names are good.
+    bounds : Bounds, optional
+        Of requests.
+    """
+    bounds = bounds or Bounds()
+    about = "Solve least-squares problems on a cluster: submit a run, follow its events, fetch x with its certificate."
+    app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None)
+    _speak_of_errors(app)
+    add_jobs(app, desk, who_asks(tokens))
+    add_events(app, desk, who_asks(tokens))
+    add_about(app, desk, tokens, who_asks(tokens))
+    _add_page(app)
+    app.add_middleware(Bodies, bounds=bounds)
+    app.add_middleware(Rates, bounds=bounds, tokens=tokens)
+    app.add_middleware(Hosts, host=host)
+    app.add_middleware(Headers)
+    return app
+
+
+def _speak_of_errors(app: FastAPI) -> None:
+    @app.exception_handler(DsketchError)
+    async def ours(_: Request, error: DsketchError) -> Response:
+        status = status_of(error)
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "5"} if status in (429, 503) else None
+        return JSONResponse(shape_of(error), status, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> Response:
+        return JSONResponse(shape("SpecError", sentence_of(error.errors())), 422)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        said = {
+            404: f"a path of the API was expected; got {request.url.path[:200]!r}. See /docs.",
+            405: f"another method was expected for this path; got {request.method}. See /docs.",
+            400: "a JSON object was expected as the body; it cannot be parsed. Send valid JSON.",
+        }.get(error.status_code, str(error.detail))
+        status = 422 if error.status_code == 400 else error.status_code
+        return JSONResponse(shape("SpecError", said), status, getattr(error, "headers", None))
+
+    @app.exception_handler(Exception)
+    async def defect(_: Request, __: Exception) -> Response:
+        return JSONResponse(shape("Defect", "the service met a defect of its own. Report it with the service's log."), 500)
+
+
+def _add_page(app: FastAPI) -> None:
+    if UI.is_dir():
+        app.mount("/", StaticFiles(directory=UI, html=True), name="page")
+        return
+
+    @app.get("/", include_in_schema=False)
+    def front() -> Response:
+        return RedirectResponse("/docs")

@@ -1,0 +1,225 @@
+"""What a job is and how its state may change: values and one table, no clock, no I/O.
+
+::
+
+    queued → planning → running → solved | not_solved | failed
+       ↑         │          │
+       └─ interrupted ←─────┘        cancelled: from every state in which something is still to come
+       ↑
+       └─ failed, cancelled          by resume
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from dsketch.service.errors import ForbiddenMove
+
+MOST_FAULTS = 5  # without a pass recorded in between; a cluster that is restarted costs two or three
+
+
+class State(Enum):
+    """Where a job stands; ``sentence`` says it to people."""
+
+    QUEUED = "queued"
+    PLANNING = "planning"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    SOLVED = "solved"
+    NOT_SOLVED = "not_solved"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def sentence(self) -> str:
+        """What the state means, unless a step has more to say."""
+        return _SENTENCES[self]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a process works on the job."""
+        return self in (State.PLANNING, State.RUNNING)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing happens by itself any more."""
+        return self in (State.SOLVED, State.NOT_SOLVED, State.FAILED, State.CANCELLED)
+
+    @property
+    def has_solution(self) -> bool:
+        """Whether there is an answer to fetch."""
+        return self in (State.SOLVED, State.NOT_SOLVED)
+
+
+_SENTENCES = {
+    State.QUEUED: "waits for its turn",
+    State.PLANNING: "a few blocks of the data are read to choose the method",
+    State.RUNNING: "passes over the data are made; each is recorded when it ends",
+    State.INTERRUPTED: "stopped from outside; goes on after the last recorded pass",
+    State.SOLVED: "the answer and its certificate can be fetched",
+    State.NOT_SOLVED: "an answer can be fetched, but it did not reach the tolerance",
+    State.FAILED: "ended by an error; resume goes on after the last recorded pass",
+    State.CANCELLED: "ended on request; resume goes on after the last recorded pass",
+}
+
+MOVES: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.PLANNING, State.CANCELLED, State.FAILED}),
+    State.PLANNING: frozenset({State.RUNNING, State.FAILED, State.CANCELLED, State.INTERRUPTED}),
+    State.RUNNING: frozenset({State.SOLVED, State.NOT_SOLVED, State.FAILED, State.CANCELLED, State.INTERRUPTED}),
+    State.INTERRUPTED: frozenset({State.QUEUED, State.CANCELLED, State.FAILED, State.SOLVED, State.NOT_SOLVED}),
+    State.SOLVED: frozenset(),
+    State.NOT_SOLVED: frozenset(),
+    State.FAILED: frozenset({State.QUEUED}),
+    State.CANCELLED: frozenset({State.QUEUED}),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of state.
+
+    Attributes
+    ----------
+    state : State
+    at : float
+        Seconds since 1970, UTC.
+    sentence : str
+        Why, for people.
+    passes : int
+        Recorded so far.
+    is_fault : bool
+        Whether something broke, as opposed to somebody stopping it.
+    is_asked : bool
+        Whether somebody asked for it, by submitting or resuming; counts of faults and seconds begin again there.
+    """
+
+    state: State
+    at: float
+    sentence: str
+    passes: int = 0
+    is_fault: bool = False
+    is_asked: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the step as JSON can hold it."""
+        return {**vars(self), "state": self.state.value}
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "Step":
+        """Return the step that :meth:`to_dict` described."""
+        return cls(**{**fields, "state": State(fields["state"])})
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that somebody asked for, with everything that happened to its state.
+
+    Attributes
+    ----------
+    id : str
+        Sorts by time of acceptance.
+    owner, name : str
+    spec : dict
+        The document of the run (:mod:`dsketch.service.specs`).
+    created : float
+        Seconds since 1970, UTC.
+    history : tuple of Step
+        Oldest first, never empty.
+    key, digest : str or None
+        The client's idempotency key, and a digest of what came with it.
+    """
+
+    id: str
+    owner: str
+    name: str
+    spec: dict[str, Any]
+    created: float
+    history: tuple[Step, ...]
+    key: str | None = None
+    digest: str | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the job stands."""
+        return self.history[-1].state
+
+    @property
+    def sentence(self) -> str:
+        """What there is to say of its state."""
+        return self.history[-1].sentence
+
+    @property
+    def priority(self) -> int:
+        """Its place in its owner's line: larger goes first."""
+        return int(self.spec.get("priority", 0))
+
+    @property
+    def faults(self) -> int:
+        """How often in a row something broke without a pass recorded in between, since somebody last asked for the job."""
+        found, passes = 0, None
+        for step in reversed(self.history):
+            if step.is_asked:
+                break
+            if step.is_fault and step.state is State.INTERRUPTED:
+                if passes not in (None, step.passes):
+                    break
+                found, passes = found + 1, step.passes
+        return found
+
+    def moved(
+        self,
+        state: State,
+        at: float,
+        sentence: str = "",
+        *,
+        passes: int | None = None,
+        is_fault: bool = False,
+        is_asked: bool = False,
+    ) -> "Job":
+        """Return the job after a change of state.
+
+        Raises
+        ------
+        ForbiddenMove
+            If the table does not allow it.
+        """
+        if state not in MOVES[self.state]:
+            allowed = ", ".join(sorted(move.value for move in MOVES[self.state])) or "nothing else"
+            raise ForbiddenMove(
+                f"a job that can become {state.value} was expected; job {self.id} is {self.state.value}, from where it can become "
+                f"{allowed}. Look at its state first."
+            )
+        known = self.history[-1].passes if passes is None else passes
+        return replace(self, history=(*self.history, Step(state, at, sentence or state.sentence, known, is_fault, is_asked)))
+
+    def seconds(self, now: float) -> float:
+        """Return how long processes have worked on the job since somebody last asked for it."""
+        ends = [step.at for step in self.history[1:]] + [now]
+        total = 0.0
+        for step, end in zip(self.history, ends, strict=True):
+            if step.is_asked:
+                total = 0.0
+            elif step.state.is_active:
+                total += max(end - step.at, 0.0)
+        return total
+
+
+def stamp(at: float) -> str:
+    """Return a time as ISO 8601 in UTC.
+
+    >>> stamp(0)
+    '1970-01-01T00:00:00.000Z'
+    """
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def reachable(starts: Iterable[State]) -> frozenset[State]:
+    """Return every state that the table leads to from any of some."""
+    found, rest = set(starts), list(starts)
+    while rest:
+        new = MOVES[rest.pop()] - found
+        found |= new
+        rest += new
+    return frozenset(found)

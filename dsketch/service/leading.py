@@ -1,0 +1,185 @@
+"""What runs in the process of one job: open the data, plan, make the passes, put the answer in place.
+
+The process holds the lock of the job's folder for as long as it lives, so that two never work on one job, and it ends when its
+service does.  It tells the service what happens in lines of JSON; what it must not lose it has written to the folder before.
+"""
+
+import hashlib
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dsketch.api as api
+from dsketch.engine import Engine, connected
+from dsketch.engine.connect import is_small
+from dsketch.errors import DataError, DsketchError, EngineError
+from dsketch.journal import Journal
+from dsketch.matrix.opening import open_matrix
+from dsketch.output import Output, attributes_of
+from dsketch.plain import plain
+from dsketch.plan import Plan
+from dsketch.problems import Problem
+from dsketch.service.errors import ServiceError, SizeError, shape, shape_of
+from dsketch.service.files import put_json
+from dsketch.service.folder import Folder
+from dsketch.service.link import Link
+from dsketch.service.paths import Roots
+from dsketch.service.process import end_with_parent, limit_memory, locked, logged
+from dsketch.service.specs import Spec, spec_of
+from dsketch.solution import Solution
+from dsketch.units import format_bytes
+
+_NPY_BYTES = 64_000_000  # of an answer that is fetched in one piece; larger ones are Zarr arrays
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a process is to do.
+
+    Attributes
+    ----------
+    spec : dict
+        The document of the run.
+    folder : Path or None
+        Of the job; None: only plan.
+    roots : Roots
+    small_bytes : int
+        Data below this are solved in the process itself, larger ones on the cluster.
+    memory_bytes : int or None
+        That the process may use.
+    most_result_bytes : int
+        Of x.
+    """
+
+    spec: dict[str, Any]
+    folder: Path | None
+    roots: Roots
+    small_bytes: int
+    memory_bytes: int | None
+    most_result_bytes: int
+
+
+def lead(pipe: Connection, work: Work) -> None:
+    """Do the work and tell how it went: the last line is ``ended`` or ``failed``."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the service, which ends us in order
+    link = Link(pipe)
+    try:
+        limit_memory(work.memory_bytes)
+        if work.folder is None:
+            link.tell("ended", plan=_planned(work, link))
+        else:
+            folder = Folder(work.folder)
+            with locked(folder), logged(folder):
+                if folder.solution() is None:
+                    _solved(work, folder, link)
+                link.tell("ended")
+    except DsketchError as error:
+        is_passing = isinstance(error, EngineError | ServiceError)
+        link.tell("failed", is_passing=is_passing, **shape_of(error))
+    except MemoryError:
+        limit = "its limit" if work.memory_bytes is None else f"its limit of {format_bytes(work.memory_bytes)}"
+        said = f"the job was expected to stay within {limit}; its process ran out of memory. Ask for more with limits.memory."
+        link.tell("failed", is_passing=False, **shape("SizeError", said))
+    except Exception as error:  # noqa: BLE001 - whatever it is becomes the state of the job
+        traceback.print_exc()
+        said = f"{type(error).__name__} in the job's process, a defect of dsketch. Report it with the job's log."
+        link.tell("failed", is_passing=False, **shape("Defect", said))
+
+
+def _planned(work: Work, link: Link) -> dict[str, Any]:
+    spec = _admitted(work)
+    problem = spec.opened()
+    with _engine(work, problem, link) as engine:
+        return _described(api.plan(problem, cluster=engine, **spec.choices()))
+
+
+def _solved(work: Work, folder: Folder, link: Link) -> None:
+    spec = _admitted(work)
+    problem = spec.opened()
+    _require_fitting(problem, work.most_result_bytes)
+    output = None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
+    header = Journal(folder.journal).header()
+    if output is not None and header is None:
+        output.probe(8 * int(np.prod(problem.x_shape)), [*spec.addresses().values(), folder.path])
+    with _engine(work, problem, link) as engine:
+        # A run that was begun keeps its method: the probe's timings may differ today.
+        made = api.plan(problem, cluster=engine, **{**spec.choices(), **({"method": header["method"]} if header else {})})
+        put_json(folder.path / "plan.json", _described(made))
+        link.tell("planned", plan=_described(made))
+        solution = api.solve(made, journal=folder.journal, progress=link.hear, cluster=engine)
+    _put_in_place(solution, folder, output)
+
+
+def _admitted(work: Work) -> Spec:
+    """Return the spec with the data's full addresses, after a look at what lies there."""
+    spec = spec_of(work.spec)
+    places = {name: work.roots.admitted(address, name) for name, address in spec.addresses().items()}
+    for name, address in places.items():
+        work.roots.screen(address, name)
+    return spec.model_copy(update=places)
+
+
+def _require_fitting(problem: Problem, most_bytes: int) -> None:
+    size = 8 * int(np.prod(problem.x_shape))
+    if size > most_bytes:
+        raise SizeError(
+            f"an answer of at most {format_bytes(most_bytes)} was expected; x of shape {problem.x_shape} has {format_bytes(size)}. Ask "
+            "for fewer right-hand sides at once, or for a larger --max-result."
+        )
+
+
+@contextmanager
+def _engine(work: Work, problem: Problem, link: Link) -> Iterator[Engine]:
+    """Yield the engine: this process for small data, else the service's cluster; both give the same bits."""
+    where = "serial" if is_small(problem.rows, work.small_bytes) else link.cluster()
+    with connected(where, problem.rows, threads=1 if where == "serial" else None) as engine:
+        yield engine
+
+
+def _described(made: Plan) -> dict[str, Any]:
+    described: dict[str, Any] = plain({**made.to_dict(), "text": str(made)})
+    return described
+
+
+def _put_in_place(solution: Solution, folder: Folder, output: Output | None) -> None:
+    """Write x, then ``out``, then the rest: what is there last says that all is there."""
+    x = np.ascontiguousarray(solution.x)
+    attributes = attributes_of(solution, folder.journal)
+    place = Output(folder.path / ("x.npy" if x.nbytes <= _NPY_BYTES else "x.zarr"), overwrite=True)
+    place.write(x, attributes)
+    if output is not None and not _holds(output.path, x):
+        output.write(x, attributes)
+    facts = solution.to_dict()
+    facts["x"] = {
+        "shape": list(x.shape),
+        "dtype": str(x.dtype),
+        "bytes": x.nbytes,
+        "sha256": hashlib.sha256(x.data).hexdigest(),
+        "file": place.path.name,
+        "out": None if output is None else str(output.path),
+    }
+    put_json(folder.path / "solution.json", {**facts, "is_success": solution.status.is_success, "text": str(solution)})
+
+
+def _holds(path: Path, x: np.ndarray) -> bool:
+    """Whether x lies there already: written by a process of this job that died before it could say so."""
+    if not path.exists():
+        return False
+    try:
+        if path.suffix == ".npy":
+            found = np.load(path, allow_pickle=False)
+        else:
+            stored = open_matrix(str(path), what="out")
+            found = np.asarray(stored.read(0, stored.shape[0]))
+        return bool(found.tobytes() == x.tobytes())
+    except (DataError, OSError, ValueError):
+        return False

@@ -1,0 +1,1 @@
+"""The routes: jobs, events, the service itself; each calls the desk and nothing else."""

@@ -1,0 +1,90 @@
+"""The service itself: what it offers, whether it is well, its figures."""
+
+import time
+from dataclasses import fields
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+from fastapi.responses import JSONResponse, Response
+
+from dsketch.matrix.base import Matrix
+from dsketch.methods import Settings
+from dsketch.plain import plain
+from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.base import MISSING
+from dsketch.service.auth import Caller, Tokens
+from dsketch.service.desk import Desk
+from dsketch.service.errors import shape
+from dsketch.service.routes.door import Who, troubles
+from dsketch.service.shapes import About, Health, Trouble
+from dsketch.sketch import SKETCHES
+from dsketch.version import __version__
+
+
+def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
+    """Add the routes of the service itself."""
+    dispatcher = desk.dispatcher
+
+    @app.get("/v1/service", tags=["service"], responses={200: {"model": About}, **troubles()})
+    def about(caller: Annotated[Caller, Depends(who)]) -> Response:
+        """Say what the service offers: places of data, problems with their words, limits."""
+        roots = dispatcher.roots
+        facts = {
+            "version": __version__,
+            "owner": caller.owner,
+            "is_admin": caller.is_admin,
+            "needs_token": tokens.are_needed,
+            "data_roots": [*map(str, roots.folders), *roots.prefixes],
+            "out_roots": [*map(str, roots.outputs)],
+            "dashboard": dispatcher.cluster.dashboard,
+            "most_jobs": dispatcher.rules.most_jobs,
+            "problems": [_offered(problem) for problem in PROBLEMS.values()],
+        }
+        return JSONResponse(plain(facts))
+
+    @app.get("/healthz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}})
+    def healthz() -> Response:
+        """Say whether the process answers."""
+        return JSONResponse({"status": "well", "message": "the service answers"})
+
+    @app.get("/readyz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}, 503: {"model": Health}})
+    def readyz() -> Response:
+        """Say whether jobs are accepted and taken from the line."""
+        if not dispatcher.is_alive:
+            return JSONResponse({"status": "stopping", "message": "jobs are not taken from the line"}, 503)
+        if not dispatcher.store.has_room:
+            return JSONResponse({"status": "full", "message": "the disk of the state directory is full"}, 503)
+        return JSONResponse({"status": "ready", "message": "jobs are accepted and run"})
+
+    @app.get("/metrics", tags=["service"], responses={200: {"content": {"text/plain": {}}}, **troubles(403)})
+    def metrics(caller: Annotated[Caller, Depends(who)]) -> Response:
+        """Show figures for Prometheus; for admins, as they tell of everybody's jobs."""
+        if not caller.is_admin:
+            return JSONResponse(
+                shape("AccessError", f"an admin was expected; {caller.owner} is none. Use an admin's token."), 403
+            )
+        oldest = dispatcher.store.oldest_queued()
+        age = 0.0 if oldest is None else max(time.time() - oldest, 0.0)
+        return Response(dispatcher.metrics.text(dispatcher.store.counts(), age), media_type="text/plain; version=0.0.4")
+
+
+def _offered(problem: type[Problem]) -> dict[str, Any]:
+    """Return a problem as a form needs it."""
+    return {
+        "name": problem.name,
+        "title": problem.title,
+        "sides": problem.sides_text,
+        "methods": ["auto", *sorted(problem.methods)],
+        "families": list(problem.families),
+        "sketches": sorted(SKETCHES),
+        "settings": [field.name for field in fields(Settings)],
+        "words": [
+            {
+                "name": word.name,
+                "kind": "data" if word.kind is Matrix else word.kind.__name__,
+                "default": word.default,
+                "help": word.help,
+            }
+            for word in (*problem.words, MISSING)
+        ],
+    }

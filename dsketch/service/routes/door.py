@@ -1,0 +1,43 @@
+"""What routes share: who is asking, and which errors they document."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Path, Security
+from fastapi.security import APIKeyHeader
+
+from dsketch.service.auth import Caller, Tokens
+from dsketch.service.folder import ID
+from dsketch.service.shapes import Trouble
+
+_WHY = {
+    401: "No valid token.",
+    403: "The data lie outside the declared places.",
+    404: "No such job.",
+    408: "The body came too slowly.",
+    409: "The state of the job, or the idempotency key, does not allow it.",
+    413: "The body is too large.",
+    422: "The request is not well formed, or the data cannot be used.",
+    429: "Too many requests.",
+    503: "Not now: the cluster or the disk fails.",
+}
+
+Id = Annotated[str, Path(alias="id", pattern=f"^{ID.pattern}$", description="Of a job.")]
+Who = Callable[..., Caller]
+
+
+def who_asks(tokens: Tokens) -> Who:
+    """Return the dependency that finds the caller of a request."""
+    scheme = APIKeyHeader(
+        name="Authorization", auto_error=False, description="Bearer TOKEN; not needed on an open loopback service."
+    )
+
+    def caller(header: Annotated[str | None, Security(scheme)]) -> Caller:
+        return tokens.caller(header)
+
+    return caller
+
+
+def troubles(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the documents of errors: those that every route has, and these."""
+    return {status: {"model": Trouble, "description": _WHY[status]} for status in sorted({401, 429, *statuses})}

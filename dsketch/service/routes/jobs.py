@@ -1,0 +1,104 @@
+"""Plans, jobs and their answers."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Header, Query
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from dsketch.plain import plain
+from dsketch.service.auth import Caller
+from dsketch.service.desk import Desk
+from dsketch.service.routes.door import Id, Who, troubles
+from dsketch.service.shapes import JobOut, Listing, Page, Place, PlanOut, Question, SolutionOut, Submission
+
+_NPY = "application/octet-stream"
+
+
+def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
+    """Add the routes of plans and jobs."""
+    By = Annotated[Caller, Depends(who)]
+    Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~ ]+$")]
+
+    def answer(id_: str, caller: Caller, status: int = 200) -> Response:
+        return JSONResponse(plain(desk.described(desk.job(caller, id_), whole=True)), status)
+
+    @app.post(
+        "/v1/plans",
+        tags=["plans"],
+        dependencies=[Depends(who)],
+        responses={200: {"model": PlanOut}, **troubles(403, 408, 413, 422, 503)},
+    )
+    def plan(question: Question) -> Response:
+        """Say how a run would be made and what it would cost; reads a few blocks, solves nothing."""
+        return JSONResponse(desk.plan(question.spec))
+
+    @app.post(
+        "/v1/jobs",
+        tags=["jobs"],
+        status_code=201,
+        responses={
+            200: {"model": JobOut, "description": "The key came before with the same request: the job that it made."},
+            201: {"model": JobOut, "description": "Accepted; it is never lost from now on."},
+            **troubles(403, 408, 409, 413, 422, 503),
+        },
+    )
+    def submit(submission: Submission, caller: By, key: Key = None) -> Response:
+        """Accept a run. With an ``Idempotency-Key`` the same request may be sent again, and makes one job."""
+        job, is_new = desk.submit(caller, submission.spec, submission.name, key)
+        response = answer(job.id, caller, 201 if is_new else 200)
+        response.headers["Location"] = f"/v1/jobs/{job.id}"
+        return response
+
+    @app.get("/v1/jobs", tags=["jobs"], responses={200: {"model": Page}, **troubles(422)})
+    def page(listing: Annotated[Listing, Query()], caller: By) -> Response:
+        """List jobs, newest first."""
+        jobs = desk.page(caller, listing.state, listing.after, listing.limit + 1)
+        shown = jobs[: listing.limit]
+        more = shown[-1].id if len(jobs) > listing.limit else None
+        return JSONResponse(plain({"jobs": [desk.described(job, whole=False) for job in shown], "next": more}))
+
+    @app.get("/v1/jobs/{id}", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 422)})
+    def show(id_: Id, caller: By) -> Response:
+        """Show a job: state, progress, plan, history."""
+        return answer(id_, caller)
+
+    @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
+    def cancel(id_: Id, caller: By) -> Response:
+        """End a job that waits or runs; answers when it has ended. Recorded passes are kept for resume."""
+        return answer(desk.cancel(caller, id_).id, caller)
+
+    @app.post("/v1/jobs/{id}/resume", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
+    def resume(id_: Id, caller: By) -> Response:
+        """Put a failed or cancelled job in line again; it goes on after its last recorded pass, with the same bits."""
+        return answer(desk.resume(caller, id_).id, caller)
+
+    @app.delete("/v1/jobs/{id}", tags=["jobs"], status_code=204, responses=troubles(404, 409, 422))
+    def remove(id_: Id, caller: By) -> Response:
+        """Remove a job that rests, with its answer and its records."""
+        desk.remove(caller, id_)
+        return Response(status_code=204)
+
+    @app.get("/v1/jobs/{id}/solution", tags=["solutions"], responses={200: {"model": SolutionOut}, **troubles(404, 409, 422)})
+    def solution(id_: Id, caller: By) -> Response:
+        """Fetch the answer without x: status, certificate, ledger of passes."""
+        return JSONResponse(desk.solution(caller, id_))
+
+    @app.get(
+        "/v1/jobs/{id}/solution/x",
+        tags=["solutions"],
+        responses={
+            200: {
+                "description": "x as a NumPy file; where x has as many rows as data, where its Zarr array lies.",
+                "model": Place,
+                "content": {_NPY: {"schema": {"type": "string", "format": "binary"}}},
+            },
+            **troubles(404, 409, 422),
+        },
+    )
+    def x(id_: Id, caller: By) -> Response:
+        """Fetch x."""
+        path = desk.x(caller, id_)
+        if path.suffix == ".npy":
+            return FileResponse(path, media_type=_NPY, filename="x.npy")
+        facts = desk.solution(caller, id_)["x"]
+        return JSONResponse({"zarr": str(path), "shape": facts["shape"], "dtype": facts["dtype"]})

@@ -1,0 +1,148 @@
+"""What goes out over HTTP, and what comes in, as models: the source of the API document."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from dsketch.service.jobs import State
+from dsketch.service.specs import ANY_SPEC, Strict
+
+_MOST_NAME = 200
+MOST_LISTED = 500
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a name must be printable characters")
+    return text
+
+
+class Question(Strict):
+    """A run to plan."""
+
+    spec: ANY_SPEC
+
+
+class Submission(Strict):
+    """A run to make."""
+
+    spec: ANY_SPEC
+    name: Annotated[str, Field(max_length=_MOST_NAME), AfterValidator(_printable)] = Field(default="", description="For people.")
+
+
+class Listing(BaseModel):
+    """Which jobs to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State | None = None
+    after: Annotated[str, Field(pattern="^[0-9a-f]{20}$")] | None = Field(
+        default=None, description="``next`` of the page before."
+    )
+    limit: int = Field(default=100, ge=1, le=MOST_LISTED)
+
+
+class Trouble(BaseModel):
+    """An error: every one has this shape."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    error: str = Field(description="Its class, for programs.")
+    message: str = Field(description="What was expected, what was found, what to do.")
+    found: str | None = Field(description="What was found.")
+    attempt: str | None = Field(alias="try", description="What to do.")
+
+
+class StepOut(BaseModel):
+    """A change of state."""
+
+    state: State
+    at: str = Field(description="ISO 8601, UTC.")
+    sentence: str
+    passes: int = Field(description="Recorded by then.")
+
+
+class JobBrief(BaseModel):
+    """A job in a list."""
+
+    id: str
+    name: str
+    owner: str
+    state: State
+    sentence: str = Field(description="What there is to say of the state.")
+    created: str
+    changed: str = Field(description="When the state last changed.")
+    seconds: float = Field(description="That processes have worked on it since it was last asked for.")
+    passes: int = Field(description="Recorded; these are never made again.")
+    ahead: int | None = Field(description="Jobs of the same owner that go first; null unless it waits.")
+    spec: dict[str, Any]
+
+
+class JobOut(JobBrief):
+    """A job."""
+
+    progress: dict[str, Any] | None = Field(description="Of the current pass: number, kind, bytes, GB/s, seconds left.")
+    plan: dict[str, Any] | None
+    history: list[StepOut]
+
+
+class Page(BaseModel):
+    """Some jobs, newest first."""
+
+    jobs: list[JobBrief]
+    next: str | None = Field(description="For ``after`` of the next page; null on the last one.")
+
+
+class PlanOut(BaseModel):
+    """How a run would be made; ``text`` says it to people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    method: str
+    passes: int
+    seconds: float | None
+    text: str
+
+
+class SolutionOut(BaseModel):
+    """Status, certificate and ledger; x is fetched by itself."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: str
+    message: str
+    method: str
+    certificate: dict[str, Any]
+    passes: list[dict[str, Any]]
+    x: dict[str, Any] = Field(description="Shape, dtype, bytes, sha256, file, and ``out`` if it was asked for.")
+    is_success: bool
+    text: str
+
+
+class Place(BaseModel):
+    """Where an x of many rows lies."""
+
+    zarr: str
+    shape: list[int]
+    dtype: str
+
+
+class Health(BaseModel):
+    """Whether the service is well."""
+
+    status: str
+    message: str
+
+
+class About(BaseModel):
+    """What this service offers to the caller."""
+
+    version: str
+    owner: str
+    is_admin: bool
+    needs_token: bool
+    data_roots: list[str]
+    out_roots: list[str]
+    dashboard: str | None = Field(description="Of the Dask cluster.")
+    most_jobs: int
+    problems: list[dict[str, Any]] = Field(description="Every problem with its words and methods: what a form needs.")

@@ -1,0 +1,186 @@
+"""The document of a run: what the command line, Python and HTTP all send, checked word by word.
+
+::
+
+    {"problem": "ridge", "A": "/data/A.zarr", "b": "/data/b.zarr", "alpha": 0.5, "method": "auto", "tol": null, "seed": 0,
+     "out": null, "priority": 0, "limits": {"seconds": 3600, "memory": "4GiB"}}
+
+``problem``, ``A`` and ``b`` must be there, everything else has a default; a word that the problem does not know is refused.  The
+models are made from the tables (``PROBLEMS``, their words, ``SKETCHES``, the fields of ``Settings``): a new problem needs no line here.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+
+from dsketch.errors import SpecError
+from dsketch.matrix.base import Matrix
+from dsketch.methods import Settings
+from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.base import MISSING, Word
+from dsketch.sketch import SKETCHES
+from dsketch.units import parse_bytes
+
+MOST_PRIORITY = 100
+_MOST_CHARACTERS = 4096  # of a path, as Linux has it
+_MOST_INTEGER = 2**53 - 1  # what every reader of JSON keeps exactly
+_MOST_SECONDS = 366 * 86400.0
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a place must be printable characters")
+    return text
+
+
+def _bytes(size: object) -> int:
+    if isinstance(size, bool) or not isinstance(size, str | int | float):
+        raise ValueError("a size is a number of bytes, or text such as 512MiB")
+    return min(parse_bytes(size), _MOST_INTEGER)
+
+
+Address = Annotated[
+    str,
+    Field(min_length=1, max_length=_MOST_CHARACTERS, description="Path or URL of a Zarr array."),
+    AfterValidator(_printable),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(
+        _bytes, json_schema_input_type=Annotated[int, Field(gt=0)] | Annotated[str, Field(pattern=r"^[1-9][0-9]*([kMGT]i?B)?$")]
+    ),
+]
+Natural = Annotated[int, Field(ge=0, le=_MOST_INTEGER)]
+Positive = Annotated[int, Field(ge=1, le=_MOST_INTEGER)]
+
+
+class Strict(BaseModel):
+    """A part of a document: unknown fields, texts for numbers, NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Limits(Strict):
+    """What a job may use."""
+
+    seconds: Annotated[float, Field(gt=0, le=_MOST_SECONDS)] | None = Field(
+        default=None, description="Of work; None: the service's limit."
+    )
+    memory: Size | None = Field(default=None, description="Bytes of the process that leads the job; None: the service's limit.")
+
+
+class Spec(Strict):
+    """What every run has, whatever its problem."""
+
+    problem: str
+    A: Address
+    b: Address
+    memory_limit: Size | None = Field(default=None, description="Memory of a worker that the plan may count on.")
+    out: Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_printable)] | None = Field(
+        default=None,
+        description="Also write x here, under a place that the service may write; Zarr, or NumPy if it ends in .npy.",
+    )
+    priority: int = Field(
+        default=0, ge=-MOST_PRIORITY, le=MOST_PRIORITY, description="Place in the owner's own line; larger goes first."
+    )
+    limits: Limits = Limits()
+
+    def document(self) -> dict[str, Any]:
+        """Return the whole document, defaults included, as JSON can hold it."""
+        return self.model_dump(mode="json")
+
+    def words(self) -> dict[str, Any]:
+        """Return what the problem's constructor takes besides A and b."""
+        return {word.name: getattr(self, word.name) for word in (*PROBLEMS[self.problem].words, MISSING)}
+
+    def addresses(self) -> dict[str, str]:
+        """Return every place that is read, by the word that names it."""
+        named = ("A", "b", *(word.name for word in PROBLEMS[self.problem].words if word.kind is Matrix))
+        return {name: place for name in named if (place := getattr(self, name)) is not None}
+
+    def choices(self) -> dict[str, Any]:
+        """Return what :func:`dsketch.plan` takes: method, settings, memory limit."""
+        names = ("method", *(field.name for field in fields(Settings)), "memory_limit")
+        return {name: getattr(self, name) for name in names if name in type(self).model_fields}
+
+    def opened(self) -> Problem:
+        """Open the problem that the document describes."""
+        kind: Callable[..., Problem] = PROBLEMS[self.problem]
+        return kind(self.A, self.b, **self.words())
+
+
+def _field(word: Word) -> Any:
+    """Return type and default of a problem's word."""
+    if word is MISSING:
+        return Literal["error", "fill"], Field(word.default, description=word.help)
+    kind: Any = {Matrix: Address, int: Annotated[int, Field(ge=-_MOST_INTEGER, le=_MOST_INTEGER)]}.get(word.kind, word.kind)
+    return kind | None if word.default is None else kind, Field(word.default, description=word.help)
+
+
+def _settings(problem: type[Problem]) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "tol": (
+            Annotated[float, Field(gt=0, lt=1)] | None,
+            Field(default=None, description="What to reach; None: as accurate as QR."),
+        ),
+        "sketch": (Literal[tuple(sorted(SKETCHES))], "sparse_sign"),
+        "sketch_rows": (Positive | None, None),
+        "seed": (Natural, 0),
+        "features": (Literal["auto", *problem.families], "auto"),
+        "rank": (Positive | None, None),
+    }
+    left_out = () if problem.families else ("features", "rank")
+    return {field.name: known[field.name] for field in fields(Settings) if field.name not in left_out}
+
+
+def model_of(problem: type[Problem]) -> type[Spec]:
+    """Return the model of a problem's documents."""
+    words: dict[str, Any] = {
+        "problem": (Literal[problem.name], ...),
+        **{word.name: _field(word) for word in (*problem.words, MISSING)},
+        "method": (Literal["auto", *sorted(problem.methods)], "auto"),
+        **_settings(problem),
+    }
+    return create_model(f"{problem.__name__}Spec", __base__=Spec, __doc__=problem.title, **words)
+
+
+MODELS: dict[str, type[Spec]] = {name: model_of(problem) for name, problem in PROBLEMS.items()}
+_UNION: Any = Union[tuple(MODELS.values())]  # noqa: UP007 - built from a table
+ANY_SPEC: Any = Annotated[_UNION, Field(discriminator="problem")]
+_ADAPTER: TypeAdapter[Spec] = TypeAdapter(ANY_SPEC)
+
+
+def spec_of(document: dict[str, Any]) -> Spec:
+    """Return the checked spec of a document.
+
+    Raises
+    ------
+    SpecError
+        Naming the first word that is wrong, what was found there, and what was expected.
+
+    Examples
+    --------
+    >>> spec_of({"problem": "ridge", "A": "A.zarr", "b": "b.zarr", "alpha": 2}).alpha
+    2.0
+    """
+    try:
+        return _ADAPTER.validate_python(document)
+    except ValidationError as error:
+        raise SpecError(sentence_of(error.errors(include_url=False))) from error
+
+
+def sentence_of(errors: Any) -> str:
+    """Return the first of pydantic's findings as one message: expected; found. What to do."""
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return "a JSON object was expected as the body; it cannot be parsed. Send valid JSON."
+    place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")) or "the request"
+    said = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
+    found = repr(first.get("input"))
+    found = found if len(found) <= 80 else f"{found[:80]}…"
+    more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"only known fields were expected; got {place}{more}. Correct its name, or leave it out."
+    return f"{place} is not as expected ({said}); got {found}{more}. See /docs for what may stand there."

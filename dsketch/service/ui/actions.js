@@ -1,0 +1,74 @@
+// What may be done with a job: cancel, resume, fetch x, delete.
+
+import { get, post, remove, request } from "./api.js";
+import { copyable, h, say, show, speak } from "./dom.js";
+import { confirmed, notice } from "./notices.js";
+import { canResume, hasSolution, isResting } from "./state.js";
+
+/** Make the buttons: their element, `update(job)` and `onChange(listener)`. */
+export function actionBar(id) {
+  let job = null;
+  let changed = async (_) => {};
+  const said = h("div", { class: "actions-said" });
+  const buttons = {
+    cancel: button("Cancel", "cancelling…", async () => changed(await post(`v1/jobs/${id}/cancel`))),
+    resume: button("Resume", "resuming…", async () => changed(await post(`v1/jobs/${id}/resume`)), "is-primary"),
+    fetch: button("Download x", "fetching…", async () => said.replaceChildren(...(await fetched(id, job)))),
+    remove: button("Delete", "deleting…", removed, "is-danger"),
+  };
+
+  function button(word, doing, act, kind = "") {
+    const element = h("button", { type: "button", class: kind, hidden: true }, word);
+    element.addEventListener("click", async () => {
+      said.replaceChildren();
+      element.disabled = true;
+      say(element, doing);
+      await act().catch((error) => said.replaceChildren(notice(error)));
+      element.disabled = false;
+      say(element, word);
+    });
+    return element;
+  }
+
+  async function removed() {
+    const loss = hasSolution(job.state)
+      ? "Its answer, its certificate and its records are gone then; nothing brings them back. The data stay."
+      : "Its recorded passes are gone then, and it cannot be resumed. The data stay.";
+    if (!(await confirmed(`Delete ${job.name || job.id}?`, loss, "Delete"))) return;
+    await remove(`v1/jobs/${id}`);
+    speak("The job was deleted.");
+    location.hash = "#/";
+  }
+
+  function update(now) {
+    job = now;
+    show(buttons.cancel, !isResting(now.state));
+    show(buttons.resume, canResume(now.state));
+    show(buttons.fetch, hasSolution(now.state));
+    show(buttons.remove, isResting(now.state));
+  }
+
+  const element = h("div", { class: "actions" }, h("div", { class: "row end" }, Object.values(buttons)), said);
+  return { element, update, onChange: (listener) => (changed = listener) };
+}
+
+/** Save x, or say where it lies. The token goes in a header, so that a plain link would not do. */
+async function fetched(id, job) {
+  const { x } = await get(`v1/jobs/${id}/solution`);
+  if (!x.file.endsWith(".npy")) {
+    const place = await get(`v1/jobs/${id}/solution/x`);
+    return [
+      h(
+        "div",
+        { class: "notice" },
+        h("p", {}, `x (${place.shape.join(" × ")}) has as many rows as data and lies on the service's side:`),
+        copyable(place.zarr, "the path"),
+      ),
+    ];
+  }
+  const address = URL.createObjectURL(await (await request(`v1/jobs/${id}/solution/x`)).blob());
+  const name = (job.name || job.id).replace(/[^\w.-]+/g, "-");
+  h("a", { href: address, download: `${name}-x.npy` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  return [];
+}

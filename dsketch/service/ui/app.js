@@ -1,0 +1,116 @@
+// Which page is shown, who is asking, and what is said when something is wrong.
+
+import { Refusal, get, token } from "./api.js";
+import { h, say, show } from "./dom.js";
+import { formPage } from "./form.js";
+import { jobPage } from "./job.js";
+import { askToken, notice } from "./notices.js";
+import { queuePage } from "./queue.js";
+
+const ABOUT_SECONDS = 10; // after which the service is asked again, at the next change of a job
+const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+let service = null;
+let asked = 0;
+/** @type {() => void} */
+let leave = () => {};
+let turn = 0;
+
+/** What the service offers; `renew` looks again, as its dashboard is known only once its workers run. */
+const about = Object.assign(() => service, {
+  async renew() {
+    if (Date.now() - asked > 1000 * ABOUT_SECONDS) await introduced().catch(trouble);
+  },
+});
+
+async function introduced() {
+  asked = Date.now();
+  service = await get("v1/service");
+  say(at("owner"), service.needs_token ? `${service.owner}${service.is_admin ? ", admin" : ""}` : "");
+  show(at("forget"), service.needs_token);
+  show(at("dashboard"), Boolean(service.dashboard));
+  if (/^https?:/.test(service.dashboard ?? "")) at("dashboard").setAttribute("href", service.dashboard);
+}
+
+/** Say what is wrong, above the page, until it is right again. */
+function trouble(error) {
+  const box = at("trouble");
+  if (!error) {
+    if (box.childNodes.length) box.replaceChildren();
+  } else if (error.status === 401) {
+    enter(error);
+  } else if (box.textContent !== error.message) {
+    box.replaceChildren(notice(error));
+  }
+}
+
+let isAsking = false;
+
+async function enter(error) {
+  if (isAsking) return;
+  isAsking = true;
+  const typed = await askToken(token.get() ? error : null);
+  isAsking = false;
+  if (typed) {
+    token.set(typed);
+    route();
+  } else {
+    at("main").replaceChildren(
+      h(
+        "div",
+        { class: "empty" },
+        h("h2", {}, "A token is needed"),
+        h("p", {}, "Nothing of this service can be shown without one."),
+        h("p", {}, h("button", { type: "button", class: "is-primary", on: { click: () => enter(null) } }, "Enter a token")),
+      ),
+    );
+  }
+}
+
+function pageOf(path) {
+  const job = /^jobs\/([0-9a-f]{20})$/.exec(path);
+  if (job) return { name: "job", make: jobPage, id: job[1] };
+  if (path === "new") return { name: "new", make: formPage };
+  return path === "" ? { name: "queue", make: queuePage } : null;
+}
+
+async function route() {
+  const mine = ++turn;
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  leave();
+  leave = () => {};
+  const page = pageOf(path);
+  const root = h("div", { class: `page is-${page?.name}` });
+  document.title = page?.name === "new" ? "New job · dsketch" : "Jobs · dsketch";
+  for (const link of document.querySelectorAll("nav [data-page]")) {
+    if (link.getAttribute("data-page") === page?.name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  try {
+    if (!service || !token.get() !== !service.needs_token || mine === 1) await introduced();
+    if (!page)
+      throw new Refusal(404, {
+        message: `a page was expected; there is none at #/${path}. Go to the list of jobs.`,
+        try: "Go to the list of jobs.",
+      });
+    const end = await page.make(root, { id: page.id, query: new URLSearchParams(query), about, trouble });
+    if (mine !== turn) return void end?.();
+    leave = end ?? leave;
+    trouble(null);
+  } catch (error) {
+    if (mine !== turn) return;
+    if (error.status === 401) return void enter(error);
+    root.replaceChildren(notice(error), h("p", {}, h("a", { href: "#/" }, "All jobs")));
+  }
+  const isChoosing = document.activeElement?.getAttribute("name") === "state"; // arrow keys go on from one state to the next
+  at("main").replaceChildren(root);
+  if (mine > 1) (root.querySelector(isChoosing ? "[name=state]:checked" : "h1") ?? at("main")).focus();
+}
+
+at("forget").addEventListener("click", () => {
+  token.set(null);
+  service = null;
+  route();
+});
+addEventListener("hashchange", route);
+route();

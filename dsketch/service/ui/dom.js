@@ -1,0 +1,56 @@
+// Elements without a framework.
+
+/**
+ * Make an element. Properties: `class`, `data`, `on` (a table of listeners), attributes; false and null leave one out.
+ * @param {string} tag
+ * @param {Record<string, any>} [properties]
+ * @param {...any} children nodes, texts, lists of them; null and false are left out
+ * @returns {any} the element
+ */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+    else if (name === "data") Object.assign(element.dataset, value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Set a text only if it differs: selections and screen readers are left alone. */
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Show or hide without touching what is already so. */
+export function show(node, isShown) {
+  if (node.hidden === isShown) node.hidden = !isShown;
+}
+
+/** Tell people who listen to the page what changed. */
+export function speak(text) {
+  say(/** @type {HTMLElement} */ (document.getElementById("spoken")), text);
+}
+
+let count = 0;
+
+/** An id that no other element has. */
+export function fresh(stem) {
+  count += 1;
+  return `${stem}-${count}`;
+}
+
+/** A text with a button that copies it. */
+export function copyable(text, label) {
+  const button = h("button", { type: "button", class: "quiet copy", "aria-label": `Copy ${label}` }, "Copy");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard?.writeText(text);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+  const box = h("div", { class: "copyable" }, h("code", {}, text));
+  if (navigator.clipboard) box.append(button); // only where the address is loopback or https
+  return box;
+}

@@ -1,0 +1,184 @@
+// The page of one job: what it does now, how it converged, its plan, its certificate, its passes, its log.
+
+import { Refusal, get, since } from "./api.js";
+import { actionBar } from "./actions.js";
+import { certificateView } from "./certificate.js";
+import { h, say, speak } from "./dom.js";
+import { follow } from "./follow.js";
+import { ledgerTable } from "./ledger.js";
+import { logView } from "./log.js";
+import { notice } from "./notices.js";
+import { planView } from "./plan.js";
+import { convergencePlot } from "./plot.js";
+import { newRun, take } from "./run.js";
+import { hasSolution, isActive, isResting, stateBadge } from "./state.js";
+import { progressStrip } from "./strip.js";
+import * as words from "./words.js";
+
+/** Fill the page; returns what ends it. */
+export async function jobPage(root, { id, about, trouble }) {
+  const job = await get(`v1/jobs/${id}`);
+  const run = newRun();
+  const parts = laidOut(root, job, run, about);
+  const ending = new AbortController();
+  let frame = 0;
+
+  function draw() {
+    frame = 0;
+    parts.update();
+  }
+
+  /** Draw at most once a frame, and once more when a hidden page is seen again. */
+  function changed() {
+    frame ||= requestAnimationFrame(draw);
+  }
+
+  async function renew() {
+    await parts.renew(await get(`v1/jobs/${id}`, ending.signal));
+    changed();
+  }
+
+  const stream = follow(id, run, ending.signal, {
+    heard: (event) => {
+      take(run, event, words);
+      changed();
+      if (event.event === "state") renew().catch(trouble);
+    },
+    trouble,
+  });
+  parts.actions.onChange(async (now) => {
+    await parts.renew(now);
+    changed();
+    stream.again();
+  });
+  const clock = setInterval(() => parts.tick(), 1000);
+  await parts.renew(job);
+  changed();
+  return () => {
+    ending.abort();
+    clearInterval(clock);
+    cancelAnimationFrame(frame);
+    parts.plot.dispose();
+  };
+}
+
+// ---- what is where -------------------------------------------------------------------------------------------------
+
+function laidOut(root, job, run, about) {
+  const badge = stateBadge(job.state);
+  const sentence = h("p", { class: "state-sentence" });
+  const actions = actionBar(job.id);
+  const strip = progressStrip();
+  const plot = convergencePlot();
+  const ledger = ledgerTable();
+  const log = logView();
+  const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
+  const born = h("time", { datetime: job.created, title: new Date(job.created).toLocaleString() });
+  const work = h("span");
+  const title = job.name || job.id;
+  root.append(
+    h("p", { class: "crumb" }, h("a", { href: "#/" }, "Jobs")),
+    h("div", { class: "row head" }, h("h1", { tabindex: "-1" }, title), badge.element, actions.element),
+    sentence,
+    h(
+      "p",
+      { class: "meta" },
+      parted([
+        h("code", {}, job.id),
+        job.spec.problem,
+        h("span", { title: job.spec.A }, words.lastOf(job.spec.A)),
+        job.owner,
+        h("span", {}, "accepted ", born, " ago"),
+        work,
+      ]),
+    ),
+    strip.element,
+    h(
+      "div",
+      { class: "sheets" },
+      h(
+        "div",
+        { class: "sheets-main" },
+        card("Convergence", plot.element, "convergence"),
+        card("Passes", ledger.element, "passes"),
+        card("Log", log.element, "log"),
+        card("Document of the run", document_, "document"),
+      ),
+      h("div", { class: "sheets-side" }, card("Certificate", certificate, "certificate"), card("Plan", plan, "plan")),
+    ),
+  );
+  document_.append(
+    h("pre", { class: "scroll", tabindex: "0", "aria-label": "Document of the run" }, JSON.stringify(job.spec, null, 1)),
+    h("p", {}, h("a", { href: `#/new?from=${job.id}` }, "Run it again with changes")),
+  );
+  let now = job;
+  let seen = performance.now(); // when the service said so
+  let shownPlan = "";
+
+  function tick() {
+    say(born, words.age(since(now.created)));
+    const spent = now.seconds + (isActive(now.state) ? (performance.now() - seen) / 1000 : 0);
+    say(work, spent ? `${words.seconds(spent)} of work` : "");
+  }
+
+  function update() {
+    const rests = isResting(now.state);
+    strip.update(run, now);
+    plot.update(run, rests);
+    ledger.update(run);
+    log.update(run);
+    const found = now.plan ?? run.plan;
+    if (found && shownPlan !== found.text)
+      [(shownPlan = found.text), plan.replaceChildren(...planView(found).flat().filter(Boolean))];
+    if (!found && !plan.childNodes.length)
+      plan.append(
+        h(
+          "p",
+          { class: "muted" },
+          "A few blocks of the data are read first; then it stands here what will be done, what it costs, and why not otherwise.",
+        ),
+      );
+  }
+
+  async function renew(next) {
+    if (next.state !== now.state) speak(`${title} is ${words.stateWord(next.state)}: ${words.sentence(next)}`);
+    now = next;
+    seen = performance.now();
+    run.plan ??= next.plan;
+    document.title = `${words.stateWord(next.state)} · ${title} · dsketch`;
+    badge.update(next.state);
+    say(sentence, words.sentence(next));
+    sentence.classList.toggle("is-bad", next.state === "failed");
+    tick();
+    await showCertificate(certificate, next);
+    actions.update(next);
+    about.renew();
+  }
+
+  return { update, renew, tick, plot, actions };
+}
+
+async function showCertificate(box, job) {
+  if (box.dataset.state === job.state) return;
+  box.dataset.state = job.state;
+  if (!hasSolution(job.state)) {
+    const why = isResting(job.state)
+      ? "There is no answer: this run ended before it had one."
+      : "Comes with the answer: how far x can be trusted, in words and numbers.";
+    box.replaceChildren(h("p", { class: "muted" }, why));
+    return;
+  }
+  try {
+    box.replaceChildren(...certificateView(await get(`v1/jobs/${job.id}/solution`)).flat());
+  } catch (error) {
+    delete box.dataset.state;
+    box.replaceChildren(notice(error instanceof Refusal ? error : new Error(String(error))));
+  }
+}
+
+function card(title, content, name) {
+  return h("section", { class: "card", "aria-label": title, data: name ? { part: name } : {} }, h("h2", {}, title), content);
+}
+
+/** Facts in a row, with a dot between two. */
+const parted = (facts) => facts.map((fact) => h("span", { class: "fact" }, fact));
