@@ -717,7 +717,7 @@ def test_benchmark_measures_all_that_it_claims(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "csr.png").stat().st_size > 0
-    cases = [json.loads(line) for line in (tmp_path / "sparse.jsonl").read_text().splitlines()]
+    cases = [json.loads(line) for line in (tmp_path / "csr.jsonl").read_text().splitlines()]
     by = {name: [case for case in cases if case["experiment"] == name] for name in {case["experiment"] for case in cases}}
 
     assert {case["work"] for case in by["time"]} == {"z = 8", "z = 4", "z = 1", "light"}
