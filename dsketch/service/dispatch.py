@@ -174,7 +174,7 @@ class Dispatcher:
             log.exception("job %s", id_)
             self._conclude(id_, Ending("died", "the service could not start the job's process"))
         finally:
-            self.hub.show(id_, None)
+            self.hub.forget(id_)
             with self._changed:
                 self.queue.done(id_)
                 self._runs.pop(id_, None)

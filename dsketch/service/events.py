@@ -57,7 +57,6 @@ class Hub:
         """Tell where the current pass is; None when none is under way."""
         if progress is None:
             self._live.pop(job, None)
-            self._counts.pop(job, None) if progress is None and job not in self._listeners else None
             return
         self._live[job] = progress
         self._wake(job)
@@ -104,7 +103,7 @@ class Hub:
                 del self._listeners[job]
 
     def forget(self, job: str) -> None:
-        """Forget a removed job and end who listens to it."""
+        """Keep nothing of a job in memory, as nobody works on it any more, and let who listens look whether it is there still."""
         with self._writing:
             self._counts.pop(job, None)
         self._live.pop(job, None)

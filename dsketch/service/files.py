@@ -16,10 +16,7 @@ def put(path: Path, data: bytes) -> None:
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(part, data)
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
@@ -27,9 +24,14 @@ def put(path: Path, data: bytes) -> None:
     flush_folder(path.parent)
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON and flush it, in a folder that nobody looks into yet."""
+    _write(path, _json(value))
+
+
 def put_json(path: Path, value: Any) -> None:
     """Write a value as JSON, whole or not at all."""
-    put(path, json.dumps(value, allow_nan=False, indent=1).encode())
+    put(path, _json(value))
 
 
 def get_json(path: Path) -> Any | None:
@@ -47,3 +49,14 @@ def flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False, indent=1).encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

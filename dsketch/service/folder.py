@@ -19,7 +19,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dsketch.service.files import flush_folder, get_json, put_json
+from dsketch.service.files import flush_folder, get_json, put_json, write_json
 from dsketch.service.jobs import Job, Step
 
 ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
@@ -28,7 +28,7 @@ ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
 class Folder:
     """One job on disk.
 
-    Guarantees: after :meth:`create` returned, the job is there for every later process, whole; a state is changed by replacing
+    Guarantees: after :meth:`publish` returned, the job is there for every later process, whole; a state is changed by replacing
     one file; what :meth:`remove` took away never comes back.
 
     Parameters
@@ -58,27 +58,29 @@ class Folder:
         except FileNotFoundError:
             return 0
 
-    def create(self, job: Job) -> None:
-        """Write a new job; it appears in one rename."""
+    def prepare(self, job: Job) -> Path:
+        """Write a new job where nobody sees it yet, and return the place for :meth:`publish`.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; nothing is left then.
+        """
         part = self.path.with_name(f".new-{job.id}")
-        shutil.rmtree(part, ignore_errors=True)
+        about = {"id": job.id, "owner": job.owner, "name": job.name, "created": job.created, "key": job.key, "digest": job.digest}
         try:
-            part.mkdir(parents=True)
-            about = {
-                "id": job.id,
-                "owner": job.owner,
-                "name": job.name,
-                "created": job.created,
-                "key": job.key,
-                "digest": job.digest,
-            }
-            put_json(part / "job.json", about)
-            put_json(part / "spec.json", job.spec)
-            put_json(part / "state.json", _history(job))
-            part.rename(self.path)
+            part.mkdir()
+            for name, value in (("job", about), ("spec", job.spec), ("state", _history(job))):
+                write_json(part / f"{name}.json", value)
+            flush_folder(part)
         except OSError:
             shutil.rmtree(part, ignore_errors=True)
             raise
+        return part
+
+    def publish(self, part: Path) -> None:
+        """Let a prepared job appear, in one rename."""
+        part.rename(self.path)
         flush_folder(self.path.parent)
 
     def record(self, job: Job) -> None:

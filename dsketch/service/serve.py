@@ -1,7 +1,6 @@
 """Run the service: put its parts together, listen, and stop in order."""
 
 import logging
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterable
@@ -93,7 +92,6 @@ def serve(options: Options, announce: Callable[[str], None] | None = None) -> No
     """
     tokens = Tokens(options.token_file)
     require_safe_host(options.host, tokens)
-    os.umask(0o077)
     listening = _listening(options.host, options.port)
     with listening:
         store = Store(options.state)
@@ -130,15 +128,15 @@ def run(
     most: dict[str, Any],
     small_bytes: int,
     bounds: Bounds,
-    say: Callable[[str], None],
+    announce: Callable[[str], None],
 ) -> None:
     """Serve as the command line asks: parameters as its options, ``places`` to read and to write under."""
     rules = Rules(most["jobs"], small_bytes, most["seconds"], most["memory"], most["result"], most["waiting"])
     roots = Roots.of(*places)
     options = Options(state, host, port, token_file, roots, Cluster(**cluster), rules, bounds)
     if not roots.folders and not roots.prefixes:
-        say("no --data-root is declared: every job will be refused")
-    serve(options, lambda address: say(f"dsketch serves at {address} (state in {state}); stop with Ctrl-C"))
+        log.warning("no --data-root is declared: every job will be refused")
+    serve(options, announce)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import logging
 import secrets
+import shutil
 import sqlite3
 import threading
 import time
@@ -75,24 +76,25 @@ class Store:
             If the disk is full.
         """
         with self._writing:
-            if key is not None and (known := self._index.by_key(owner, key)) is not None:
-                if known.digest != digest:
-                    raise KeyTaken(
-                        f"a new idempotency key was expected for a new request; {key!r} came with another one before (job {known.id}). "
-                        "Take another key."
-                    )
+            if (known := self._known(owner, key, digest)) is not None:
                 return known, False
             now = time.time()
             asked = Step(State.QUEUED, now, State.QUEUED.sentence, is_asked=True)
             job = Job(self._new_id(now), owner, name, spec, now, (asked,), key, digest)
-            try:
-                self.folder(job.id).create(job)
-            except OSError as error:
-                raise ServiceError(
-                    f"room for a new job was expected; {self.jobs} gave: {error.strerror}. Free some space."
-                ) from error
-            self._with_room(lambda: self._index.put(job))
-            return job, True
+        folder = self.folder(job.id)
+        try:
+            part = folder.prepare(job)  # flushes take their time; others need not wait for them
+            with self._writing:
+                if (known := self._known(owner, key, digest)) is not None:
+                    shutil.rmtree(part, ignore_errors=True)
+                    return known, False
+                folder.publish(part)
+                self._with_room(lambda: self._index.put(job))
+        except OSError as error:
+            raise ServiceError(
+                f"room for a new job was expected; {self.jobs} gave: {error.strerror}. Free some space."
+            ) from error
+        return job, True
 
     def move(
         self,
@@ -191,6 +193,22 @@ class Store:
             self._lock.close()
 
     # ---- inside ------------------------------------------------------------------------------------------------------
+
+    def _known(self, owner: str, key: str | None, digest: str) -> Job | None:
+        """Return the job that a key made.
+
+        Raises
+        ------
+        KeyTaken
+            If it came with another request.
+        """
+        known = None if key is None else self._index.by_key(owner, key)
+        if known is not None and known.digest != digest:
+            raise KeyTaken(
+                f"a new idempotency key was expected for a new request; {key!r} came with another one before (job {known.id}). Take "
+                "another key."
+            )
+        return known
 
     def _new_id(self, now: float) -> str:
         self._last = max(int(now * 1000), self._last + 1)  # ids sort as jobs came, also within a millisecond

@@ -40,15 +40,22 @@ def _found(started: Any) -> str | None:
 
 def _installed(started: Any) -> str | None:
     """Install one: Playwright's own, or the system's package if we may."""
-    commands = [[sys.executable, "-m", "playwright", "install", "--with-deps", "chromium"]]
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        commands += [["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "--no-install-recommends", "chromium"]]
-    for command in commands:
-        with contextlib.suppress(subprocess.SubprocessError):
-            subprocess.run(command, capture_output=True, timeout=_INSTALL_SECONDS, check=False)
-        if found := _found(started):
-            return found
-    return None
+    own = [sys.executable, "-m", "playwright"]
+    is_root = os.geteuid() == 0 and shutil.which("apt-get") is not None
+    _run(*own, "install", "chromium")
+    if found := _found(started):
+        if is_root:
+            _run(*own, "install-deps", "chromium")
+        return found
+    if is_root:
+        _run("apt-get", "update", "-q")
+        _run("apt-get", "install", "-qy", "--no-install-recommends", "chromium")
+    return _found(started)
+
+
+def _run(*command: str) -> None:
+    with contextlib.suppress(subprocess.SubprocessError):
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_INSTALL_SECONDS, check=False)
 
 
 @contextlib.contextmanager
@@ -98,7 +105,8 @@ FAINT = """() => {
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     const style = getComputedStyle(element);
-    if (!walker.currentNode.data.trim() || !element.checkVisibility({ checkOpacity: true }) || element.closest(".unseen, :disabled")) continue;
+    if (!walker.currentNode.data.trim() || element.closest(".unseen, :disabled")) continue;
+    if (!element.checkVisibility({ checkOpacity: true })) continue;
     const [one, other] = [light(rgba(style.color)), light(behind(element))].sort((a, b) => b - a);
     const size = parseFloat(style.fontSize);
     const enough = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import run
 
@@ -195,3 +196,13 @@ def test_a_full_disk_refuses_jobs_and_keeps_states(disk: Path) -> None:
     assert accepted(store).state is State.QUEUED
     assert len(store.page()) == 4
     store.close()
+
+
+def test_many_at_once_with_one_key_make_one_job(store: Store) -> None:
+    """Clients that repeat themselves in the same moment share the job, and nothing half made is left."""
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: store.accept("ann", "", SPEC, "k", "d"), range(32)))
+
+    assert len({job.id for job, _ in found}) == 1
+    assert sum(is_new for _, is_new in found) == 1
+    assert [path.name for path in store.jobs.iterdir()] == [found[0][0].id]

@@ -93,9 +93,9 @@ async function route() {
         message: `a page was expected; there is none at #/${path}. Go to the list of jobs.`,
         try: "Go to the list of jobs.",
       });
-    const end = await page.make(root, { id: page.id, query: new URLSearchParams(query), about, trouble });
-    if (mine !== turn) return void end?.();
-    leave = end ?? leave;
+    const end = (await page.make(root, { id: page.id, query: new URLSearchParams(query), about, trouble })) || (() => {});
+    if (mine !== turn) return end();
+    leave = end;
     trouble(null);
   } catch (error) {
     if (mine !== turn) return;

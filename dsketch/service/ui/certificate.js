@@ -57,7 +57,7 @@ function inWords(certificate) {
   const sure =
     digits < 1
       ? "No digit of its coefficients is certain"
-      : `Its coefficients agree with the true minimizer's to about ${digits} ${digits === 1 ? "digit" : "digits"}`;
+      : `Its coefficients agree with the true ones to about ${digits} ${digits === 1 ? "digit" : "digits"}`;
   return `${first}${sure} (relative error at most ${figure(forward)}, to first order).`;
 }
 

@@ -15,6 +15,9 @@ import { hasSolution, isActive, isResting, stateBadge } from "./state.js";
 import { progressStrip } from "./strip.js";
 import * as words from "./words.js";
 
+const PLAN_TO_COME =
+  "A few blocks of the data are read first; then it stands here what will be done, what it costs, and why not otherwise.";
+
 /** Fill the page; returns what ends it. */
 export async function jobPage(root, { id, about, trouble }) {
   const job = await get(`v1/jobs/${id}`);
@@ -114,6 +117,8 @@ function laidOut(root, job, run, about) {
   let now = job;
   let seen = performance.now(); // when the service said so
   let shownPlan = "";
+  const noPlan = h("p", { class: "muted" });
+  plan.append(noPlan);
 
   function tick() {
     say(born, words.age(since(now.created)));
@@ -130,14 +135,7 @@ function laidOut(root, job, run, about) {
     const found = now.plan ?? run.plan;
     if (found && shownPlan !== found.text)
       [(shownPlan = found.text), plan.replaceChildren(...planView(found).flat().filter(Boolean))];
-    if (!found && !plan.childNodes.length)
-      plan.append(
-        h(
-          "p",
-          { class: "muted" },
-          "A few blocks of the data are read first; then it stands here what will be done, what it costs, and why not otherwise.",
-        ),
-      );
+    if (!found) say(noPlan, rests ? "This run ended before it had a plan." : PLAN_TO_COME);
   }
 
   async function renew(next) {

@@ -1,6 +1,7 @@
 // The live convergence plot: backward error and residual over passes, on log axes, one panel below the other with one cursor.
 
 import { h, say, show } from "./dom.js";
+import { decadeSplits, decades, fewSplits, snug, tick } from "./scales.js";
 import uPlot from "./vendor/uplot/uPlot.esm.js";
 import { figure } from "./words.js";
 
@@ -219,42 +220,4 @@ function colour(name) {
   const found = getComputedStyle(probe).color;
   probe.remove();
   return found;
-}
-
-// ---- scales: whole decades for errors, a snug range for residuals --------------------------------------------------
-
-function decades(least, most, goal) {
-  const low = Math.min(least ?? 1e-16, goal?.value ?? Infinity);
-  const high = Math.max(most ?? 1, goal?.value ?? 0);
-  const [from, to] = [Math.floor(Math.log10(low) - 0.3), Math.ceil(Math.log10(high) + 0.3)];
-  return [10 ** from, 10 ** Math.max(to, from + 3)];
-}
-
-function decadeSplits(least, most) {
-  const [from, to] = [Math.round(Math.log10(least)), Math.round(Math.log10(most))];
-  const step = Math.max(1, Math.ceil((to - from) / 6));
-  return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, index) => 10 ** (to - index * step)).reverse();
-}
-
-function snug(least, most) {
-  if (least === null || most === null) return [0.1, 10];
-  const slack = Math.max((most / least) ** 0.15, 1.01);
-  return [least / slack, most * slack];
-}
-
-function fewSplits(least, most) {
-  if (most / least >= 100) return decadeSplits(10 ** Math.ceil(Math.log10(least)), 10 ** Math.floor(Math.log10(most)));
-  const rough = (most - least) / 3;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? rough;
-  const found = [];
-  for (let value = Math.ceil(least / step) * step; value <= most; value += step) found.push(value);
-  return found;
-}
-
-function tick(value, splits) {
-  const power = Math.log10(value);
-  if (Math.abs(power - Math.round(power)) < 1e-9) return `1e${Math.round(power)}`;
-  const apart = splits.length > 1 ? Math.abs(splits[1] - splits[0]) / value : 1;
-  return value.toExponential(Math.min(6, Math.max(1, Math.ceil(-Math.log10(apart))))).replace("e+", "e");
 }

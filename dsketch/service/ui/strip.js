@@ -51,6 +51,6 @@ function summed(run, job) {
     title: `${passes(job.passes)} recorded`,
     amount: `${bytes(read)} read`,
     speed: time ? `${bytes(read / time)}/s` : "",
-    left: seconds(time),
+    left: `in ${seconds(time)}`,
   };
 }

@@ -45,6 +45,7 @@ export function figures(values, most = 4) {
 
 /** A whole age in its largest unit: 3 min. */
 export function age(value) {
+  /** @type {[number, string][]} */
   const steps = [
     [86400, "d"],
     [3600, "h"],

@@ -1,0 +1,142 @@
+"""The process of a job: what it leaves in the folder, and that it never works beside another one."""
+
+import fcntl
+import json
+import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+import dsketch
+from dsketch.service import leading
+from dsketch.service.errors import ServiceError
+from dsketch.service.folder import Folder
+from dsketch.service.jobs import Job, State
+from dsketch.service.leading import Work, lead
+from dsketch.service.paths import Roots
+from dsketch.service.process import locked
+from dsketch.service.specs import spec_of
+from dsketch.service.store import Store
+from service.conftest import spec
+from service.running import Service
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Iterator[tuple[Store, Job]]:
+    """A store with a job of the shared data."""
+    store = Store(tmp_path / "s" / "state")
+    yield store, store.accept("local", "", spec_of(spec("tsqr")).document(), None, "")[0]
+    store.close()
+
+
+def worked(folder: Folder | None, data: Path, **more: Any) -> list[dict[str, Any]]:
+    """Work on a job in this process and return what was told."""
+    ours, theirs = multiprocessing.Pipe()
+    work = {
+        "spec": spec("tsqr"),
+        "roots": Roots.of([str(data)]),
+        "small_bytes": 10**9,
+        "memory_bytes": None,
+        "most_result_bytes": 10**9,
+    }
+    lead(theirs, Work(folder=None if folder is None else folder.path, **{**work, **more}))
+    lines = []
+    while ours.poll():
+        lines.append(json.loads(ours.recv_bytes()))
+    return lines
+
+
+def _nothing(*given: object) -> None:
+    """Do nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _same_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep this process' own output and handlers."""
+    monkeypatch.setattr("dsketch.service.leading.signal.signal", _nothing)
+    monkeypatch.setattr("dsketch.service.process.os.dup2", _nothing)
+
+
+def test_a_finished_job_is_not_worked_on_again(job: tuple[Store, Job], data: Path, direct: Any) -> None:
+    """Whoever finds the answer there says so, and touches nothing."""
+    folder = job[0].folder(job[1].id)
+    told = worked(folder, data)
+    written = {path: path.stat().st_mtime_ns for path in folder.path.iterdir() if path.is_file()}
+    again = worked(folder, data)
+
+    assert next(line["event"] for line in told if line["event"] != "progress") == "planned"
+    assert told[-1]["event"] == "ended"
+    assert [line["event"] for line in again] == ["ended"]
+    assert {path: path.stat().st_mtime_ns for path in written if path.name != "log"} == {
+        path: time for path, time in written.items() if path.name != "log"
+    }
+    assert np.load(folder.path / "x.npy").tobytes() == direct("tsqr").x.tobytes()
+
+
+@pytest.mark.parametrize("name", ["out.npy", "out.zarr"])
+def test_a_result_that_was_written_before_a_death_is_its_own(
+    job: tuple[Store, Job], data: Path, tmp_path: Path, name: str, direct: Any
+) -> None:
+    """A process that died between ``out`` and its last word: the next one finds the same bits there and is content."""
+    folder, roots = job[0].folder(job[1].id), Roots.of([str(data)], [str(tmp_path / "out")])
+    given = {"spec": spec("tsqr", out=name), "roots": roots}
+    worked(folder, data, **given)
+    (folder.path / "solution.json").unlink()
+    again = worked(folder, data, **given)
+    (folder.path / "solution.json").unlink()
+
+    assert again[-1]["event"] == "ended"
+    other = worked(job[0].folder(job[0].accept("local", "", spec_of(spec("tsqr")).document(), None, "")[0].id), data, **given)
+    assert other[-1]["event"] == "failed"
+    assert "a free path was expected" in other[-1]["message"]
+
+
+@pytest.mark.cluster
+def test_large_answers_are_zarr_arrays(job: tuple[Store, Job], data: Path, direct: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An x as large as data is not sent through: the service says where it lies."""
+    store, accepted = job
+    monkeypatch.setattr(leading, "_NPY_BYTES", 10)
+    folder = store.folder(accepted.id)
+    worked(folder, data)
+    for state in (State.PLANNING, State.RUNNING, State.SOLVED):
+        store.move(accepted.id, state)
+    store.close()
+    with Service(store.state.parent, data) as service, service.client() as client:
+        place = httpx.get(f"{service.url}/v1/jobs/{accepted.id}/solution/x", trust_env=False).json()
+        assert client.fetch(accepted.id) == place["zarr"]
+
+    stored = dsketch.open_matrix(place["zarr"])
+    assert np.asarray(stored.read(0, stored.shape[0])).tobytes() == direct("tsqr").x.tobytes()
+    assert place["shape"] == [16]
+
+
+def test_an_answer_that_is_too_large_is_refused_before_the_work(job: tuple[Store, Job], data: Path) -> None:
+    """The sentence has both sizes, and nothing was planned."""
+    told = worked(job[0].folder(job[1].id), data, most_result_bytes=100)
+
+    assert [line["event"] for line in told] == ["failed"]
+    assert "at most 100 B was expected" in told[0]["message"]
+
+
+def test_two_processes_never_have_one_job(job: tuple[Store, Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock belongs to who holds it, and the other one gives up with a sentence."""
+    folder = job[0].folder(job[1].id)
+    monkeypatch.setattr("dsketch.service.process._LOCK_SECONDS", 0)
+    with (folder.path / "lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ServiceError, match="one still works"), locked(folder):
+            pass
+    with locked(folder):
+        pass
+
+
+def test_a_plan_leaves_nothing(data: Path) -> None:
+    """It is told, and that is all."""
+    told = worked(None, data)
+
+    assert [line["event"] for line in told] == ["ended"]
+    assert told[0]["plan"]["method"] == "tsqr"
