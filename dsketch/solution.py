@@ -34,7 +34,7 @@ class Status(Enum):
     )
     ROUNDED = (
         "solved: the normwise backward error meets the tolerance; a small residual relative to b is out of reach of double precision "
-        "for this condition number and power"
+        "at this condition number"
     )
     APPROXIMATE = (
         "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "

@@ -477,16 +477,16 @@ def test_forecast_of_all_rows_is_the_condition() -> None:
     assert found == pytest.approx(values[-1] / values[0], rel=1e-6)
 
 
-def test_choice_is_near_the_best() -> None:
-    """On every family the chosen preconditioner takes at most half as many steps again as the best candidate."""
-    for family in ("sphere", "gaussian", "clusters", "wide"):
-        A, b = data(family, 500)
-        given = system(A, b, 1e-3)
-        found = candidates(answered(sample(given, 0)), 250)
-        chosen = best(found, *given.shape, 1e-8)
-        steps = {candidate: iterations(given, answered(candidate.made(given, 0))) for candidate in found}
+@pytest.mark.parametrize("family", ["sphere", "gaussian", "clusters", "wide"])
+def test_choice_is_near_the_best(family: str) -> None:
+    """The chosen preconditioner takes at most half as many steps again as the best candidate."""
+    A, b = data(family, 300)
+    given = system(A, b[:, :1], 1e-3)
+    found = candidates(answered(sample(given, 0)), 150)
+    chosen = best(found, *given.shape, 1e-6)
+    steps = {candidate: iterations(given, answered(candidate.made(given, 0)), 1e-6, 150) for candidate in found}
 
-        assert steps[chosen] <= 1.5 * min(steps.values()) + 2
+    assert steps[chosen] <= 1.5 * min(steps.values()) + 2
 
 
 def test_a_forecast_that_fails_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -629,19 +629,24 @@ def test_feature_space_without_a_ridge_is_the_shortest_answer() -> None:
 
 
 @pytest.mark.cluster
-def test_bits_do_not_depend_on_the_workers(client: Client, stored: Callable[..., str]) -> None:
-    """One thread, two threads and two worker processes solve to the same bits, iteration by iteration."""
-    A, b = data("gaussian", 1300)
-    path, right = stored("A", A, 300, compressors=zarr.codecs.ZstdCodec()), stored("b", b, 300)
-
-    def solved(engine: Engine) -> Floats:
-        given = answered(scaled(open_matrix(path), open_matrix(right), 1.0, 5.0), engine)
-        return answered(refined.refined(given, None, Goal(tol=1e-6, columns=60)), engine).y
-
-    expected = solved(SerialEngine(1))
-
-    assert np.array_equal(solved(SerialEngine(2)), expected)
-    assert np.array_equal(solved(DaskEngine(client)), expected)
+def test_bits_of_every_pass_do_not_depend_on_the_workers(client: Client, stored: Callable[..., str]) -> None:
+    """One thread, two threads and two worker processes give the same bits of sweeps, row passes and transposed products."""
+    A, b = data("gaussian", 2100)
+    matrix = open_matrix(stored("A", A, 300, compressors=zarr.codecs.ZstdCodec()))
+    mean = A.mean(axis=0)
+    rows = sweep_rows(matrix)
+    for pass_ in (
+        KernelProduct(matrix, mean, 1.0, b),
+        KernelRows(matrix, np.zeros(5), 1.0, b),
+        Rowwise(mean[:, None]),
+        Transposed(b),
+    ):
+        alone, threads, cluster = (
+            pass_.finish(engine.run(Look(pass_, rows), ignore))
+            for engine in (SerialEngine(1), SerialEngine(2), DaskEngine(client))
+        )
+        assert np.array_equal(alone, threads)
+        assert np.array_equal(alone, cluster)
 
 
 def test_matrix_in_memory_needs_no_copy() -> None:

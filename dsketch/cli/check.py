@@ -9,13 +9,14 @@ from dsketch.cli.options import CLUSTER, for_each_problem
 from dsketch.cli.session import engine_from, listening, problem_from
 from dsketch.cli.show import certificate_text, print_json
 from dsketch.errors import SpecError
-from dsketch.methods import Settings
 from dsketch.stored import read_x
 
 
-@click.group(short_help="Judge any x by the data, in one pass.")
+@click.group(short_help="Judge any x, from any solver, by the data.")
 def check() -> None:
-    """Judge any x, from any solver, by the data: one independent pass with a QR of A, the residual and the gradient at x.
+    """Judge any x, from any solver, by the data, in passes of its own.
+
+    Least squares and ridge take one pass with a QR of A, the residual and the gradient at x; powers a pass for each; kernels three sweeps.
 
     Exits with 0 if the backward error is within --tol, with 1 if not.
     """
@@ -24,9 +25,10 @@ def check() -> None:
 def _check(name: str, *, x: str, tol: float | None, as_json: bool, **given: Any) -> int:
     if tol is not None and not 0 < tol < 1:
         raise SpecError(f"tol must lie between 0 and 1 (a relative backward error); got {tol!r}.")
-    problem, vectors, accepted = problem_from(name, given), read_x(x).x, Settings(tol).accepted
+    problem, vectors = problem_from(name, given), read_x(x).x
     with engine_from(given, problem.rows) as engine, listening() as tell:
         certificate = api.check(problem, vectors, cluster=engine, progress=tell)
+    accepted = problem.accepted(tol)
     if as_json:
         print_json(vars(certificate))
     else:
@@ -39,7 +41,11 @@ for_each_problem(
     _check,
     [
         click.Argument(["X"], metavar="X"),
-        click.Option(["--tol"], type=float, help="Backward error up to which x is right. [default: 16 eps, as solve accepts]"),
+        click.Option(
+            ["--tol"],
+            type=float,
+            help="Backward error up to which x is right. [default: what solve accepts: 16 eps, times the stages of a power; kernels 1e-10]",
+        ),
         *CLUSTER,
     ],
     "dsketch check {problem} A.zarr b.zarr x.zarr",

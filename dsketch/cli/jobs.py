@@ -91,7 +91,11 @@ for_each_problem(
 @click.option("--state", metavar="STATE", help="Only those in this state: queued, running, solved, failed …")
 @click.option("--limit", metavar="N", type=click.IntRange(1), default=50, help="At most so many.")
 def list_(state: str | None, limit: int, as_json: bool, **given: Any) -> int:
-    """List jobs, newest first."""
+    """List jobs, newest first.
+
+    \b
+    Example: dsketch jobs list --state running
+    """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
     with _client(given) as client:
         found = [job for _, job in zip(range(limit), client.list(state), strict=False)]
     if as_json:
@@ -106,7 +110,13 @@ def _about_one(act: Callable[[Client, str, bool], int], name: str, short: str, t
         with _client(given) as client:
             return act(client, job, as_json)
 
-    command = click.Command(name, params=[click.Argument(["job"])], callback=run, short_help=short, help=text)
+    command = click.Command(
+        name,
+        params=[click.Argument(["job"])],
+        callback=run,
+        short_help=short,
+        help=f"{text}\n\n\b\nExample: dsketch jobs {name} 01a201b91cb989bffd70",
+    )
     jobs.add_command(with_options(URL, JSON)(command))
 
 
@@ -185,7 +195,11 @@ for _word, _act, _short, _long in (
 )
 @click.option("--overwrite", is_flag=True, help="Replace what is at --out; otherwise that is an error.")
 def fetch(job: str, out: str | None, overwrite: bool, as_json: bool, **given: Any) -> int:
-    """Fetch x of JOB, and check that it came with the bits it was solved with."""
+    """Fetch x of JOB, and check that it came with the bits it was solved with.
+
+    \b
+    Example: dsketch jobs fetch 01a201b91cb989bffd70 --out x.zarr
+    """  # noqa: D301
     with _client(given) as client:
         facts, x = client.solution(job), client.fetch(job)
     if isinstance(x, str):
@@ -207,7 +221,11 @@ def fetch(job: str, out: str | None, overwrite: bool, as_json: bool, **given: An
     "--state", metavar="DIR", type=click.Path(path_type=Path), default=DEFAULT_STATE, help="State directory of a stopped service."
 )
 def rebuild(state: Path, as_json: bool) -> int:
-    """Make the index of a stopped service anew from the folders of its jobs; a service does so at its start, too."""
+    """Make the index of a stopped service anew from the folders of its jobs; a service does so at its start, too.
+
+    \b
+    Example: dsketch jobs rebuild --state /var/lib/dsketch
+    """  # noqa: D301
     require_service()
     from dsketch.service.store import Store
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from dsketch.cli.options import SIZE
+from dsketch.cli.options import JSON, SIZE, with_options
 from dsketch.cli.session import say
+from dsketch.cli.show import print_json
 from dsketch.errors import SpecError
 
 _NEEDED = ("fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
@@ -31,6 +32,7 @@ def require_service() -> None:
         )
 
 
+@with_options(JSON)
 @click.command(short_help="Run the solver service: HTTP, a queue of jobs, a web page.")
 @click.option("--scheduler", metavar="ADDR", help="Address or scheduler file of a running Dask cluster. [default: own workers]")
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="Own worker processes. [default: one a processor]")
@@ -74,7 +76,7 @@ def require_service() -> None:
     default="256MB",
     help="Data below this are solved in the job's own process, without the cluster.",
 )
-def serve(state: Path, host: str, port: int, token_file: Path | None, **given: Any) -> int:
+def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: bool, **given: Any) -> int:
     """Run the solver service until Ctrl-C: submit, watch, cancel, resume and fetch solves over HTTP; the web page is at /.
 
     Jobs may only read what lies under a --data-root. Running jobs are interrupted when the service stops, or is killed, and go on
@@ -87,12 +89,19 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, **given: A
     from dsketch.service import serve as service
     from dsketch.service.guards import Bounds
 
+    state = state.expanduser().absolute()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def announce(address: str) -> None:
+        say(f"dsketch serves at {address} (state in {state}); stop with Ctrl-C")
+        if as_json:
+            print_json({"address": address, "state": str(state)})
+
     places = given["data_root"], given["out_root"]
     cluster = {name: given[name] for name in ("scheduler", "workers", "threads", "memory", "dashboard")}
     bounds = Bounds(given["max_body"], given["patience"], given["rate"])
     most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result")}
-    service.run(state.expanduser().absolute(), host, port, token_file, places, cluster, most, given["small"], bounds, say)
+    service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce)
     return 0
 
 

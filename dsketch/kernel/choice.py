@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsketch.errors import PlanError
-from dsketch.features.taylor import Taylor, monomials, remaining
+from dsketch.features.taylor import monomials, remaining
 from dsketch.kernel.forecast import Sample
 from dsketch.kernel.pivoted_cholesky import ROUNDS, pivoted_cholesky
 from dsketch.kernel.preconditioner import Preconditioner, no_features
@@ -97,11 +97,11 @@ def candidates(seen: Sample, most: int) -> list[Candidate]:
 
     Sketched features are not among them: their error is of the order 1/√m of the whole, where a preconditioner needs that of the ridge.
     """
-    system, d = seen.system, seen.system.A.shape[1]
+    d = seen.system.A.shape[1]
     found = [Candidate("none", 0, 0, seen.condition(None))]
     degree = 1
     while monomials(d, degree) <= most:
-        condition = seen.condition(Taylor(system.mean, system.scale, degree))
+        condition = seen.taylor(degree)
         found.append(Candidate("taylor", monomials(d, degree), degree, condition))
         if condition < ENOUGH:
             break

@@ -4,9 +4,11 @@ With D pointwise and F exact, P⁻¹(G + diag shift) restricted to m rows is the
 grow like a power of the rows, between √m (what is left is like noise) and m (it is smooth), so the step from m/4 to m rows says how
 they go on to n.  Measured on spheres, Gaussians and clusters for n = 4000: mostly within a factor 2 of what the iteration then shows.
 
-For spread-out rows the rule of :func:`dsketch.features.taylor.remaining` says the same of Taylor's features without looking at a row.
+A sample smaller than the space of the next degree's monomials does not see yet that with more rows than those the growth becomes that of
+smooth parts; so the forecast for Taylor's features is at least that of the rule for spread-out rows (:meth:`Sample.rule`).
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +17,7 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 
 from dsketch.features.base import RowMap
+from dsketch.features.taylor import Taylor
 from dsketch.kernel.scaled import LEAST_DIAGONAL, Scaled
 from dsketch.linalg.counter import uniforms, words
 from dsketch.passes import Look
@@ -68,6 +71,26 @@ class Sample:
         doublings = np.log2(self.ratio)
         above, below = (_grown(small, large, doublings) for small, large in zip(*ends, strict=True))
         return float((1 + above) * min(1 + below, np.max(D / np.maximum(self.shift, np.finfo(float).tiny))))
+
+    def taylor(self, degree: int) -> float:
+        """Return the condition number to expect with all monomials of degree ≤ ``degree``."""
+        return max(self.condition(Taylor(self.system.mean, self.system.scale, degree)), self.rule(degree))
+
+    def rule(self, degree: int) -> float:
+        """Return the condition number that monomials of degree ≤ q leave of rows of one length, spread in all directions.
+
+        The kernel's mass at degree p is t_p = e^(−ρ) ρ^p / p! of a row.  That of degree q + 1 is shared by N = C(d+q, q+1) monomials, so n
+        rows give it eigenvalues of about t (1 + n/N) beside the ridge and the mass of later degrees, which is nearly diagonal.  For d
+        stands the effective number of directions, (tr Σ)²/tr Σ² of the covariance.
+        """
+        C = self.X - self.system.mean
+        squares = np.linalg.svd(C, compute_uv=False) ** 2
+        directions = float(np.sum(squares) ** 2 / max(np.sum(squares**2), np.finfo(float).tiny))
+        radius = max(self.system.scale * float(np.sum(squares)) / len(C), np.finfo(float).tiny)
+        masses = [math.exp(power * math.log(radius) - math.lgamma(power + 1) - radius) for power in range(degree + 2)]
+        monomials = math.lgamma(directions + degree + 1) - math.lgamma(directions) - math.lgamma(degree + 2)
+        rest = float(np.median(self.shift)) + max(1.0 - sum(masses), 0.0)
+        return 1 + masses[-1] * (1 + self.rows / math.exp(monomials)) / max(rest, LEAST_DIAGONAL)
 
     def _ends(self, F: Floats, D: Floats, m: int) -> tuple[float, float]:
         """Return λ_max − 1 and 1/λ_min − 1 of the pencil of the first m rows."""

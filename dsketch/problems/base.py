@@ -144,6 +144,10 @@ class Problem(ABC):
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Judge any x, of shape ``x_shape``, by the data, independently of how it was found."""
 
+    def accepted(self, tol: float | None) -> float:
+        """Return the backward error up to which an x is right, the same with which a solve to ``tol`` calls itself solved."""
+        return Settings(tol).accepted
+
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look at a new matrix that finishes to what an answer x predicts for its rows, shape (m, k).
 

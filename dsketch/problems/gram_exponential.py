@@ -128,6 +128,10 @@ class GramExponential(PoweringProblem):
         """The numbers of b, shape (d, k)."""
         return read_sides(self.b)
 
+    def accepted(self, tol: float | None) -> float:
+        """Return what singular vectors may leave."""
+        return SPECTRAL * super().accepted(tol)
+
     def answer(self, plan: Plan) -> Flow[Outcome]:
         """Solve by the singular values of the factor.
 
@@ -137,7 +141,7 @@ class GramExponential(PoweringProblem):
             If ‖A‖² is so large that exp(AᵀA) is not determined by float64 data, or x does not fit into float64.
         """
         answer, method, notes = yield from exponential_by(plan.method, self.system, self.right, self.terms, plan.settings)
-        solved = float(answer.backward_error.max(initial=0.0)) <= SPECTRAL * plan.settings.accepted
+        solved = float(answer.backward_error.max(initial=0.0)) <= self.accepted(plan.settings.tol)
         if (answer.forward_error > 0.1).any():
             notes = (
                 *notes,

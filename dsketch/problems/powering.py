@@ -72,6 +72,10 @@ class PoweringProblem(Problem):
     def checked(self) -> int:
         """Columns that the certificate multiplies by AᵀA."""
 
+    def accepted(self, tol: float | None) -> float:
+        """Return what one solve may have, for each stage."""
+        return self.stages * Settings(tol).accepted
+
     def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
         """Probe a few blocks, price the methods, choose."""
         check_words("auto", settings, self.shape[1])

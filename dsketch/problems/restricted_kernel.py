@@ -110,11 +110,13 @@ class RestrictedKernel(Problem):
         if not (isinstance(scale, Real) and np.isfinite(scale) and scale > 0):
             raise SpecError(f"scale must be a number above 0; got {scale!r}. Use 1 for exp(⟨a, a'⟩).")
         if not (isinstance(draw, Integral) and draw >= 0):
-            raise SpecError(f"draw must be an integer ≥ 0; got {draw!r}.")
+            raise SpecError(f"draw must be an integer ≥ 0; got {draw!r}. Use 0, or another number for other centres.")
         self.A: Matrix = open_matrix(A, missing=missing, what="A")
         self.b: Matrix = open_matrix(b, missing=missing, what="b")
         if not (isinstance(centres, Integral) and 1 <= centres <= self.A.shape[0]):
-            raise SpecError(f"centres must be a number from 1 to the {self.A.shape[0]} rows of A; got {centres!r}.")
+            raise SpecError(
+                f"centres must be a number from 1 to the {self.A.shape[0]} rows of A; got {centres!r}. Use a few hundred, or √n."
+            )
         self.alpha: float = float(alpha)
         self.scale: float = float(scale)
         self.count: int = int(centres)

@@ -65,10 +65,10 @@ def test_the_document_is_the_same_everywhere(client: Client, jobs: Any, data: Pa
 
 def test_errors_of_the_service_are_those_of_the_library(client: Client) -> None:
     """Each is raised by its own class, which is also a standard one."""
-    id_ = client.submit(spec("tsqr"), key="once")["id"]
+    id_ = client.submit(spec("tsqr"), key="from Python")["id"]
     rested(client, id_)
     with pytest.raises(KeyTaken):
-        client.submit(spec("tsqr", seed=5), key="once")
+        client.submit(spec("tsqr", seed=5), key="from Python")
     with pytest.raises(ForbiddenMove):
         client.cancel(id_)
     with pytest.raises(PlaceError):

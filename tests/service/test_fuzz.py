@@ -42,7 +42,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory, data: Path, token: tuple[Path, str]) -> Iterator[Service]:
     """A service with some jobs, to be asked everything."""
-    words = ("--token-file", str(token[0]), "--rate", "100000", "--max-body", "20kB", "--max-jobs", "1")
+    words = ("--token-file", str(token[0]), "--rate", "100000", "--max-jobs", "1")
     with Service(tmp_path_factory.mktemp("fuzzed"), data, *words) as service:
         with service.client(token[1]) as client:
             rested(client, client.submit(spec("tsqr"))["id"])
@@ -174,7 +174,7 @@ def wrong_requests(ledger: Ledger, http: httpx.Client) -> None:
     for path in ("/v1/jobs", "/v1/plans"):
         ledger.ask(http, "POST", path, json={})
         ledger.ask(http, "POST", path, json={"spec": spec(A="/etc")})
-        ledger.ask(http, "POST", path, content=b"x" * 30_000)
+        ledger.ask(http, "POST", path, content=b"x" * 1_100_000)
 
 
 def broken_service(ledger: Ledger, service: Service, boss: dict[str, str], user: str) -> None:
