@@ -33,8 +33,8 @@ class Status(Enum):
         "solved in the least-squares sense: b lies partly outside the range, x is the shortest of the minimizers of the residual"
     )
     ROUNDED = (
-        "solved: the normwise backward error meets the tolerance; a small residual relative to b is out of reach of double precision "
-        "at this condition number"
+        "solved: the normwise backward error meets the tolerance; a small residual relative to b is out of reach of double "
+        "precision at this condition number"
     )
     APPROXIMATE = (
         "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "

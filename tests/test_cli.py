@@ -100,7 +100,19 @@ def data(tmp_path: Path) -> Data:
 
 def test_the_commands_are_the_verbs() -> None:
     """The commands, in the order in which one meets them."""
-    assert list(main.commands) == ["demo", "ingest", "info", "plan", "solve", "resume", "check", "predict", "serve", "token", "jobs"]
+    assert list(main.commands) == [
+        "demo",
+        "ingest",
+        "info",
+        "plan",
+        "solve",
+        "resume",
+        "check",
+        "predict",
+        "serve",
+        "token",
+        "jobs",
+    ]
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
