@@ -212,6 +212,10 @@ class RestrictedKernel(Problem):
         w[order] = sl.solve_triangular(U, v) / self._growth[order]
         return replace(found, x=w[:, 0] if found.x.ndim == 1 else w)
 
+    def accepted(self, tol: float | None) -> float:
+        """Return what ridge accepts, times the condition number of Lᵀ: x is w, and its rounding alone moves v = Lᵀ w by that."""
+        return super().accepted(tol) * float(np.linalg.cond(self._kept[1]))
+
     def judge(self, x: Floats) -> Flow[LinearCertificate]:
         """Judge v = Lᵀ w; coefficients of dependent centres must be 0.
 

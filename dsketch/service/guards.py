@@ -29,6 +29,7 @@ _HEADERS = (
 _POLICY = b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; \
 form-action 'self'; frame-ancestors 'none'"
 _DOCS_POLICY = _POLICY + b"; script-src 'self' 'unsafe-inline'"  # the page of the API documents starts itself by a script in it
+_DISCARDED = 16  # times the largest body: what is read of a larger one to be thrown away
 _MOST_CLIENTS = 10_000  # whose rate is remembered
 
 
@@ -140,20 +141,25 @@ class Bodies:
         await self.app(scope, replayed, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Return the body, or None if it is too large."""
+        """Return the body, or None if it is too large.
+
+        Of one that is too large some more is read and thrown away: who is still sending would not hear the answer.
+        """
+        most = self._bounds.body_bytes
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._bounds.body_bytes:
+        if not declared.isdigit() or int(declared) > _DISCARDED * most:
             return None
-        body = bytearray()
+        body, count = bytearray(), 0
         while True:
             message = await receive()
-            if message["type"] == "http.disconnect":
-                return bytes(body)
-            body += message.get("body", b"")
-            if len(body) > self._bounds.body_bytes:
+            piece = message.get("body", b"")
+            count += len(piece)
+            if count <= most:
+                body += piece
+            if count > _DISCARDED * most:
                 return None
-            if not message.get("more_body", False):
-                return bytes(body)
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                return bytes(body) if count <= most else None
 
 
 class Rates:
