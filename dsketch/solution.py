@@ -40,9 +40,7 @@ class Status(Enum):
         "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "
         "method='conjugate_gradient' for the exact one"
     )
-    NOT_SOLVED = (
-        "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), or a larger tol"
-    )
+    NOT_SOLVED = "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), or a larger tol"
 
     @property
     def is_success(self) -> bool:
@@ -81,7 +79,7 @@ class Certificate:
         return [
             f"backward    {shown(self.backward_error)}",
             f"residual    {shown(self.residual_norm)}   forward error ≤ {shown(self.forward_error)}",
-            f"condition   {self.condition:.2e}; {self.rank_reason}",
+            f"condition   {digits(self.condition)}; {self.rank_reason}",
         ]
 
 
@@ -122,7 +120,7 @@ class LinearCertificate(Certificate):
             + ("" if self.is_exact else " (with the sketch's factor)"),
             f"residual    {shown(self.residual_norm)}   gradient {shown(self.gradient_norm)}   "
             f"forward error ≤ {shown(self.forward_error)}",
-            f"condition   {self.condition:.2e} (columns scaled {self.scaled_condition:.2e}); {self.rank_reason}",
+            f"condition   {digits(self.condition)} (columns scaled {digits(self.scaled_condition)}); {self.rank_reason}",
         ]
 
 
@@ -302,7 +300,8 @@ class Solution:
         read = sum(record.read_bytes for record in self.passes)
         lines = [
             f"status      {self.status.value}",
-            f"method      {self.method}, {len(self.passes)} passes, {format_bytes(read)}, {format_seconds(self.seconds)}",
+            f"method      {self.method}, {len(self.passes)} pass{'es' * (len(self.passes) != 1)}, {format_bytes(read)}, "
+            f"{format_seconds(self.seconds)}",
             *self.certificate.lines(),
         ]
         return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
@@ -311,5 +310,10 @@ class Solution:
 def shown(values: Floats, most: int = 4) -> str:
     """Return a number for each right-hand side, or the largest where there are many."""
     if values.size > most:
-        return f"{float(np.max(values)):.2e} (largest of {values.size})"
-    return " ".join(f"{value:.2e}" for value in values)
+        return f"{digits(float(np.max(values)))} (largest of {values.size})"
+    return " ".join(digits(value) for value in values)
+
+
+def digits(value: float) -> str:
+    """Return a number with three digits; in words what was not measured, and ∞ for what float64 cannot hold."""
+    return "not measured" if np.isnan(value) else f"{value:.2e}" if np.isfinite(value) else "∞"

@@ -15,7 +15,7 @@ from dsketch.powers.factored import ROUTES
 from dsketch.problems.base import Outcome, Word
 from dsketch.problems.linear import is_vector
 from dsketch.problems.powering import PoweringProblem, column_sides, read_sides, require_power, tall_matrix
-from dsketch.solution import Certificate, Status, shown
+from dsketch.solution import Certificate, Status, digits, shown
 from dsketch.system import Flow
 
 Floats = NDArray[np.float64]
@@ -52,7 +52,7 @@ class ExponentialCertificate(Certificate):
             f"backward    {shown(self.backward_error)}",
             f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
             f"forward error ≤ {shown(self.forward_error)}",
-            f"condition   {self.condition:.2e}; {self.rank_reason}",
+            f"condition   {digits(self.condition)}; {self.rank_reason}",
             f"measured    {self.measured}",
         ]
 

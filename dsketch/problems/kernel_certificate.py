@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.kernel.answered import KernelAnswer
-from dsketch.solution import Certificate, shown
+from dsketch.solution import Certificate, digits, shown
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class KernelCertificate(Certificate):
             f"backward    {shown(self.backward_error)} relative to ‖K + λI‖{where}",
             f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
             f"forward error ≤ {shown(self.forward_error)}",
-            f"condition   {self.condition:.2e}; {self.rank_reason}",
+            f"condition   {digits(self.condition)}; {self.rank_reason}",
         ]
         if not np.isnan(self.preconditioned):
             found.append(f"            {self.preconditioned:.2e} with the preconditioner (Ritz values)")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dsketch.linalg.columns import norms
 from dsketch.methods.base import EPS, Settings
 from dsketch.powers.answer import PowerAnswer, Stage
-from dsketch.solution import Certificate, Status, shown
+from dsketch.solution import Certificate, Status, digits, shown
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class PowerCertificate(Certificate):
             f"backward    {shown(self.backward_error)} relative to the power of ‖A‖",
             f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
             f"outside the range {shown(self.outside)}   forward error ≤ {shown(self.forward_error)}",
-            f"condition   {self.condition:.2e} (columns scaled {self.scaled_condition:.2e}); {self.rank_reason}",
+            f"condition   {digits(self.condition)} (columns scaled {digits(self.scaled_condition)}); {self.rank_reason}",
             f"measured    {self.measured}",
         ]
 
@@ -117,8 +117,8 @@ def notes_of(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: boo
     if _is_rounded(answer, settings):
         exponent = 2 * power * np.log10(answer.core.condition) + np.log10(EPS / 2)
         notes.append(
-            f"the residual of {name}x is {float(answer.relative.max()):.1e} of ‖b‖: u·kappa^(2j) is 1e{exponent:+.0f}, and no x in double "
-            "precision has a small one; judge x by its backward or forward error"
+            f"the residual of {name}x is {_beyond(float(answer.relative.max()))} of ‖b‖: u·kappa^(2j) is 1e{exponent:+.0f}, and no x in "
+            "double precision has a small one; judge x by its backward or forward error"
         )
     if (answer.forward_error > 0.1).any():
         notes.append(
@@ -131,3 +131,7 @@ def notes_of(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: boo
 def _stage_text(stage: Stage) -> str:
     words = {"rule": "", "rounding": " (ended by rounding)", "limit": " (ended by the limit)"}
     return f"{stage.passes}{words[stage.end]}"
+
+
+def _beyond(value: float) -> str:
+    return f"{value:.1e}" if np.isfinite(value) else "more than 1e308"

@@ -56,8 +56,8 @@ class RestrictedKernel(Problem):
         At least 0, without division by n.
     scale : float
         s > 0.
-    centres : int
-        M ≤ n; rows of A drawn without repetition from up to 64 blocks.
+    centres : int, optional
+        M ≤ n, by default 500 or all; rows of A drawn without repetition from up to 64 blocks.
     draw : int
         Which draw of centres: the same number gives the same ones.
     missing : {"error", "fill"}
@@ -89,7 +89,7 @@ class RestrictedKernel(Problem):
     words = (
         Word("alpha", float, 1.0, "Penalty alpha wᵀ K w, ≥ 0, not divided by n."),
         Word("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
-        Word("centres", int, 500, "How many rows of A are centres."),
+        Word("centres", int, None, "How many rows of A are centres. [default: 500, or all]"),
         Word("draw", int, 0, "Which draw of centres: the same number gives the same ones."),
     )
     methods = tuple(METHODS)
@@ -101,7 +101,7 @@ class RestrictedKernel(Problem):
         *,
         alpha: float = 1.0,
         scale: float = 1.0,
-        centres: int = 500,
+        centres: int | None = None,
         draw: int = 0,
         missing: str = "error",
     ) -> None:
@@ -113,6 +113,7 @@ class RestrictedKernel(Problem):
             raise SpecError(f"draw must be an integer ≥ 0; got {draw!r}. Use 0, or another number for other centres.")
         self.A: Matrix = open_matrix(A, missing=missing, what="A")
         self.b: Matrix = open_matrix(b, missing=missing, what="b")
+        centres = min(500, self.A.shape[0]) if centres is None else centres
         if not (isinstance(centres, Integral) and 1 <= centres <= self.A.shape[0]):
             raise SpecError(
                 f"centres must be a number from 1 to the {self.A.shape[0]} rows of A; got {centres!r}. Use a few hundred, or √n."
