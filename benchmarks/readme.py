@@ -9,6 +9,7 @@ import conditioning
 import csr
 import features
 import flights
+import kernel
 import paper
 import powers
 import rivals
@@ -16,7 +17,7 @@ import scaling
 from record import RESULTS, load
 
 BENCHMARKS = {
-    module.__name__: module for module in (accuracy, rivals, scaling, flights, paper, conditioning, powers, features, csr)
+    module.__name__: module for module in (accuracy, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr)
 }
 
 

@@ -40,7 +40,10 @@ class Status(Enum):
         "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "
         "method='conjugate_gradient' for the exact one"
     )
-    NOT_SOLVED = "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), or a larger tol"
+    NOT_SOLVED = (
+        "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), for kernels other "
+        "features, or a larger tol"
+    )
 
     @property
     def is_success(self) -> bool:
