@@ -639,11 +639,14 @@ def main() -> None:
     """Measure, print, draw."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which experiments to run")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="of the families those whose name contains this; the others keep theirs"
+    )
     options = parser.parse_args()
     sizes, n = [(family, tau) for family, tau, *_ in STUDY], 4000
     judged = [sizes[0], sizes[3], sizes[4], sizes[9]]
     others, columns = [sizes[0], sizes[4]], 1024
-    big: tuple[Family, float, int, str] = (Family("Gaussian", 32, 4.0), 0.125, 50_000, LARGE_MEMORY)  # λ/n of tau = 1e-2 at 4,000
+    big: tuple[Family, float, int, str] = (Family("Gaussian", 32, 4.0), 1e-2, 50_000, LARGE_MEMORY)
     real: tuple[int | None, int, tuple[int, ...]] = (None, 20_000, (500, 1000))
     if options.tiny:
         sizes, n, columns, big, real = (
@@ -654,7 +657,13 @@ def main() -> None:
             (1500, 300, (20,)),
         )
         judged = others = sizes[:1]
-    kept = [case for case in load(options.out, "kernel") if case["part"] not in options.parts]
+    sizes = [(family, tau) for family, tau in sizes if options.only in family.name]
+    names = {family.name for family, _ in sizes}
+    kept = [
+        case
+        for case in load(options.out, "kernel")
+        if case["part"] not in options.parts or (case["part"] == "families" and case["rows"] not in names)
+    ]
     record = Record(options.out, "kernel")
     for case in kept:
         record.add(**case)
