@@ -84,9 +84,10 @@ class Sample:
         stands the effective number of directions, (tr Σ)²/tr Σ² of the covariance.
         """
         C = self.X - self.system.mean
-        squares = np.linalg.svd(C, compute_uv=False) ** 2
-        directions = float(np.sum(squares) ** 2 / max(np.sum(squares**2), np.finfo(float).tiny))
-        radius = max(self.system.scale * float(np.sum(squares)) / len(C), np.finfo(float).tiny)
+        sizes = np.linalg.svd(C, compute_uv=False)
+        squares = (sizes / (sizes[0] or 1.0)) ** 2  # whatever the unit of the rows, their fourth powers are numbers
+        directions = max(float(np.sum(squares) ** 2 / max(np.sum(squares**2), np.finfo(float).tiny)), 1.0)
+        radius = max(float(np.sum((np.sqrt(self.system.scale) * sizes) ** 2)) / len(C), np.finfo(float).tiny)
         masses = [math.exp(power * math.log(radius) - math.lgamma(power + 1) - radius) for power in range(degree + 2)]
         monomials = math.lgamma(directions + degree + 1) - math.lgamma(directions) - math.lgamma(degree + 2)
         rest = float(np.median(self.shift)) + max(1.0 - sum(masses), 0.0)
