@@ -165,6 +165,48 @@ class GaussianMap(RowMap):
             )
 
 
+@dataclass(frozen=True, eq=False)
+class DrawnMap(GaussianMap):
+    """As many features as one likes, each drawn on its own, from products with the rows.
+
+    Attributes
+    ----------
+    size : int
+        Columns m.
+    seed : int
+    """
+
+    size: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check at the door."""
+        super().__post_init__()
+        require_size(self.size)
+
+    def width(self, columns: int) -> int:
+        """Return m."""
+        self.require_columns(columns)
+        return self.size
+
+    def rows_at_once(self, columns: int) -> int:
+        """Return the height of one product."""
+        del columns
+        return PRODUCT_ROWS
+
+
+def require_size(size: int) -> None:
+    """Refuse a map without columns.
+
+    Raises
+    ------
+    SpecError
+        If there are none.
+    """
+    if size < 1:
+        raise SpecError(f"size must be at least 1; it is {size}.")
+
+
 def squares(C: Floats) -> Floats:
     """Return ‖C_i‖² of each row."""
     return np.asarray(np.einsum("ij,ij->i", C, C))

@@ -16,8 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.errors import SpecError
-from dsketch.features.base import PRODUCT_ROWS, Floats, GaussianMap, product
+from dsketch.features.base import DrawnMap, Floats, product
 from dsketch.linalg import counter
 from dsketch.linalg.scratch import scratch
 
@@ -26,36 +25,10 @@ _DEGREES, _SIGNS = 5 << 32, 6 << 32  # streams; factor t draws its signs from st
 
 
 @dataclass(frozen=True, eq=False)
-class Maclaurin(GaussianMap):
-    """m features of random degree.
-
-    Attributes
-    ----------
-    size : int
-        Columns m.
-    seed : int
-    """
-
-    size: int
-    seed: int = 0
+class Maclaurin(DrawnMap):
+    """m features of random degree; fields as those of :class:`~dsketch.features.base.DrawnMap`."""
 
     name: ClassVar[str] = "maclaurin"
-
-    def __post_init__(self) -> None:
-        """Check at the door."""
-        super().__post_init__()
-        if self.size < 1:
-            raise SpecError(f"size must be at least 1; it is {self.size}.")
-
-    def width(self, columns: int) -> int:
-        """Return m."""
-        self.require_columns(columns)
-        return self.size
-
-    def rows_at_once(self, columns: int) -> int:
-        """Return the height of one product."""
-        del columns
-        return PRODUCT_ROWS
 
     def expand(self, C: Floats, weight: Floats, out: Floats) -> None:
         """Multiply projections: factor t is needed by the features of degree t or more, the first ones."""

@@ -15,44 +15,17 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import ndtri
 
-from dsketch.errors import SpecError
-from dsketch.features.base import PRODUCT_ROWS, Floats, GaussianMap, product, squares
+from dsketch.features.base import DrawnMap, Floats, product, squares
 from dsketch.linalg import counter
 
 _DIRECTIONS, _LENGTHS = 7 << 32, 8 << 32  # streams; block i draws from stream + i
 
 
 @dataclass(frozen=True, eq=False)
-class Positive(GaussianMap):
-    """m positive features.
-
-    Attributes
-    ----------
-    size : int
-        Columns m.
-    seed : int
-    """
-
-    size: int
-    seed: int = 0
+class Positive(DrawnMap):
+    """m positive features; fields as those of :class:`~dsketch.features.base.DrawnMap`."""
 
     name: ClassVar[str] = "positive"
-
-    def __post_init__(self) -> None:
-        """Check at the door."""
-        super().__post_init__()
-        if self.size < 1:
-            raise SpecError(f"size must be at least 1; it is {self.size}.")
-
-    def width(self, columns: int) -> int:
-        """Return m."""
-        self.require_columns(columns)
-        return self.size
-
-    def rows_at_once(self, columns: int) -> int:
-        """Return the height of one product."""
-        del columns
-        return PRODUCT_ROWS
 
     def expand(self, C: Floats, weight: Floats, out: Floats) -> None:
         """Write exp(⟨ω, C⟩ − ‖C‖²) / √m; the weight is part of the exponent, which so stays below ‖ω‖²/4."""

@@ -26,10 +26,11 @@ import scipy.fft
 import scipy.sparse
 
 from dsketch.errors import SpecError
-from dsketch.features.base import Floats, GaussianMap
+from dsketch.features.base import Floats, GaussianMap, RowMap, require_size
 from dsketch.features.taylor import expand_monomials, factorials, monomials
 
 HIGHEST_DEGREE = 60  # p! and the numbers of tree nodes stay small; ρ^60/60! is below 1e-16 for ρ ≤ 10
+TRANSFORM_ROWS = 64  # of which one transform stays in the second-level cache
 LEAST_COLUMNS = 8  # of a sketched degree, as far as the total allows: fewer would be noise
 
 Hashed = Callable[["scipy.sparse.csr_array"], Floats]  # B (d × r, few entries a row) ↦ Bᵀ Cᵀ (r × h)
@@ -139,7 +140,7 @@ class Stacked(GaussianMap):
     def rows_at_once(self, columns: int) -> int:
         """Return a height at which one transform stays in the second-level cache."""
         del columns
-        return 64
+        return TRANSFORM_ROWS
 
     def fill(self, X: Any, out: Floats) -> None:
         """Expand; rows stay sparse unless degree 1 is exact and needs them whole."""
@@ -183,6 +184,50 @@ class Stacked(GaussianMap):
             share = weight * math.exp(-0.5 * math.lgamma(power + 1))
             np.multiply(features.T, share[:, None], out=out[:, first : first + len(features)])
             first += len(features)
+
+
+@dataclass(frozen=True, eq=False)
+class PowerMap(RowMap):
+    """Features of the single power ⟨x, y⟩^p.
+
+    Attributes
+    ----------
+    size : int
+        Columns m.
+    degree : int
+        p.
+    seed : int
+    """
+
+    size: int
+    degree: int
+    seed: int = 0
+
+    takes_sparse: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check at the door."""
+        require_degree(self.degree)
+        require_size(self.size)
+
+    @abstractmethod
+    def powers(self, hashed: Hashed, columns: int, sizes: Sizes) -> Iterator[tuple[int, Floats]]:
+        """Yield (p, features of ⟨·, ·⟩^p, shape (m_p, h))."""
+
+    def width(self, columns: int) -> int:
+        """Return m."""
+        del columns
+        return self.size
+
+    def rows_at_once(self, columns: int) -> int:
+        """Return a height at which one transform stays in the second-level cache."""
+        del columns
+        return TRANSFORM_ROWS
+
+    def fill(self, X: Any, out: Floats) -> None:
+        """Write the sketch of the p-th tensor power of each row."""
+        for _, features in self.powers(hashed_by(X), X.shape[1], {self.degree: self.size}):
+            out[:] = features.T
 
 
 def hashed_by(X: Any) -> Hashed:

@@ -16,10 +16,9 @@ from typing import Any, ClassVar
 
 import scipy.fft
 
-from dsketch.errors import SpecError
-from dsketch.features.base import Floats, RowMap
+from dsketch.features.base import Floats
 from dsketch.features.hashing import count_sketch
-from dsketch.features.stacking import Hashed, Sizes, Stacked, hashed_by, require_degree
+from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
 
 _STREAM = 1 << 32  # leaf t draws from stream _STREAM + t
 
@@ -58,42 +57,11 @@ class TensorSketch(Stacked):
 
 
 @dataclass(frozen=True, eq=False)
-class TensorSketchPower(RowMap):
-    """Features of the single power ⟨x, y⟩^p.
-
-    Attributes
-    ----------
-    size : int
-        Columns m.
-    degree : int
-        p.
-    seed : int
-    """
-
-    size: int
-    degree: int
-    seed: int = 0
+class TensorSketchPower(PowerMap):
+    """The single power ⟨x, y⟩^p by one TensorSketch."""
 
     name: ClassVar[str] = "tensor_sketch_power"
-    takes_sparse: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        """Check at the door."""
-        require_degree(self.degree)
-        if self.size < 1:
-            raise SpecError(f"size must be at least 1; it is {self.size}.")
-
-    def width(self, columns: int) -> int:
-        """Return m."""
-        del columns
-        return self.size
-
-    def rows_at_once(self, columns: int) -> int:
-        """Return a height at which one transform stays in the second-level cache."""
-        del columns
-        return 64
-
-    def fill(self, X: Any, out: Floats) -> None:
-        """Write the sketch of the p-th tensor power of each row."""
-        for _, features in sketched_powers(hashed_by(X), X.shape[1], {self.degree: self.size}, self.seed):
-            out[:] = features.T
+    def powers(self, hashed: Hashed, columns: int, sizes: Sizes) -> Iterator[tuple[int, Floats]]:
+        """Yield the degree's sketch."""
+        return sketched_powers(hashed, columns, sizes, self.seed)

@@ -15,16 +15,15 @@ polynomial kernels", SODA 2020 (arXiv 1909.01410).
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from dsketch.errors import SpecError
-from dsketch.features.base import Floats, RowMap
+from dsketch.features.base import Floats
 from dsketch.features.hashing import osnap
-from dsketch.features.stacking import Hashed, Sizes, Stacked, hashed_by, require_degree
+from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
 from dsketch.linalg import counter
 from dsketch.linalg.hadamard import hadamard
 from dsketch.linalg.scratch import scratch
@@ -131,42 +130,11 @@ class TensorSRHT(Stacked):
 
 
 @dataclass(frozen=True, eq=False)
-class TensorSRHTPower(RowMap):
-    """Features of the single power ⟨x, y⟩^p.
-
-    Attributes
-    ----------
-    size : int
-        Columns m.
-    degree : int
-        p.
-    seed : int
-    """
-
-    size: int
-    degree: int
-    seed: int = 0
+class TensorSRHTPower(PowerMap):
+    """The single power ⟨x, y⟩^p by one TensorSRHT tree."""
 
     name: ClassVar[str] = "tensor_srht_power"
-    takes_sparse: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        """Check at the door."""
-        require_degree(self.degree)
-        if self.size < 1:
-            raise SpecError(f"size must be at least 1; it is {self.size}.")
-
-    def width(self, columns: int) -> int:
-        """Return m."""
-        del columns
-        return self.size
-
-    def rows_at_once(self, columns: int) -> int:
-        """Return a height at which one transform stays in the second-level cache."""
-        del columns
-        return 64
-
-    def fill(self, X: Any, out: Floats) -> None:
-        """Write the sketch of the p-th tensor power of each row."""
-        for _, features in tree_powers(hashed_by(X), X.shape[1], {self.degree: self.size}, self.seed):
-            out[:] = features.T
+    def powers(self, hashed: Hashed, columns: int, sizes: Sizes) -> Iterator[tuple[int, Floats]]:
+        """Yield the degree's sketch."""
+        return tree_powers(hashed, columns, sizes, self.seed)
