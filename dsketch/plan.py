@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dsketch.cost import Estimate, Means, estimate
+from dsketch.cost import Estimate, Ground, Means, estimate
 from dsketch.errors import PlanError, SpecError
+from dsketch.matrix.rows import Rows
 from dsketch.methods import METHODS
 from dsketch.methods.base import Settings
 from dsketch.methods.cholesky import CONTRACTION, rounding_of_gram
@@ -101,6 +102,19 @@ class Plan:
         ]
         lines += [f"detail   {detail}" for detail in self.details]
         return "\n".join([*lines, *(f"not      {name}: {reason}" for name, reason in self.rejected.items())])
+
+
+def matrix_words(rows: Rows, sides: int) -> str:
+    """Return the data in words: ``Plan.matrix``."""
+    n, d = rows.shape
+    more = f", {sides} right-hand sides" if sides > 1 else ""
+    return f"{format_count(n)} × {format_count(d)} {rows.A.dtype}{more} · {format_bytes(rows.nbytes)} · {rows.A.describe()}"
+
+
+def means_words(ground: Ground, found: Probe | None = None) -> str:
+    """Return the machines in words: ``Plan.means_text``."""
+    read = "" if found is None else f" · reads {format_bytes(found.read_bytes_per_second)}/s a thread (probed)"
+    return f"{ground.where} · {format_bytes(ground.memory_bytes)} a thread{read}"
 
 
 def check_words(method: str, settings: Settings, columns: int) -> None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dsketch.cost import Ground, Means
 from dsketch.factor import Factor
 from dsketch.linalg.leaf import householder
 from dsketch.linalg.threads import one_blas_thread
-from dsketch.matrix.rows import Buffers, find_nonfinite
+from dsketch.matrix.rows import Buffers, Rows, find_nonfinite
 from dsketch.system import LinearSystem
 
 _BLOCKS = 3
@@ -39,6 +40,28 @@ class Probe:
     read_bytes_per_second: float
     block_bytes: int
     trace: float = 1.0
+
+
+def means_of(rows: Rows, sides: int, found: Probe, ground: Ground) -> Means:
+    """Return data and machines as methods are priced on them."""
+    n, d = rows.shape
+    # Raw bytes stay in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
+    kept = ground.all_bytes if rows.A.is_raw else ground.cache_bytes
+    return Means(
+        n=n,
+        d=d,
+        k=sides,
+        total_bytes=rows.nbytes,
+        block_bytes=found.block_bytes,
+        float_bytes=8 * n * d,
+        threads=ground.threads,
+        memory_bytes=ground.memory_bytes,
+        cold_bytes_per_second=found.read_bytes_per_second,
+        stays_warm=rows.nbytes <= kept,
+        tasks=ground.tasks(rows),
+        blocks=1 if rows.A.is_raw else 2,
+        nonzeros=rows.A.nonzeros,
+    )
 
 
 def probe(problem: LinearSystem) -> Probe:

@@ -1,20 +1,18 @@
 """exp(AᵀA)x = b, or the truncated series in its place, for many right-hand sides with d rows."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.matrix.base import Matrix
 from dsketch.methods.base import EPS
 from dsketch.plan import Plan
 from dsketch.powers.exponential import ExponentialAnswer, exponential_by, judged_exponential
 from dsketch.powers.factored import ROUTES
 from dsketch.problems.base import Outcome, Word
 from dsketch.problems.linear import is_vector
-from dsketch.problems.powering import PoweringProblem, column_sides, read_sides, require_power, tall_matrix
+from dsketch.problems.powering import ColumnSidesProblem, require_power
 from dsketch.solution import Certificate, Status, digits, shown
 from dsketch.system import Flow
 
@@ -57,7 +55,7 @@ class ExponentialCertificate(Certificate):
         ]
 
 
-class GramExponential(PoweringProblem):
+class GramExponential(ColumnSidesProblem):
     """exp(AᵀA)x = b, exactly from the factor.
 
     The exponential is the reason that the paper gives for its powers; it is itself no power, and its solve no sum of solves with
@@ -94,24 +92,13 @@ class GramExponential(PoweringProblem):
 
     name = "gram-exp"
     title = "The exponential of the Gram matrix, exp(AᵀA)x = b."
-    sides_text = "b (d, or d × k)"
     words = (Word("terms", int, None, "Truncate the series after this power, and invert that. [default: the whole exponential]"),)
     methods = tuple(ROUTES)
 
     def __init__(self, A: Any, b: Any, *, terms: int | None = None, missing: str = "error") -> None:
         self.terms = None if terms is None else require_power(terms, "Leave terms out for the exponential itself.", "terms")
-        rows = tall_matrix(A, missing)
-        super().__init__(rows, {"problem": self.name, "terms": self.terms, "missing": missing})
-        self.b = column_sides(b, rows.shape[1], missing, "exp(AᵀA) is d × d.")
-
-    def data(self) -> dict[str, Matrix | None]:
-        """Return A and b."""
-        return {"A": self.rows.A, "b": self.b}
-
-    @property
-    def sides(self) -> int:
-        """Number of right-hand sides k."""
-        return self.b.shape[1]
+        asked = {"problem": self.name, "terms": self.terms, "missing": missing}
+        super().__init__(A, b, asked, missing, "exp(AᵀA) is d × d.")
 
     @property
     def stages(self) -> int:
@@ -122,11 +109,6 @@ class GramExponential(PoweringProblem):
     def checked(self) -> int:
         """The whole Gram matrix."""
         return self.shape[1]
-
-    @cached_property
-    def right(self) -> Floats:
-        """The numbers of b, shape (d, k)."""
-        return read_sides(self.b)
 
     def accepted(self, tol: float | None) -> float:
         """Return what singular vectors may leave."""

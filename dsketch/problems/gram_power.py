@@ -1,19 +1,17 @@
 """min ‖(AᵀA)ʲx − b‖: an even power, for many right-hand sides with d rows."""
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.matrix.base import Matrix
 from dsketch.plan import Plan
 from dsketch.powers.chain import METHODS, powered
 from dsketch.powers.judged import judged_even
 from dsketch.problems.base import Outcome, Word
 from dsketch.problems.linear import is_vector
 from dsketch.problems.power_outcome import PowerCertificate, certificate_of, notes_of, status_of
-from dsketch.problems.powering import PoweringProblem, column_sides, read_sides, require_power, tall_matrix
+from dsketch.problems.powering import ColumnSidesProblem, require_power
 from dsketch.system import Flow
 
 Floats = NDArray[np.float64]
@@ -21,7 +19,7 @@ Floats = NDArray[np.float64]
 POWER = Word("power", int, 1, "The power j ≥ 1.")
 
 
-class GramPower(PoweringProblem):
+class GramPower(ColumnSidesProblem):
     """min ‖(AᵀA)ʲx − b‖ over x.
 
     Where A lacks rank, or b lies partly outside the range, x is the shortest minimizer, and the Solution says so.
@@ -58,24 +56,13 @@ class GramPower(PoweringProblem):
 
     name = "gram-power"
     title = "A power of the Gram matrix, min ‖(AᵀA)ʲx − b‖."
-    sides_text = "b (d, or d × k)"
     words = (POWER,)
     methods = METHODS
 
     def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error") -> None:
         self.power = require_power(power, "For j = 0 x is b itself.")
-        rows = tall_matrix(A, missing)
-        super().__init__(rows, {"problem": self.name, "power": self.power, "missing": missing})
-        self.b = column_sides(b, rows.shape[1], missing, "For a b with n rows use OddGramPower.")
-
-    def data(self) -> dict[str, Matrix | None]:
-        """Return A and b."""
-        return {"A": self.rows.A, "b": self.b}
-
-    @property
-    def sides(self) -> int:
-        """Number of right-hand sides k."""
-        return self.b.shape[1]
+        asked = {"problem": self.name, "power": self.power, "missing": missing}
+        super().__init__(A, b, asked, missing, "For a b with n rows use OddGramPower.")
 
     @property
     def stages(self) -> int:
@@ -86,11 +73,6 @@ class GramPower(PoweringProblem):
     def checked(self) -> int:
         """All levels of all sides, or the whole Gram matrix where that is narrower."""
         return min(self.power * self.sides, self.shape[1])
-
-    @cached_property
-    def right(self) -> Floats:
-        """The numbers of b, shape (d, k)."""
-        return read_sides(self.b)
 
     def answer(self, plan: Plan) -> Flow[Outcome]:
         """Solve by the plan's method, or by QR where that cannot go on.

@@ -18,9 +18,9 @@ from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows, find_nonfinite
 from dsketch.methods import Settings
 from dsketch.passes.kernel import KernelProduct, sweep_rows
-from dsketch.plan import MEMORY_SHARE, Plan, check_words
+from dsketch.plan import MEMORY_SHARE, Plan, check_words, matrix_words, means_words
 from dsketch.problems.base import Problem, require_words
-from dsketch.units import format_bytes, format_count
+from dsketch.units import format_bytes
 
 Floats = NDArray[np.float64]
 
@@ -72,17 +72,15 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
     work = _work(name, seen, settings, most, problem)
     # Fixed here, so that a run that is resumed with other memory takes the same features.
     rank = most if settings.features == "auto" and name != "feature_space" else work.taken.columns
-    n, d = problem.shape
-    sides = f", {problem.sides} right-hand sides" if problem.sides > 1 else ""
+    n = problem.shape[0]
     part = 8 * max(n * problem.sides, work.taken.columns**2)
     return Plan(
         name,
         replace(settings, rank=max(rank, 1)),
         Estimate(work.passes, _seconds(work, seen, problem, ground), _memory(work.taken.columns, n * problem.sides), part),
         {other: reason for other, reason in _others(alpha).items() if other != name},
-        f"{format_count(n)} × {format_count(d)} {problem.rows.A.dtype}{sides} · "
-        f"{format_bytes(problem.rows.nbytes)} · {problem.rows.A.describe()}",
-        f"{ground.where} · {format_bytes(ground.memory_bytes)} a thread",
+        matrix_words(problem.rows, problem.sides),
+        means_words(ground),
         REASONS[name] if method == "auto" else "asked for",
         work.passes * problem.rows.nbytes,
         work.taken.condition,

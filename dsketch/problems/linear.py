@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.certify import certificate_of, notes_of, require_finite, status_of
-from dsketch.cost import Ground, Means
+from dsketch.cost import Ground
 from dsketch.factor import Factor
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
@@ -15,12 +15,11 @@ from dsketch.methods import METHODS, solved_by
 from dsketch.methods.base import Answer, Settings, measured
 from dsketch.passes import Both, Gradient, Look, Triangle
 from dsketch.passes.affine import affine
-from dsketch.plan import Plan, check_words, choose
-from dsketch.probe import Probe, probe
+from dsketch.plan import Plan, check_words, choose, matrix_words, means_words
+from dsketch.probe import means_of, probe
 from dsketch.problems.base import Outcome, Problem, Word, require_columns
 from dsketch.solution import LinearCertificate
 from dsketch.system import Flow, LinearSystem
-from dsketch.units import format_bytes, format_count
 
 Floats = NDArray[np.float64]
 
@@ -49,45 +48,21 @@ class LinearProblem(LinearSystem, Problem):
         """Probe a few blocks, price the methods, choose."""
         check_words(method, settings, self.shape[1])
         found = probe(self)
-        means = self._means(found, ground)
+        means = means_of(self.rows, self.sides, found, ground)
         name, estimates, rejected, why = choose(method, settings, means, found)
-        n, d = self.shape
-        sides = f", {means.k} right-hand sides" if means.k > 1 else ""
         return Plan(
             name,
             settings,
             estimates[name],
             rejected,
-            f"{format_count(n)} × {format_count(d)} {self.rows.A.dtype}{sides} · "
-            f"{format_bytes(self.rows.nbytes)} · {self.rows.A.describe()}",
-            f"{ground.where} · {format_bytes(means.memory_bytes)} a thread · reads "
-            f"{format_bytes(found.read_bytes_per_second)}/s a thread (probed)",
+            matrix_words(self.rows, self.sides),
+            means_words(ground, found),
             why,
             estimates[name].passes * self.rows.nbytes,
             found.condition,
             means.memory_bytes,
             self,
             ground.options,
-        )
-
-    def _means(self, found: Probe, ground: Ground) -> Means:
-        rows = self.rows
-        # Raw bytes stay in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
-        kept = ground.all_bytes if rows.A.is_raw else ground.cache_bytes
-        return Means(
-            n=self.shape[0],
-            d=self.shape[1],
-            k=self.sides,
-            total_bytes=rows.nbytes,
-            block_bytes=found.block_bytes,
-            float_bytes=8 * self.shape[0] * self.shape[1],
-            threads=ground.threads,
-            memory_bytes=ground.memory_bytes,
-            cold_bytes_per_second=found.read_bytes_per_second,
-            stays_warm=rows.nbytes <= kept,
-            tasks=ground.tasks(rows),
-            blocks=1 if rows.A.is_raw else 2,
-            nonzeros=rows.A.nonzeros,
         )
 
     def answer(self, plan: Plan) -> Flow[Outcome]:

@@ -24,11 +24,11 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.methods.base import EPS, Settings
-from dsketch.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, check_words
+from dsketch.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, check_words, matrix_words, means_words
 from dsketch.powers.alternating import rows_for_stages
 from dsketch.powers.chain import LAST
 from dsketch.powers.stage import INNERS
-from dsketch.probe import Probe, probe
+from dsketch.probe import Probe, means_of, probe
 from dsketch.problems.base import Problem
 from dsketch.sketch.size import FOR_ITERATING, FOR_WHITENING, distortion, rows_for
 from dsketch.system import LinearSystem
@@ -80,20 +80,16 @@ class PoweringProblem(Problem):
         """Probe a few blocks, price the methods, choose."""
         check_words("auto", settings, self.shape[1])
         found = probe(self.system)
-        means = self._means(found, ground)
+        means = means_of(self.rows, self.sides, found, ground)
         prices = {name: self._price(name, settings, means, found) for name in self.methods}
         name, rejected, why = self._chosen(method, prices, means, found)
-        n, d = self.shape
-        sides = f", {means.k} right-hand sides" if means.k > 1 else ""
         return Plan(
             name,
             settings,
             prices[name],
             rejected,
-            f"{format_count(n)} × {format_count(d)} {self.rows.A.dtype}{sides} · "
-            f"{format_bytes(self.rows.nbytes)} · {self.rows.A.describe()}",
-            f"{ground.where} · {format_bytes(means.memory_bytes)} a thread · reads "
-            f"{format_bytes(found.read_bytes_per_second)}/s a thread (probed)",
+            matrix_words(self.rows, self.sides),
+            means_words(ground, found),
             why,
             prices[name].passes * self.rows.nbytes,
             found.condition,
@@ -108,24 +104,6 @@ class PoweringProblem(Problem):
             return ("passes do not depend on the power",)
         size = settings.sketch_rows or rows_for_stages(self.shape[1], self.stages)
         return (f"{self.stages} stages with one sketch of {format_count(size)} rows; passes grow with the power",)
-
-    def _means(self, found: Probe, ground: Ground) -> Means:
-        rows, (n, d) = self.rows, self.shape
-        return Means(
-            n=n,
-            d=d,
-            k=self.sides,
-            total_bytes=rows.nbytes,
-            block_bytes=found.block_bytes,
-            float_bytes=8 * n * d,
-            threads=ground.threads,
-            memory_bytes=ground.memory_bytes,
-            cold_bytes_per_second=found.read_bytes_per_second,
-            stays_warm=rows.nbytes <= (ground.all_bytes if rows.A.is_raw else ground.cache_bytes),
-            tasks=ground.tasks(rows),
-            blocks=1 if rows.A.is_raw else 2,
-            nonzeros=rows.A.nonzeros,
-        )
 
     def _price(self, name: str, settings: Settings, means: Means, found: Probe) -> Estimate:
         """Return the cost of a method: kinds of work by their measured rates, wide products by that of a Gram matrix."""
@@ -192,9 +170,33 @@ class PoweringProblem(Problem):
         return best, rejected, why
 
 
-def tall_matrix(A: Any, missing: str) -> Rows:
-    """Open A alone."""
-    return Rows(open_matrix(A, missing=missing, what="A"))
+class ColumnSidesProblem(PoweringProblem):
+    """One whose b has a row for each column of A, and is read whole.
+
+    Attributes
+    ----------
+    b : Matrix, shape (d, k)
+    """
+
+    sides_text = "b (d, or d × k)"
+
+    def __init__(self, A: Any, b: Any, asked: dict[str, Any], missing: str, hint: str) -> None:
+        super().__init__(Rows(open_matrix(A, missing=missing, what="A")), asked)
+        self.b = column_sides(b, self.rows.shape[1], missing, hint)
+
+    def data(self) -> dict[str, Matrix | None]:
+        """Return A and b."""
+        return {"A": self.rows.A, "b": self.b}
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k."""
+        return self.b.shape[1]
+
+    @cached_property
+    def right(self) -> Floats:
+        """The numbers of b, shape (d, k)."""
+        return read_sides(self.b)
 
 
 def column_sides(b: Any, columns: int, missing: str, hint: str) -> Matrix:
