@@ -90,6 +90,22 @@ def test_check_sees_a_wrong_answer() -> None:
     assert judged.residual_norm[0] == pytest.approx(float(residual(dense(A), wrong, b)[0]), rel=1e-6)
 
 
+def test_long_rows_do_not_end_the_iteration_early() -> None:
+    """A few long rows make ‖K‖ large, not the rounding of the others: what a direct solver reaches is reached, and called solved."""
+    rng = np.random.default_rng(3)
+    A = np.sqrt(0.5) * rng.standard_normal((600, 8))
+    b = np.sin(A[:, 0]) + 0.1 * rng.standard_normal(600)
+    alpha = 1e-4 * float(np.mean(np.exp(np.sum(A * A, axis=1))))
+
+    found = ds.solve(ds.ExpKernel(A, b, alpha=alpha), tol=1e-12, features="taylor", rank=495, cluster="serial")
+
+    M = dense(A, alpha)
+    direct = residual(M, np.linalg.solve(M, b), b)[0]
+    assert direct <= 1e-12 * np.linalg.norm(b)
+    assert found.status is Status.SOLVED
+    assert residual(M, found.x, b)[0] <= 2e-12 * np.linalg.norm(b)
+
+
 def test_a_tolerance_that_rounding_forbids_ends_rounded() -> None:
     """At λ = 1e-12 no x in double precision has a residual of 1e-13 of b; the backward error is rounding all the same."""
     A, b = data()

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from dsketch.events import Converged
 from dsketch.kernel.preconditioner import Preconditioner
-from dsketch.kernel.scaled import EPS, Scaled, norm_bound
+from dsketch.kernel.scaled import Scaled, norm_bound
 from dsketch.linalg.columns import norms, ratio
 from dsketch.system import Flow
 
 Floats = NDArray[np.float64]
 
-FLOOR = EPS / 8  # of ‖K + λ I‖‖x‖: smaller residuals have been seen by no one, rounding of the product alone is about that
 _POWER_STEPS = 3  # of the norm: K is positive, so its row sums are near its leading eigenvector
 
 
@@ -100,9 +99,8 @@ class ConjugateGradients:
 
     @property
     def live(self) -> NDArray[np.int64]:
-        """Sides that have not finished: neither small enough, nor at the rounding of (K + λ I) x, nor broken down."""
-        floor = FLOOR * self.norm.value * self.lengths
-        return np.flatnonzero((self.history[-1] > np.maximum(self.wanted, floor)) & ~self.broken)
+        """Sides that have not finished: neither small enough nor broken down; what rounding allows, a fresh residual tells."""
+        return np.flatnonzero((self.history[-1] > self.wanted) & ~self.broken)
 
     @property
     def lengths(self) -> Floats:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.kernel.choice import Candidate, best, candidates
-from dsketch.kernel.conjugate_gradient import FLOOR, ConjugateGradients, Norm
+from dsketch.kernel.conjugate_gradient import ConjugateGradients, Norm
 from dsketch.kernel.forecast import sample
 from dsketch.kernel.preconditioner import Preconditioner
 from dsketch.kernel.scaled import Scaled
@@ -110,8 +110,7 @@ def refined(system: Scaled, first: Candidate | None, goal: Goal, made: Precondit
         worst = float(np.max(ratio(norms(system.frame * r), size), initial=0.0))
         if kept is None or worst < smallest:
             kept = Solved(y, r, norm.value, iterations, preconditioner, ritz, notes)
-        floor = np.max(FLOOR * norm.value * ratio(norms(y / system.frame), size), initial=0.0)
-        if worst <= max(goal.tol, floor) or not worst < 0.5 * smallest or iterations >= goal.most:
+        if worst <= goal.tol or not worst < 0.5 * smallest or iterations >= goal.most:
             break
         smallest = worst
     assert kept is not None  # noqa: S101 - the loop ran
