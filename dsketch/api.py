@@ -197,7 +197,7 @@ def check(problem: Problem, x: Any, *, cluster: Any = None, progress: Progress =
     if vectors.shape != problem.x_shape:
         raise DataError(f"x must have shape {problem.x_shape} to fit A and b; it has {np.shape(x)}.")
     with engine_for(problem.rows, {"cluster": cluster, **options}) as engine, listener(progress) as tell:
-        return Drive(engine, tell).run(problem.judge(vectors))
+        return Drive(engine, tell, expected=problem.judge_passes).run(problem.judge(vectors))
 
 
 def lstsq(A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error", **choices: Any) -> Solution:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import dsketch as ds
 from dsketch.cost import Means
 from dsketch.errors import DataError, SpecError
-from dsketch.events import PassFinished
+from dsketch.events import PassFinished, PassStarted
 from dsketch.methods.base import ACCEPTED, Settings
 from dsketch.passes.base import heavy_rows
 from dsketch.powers.alternating import FAILURE, rows_for_stages
@@ -575,3 +575,16 @@ def test_the_benchmark_measures_all_experiments(tmp_path: Path) -> None:
             assert case["same_bits"]
             assert case["passes"]["together"] == 2
     assert "powers-claim" in done.stdout
+
+
+@pytest.mark.parametrize("kind", [ds.GramPower, ds.OddGramPower])
+def test_check_says_how_many_passes_it_will_take(kind: Any) -> None:
+    """The first pass already knows the last one's number."""
+    A = np.random.default_rng(0).standard_normal((40, 3))
+    b = np.ones(3 if kind is ds.GramPower else 40)
+    problem, told = kind(A, b, power=4), []
+
+    ds.check(problem, np.ones(3), progress=told.append, cluster="serial")
+
+    started = [event for event in told if isinstance(event, PassStarted)]
+    assert {event.expected_passes for event in started} == {len(started)}

@@ -148,6 +148,11 @@ class Problem(ABC):
         """Return the backward error up to which an x is right, the same with which a solve to ``tol`` calls itself solved."""
         return Settings(tol).accepted
 
+    @property
+    def judge_passes(self) -> int:
+        """About how many passes :meth:`judge` takes, for listeners."""
+        return 1
+
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look at a new matrix that finishes to what an answer x predicts for its rows, shape (m, k).
 

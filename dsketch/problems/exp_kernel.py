@@ -146,6 +146,11 @@ class ExpKernel(Problem):
         system = yield from scaled(self.rows.A, self.b, self.scale, self.alpha)
         return certificate_of((yield from judged(system, x)))
 
+    @property
+    def judge_passes(self) -> int:
+        """Mean, lengths, and three sweeps."""
+        return 5
+
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the sweep exp(s⟨new, a_j⟩) x for the rows of a new matrix."""
         require_columns(A, self.shape[1])

@@ -70,6 +70,11 @@ class GramPower(ColumnSidesProblem):
         return self.power
 
     @property
+    def judge_passes(self) -> int:
+        """‖A‖, and each product."""
+        return 1 + self.power
+
+    @property
     def checked(self) -> int:
         """All levels of all sides, or the whole Gram matrix where that is narrower."""
         return min(self.power * self.sides, self.shape[1])

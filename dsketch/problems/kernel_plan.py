@@ -88,7 +88,7 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
         problem,
         ground.options,
         aim=f"relative residual ≤ {settings.tol or DEFAULT_TOL:.0e}",
-        details=_details(name, work),
+        details=_details(name, work, is_free=settings.features == "auto"),
     )
 
 
@@ -101,15 +101,18 @@ def sampled(problem: Problem, alpha: float, scale: float) -> Sample:
         If they cannot be read, hold a NaN, or are too long.
     """
     rows = sweep_rows(problem.rows.A)
-    cuts, pieces = rows.cuts, list[Floats]()
+    cuts, pieces, numbers = rows.cuts, list[Floats](), list[int]()
     for number in sorted({0, (len(cuts) - 1) // 2, len(cuts) - 2}):
         block = rows.block(int(cuts[number]), int(cuts[number + 1]))
         find_nonfinite(block)
-        pieces.extend(X[:: max((block.stop - block.start) * 3 // _SAMPLED, 1)].copy() for _, X, _ in block.slices())
+        step = max((block.stop - block.start) * 3 // _SAMPLED, 1)
+        for start, rows_of_slice, _ in block.slices():
+            pieces.append(rows_of_slice[::step].copy())
+            numbers.extend(range(start, start + len(rows_of_slice), step))
     X = np.concatenate(pieces)
     mean = X.mean(axis=0)
     half = 0.5 * scale * np.einsum("ij,ij->i", X, X)
-    require_short(half, scale, "a sampled row")
+    require_short(half, scale, f"row {numbers[int(np.argmax(half))]}")
     radius = scale * np.einsum("ij,ij->i", X - mean, X - mean)
     system = Scaled(ArrayMatrix(X), mean, scale, alpha, half, radius, np.zeros((len(X), problem.sides)))
     return Sample(system, X, system.shift[:, 0], problem.shape[0])
@@ -204,7 +207,7 @@ def _others(alpha: float) -> dict[str, str]:
     }
 
 
-def _details(name: str, work: _Work) -> tuple[str, ...]:
+def _details(name: str, work: _Work, *, is_free: bool) -> tuple[str, ...]:
     taken = work.taken
     if name == "feature_space":
         return (f"{taken.columns} {taken.name} features, made chunk by chunk and never stored",)
@@ -215,4 +218,5 @@ def _details(name: str, work: _Work) -> tuple[str, ...]:
     return (
         f"preconditioner {taken.name} with {taken.columns} columns: condition number about {taken.condition:.1e} (forecast from "
         f"sampled rows), at most {work.iterations} iterations",
+        *(("the solve forecasts once more, from rows of all blocks, and may take another",) if is_free else ()),
     )

@@ -69,6 +69,11 @@ class OddGramPower(PoweringProblem):
         return self.power + 1
 
     @property
+    def judge_passes(self) -> int:
+        """‖A‖, each product, and the gradient at b."""
+        return 2 + self.power
+
+    @property
     def checked(self) -> int:
         """All levels of all sides, or the whole Gram matrix where that is narrower."""
         return min(self.power * self.sides, self.shape[1])
