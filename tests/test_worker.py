@@ -11,7 +11,7 @@ import dsketch
 from dsketch.engine import DaskEngine, SerialEngine
 from dsketch.engine.worker import cache_bytes, cache_share
 from dsketch.planning import ground_of
-from dsketch.probe import probe
+from dsketch.probe import means_of, probe
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_serial_engine_keeps_nothing_decoded(stored: Callable[..., str]) -> None
     ground = ground_of(SerialEngine(1), None, {})
     for name, compressors, is_warm in (("raw", None, True), ("decoded", ZstdCodec(), False)):
         problem = dsketch.LeastSquares(stored(name, A, 100, compressors=compressors), A[:, 0])
-        assert problem._means(probe(problem), ground).stays_warm is is_warm
+        assert means_of(problem.rows, 1, probe(problem), ground).stays_warm is is_warm
