@@ -29,7 +29,7 @@ class Drive:
     journal : Journal or None
         Its header must have been begun.
     expected : int
-        Passes that the plan foresees, for listeners.
+        Passes that the plan foresees, for listeners; 0 where nobody can say.
     """
 
     def __init__(self, engine: Engine, tell: Tell, journal: Journal | None = None, expected: int = 1) -> None:
@@ -60,7 +60,7 @@ class Drive:
 
     def _answer(self, look: Look) -> Part:
         number, kind, read_bytes = len(self.passes) + 1, look.pass_.names(), look.rows.nbytes
-        self.tell(PassStarted(number, kind, read_bytes, max(self.expected, number)))
+        self.tell(PassStarted(number, kind, read_bytes, max(self.expected, number) if self.expected else 0))
         known = self.journal.read(number, look) if self.journal else None
         if known is not None:
             part, facts = known

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PassStarted:
-    """A pass over the rows begins."""
+    """A pass over the rows begins; ``expected_passes`` is 0 where nobody can say how many there will be."""
 
     number: int
     kind: str

@@ -168,8 +168,10 @@ def finished_line(event: events.PassFinished, expected: int) -> str:
     'pass 2 of 3  whitened  1.60 GB  3.20 GB/s  0.5 s'
     >>> finished_line(events.PassFinished(1, "sketch", 0.5, 1_600_000_000, replayed=True), 3)
     'pass 1 of 3  sketch  from the journal, nothing read'
+    >>> finished_line(events.PassFinished(5, "normal", 0.5, 1_600_000_000, replayed=False), 0)
+    'pass 5  normal  1.60 GB  3.20 GB/s  0.5 s'
     """
-    title = _title(event.number, max(expected, event.number), event.kind)
+    title = _title(event.number, expected, event.kind)
     if event.replayed:
         return f"{title}  from the journal, nothing read"
     speed = f"  {format_bytes(event.read_bytes / event.seconds)}/s" if event.seconds else ""
@@ -177,4 +179,5 @@ def finished_line(event: events.PassFinished, expected: int) -> str:
 
 
 def _title(number: int, expected: int, kind: str) -> str:
-    return f"pass {number} of {expected}  {kind}"
+    of = f" of {max(expected, number)}" if expected else ""
+    return f"pass {number}{of}  {kind}"

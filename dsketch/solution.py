@@ -110,16 +110,19 @@ class LinearCertificate(Certificate):
         The singular values that decided the rank.
     is_exact : bool
         Whether condition, rank and backward error come from A's own factor rather than a sketch's.
+    matrix : str
+        What is meant by A: for an answer in features, their matrix.
     """
 
     gradient_norm: Floats
     scaled_condition: float
     is_exact: bool
+    matrix: str = "A"
 
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         return [
-            f"backward    {shown(self.backward_error)} relative to ‖A‖"
+            f"backward    {shown(self.backward_error)} relative to ‖{self.matrix}‖"
             + ("" if self.is_exact else " (with the sketch's factor)"),
             f"residual    {shown(self.residual_norm)}   gradient {shown(self.gradient_norm)}   "
             f"forward error ≤ {shown(self.forward_error)}",

@@ -1,6 +1,7 @@
 """Matrices: every storage keeps the contract; what is broken is named."""
 
 import itertools
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -213,6 +214,17 @@ def test_unknown_meaning_of_missing_is_refused() -> None:
     """``missing`` is 'error' or 'fill'."""
     with pytest.raises(SpecError, match=r"missing must be .*; got 'zero'"):
         open_matrix(values(), missing="zero")
+
+
+def test_a_codec_that_runs_code_is_refused(tmp_path: Path) -> None:
+    """Numbers need no pickle; what an author wrote into a chunk is not run."""
+    path = write(tmp_path / "A.zarr", values(), chunks=(20, D), zarr_format=2, **RAW)
+
+    metadata = tmp_path / "A.zarr" / ".zarray"
+    metadata.write_text(json.dumps({**json.loads(metadata.read_text()), "compressor": {"id": "pickle", "protocol": 0}}))
+
+    with pytest.raises(DataError, match=r"A\.zarr cannot be opened: .*pickle"):
+        open_matrix(path)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import dsketch as ds
 from dsketch.cost import Means
 from dsketch.errors import DataError, SpecError
-from dsketch.events import PassFinished, PassStarted
+from dsketch.events import Converged, PassFinished, PassStarted
 from dsketch.methods.base import ACCEPTED, Settings
 from dsketch.passes.base import heavy_rows
 from dsketch.powers.alternating import FAILURE, rows_for_stages
@@ -588,3 +588,32 @@ def test_check_says_how_many_passes_it_will_take(kind: Any) -> None:
 
     started = [event for event in told if isinstance(event, PassStarted)]
     assert {event.expected_passes for event in started} == {len(started)}
+
+
+def test_check_does_not_guess_how_many_passes_it_will_take() -> None:
+    """How many terms exp(AᵀA) needs only ‖A‖ tells; a truncated series has as many as it has."""
+    A = np.random.default_rng(0).standard_normal((40, 3)) / 10
+    for terms, expected in ((None, 0), (4, 5)):
+        told: list[Any] = []
+        ds.check(ds.GramExponential(A, np.ones(3), terms=terms), np.ones(3), progress=told.append, cluster="serial")
+
+        started = [event for event in told if isinstance(event, PassStarted)]
+        assert {event.expected_passes for event in started} == {expected}
+        assert expected in (0, len(started))
+
+
+@pytest.mark.parametrize("method", ["alternating", "alternating_cg"])
+@pytest.mark.parametrize("kind", [ds.GramPower, ds.OddGramPower])
+def test_stages_tell_how_far_they_have_come(kind: Any, method: str) -> None:
+    """Every look at an iterate is a point to draw; each stage goes down to rounding."""
+    A, told = matrix(10.0), list[Any]()
+    problem = kind(A, side(D if kind is ds.GramPower else N), power=2)
+
+    solution = ds.solve(problem, method=method, cluster="serial", progress=told.append)
+
+    points = [event for event in told if isinstance(event, Converged)]
+    stages = solution.answer.stages
+    assert len(points) > len(stages)
+    assert sum(point.backward_error <= 100 * EPS for point in points) >= len(stages)
+    assert max(point.backward_error for point in points) > 1e-6
+    assert all(np.isfinite([point.backward_error, point.residual_norm]).all() for point in points)

@@ -128,3 +128,19 @@ def test_bad_rows_are_refused() -> None:
     A[7, 1] = np.nan
     with pytest.raises(DataError, match="row 7"):
         ds.solve(ds.RestrictedKernel(A, y, centres=20), cluster="serial")
+
+
+def test_check_accepts_what_rounding_leaves_and_no_more() -> None:
+    """Long coefficients that cancel are right as they are, and wrong when they move by more than rounding."""
+    A, y = data()
+    problem = ds.RestrictedKernel(A, y, alpha=1e-10, scale=0.05, centres=80)  # K_MM near singular
+    x = ds.solve(problem, cluster="serial").x
+
+    def is_right(vector: np.ndarray) -> bool:
+        error = ds.check(problem, vector, cluster="serial").backward_error
+        return bool((error <= problem.accepted(None, vector)).all())
+
+    wrong = x * (1 + 1e-9 * np.random.default_rng(1).standard_normal(x.shape))
+    assert is_right(x)
+    assert not is_right(wrong)
+    assert "K_nM" in str(ds.check(problem, x, cluster="serial"))

@@ -28,7 +28,7 @@ def _check(name: str, *, x: str, tol: float | None, as_json: bool, **given: Any)
     problem, vectors = problem_from(name, given), read_x(x).x
     with engine_from(given, problem.rows) as engine, listening() as tell:
         certificate = api.check(problem, vectors, cluster=engine, progress=tell)
-    accepted = problem.accepted(tol)
+    accepted = problem.accepted(tol, vectors)
     if as_json:
         print_json(vars(certificate))
     else:

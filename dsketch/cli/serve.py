@@ -113,7 +113,9 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
 @click.option("--admin", "is_admin", is_flag=True, help="Let it see and change the jobs of all owners.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on standard output.")
 def token(owner: str, token_file: Path, is_admin: bool, as_json: bool) -> int:
-    """Make a token for OWNER and print it, once: the file keeps only its hash. A running service reads the file at its next start.
+    """Make a token for OWNER and print it, once: the file keeps only its hash.
+
+    A running service takes it at once, and a line that is taken out of the file no longer lets anybody in.
 
     \b
     Example: dsketch token alice --token-file /etc/dsketch/tokens

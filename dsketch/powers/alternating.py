@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.factor import Factor, solve_small
 from dsketch.methods.base import Settings, measured, require_full_rank
 from dsketch.passes import Gradient, Look, Slope
@@ -119,7 +120,9 @@ class Climb:
         def look(y: Floats) -> Flow[Seen[Scaled]]:
             found = yield from product(self.system, e, Scaled(y, target.exponents))
             residual = target.plus(found.shifted(-2 * e), -1.0)
-            return Seen(residual.over(target.exponents), ratio(residual.norms, goal), residual)
+            size = np.logaddexp2(2 * self.norm + Scaled.of(y, target.exponents - 2 * e).norms, target.norms)
+            reached = _reached(ratio(residual.norms, size), power_of_two(residual.norms))
+            return Seen(residual.over(target.exponents), ratio(residual.norms, goal), reached, residual)
 
         start = factor.solve(factor.solve_transposed(target.mantissas))
         task = Task(level, factor, self.core.factor, self.epsilon, look)
@@ -143,7 +146,8 @@ class Climb:
         def look(y: Floats) -> Flow[Seen[Slope]]:
             found: Slope = yield Look(Gradient(y), self.system.rows)
             reducible = Scaled.of(factor.solve_transposed(found.g)).norms
-            return Seen(found.g, ratio(reducible, share + side_norms(found)), found)
+            reached = _reached(measured(factor, y, found), power_of_two(residual_norms(found)))
+            return Seen(found.g, ratio(reducible, share + side_norms(found)), reached, found)
 
         return (yield from INNERS[self.inner](self.system, Task(0, factor, factor, self.epsilon, look), start))
 
@@ -216,6 +220,10 @@ def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner:
         levels=tuple(levels),
         stages=(stage, *stages),
     )
+
+
+def _reached(backward_error: Floats, residual_norm: Floats) -> Converged:
+    return Converged(float(backward_error.max(initial=0.0)), float(residual_norm.max(initial=0.0)))
 
 
 def _forward(core: Core, levels: list[Scaled], residuals: list[Scaled], left: Floats | None = None) -> Floats:

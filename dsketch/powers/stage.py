@@ -23,6 +23,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.factor import Factor
 from dsketch.linalg.columns import norms
 from dsketch.methods import conjugate_gradient
@@ -52,12 +53,15 @@ class Seen(Generic[T]):
         t − AᵀA y, or Aᵀ(b − A y).
     over : ndarray, shape (k,)
         The residual over the stage's target; at most 1 where the rule is met.
+    reached : Converged
+        Backward error and residual of this stage's own system, for listeners.
     more : object
         What the caller wants to have of the last look.
     """
 
     residual: Floats
     over: Floats
+    reached: Converged
     more: T
 
 
@@ -149,6 +153,7 @@ def descend(system: LinearSystem, task: Task[T], y: Floats) -> Flow[tuple[Floats
     watch, old = _Watch(task, _STEPS), y
     while True:
         seen = yield from task.look(y)
+        yield seen.reached
         if not watch.goes_on(y, seen):
             return watch.result()
         step = damping * task.factor.solve(task.factor.solve_transposed(seen.residual)) + momentum * (y - old)
@@ -161,6 +166,7 @@ def conjugate(system: LinearSystem, task: Task[T], y: Floats) -> Flow[tuple[Floa
     watch = _Watch(task, _ROUNDS)
     while True:
         seen = yield from task.look(y)
+        yield seen.reached
         if not watch.goes_on(y, seen):
             return watch.result()
         half, over = task.factor.solve_transposed(seen.residual), float(seen.over.max())

@@ -144,13 +144,17 @@ class Problem(ABC):
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Judge any x, of shape ``x_shape``, by the data, independently of how it was found."""
 
-    def accepted(self, tol: float | None) -> float:
-        """Return the backward error up to which an x is right, the same with which a solve to ``tol`` calls itself solved."""
+    def accepted(self, tol: float | None, x: Floats | None = None) -> float:
+        """Return the backward error up to which an x is right, the same with which a solve to ``tol`` calls itself solved.
+
+        Where the certificate is not that of x itself, as much is added as rounding this x to float64 changes it.
+        """
+        del x
         return Settings(tol).accepted
 
     @property
     def judge_passes(self) -> int:
-        """About how many passes :meth:`judge` takes, for listeners."""
+        """About how many passes :meth:`judge` takes, for listeners; 0 where only the data tell."""
         return 1
 
     def predictor(self, x: Floats, A: Matrix) -> Look:

@@ -137,9 +137,9 @@ class ExpKernel(Problem):
         accepted = max(_ACCEPTED * (1 + 2 * float(system.half.max())), goal.tol)
         return Outcome(x, status_of(answer, goal.tol, accepted), answer.method, certificate_of(answer), answer.notes, answer)
 
-    def accepted(self, tol: float | None) -> float:
+    def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return the tolerance, which is above rounding: a relative residual is never below the backward error."""
-        return super().accepted(tol or DEFAULT_TOL)
+        return super().accepted(tol or DEFAULT_TOL, x)
 
     def judge(self, x: Floats) -> Flow[KernelCertificate]:
         """Judge x by sweeps of its own over the exact kernel."""

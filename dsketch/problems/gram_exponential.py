@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dsketch.methods.base import EPS
 from dsketch.plan import Plan
-from dsketch.powers.exponential import ExponentialAnswer, exponential_by, judged_exponential
+from dsketch.powers.exponential import MOST_TERMS, ExponentialAnswer, exponential_by, judged_exponential
 from dsketch.powers.factored import ROUTES
 from dsketch.problems.base import Outcome, Word
 from dsketch.problems.linear import is_vector
@@ -110,9 +110,9 @@ class GramExponential(ColumnSidesProblem):
         """The whole Gram matrix."""
         return self.shape[1]
 
-    def accepted(self, tol: float | None) -> float:
+    def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return what singular vectors may leave."""
-        return SPECTRAL * super().accepted(tol)
+        return SPECTRAL * super().accepted(tol, x)
 
     def answer(self, plan: Plan) -> Flow[Outcome]:
         """Solve by the singular values of the factor.
@@ -134,6 +134,11 @@ class GramExponential(ColumnSidesProblem):
         status = Status.NOT_SOLVED if not solved else Status.ROUNDED if rounded else Status.SOLVED
         x = answer.x[:, 0] if is_vector(self.b) else answer.x
         return Outcome(x, status, method, _certificate_of(answer), notes, answer)
+
+    @property
+    def judge_passes(self) -> int:
+        """‖A‖, and each term of the series; how many exp itself needs only ‖A‖ tells."""
+        return 0 if self.terms is None else 1 + self.terms * (self.terms <= MOST_TERMS)
 
     def judge(self, x: Floats) -> Flow[ExponentialCertificate]:
         """Judge x by the series in real products with AᵀA, one a term, as far as that is reasonable."""

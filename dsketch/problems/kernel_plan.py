@@ -196,7 +196,7 @@ def timed(seen: Sample) -> float:
 
 def _memory(columns: int, numbers: int) -> int:
     """Return bytes of a task thread: blocks of rows and features, Gram matrices, vectors that travel and their parts."""
-    return 100_000_000 + 8 * (_SQUARES * columns**2 + 4 * numbers)
+    return 160_000_000 + 8 * (_SQUARES * columns**2 + 4 * numbers)
 
 
 def _others(alpha: float) -> dict[str, str]:

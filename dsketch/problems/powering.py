@@ -72,9 +72,9 @@ class PoweringProblem(Problem):
     def checked(self) -> int:
         """Columns that the certificate multiplies by AᵀA."""
 
-    def accepted(self, tol: float | None) -> float:
+    def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return what one solve may have, for each stage."""
-        return self.stages * Settings(tol).accepted
+        return self.stages * super().accepted(tol, x)
 
     def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
         """Probe a few blocks, price the methods, choose."""

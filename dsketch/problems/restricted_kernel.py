@@ -13,7 +13,7 @@ arXiv 2304.12465, 2023 (KRILL).
 from dataclasses import replace
 from functools import cached_property
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.linalg as sl
@@ -25,6 +25,7 @@ from dsketch.errors import DataError, SpecError
 from dsketch.features import FeatureView
 from dsketch.features.base import squares
 from dsketch.features.grown import GrownCentres
+from dsketch.linalg.columns import norms
 from dsketch.linalg.counter import words
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
@@ -42,6 +43,7 @@ from dsketch.system import Flow
 Floats = NDArray[np.float64]
 
 _MOST_BLOCKS = 64  # of A that are read for centres: a compressed block is decoded whole for a single row
+_F = "K_nM L⁻ᵀ"  # what certificates are relative to
 _LONGEST = 700.0  # of s‖a‖²/2: exp of it, times a kernel value, is still a number
 
 
@@ -211,11 +213,20 @@ class RestrictedKernel(Problem):
         v = found.x.reshape(len(U), -1)
         w = np.zeros(self.x_shape)
         w[order] = sl.solve_triangular(U, v) / self._growth[order]
-        return replace(found, x=w[:, 0] if found.x.ndim == 1 else w)
+        return replace(
+            found,
+            x=w[:, 0] if found.x.ndim == 1 else w,
+            certificate=replace(cast(LinearCertificate, found.certificate), matrix=_F),
+        )
 
-    def accepted(self, tol: float | None) -> float:
-        """Return what ridge accepts, times the condition number of Lᵀ: x is w, and its rounding alone moves v = Lᵀ w by that."""
-        return super().accepted(tol) * float(np.linalg.cond(self._kept[1]))
+    def accepted(self, tol: float | None, x: Floats | None = None) -> float:
+        """Return what ridge accepts, times ‖|Lᵀ||w|‖/‖Lᵀ w‖: by that the rounding of w alone moves v = Lᵀ w, which is judged."""
+        if x is None:
+            return super().accepted(tol, x)
+        order, U = self._kept
+        w = x.reshape(self.count, -1)[order] * self._growth[order]
+        moved, v = norms(np.abs(U) @ np.abs(w)), norms(U @ w)
+        return super().accepted(tol, x) * float(np.max(moved / np.where(v > 0, v, 1.0), initial=1.0))
 
     def judge(self, x: Floats) -> Flow[LinearCertificate]:
         """Judge v = Lᵀ w; coefficients of dependent centres must be 0.
@@ -231,7 +242,7 @@ class RestrictedKernel(Problem):
             raise DataError(
                 f"x must be 0 for the {len(others)} centres that depend on the others; it is not. Solve with fewer centres."
             )
-        return (yield from self.inner.judge(U @ (x[order] * self._growth[order])))
+        return replace((yield from self.inner.judge(U @ (x[order] * self._growth[order]))), matrix=_F)
 
     @cached_property
     def _growth(self) -> Floats:

@@ -1,4 +1,4 @@
-"""Who is asking: bearer tokens, one or more for each owner, kept as hashes.
+"""Who is asking: bearer tokens, one or more for each owner, kept as hashes in a file that is read again when it changes.
 
 A token is 256 random bits, so one round of SHA-256 is as good as a slow hash: there is nothing to guess.
 """
@@ -6,6 +6,7 @@ A token is 256 random bits, so one round of SHA-256 is as good as a slow hash: t
 import hashlib
 import hmac
 import ipaddress
+import logging
 import os
 import secrets
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from dsketch.service.errors import TokenError
 
 LOCAL_OWNER = "local"
 _PREFIX = "dsk_"
+
+log = logging.getLogger("dsketch.service")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class Caller:
 class Tokens:
     """The tokens of a file: a line ``owner:sha256:user`` or ``owner:sha256:admin`` each; none at all without a file.
 
+    Guarantees: a line that is added or taken away counts from the next request on.  While the file cannot be read as one, nobody is
+    let in, and the log says why.
+
     Parameters
     ----------
     path : Path or None
@@ -53,12 +59,15 @@ class Tokens:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._known = None if path is None else _read(path)
+        self._path = path
+        # What is looked at before is never newer than what is read after.
+        self._read_at = None if path is None else _changed_at(path)
+        self._known = () if path is None else _read(path)
 
     @property
     def are_needed(self) -> bool:
         """Whether a request must bring a token."""
-        return self._known is not None
+        return self._path is not None
 
     def caller(self, header: str | None) -> Caller:
         """Return who sends this ``Authorization`` header.
@@ -68,8 +77,9 @@ class Tokens:
         TokenError
             The same for no token, a wrong scheme and a wrong token.
         """
-        if self._known is None:
+        if self._path is None:
             return Caller(LOCAL_OWNER, is_admin=True)
+        self._read_if_changed(self._path)
         scheme, _, token = (header or "").partition(" ")
         given = _hash(token.strip()) if scheme.lower() == "bearer" else ""
         found = None
@@ -79,6 +89,17 @@ class Tokens:
         if found is None:
             raise TokenError("a valid bearer token was expected; there is none. Send the header Authorization: Bearer TOKEN.")
         return found
+
+    def _read_if_changed(self, path: Path) -> None:
+        changed_at = _changed_at(path)
+        if changed_at == self._read_at:
+            return
+        try:
+            self._known = _read(path)
+        except SpecError as error:
+            self._known = ()
+            log.error("nobody is let in: %s", error)
+        self._read_at = changed_at
 
 
 def new_token(path: Path, owner: str, *, is_admin: bool = False) -> str:
@@ -128,6 +149,15 @@ def is_loopback(host: str) -> bool:
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _changed_at(path: Path) -> tuple[int, ...] | None:
+    """Return what tells one content of a file from the next; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
 def _read(path: Path) -> tuple[tuple[str, Caller], ...]:

@@ -47,12 +47,13 @@ class Desk:
         """
         document = self._admitted(spec)
         digest = hashlib.sha256(json.dumps([name, document], sort_keys=True).encode()).hexdigest()
-        rules = self.dispatcher.rules
-        if self.dispatcher.queue.waiting(caller.owner) >= rules.most_waiting:
+        rules, store = self.dispatcher.rules, self.dispatcher.store
+        is_full = self.dispatcher.queue.waiting(caller.owner) >= rules.most_waiting
+        if is_full and store.known(caller.owner, key, digest) is None:
             raise RateError(
                 f"at most {rules.most_waiting} waiting jobs of an owner were expected; all are taken. Wait for some to end."
             )
-        job, is_new = self.dispatcher.store.accept(caller.owner, name, document, key, digest)
+        job, is_new = store.accept(caller.owner, name, document, key, digest)
         if is_new:
             self.dispatcher.hub.tell(job.id, "state", state=job.state.value, sentence=job.sentence)
             self.dispatcher.add(job)

@@ -17,7 +17,7 @@ from dsketch.service.guards import Bodies, Bounds, Headers, Hosts, Rates
 from dsketch.service.routes.about import add_about
 from dsketch.service.routes.door import who_asks
 from dsketch.service.routes.events import add_events
-from dsketch.service.routes.jobs import add_jobs
+from dsketch.service.routes.jobs import add_jobs, add_plans, add_solutions
 from dsketch.service.specs import sentence_of
 from dsketch.version import __version__
 
@@ -41,9 +41,10 @@ def application(desk: Desk, tokens: Tokens, *, host: str = "127.0.0.1", bounds: 
     about = "Solve least-squares problems on a cluster: submit a run, follow its events, fetch x with its certificate."
     app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None)
     _speak_of_errors(app)
-    add_jobs(app, desk, who_asks(tokens))
-    add_events(app, desk, who_asks(tokens))
-    add_about(app, desk, tokens, who_asks(tokens))
+    who = who_asks(tokens)
+    for add in (add_plans, add_jobs, add_solutions, add_events):
+        add(app, desk, who)
+    add_about(app, desk, tokens, who)
     _add_page(app)
     app.add_middleware(Bodies, bounds=bounds)
     app.add_middleware(Rates, bounds=bounds, tokens=tokens)

@@ -76,7 +76,7 @@ class Store:
             If the disk is full.
         """
         with self._writing:
-            if (known := self._known(owner, key, digest)) is not None:
+            if (known := self.known(owner, key, digest)) is not None:
                 return known, False
             now = time.time()
             asked = Step(State.QUEUED, now, State.QUEUED.sentence, is_asked=True)
@@ -85,7 +85,7 @@ class Store:
         try:
             part = folder.prepare(job)  # flushes take their time; others need not wait for them
             with self._writing:
-                if (known := self._known(owner, key, digest)) is not None:
+                if (known := self.known(owner, key, digest)) is not None:
                     shutil.rmtree(part, ignore_errors=True)
                     return known, False
                 folder.publish(part)
@@ -167,6 +167,22 @@ class Store:
             raise UnknownJob(f"a job was expected; there is none of id {id_!r}. List the jobs for their ids.")
         return found
 
+    def known(self, owner: str, key: str | None, digest: str) -> Job | None:
+        """Return the job that an owner's key made; None if there is none.
+
+        Raises
+        ------
+        KeyTaken
+            If it came with another request.
+        """
+        known = None if key is None else self._index.by_key(owner, key)
+        if known is not None and known.digest != digest:
+            raise KeyTaken(
+                f"a new idempotency key was expected for a new request; {key!r} came with another one before (job {known.id}). Take "
+                "another key."
+            )
+        return known
+
     def page(
         self, *, owner: str | None = None, state: State | None = None, after: str | None = None, limit: int = 100
     ) -> list[Job]:
@@ -193,22 +209,6 @@ class Store:
             self._lock.close()
 
     # ---- inside ------------------------------------------------------------------------------------------------------
-
-    def _known(self, owner: str, key: str | None, digest: str) -> Job | None:
-        """Return the job that a key made.
-
-        Raises
-        ------
-        KeyTaken
-            If it came with another request.
-        """
-        known = None if key is None else self._index.by_key(owner, key)
-        if known is not None and known.digest != digest:
-            raise KeyTaken(
-                f"a new idempotency key was expected for a new request; {key!r} came with another one before (job {known.id}). Take "
-                "another key."
-            )
-        return known
 
     def _new_id(self, now: float) -> str:
         self._last = max(int(now * 1000), self._last + 1)  # ids sort as jobs came, also within a millisecond

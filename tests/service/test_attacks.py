@@ -229,15 +229,20 @@ def test_too_many_requests_are_refused(tmp_path: Path, data: Path, tokens: dict[
 
 
 def test_a_line_has_an_end(guarded: Service, tokens: dict[str, str], opened: Opened) -> None:
-    """One owner cannot fill the queue without bounds."""
+    """One owner cannot fill the queue without bounds; what has its place in it may be asked for again."""
     http = opened("bob")
-    answers = [http.post("/v1/jobs", json={"spec": slow()}) for _ in range(8)]
+    keyed = {"json": {"spec": slow()}, "headers": {"Idempotency-Key": "first"}}
+    answers = [http.post("/v1/jobs", **keyed), *(http.post("/v1/jobs", json={"spec": slow()}) for _ in range(8))]
+    again = http.post("/v1/jobs", **keyed)
     with guarded.client(tokens["bob"]) as bob:
         for answer in answers:
             if answer.status_code == 201:
                 rested(bob, answer.json()["id"])
 
     assert {answer.status_code for answer in answers} == {201, 429}
+    assert (again.status_code, again.json()["id"]) == (200, answers[0].json()["id"]), (
+        "what was accepted is not refused afterwards"
+    )
 
 
 def test_answers_carry_the_headers_of_security(opened: Opened) -> None:

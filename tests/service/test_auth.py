@@ -66,6 +66,32 @@ def test_a_file_that_others_read_is_refused(tmp_path: Path) -> None:
     assert Tokens(file).are_needed
 
 
+def test_a_change_of_the_file_counts_at_once(tmp_path: Path) -> None:
+    """A new line lets in, a line taken away does not any more; a broken file lets nobody in until it is mended."""
+    file = tmp_path / "tokens"
+    ann = f"Bearer {new_token(file, 'ann')}"
+    tokens = Tokens(file)
+
+    bob = f"Bearer {new_token(file, 'bob')}"
+    assert tokens.caller(bob) == Caller("bob")
+
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text(lines[1])
+    assert tokens.caller(bob) == Caller("bob")
+    for broken in ("half a line", ""):
+        file.write_text(broken)
+        with pytest.raises(TokenError):
+            tokens.caller(bob)
+    file.unlink()
+    with pytest.raises(TokenError):
+        tokens.caller(bob)
+    assert tokens.are_needed
+
+    file.write_text(lines[0])
+    file.chmod(0o600)
+    assert tokens.caller(ann) == Caller("ann")
+
+
 @pytest.mark.parametrize("owner", ["", "a:b", "a b", "a\nb", "x" * 101])
 def test_owners_have_plain_names(tmp_path: Path, owner: str) -> None:
     """A name that would break the line is refused."""

@@ -14,13 +14,8 @@ from dsketch.service.shapes import JobOut, Listing, Page, Place, PlanOut, Questi
 _NPY = "application/octet-stream"
 
 
-def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
-    """Add the routes of plans and jobs."""
-    By = Annotated[Caller, Depends(who)]
-    Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~ ]+$")]
-
-    def answer(id_: str, caller: Caller, status: int = 200) -> Response:
-        return JSONResponse(plain(desk.described(desk.job(caller, id_), whole=True)), status)
+def add_plans(app: FastAPI, desk: Desk, who: Who) -> None:
+    """Add the route of plans."""
 
     @app.post(
         "/v1/plans",
@@ -31,6 +26,15 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
     def plan(question: Question) -> Response:
         """Say how a run would be made and what it would cost; reads a few blocks, solves nothing."""
         return JSONResponse(desk.plan(question.spec))
+
+
+def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
+    """Add the routes of jobs."""
+    By = Annotated[Caller, Depends(who)]
+    Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~ ]+$")]
+
+    def answer(id_: str, caller: Caller, status: int = 200) -> Response:
+        return JSONResponse(plain(desk.described(desk.job(caller, id_), whole=True)), status)
 
     @app.post(
         "/v1/jobs",
@@ -77,6 +81,11 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
         """Remove a job that rests, with its answer and its records."""
         desk.remove(caller, id_)
         return Response(status_code=204)
+
+
+def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
+    """Add the routes of answers."""
+    By = Annotated[Caller, Depends(who)]
 
     @app.get("/v1/jobs/{id}/solution", tags=["solutions"], responses={200: {"model": SolutionOut}, **troubles(404, 409, 422)})
     def solution(id_: Id, caller: By) -> Response:
