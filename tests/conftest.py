@@ -1,5 +1,6 @@
 """Fixtures that tests share: a real two-process cluster, and Zarr matrices on disk."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ settings.register_profile(
 settings.load_profile("dsketch")
 
 pytest.register_assert_rewrite("dsketch.testing")
+
+# Who starts the tests in the background of a shell makes them, and the processes that they start, deaf to Ctrl-C; some are about it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -145,6 +145,8 @@ class DaskEngine(Engine):
             identity = self.client.sync(self.client.scheduler.identity, n_workers=-1)
         except TypeError:  # before distributed 2025.4 the call lists all workers and takes no argument
             identity = self.client.sync(self.client.scheduler.identity)
+        except OSError as error:
+            raise self._broken(error) from error
         return [{**info, "address": address} for address, info in identity["workers"].items()]
 
     def require_workers(self) -> None:
@@ -153,16 +155,25 @@ class DaskEngine(Engine):
         Raises
         ------
         EngineError
-            If none comes.
+            If none comes, or the scheduler went away.
         """
         try:
             self.client.wait_for_workers(1, timeout=_WORKER_SECONDS)
-        except (TimeoutError, OSError) as error:
+        except TimeoutError as error:
             self._require_scheduler(error)
             raise EngineError(
                 f"at least one worker was expected at {self.client.scheduler.address}; there was none for {_WORKER_SECONDS} seconds. "
                 "Start workers."
             ) from error
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: OSError) -> EngineError:
+        """Return what to raise when the connection broke: the client takes a moment to know that the scheduler is gone."""
+        return EngineError(
+            f"an answer of the scheduler at {self.client.scheduler.address} was expected; the connection broke ({error}). Start it again "
+            "and resume from the journal."
+        )
 
     def _require_scheduler(self, cause: BaseException) -> None:
         """Raise if the scheduler is gone."""

@@ -116,6 +116,21 @@ def test_cluster_without_workers(tall: tuple[str, str], tmp_path: Path) -> None:
             dsketch.lstsq(*tall, cluster=machines.file)
 
 
+def test_a_scheduler_that_dies_is_not_taken_for_one_without_workers(tmp_path: Path) -> None:
+    """In the moment before the client knows it, too: nobody is told to start workers."""
+    with Machines(tmp_path / "machines") as machines:
+        machines.add_worker()
+        running = engine.DaskEngine(machines.connect(1))
+        machines.scheduler.kill()
+        with pytest.raises(dsketch.EngineError, match="the scheduler at tcp://"):
+            _ask_again_and_again(running)  # the first questions may still be answered
+
+
+def _ask_again_and_again(running: engine.DaskEngine) -> None:
+    while True:
+        running.workers()
+
+
 def test_something_that_is_no_cluster(tall: tuple[str, str]) -> None:
     """A wrong type is the caller's mistake, not the cluster's."""
     with pytest.raises(dsketch.SpecError, match="cluster must be an address"):

@@ -14,13 +14,14 @@ const MEANINGS = {
   preconditioned: ["preconditioned", "condition number that the preconditioner left"],
   distance: ["distance", "of the features' kernel from the exact one, relative to it"],
 };
-const SAID_ELSEWHERE = new Set(["rank", "rank_reason", "is_exact", "is_scaled"]);
+const SAID_ELSEWHERE = new Set(["rank", "rank_reason", "is_exact", "is_scaled", "matrix"]);
 
 /** Show the certificate of a solution. */
 export function certificateView(solution) {
   const certificate = solution.certificate;
   const known = Object.keys(MEANINGS).filter((name) => certificate[name] !== undefined && certificate[name] !== null);
   const others = Object.keys(certificate).filter((name) => !MEANINGS[name] && !SAID_ELSEWHERE.has(name));
+  const relativeTo = certificate.matrix && certificate.matrix !== "A" ? `, relative to ${certificate.matrix}` : "";
   return [
     h("p", { class: `verdict ${solution.is_success ? "is-good" : "is-bad"}` }, solution.message),
     h("p", {}, inWords(certificate)),
@@ -28,7 +29,13 @@ export function certificateView(solution) {
     h(
       "dl",
       { class: "figures" },
-      known.map((name) => entry(MEANINGS[name][0], figures(certificate[name]), MEANINGS[name][1])),
+      known.map((name) =>
+        entry(
+          MEANINGS[name][0],
+          figures(certificate[name]),
+          `${MEANINGS[name][1]}${name === "backward_error" ? relativeTo : ""}`,
+        ),
+      ),
       others.map((name) => entry(name.replaceAll("_", " "), value(certificate[name]), "")),
       entry("rank", value(certificate.rank), certificate.rank_reason),
       entry(
