@@ -1,6 +1,9 @@
 """Fixtures that tests share: a real two-process cluster, and Zarr matrices on disk."""
 
+import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
 
 from dsketch.engine import local_cluster
+from scripts import FOLDER
 
 # No clock decides, no run differs from the last, and a few examples of each law are enough: laws are many.
 settings.register_profile(
@@ -42,6 +46,30 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
     """A client of the shared cluster."""
     with Client(cluster, set_as_default=False) as connected:
         yield connected
+
+
+@pytest.fixture(scope="module")
+def importable_scripts() -> Iterator[None]:
+    """Let a module import the scripts of benchmarks/, and what they import from their own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        yield
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("a file system of its own can only be mounted by root")
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if (mounted := subprocess.run(words, capture_output=True, text=True, check=False)).returncode:
+        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

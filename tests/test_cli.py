@@ -16,10 +16,11 @@ import click
 import numpy as np
 import pytest
 import zarr
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from distributed import LocalCluster
 
 import dsketch as ds
+from command_line import found, good, run
 from dsketch import api
 from dsketch.cli import main
 from dsketch.cli.program import INTERNAL, INTERRUPTED, Program
@@ -35,23 +36,6 @@ DSKETCH = [sys.executable, "-m", "dsketch"]
 
 # cond(A) is about 10 and b is of A's size: Householder QR is right to 1e-14, with a hundred times that to spare.
 CLOSE = 1e-12
-
-
-def run(*words: object) -> Result:
-    """Run a command line in this process."""
-    return CliRunner().invoke(main, [str(word) for word in words])
-
-
-def good(*words: object) -> Result:
-    """Run a command line that must succeed."""
-    ran = run(*words)
-    assert ran.exit_code == 0, ran.stdout + ran.stderr
-    return ran
-
-
-def found(*words: object) -> dict[str, Any]:
-    """Return the one JSON object that a command line prints."""
-    return json.loads(good(*words, "--json").stdout)
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

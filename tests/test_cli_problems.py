@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import scipy.linalg as sl
 import zarr
-from click.testing import CliRunner, Result
 
 import dsketch as ds
-from dsketch.cli import main
+from command_line import found, good, run
 from dsketch.problems import PROBLEMS
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -21,24 +20,6 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 EPS = float(np.finfo(float).eps)
 N, D, M = 240, 4, 20
 ALPHA, SCALE = 0.5, 0.8
-
-
-def run(*words: object) -> Result:
-    """Run a command line in this process."""
-    return CliRunner().invoke(main, [str(word) for word in words])
-
-
-def good(*words: object) -> Result:
-    """Run a command line that must succeed."""
-    ran = run(*words)
-    assert ran.exit_code == 0, ran.stdout + ran.stderr
-    return ran
-
-
-def found(*words: object) -> dict[str, Any]:
-    """Return the one JSON object that a command line prints; NaN and infinity are no JSON."""
-    said: dict[str, Any] = json.loads(good(*words, "--json").stdout, parse_constant=pytest.fail)
-    return said
 
 
 class Data:

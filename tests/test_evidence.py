@@ -1,51 +1,23 @@
 """The scripts behind the paper's experiments and the conditioning claim run at tiny size, and what they compute is itself judged."""
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+from scripts import run_script
+
+pytestmark = pytest.mark.usefixtures("importable_scripts")
+
 U = float(np.finfo(float).eps) / 2
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _importable() -> Any:
-    """Let the tests import what the scripts import from their own folder."""
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(FOLDER))
-    yield
-    patch.undo()
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[str], tuple[list[dict[str, Any]], str]]:
-    """Return a function that runs a script as users do and gives its cases and what it printed."""
-
-    def start(name: str) -> tuple[list[dict[str, Any]], str]:
-        command = [sys.executable, str(FOLDER / f"{name}.py"), "--tiny", "--out", str(tmp_path)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(FOLDER.parent)}, timeout=200
-        )
-        assert done.returncode == 0, done.stderr
-        assert (tmp_path / f"{name}.png").stat().st_size > 0
-        return [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()], done.stdout
-
-    return start
 
 
 # ---- the scripts -----------------------------------------------------------------------------------------------------
 
 
-def test_paper_runs_its_three_experiments(run: Callable[..., Any]) -> None:
+def test_paper_runs_its_three_experiments(tmp_path: Path) -> None:
     """Conjugate gradients end in two steps in every draw; the unit step diverges with 4 d rows and converges with 48 d."""
-    cases, printed = run("paper")
+    cases, printed = run_script("paper", tmp_path)
     by = {name: [case for case in cases if case["experiment"] == name] for name in ("two", "spectrum", "steps")}
     for case in by["two"]:
         conjugate = case["found"]["conjugate gradients (library)"]
@@ -64,13 +36,13 @@ def test_paper_runs_its_three_experiments(run: Callable[..., Any]) -> None:
     assert "AᵀA: unit step converges" in printed
 
 
-def test_conditioning_measures_every_sketch_and_kind(run: Callable[..., Any]) -> None:
+def test_conditioning_measures_every_sketch_and_kind(tmp_path: Path) -> None:
     """Every sketch but CountSketch stays near the bound whatever kappa; CountSketch fails on heavy rows, and nobody is left out."""
     from conditioning import KINDS, SAFE
 
     from dsketch.sketch import SKETCHES
 
-    cases, printed = run("conditioning")
+    cases, printed = run_script("conditioning", tmp_path)
     assert {case["kind"] for case in cases} == set(KINDS)
     for case in cases:
         assert set(case["found"]) == set(SKETCHES)

@@ -1,11 +1,7 @@
 """Features: every map of the table keeps the contract; Taylor is exact to its remainder; a view of features is a Matrix like others."""
 
 import itertools
-import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +50,7 @@ from dsketch.passes import Gram, Look
 from dsketch.testing.features import COLUMNS, EPS, GaussianTests, PowerTests, RandomGaussianTests, gaussian, mean, rows
 from dsketch.testing.matrices import MatrixTests
 from dsketch.testing.recut import Recut
+from scripts import run_script
 
 
 class TestRandom(RandomGaussianTests):
@@ -519,19 +516,8 @@ def test_same_bits_on_a_cluster(name: str, storage: str, client: Client, tmp_pat
 
 def test_benchmark_runs(tmp_path: Path) -> None:
     """The script measures every family of rows and every map, and the tensor sketch's error at degree 3."""
-    script = Path(__file__).parents[1] / "benchmarks" / "features.py"
-    environment = os.environ | {"PYTHONPATH": str(script.parents[1])}
+    cases, _ = run_script("features", tmp_path)
 
-    done = subprocess.run(
-        [sys.executable, str(script), "--tiny", "--out", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=200,
-    )
-
-    assert done.returncode == 0, done.stderr
-    cases = [json.loads(line) for line in (tmp_path / "features.jsonl").read_text().splitlines()]
     kernel = [case for case in cases if case["experiment"] == "kernel"]
     assert {case["map"] for case in kernel} == set(FEATURES)
     assert {case["rows"] for case in kernel} >= {"1 cluster", "50 clusters", "sphere", "Gaussian"}

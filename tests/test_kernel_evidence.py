@@ -1,37 +1,16 @@
 """The script behind the claims on the attention kernel runs at tiny size, and what it computes is itself judged."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+from scripts import run_script
+
+pytestmark = pytest.mark.usefixtures("importable_scripts")
+
 EPS = float(np.finfo(float).eps)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _importable() -> Any:
-    """Let the tests import what the script imports from its own folder."""
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(FOLDER))
-    yield
-    patch.undo()
-
-
-def run(out: Path, *more: str) -> tuple[list[dict[str, Any]], str]:
-    """Run the script as users do; return its cases and what it printed."""
-    command = [sys.executable, str(FOLDER / "kernel.py"), "--tiny", "--out", str(out), *more]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(FOLDER.parent)}, timeout=280
-    )
-    assert done.returncode == 0, done.stderr
-    assert (out / "kernel.png").stat().st_size > 0
-    return [json.loads(line) for line in (out / "kernel.jsonl").read_text().splitlines()], done.stdout
 
 
 # ---- the script --------------------------------------------------------------------------------------------------------
@@ -45,7 +24,7 @@ def test_every_part_measures_everybody(tmp_path: Path) -> None:
 
     from dsketch.kernel.choice import FEATURES
 
-    cases, printed = run(tmp_path)
+    cases, printed = run_script("kernel", tmp_path)
     by = {part: [case for case in cases if case["part"] == part] for part in PARTS}
     assert all(by.values())
     for case in by["families"]:
@@ -73,8 +52,8 @@ def test_every_part_measures_everybody(tmp_path: Path) -> None:
 
 def test_a_part_leaves_the_others_as_they_were(tmp_path: Path) -> None:
     """--parts measures one again and keeps the lines of the rest."""
-    first, _ = run(tmp_path, "--parts", "features")
-    second, printed = run(tmp_path, "--parts", "accuracy")
+    first, _ = run_script("kernel", tmp_path, "--parts", "features")
+    second, printed = run_script("kernel", tmp_path, "--parts", "accuracy")
     assert [case for case in second if case["part"] == "features"] == first
     assert {case["part"] for case in second} == {"features", "accuracy"}
     assert "kernel-features" in printed

@@ -1,10 +1,6 @@
 """Powers of the Gram matrix: against 60 digits, at any scale, in few passes, with certificates from the data."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +23,7 @@ from dsketch.probe import Probe
 from dsketch.problems import GramExponential, GramPower, OddGramPower
 from dsketch.solution import Status
 from dsketch.testing.known import tall
+from scripts import run_script
 
 EPS = float(np.finfo(float).eps)
 U = EPS / 2
@@ -553,15 +550,8 @@ def test_a_run_that_was_cut_short_goes_on_with_the_same_bits(tmp_path: Path, sto
 
 def test_the_benchmark_measures_all_experiments(tmp_path: Path) -> None:
     """At tiny size: every case within ten times 2j·kappa·u, passes of the direct methods at most 3, and the figure is there."""
-    folder = Path(__file__).parents[1] / "benchmarks"
-    environment = os.environ | {"PYTHONPATH": str(folder.parent)}
-    command = [sys.executable, str(folder / "powers.py"), "--tiny", "--out", str(tmp_path)]
+    cases, printed = run_script("powers", tmp_path)
 
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
-
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "powers.png").stat().st_size > 0
-    cases = [json.loads(line) for line in (tmp_path / "powers.jsonl").read_text().splitlines()]
     assert {case["experiment"] for case in cases} == {"accuracy", "exponential", "accumulation", "heads", "time"}
     for case in cases:
         if case["experiment"] == "accuracy":
@@ -574,7 +564,7 @@ def test_the_benchmark_measures_all_experiments(tmp_path: Path) -> None:
         if case["experiment"] == "heads":
             assert case["same_bits"]
             assert case["passes"]["together"] == 2
-    assert "powers-claim" in done.stdout
+    assert "powers-claim" in printed
 
 
 @pytest.mark.parametrize("kind", [ds.GramPower, ds.OddGramPower])

@@ -1,11 +1,7 @@
 """Sparse rows: CSR keeps the contract of a matrix, every pass and method answers as for dense rows, what is broken is named."""
 
 import itertools
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +40,7 @@ from dsketch.problems import GramPower
 from dsketch.sketch import SKETCHES, SparseSign
 from dsketch.storage import inspect
 from dsketch.testing.matrices import MatrixTests
+from scripts import run_script
 
 EPS = float(np.finfo(float).eps)
 N, D = 503, 12
@@ -711,13 +708,7 @@ def test_info_advises_against_small_chunks(tmp_path: Path) -> None:
 
 def test_benchmark_measures_all_that_it_claims(tmp_path: Path) -> None:
     """At tiny size: every experiment has its cases; what does not depend on size or clock holds already."""
-    script = Path(__file__).parents[1] / "benchmarks" / "csr.py"
-    environment = os.environ | {"PYTHONPATH": str(script.parents[1])}
-    command = [sys.executable, str(script), "--tiny", "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "csr.png").stat().st_size > 0
-    cases = [json.loads(line) for line in (tmp_path / "csr.jsonl").read_text().splitlines()]
+    cases, printed = run_script("csr", tmp_path)
     by = {name: [case for case in cases if case["experiment"] == name] for name in {case["experiment"] for case in cases}}
 
     assert {case["work"] for case in by["time"]} == {"z = 8", "z = 4", "z = 1", "light"}
@@ -735,4 +726,4 @@ def test_benchmark_measures_all_that_it_claims(tmp_path: Path) -> None:
     assert max(case["from_same"] for case in by["solution"]) <= 1e-12
     assert {case["contestant"] for case in by["rival"]} == {"dsketch auto", "dsketch conjugate_gradient", "scipy lsqr"}
     assert all(case["backward"] <= 16 * EPS for case in by["rival"] if case["contestant"].startswith("dsketch"))
-    assert "times as long when stored numbers double" in done.stdout
+    assert "times as long when stored numbers double" in printed

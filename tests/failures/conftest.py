@@ -9,7 +9,7 @@ from distributed import Client, LocalCluster
 
 import dsketch
 from dsketch.engine import local_cluster
-from failures.data import columns, write
+from failures.data import tall_files
 from failures.scale import BLOCK_BYTES
 
 Answer = Callable[[str], dsketch.Solution]
@@ -25,9 +25,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def tall(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Paths of A (16 MB, eight raw chunks) and b; no test may change them."""
-    folder = tmp_path_factory.mktemp("tall")
-    A, b = columns()
-    return write(folder / "A.zarr", A), write(folder / "b.zarr", b)
+    return tall_files(tmp_path_factory.mktemp("tall"))
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,12 @@ def columns(rows: int = ROWS, columns: int = COLUMNS) -> tuple[np.ndarray, np.nd
     return A, A @ np.ones(columns) + rng.standard_normal(rows)
 
 
+def tall_files(folder: Path) -> tuple[str, str]:
+    """Store A (16 MB, eight raw chunks) and b, and return their paths."""
+    A, b = columns()
+    return write(folder / "A.zarr", A), write(folder / "b.zarr", b)
+
+
 def assert_same_bits(found: dsketch.Solution, wanted: dsketch.Solution) -> None:
     """Compare everything that was computed from the data, bit by bit."""
     assert [record.kind for record in found.passes] == [record.kind for record in wanted.passes]

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -17,22 +17,6 @@ from failures.conftest import Answer
 from failures.data import assert_same_bits, columns, write
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("a file system of its own can only be mounted by root")
-    if (mounted := run(words, capture_output=True, text=True, check=False)).returncode:
-        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        run(["umount", "--lazy", str(folder)], check=True)
 
 
 def filled(folder: Path) -> None:

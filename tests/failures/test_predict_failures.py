@@ -13,7 +13,7 @@ import dsketch
 from dsketch.output import Output
 from failures.processes import start
 from failures.scale import BLOCKS, COLUMNS, ROWS
-from failures.traps import ArmedBy, Pipes, Trap, die, wait_for_release, while_caught
+from failures.traps import ArmedBy, Pipes, Trap, die, killing_all, wait_for_release, while_caught
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 
@@ -47,13 +47,7 @@ def test_all_workers_killed_at_once(tall: tuple[str, str], hurt_client: Client, 
     """The pass waits for the nannies and begins again, over the chunks that are there."""
     workers = list(hurt_client.run(os.getpid).values())
     trap = Trap(dsketch.open_matrix(tall[0]), tmp_path / "trap", ROWS // 2, wait_for_release)
-
-    def kill(caught: int) -> None:
-        assert caught in workers
-        for worker in workers:
-            os.kill(worker, signal.SIGKILL)
-
-    thread = while_caught(Pipes(trap), kill)
+    thread = while_caught(Pipes(trap), killing_all(workers))
     dsketch.predict(X, trap, tmp_path / "y.zarr", cluster=hurt_client, progress=ArmedBy(trap, KIND))
     thread.join()
     assert_whole(tmp_path / "y.zarr", tall)

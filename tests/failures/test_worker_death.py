@@ -1,7 +1,6 @@
 """Workers are killed in the middle of passes: the solve goes on, and no bit of the answer changes."""
 
 import os
-import signal
 from pathlib import Path
 
 import dask
@@ -14,7 +13,7 @@ from failures.conftest import Answer
 from failures.data import assert_same_bits
 from failures.processes import Machines
 from failures.scale import BLOCKS, ROWS
-from failures.traps import ArmedBy, Pipes, Trap, die, wait_for_release, while_caught
+from failures.traps import ArmedBy, Pipes, Trap, die, killing_all, wait_for_release, while_caught
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 
@@ -66,13 +65,7 @@ def test_pass_is_begun_again_when_all_workers_die_at_once(
     """With every worker killed at the same moment the pass waits for the nannies, then costs at most itself once more."""
     workers = list(hurt_client.run(os.getpid).values())
     trap = Trap(dsketch.open_matrix(tall[0]), tmp_path / "trap", ROWS // 2, wait_for_release)
-
-    def kill(caught: int) -> None:
-        assert caught in workers
-        for worker in workers:
-            os.kill(worker, signal.SIGKILL)
-
-    thread = while_caught(Pipes(trap), kill)
+    thread = while_caught(Pipes(trap), killing_all(workers))
     solution = dsketch.lstsq(trap, tall[1], method=method, cluster=hurt_client, progress=ArmedBy(trap, kind))
     thread.join()
     assert_same_bits(solution, undisturbed(method))

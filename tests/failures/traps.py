@@ -162,6 +162,17 @@ class Pipes:
         (self.folder / "release").write_text("go")
 
 
+def killing_all(workers: list[int]) -> Callable[[int], None]:
+    """Return an action for :func:`while_caught` that kills all workers at once, of whom the caught one must be one."""
+
+    def kill(caught: int) -> None:
+        assert caught in workers
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+
+    return kill
+
+
 def while_caught(pipes: Pipes, action: Callable[[int], None]) -> threading.Thread:
     """Start a thread that waits for a process in the trap and then does ``action`` with its id."""
     thread = threading.Thread(target=lambda: action(pipes.caught()), daemon=True)

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from subprocess import run
 
 import pytest
 
@@ -25,22 +24,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(tmp_path / "state")
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("a file system of its own can only be mounted by root")
-    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if (mounted := run(words, capture_output=True, text=True, check=False)).returncode:
-        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        run(["umount", "--lazy", str(folder)], check=True)
 
 
 def accepted(store: Store, owner: str = "ann", key: str | None = None, digest: str = "d") -> Job:

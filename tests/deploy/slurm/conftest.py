@@ -19,7 +19,7 @@ from deploy.commands import DEPLOY, programs
 from deploy.slurm.gate import Gate
 from deploy.slurm.node import environment
 from deploy.slurm.packages import program, why_missing
-from failures.data import columns, write
+from failures.data import tall_files
 from failures.processes import ENVIRONMENT
 from failures.scale import BLOCK_BYTES
 
@@ -134,9 +134,7 @@ def gate(slurm: Slurm) -> Gate:
 @pytest.fixture(scope="session")
 def tall(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Paths of A (16 MB, eight raw chunks) and b."""
-    folder = tmp_path_factory.mktemp("tall")
-    A, b = columns()
-    return write(folder / "A.zarr", A), write(folder / "b.zarr", b)
+    return tall_files(tmp_path_factory.mktemp("tall"))
 
 
 @pytest.fixture(scope="session")
