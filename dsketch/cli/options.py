@@ -190,7 +190,7 @@ def for_each_problem(
         Whether the command takes the options of a method.
     """
     for name, problem in PROBLEMS.items():
-        arguments = f"A (n × d, n ≥ d) and {problem.sides_text} are paths or URLs of Zarr arrays."
+        arguments = f"{problem.rows_text} and {problem.sides_text} are paths or URLs of Zarr arrays."
         group.add_command(
             click.Command(
                 name,

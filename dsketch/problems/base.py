@@ -80,8 +80,8 @@ class Problem(ABC):
         Its word on the command line and in a spec.
     title : str
         One line: what is minimized.
-    sides_text : str
-        What b is, for ``--help``.
+    rows_text, sides_text : str
+        What A and b are, for ``--help``.
     words : tuple of Word
         Its options besides A, b and ``missing``.
     methods : tuple of str
@@ -96,6 +96,7 @@ class Problem(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    rows_text: ClassVar[str] = "A (n × d, n ≥ d)"
     sides_text: ClassVar[str] = "b (n, or n × k)"
     words: ClassVar[tuple[Word, ...]] = ()
     methods: ClassVar[tuple[str, ...]]

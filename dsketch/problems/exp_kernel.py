@@ -84,6 +84,7 @@ class ExpKernel(Problem):
 
     name = "exp-kernel"
     title = "The attention kernel, (exp(s A Aᵀ) + λ I) x = b, exp entry by entry."
+    rows_text = "A (n × d)"
     words = (
         Word("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares."),
         Word("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),

@@ -88,6 +88,7 @@ class RestrictedKernel(Problem):
 
     name = "restricted-kernel"
     title = "Kernel ridge regression with M centres, min ‖K_nM w − b‖² + alpha wᵀ K_MM w."
+    rows_text = "A (n × d)"
     words = (
         Word("alpha", float, 1.0, "Penalty alpha wᵀ K w, ≥ 0, not divided by n."),
         Word("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
