@@ -14,7 +14,6 @@ from failures.processes import Machines
 from failures.test_journal_failures import filled
 from service.conftest import slow, spec
 from service.running import Service, in_pass, rested, seen, waited
-from service.test_store import disk  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -154,7 +153,7 @@ def test_own_workers_are_killed_all_at_once(tmp_path: Path, data: Path, direct: 
         assert client.fetch(id_).tobytes() == direct("gradient_descent", 0, "slow.zarr").x.tobytes()
 
 
-def test_a_full_disk(disk: Path, tmp_path: Path, data: Path, direct: Any) -> None:  # noqa: F811
+def test_a_full_disk(disk: Path, tmp_path: Path, data: Path, direct: Any) -> None:
     """The job under way fails with a sentence, new ones are refused, and with room again both go on."""
     with Service(tmp_path / "s", data, "--state", str(disk / "state")) as service, service.client() as client:
         id_ = client.submit(slow())["id"]
