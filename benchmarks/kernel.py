@@ -562,7 +562,7 @@ def _large_table(cases: list[Case]) -> str:
         "passes, of them sweeps": lambda c: f"{c['passes']}, {c['sweeps']}",
         "seconds (planned)": lambda c: f"{c['seconds']:.3g} ({c['predicted_seconds']:.3g})",
         "entries of K a second, in sweeps, both workers": lambda c: f"{c['entries_per_second']:.3g}",
-        "peak of a worker, MB: own (planned), all": lambda c: (
+        "peak of a worker, MB: own (planned for a task, beside what an idle worker has), all": lambda c: (
             f"{c['memory']['own'] / 1e6:.0f} ({c['predicted_memory'] / 1e6:.0f}), {c['memory']['high_water'] / 1e6:.0f}"
         ),
         "relative residual: certified, on 200 rows of the dense kernel": lambda c: (

@@ -277,6 +277,16 @@ def test_features_beyond_memory_are_refused() -> None:
         ds.plan(ds.ExpKernel(A, b), rank=9000, memory_limit="1 GB", cluster="serial")
 
 
+def test_workers_too_small_for_a_sweep_are_refused() -> None:
+    """Before anything is read but the sample, with both sizes."""
+    A, b = data()
+
+    with pytest.raises(
+        PlanError, match=r"a task must fit in .* MB \(80% of .* MB a thread\); a sweep of the kernel needs 1\d\d MB"
+    ):
+        ds.plan(ds.ExpKernel(A, b), memory_limit="50 MB", cluster="serial")
+
+
 def test_vectors_beyond_the_driver_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors of n numbers live in the driver; the message says how many bytes they take."""
     monkeypatch.setattr("dsketch.problems.kernel_plan._DRIVER_BYTES", 10_000)

@@ -58,7 +58,7 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
     SpecError
         For unknown names, or a method that does not fit the ridge or the features.
     PlanError
-        If vectors of n numbers do not fit into the driver, or the features into a worker.
+        If vectors of n numbers do not fit into the driver, or a sweep or the features into a worker.
     DataError
         If a sampled row is too long, or holds a NaN.
     """
@@ -74,10 +74,12 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
     rank = most if settings.features == "auto" and name != "feature_space" else work.taken.columns
     n = problem.shape[0]
     part = 8 * max(n * problem.sides, work.taken.columns**2)
+    memory = _memory(work.taken.columns, n * problem.sides)
+    _require_room(memory, ground)
     return Plan(
         name,
         replace(settings, rank=max(rank, 1)),
-        Estimate(work.passes, _seconds(work, seen, problem, ground), _memory(work.taken.columns, n * problem.sides), part),
+        Estimate(work.passes, _seconds(work, seen, problem, ground), memory, part),
         {other: reason for other, reason in _others(alpha).items() if other != name},
         matrix_words(problem.rows, problem.sides),
         means_words(ground),
@@ -196,7 +198,17 @@ def timed(seen: Sample) -> float:
 
 def _memory(columns: int, numbers: int) -> int:
     """Return bytes of a task thread: blocks of rows and features, Gram matrices, vectors that travel and their parts."""
-    return 160_000_000 + 8 * (_SQUARES * columns**2 + 4 * numbers)
+    return 100_000_000 + 8 * (_SQUARES * columns**2 + 4 * numbers)
+
+
+def _require_room(memory: int, ground: Ground) -> None:
+    """Refuse workers that are too small for any kernel; features are chosen by what is free."""
+    room = MEMORY_SHARE * ground.memory_bytes
+    if memory > room:
+        raise PlanError(
+            f"a task must fit in {format_bytes(room)} ({MEMORY_SHARE:.0%} of {format_bytes(ground.memory_bytes)} a thread); a sweep of the "
+            f"kernel needs {format_bytes(memory)}. Give workers more memory or fewer threads, or ask for fewer right-hand sides at once."
+        )
 
 
 def _others(alpha: float) -> dict[str, str]:
