@@ -20,7 +20,7 @@ EPS = float(np.finfo(float).eps)
 @pytest.mark.timeout(300)
 def test_every_part_measures_everybody(tmp_path: Path) -> None:
     """No preconditioner is left out; answers meet their tolerance with the dense kernel; two workers stay within their limit."""
-    from kernel import PARTS, SKETCHED
+    from kernel_tables import PARTS, SKETCHED
 
     from dsketch.kernel.choice import FEATURES
 
@@ -65,7 +65,7 @@ def test_a_part_leaves_the_others_as_they_were(tmp_path: Path) -> None:
 
 def test_families_are_what_their_names_say() -> None:
     """Rows on a sphere have the length asked for, others on average; clusters have as many centres as they should."""
-    from kernel import CENTRES, STUDY, TIGHTNESS
+    from kernel_rows import CENTRES, STUDY, TIGHTNESS
 
     for family in {family for family, *_ in STUDY}:
         A, b = family.rows(2000)
@@ -99,7 +99,7 @@ def test_ears_count_until_small_enough_and_stop() -> None:
 
 def test_auto_is_compared_with_those_that_ended() -> None:
     """What was stopped is no rival; where rounding ends a run, its length counts; auto is not its own rival."""
-    from kernel import compared, pair
+    from kernel_tables import compared, pair
 
     def found(first: int | None, last: int | None, taken: int, status: str | None, processor: float) -> dict[str, Any]:
         return {"iterations": [first, last], "taken": taken, "status": status, "processor": processor, "reached": 1e-3}
