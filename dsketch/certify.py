@@ -24,7 +24,7 @@ def certificate_of(answer: Answer) -> LinearCertificate:
     forward = ROUNDING * factor.scaled_condition * (1 + factor.scaled_condition * tangent)
     return LinearCertificate(
         # An x rounded to float64 has a backward error of about u/4 whatever the gradient says.
-        backward_error=np.where(answer.error > 0, np.maximum(answer.error, EPS / 8), 0.0),
+        backward_error=np.where(norms(x) > 0, np.maximum(answer.error, EPS / 8), answer.error),
         residual_norm=answer.residual,
         gradient_norm=gradient,
         forward_error=forward,

@@ -213,3 +213,22 @@ def test_nonfinite_data_are_named(method: str, value: float, where: str) -> None
 
     with pytest.raises(DataError, match=rf"{where} must be (finite|≥ 0); row 137.* {value}"):
         ds.lstsq(parts["A"], parts["b"], weights=parts["weights"], method=method, cluster="serial")
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ds.LeastSquares(np.array([[3.0]]), np.array([1.0])),
+        ds.Ridge(np.array([[3.0]]), np.array([1.0]), alpha=1.0),
+        ds.GramPower(np.array([[3.0]]), np.array([1.0])),
+        ds.ExpKernel(np.array([[1.0]]), np.array([1.0]), alpha=0.5),
+        ds.RestrictedKernel(np.array([[1.0]]), np.array([1.0]), alpha=0.5),
+    ],
+    ids=lambda problem: problem.name,
+)
+def test_an_answer_that_had_to_be_rounded_is_not_called_exact(problem: ds.Problem) -> None:
+    """x = 1/3 is no number of this machine, though the residual that the machine finds is 0; a quarter of u is what it must own."""
+    certificate = ds.solve(problem, cluster="serial").certificate
+
+    assert certificate.backward_error[0] >= np.finfo(float).eps / 8
+    assert certificate.forward_error[0] > 0

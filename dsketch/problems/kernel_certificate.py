@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.kernel.answered import KernelAnswer
+from dsketch.linalg.columns import norms
 from dsketch.methods.base import EPS
 from dsketch.solution import Certificate, digits, shown
 
@@ -61,7 +62,7 @@ class KernelCertificate(Certificate):
 def certificate_of(answer: KernelAnswer) -> KernelCertificate:
     """Return what is known about an answer."""
     # An x rounded to float64 has a backward error of about u/4 whatever the residual says.
-    error = np.where(answer.backward_error > 0, np.maximum(answer.backward_error, EPS / 8), 0.0)
+    error = np.where(norms(answer.x) > 0, np.maximum(answer.backward_error, EPS / 8), answer.backward_error)
     return KernelCertificate(
         backward_error=error,
         residual_norm=answer.residual_norm,
