@@ -154,6 +154,31 @@ def test_tiny_matrices_claim_no_more_than_they_have(method: str) -> None:
         assert error(solution.x, reference(A, b, power)) <= 2 * claimed  # a first-order bound
 
 
+def shortest(A: Floats, b: Floats, power: int) -> "mpmath.matrix":
+    """Return the shortest minimizer of ‖(AᵀA)ʲx − b‖ in 60 digits, for integers that lack rank."""
+    with mpmath.workdps(2 * DIGITS):
+        values, vectors = mpmath.eigsy(exact(A).T * exact(A))
+        parts = vectors.T * exact(b)
+        for place, value in enumerate(values):
+            parts[place] = parts[place] / value**power if value > mpmath.mpf(10) ** -DIGITS else 0
+        return vectors * parts
+
+
+@pytest.mark.parametrize("method", ["factored", "alternating"])
+def test_where_rank_lacks_the_claim_grows_with_what_no_x_reaches(method: str) -> None:
+    """Rounding turns the range, which then takes in a part of a b that lies almost outside: up to a hundred times the rest."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        columns = int(rng.integers(2, 6))
+        A = rng.integers(-3, 4, (columns + 6, 1)) @ rng.integers(1, 4, (1, columns)).astype(float)
+        b, power = rng.standard_normal(columns), int(rng.integers(1, 4))
+
+        solution = solve(GramPower(A, b, power=power), method=method)
+
+        assert solution.status is Status.LEAST_SQUARES
+        assert error(solution.x, shortest(A, b, power)) <= 2 * float(solution.certificate.forward_error[0])
+
+
 # ---- passes ----------------------------------------------------------------------------------------------------------
 
 

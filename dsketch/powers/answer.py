@@ -151,7 +151,7 @@ def odd_error(core: Core, g: Scaled, residual: Floats, x: Scaled, power: int) ->
     return power_of_two(np.logaddexp2.reduce(terms, axis=0) / 2 - (2 * power + 1) * core.norm)
 
 
-def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = None) -> Floats:
+def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = None, outside: Floats | None = None) -> Floats:
     """Return eps times the first-order sensitivity of x to changes of A by ‖A‖, one for each of its 2j (+ 1) uses.
 
     With A + E, x moves by −Σ_k G^(-k)(EᵀA + AᵀE) y_{j−k+1}.  For a b without special direction every term is about kappa, the whole
@@ -163,6 +163,8 @@ def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = No
         y₀ … y_j.
     residual : ndarray, shape (k,), optional
         Log₂ of the least-squares residual that y₀ left, for odd powers.
+    outside : ndarray, shape (k,), optional
+        Log₂ of the part of b outside the range, for even ones: where A lacks rank, the range turns by E and takes some of it in.
     """
     power, size, low = len(levels) - 1, core.norm, core.smallest
     total = np.full(levels[-1].exponents.shape, -np.inf)
@@ -173,10 +175,18 @@ def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = No
     if residual is not None:
         total = np.logaddexp2(total, size + levels[0].norms - (2 * power + 1) * low)
         total = np.logaddexp2(total, size + residual - (2 * power + 2) * low)
+    if outside is not None:
+        total = np.logaddexp2(total, size + outside - (2 * power + 1) * low)
     return EPS * ratio(total, levels[-1].norms)
 
 
-def distance(core: Core, levels: list[Scaled], residuals: list[Scaled], left: Floats | None = None) -> Floats:
+def distance(
+    core: Core,
+    levels: list[Scaled],
+    residuals: list[Scaled],
+    residual: Floats | None = None,
+    outside: Floats | None = None,
+) -> Floats:
     """Return the first-order bound of rounding on ‖x − x*‖/‖x‖, or what the measured residuals come to if that is more.
 
     Parameters
@@ -185,10 +195,10 @@ def distance(core: Core, levels: list[Scaled], residuals: list[Scaled], left: Fl
         y₀ … y_j.
     residuals : list of Scaled
         y_{i−1} − G y_i of the last levels, in order; for odd powers first Aᵀ(b − A y₀).
-    left : ndarray, shape (k,), optional
-        As ``residual`` of :func:`forward_error`.
+    residual, outside
+        As of :func:`forward_error`.
     """
     moved = core.inverse(residuals[0])
-    for residual in residuals[1:]:
-        moved = core.inverse(moved.plus(residual))
-    return np.maximum(forward_error(core, levels, left), ratio(moved.norms, levels[-1].norms))
+    for step in residuals[1:]:
+        moved = core.inverse(moved.plus(step))
+    return np.maximum(forward_error(core, levels, residual, outside), ratio(moved.norms, levels[-1].norms))

@@ -102,7 +102,7 @@ def factored_even(system: LinearSystem, b: Floats, power: int, settings: Setting
         residual_norm=power_of_two(np.logaddexp2(2 * reducible.norms, 2 * left) / 2),
         relative=ratio(reducible.norms, right.norms),
         outside=ratio(left, right.norms),
-        forward_error=distance(core, levels, residuals),
+        forward_error=distance(core, levels, residuals, outside=left),
         measured=FACTOR,
         levels=tuple(levels),
     )

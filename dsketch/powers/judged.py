@@ -40,7 +40,7 @@ def judged_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[
         residual_norm=power_of_two(left.norms),
         relative=ratio(reducible, right.norms),
         outside=ratio(core.outside(right), right.norms),
-        forward_error=forward_error(core, levels),
+        forward_error=forward_error(core, levels, outside=core.outside(right)),
         measured=DATA,
     )
 
