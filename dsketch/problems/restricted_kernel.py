@@ -74,7 +74,9 @@ class RestrictedKernel(Problem):
 
     Notes
     -----
-    Centres that depend on the others to rounding get the coefficient 0.  A pass costs n M d flops and n M exponentials more than one over
+    Centres that depend on the others to rounding get the coefficient 0.  The certificate is about F as it was computed: where centres
+    nearly depend on each other, that is the F of kernel values changed by rounding, and may be 1e-6 of its size away from that of exact
+    ones (measured: 5,500 random problems of few rows).  A pass costs n M d flops and n M exponentials more than one over
     stored features; workers hold a block of F at a time.
 
     Examples
