@@ -346,3 +346,16 @@ def test_command_line_solves_writes_and_checks(paths: tuple[str, str], tmp_path:
     assert residual(dense(A), zarr.open_array(out, mode="r")[:], b)[0] <= 1.01e-10 * np.linalg.norm(b)
     assert checked.exit_code == 0, checked.output
     assert json.loads(checked.stdout)["relative_residual"][0] <= 1.01e-10
+
+
+def test_a_kernel_beyond_float64_says_in_which_rows_its_norms_are() -> None:
+    """exp(s‖a‖²) overflows, exp(s‖a‖²/2) does not: the answer is right in scaled rows, and nobody is led to read it otherwise."""
+    A = np.array([[28.0, 0.0], [0.0, 28.0], [1.0, 1.0]])  # s‖a‖² = 784
+    x = np.array([0.0, 0.0, 0.5])
+    plain = np.exp(A[:2] @ A[2])
+
+    solution = ds.solve(ds.ExpKernel(A, np.append(plain, np.exp(2.0) + 1.0) * 0.5, alpha=1.0), cluster="serial")
+
+    assert solution.certificate.is_scaled
+    assert "all in rows scaled by" in str(solution)
+    assert np.allclose(solution.x, x, atol=1e-8)

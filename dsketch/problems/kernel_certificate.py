@@ -45,15 +45,16 @@ class KernelCertificate(Certificate):
 
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
-        where = " (in rows scaled by exp(−s‖a‖²/2))" if self.is_scaled else ""
         found = [
-            f"backward    {shown(self.backward_error)} relative to ‖K + λI‖{where}",
+            f"backward    {shown(self.backward_error)} relative to ‖K + λI‖",
             f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
             f"forward error ≤ {shown(self.forward_error)}",
             f"condition   {digits(self.condition)}; {self.rank_reason}",
         ]
         if not np.isnan(self.preconditioned):
             found.append(f"            {self.preconditioned:.2e} with the preconditioner (Ritz values)")
+        if self.is_scaled:
+            found.append("norms       all in rows scaled by exp(−s‖a‖²/2), as K itself is beyond float64: x and b too")
         if self.distance:
             found.append(f"distance    {self.distance:.2e} of the features' kernel from the exact one, relative to it")
         return found
