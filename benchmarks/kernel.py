@@ -348,9 +348,6 @@ def r_squared(truth: Floats, guess: Floats) -> float:
     return float(1 - np.sum((truth - guess) ** 2) / np.sum((truth - truth.mean()) ** 2))
 
 
-# ---- the command ----------------------------------------------------------------------------------------------------
-
-
 def main() -> None:
     """Measure, print, draw."""
     parser = arguments(__doc__ or "")

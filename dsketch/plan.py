@@ -155,7 +155,7 @@ def choose(method: str, settings: Settings, means: Means, found: Probe) -> tuple
     room = MEMORY_SHARE * means.memory_bytes
     fitting = [name for name in names if estimates[name].memory_bytes <= room]
     if not fitting:
-        raise PlanError(_too_large(names, estimates, means, room))
+        raise PlanError(_too_large(names, estimates, means))
     if method != "auto":
         return method, estimates, {}, "asked for"
     rejected = {
@@ -191,11 +191,15 @@ def _is_safe(rows: int, found: Probe) -> bool:
     return rounding_of_gram(rows, found.trace) * found.condition**2 <= CONTRACTION
 
 
-def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Means, room: float) -> str:
+def room_words(memory_bytes: int) -> str:
+    """Return how errors begin that say what does not fit into a thread."""
+    return f"a task must fit in {format_bytes(MEMORY_SHARE * memory_bytes)} ({MEMORY_SHARE:.0%} of {format_bytes(memory_bytes)} a thread)"
+
+
+def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Means) -> str:
     needs = ", ".join(f"{name} {format_bytes(estimates[name].memory_bytes)}" for name in names)
     return (
-        f"a task must fit in {format_bytes(room)} ({MEMORY_SHARE:.0%} of {format_bytes(means.memory_bytes)} a "
-        f"thread); {needs} would be needed: {means.blocks} block(s) of "
+        f"{room_words(means.memory_bytes)}; {needs} would be needed: {means.blocks} block(s) of "
         f"{format_bytes(means.block_bytes)} and the parts for {format_count(means.d)} columns. Give workers "
         "more memory or fewer threads, or store smaller chunks."
     )

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import zarr
-from click.testing import CliRunner
 from distributed import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, ZstdCodec
 
 import dsketch as ds
-from dsketch.cli import main
+from command_line import run
 from dsketch.engine import SerialEngine
 from dsketch.engine.panels import panels_of
 from dsketch.errors import DataError, MissingDataError, SpecError
@@ -695,7 +694,7 @@ def test_info_advises_against_small_chunks(tmp_path: Path) -> None:
     (Path(path) / "data" / "c" / "0").unlink()
     found = inspect(path)
 
-    said = CliRunner().invoke(main, ["info", path])
+    said = run("info", path)
 
     assert [advice.subject for advice in found.advice][:2] == ["missing chunks", "small chunks"]
     assert f"chunks=({sparse().nnz},)" in found.advice[1].remedy

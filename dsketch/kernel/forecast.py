@@ -62,6 +62,11 @@ class Sample:
         """The Gaussian of the sample."""
         return self.system.gaussian(self.X, self.X)
 
+    @cached_property
+    def sizes(self) -> Floats:
+        """Singular values of the centred sample, descending."""
+        return np.asarray(np.linalg.svd(self.X - self.system.mean, compute_uv=False))
+
     def condition(self, features: RowMap | None, *, residual: bool = True) -> float:
         """Return the condition number to expect of P⁻¹(G + diag shift) with n rows, with or without residual diagonal."""
         F = np.zeros((len(self.X), 0)) if features is None else features.apply(self.X)
@@ -83,11 +88,10 @@ class Sample:
         rows give it eigenvalues of about t (1 + n/N) beside the ridge and the mass of later degrees, which is nearly diagonal.  For d
         stands the effective number of directions, (tr Σ)²/tr Σ² of the covariance.
         """
-        C = self.X - self.system.mean
-        sizes = np.linalg.svd(C, compute_uv=False)
+        sizes = self.sizes
         squares = (sizes / (sizes[0] or 1.0)) ** 2  # whatever the unit of the rows, their fourth powers are numbers
         directions = max(float(np.sum(squares) ** 2 / max(np.sum(squares**2), np.finfo(float).tiny)), 1.0)
-        radius = max(float(np.sum((np.sqrt(self.system.scale) * sizes) ** 2)) / len(C), np.finfo(float).tiny)
+        radius = max(float(np.sum((np.sqrt(self.system.scale) * sizes) ** 2)) / len(self.X), np.finfo(float).tiny)
         masses = [math.exp(power * math.log(radius) - math.lgamma(power + 1) - radius) for power in range(degree + 2)]
         monomials = math.lgamma(directions + degree + 1) - math.lgamma(directions) - math.lgamma(degree + 2)
         rest = float(np.median(self.shift)) + max(1.0 - sum(masses), 0.0)

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.events import Converged
 from dsketch.factor import Factor, solve_small
 from dsketch.methods.base import Settings, measured, require_full_rank
 from dsketch.passes import Gradient, Look, Slope
@@ -36,6 +35,7 @@ from dsketch.powers.answer import (
     distance,
     even_error,
     ratio,
+    reached,
 )
 from dsketch.powers.core import Core
 from dsketch.powers.measure import norm_of, product, raised, residual_after, residual_norms, side_norms
@@ -121,8 +121,8 @@ class Climb:
             found = yield from product(self.system, e, Scaled(y, target.exponents))
             residual = target.plus(found.shifted(-2 * e), -1.0)
             size = np.logaddexp2(2 * self.norm + Scaled.of(y, target.exponents - 2 * e).norms, target.norms)
-            reached = _reached(ratio(residual.norms, size), power_of_two(residual.norms))
-            return Seen(residual.over(target.exponents), ratio(residual.norms, goal), reached, residual)
+            told = reached(ratio(residual.norms, size), power_of_two(residual.norms))
+            return Seen(residual.over(target.exponents), ratio(residual.norms, goal), told, residual)
 
         start = factor.solve(factor.solve_transposed(target.mantissas))
         task = Task(level, factor, self.core.factor, self.epsilon, look)
@@ -146,8 +146,8 @@ class Climb:
         def look(y: Floats) -> Flow[Seen[Slope]]:
             found: Slope = yield Look(Gradient(y), self.system.rows)
             reducible = Scaled.of(factor.solve_transposed(found.g)).norms
-            reached = _reached(measured(factor, y, found), power_of_two(residual_norms(found)))
-            return Seen(found.g, ratio(reducible, share + side_norms(found)), reached, found)
+            told = reached(measured(factor, y, found), power_of_two(residual_norms(found)))
+            return Seen(found.g, ratio(reducible, share + side_norms(found)), told, found)
 
         return (yield from INNERS[self.inner](self.system, Task(0, factor, factor, self.epsilon, look), start))
 
@@ -220,7 +220,3 @@ def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner:
         levels=tuple(levels),
         stages=(stage, *stages),
     )
-
-
-def _reached(backward_error: Floats, residual_norm: Floats) -> Converged:
-    return Converged(float(backward_error.max(initial=0.0)), float(residual_norm.max(initial=0.0)))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.factor import Factor
 from dsketch.methods.base import EPS
 from dsketch.powers.core import Core
@@ -202,3 +203,8 @@ def distance(
     for step in residuals[1:]:
         moved = core.inverse(moved.plus(step))
     return np.maximum(forward_error(core, levels, residual, outside), ratio(moved.norms, levels[-1].norms))
+
+
+def reached(backward_error: Floats, residual_norm: Floats) -> Converged:
+    """Return how far a solve has come, for listeners."""
+    return Converged(float(backward_error.max(initial=0.0)), float(residual_norm.max(initial=0.0)))

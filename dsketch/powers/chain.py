@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from dsketch.events import Converged
 from dsketch.methods.base import Breakdown, Settings
 from dsketch.powers.alternating import alternating_even, alternating_odd
-from dsketch.powers.answer import Floats, PowerAnswer
+from dsketch.powers.answer import Floats, PowerAnswer, reached
 from dsketch.powers.factored import ROUTES, factored_even, factored_odd
 from dsketch.powers.stage import INNERS
 from dsketch.system import Flow, LinearSystem
@@ -30,7 +29,7 @@ def powered(system: LinearSystem, b: Floats | None, power: int, settings: Settin
         answer = yield from _tried(system, b, power, settings, LAST)
         answer = replace(answer, notes=(f"{method} gave way to {LAST}: {stop.reason}", *answer.notes))
         method = LAST
-    yield Converged(float(answer.backward_error.max(initial=0.0)), float(answer.residual_norm.max(initial=0.0)))
+    yield reached(answer.backward_error, answer.residual_norm)
     return answer, method
 
 

@@ -40,9 +40,7 @@ from dsketch.sketch.size import FOR_WHITENING
 from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
-_WEAKEST_SKETCH = (
-    10.0  # cond(A R₀⁻¹): a good sketch leaves 3 to 9; u·10² in the Gram matrix of it is a few digits of rounding, at most
-)
+_WEAKEST_SKETCH = 10.0  # cond(A R₀⁻¹): a good sketch leaves 3 to 9; the Gram matrix of it then holds R to u·10²
 # system, settings → factor of A, z with min ‖R y − z‖ the least-squares problem (of no columns without b)
 Route = Callable[[LinearSystem, Settings], Flow[tuple[Factor, Floats]]]
 

@@ -31,7 +31,7 @@ def judged_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[
     core, right = Core(Factor(R)), Scaled.of(b)
     levels = yield from raised_levels(system, core, x, power)
     left = right.plus(levels[0], -1.0)
-    reducible = core.within(left).norms
+    reducible, outside = core.within(left).norms, core.outside(right)
     return PowerAnswer(
         x=x,
         core=core,
@@ -39,8 +39,8 @@ def judged_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[
         backward_error=even_error(core.norm, reducible, levels[-1], right.norms, power),
         residual_norm=power_of_two(left.norms),
         relative=ratio(reducible, right.norms),
-        outside=ratio(core.outside(right), right.norms),
-        forward_error=forward_error(core, levels, outside=core.outside(right)),
+        outside=ratio(outside, right.norms),
+        forward_error=forward_error(core, levels, outside=outside),
         measured=DATA,
     )
 

@@ -18,7 +18,7 @@ from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows, find_nonfinite
 from dsketch.methods import Settings
 from dsketch.passes.kernel import KernelProduct, sweep_rows
-from dsketch.plan import MEMORY_SHARE, Plan, check_words, matrix_words, means_words
+from dsketch.plan import MEMORY_SHARE, Plan, check_words, matrix_words, means_words, room_words
 from dsketch.problems.base import Problem, require_words
 from dsketch.units import format_bytes
 
@@ -203,11 +203,10 @@ def _memory(columns: int, numbers: int) -> int:
 
 def _require_room(memory: int, ground: Ground) -> None:
     """Refuse workers that are too small for any kernel; features are chosen by what is free."""
-    room = MEMORY_SHARE * ground.memory_bytes
-    if memory > room:
+    if memory > MEMORY_SHARE * ground.memory_bytes:
         raise PlanError(
-            f"a task must fit in {format_bytes(room)} ({MEMORY_SHARE:.0%} of {format_bytes(ground.memory_bytes)} a thread); a sweep of the "
-            f"kernel needs {format_bytes(memory)}. Give workers more memory or fewer threads, or ask for fewer right-hand sides at once."
+            f"{room_words(ground.memory_bytes)}; a sweep of the kernel needs {format_bytes(memory)}. Give workers "
+            "more memory or fewer threads, or ask for fewer right-hand sides at once."
         )
 
 

@@ -24,7 +24,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.methods.base import EPS, Settings
-from dsketch.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, check_words, matrix_words, means_words
+from dsketch.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, check_words, matrix_words, means_words, room_words
 from dsketch.powers.alternating import rows_for_stages
 from dsketch.powers.chain import LAST
 from dsketch.powers.stage import INNERS
@@ -147,8 +147,8 @@ class PoweringProblem(Problem):
         if not fitting:
             needs = ", ".join(f"{name} {format_bytes(prices[name].memory_bytes)}" for name in names)
             raise PlanError(
-                f"a task must fit in {format_bytes(room)} ({MEMORY_SHARE:.0%} of {format_bytes(means.memory_bytes)} a thread); {needs} "
-                "would be needed. Give workers more memory or fewer threads, or store smaller chunks."
+                f"{room_words(means.memory_bytes)}; {needs} would be needed. Give workers more memory or "
+                "fewer threads, or store smaller chunks."
             )
         rejected = {
             name: f"about {format_seconds(price.seconds)} in {price.passes} passes"

@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class Hub:
             return []
         return [json.loads(line) for line in lines[max(after, 0) :]]
 
-    async def follow(self, job: str, after: int, is_resting: "IsResting") -> AsyncIterator[dict[str, Any]]:
+    async def follow(self, job: str, after: int, is_resting: Callable[[], bool]) -> AsyncIterator[dict[str, Any]]:
         """Yield kept events after one and progress, as they come, and an empty one when nothing came for a while.
 
         Ends when the job rests and everything was told, when it is removed, or when the hub is closed.
@@ -135,9 +135,6 @@ class Hub:
     def _wake(self, job: str) -> None:
         for listener in list(self._listeners.get(job, ())):
             listener.wake()
-
-
-IsResting = Any  # a callable without arguments that says whether the job rests (or is gone)
 
 
 class _Listener:

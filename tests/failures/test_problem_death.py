@@ -1,6 +1,5 @@
 """Powers and kernels on the command line, killed at many points: ``dsketch resume`` gives the bits of an uninterrupted run."""
 
-import json
 import signal
 from dataclasses import dataclass
 from functools import cache
@@ -9,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from distributed import Client
 
+import command_line
 import dsketch
-from dsketch.cli import main
 from failures.data import write
 from failures.processes import start
 from failures.traps import ArmedBy, Trap, die
@@ -75,18 +73,10 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: write(folder / f"{name}.zarr", array) for name, array in arrays.items()}
 
 
-def ran(*words: str) -> dict[str, Any]:
-    """Return what a command line prints as JSON."""
-    done = CliRunner().invoke(main, [*words, "--json"])
-    assert done.exit_code == 0, done.stdout + done.stderr
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
-
-
 @pytest.fixture(scope="module")
 def undisturbed(paths: dict[str, str]) -> Any:
     """Return the whole run of a case, made once; ask for it inside a test, where blocks are small."""
-    return cache(lambda name: ran("solve", *given(name, paths), "--scheduler", "serial"))
+    return cache(lambda name: command_line.found("solve", *given(name, paths), "--scheduler", "serial"))
 
 
 def given(name: str, paths: dict[str, str]) -> list[str]:
@@ -116,7 +106,7 @@ def test_killed_driver_is_resumed_to_the_same_bits(paths: dict[str, str], undist
     """Killed after a pass, within one and between a record and its place: what was recorded is replayed, the rest is run."""
     journal = tmp_path / "journal"
     killed(name, paths, journal, CASES[name].points)
-    found = ran("resume", str(journal), "--out", str(tmp_path / "x.npy"))
+    found = command_line.found("resume", str(journal), "--out", str(tmp_path / "x.npy"))
     recorded = CASES[name].recorded
     assert len(found["passes"]) > recorded
     assert [record["replayed"] for record in found["passes"]].count(True) == recorded
