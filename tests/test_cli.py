@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -48,6 +49,24 @@ def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tup
 
 ALL = dict(commands(main))
 LEAVES = {path: command for path, command in ALL.items() if not isinstance(command, click.Group)}
+
+
+def lines_of_the_readme() -> list[str]:
+    """Return every command line that the README shows."""
+    shown = (ROOT / "README.md").read_text().splitlines()
+    return sorted({line for line in shown if line.startswith("dsketch ")})
+
+
+@pytest.mark.parametrize("line", lines_of_the_readme())
+def test_the_readme_s_command_lines_are_understood(line: str) -> None:
+    """Every command is there, and has every option that it is shown with."""
+    _, *words = shlex.split(line, comments=True)
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    known = {name for param in command.params for name in param.opts}
+
+    assert {word for word in words if word.startswith("--")} <= known
 
 
 def option(path: tuple[str, ...], name: str) -> click.Option:
