@@ -2,9 +2,7 @@
 
 import re
 import shlex
-import socket
 import sys
-from collections.abc import Iterator
 from configparser import RawConfigParser
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,17 +92,6 @@ def programs(folder: Path, dsketch: str = "dsketch") -> Path:
         script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {module} "$@"\n')
         script.chmod(0o755)
     return folder
-
-
-def free_ports() -> Iterator[str]:
-    """Yield ports of this machine that nobody listens at, each once."""
-    given: set[int] = set()
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            port = listening.getsockname()[1]
-        if port not in given:
-            given.add(port)
-            yield str(port)
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------

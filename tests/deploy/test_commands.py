@@ -14,9 +14,10 @@ import pytest
 from distributed import Client
 
 import dsketch
-from deploy.commands import DEPLOY, ROLES, SOURCES, Command, free_ports, programs
+from deploy.commands import DEPLOY, ROLES, SOURCES, Command, programs
 from failures.data import columns, write
 from failures.processes import ENVIRONMENT
+from ports import free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 _SECONDS = 60
@@ -33,7 +34,7 @@ class Here:
 
     def __init__(self, folder: Path) -> None:
         ports = free_ports()
-        self.ports = {port: next(ports) for port in ("8786", "8787", "8788", "9000", "9001", "8080")}
+        self.ports = {port: str(next(ports)) for port in ("8786", "8787", "8788", "9000", "9001", "8080")}
         self.state, self.data = folder / "state", folder
         self.tokens = folder / "tokens"
         self.bin = programs(folder / "bin")

@@ -1,7 +1,6 @@
 """What a shell sees of each failure: the exit code, one message, no stack trace, and no half-written output."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from command_line import run
 from dsketch.engine import connect
 from failures.data import columns, write
 from failures.processes import ENVIRONMENT
+from ports import free_ports
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -47,8 +47,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, words: str
 def test_no_scheduler_is_a_cluster_failure(small: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3 for an address where nobody is; users wait 20 seconds for a scheduler, this test two."""
     monkeypatch.setattr(connect, "_CONNECT_SECONDS", 2)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = next(free_ports())
     out = tmp_path / "x.zarr"
     ran = run("solve", "lstsq", *small, "--out", out, "--scheduler", f"tcp://127.0.0.1:{port}")
     assert ran.exit_code == 3

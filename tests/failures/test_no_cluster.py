@@ -17,6 +17,7 @@ from failures.data import assert_same_bits
 from failures.processes import Machines
 from failures.scale import ROWS
 from failures.traps import ArmedBy, Pipes, Trap, wait_for_release, while_caught
+from ports import free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 
@@ -59,10 +60,8 @@ def silent_port() -> Iterator[int]:
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port where nobody listens: bound a moment ago, and given back."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    """A port where nobody listens."""
+    return next(free_ports())
 
 
 @pytest.mark.parametrize("port", ["silent_port", "closed_port"])
