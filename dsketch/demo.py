@@ -23,7 +23,6 @@ from dsketch.errors import DataError, SpecError
 from dsketch.events import Progress, Tell, ignore
 from dsketch.ingest.failure import writing
 from dsketch.linalg.counter import below, signs, words
-from dsketch.methods.base import ROUNDING
 from dsketch.solution import Solution
 from dsketch.units import format_bytes
 
@@ -155,21 +154,8 @@ def block_of(start: int, stop: int, rows: int, x: Floats, bits: int, seed: int) 
 
 
 def largest_error(solution: Solution) -> float:
-    """Return how far x may be from the minimizer, relative to ‖x‖, if its backward error is what the certificate says.
-
-    ::
-
-        √2 η/u (‖A‖_F/‖A‖₂)² u kappa (1 + kappa ‖r‖/(‖A‖_F ‖x‖))
-
-    where √2 is the uncertainty of η, and the norms' ratio makes up for η and the bracket being stated with ‖A‖_F.
-
-    References
-    ----------
-    Å. Björck, "Numerical Methods for Least Squares Problems", SIAM, 1996, theorem 1.4.6.
-    """
-    certificate, s = solution.certificate, solution.singular_values
-    errors = np.maximum(certificate.backward_error, ROUNDING) / ROUNDING * certificate.forward_error
-    return float(math.sqrt(2) * np.max(errors) * np.sum((s / s[0]) ** 2))
+    """Return how far x may be from the minimizer, relative to ‖x‖, by what is known of each coefficient."""
+    return float(np.linalg.norm(solution.coefficient_errors) / np.linalg.norm(solution.x))
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.linalg.columns import powers_near_norms
+from dsketch.linalg.columns import powers_near_norms, ratio
 from dsketch.linalg.leaf import householder
 from dsketch.linalg.whitener import Whitener, dense, substitution
 
@@ -62,6 +62,11 @@ class Factor:
         U, s, Vt = sl.svd(self.scaled)
         return U, s, Vt
 
+    @property
+    def scaled_decomposition(self) -> tuple[Floats, Floats]:
+        """Singular values and right singular vectors (as rows) of R with scaled columns."""
+        return self._svd[1], self._svd[2]
+
     @cached_property
     def scaled_singular(self) -> Floats:
         """Singular values of R with scaled columns: what rounding feels, and what decides the rank."""
@@ -100,6 +105,12 @@ class Factor:
     def scaled_condition(self) -> float:
         """Condition number of A with scaled columns over the kept directions."""
         return float(self.scaled_singular[0] / self.scaled_singular[self.rank - 1]) if self.rank else 1.0
+
+    @cached_property
+    def condition(self) -> float:
+        """Condition number of A in its own units over the kept directions; infinite beyond units of 1e308."""
+        s = sl.svdvals(self.R)
+        return float(ratio(s[:1], s[self.rank - 1 : self.rank])[0]) if self.rank else 1.0
 
     @cached_property
     def singular(self) -> tuple[Floats, Floats]:

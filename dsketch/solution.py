@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.errors import SpecError
+from dsketch.methods.distance import coefficient_errors
 from dsketch.plain import plain
 from dsketch.plan import Plan
 from dsketch.statistics import Summary, Wish, summarized
@@ -93,14 +94,15 @@ class LinearCertificate(Certificate):
     Attributes
     ----------
     backward_error : ndarray, shape (k,)
-        How much A must change, relative to ‖A‖_F, for x to be exact (Karlson–Waldén estimate, within √2 of the optimum).
+        How much A must change for x to be exact, relative to ‖A‖_F with columns scaled to one norm, so that each counts in its own
+        unit (Karlson–Waldén estimate, within √2 of the optimum).
     residual_norm : ndarray, shape (k,)
         ‖b − A x‖; for ridge with the penalty: √(‖b − A x‖² + alpha ‖x‖²).
     gradient_norm : ndarray, shape (k,)
-        ‖Aᵀr‖ / (‖A‖_F ‖r‖); NaN where sketch-and-solve did not measure it.
+        ‖Aᵀr‖ / (‖A‖_F ‖r‖), columns scaled; NaN where sketch-and-solve did not measure it.
     forward_error : ndarray, shape (k,)
-        First-order bound u·kappa·(1 + kappa ‖r‖/(‖A‖‖x‖)) on ‖x − x*‖/‖x‖, columns scaled to norm one (each coefficient in its own
-        units); above 1 the data do not determine x.
+        First-order bound on ‖D (x − x*)‖/‖D x*‖, D the norms of the columns, for this very x: what its slope tells, plus what rounding
+        may hide (:mod:`dsketch.methods.distance`); near 1 or above the data, or this x, do not tell x*.  NaN without a slope.
     condition : float
         Ratio of the largest to the smallest singular value kept.
     scaled_condition : float
@@ -110,6 +112,8 @@ class LinearCertificate(Certificate):
         The singular values that decided the rank.
     is_exact : bool
         Whether condition, rank and backward error come from A's own factor rather than a sketch's.
+    coefficient_errors : ndarray, shape (d, k), or None
+        The same for each coefficient: first-order bounds on |x − x*|, in the units of x; None unless asked for.
     matrix : str
         What is meant by A: for an answer in features, their matrix.
     """
@@ -117,12 +121,13 @@ class LinearCertificate(Certificate):
     gradient_norm: Floats
     scaled_condition: float
     is_exact: bool
+    coefficient_errors: Floats | None = None
     matrix: str = "A"
 
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         return [
-            f"backward    {shown(self.backward_error)} relative to ‖{self.matrix}‖"
+            f"backward    {shown(self.backward_error)} relative to ‖{self.matrix}‖, columns scaled"
             + ("" if self.is_exact else " (with the sketch's factor)"),
             f"residual    {shown(self.residual_norm)}   gradient {shown(self.gradient_norm)}   "
             f"forward error ≤ {shown(self.forward_error)}",
@@ -281,6 +286,24 @@ class Solution:
             raise SpecError(f"{self.method} made no factor of A. Use tsqr, whitened or gram.")
         values: Floats = self.answer.factor.singular[0]
         return values
+
+    @property
+    def coefficient_errors(self) -> Floats:
+        """First-order bounds on |x − x*|, coefficient by coefficient in the units of x, shape of x; NaN where no slope was measured.
+
+        Raises
+        ------
+        SpecError
+            If the problem is no linear system.
+        """
+        if not isinstance(self.problem, LinearSystem):
+            raise SpecError(
+                f"errors by coefficient need a linear system; this is {self.problem.asked['problem']}. Use certificate.forward_error."
+            )
+        if self.answer.slope is None:
+            return np.full(self.x.shape, np.nan)
+        errors = coefficient_errors(self.answer, self.problem.shape[0]) / self.answer.factor.scale[:, None]
+        return np.asarray(errors.reshape(self.x.shape))
 
     @property
     def seconds(self) -> float:

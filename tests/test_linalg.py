@@ -105,13 +105,14 @@ def test_estimate_is_within_a_factor_two_of_the_optimum(condition: float, residu
     problem = tall(40, 5, condition=condition, residual=residual, seed=3)
     x = problem.x + size * np.random.default_rng(4).standard_normal(5)
     r = problem.b - problem.A @ x
-    _, s, Vt = np.linalg.svd(problem.A, full_matrices=False)
+    scale = powers_near_norms(problem.A)
+    _, s, Vt = np.linalg.svd(problem.A / scale, full_matrices=False)
 
-    found = backward_error(s, Vt, x[:, None], (problem.A.T @ r)[:, None], np.array([r @ r]))[0]
+    found = backward_error(s, Vt, scale, x[:, None], (problem.A.T @ r)[:, None], np.array([r @ r]))[0]
 
     optimum = optimal_backward_error(problem.A, problem.b, x)
     # The exact formula is itself an SVD of a matrix with a part of size φ = ‖r‖/‖x‖: it is known to eps φ only.
-    floor = 4 * EPS * max(1.0, float(np.linalg.norm(r) / np.linalg.norm(x) / np.linalg.norm(problem.A)))
+    floor = 4 * EPS * max(1.0, float(np.linalg.norm(r) / np.linalg.norm(scale * x)))
     assert found <= 2 * optimum + floor
     assert optimum <= 2 * found + floor
 
@@ -122,9 +123,10 @@ def test_own_estimate_is_the_judge_s(seed: int, digits: float) -> None:
     problem = tall(60, 4, condition=1e5, seed=seed % 1000, sides=2)
     x = problem.x * (1 + 10**-digits * np.random.default_rng(seed).standard_normal(problem.x.shape))
     r = problem.b - problem.A @ x
-    _, s, Vt = np.linalg.svd(problem.A, full_matrices=False)
+    scale = powers_near_norms(problem.A)
+    _, s, Vt = np.linalg.svd(problem.A / scale, full_matrices=False)
 
-    found = backward_error(s, Vt, x, problem.A.T @ r, np.sum(r**2, axis=0))
+    found = backward_error(s, Vt, scale, x, problem.A.T @ r, np.sum(r**2, axis=0))
 
     expected = estimated_backward_error(problem.A, problem.b, x)
     # Rounding of r and Aᵀr is worth (√n + d) eps of backward error at most.
@@ -132,17 +134,34 @@ def test_own_estimate_is_the_judge_s(seed: int, digits: float) -> None:
 
 
 def test_backward_error_of_extremes() -> None:
-    """Zero A is explained by anything; a zero gradient is zero; 1e±140 neither over- nor underflow; beyond, nothing is known."""
-    eye, one = np.eye(2), np.ones((2, 1))
-    assert backward_error(np.zeros(2), eye, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]
-    assert backward_error(np.ones(2), eye, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]
-    assert backward_error(np.array([np.inf, 1.0]), eye, one, one, np.ones(1)).tolist() == [np.inf]
-    plain = backward_error(np.ones(2), eye, one, 0.1 * one, np.ones(1))
+    """Zero A is explained by anything; a zero gradient is zero; units of 1e±140 change nothing; beyond squares nothing is known."""
+    eye, one, unit = np.eye(2), np.ones((2, 1)), np.ones(2)
+    assert backward_error(np.zeros(2), eye, unit, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]
+    assert backward_error(unit, eye, unit, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]
+    plain = backward_error(unit, eye, unit, one, 0.1 * one, np.ones(1))
     for size in (1e140, 1e-140):
-        scaled = backward_error(size * np.ones(2), eye, one, size * (0.1 * size) * one, np.array([size**2]))
-        assert np.allclose(scaled, plain, rtol=1e-12)
+        of_A = backward_error(unit, eye, size * unit, one / size, 0.1 * size * one, np.ones(1))
+        of_b = backward_error(unit, eye, unit, size * one, 0.1 * size * one, np.array([size**2]))
+        of_one = backward_error(
+            unit, eye, np.array([size, 1.0]), one / [[size], [1.0]], 0.1 * np.array([[size], [1.0]]), np.ones(1)
+        )
+        assert np.allclose([of_A, of_b, of_one], plain, rtol=1e-12)
     for size in (1e160, 1e-160):
-        assert backward_error(size * np.ones(2), eye, one, 0 * one, np.zeros(1)).tolist() == [np.inf]
+        assert backward_error(unit, eye, unit, size * one, 0 * one, np.zeros(1)).tolist() == [np.inf]
+        assert backward_error(unit, eye, size * unit, size * one, 0 * one, np.zeros(1)).tolist() == [np.inf]
+
+
+def test_a_column_in_small_units_counts_like_any_other() -> None:
+    """Wrong by 5 % in one coefficient is wrong by about that in backward error, whatever the unit of its column."""
+    rng = np.random.default_rng(5)
+    for unit in (1.0, 1e-8, 1e8, 1e-100):
+        A = rng.standard_normal((200, 2)) * [1.0, unit]
+        b = A @ [1.0, 1 / unit]
+        x = np.array([[1.0], [1.05 / unit]])
+        r, scale = b[:, None] - A @ x, powers_near_norms(A)
+        _, s, Vt = np.linalg.svd(A / scale, full_matrices=False)
+
+        assert 0.01 <= backward_error(s, Vt, scale, x, A.T @ r, np.sum(r**2, axis=0))[0] <= 0.05
 
 
 # ---- triangles -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""Backward error of a least-squares answer: how little A must change for x to be exact.
+"""Backward error of a least-squares answer: how little A must change for x to be exact, each column in its own unit.
+
+A change E of A is measured by ‖E D⁻¹‖_F / ‖A D⁻¹‖_F, with D the norms of the columns (to a factor of two, so that dividing is exact).
+Measured by ‖A‖_F alone, a column in small units could be replaced by anything: x would be called right whatever its coefficient.
 
 References
 ----------
@@ -15,21 +18,24 @@ from dsketch.linalg.columns import norms
 
 Floats = NDArray[np.float64]
 
-# Within these, eps ‖A‖² (the gradient of an x that is right to rounding, at a residual of A's size) is a normal number.
+# Within these, the square of a residual, and eps times a column times a residual (the gradient of an x that is right to rounding),
+# are normal numbers.
 _SMALLEST, _LARGEST = 1e-145, 1e153
 
 
-def backward_error(s: Floats, Vt: Floats, x: Floats, g: Floats, rr: Floats) -> Floats:
-    """Return the Karlson–Waldén estimate of the backward error in A, relative to ‖A‖_F, for each right-hand side.
+def backward_error(s: Floats, Vt: Floats, scale: Floats, x: Floats, g: Floats, rr: Floats) -> Floats:
+    """Return the Karlson–Waldén estimate of the backward error of each right-hand side, columns scaled.
 
     ::
 
-        η = ‖(‖x‖² AᵀA + ‖r‖² I)^(-1/2) Aᵀr‖ / ‖A‖_F
+        η = ‖(‖D x‖² D⁻¹AᵀA D⁻¹ + ‖r‖² I)^(-1/2) D⁻¹Aᵀr‖ / ‖A D⁻¹‖_F
 
     Parameters
     ----------
     s, Vt : ndarray, shapes (d,) and (d, d)
-        Singular values and right singular vectors of A (of R).
+        Singular values and right singular vectors of A D⁻¹ (of R D⁻¹).
+    scale : ndarray, shape (d,)
+        D, near the norms of the columns.
     x : ndarray, shape (d, k)
     g : ndarray, shape (d, k)
         Aᵀ(b − A x), computed from the data.
@@ -39,17 +45,23 @@ def backward_error(s: Floats, Vt: Floats, x: Floats, g: Floats, rr: Floats) -> F
     Returns
     -------
     ndarray, shape (k,)
-        0 where the gradient is exactly 0; infinite where the squares of A over- or underflow, so that g and rr say nothing.
+        0 where the gradient is exactly 0; infinite where squares over- or underflow, so that g and rr say nothing.
     """
     size = float(sl.norm(s, check_finite=False))
     if size == 0:
         return np.zeros(x.shape[1])
-    if not _SMALLEST < size < _LARGEST:
-        return np.full(x.shape[1], np.inf)
-    length = norms(x)
-    # Divided through by ‖A‖_F, so that nothing under- or overflows for A as large as 1e150 or as small as 1e-150.
-    weight = np.hypot(np.outer(s / size, length), np.sqrt(rr) / size)
-    pieces = np.abs(Vt @ (g / size)) / size
+    with np.errstate(over="ignore"):
+        length, residual = norms(scale[:, None] * x), np.sqrt(rr)
+    weight = np.hypot(np.outer(s, length), residual)
+    pieces = np.abs(Vt @ (g / scale[:, None]))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(pieces > 0, pieces / weight, 0.0)
-    return norms(ratio)
+        ratio = np.where(pieces > 0, pieces / weight, 0.0) / size
+    return np.where(_is_normal(scale, np.hypot(length, residual)), norms(ratio), np.inf)
+
+
+def _is_normal(scale: Floats, fitted: Floats) -> NDArray[np.bool_]:
+    """Return whether squares of b, and products of b with a column, of the size of what was fitted, are far from the ends of float64."""
+    least, most = float(scale.min()), float(scale.max())
+    with np.errstate(over="ignore", under="ignore"):
+        products = (least * fitted > _SMALLEST**2) & (most * fitted < _LARGEST**2)
+    return np.asarray((fitted == 0) | ((fitted > _SMALLEST) & (fitted < _LARGEST) & products))

@@ -29,7 +29,7 @@ class Settings:
     Attributes
     ----------
     tol : float or None
-        Backward error to reach, relative to ‖A‖_F; None means as accurate as Householder QR.
+        Backward error to reach, columns scaled; None means as accurate as Householder QR.
     sketch : str
         Name of a sketch.
     sketch_rows : int or None
@@ -79,11 +79,17 @@ class Answer:
     slope : Slope or None
         Gradient and residual at x, from the data; None for sketch-and-solve.
     error : ndarray, shape (k,)
-        Backward error; for sketch-and-solve an estimate from the sketch.
+        Backward error, columns scaled; for sketch-and-solve an estimate from the sketch.
     residual : ndarray, shape (k,)
         ‖b − A x‖ (penalty included).
     gap : ndarray or None
         Estimate of ‖A (x − x*)‖ where x is only an estimate.
+    distortion : float
+        ε with 1 − ε ≤ ‖S A v‖/‖A v‖ ≤ 1 + ε where the factor is a sketch's; 0 for A's own.
+    move : ndarray, shape (d, k), or None
+        What was added to x after its slope was measured: the slope at x then follows from the factor.
+    spread : float or ndarray, shape (k,)
+        How far RᵀR is from AᵀA beyond rounding, columns scaled, where R comes from AᵀA.
     notes : tuple of str
         What the method decided on the way.
     """
@@ -95,6 +101,9 @@ class Answer:
     error: Floats
     residual: Floats
     gap: Floats | None = None
+    distortion: float = 0.0
+    move: Floats | None = None
+    spread: float | Floats = 0.0
     notes: tuple[str, ...] = ()
 
 
@@ -118,9 +127,9 @@ MethodFlow = Callable[[LinearSystem, Settings, Factor | None], Flow[Answer]]
 
 
 def measured(factor: Factor, x: Floats, slope: Slope) -> Floats:
-    """Return the backward error of x for every right-hand side."""
-    s, Vt = factor.singular
-    return backward_error(s, Vt, x, slope.g, slope.rr)
+    """Return the backward error of x for every right-hand side, columns scaled."""
+    s, Vt = factor.scaled_decomposition
+    return backward_error(s, Vt, factor.scale, x, slope.g, slope.rr)
 
 
 def require_full_rank(start: Factor) -> None:

@@ -38,17 +38,18 @@ def polished(problem: LinearSystem, factor: Factor, x: Floats, settings: Setting
         Whether R comes from AᵀA, so that RᵀR has that matrix's rounding; what x misses at the first look tells how much it is.
     """
     best, rounding = np.inf, np.zeros(x.shape[1])
+    weights = factor.scale[:, None]
     for _ in range(_LIMIT):
         slope = yield from problem.gradient(x)
         if squared:
-            missed = ratio(norms(slope.g / factor.scale[:, None]), norms(factor.scale[:, None] * x))
-            rounding = np.maximum(rounding, _SPREAD * missed)
+            rounding = np.maximum(rounding, _SPREAD * ratio(norms(slope.g / weights), norms(weights * x)))
+        before = x
         x, slope, error = corrected(factor, x, slope, settings.tol or ROUNDING, rounding)
         yield Converged(float(error.max(initial=0.0)), float(np.sqrt(slope.rr).max(initial=0.0)))
         if error.max(initial=0.0) <= settings.goal or error.max() > best / 4:
             break
         best = error.max()
-    return Answer(x, factor, True, slope, error, np.sqrt(slope.rr))
+    return Answer(x, factor, True, slope, error, np.sqrt(slope.rr), move=x - before, spread=rounding)
 
 
 def corrected(
@@ -58,29 +59,27 @@ def corrected(
 
     The slope at the new x follows from the old one and R: Aᵀr − RᵀR dx.  An orthogonal R is exact to u ‖A‖, so what is known of the
     new x is uncertain by u (‖dx‖/‖x‖ + ‖R dx‖/‖r‖) in backward error, which is added to the estimate; so is what ``rounding``,
-    ‖RᵀR − AᵀA‖ with columns scaled, does to RᵀR dx.
+    ‖RᵀR − AᵀA‖, does to RᵀR dx.  All norms are meant with columns scaled.
     """
     error = measured(factor, x, slope)
     moved = factor.shortest(x + factor.solve(factor.solve_transposed(slope.g)))
     step = factor.R @ (moved - x)
     g = slope.g - factor.R.T @ step
     rr = np.maximum(slope.rr - 2 * np.einsum("ij,ij->j", moved - x, slope.g) + norms(step) ** 2, 0.0)
-    doubt = ratio(norms(moved - x), norms(moved)) + ratio(
-        norms(step), np.hypot(np.sqrt(rr), factor.singular[0][-1] * norms(moved))
-    )
-    doubt = ROUNDING * doubt + rounding * _felt(factor, moved - x, moved, np.sqrt(rr))
+    size, weights = float(np.linalg.norm(factor.scaled)), factor.scale[:, None]
+    dx, length = norms(weights * (moved - x)), norms(weights * moved)
+    doubt = ratio(dx, length) + ratio(norms(step), np.hypot(np.sqrt(rr), factor.scaled_singular[-1] * length))
+    doubt = ROUNDING * doubt + rounding * _felt(factor, dx, length, np.sqrt(rr)) / size
     new_error = measured(factor, moved, slope._replace(g=g, rr=rr)) + doubt
-    harmless = factor.scaled_condition * np.sqrt(slope.rr) <= np.sqrt(np.sum(factor.R**2)) * norms(x)
+    harmless = factor.scaled_condition * np.sqrt(slope.rr) <= size * norms(weights * x)
     take = (new_error < error) & ((error > enough) | harmless)
     kept = slope._replace(g=np.where(take, g, slope.g), rr=np.where(take, rr, slope.rr))
     return np.where(take, moved, x), kept, np.where(take, new_error, error)
 
 
-def _felt(factor: Factor, dx: Floats, x: Floats, residual: Floats) -> Floats:
-    """Return by how much the backward error of x is uncertain if AᵀA dx is, with D the scale, by D E D dx with ‖E‖ = 1.
+def _felt(factor: Factor, dx: Floats, length: Floats, residual: Floats) -> Floats:
+    """Return by how much ‖A D⁻¹‖ times the backward error of x is uncertain if D⁻¹AᵀA dx is, by E D dx with ‖E‖ = 1.
 
-    ‖(‖x‖² RᵀR + ‖r‖² I)^-½ D E D dx‖ / ‖A‖ is at most ‖D dx‖ times 1/(‖x‖ σ_min(R D⁻¹)), and at most ‖D dx‖ times max D / ‖r‖.
+    ‖(‖D x‖² D⁻¹RᵀR D⁻¹ + ‖r‖² I)^-½ E D dx‖ is at most ‖D dx‖/(‖D x‖ σ_min(R D⁻¹)), and at most ‖D dx‖/‖r‖.
     """
-    scaled, size = norms(factor.scale[:, None] * dx), np.sqrt(np.sum(factor.R**2))
-    least = factor.scaled_singular[max(factor.rank - 1, 0)]
-    return ratio(scaled, size * np.maximum(norms(x) * least, residual / factor.scale.max(initial=0.0)))
+    return ratio(dx, np.maximum(length * factor.scaled_singular[max(factor.rank - 1, 0)], residual))

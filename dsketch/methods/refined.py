@@ -52,7 +52,7 @@ def refined(problem: LinearSystem, settings: Settings, inner: Inner) -> Flow[Ans
         worst = float(error.max(initial=0.0))
         yield Converged(worst, float(np.sqrt(slope.rr).max(initial=0.0)))
         if kept is None or worst < best:
-            kept = Answer(x, factor, False, slope, error, np.sqrt(slope.rr))
+            kept = Answer(x, factor, False, slope, error, np.sqrt(slope.rr), distortion=epsilon)
         if worst <= settings.goal or not worst < _STAGNATION * best:
             break
         best = worst

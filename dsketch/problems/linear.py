@@ -75,7 +75,7 @@ class LinearProblem(LinearSystem, Problem):
         """
         answer, method = yield from solved_by(self, plan.settings, plan.method)
         require_finite(answer)
-        certificate = certificate_of(answer)
+        certificate = certificate_of(answer, self.shape[0])
         x = answer.x[:, 0] if is_vector(self.rows.b) else answer.x
         return Outcome(x, status_of(answer, plan.settings), method, certificate, notes_of(answer, certificate), answer)
 
@@ -91,7 +91,8 @@ class LinearProblem(LinearSystem, Problem):
         factor = Factor.of(stacked)
         weighted = self.penalty[:, None] * x
         slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
-        return certificate_of(Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr)))
+        answer = Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr))
+        return certificate_of(answer, self.shape[0], by_column=True)
 
 
 def linear_look(x: Floats, A: Matrix, *, intercept: bool, hint: str = "") -> Look:

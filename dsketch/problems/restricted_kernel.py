@@ -223,12 +223,16 @@ class RestrictedKernel(Problem):
         )
 
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
-        """Return what ridge accepts, times ‖|Lᵀ||w|‖/‖Lᵀ w‖: by that the rounding of w alone moves v = Lᵀ w, which is judged."""
+        """Return what ridge accepts, times ‖D|Lᵀ||w|‖/‖D Lᵀ w‖: by that the rounding of w alone moves v = Lᵀ w, which is judged.
+
+        D, the norms of F's columns, is known from the rows of F that belong to centres: there F is L.
+        """
         if x is None:
             return super().accepted(tol, x)
         order, U = self._kept
         w = x.reshape(self.count, -1)[order] * self._growth[order]
-        moved, v = norms(np.abs(U) @ np.abs(w)), norms(U @ w)
+        D = np.sqrt(self.A.shape[0] / self.count * np.sum(U * U, axis=1) + self.alpha)[:, None]
+        moved, v = norms(D * (np.abs(U) @ np.abs(w))), norms(D * (U @ w))
         return super().accepted(tol, x) * float(np.max(moved / np.where(v > 0, v, 1.0), initial=1.0))
 
     def judge(self, x: Floats) -> Flow[LinearCertificate]:

@@ -23,7 +23,7 @@ def residual(A: Floats, b: Floats, x: Floats) -> NDArray[np.longdouble]:
 
 
 def estimated_backward_error(A: Floats, b: Floats, x: Floats) -> Floats:
-    """Return the Karlson–Waldén backward error of each side, relative to ‖A‖_F: within √2 of the optimum, for any n.
+    """Return the Karlson–Waldén backward error of each side, columns scaled to norm near one: within √2 of the optimum, for any n.
 
     Parameters
     ----------
@@ -46,10 +46,14 @@ def estimated_backward_error(A: Floats, b: Floats, x: Floats) -> Floats:
 def optimal_backward_error(A: Floats, b: Floats, x: Floats) -> float:
     """Return the smallest ‖E‖_F/‖A‖_F for which x minimizes ‖(A + E) x − b‖, for one side and small n (an SVD of n × (n + d)).
 
+    Columns are scaled to norm near one first.
+
     ::
 
         η = min(φ, σ_min[A, φ (I − r rᵀ/‖r‖²)]),   φ = ‖r‖/‖x‖
     """
+    A, sides, columns = _balanced(A, b, x)
+    b, x = sides[:, 0], columns[:, 0]
     r = residual(A, b, x).astype(np.float64)
     length = float(np.linalg.norm(r))
     if length == 0:
@@ -64,7 +68,10 @@ def optimal_backward_error(A: Floats, b: Floats, x: Floats) -> float:
 
 
 def _balanced(A: Floats, b: Floats, x: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the problem with entries near one (by powers of two, exactly), as columns: squares neither over- nor underflow."""
+    """Return the problem with columns of norm between ½ and 1 and b near one (by powers of two, exactly), all as columns."""
     b, x = b.reshape(b.shape[0], -1), x.reshape(x.shape[0], -1)
-    one, two = (np.ldexp(1.0, -int(np.frexp(np.abs(M).max(initial=0.0) or 1.0)[1])) for M in (A, b))
-    return A * one, b * two, x / one * two
+    peaks = np.frexp(np.abs(A).max(axis=0, initial=0.0))[1]
+    norms = np.linalg.norm(np.ldexp(A, -peaks), axis=0)  # squares neither over- nor underflow
+    up = peaks + np.where(norms > 0, np.frexp(norms)[1], 0)
+    down = int(np.frexp(np.abs(b).max(initial=0.0) or 1.0)[1])
+    return np.ldexp(A, -up), np.ldexp(b, -down), np.ldexp(x, up[:, None] - down)
