@@ -62,6 +62,8 @@ def drawn(rng: np.random.Generator) -> Drawn:
     intercept, kind = bool(rng.random() < 0.4), str(rng.choice(KINDS))
     n = int(rng.integers(d + intercept + 1, 40))
     A = _of_kind(kind, rng.standard_normal((n, d)), rng)
+    if rng.random() < 0.3:
+        A = _of_kind("units", A, rng)
     x = rng.standard_normal((d, k)) / np.where(np.linalg.norm(A, axis=0) > 0, np.linalg.norm(A, axis=0), 1.0)[:, None]
     b = A @ x + 10.0 ** rng.choice([-16, -8, -3, 0, 0, 3]) * rng.standard_normal((n, k))
     weights = 10.0 ** rng.uniform(-3, 3, n) if rng.random() < 0.3 else None

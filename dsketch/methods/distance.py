@@ -39,13 +39,30 @@ def coefficient_errors(answer: Answer, rows: int) -> Floats:
     factor, x = answer.factor, answer.x
     weights, rank = factor.scale[:, None], factor.rank
     s, V = factor.scaled_decomposition[0][:rank], factor.scaled_decomposition[1][:rank].T
-    stretch = 1 + answer.distortion  # ‖A v‖ may be that much smaller than the factor says
-    step = V @ ((V.T @ (answer.slope.g / weights)) / s[:, None] ** 2)
-    unseen = weights * (x - factor.shortest(x))
+    whitened = (V.T @ (answer.slope.g / weights)) / s[:, None]
+    step = V @ (whitened / s[:, None])
+    unseen = weights * np.abs(x - factor.shortest(x)) + _turned(answer)
     once, twice = _doubts(answer, rows)
-    felt_once = np.linalg.norm(V / s, axis=1)[:, None] * once
-    felt_twice = np.linalg.norm(V / s**2, axis=1)[:, None] * twice
-    return np.asarray(np.abs(unseen) + stretch**2 * (np.abs(step) + felt_twice) + stretch * felt_once)
+    # Of a sketch's factor R⁻ᵀAᵀA R⁻¹ is not I, but its inverse is at most (1 + ε)².
+    stretch = (1 + answer.distortion) ** 2
+    felt_once = np.linalg.norm(V / s, axis=1)[:, None] * (np.sqrt(stretch) * once + (stretch - 1) * norms(whitened))
+    felt_twice = np.linalg.norm(V / s**2, axis=1)[:, None] * (stretch * twice)
+    return np.asarray(unseen + np.abs(step) + felt_once + felt_twice)
+
+
+def _turned(answer: Answer) -> Floats:
+    """Return how far D x may be off because rounding turns the null space, shape (d, k) or 0.
+
+    A null vector v of A D⁻¹ is known to eps kappa.  In the user's units it is D⁻¹v, of length τ at least, and the shortest x is orthogonal
+    to it.
+    """
+    factor, d = answer.factor, answer.x.shape[0]
+    if factor.rank == d or not factor.rank:
+        return np.zeros(answer.x.shape)
+    units = factor.scale[:, None]
+    shortest = np.linalg.svd(factor.scaled_decomposition[1][factor.rank :].T / units, compute_uv=False)[-1]
+    along = EPS * factor.scaled_condition * norms(answer.x / units) / shortest
+    return np.asarray(units * np.linalg.norm(factor.null, axis=1)[:, None] * along)
 
 
 def _doubts(answer: Answer, rows: int) -> tuple[Floats, Floats]:
