@@ -1,9 +1,14 @@
 """Certificates: no claim of any method, about its own x or any other, is better than the truth."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import zarr
 
 import dsketch as ds
+from command_line import run
 from dsketch.methods import METHODS
 from dsketch.solution import LinearCertificate
 from dsketch.testing.claims import FAMILIES, ClaimTests, require_honest
@@ -88,3 +93,22 @@ def test_an_estimate_claims_nothing_about_x() -> None:
     assert np.isnan(found.certificate.forward_error).all()
     assert np.isnan(found.coefficient_errors).all()
     assert "forward error ≤ not measured" in str(found)
+
+
+def test_the_command_line_tells_the_error_of_each_coefficient_when_asked(tmp_path: Path) -> None:
+    """``check --by-column`` prints each coefficient with its bound; the JSON has the numbers only then."""
+    rng = np.random.default_rng(3)
+    A, b = rng.standard_normal((100, 2)), rng.standard_normal(100)
+    for name, array in (("A", A), ("b", b)):
+        zarr.save_array(str(tmp_path / f"{name}.zarr"), array)
+    x = ds.lstsq(A, b).x
+    np.save(tmp_path / "x.npy", x * (1 + 1e-3))
+    words = ("check", "lstsq", *(tmp_path / name for name in ("A.zarr", "b.zarr", "x.npy")))
+
+    text = run(*words, "--by-column")
+    plain, asked = (json.loads(run(*words, "--json", *more).stdout) for more in ((), ("--by-column",)))
+
+    assert text.exit_code == 1
+    assert text.stdout.count(" ± ") == 2
+    assert "coefficient_errors" not in plain
+    assert np.all(np.abs(1e-3 * x) <= 1.001 * np.array(asked["coefficient_errors"])[:, 0])

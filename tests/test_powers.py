@@ -647,3 +647,52 @@ def test_stages_tell_how_far_they_have_come(kind: Any, method: str) -> None:
     assert sum(point.backward_error <= 100 * EPS for point in points) >= len(stages)
     assert max(point.backward_error for point in points) > 1e-6
     assert all(np.isfinite([point.backward_error, point.residual_norm]).all() for point in points)
+
+
+# ---- columns in different units, and x that no method made -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("units", [(1e4, 1.0, 1e-4), (1e8, 1.0, 1e-8)])
+def test_columns_in_small_units_are_solved_like_any_other(method: str, units: tuple[float, ...]) -> None:
+    """With columns scaled the condition number is 2: every coefficient has all its digits, by every method that calls x solved."""
+    A = np.random.default_rng(3).standard_normal((300, 3)) * units
+    b = np.random.default_rng(4).standard_normal(3) * units
+    right = np.array([float(v) for v in reference(A, b, 1)])
+
+    found = ds.solve(GramPower(A, b, power=1), method=method, cluster="serial")
+
+    assert found.status is Status.SOLVED
+    assert np.abs(found.x / right - 1).max() <= 1e3 * EPS
+
+
+def test_check_sees_an_error_in_a_column_of_small_units() -> None:
+    """An x whose smallest column is a tenth off is not right, though ‖A‖²‖x‖ hides it."""
+    units = np.array([1e8, 1.0, 1e-8])
+    A = np.random.default_rng(3).standard_normal((300, 3)) * units
+    b = A.T @ (A @ (1 / units))
+    problem = GramPower(A, b, power=1)
+    x = ds.solve(problem, cluster="serial").x
+
+    good, wrong = (ds.check(problem, vector, cluster="serial") for vector in (x, x * [1.0, 1.0, 1.1]))
+
+    assert good.backward_error[0] <= ACCEPTED
+    assert wrong.backward_error[0] >= 1e-3
+
+
+@pytest.mark.parametrize("error", [1e-9, 1e-3, 1.0])
+@pytest.mark.parametrize("kind", ["even", "odd", "exponential"])
+def test_the_forward_error_is_that_of_the_x_that_was_handed_in(kind: str, error: float) -> None:
+    """An x that is off by a part of its length has a bound of at least that part, and not of much more."""
+    A, b = matrix(10.0), side(N if kind == "odd" else D)
+    problem = {
+        "even": lambda: GramPower(A, b, power=2),
+        "odd": lambda: OddGramPower(A, b, power=1),
+        "exponential": lambda: GramExponential(A, b),
+    }[kind]()
+    x = ds.solve(problem, cluster="serial").x
+
+    claimed = ds.check(problem, x * (1 + error), cluster="serial").forward_error[0]
+
+    assert error <= (1 + 1e-6) * claimed
+    assert claimed <= 1.01 * error + 1e-10

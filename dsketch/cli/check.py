@@ -7,7 +7,7 @@ import click
 import dsketch.api as api
 from dsketch.cli.options import CLUSTER, for_each_problem
 from dsketch.cli.session import engine_from, listening, problem_from
-from dsketch.cli.show import certificate_text, print_json
+from dsketch.cli.show import certificate_text, errors_text, print_json
 from dsketch.errors import SpecError
 from dsketch.stored import read_x
 
@@ -22,7 +22,7 @@ def check() -> None:
     """
 
 
-def _check(name: str, *, x: str, tol: float | None, as_json: bool, **given: Any) -> int:
+def _check(name: str, *, x: str, tol: float | None, by_column: bool, as_json: bool, **given: Any) -> int:
     if tol is not None and not 0 < tol < 1:
         raise SpecError(f"tol must lie between 0 and 1 (a relative backward error); got {tol!r}.")
     problem, vectors = problem_from(name, given), read_x(x).x
@@ -30,9 +30,11 @@ def _check(name: str, *, x: str, tol: float | None, as_json: bool, **given: Any)
         certificate = api.check(problem, vectors, cluster=engine, progress=tell)
     accepted = problem.accepted(tol, vectors)
     if as_json:
-        print_json(vars(certificate))
+        print_json({key: value for key, value in vars(certificate).items() if by_column or key != "coefficient_errors"})
     else:
         click.echo(certificate_text(certificate, accepted))
+        if by_column:
+            click.echo(errors_text(problem.rows, vectors, certificate))
     return 0 if bool((certificate.backward_error <= accepted).all()) else 1
 
 
@@ -46,6 +48,7 @@ for_each_problem(
             type=float,
             help="Backward error up to which x is right. [default: what solve accepts: 16 eps, times the stages of a power; kernels 1e-10]",
         ),
+        click.Option(["--by-column"], is_flag=True, help="Also print how far each coefficient may be from the minimizer's."),
         *CLUSTER,
     ],
     "dsketch check {problem} A.zarr b.zarr x.zarr",

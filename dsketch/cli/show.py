@@ -6,6 +6,7 @@ from typing import Any
 import click
 import numpy as np
 
+from dsketch.errors import SpecError
 from dsketch.matrix.rows import Rows
 from dsketch.plain import plain
 from dsketch.solution import Certificate, Solution
@@ -47,6 +48,24 @@ def row_text(values: Any, most: int = 6) -> str:
     """Return the first numbers of a row."""
     text = "  ".join(f"{value: .10g}" for value in values[:most])
     return text + ("  …" if len(values) > most else "")
+
+
+def errors_text(rows: Rows, x: Any, c: Certificate) -> str:
+    """Return a line for each coefficient with the bounds on |x − x*|, a number for each right-hand side.
+
+    Raises
+    ------
+    SpecError
+        If the problem has no errors by coefficient.
+    """
+    errors = getattr(c, "coefficient_errors", None)
+    if errors is None:
+        raise SpecError("errors by column are known of least squares and ridge; this is another problem. Leave --by-column out.")
+    labels = _labels(rows, len(errors))
+    wide = max(map(len, labels))
+    vectors = x.reshape(len(errors), -1)
+    pairs = zip(labels, vectors, errors, strict=True)
+    return "\n".join(f"error       {label:<{wide}}  {row_text(value)}  ± {row_text(error)}" for label, value, error in pairs)
 
 
 def certificate_text(c: Certificate, accepted: float) -> str:

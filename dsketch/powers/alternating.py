@@ -34,8 +34,10 @@ from dsketch.powers.answer import (
     Stage,
     distance,
     even_error,
+    level_errors,
     ratio,
     reached,
+    relative_residual,
 )
 from dsketch.powers.core import Core
 from dsketch.powers.measure import norm_of, product, raised, residual_after, residual_norms, side_norms
@@ -122,7 +124,8 @@ class Climb:
             residual = target.plus(found.shifted(-2 * e), -1.0)
             size = np.logaddexp2(2 * self.norm + Scaled.of(y, target.exponents - 2 * e).norms, target.norms)
             told = reached(ratio(residual.norms, size), power_of_two(residual.norms))
-            return Seen(residual.over(target.exponents), ratio(residual.norms, goal), told, residual)
+            units = level_errors(self.core, [target, Scaled.of(y, target.exponents - 2 * e)], [residual]) / self.goal
+            return Seen(residual.over(target.exponents), np.maximum(ratio(residual.norms, goal), units), told, residual)
 
         start = factor.solve(factor.solve_transposed(target.mantissas))
         task = Task(level, factor, self.core.factor, self.epsilon, look)
@@ -168,14 +171,14 @@ def alternating_even(system: LinearSystem, b: Floats, power: int, settings: Sett
     norm = yield from norm_of(system, core)
     climb = Climb(system, core, epsilon, norm, power, settings.goal, inner)
     levels, residuals, stages = yield from climb.climbed(right, right.norms, power)
-    left, x = (yield from raised(system, core, residuals)).norms, levels[-1]
+    left, x = (yield from raised(system, core, residuals)), levels[-1]
     return PowerAnswer(
         x=x.values("x"),
         core=core,
         is_exact=False,
-        backward_error=even_error(norm, left, x, right.norms, power),
-        residual_norm=power_of_two(left),
-        relative=ratio(left, right.norms),
+        backward_error=np.maximum(even_error(norm, left.norms, x, right.norms, power), level_errors(core, levels, residuals)),
+        residual_norm=power_of_two(left.norms),
+        relative=relative_residual(core, left, right),
         outside=np.zeros(b.shape[1]),
         forward_error=distance(core, levels, residuals),
         measured=STAGES,
@@ -205,7 +208,7 @@ def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner:
     moved, x = (yield from raised(system, core, residuals)), levels[-1]
     _, left = residual_after(core, slope, moved)
     chain = core.half(moved).norms - math.log2(1 - epsilon)
-    first = measured(start, y, slope)
+    first = np.maximum(measured(start, y, slope), level_errors(core, levels, residuals))
     return PowerAnswer(
         x=x.values("x"),
         core=core,

@@ -6,6 +6,8 @@ pass over the data; with r_i = y_{i−1} − G y_i the residual of the power is 
     y₀ − Gʲ x = Σ_i G^(i−1) r_i,
 
 of which only the propagation by G^(i−1) is left to the factor.  Hence a certificate from the data in one pass, whatever the power.
+A residual relative to ‖A‖^(2j)‖x‖ does not see columns in small units; so every level is judged in the columns' own units as well, as
+the linear system (D⁻¹G D⁻¹)(D y_i) = D⁻¹y_{i−1} that it is, D being the norms of the columns.
 
 References
 ----------
@@ -26,6 +28,8 @@ from dsketch.powers.core import Core
 from dsketch.powers.scaled import Scaled, power_of_two
 
 Floats = NDArray[np.float64]
+
+_NORM_VECTORS, _NORM_STEPS = 4, 2
 
 FACTOR = "the residual of every level in the data, its propagation by A's own factor"
 STAGES = "the residual of every stage and its propagation in the data; ‖A‖ by iteration from the sketch"
@@ -66,7 +70,8 @@ class PowerAnswer:
         Of A if ``is_exact``, else of its sketch.
     is_exact : bool
     backward_error : ndarray, shape (k,)
-        ‖reducible residual‖/(‖A‖^(2j)‖x‖ + ‖b‖); for odd powers Karlson–Waldén's estimate for M = A Gʲ.
+        ‖reducible residual‖/(‖A‖^(2j)‖x‖ + ‖b‖); for odd powers Karlson–Waldén's estimate for M = A Gʲ; or the largest of the levels'
+        own with columns scaled, if that is more.
     residual_norm : ndarray, shape (k,)
         ‖b − Gʲx‖ or ‖b − A Gʲx‖.
     relative : ndarray, shape (k,)
@@ -130,6 +135,53 @@ def even_error(norm: float, residual: Floats, x: Scaled, b: Floats, power: float
     return ratio(residual, 2 * power * norm + x.norms, b)
 
 
+def level_errors(core: Core, levels: list[Scaled], residuals: list[Scaled]) -> Floats:
+    """Return the largest backward error of the levels, columns scaled, shape (k,): ‖D⁻¹r_i‖/(‖A D⁻¹‖²‖D y_i‖ + ‖D⁻¹y_{i−1}‖).
+
+    0 where A lacks rank: a null space is known to eps of the largest unit only.
+
+    Parameters
+    ----------
+    levels : list of Scaled
+        y₀ … y_j, or the last of them.
+    residuals : list of Scaled
+        r_i, one less.
+    """
+    worst = np.zeros(levels[-1].exponents.shape)
+    if core.factor.is_deficient:
+        return worst
+    size = 2 * float(np.log2(core.factor.scaled_singular[0]))
+    for before, after, residual in zip(levels, levels[1:], residuals, strict=False):
+        below = (size + core.raised(after).norms, core.lowered(before).norms)
+        worst = np.maximum(worst, ratio(core.lowered(residual).norms, *below))
+    return worst
+
+
+def relative_residual(core: Core, residual: Scaled, b: Scaled) -> Floats:
+    """Return ‖r‖/‖b‖, or the same with columns scaled (D⁻¹) if that is more, shape (k,)."""
+    plain = ratio(residual.norms, b.norms)
+    if core.factor.is_deficient:
+        return plain
+    return np.maximum(plain, ratio(core.lowered(residual).norms, core.lowered(b).norms))
+
+
+def chain_error(core: Core, residual: Scaled, x: Scaled, b: Scaled, power: int) -> Floats:
+    """Return the backward error of Gʲx = b with columns scaled at both ends: ‖D⁻¹r‖/(‖D⁻¹GʲD⁻¹‖‖D x‖ + ‖D⁻¹b‖).
+
+    The norm is estimated by two steps of subspace iteration, from below.  0 where A lacks rank.
+    """
+    if core.factor.is_deficient:
+        return np.zeros(x.exponents.shape)
+    v, size = Scaled.of(core.factor.scaled_decomposition[1][:_NORM_VECTORS].T), np.zeros(0)
+    for _ in range(_NORM_STEPS):
+        w, before = core.lowered(v), v.norms
+        for _ in range(power):
+            w = core.forward(w)
+        v = core.lowered(w)
+        size = v.norms - before
+    return ratio(core.lowered(residual).norms, float(size.max()) + core.raised(x).norms, core.lowered(b).norms)
+
+
 def odd_error(core: Core, g: Scaled, residual: Floats, x: Scaled, power: int) -> Floats:
     """Return the Karlson–Waldén estimate for x as a minimizer of ‖M x − b‖, M = A Gʲ, relative to ‖M‖ = ‖A‖^(2j+1).
 
@@ -188,7 +240,7 @@ def distance(
     residual: Floats | None = None,
     outside: Floats | None = None,
 ) -> Floats:
-    """Return the first-order bound of rounding on ‖x − x*‖/‖x‖, or what the measured residuals come to if that is more.
+    """Return a first-order bound on ‖x − x*‖/‖x*‖: that of rounding, and what the measured residuals come to.
 
     Parameters
     ----------
@@ -202,7 +254,13 @@ def distance(
     moved = core.inverse(residuals[0])
     for step in residuals[1:]:
         moved = core.inverse(moved.plus(step))
-    return np.maximum(forward_error(core, levels, residual, outside), ratio(moved.norms, levels[-1].norms))
+    return forward_error(core, levels, residual, outside) + apart(moved, levels[-1])
+
+
+def apart(moved: Scaled, x: Scaled) -> Floats:
+    """Return ‖x − x*‖/‖x*‖ for a first-order ``moved`` = x* − x, shape (k,); infinite where x* may be 0."""
+    share = ratio(moved.norms, x.norms)
+    return np.where(share < 1, share / np.where(share < 1, 1 - share, 1.0), np.inf)
 
 
 def reached(backward_error: Floats, residual_norm: Floats) -> Converged:

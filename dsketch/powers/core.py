@@ -83,6 +83,14 @@ class Core:
         """Largest over smallest singular value kept, in the user's units."""
         return float(self.singular[0][0] / self.singular[0][-1]) if self.factor.rank else 1.0
 
+    def raised(self, v: Scaled) -> Scaled:
+        """Return D v, D the norms of the columns (powers of two)."""
+        return Scaled.of(self.factor.scale[:, None] * v.mantissas, v.exponents)
+
+    def lowered(self, v: Scaled) -> Scaled:
+        """Return D⁻¹ v."""
+        return Scaled.of(v.mantissas / self.factor.scale[:, None], v.exponents)
+
     def within(self, v: Scaled) -> Scaled:
         """Return v without its component in the null space."""
         if self.basis is None:

@@ -27,6 +27,7 @@ from dsketch.errors import DataError
 from dsketch.factor import Factor
 from dsketch.methods.base import EPS, Breakdown, Settings
 from dsketch.passes import Look, Normal
+from dsketch.powers.answer import apart
 from dsketch.powers.chain import LAST
 from dsketch.powers.core import Core
 from dsketch.powers.factored import ROUTES, Route
@@ -192,7 +193,8 @@ def judged_exponential(system: LinearSystem, b: Floats, terms: int | None, x: Fl
     else:
         total = applied(Vt, logs, start)
         measured = f"by the factor: the series would take {needed} passes (at most {MOST_TERMS} are made)"
-    left = right.plus(total, -1.0).norms
+    residual = right.plus(total, -1.0)
+    left, moved = residual.norms, applied(Vt, -logs, residual)
     below = np.logaddexp2(float(logs.max()) / math.log(2.0) + start.norms, right.norms)
     with np.errstate(invalid="ignore"):
         backward = np.where(np.isfinite(left), power_of_two(left - below), 0.0)
@@ -202,7 +204,7 @@ def judged_exponential(system: LinearSystem, b: Floats, terms: int | None, x: Fl
         backward_error=backward,
         residual_norm=power_of_two(left),
         relative=power_of_two(left - np.where(np.isfinite(right.norms), right.norms, 0.0)),
-        forward_error=error_bound(t, terms, right, start, np.zeros(x.shape[1])),
+        forward_error=error_bound(t, terms, right, start, np.zeros(x.shape[1])) + apart(moved, start),
         condition=_condition(logs),
         measured=measured,
     )

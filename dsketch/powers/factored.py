@@ -21,17 +21,19 @@ from numpy.typing import NDArray
 
 from dsketch.factor import Factor
 from dsketch.linalg.leaf import householder
-from dsketch.methods.base import Breakdown, Settings, require_full_rank
+from dsketch.methods.base import Breakdown, Settings, measured, require_full_rank
 from dsketch.methods.whitened import lower_factor
 from dsketch.powers.answer import (
     FACTOR,
     PowerAnswer,
     distance,
     even_error,
+    level_errors,
     level_residuals,
     odd_error,
     propagated,
     ratio,
+    relative_residual,
 )
 from dsketch.powers.core import Core
 from dsketch.powers.measure import products, products_and_slope, residual_after, residual_norms, side_norms
@@ -96,9 +98,11 @@ def factored_even(system: LinearSystem, b: Floats, power: int, settings: Setting
         x=x.values("x"),
         core=core,
         is_exact=True,
-        backward_error=even_error(core.norm, reducible.norms, x, right.norms, power),
+        backward_error=np.maximum(
+            even_error(core.norm, reducible.norms, x, right.norms, power), level_errors(core, levels, residuals)
+        ),
         residual_norm=power_of_two(np.logaddexp2(2 * reducible.norms, 2 * left) / 2),
-        relative=ratio(reducible.norms, right.norms),
+        relative=relative_residual(core, reducible, right),
         outside=ratio(left, right.norms),
         forward_error=distance(core, levels, residuals, outside=left),
         measured=FACTOR,
@@ -121,7 +125,9 @@ def factored_odd(system: LinearSystem, power: int, settings: Settings, route: Ro
         x=x.values("x"),
         core=core,
         is_exact=True,
-        backward_error=odd_error(core, g, residual, x, power),
+        backward_error=np.maximum.reduce(
+            [odd_error(core, g, residual, x, power), measured(factor, y, slope), level_errors(core, levels, residuals)]
+        ),
         residual_norm=power_of_two(residual),
         relative=ratio(core.half(moved).norms, norms),
         outside=np.minimum(ratio(residual_norms(slope), norms), 1.0),

@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from dsketch.factor import Factor
 from dsketch.passes import Gradient, Look
-from dsketch.powers.answer import DATA, PowerAnswer, even_error, forward_error, odd_error, ratio
+from dsketch.powers.answer import (
+    DATA,
+    PowerAnswer,
+    apart,
+    chain_error,
+    even_error,
+    forward_error,
+    odd_error,
+    ratio,
+    relative_residual,
+)
 from dsketch.powers.core import Core
 from dsketch.powers.measure import product, residual_norms, side_norms
 from dsketch.powers.scaled import Scaled, power_of_two
@@ -31,16 +41,19 @@ def judged_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[
     core, right = Core(Factor(R)), Scaled.of(b)
     levels = yield from raised_levels(system, core, x, power)
     left = right.plus(levels[0], -1.0)
-    reducible, outside = core.within(left).norms, core.outside(right)
+    reducible, outside = core.within(left), core.outside(right)
     return PowerAnswer(
         x=x,
         core=core,
         is_exact=True,
-        backward_error=even_error(core.norm, reducible, levels[-1], right.norms, power),
+        backward_error=np.maximum(
+            even_error(core.norm, reducible.norms, levels[-1], right.norms, power),
+            chain_error(core, reducible, levels[-1], right, power),
+        ),
         residual_norm=power_of_two(left.norms),
-        relative=ratio(reducible, right.norms),
+        relative=relative_residual(core, reducible, right),
         outside=ratio(outside, right.norms),
-        forward_error=forward_error(core, levels, outside=outside),
+        forward_error=forward_error(core, levels, outside=outside) + _apart(core, reducible, levels[-1], power),
         measured=DATA,
     )
 
@@ -64,6 +77,12 @@ def judged_odd(system: LinearSystem, power: int, x: Floats) -> Flow[PowerAnswer]
         residual_norm=power_of_two(residual),
         relative=ratio(reducible, norms),
         outside=np.minimum(beyond, 1.0),
-        forward_error=forward_error(core, levels, residual),
+        forward_error=forward_error(core, levels, residual) + _apart(core, g, levels[-1], power + 1),
         measured=DATA,
     )
+
+
+def _apart(core: Core, residual: Scaled, x: Scaled, power: int) -> Floats:
+    """Return how far x is from the answer by what its residual tells, and by what of x lies in the null space."""
+    moved = core.inverses(residual, power)[-1]
+    return apart(moved.plus(x.plus(core.within(x), -1.0)), x)

@@ -24,15 +24,16 @@ class PowerCertificate(Certificate):
     ----------
     backward_error : ndarray, shape (k,)
         ‖reducible residual‖/(‖A‖^(2j)‖x‖ + ‖b‖): how much the power must change, relatively, for x to be exact.  For odd powers the
-        Karlson–Waldén estimate for A(AᵀA)ʲ, relative to its norm.
+        Karlson–Waldén estimate for A(AᵀA)ʲ, relative to its norm.  Where the same with columns scaled is more, that: of a solve of each
+        level (one use of AᵀA), of ``check`` of the whole even power.
     residual_norm : ndarray, shape (k,)
         ‖b − (AᵀA)ʲx‖ or ‖b − A(AᵀA)ʲx‖.
     relative_residual : ndarray, shape (k,)
-        The reducible part of it (without what lies outside the range) over ‖b‖.
+        The reducible part of it (without what lies outside the range) over ‖b‖, for even powers also with columns scaled.
     outside : ndarray, shape (k,)
         The part of b that lies outside the range, over ‖b‖.
     forward_error : ndarray, shape (k,)
-        First-order bound on ‖x − x*‖/‖x‖ if every use of A has an error of eps‖A‖.
+        First-order bound on ‖x − x*‖/‖x*‖: if every use of A has an error of eps‖A‖, and what the measured residuals come to.
     condition : float
         kappa of A: largest over smallest singular value kept.
     scaled_condition : float
@@ -67,8 +68,8 @@ def certificate_of(answer: PowerAnswer, power: int) -> PowerCertificate:
     """Return what is known about an answer."""
     factor, is_zero = answer.factor, norms(answer.x) == 0
     return PowerCertificate(
-        # An x rounded to float64 has a backward error of about u/4 whatever the residual says.
-        backward_error=np.where(is_zero, answer.backward_error, np.maximum(answer.backward_error, EPS / 8)),
+        # An x rounded to float64 has a backward error of about u/4, and a product with AᵀA some u, whatever the residual says.
+        backward_error=np.where(is_zero, answer.backward_error, np.maximum(answer.backward_error, EPS / 2)),
         residual_norm=answer.residual_norm,
         forward_error=answer.forward_error,
         condition=answer.core.condition,

@@ -249,7 +249,8 @@ class RestrictedKernel(Problem):
             raise DataError(
                 f"x must be 0 for the {len(others)} centres that depend on the others; it is not. Solve with fewer centres."
             )
-        return replace((yield from self.inner.judge(U @ (x[order] * self._growth[order]))), matrix=_F)
+        found = yield from self.inner.judge(U @ (x[order] * self._growth[order]))
+        return replace(found, matrix=_F, coefficient_errors=None)  # those are of v
 
     @cached_property
     def _growth(self) -> Floats:
