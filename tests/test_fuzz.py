@@ -50,12 +50,14 @@ class Case:
         return dsketch.solve(asked, method=self.method, sketch=self.sketch, cluster="serial", progress=False)
 
     def backward_error(self, x: np.ndarray) -> np.ndarray:
-        """Return the Karlson–Waldén backward error of each side relative to ‖A‖_F, from exact √w·[A 1] and √alpha rows."""
+        """Return the Karlson–Waldén backward error of each side, columns scaled to norm one, from exact √w·[A 1] and √alpha rows."""
         with mpmath.workdps(DIGITS):
             M, sides = self._exact()
-            G = M.T * M
-            size = mpmath.fsum(G[i, i] for i in range(G.rows))
-            return np.array([_karlson_walden(M, G, size, b, mpmath.matrix(c.tolist())) for b, c in zip(sides, x.T, strict=True)])
+            D = [mpmath.norm(M[:, j]) for j in range(M.cols)]
+            size = sum(1 for norm in D if norm)
+            M = M * mpmath.diag([1 / norm if norm else mpmath.mpf(1) for norm in D])
+            x = np.array([[mpmath.mpf(v) * (norm or 1) for v in row] for row, norm in zip(x.tolist(), D, strict=True)])
+            return np.array([_karlson_walden(M, M.T * M, size, b, mpmath.matrix(c)) for b, c in zip(sides, x.T, strict=True)])
 
     def _exact(self) -> tuple[Any, list[Any]]:
         n, d = self.A.shape
