@@ -61,8 +61,10 @@ def _turned(answer: Answer) -> Floats:
         return np.zeros(answer.x.shape)
     units = factor.scale[:, None]
     shortest = np.linalg.svd(factor.scaled_decomposition[1][factor.rank :].T / units, compute_uv=False)[-1]
-    along = EPS * factor.scaled_condition * norms(answer.x / units) / shortest
-    return np.asarray(units * np.linalg.norm(factor.null, axis=1)[:, None] * along)
+    with np.errstate(over="ignore", invalid="ignore"):
+        along = ratio(EPS * factor.scaled_condition * norms(answer.x / units), shortest)
+        turned = units * np.linalg.norm(factor.null, axis=1)[:, None] * along
+    return np.where(np.isfinite(along), turned, np.inf)  # units too far apart for a basis
 
 
 def _doubts(answer: Answer, rows: int) -> tuple[Floats, Floats]:
