@@ -14,7 +14,7 @@ def run_script(name: str, out: Path, *more: str) -> tuple[list[dict[str, Any]], 
     """Run a script, and return its cases and what it printed; it must succeed, and leave a figure."""
     command = [sys.executable, str(FOLDER / f"{name}.py"), "--tiny", "--out", str(out), *more]
     environment = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=800)
     assert done.returncode == 0, done.stderr
     assert (out / f"{name}.png").stat().st_size > 0
     return [json.loads(line) for line in (out / f"{name}.jsonl").read_text().splitlines()], done.stdout

@@ -701,7 +701,7 @@ def test_interrupt_from_the_keyboard(tmp_path):
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=240)
     assert "KeyboardInterrupt" in said
     assert [path.name for path in tmp_path.iterdir()] == ["m.npy"]
 

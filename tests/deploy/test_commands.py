@@ -20,7 +20,7 @@ from failures.processes import ENVIRONMENT
 from ports import free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
-_SECONDS = 60
+_SECONDS = 240
 
 
 class Here:
@@ -78,7 +78,7 @@ class Here:
         finally:
             process.terminate()
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=240)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -30,7 +30,7 @@ def installed(tmp_path: Path) -> Path:
 
 def analyze(*words: str) -> subprocess.CompletedProcess[str]:
     """Run systemd-analyze."""
-    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=240, check=False)
 
 
 def complaints(folder: Path) -> list[str]:

@@ -52,7 +52,7 @@ def hurt_client(hurt: LocalCluster) -> Iterator[Client]:
     A nanny gives up on a worker that dies while it is still starting, so the last test's replacement must be up in its eyes too.
     """
     with Client(hurt, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(2, timeout=240)
         hurt.sync(_nannies_are_content, hurt)
         yield client
 

@@ -68,9 +68,9 @@ class Machines:
 
     def connect(self, workers: int) -> Client:
         """Return a client once the scheduler and that many workers are there."""
-        client = self._stack.enter_context(Client(scheduler_file=str(self.file), set_as_default=False, timeout=60))
+        client = self._stack.enter_context(Client(scheduler_file=str(self.file), set_as_default=False, timeout=240))
         if workers:
-            client.wait_for_workers(workers, timeout=60)
+            client.wait_for_workers(workers, timeout=240)
         return client
 
     def _started(self, module: str, *words: str) -> subprocess.Popen[bytes]:

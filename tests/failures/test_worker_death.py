@@ -100,7 +100,7 @@ def test_survivor_takes_over_where_nobody_restarts_workers(tall: tuple[str, str]
         def join(caught: int) -> None:
             assert caught in trap.readers(1)
             machines.add_worker()
-            client.wait_for_workers(2, timeout=60)
+            client.wait_for_workers(2, timeout=240)
             pipes.release()
 
         thread = while_caught(pipes, join)

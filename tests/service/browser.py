@@ -15,6 +15,8 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright; pip install 'dsketch[dev]'")
 
 _INSTALL_SECONDS = 240
+_PATIENCE = 120_000  # milliseconds until what did not happen counts as missing: a busy machine is slow, not wrong
+playwright.expect.set_options(timeout=_PATIENCE)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _REFUSED = "Failed to load resource: the server responded with a status of 4"  # Chromium's own line about an answer that we show
 
@@ -63,7 +65,7 @@ def watched(browser: Any, url: str, *, is_offline_fine: bool = False, **context:
     """Yield a page of the service; at its end, no script failed, nothing was logged as an error, no other host was asked."""
     with contextlib.closing(browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})) as opened:
         page = opened.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(_PATIENCE)
         wrong: list[str] = []
         fine = (_REFUSED, *(["Failed to load resource: net::", "net::"] if is_offline_fine else []))
         page.on("pageerror", lambda error: wrong.append(f"script: {error}"))

@@ -14,7 +14,7 @@ from dsketch.client import Client
 
 T = TypeVar("T")
 TESTS = Path(__file__).resolve().parents[1]
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 240  # a busy machine is slow, not wrong
 
 
 class Service:

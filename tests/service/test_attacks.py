@@ -58,7 +58,7 @@ def opened(guarded: Service, tokens: dict[str, str]) -> Iterator[Opened]:
 
     def connection(owner: str | None = "boss") -> httpx.Client:
         headers = {} if owner is None else {"Authorization": f"Bearer {tokens.get(owner, owner)}"}
-        connections.append(httpx.Client(base_url=guarded.url, headers=headers, timeout=60, trust_env=False))
+        connections.append(httpx.Client(base_url=guarded.url, headers=headers, timeout=240, trust_env=False))
         return connections[-1]
 
     yield connection
@@ -197,8 +197,8 @@ def test_a_slow_head_is_cut_off(guarded: Service, opened: Opened) -> None:
     """Who sends a byte now and then loses the connection, and others are served meanwhile."""
     host, port = guarded.url.removeprefix("http://").split(":")
     with (
-        socket.create_connection((host, int(port)), timeout=60) as slow,
-        socket.create_connection((host, int(port)), timeout=60) as idle,
+        socket.create_connection((host, int(port)), timeout=240) as slow,
+        socket.create_connection((host, int(port)), timeout=240) as idle,
     ):
         slow.sendall(b"GET /healthz HTT")
         assert opened("boss").get("/healthz").status_code == 200
@@ -210,7 +210,7 @@ def test_a_slow_body_is_cut_off(guarded: Service, tokens: dict[str, str]) -> Non
     """A body that does not come is not waited for."""
     host, port = guarded.url.removeprefix("http://").split(":")
     head = f"POST /v1/jobs HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {tokens['boss']}\r\nContent-Length: 100\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=60) as slow:
+    with socket.create_connection((host, int(port)), timeout=240) as slow:
         slow.sendall(head.encode() + b'{"spec"')
         assert slow.recv(1000).startswith(b"HTTP/1.1 408")
 

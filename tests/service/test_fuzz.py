@@ -107,12 +107,12 @@ class Ledger:
 def test_every_documented_status_is_seen(tmp_path: Path, fuzzed: Service, data: Path, token: tuple[Path, str]) -> None:
     """What the document promises does happen, and nothing else does."""
     ledger, boss = Ledger(), {"Authorization": f"Bearer {token[1]}"}
-    with httpx.Client(base_url=fuzzed.url, headers=boss, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=fuzzed.url, headers=boss, timeout=240, trust_env=False) as http:
         document = http.get("/openapi.json").json()
         every = [(path, method.upper()) for path, methods in document["paths"].items() for method in methods]
         lives_of_jobs(ledger, http, fuzzed, token[1])
         wrong_requests(ledger, http)
-    with httpx.Client(base_url=fuzzed.url, timeout=60, trust_env=False) as nobody:
+    with httpx.Client(base_url=fuzzed.url, timeout=240, trust_env=False) as nobody:
         for path, method in every:
             ledger.ask(nobody, method, path, json=BODY if method == "POST" else None)
     user = new_token(token[0], "ann")
@@ -121,7 +121,7 @@ def test_every_documented_status_is_seen(tmp_path: Path, fuzzed: Service, data: 
         broken_service(ledger, broken, boss, user)
     with (
         Service(tmp_path / "hasty", data, "--token-file", str(token[0]), "--rate", "0.01") as hasty,
-        httpx.Client(base_url=hasty.url, headers=boss, timeout=60, trust_env=False) as http,
+        httpx.Client(base_url=hasty.url, headers=boss, timeout=240, trust_env=False) as http,
     ):
         http.get("/healthz")
         for path, method in every:
@@ -179,7 +179,7 @@ def wrong_requests(ledger: Ledger, http: httpx.Client) -> None:
 
 def broken_service(ledger: Ledger, service: Service, boss: dict[str, str], user: str) -> None:
     """Ask a service whose cluster and disk fail, and send it bodies that do not come."""
-    with httpx.Client(base_url=service.url, headers=boss, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=service.url, headers=boss, timeout=240, trust_env=False) as http:
         ledger.ask(http, "POST", "/v1/plans", json=BODY)
         ledger.ask(http, "GET", "/metrics", headers={"Authorization": f"Bearer {user}"})
         (service.state / "ballast").unlink()
@@ -190,6 +190,6 @@ def broken_service(ledger: Ledger, service: Service, boss: dict[str, str], user:
         ledger.ask(http, "POST", "/v1/jobs", json=BODY)
     host, port = service.url.removeprefix("http://").split(":")
     for path in ("/v1/jobs", "/v1/plans"):
-        with socket.create_connection((host, int(port)), timeout=60) as slow_:
+        with socket.create_connection((host, int(port)), timeout=240) as slow_:
             slow_.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\n".encode())
             ledger.seen[path, "post"].add(int(slow_.recv(100).split()[1]))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module")
 def http(service: Service) -> Iterator[httpx.Client]:
     """A plain connection to the shared service."""
-    with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=service.url, timeout=240, trust_env=False) as client:
         yield client
 
 

@@ -33,7 +33,7 @@ LONG = {
 }
 LONGER = {**LONG, "scale": 0.3, "alpha": 0.1}
 QUICK = {"problem": "ridge", "A": "demo/A.zarr", "b": "demo/b.zarr"}
-WAIT = 60_000  # milliseconds for a whole run on a machine that has other things to do
+WAIT = 240_000  # milliseconds for a whole run on a machine that has other things to do
 
 
 @pytest.fixture(scope="module")

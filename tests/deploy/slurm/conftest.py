@@ -25,7 +25,7 @@ from failures.scale import BLOCK_BYTES
 
 SCRIPTS = DEPLOY / "slurm"
 METHOD = "tsqr"  # passes: triangle, gradient
-_SECONDS = 60
+_SECONDS = 240
 
 
 class Slurm:

@@ -23,7 +23,7 @@ from deploy.slurm.packages import program
 
 PROCESSORS = 16  # promised to jobs, however many there are: workers of tests wait more than they compute
 MEGABYTES = 16_000  # likewise; nothing enforces them
-_SECONDS = 30  # for the daemons to be there, and for jobs to be gone
+_SECONDS = 240  # for the daemons to be there, and for jobs to be gone
 
 # Without an accounting database, cgroups or PMI: they need what a container lacks.  Jobs start at once (batch_sched_delay, sched_interval),
 # are killed two seconds after SIGTERM (KillWait) and start again six seconds after they were queued again (cred_expire, 5 at the least).
@@ -157,7 +157,7 @@ def _started(words: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=240)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -189,7 +189,7 @@ def _kill_leftovers(folder: Path) -> None:
 def _asked(folder: Path, name: str, *words: str) -> str:
     command = [str(program(name)), *words]
     done = subprocess.run(
-        command, env={**os.environ, **environment(folder)}, capture_output=True, text=True, timeout=60, check=False
+        command, env={**os.environ, **environment(folder)}, capture_output=True, text=True, timeout=240, check=False
     )
     return done.stdout
 

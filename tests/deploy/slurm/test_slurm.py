@@ -21,8 +21,8 @@ def with_workers(slurm: Slurm, count: int) -> tuple[Path, set[str]]:
     slurm.submit("scheduler.sbatch")
     slurm.submit("workers.sbatch", options=(f"--array=0-{count - 1}", "--mem-per-cpu=1G"))
     until(lambda: file.exists() and file.stat().st_size > 0, "the scheduler file")
-    with Client(scheduler_file=str(file), set_as_default=False, timeout=60) as client:
-        client.wait_for_workers(count, timeout=60)
+    with Client(scheduler_file=str(file), set_as_default=False, timeout=240) as client:
+        client.wait_for_workers(count, timeout=240)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
     assert {worker["memory_limit"] for worker in workers} == {(1024 - 256) * 2**20}
     return file, {worker["name"].removeprefix("slurm-") for worker in workers}
@@ -51,7 +51,7 @@ def test_worker_job_cancelled_in_a_pass_changes_no_bit(
     )
     lost = "{SLURM_ARRAY_JOB_ID}_{SLURM_ARRAY_TASK_ID}".format_map(gate.caught())
     slurm.ask("scancel", lost)
-    printed, log = driver.communicate(timeout=90)
+    printed, log = driver.communicate(timeout=240)
     assert driver.returncode == 0, log
     assert_same_bits(json.loads(printed), slurm.folder / "x.npy", undisturbed)
     assert lost in jobs
