@@ -176,12 +176,25 @@ def main() -> None:
         )
     finite = np.array([value for value in slack if np.isfinite(value)])
     record.add(all="claim over truth", median=float(np.median(finite)), high=float(np.quantile(finite, 0.9)))
-    show({"Claims": table_of(record.cases)})
+    show(tables(record.cases))
     figure(chosen.out / "claims.png", draw(finite))
 
 
-def table_of(cases: list[Case]) -> str:
-    """Return the table of worst ratios by method."""
+def tables(cases: list[Case]) -> dict[str, str]:
+    """Return the table of worst ratios by method, and one sentence."""
+    return {"claims": _table(cases), "claims-worst": _sentence([case for case in cases if "judged" in case])}
+
+
+def _sentence(cases: list[Case]) -> str:
+    judged, wrong = (sum(case[key] for case in cases) for key in ("judged", "wrong"))
+    backward, forward, coefficient = (max(case[key] for case in cases) for key in ("backward", "forward", "coefficient"))
+    return (
+        f"Of {judged:,} certificates, {wrong} are better than a third of the truth: the backward error is at most {backward:.2g} times "
+        f"what is claimed, the distance from the minimizer {forward:.2g} times, that of a coefficient {coefficient:.2g} times."
+    )
+
+
+def _table(cases: list[Case]) -> str:
     heads = ["method", "judged", "worst truth ÷ claim: backward error", "‖D(x − x*)‖", "a coefficient", f"above {WANTED:g}"]
     rows = [[c["method"], c["judged"], c["backward"], c["forward"], c["coefficient"], c["wrong"]] for c in cases if "judged" in c]
     return table(heads, rows)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import accuracy
+import claims
 import conditioning
 import csr
 import features
@@ -17,7 +18,8 @@ import scaling
 from record import RESULTS, load
 
 BENCHMARKS = {
-    module.__name__: module for module in (accuracy, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr)
+    module.__name__: module
+    for module in (accuracy, claims, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr)
 }
 
 

@@ -131,3 +131,13 @@ def test_gram_solve_reaches_its_tolerance() -> None:
         left, whole = (np.linalg.norm(np.linalg.solve(factor.R.T, v)) for v in (A.T @ (A @ x) - b, b))
         assert left <= 1e-10 * whole * (1 + 1e-3)
         assert 4 <= passes <= 60
+
+
+def test_claims_are_held_to_the_exact_minimizer(tmp_path: Path) -> None:
+    """No certificate of the fuzz is better than a third of the truth, of any method and of x that no method made."""
+    cases, printed = run_script("claims", tmp_path)
+    judged = [case for case in cases if "judged" in case]
+    assert {case["method"] for case in judged} >= {"check: zero", "check: stretched", "tsqr", "conjugate_gradient"}
+    assert sum(case["judged"] for case in judged) > 100
+    assert all(case["wrong"] == 0 for case in judged)
+    assert "0 are better than a third of the truth" in printed
