@@ -10,7 +10,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.base import MISSING, Word
 from dsketch.sketch import SKETCHES
-from dsketch.statistics.inference import ROBUST
+from dsketch.statistics.robust import ROBUST
 from dsketch.units import parse_bytes
 
 

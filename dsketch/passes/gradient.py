@@ -13,7 +13,8 @@ class Slope(NamedTuple):
     """What a gradient pass finds at x.
 
     ``g`` = Aᵀ(b − A x), shape (d, k); ``rr`` = ‖b − A x‖² by side, shape (k,); ``weight`` the sum of weights, shape (1,); ``mean`` and
-    ``spread`` the weighted mean of b and Σ w (b − mean)², each of shape (k,).
+    ``spread`` the weighted mean of b and Σ w (b − mean)², each of shape (k,); ``rows`` the number of rows of positive weight, shape
+    (1,); ``peak`` the largest √w |b|, shape (k,), which no square can hide.
     """
 
     g: Floats
@@ -21,6 +22,8 @@ class Slope(NamedTuple):
     weight: Floats
     mean: Floats
     spread: Floats
+    rows: Floats
+    peak: Floats
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Gradient(Pass[Slope]):
 
     Notes
     -----
-    One read, 4 n d k flops, k (d + 4) numbers a part.  Slices stay in the second-level cache between the two products, so A
+    One read, 4 n d k flops, k (d + 5) numbers a part.  Slices stay in the second-level cache between the two products, so A
     comes from memory once.
     """
 
@@ -46,7 +49,7 @@ class Gradient(Pass[Slope]):
     def map(self, block: Block, part: Part | None) -> Part:
         """Add the block's Xᵀ(Y − X x), its squares and its moments."""
         k = self.x.shape[1]
-        g, rr, *moments = part or (np.zeros(self.x.shape), np.zeros(k), np.zeros(1), np.zeros(k), np.zeros(k))
+        g, rr, *moments = part or (np.zeros(self.x.shape), np.zeros(k), *_no_moments(k))
         if k == 1:
             self._map_vector(block, g[:, 0], rr)
         else:
@@ -73,27 +76,34 @@ class Gradient(Pass[Slope]):
         return Slope(*part)
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return k (d + 4) numbers."""
-        return 8 * sides * (columns + 4)
+        """Return k (d + 5) numbers."""
+        return 8 * sides * (columns + 5)
 
 
-def _moments(block: Block) -> tuple[Floats, Floats, Floats]:
-    """Return weight, mean and spread of the block's b."""
+def _no_moments(sides: int) -> tuple[Floats, ...]:
+    """Return the moments of no rows."""
+    return np.zeros(1), np.zeros(sides), np.zeros(sides), np.zeros(1), np.zeros(sides)
+
+
+def _moments(block: Block) -> tuple[Floats, ...]:
+    """Return weight, mean and spread of the block's b, the number of rows that count and the largest √w |b|."""
     b = np.empty((block.stop - block.start, 0)) if block.b is None else block.b.astype(np.float64, copy=False)
     w = np.ones((b.shape[0], 1)) if block.weights is None else block.weights.astype(np.float64, copy=False)
     weight = w.sum(axis=0)
     mean = (w * b).sum(axis=0) / max(weight[0], np.finfo(float).tiny)
-    return weight, mean, (w * (b - mean) ** 2).sum(axis=0)
+    spread = (w * (b - mean) ** 2).sum(axis=0)
+    sizes = np.abs(b) if block.weights is None else np.sqrt(w) * np.abs(b)
+    return weight, mean, spread, np.array([float(np.count_nonzero(w))]), sizes.max(axis=0, initial=0.0)
 
 
-def _joined(left: Part, right: Part) -> tuple[Floats, Floats, Floats]:
+def _joined(left: Part, right: Part) -> tuple[Floats, ...]:
     """Return the moments of two sets of rows.
 
     T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance", The American Statistician, 1983.
     """
-    weight = left[0] + right[0]
+    weight, rows, peak = left[0] + right[0], left[3] + right[3], np.maximum(left[4], right[4])
     if not weight[0]:
-        return left[0], left[1], left[2]
+        return left[0], left[1], left[2], rows, peak
     shift = right[1] - left[1]
     mean = left[1] + shift * (right[0] / weight)
-    return weight, mean, left[2] + right[2] + shift**2 * (left[0] * right[0] / weight)
+    return weight, mean, left[2] + right[2] + shift**2 * (left[0] * right[0] / weight), rows, peak

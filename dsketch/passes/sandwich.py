@@ -8,22 +8,34 @@ J. G. MacKinnon, H. White, "Some heteroskedasticity-consistent covariance matrix
 properties", Journal of Econometrics 29, 1985 (HC1 to HC3).
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from dsketch.linalg.whitener import Whitener
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Floats, Part, Pass, heavy_rows
+from dsketch.passes.triangle import Triangle
 
-# A row whose 1 − h is at most this is fitted by itself alone: r = 0 but for rounding, and r/(1 − h) would be noise over noise.
-ALONE = 1e-10
+
+class Meat(NamedTuple):
+    """What a sandwich pass finds.
+
+    ``meat[s]`` = Σᵢ rᵢ²/(1 − hᵢ)^(2 power) yᵢ yᵢᵀ over all rows but those set aside, shape (k, r, r); of these, few, the numbers ``rows``,
+    shape (m,), and √w A and √w b as they are: ``X``, shape (m, d), and ``Y``, shape (m, k).
+    """
+
+    meat: Floats
+    rows: Floats
+    X: Floats
+    Y: Floats
 
 
 @dataclass(frozen=True)
-class Sandwich(Pass[tuple[Floats, int]]):
-    """Finish to the meat ``M[s]`` = Σᵢ rᵢ²/(1 − hᵢ)^(2 power) yᵢ yᵢᵀ, shape (k, r, r), and the number of rows with leverage 1.
+class Sandwich(Pass[Meat]):
+    """Finish to the meat of a robust covariance, and the rows whose leverage is too near 1 for it.
 
     Parameters
     ----------
@@ -33,40 +45,78 @@ class Sandwich(Pass[tuple[Floats, int]]):
         T with Y = √W A T orthonormal (from A's own factor), so that hᵢ = ‖yᵢ‖² is the leverage and the covariance is T M Tᵀ.
     power : float
         0 for HC0 (and HC1, which is HC0 · n/(n − rank)), ½ for HC2, 1 for HC3.
+    near : float
+        Rows with 1 − h at most this are set aside: 1 − ‖y‖² has lost its digits there, and so has r.  As Σ h = rank, they are
+        hardly more than the rank.
 
     Notes
     -----
-    Rows with leverage 1 have r = 0; with a positive power they are left out, their share being 0/0.  One read, about 2.3 + 2k
-    times n d² flops, k d² numbers a part.
+    One read, about 2.3 + 2k times n d² flops, k d² numbers a part and those of the rows set aside.
     """
 
     x: Floats
     whitener: Whitener
     power: float = 0.0
+    near: float = 1e-5
 
     kind: ClassVar[str] = "sandwich"
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Add the block's weighted Gram matrices."""
         k, r = self.x.shape[1], self.whitener.rank
-        meat, alone = part or (np.zeros((k, r, r)), np.zeros(1))
-        for _, X, B in block.slices(heavy_rows(block.columns)):
+        meat, *aside = part or (np.zeros((k, r, r)),)
+        for start, X, B in block.slices(heavy_rows(block.columns)):
             Y = self.whitener.apply(X)
             residual = B - X @ self.x
+            room = 1.0 - np.einsum("ij,ij->i", Y, Y)
+            is_near = room <= self.near
+            if is_near.any():
+                aside = _joined(aside, [start + np.flatnonzero(is_near).astype(np.float64), X[is_near], B[is_near]])
+                residual, room = np.where(is_near[:, None], 0.0, residual), np.where(is_near, 1.0, room)
             if self.power:
-                room = 1.0 - np.einsum("ij,ij->i", Y, Y)[:, None]
-                is_alone = room <= ALONE
-                alone += np.count_nonzero(is_alone)
-                residual = np.where(is_alone, 0.0, residual / np.where(is_alone, 1.0, room) ** self.power)
+                residual = residual / room[:, None] ** self.power
             for side in range(k):
                 Z = Y * residual[:, side : side + 1]
                 meat[side] += Z.T @ Z
-        return meat, alone
+        return (meat, *aside)
 
-    def finish(self, part: Part) -> tuple[Floats, int]:
-        """Return the meats and the number of rows with leverage 1."""
-        return part[0], int(part[1][0])
+    def merge(self, left: Part, right: Part) -> Part:
+        """Add the meats; put the rows set aside behind each other."""
+        return (left[0] + right[0], *_joined(left[1:], right[1:]))
+
+    def finish(self, part: Part) -> Meat:
+        """Return the meats and the rows set aside, in order."""
+        meat, *aside = part
+        rows, X, Y = aside or (np.zeros(0), np.zeros((0, len(self.x))), np.zeros((0, self.x.shape[1])))
+        order = np.argsort(rows)
+        return Meat(meat, rows[order], X[order], Y[order])
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return k d² numbers."""
-        return 8 * sides * columns**2
+        """Return k d² numbers, and d rows."""
+        return 8 * (sides * columns**2 + columns * (columns + sides + 1))
+
+
+def _joined(left: Sequence[Floats], right: Sequence[Floats]) -> Sequence[Floats]:
+    """Return the rows set aside on both sides; a part has none of the three arrays where there is no such row."""
+    return [np.concatenate(pair) for pair in zip(left, right, strict=True)] if left and right else left or right
+
+
+@dataclass(frozen=True)
+class Rest(Triangle):
+    """Finish to R of [A b] without some rows.
+
+    Parameters
+    ----------
+    left_out : ndarray
+        Numbers of the rows.
+    """
+
+    left_out: Floats = field(default_factory=lambda: np.zeros(0))
+
+    kind: ClassVar[str] = "rest"
+
+    def _leaf(self, Z: Floats, start: int) -> Floats:
+        places = self.left_out[(self.left_out >= start) & (self.left_out < start + len(Z))] - start
+        if places.size:
+            Z[places.astype(np.int64)] = 0.0  # Z is the leaf's own
+        return super()._leaf(Z, start)

@@ -19,6 +19,7 @@ from dsketch.plan import Plan, check_words, choose, matrix_words, means_words
 from dsketch.probe import means_of, probe
 from dsketch.problems.base import Outcome, Problem, Word, require_columns
 from dsketch.solution import LinearCertificate
+from dsketch.statistics.observations import require_observations, require_weight
 from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
@@ -71,9 +72,10 @@ class LinearProblem(LinearSystem, Problem):
         Raises
         ------
         DataError
-            If the squares of the data overflowed, so that nothing can be said about x.
+            If the squares of the data overflowed, so that nothing can be said about x, or all weights are 0.
         """
         answer, method = yield from solved_by(self, plan.settings, plan.method)
+        yield from require_observations(self.rows, answer.x, answer.slope)
         require_finite(answer)
         certificate = certificate_of(answer, self.shape[0])
         x = answer.x[:, 0] if is_vector(self.rows.b) else answer.x
@@ -84,8 +86,15 @@ class LinearProblem(LinearSystem, Problem):
         return linear_look(x, A, intercept=self.rows.intercept)
 
     def judge(self, x: Floats) -> Flow[LinearCertificate]:
-        """Judge x by a QR of A, the residual and the gradient at x, in one pass."""
+        """Judge x by a QR of A, the residual and the gradient at x, in one pass.
+
+        Raises
+        ------
+        DataError
+            If all weights are 0.
+        """
         full, slope = yield Look(Both(Triangle(), Gradient(x)), self.rows)
+        require_weight(slope.rows)
         d = self.shape[1]
         stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(self.penalty))]) if self.is_penalized else full[:d, :d]
         factor = Factor.of(stacked)

@@ -18,6 +18,7 @@ from dsketch.sklearn.data import beside, is_stored, new_rows, training, weight_o
 from dsketch.sklearn.looks import r_squared
 from dsketch.sklearn.sharing import SharedCluster
 from dsketch.sklearn.short import centred_singular, of_coefficients, shortest
+from dsketch.statistics.observations import require_weight
 
 
 class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -54,6 +55,8 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         X, y, weights = training(self, X, y, sample_weight)
         if not is_stored(X) and X.shape[0] < X.shape[1] + bool(self.fit_intercept):
             self.solution_ = None
+            if weights is not None:
+                require_weight(weights)
             found = shortest(X, y.reshape(len(y), -1), weights, self._penalty(), intercept=bool(self.fit_intercept))
             x = found.x[:, 0] if y.ndim == 1 else found.x
             self._note_spectrum(lambda: (found.rank, found.singular))

@@ -12,6 +12,8 @@ from dsketch.passes import Gradient, Look, Slope
 from dsketch.passes.base import Floats
 from dsketch.passes.rowwise import RowSquares
 from dsketch.running import engine_for, listener
+from dsketch.statistics.observations import require_weight
+from dsketch.statistics.rounding import is_rounding, size_of
 from dsketch.system import Flow
 
 
@@ -30,12 +32,19 @@ def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, options: dict[str, An
 
     Notes
     -----
-    A column of y that is constant scores 1 if it is met exactly, else 0, as in :func:`sklearn.metrics.r2_score`.
+    A column of y that is constant scores 1 if it is met exactly, else 0, as in :func:`sklearn.metrics.r2_score`, both to rounding.
+
+    Raises
+    ------
+    DataError
+        If all weights are 0.
     """
     b, w = open_matrix(y, what="y"), None if weights is None else open_matrix(weights, what="sample_weight")
     slope: Slope = _seen(Look(Gradient(x.reshape(len(x), -1)), replace(rows, b=b, weights=w)), options)
-    varies = slope.spread > 0
-    ratio = np.divide(slope.rr, slope.spread, out=(slope.rr > 0).astype(float), where=varies)
+    require_weight(slope.rows)
+    varies = ~is_rounding(np.sqrt(slope.spread), size_of(slope))
+    is_missed = ~is_rounding(np.sqrt(slope.rr), size_of(slope))
+    ratio = np.divide(slope.rr, slope.spread, out=is_missed.astype(float), where=varies)
     return float(np.mean(1.0 - ratio))
 
 

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from dsketch.factor import Factor
-from dsketch.linalg.columns import norms
+from dsketch.linalg.columns import norms, powers_near
 from dsketch.linalg.whitener import Whitener
 from dsketch.methods.base import EPS
 from dsketch.passes import Slope
 from dsketch.passes.base import Floats
+from dsketch.statistics.rounding import is_rounding, size_of, terms_of
 
 _SINGULAR = 1e-12  # relative eigenvalue of a robust meat below which F would be rounding
 _IN_NULL_SPACE = float(np.sqrt(EPS))  # share of a column in dependent directions that rounding alone does not make
@@ -41,14 +42,16 @@ class Fit:
         At x, from the data.
     factor : Factor
         Of √W A.
-    rows : int
-        n.
     """
 
     x: Floats
     slope: Slope
     factor: Factor
-    rows: int
+
+    @property
+    def rows(self) -> int:
+        """Observations: rows of positive weight."""
+        return int(self.slope.rows[0])
 
     @property
     def whitener(self) -> Whitener:
@@ -68,12 +71,19 @@ class Fit:
     @property
     def degrees(self) -> int:
         """Residual degrees of freedom, n − rank."""
-        return self.rows - self.factor.rank
+        return max(self.rows - self.factor.rank, 0)
+
+    @cached_property
+    def is_met(self) -> NDArray[np.bool_]:
+        """By side, whether the residual is nothing but rounding."""
+        return is_rounding(np.sqrt(self.slope.rr), np.hypot(size_of(self.slope), terms_of(self.factor.R, self.x)))
 
     @cached_property
     def variance(self) -> Floats:
-        """Residual variance by side; NaN if no degree of freedom is left."""
-        return self.slope.rr / self.degrees if self.degrees else np.full_like(self.slope.rr, np.nan)
+        """Residual variance by side; NaN if no degree of freedom is left, or nothing but rounding."""
+        if not self.degrees:
+            return np.full_like(self.slope.rr, np.nan)
+        return np.where(self.is_met, np.nan, self.slope.rr / self.degrees)
 
     @cached_property
     def is_estimable(self) -> NDArray[np.bool_]:
@@ -84,26 +94,55 @@ class Fit:
         return norms(null.T) <= _IN_NULL_SPACE
 
 
-def standard_errors(fit: Fit, meat: Floats | None) -> Floats:
-    """Return the standard errors, shape (d, k); ``meat`` is M of a robust covariance, shape (k, r, r)."""
-    if meat is None:
-        return norms(fit.spread.T)[:, None] * np.sqrt(fit.variance)
-    return np.stack([np.sqrt(np.einsum("ij,ij->i", fit.spread @ M, fit.spread).clip(min=0.0)) for M in meat], axis=1)
+def standard_errors(fit: Fit) -> Floats:
+    """Return the standard errors for equal variances, shape (d, k)."""
+    return norms(fit.spread.T)[:, None] * np.sqrt(fit.variance)
+
+
+def robust_errors(fit: Fit, meat: Floats, halves: Floats) -> Floats:
+    """Return the standard errors of the covariance T M Tᵀ + V Vᵀ, shape (d, k).
+
+    Rows of T and M are divided by powers of two: no square leaves the range of float64, whatever the units.
+
+    Parameters
+    ----------
+    fit : Fit
+    meat : ndarray, shape (k, r, r)
+        M.
+    halves : ndarray, shape (k, d, m)
+        V.
+    """
+    unit = powers_near(norms(fit.spread.T))
+    T = fit.spread / unit[:, None]
+    sides = [np.hypot(_half_size(T, M) * unit, norms(V.T)) for M, V in zip(meat, halves, strict=True)]
+    return np.stack(sides, axis=1)
+
+
+def _half_size(T: Floats, M: Floats) -> Floats:
+    """Return the root of the diagonal of T M Tᵀ for T of moderate size."""
+    root = powers_near(np.sqrt(np.abs(np.diagonal(M)).max(initial=0.0, keepdims=True)))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", T @ (M / root / root), T).clip(min=0.0)) * root)
 
 
 def significance(fit: Fit, errors: Floats) -> tuple[Floats, Floats]:
-    """Return t and the two-sided p."""
+    """Return t and the two-sided p; NaN for coefficients that the data do not determine one by one."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = fit.x / errors
+        t = np.where(fit.is_estimable[:, None], fit.x / errors, np.nan)
     return t, 2 * special.stdtr(max(fit.degrees, 1), -np.abs(t))
+
+
+def is_flat(fit: Fit, is_centred: bool) -> NDArray[np.bool_]:
+    """Return by side whether b has nothing to explain: it varies by rounding only, or is 0 where R² compares with 0."""
+    size = size_of(fit.slope)
+    return is_rounding(np.sqrt(fit.slope.spread), size) if is_centred else size == 0
 
 
 def explained(fit: Fit, is_centred: bool) -> tuple[Floats, Floats]:
     """Return R² and adjusted R², about the mean of b or about 0; NaN for a b that does not vary."""
     slope = fit.slope
-    total = slope.spread if is_centred else slope.spread + slope.weight * slope.mean**2  # neither cancels
+    total = slope.spread if is_centred else size_of(slope) ** 2  # neither cancels
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(total > 0, slope.rr / total, np.nan)
+        share = np.where(is_flat(fit, is_centred), np.nan, slope.rr / total)
         return 1 - share, 1 - (fit.rows - is_centred) * share / (fit.degrees or np.nan)
 
 
@@ -134,6 +173,8 @@ def wald(fit: Fit, q: Floats | None, meat: Floats | None) -> tuple[Floats, Float
 
 def _inverse_root(M: Floats) -> Floats:
     """Return B with BᵀB = M⁻¹, NaN if M is singular."""
+    if not np.isfinite(M).all():
+        return np.full_like(M, np.nan)
     values, vectors = sl.eigh(M)
     if not values[0] > _SINGULAR * values[-1]:
         return np.full_like(M, np.nan)

@@ -9,15 +9,15 @@ import numpy as np
 from dsketch.errors import SpecError
 from dsketch.factor import Factor
 from dsketch.methods.base import ROUNDING, Answer
-from dsketch.passes import Both, Gradient, Look, Sandwich, Triangle
+from dsketch.passes import Both, Gradient, Look, Triangle
 from dsketch.passes.base import Floats
 from dsketch.statistics import constant
-from dsketch.statistics.estimates import Fit, explained, significance, standard_errors, wald
+from dsketch.statistics.estimates import Fit, explained, robust_errors, significance, standard_errors, wald
+from dsketch.statistics.remarks import remarks
+from dsketch.statistics.robust import ROBUST, Robust, robust_covariance
 from dsketch.statistics.summary import Summary
 from dsketch.system import Flow, LinearSystem
 
-# Power of 1 − h in the pass, and whether the meat is stretched by n/(n − rank).
-ROBUST = {"HC0": (0.0, False), "HC1": (0.0, True), "HC2": (0.5, False), "HC3": (1.0, False)}
 # A Gram matrix leaves a relative error of u·kappa² in the factor; statistics are wanted to more digits than this.
 _GRAM_ERROR = 1e-8
 
@@ -44,7 +44,7 @@ class _Found(NamedTuple):
     """What further passes found, which they were, and what to say of it."""
 
     q: Floats | None  # whitened coordinates of the constant
-    meat: Floats | None  # of the robust covariance
+    robust: Robust | None  # covariance
     passes: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -81,7 +81,7 @@ def summarized(problem: LinearSystem, answer: Answer, method: str, wish: Wish, n
         )
     names = _names(problem, wish.names)
     fit, passes, said = yield from _exact(problem, answer, method)
-    found = yield from _further(problem, fit, wish)
+    found = yield from _further(problem, fit, wish, names)
     return _summary(problem, fit, wish, names, found._replace(passes=passes + found.passes, notes=notes + said + found.notes))
 
 
@@ -102,51 +102,55 @@ def _exact(problem: LinearSystem, answer: Answer, method: str) -> Flow[tuple[Fit
     Where the factor is not A's own, or has lost digits to a Gram matrix, a QR that no conditioning stops gives it; a mere estimate
     of x becomes the solution in the same pass.
     """
-    n, d = problem.shape
+    d = problem.shape[1]
     is_squared = method in ("gram", "cholesky") and ROUNDING * answer.factor.scaled_condition**2 > _GRAM_ERROR
     if answer.slope is None:
         full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), problem.rows)  # the slope for the moments of b
         factor, z, rest = Factor(full[:d, :d]), full[:d, d:], full[d:, d:]
         x, slope = factor.least_squares(z), slope._replace(rr=np.einsum("ij,ij->j", rest, rest))
         said = "coefficients and statistics are those of the exact factor; the solution's x is the sketch's estimate"
-        return Fit(x, slope, factor, n), ("triangle & gradient",), (said,)
+        return Fit(x, slope, factor), ("triangle & gradient",), (said,)
     if answer.is_exact and not is_squared:
-        return Fit(answer.x, answer.slope, answer.factor, n), (), ()
+        return Fit(answer.x, answer.slope, answer.factor), (), ()
     full = yield Look(Triangle(), problem.rows)
-    return Fit(answer.x, answer.slope, Factor(full[:d, :d]), n), ("triangle",), ()
+    return Fit(answer.x, answer.slope, Factor(full[:d, :d])), ("triangle",), ()
 
 
-def _further(problem: LinearSystem, fit: Fit, wish: Wish) -> Flow[_Found]:
+def _further(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]) -> Flow[_Found]:
     """Return the constant and the robust meat."""
-    q, meat, passes, notes = None, None, [], []
+    q = None
+    passes: list[str] = []
+    notes: list[str] = []
     if problem.rows.intercept:
         q = fit.whitener.matrix[:, -1]
     elif constant.is_plausible(problem.rows):
         q = yield from constant.direction(problem.rows, fit.basis, fit.factor.scaled_condition)
         passes.append("normal")
+    robust = None
     if wish.robust is not None and fit.degrees:
-        power, is_stretched = ROBUST[wish.robust]
-        meat, alone = yield Look(Sandwich(fit.x, fit.whitener, power), problem.rows)
-        meat = meat * (fit.rows / fit.degrees) if is_stretched else meat
-        passes.append("sandwich")
-        if alone:
-            notes.append(
-                f"{alone} rows have leverage 1 (each alone decides a coefficient): {wish.robust} is 0/0 there; they are left out, "
-                "and the errors of such coefficients mean nothing"
-            )
-    return _Found(q, meat, tuple(passes), tuple(notes))
+        robust = yield from robust_covariance(problem, fit, wish.robust, names)
+        passes, notes = [*passes, *robust.passes], [*notes, *robust.notes]
+    return _Found(q, robust, tuple(passes), tuple(notes))
 
 
 def _summary(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...], found: _Found) -> Summary:
     is_centred = found.q is not None
-    errors = standard_errors(fit, found.meat)
+    robust = found.robust
+    unknown = np.zeros(len(fit.x), dtype=bool) if robust is None else robust.unknown
+    errors = standard_errors(fit) if robust is None else robust_errors(fit, robust.meat, robust.halves)
+    errors[unknown] = np.nan
     t, p = significance(fit, errors)
     r_squared, adjusted = explained(fit, is_centred)
-    F, F_p = wald(fit, found.q, found.meat)
+    F, F_p = wald(fit, found.q, None if robust is None else robust.whole)
+    if unknown.any():
+        F, F_p = np.full_like(F, np.nan), np.full_like(F, np.nan)
     is_vector = bool(getattr(problem.rows.b, "is_vector", False))
     by_coefficient = [array[:, 0] if is_vector else array for array in (fit.x, errors, t, p)]
     by_side = [array[0] if is_vector else array for array in (r_squared, adjusted, fit.variance, F, F_p)]
-    meat = fit.variance[:, None, None] * np.eye(fit.factor.rank) if found.meat is None else found.meat
+    if robust is None:
+        meat, halves = fit.variance[:, None, None] * np.eye(fit.factor.rank), np.zeros((len(fit.variance), len(fit.x), 0))
+    else:
+        meat, halves = robust.meat, robust.halves
     return Summary(
         names,
         *by_coefficient,
@@ -162,26 +166,8 @@ def _summary(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]
         is_estimable=fit.is_estimable,
         singular_values=fit.factor.singular[0],
         passes=found.passes,
-        notes=(*found.notes, *_remarks(fit, wish, F, is_centred)),
-        spread=fit.spread,
+        notes=(*found.notes, *remarks(fit, problem.shape[0], wish.robust, F, is_centred)),
+        spread=np.where(unknown[:, None], np.nan, fit.spread),
         meat=meat,
+        halves=halves,
     )
-
-
-def _remarks(fit: Fit, wish: Wish, F: Floats, is_centred: bool) -> list[str]:
-    """Return sentences about what a reader of the table must know."""
-    said = []
-    if not fit.degrees:
-        said.append(
-            "n equals the rank: the fit is exact whatever b is, and no degree of freedom is left to estimate a variance from"
-        )
-    if not fit.is_estimable.all():
-        said.append(
-            f"A has rank {fit.factor.rank} of {fit.is_estimable.size}: x is the shortest minimizer and the errors are of that choice; "
-            f"the {np.count_nonzero(~fit.is_estimable)} coefficients with * are not determined by the data one by one"
-        )
-    if wish.robust is not None and fit.degrees and fit.factor.rank > is_centred and np.isnan(F).any():
-        said.append(f"the {wish.robust} covariance is singular (some coefficients fit their rows exactly): no F test")
-    if not is_centred:
-        said.append("without a constant among the columns R² and F compare with 0, not with the mean of b; see intercept=True")
-    return said

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from dsketch.errors import SpecError
+from dsketch.linalg.columns import norms, powers_near
 from dsketch.statistics.table import coefficient_lines, note_lines
 
 Floats = NDArray[np.float64]
@@ -33,7 +34,7 @@ class Summary:
     f_statistic, f_p_value : float or ndarray, shape (k,)
         Of all coefficients but the constant; the Wald form with the robust covariance if there is one.
     rows, rank, model_degrees, residual_degrees : int
-        n (rows of weight 0 count), the rank, rank less the constant, n − rank.
+        n (rows of positive weight, as R counts them), the rank, rank less the constant, n − rank.
     is_centred : bool
         Whether the model contains a constant: an intercept, or columns of A that combine to one.
     is_weighted : bool
@@ -73,7 +74,8 @@ class Summary:
     passes: tuple[str, ...] = field(kw_only=True)
     notes: tuple[str, ...] = field(kw_only=True)
     spread: Floats = field(kw_only=True, repr=False)  # T, shape (d, r)
-    meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r): the covariance of side s is T M[s] Tᵀ
+    meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r)
+    halves: Floats = field(kw_only=True, repr=False)  # V, shape (k, d, m): the covariance of side s is T M[s] Tᵀ + V[s] V[s]ᵀ
 
     @property
     def condition(self) -> float:
@@ -85,8 +87,12 @@ class Summary:
         """Return the covariance matrix of the coefficients for one right-hand side, shape (d, d)."""
         if not 0 <= side < self.meat.shape[0]:
             raise SpecError(f"side must be one of the {self.meat.shape[0]} right-hand sides, counted from 0; got {side}.")
-        half = self.spread @ self.meat[side]
-        return np.asarray(half @ self.spread.T)
+        T, rows = _near_one(self.spread)
+        M, whole = _near_one(self.meat[side].reshape(1, -1))
+        V, own = _near_one(self.halves[side])
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a variance may be beyond what float64 holds
+            far = np.ldexp(T @ M.reshape(self.meat[side].shape) @ T.T, np.add.outer(rows, rows) + whole)
+            return np.asarray(far + np.ldexp(V @ V.T, np.add.outer(own, own)))
 
     def confidence(self, level: float | None = None) -> Floats:
         """Return the confidence intervals, shape (d, 2) or (d, k, 2): lower and upper ends.
@@ -105,7 +111,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them (None for what is not a finite number), with the intervals."""
-        left_out = {"spread", "meat"}
+        left_out = {"spread", "meat", "halves"}
         fields = {name: value for name, value in vars(self).items() if name not in left_out}
         return {
             name: _plain(value)
@@ -137,6 +143,12 @@ class Summary:
             f"residual variance {variance:.6g}",
             f"F           {F:.6g} on {self.model_degrees} and {self.residual_degrees:,} degrees of freedom, p {p:.2g}",
         ]
+
+
+def _near_one(V: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the rows divided by powers of two near their norms, exactly, and the powers: squares of these stay in range."""
+    units = powers_near(norms(V.T))
+    return V / units[:, None], np.frexp(units)[1].astype(np.int64) - 1
 
 
 def _plain(value: Any) -> Any:

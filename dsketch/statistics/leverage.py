@@ -1,0 +1,157 @@
+"""Rows of leverage near 1, judged by the rest of the rows: 1 − h and r to all digits, and which rows alone decide a coefficient.
+
+1 − ‖yᵢ‖² has lost what is below u·rank·kappa, r what is below u‖b‖, and a robust error divides one by the other.  So the rows near 1
+(hardly more than the rank, as Σ h = rank) are set aside, one pass gives R₀ of the rest, and with Z = H T₀ for the rows H set aside and S
+= I + Z Zᵀ
+
+    1 − hᵢ = [S⁻¹]ᵢᵢ,    r = S⁻¹ (b_H − H x₀),    (AᵀA)⁻¹Hᵀ = T₀ Zᵀ S⁻¹,
+
+where nothing cancels.  Where the rest has a lower rank than all rows (by the same limit, in the same units), a row alone decides a
+direction if the others do not reach it: its leverage is 1, its r is 0, and r/(1 − h) is 0/0.
+
+References
+----------
+R. D. Cook, S. Weisberg, "Residuals and Influence in Regression", 1982, section 2.2.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg as sl
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor
+from dsketch.linalg.columns import norms
+from dsketch.linalg.leaf import householder
+from dsketch.methods.base import EPS
+from dsketch.passes.base import Floats
+from dsketch.passes.sandwich import Meat
+from dsketch.statistics.estimates import Fit
+
+_NEAREST, _FARTHEST = 1e-5, 0.1  # between them lies the limit below which 1 − ‖y‖² is not good enough
+_WANTED = 1e-6  # relative error of 1 − ‖y‖² at that limit
+_SPANNED = 1e-8  # 1 − leverage among the few rows that reach a direction, where one of them is not alone
+_ROUNDING = 64 * EPS  # times kappa: how well the part of a coefficient in a direction is known
+
+
+@dataclass(frozen=True)
+class Near:
+    """Rows set aside, judged.
+
+    Attributes
+    ----------
+    rows : ndarray of int, shape (m,)
+        Their numbers.
+    whitened : ndarray, shape (m, r)
+        yᵢ.
+    moves : ndarray, shape (m, d)
+        (AᵀA)⁻¹xᵢ: how x moves with bᵢ; 0 for rows of leverage 1.
+    residual : ndarray, shape (m, k)
+    room : ndarray, shape (m,)
+        1 − hᵢ; 1 for rows of leverage 1, whose residual is 0.
+    is_alone : ndarray of bool, shape (m,)
+        Whether hᵢ is 1.
+    is_decided : ndarray of bool, shape (d,)
+        Which coefficients these rows alone decide.
+    """
+
+    rows: NDArray[np.int64]
+    whitened: Floats
+    moves: Floats
+    residual: Floats
+    room: Floats
+    is_alone: NDArray[np.bool_]
+    is_decided: NDArray[np.bool_]
+
+    def stretched(self, power: float) -> Floats:
+        """Return r/(1 − h)^power, shape (m, k)."""
+        return self.residual / self.room[:, None] ** power
+
+    def meat(self, power: float) -> Floats:
+        """Return the rows' part of the meat, shape (k, r, r)."""
+        return np.stack([(self.whitened * side[:, None] ** 2).T @ self.whitened for side in self.stretched(power).T])
+
+    def halves(self, power: float) -> Floats:
+        """Return V with V Vᵀ the rows' part of the covariance, shape (k, d, m)."""
+        return np.stack([self.moves.T * side for side in self.stretched(power).T])
+
+
+def near_limit(factor: Factor) -> float:
+    """Return the 1 − h at or below which a row is set aside."""
+    return float(np.clip(EPS * factor.rank * factor.scaled_condition / _WANTED, _NEAREST, _FARTHEST))
+
+
+def judged(fit: Fit, found: Meat, rest: Floats) -> Near:
+    """Return what the rows set aside are worth.
+
+    Parameters
+    ----------
+    fit : Fit
+    found : Meat
+        With the rows set aside.
+    rest : ndarray, shape (d + k, d + k)
+        R of [A b] without them.
+    """
+    d = fit.factor.R.shape[0]
+    aside = np.concatenate([found.X, found.Y], axis=1)
+    is_alone, is_decided = _alone(fit.factor, rest[:d, :d], found.X)
+    moves, residual, room = np.zeros(found.X.shape), np.zeros(found.Y.shape), np.ones(len(aside))
+    others = np.flatnonzero(~is_alone)
+    base = _below(rest, aside[is_alone])
+    # Where some rows reach a direction only together, each is judged by all others.
+    is_whole = Factor(base[:d, :d]).rank == fit.factor.rank
+    groups = [others] if is_whole else [others[[place]] for place in range(len(others))]
+    for group in (group for group in groups if group.size):
+        beside = base if len(groups) == 1 else _below(base, aside[np.setdiff1d(others, group)])
+        moves[group], residual[group], room[group] = _together(beside, found.X[group], found.Y[group])
+    return Near(found.rows.astype(np.int64), fit.whitener.apply(found.X), moves, residual, room, is_alone, is_decided)
+
+
+def _below(R: Floats, more: Floats) -> Floats:
+    """Return the triangle of more rows below one."""
+    return householder(np.concatenate([R, more]))
+
+
+def _alone(full: Factor, rest: Floats, X: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which rows reach a direction that neither the rest nor the others of them reach, and which coefficients have a part in it."""
+    _, s, Vt = sl.svd(rest / full.scale)
+    rank = int(np.count_nonzero(s > full.rank_tolerance * full.scaled_singular[0]))
+    if rank >= full.rank:
+        return np.zeros(len(X), dtype=bool), np.zeros(len(rest), dtype=bool)
+    missed = Vt[rank:].T
+    reach = (X / full.scale) @ missed
+    U, _ = _main(reach)
+    is_alone = 1.0 - np.einsum("ij,ij->i", U, U) <= _SPANNED
+    condition = s[0] / s[rank - 1] if rank else 1.0
+    return is_alone, norms(_main(reach[is_alone])[1] @ missed.T) > max(float(np.sqrt(EPS)), _ROUNDING * condition)
+
+
+def _main(reach: Floats) -> tuple[Floats, Floats]:
+    """Return the singular vectors of what a few rows reach, without those that are rounding."""
+    U, s, Wt = sl.svd(reach, full_matrices=False)
+    kept = s > _SPANNED * s.max(initial=0.0)
+    return U[:, kept], Wt[kept]
+
+
+def _together(base: Floats, X: Floats, Y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return (AᵀA)⁻¹xᵢ, r and 1 − h of a few rows beside the triangle of all others."""
+    m, d = X.shape
+    factor = Factor(base[:d, :d])
+    Q, U = sl.qr(np.concatenate([np.eye(m), factor.whitener.apply(X).T]), mode="economic")  # UᵀU = S, graded as Z is
+    inverse = np.asarray(sl.solve_triangular(U, np.eye(m)))
+    left = Y - X @ factor.least_squares(base[:d, d:])
+    moves = factor.shortest(factor.whitener.apply(np.eye(d)) @ (Q[m:] @ inverse.T))
+    return moves.T, inverse @ (inverse.T @ left), norms(inverse.T) ** 2
+
+
+def unknown(fit: Fit, near: Near, robust: str) -> NDArray[np.bool_]:
+    """Return which coefficients have no robust error, because rows of leverage 1 decide them.
+
+    HC2 and HC3 are 0/0 for all to which such a row contributes; HC0 and HC1 take its r for the 0 that it is, and are
+    nothing but that for coefficients that only such rows decide.
+    """
+    if robust in ("HC2", "HC3") or not near.is_alone.any():
+        return near.is_decided
+    U = sl.qr(near.whitened[near.is_alone].T, mode="economic")[0]
+    share = max(float(np.sqrt(EPS)), _ROUNDING * fit.factor.scaled_condition)
+    return norms((fit.spread - fit.spread @ U @ U.T).T) <= share * norms(fit.spread.T)

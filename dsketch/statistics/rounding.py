@@ -1,0 +1,38 @@
+"""What is rounding: where a residual, or the spread of b, is too small against the data to mean anything.
+
+b and every column aⱼ come rounded, x is rounded, and Householder QR adds 0.2 to 1 eps of each column's norm; the parts are independent,
+so ‖b − A x‖ of an exact fit is about eps √(‖b‖² + Σ ‖aⱼ‖² xⱼ²), and products of d terms add √(d/2) of it at most.  64 times that is the
+limit: a residual above it has at least a digit, one of 10⁻¹² ‖b‖ has two.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.linalg.columns import norms
+from dsketch.methods.base import EPS
+from dsketch.passes import Slope
+from dsketch.passes.base import Floats
+
+LIMIT = 64 * EPS
+
+
+def is_rounding(size: Floats, of: Floats) -> NDArray[np.bool_]:
+    """Return where a norm is nothing but rounding of what it was computed from, whose norm is ``of``."""
+    return np.asarray(size <= LIMIT * of)
+
+
+def size_of(slope: Slope) -> Floats:
+    """Return √Σ w b² for each side; neither part cancels."""
+    return np.asarray(np.hypot(np.sqrt(slope.spread), np.sqrt(slope.weight) * np.abs(slope.mean)))
+
+
+def terms_of(R: Floats, x: Floats) -> Floats:
+    """Return √Σ ‖aⱼ‖² xⱼ² for each side: the size of what A x is added up from.
+
+    Parameters
+    ----------
+    R : ndarray, shape (d, d)
+        With the column norms of √W A.
+    x : ndarray, shape (d, k)
+    """
+    return norms(norms(R)[:, None] * x)
