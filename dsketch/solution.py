@@ -224,9 +224,10 @@ class Solution:
         -----
         Equal to statsmodels' OLS and WLS (p from Student's t also with ``robust``) up to rounding times kappa, from the factor R
         alone.  No pass where R is A's own (``tsqr``, ``whitened``, ``gram`` up to kappa 10⁴).  One pass makes it so after
-        ``conjugate_gradient``, ``gradient_descent`` and ``sketch_and_solve`` (whose coefficients are then the exact ones), one
-        more is for ``robust``, and one light one where a few rows suggest that A itself holds a constant, to know whether R² is
-        about the mean.  The minimum-norm answer of a rank-deficient A gets the covariance of the pseudoinverse.
+        ``conjugate_gradient``, ``gradient_descent`` and ``sketch_and_solve`` (the coefficients are then the minimizer's, from that R and
+        Qᵀb), one more is for ``robust``, another where a row has leverage near 1, and one light one where a few rows suggest that A
+        itself holds a constant, to know whether R² is about the mean.  The minimum-norm answer of a rank-deficient A gets the
+        covariance of the pseudoinverse, without t and p.  Rows of weight 0 are no observations.
         """
         if not isinstance(self.problem, LinearSystem):
             raise SpecError(

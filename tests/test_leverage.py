@@ -119,7 +119,7 @@ def test_a_dummy_of_one_row_has_no_error(robust: str, weight: float) -> None:
 
 @pytest.mark.parametrize("robust", ["HC0", "HC1"])
 def test_hc0_takes_such_a_residual_for_zero(robust: str) -> None:
-    """By their formula the row has no share; the note says that the error is too small.  Without an intercept nothing else is left of it."""
+    """By their formula the row has no share; the note says that the error is too small; alone it is nothing."""
     rng = np.random.default_rng(2)
     A, b = dummies(GROUPS), rng.standard_normal(45)
 

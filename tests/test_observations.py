@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse
-from command_line import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression as Theirs
 
 import dsketch as ds
+from command_line import run
 from dsketch.methods import METHODS
 from dsketch.sklearn import LinearRegression, Ridge
 
@@ -105,7 +105,7 @@ def test_all_weights_zero_is_an_error(method: str, intercept: bool) -> None:
     A, b, w = regression()
     for rows in (A, scipy.sparse.csr_array(A)):
         for solve in (ds.lstsq, ds.ridge):
-            with pytest.raises(ds.DataError, match="all of them are 0.*above 0"):
+            with pytest.raises(ds.DataError, match=r"all of them are 0.*above 0"):
                 solve(rows, b, weights=0 * w, intercept=intercept, method=method)
 
 

@@ -142,3 +142,16 @@ def require_full_rank(start: Factor) -> None:
     """
     if start.is_deficient:
         raise Breakdown(f"the sketch lacks rank, which a factor of A itself must confirm ({start.rank_reason})")
+
+
+def require_squares(G: Floats, start: Factor | None = None) -> None:
+    """Go on only with a Gram matrix of columns whose squares are normal numbers: others are gone, or have lost digits.
+
+    Raises
+    ------
+    Breakdown
+        If a column, not 0, is too small; ``start`` goes along.
+    """
+    squares = np.diag(G)
+    if ((squares > 0) & (squares < np.finfo(float).tiny / EPS)).any():
+        raise Breakdown("the squares of a column are below what float64 holds, so that AᵀA has lost it", start)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dsketch.factor import Factor
 from dsketch.linalg.columns import powers_near
-from dsketch.methods.base import EPS, Answer, Breakdown, Settings
+from dsketch.methods.base import EPS, Answer, Breakdown, Settings, require_squares
 from dsketch.methods.polish import polished
 from dsketch.system import Flow, LinearSystem
 
@@ -41,6 +41,7 @@ def cholesky(problem: LinearSystem, settings: Settings, start: Factor | None = N
     """
     del start
     G, c, _ = yield from problem.gram()
+    require_squares(G)
     scale = powers_near(np.sqrt(np.diag(G)))
     scaled = G / np.outer(scale, scale)
     least = float(sl.eigvalsh(scaled, subset_by_index=[0, 0])[0]) if np.isfinite(scaled).all() else 0.0

@@ -12,7 +12,7 @@ I. C. F. Ipsen, "Solution of least squares problems with randomized precondition
 import scipy.linalg as sl
 
 from dsketch.factor import Factor
-from dsketch.methods.base import Answer, Breakdown, Settings
+from dsketch.methods.base import Answer, Breakdown, Settings, require_squares
 from dsketch.methods.polish import polished
 from dsketch.methods.whitened import lower_factor
 from dsketch.sketch.size import FOR_GUARDING
@@ -32,6 +32,7 @@ def gram(problem: LinearSystem, settings: Settings, start: Factor | None = None)
     """
     (SA, _), (G, c, _) = yield from problem.sketch_and_gram(settings.draw(problem, FOR_GUARDING, nonzeros=2))
     start = Factor.of(SA)
+    require_squares(G, start)
     if start.is_deficient:
         raise Breakdown(f"the Gram matrix of a rank-deficient A cannot be trusted ({start.rank_reason})", start)
     if start.scaled_condition > TRUSTED_CONDITION:

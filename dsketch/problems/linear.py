@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dsketch.certify import certificate_of, notes_of, require_finite, status_of
 from dsketch.cost import Ground
 from dsketch.factor import Factor
+from dsketch.linalg.columns import norms
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.methods import METHODS, solved_by
@@ -20,6 +21,7 @@ from dsketch.probe import means_of, probe
 from dsketch.problems.base import Outcome, Problem, Word, require_columns
 from dsketch.solution import LinearCertificate
 from dsketch.statistics.observations import require_observations, require_weight
+from dsketch.statistics.rounding import require_squares
 from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
@@ -76,6 +78,7 @@ class LinearProblem(LinearSystem, Problem):
         """
         answer, method = yield from solved_by(self, plan.settings, plan.method)
         yield from require_observations(self.rows, answer.x, answer.slope)
+        require_squares(answer.slope.peak if answer.slope else norms(answer.factor.R @ answer.x))
         require_finite(answer)
         certificate = certificate_of(answer, self.shape[0])
         x = answer.x[:, 0] if is_vector(self.rows.b) else answer.x
@@ -91,10 +94,11 @@ class LinearProblem(LinearSystem, Problem):
         Raises
         ------
         DataError
-            If all weights are 0.
+            If all weights are 0, or the squares of b are below what float64 holds.
         """
         full, slope = yield Look(Both(Triangle(), Gradient(x)), self.rows)
         require_weight(slope.rows)
+        require_squares(slope.peak)
         d = self.shape[1]
         stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(self.penalty))]) if self.is_penalized else full[:d, :d]
         factor = Factor.of(stacked)

@@ -8,18 +8,21 @@ import numpy as np
 
 from dsketch.errors import SpecError
 from dsketch.factor import Factor
+from dsketch.linalg.columns import norms, ratio
 from dsketch.methods.base import ROUNDING, Answer
-from dsketch.passes import Both, Gradient, Look, Triangle
+from dsketch.passes import Both, Gradient, Look, Slope, Triangle
 from dsketch.passes.base import Floats
 from dsketch.statistics import constant
 from dsketch.statistics.estimates import Fit, explained, robust_errors, significance, standard_errors, wald
 from dsketch.statistics.remarks import remarks
 from dsketch.statistics.robust import ROBUST, Robust, robust_covariance
+from dsketch.statistics.rounding import require_squares
 from dsketch.statistics.summary import Summary
 from dsketch.system import Flow, LinearSystem
 
 # A Gram matrix leaves a relative error of u·kappa² in the factor; statistics are wanted to more digits than this.
 _GRAM_ERROR = 1e-8
+_ROUNDINGS = 16  # of the first-order bound: two answers, each with a few roundings a column
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ def summarized(problem: LinearSystem, answer: Answer, method: str, wish: Wish, n
     Notes
     -----
     Passes: none if the factor is A's own; one to make it so after ``conjugate_gradient``, ``gradient_descent``,
-    ``sketch_and_solve``, and after ``gram`` where kappa is above about 10⁴; one for a robust covariance; one light one if a few
-    rows suggest that A holds a constant of its own.
+    ``sketch_and_solve``, and after ``gram`` and ``cholesky`` where kappa is above about 10⁴ or x is not exact to rounding (the
+    coefficients are then those of the same factor); one for a robust covariance, one more where a row has leverage near 1; one light
+    one if a few rows suggest that A holds a constant of its own.
     """
     if problem.is_penalized:
         raise SpecError(
@@ -97,23 +101,57 @@ def _names(problem: LinearSystem, asked: tuple[str, ...] | None) -> tuple[str, .
 
 
 def _exact(problem: LinearSystem, answer: Answer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
-    """Return the fit with A's own factor, the passes that took (none or one) and what to say of it.
+    """Return the fit of the minimizer with A's own factor, the passes that took (none or one) and what to say of it.
 
-    Where the factor is not A's own, or has lost digits to a Gram matrix, a QR that no conditioning stops gives it; a mere estimate
-    of x becomes the solution in the same pass.
+    Where the factor is not A's own, or it or x has lost digits to a Gram matrix, a QR that no conditioning stops gives R and Qᵀb, and x
+    follows from them: an iterate, however small its backward error, is not what the statistics are about.
     """
-    d = problem.shape[1]
-    is_squared = method in ("gram", "cholesky") and ROUNDING * answer.factor.scaled_condition**2 > _GRAM_ERROR
-    if answer.slope is None:
+    d, slope = problem.shape[1], answer.slope
+    if slope is not None and answer.is_exact and not (method in ("gram", "cholesky") and _has_lost_digits(answer, slope)):
+        return Fit(answer.x, slope, answer.factor), (), ()
+    if slope is None:
         full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), problem.rows)  # the slope for the moments of b
-        factor, z, rest = Factor(full[:d, :d]), full[:d, d:], full[d:, d:]
-        x, slope = factor.least_squares(z), slope._replace(rr=np.einsum("ij,ij->j", rest, rest))
-        said = "coefficients and statistics are those of the exact factor; the solution's x is the sketch's estimate"
-        return Fit(x, slope, factor), ("triangle & gradient",), (said,)
-    if answer.is_exact and not is_squared:
-        return Fit(answer.x, answer.slope, answer.factor), (), ()
-    full = yield Look(Triangle(), problem.rows)
-    return Fit(answer.x, answer.slope, Factor(full[:d, :d])), ("triangle",), ()
+        require_squares(slope.peak)
+        passes: tuple[str, ...] = ("triangle & gradient",)
+    else:
+        full = yield Look(Triangle(), problem.rows)
+        passes = ("triangle",)
+    factor, z, rest = Factor(full[:d, :d]), full[:d, d:], full[d:, d:]
+    fit = Fit(factor.least_squares(z), slope._replace(g=np.zeros_like(z), rr=np.einsum("ij,ij->j", rest, rest)), factor)
+    return fit, passes, _of_another_x(fit, answer, method)
+
+
+def _has_lost_digits(answer: Answer, slope: Slope) -> bool:
+    """Return whether a Gram matrix shows in the factor, or in an x that was not refined to rounding: (AᵀA)⁻¹g is what it misses."""
+    factor, x = answer.factor, answer.x
+    if ROUNDING * factor.scaled_condition**2 > _GRAM_ERROR:
+        return True
+    missed = factor.solve(factor.solve_transposed(slope.g))
+    return bool((_size(factor, missed) > _rounding(factor, x, slope.rr) * _size(factor, x)).any())
+
+
+def _of_another_x(fit: Fit, answer: Answer, method: str) -> tuple[str, ...]:
+    """Return what is said where the solution's x is not the minimizer."""
+    if answer.slope is None:
+        return ("coefficients and statistics are those of the exact factor; the solution's x is the sketch's estimate",)
+    off = ratio(_size(fit.factor, answer.x - fit.x), _size(fit.factor, fit.x))
+    if not (off > _rounding(fit.factor, fit.x, fit.slope.rr)).any():
+        return ()
+    return (
+        f"coefficients and statistics are those of the minimizer, from the exact factor; the solution's x, by {method}, differs from it "
+        f"by up to {off.max():.1e} of its size (columns scaled)",
+    )
+
+
+def _size(factor: Factor, x: Floats) -> Floats:
+    """Return ‖D x‖ by side, every coefficient in the unit of its column."""
+    return norms(factor.scale[:, None] * x)
+
+
+def _rounding(factor: Factor, x: Floats, rr: Floats) -> Floats:
+    """Return by how much two answers to rounding may differ, relative to ‖D x‖: u·kappa·(1 + kappa tan), columns scaled."""
+    kappa = factor.scaled_condition
+    return _ROUNDINGS * ROUNDING * kappa * (1 + kappa * ratio(np.sqrt(rr), _size(factor, x)))
 
 
 def _further(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]) -> Flow[_Found]:

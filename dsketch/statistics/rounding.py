@@ -8,12 +8,14 @@ limit: a residual above it has at least a digit, one of 10⁻¹² ‖b‖ has tw
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.errors import DataError
 from dsketch.linalg.columns import norms
 from dsketch.methods.base import EPS
 from dsketch.passes import Slope
 from dsketch.passes.base import Floats
 
 LIMIT = 64 * EPS
+SMALLEST = 1e-140  # of ‖b‖: below, the square of a residual of 10⁻¹³ ‖b‖ has lost its digits
 
 
 def is_rounding(size: Floats, of: Floats) -> NDArray[np.bool_]:
@@ -36,3 +38,24 @@ def terms_of(R: Floats, x: Floats) -> Floats:
     x : ndarray, shape (d, k)
     """
     return norms(norms(R)[:, None] * x)
+
+
+def require_squares(size: Floats) -> None:
+    """Go on only with a b whose squares float64 holds, as it is asked of A; b = 0 is no harm.
+
+    Parameters
+    ----------
+    size : ndarray, shape (k,)
+        Near √Σ w b² or its largest term, computed without squares.
+
+    Raises
+    ------
+    DataError
+        Naming the side and the size.
+    """
+    lost = np.flatnonzero((size > 0) & (size < SMALLEST))
+    if lost.size:
+        raise DataError(
+            f"the squares of b must not be below what float64 holds; right-hand side {lost[0]} is of size {size[lost[0]]:.1e}. Rescale "
+            "A and b (units!) to entries between 1e-140 and 1e150."
+        )
