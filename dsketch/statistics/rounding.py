@@ -1,8 +1,9 @@
 """What is rounding: where a residual, or the spread of b, is too small against the data to mean anything.
 
 b and every column aⱼ come rounded, x is rounded, and Householder QR adds 0.2 to 1 eps of each column's norm; the parts are independent,
-so ‖b − A x‖ of an exact fit is about eps √(‖b‖² + Σ ‖aⱼ‖² xⱼ²), and products of d terms add √(d/2) of it at most.  64 times that is the
-limit: a residual above it has at least a digit, one of 10⁻¹² ‖b‖ has two.
+so ‖b − A x‖ of an exact fit is about eps √(‖b‖² + Σ ‖aⱼ‖² xⱼ²): measured 0.4 to 4.3 times that for n to 200,000, d to 600, powers of
+years, and 23 times for a column of UNIX seconds after a weak sketch.  64 times is the limit: a residual above it has at least a digit,
+one of 10⁻¹² ‖b‖ has two.
 """
 
 import numpy as np
