@@ -8,13 +8,15 @@ import numpy as np
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Floats, Part, Pass
 
+_SMALLEST = 1e-140  # below, squares are no longer normal numbers
+
 
 class Slope(NamedTuple):
     """What a gradient pass finds at x.
 
     ``g`` = Aᵀ(b − A x), shape (d, k); ``rr`` = ‖b − A x‖² by side, shape (k,); ``weight`` the sum of weights, shape (1,); ``mean`` and
     ``spread`` the weighted mean of b and Σ w (b − mean)², each of shape (k,); ``rows`` the number of rows of positive weight, shape
-    (1,); ``peak`` the largest √w |b|, shape (k,), which no square can hide.
+    (1,); ``peak``, shape (k,), a size of √w b that no square can hide: the norm, of a block, or where squares are lost the largest.
     """
 
     g: Floats
@@ -88,12 +90,20 @@ def _no_moments(sides: int) -> tuple[Floats, ...]:
 def _moments(block: Block) -> tuple[Floats, ...]:
     """Return weight, mean and spread of the block's b, the number of rows that count and the largest √w |b|."""
     b = np.empty((block.stop - block.start, 0)) if block.b is None else block.b.astype(np.float64, copy=False)
-    w = np.ones((b.shape[0], 1)) if block.weights is None else block.weights.astype(np.float64, copy=False)
-    weight = w.sum(axis=0)
-    mean = (w * b).sum(axis=0) / max(weight[0], np.finfo(float).tiny)
-    spread = (w * (b - mean) ** 2).sum(axis=0)
-    sizes = np.abs(b) if block.weights is None else np.sqrt(w) * np.abs(b)
-    return weight, mean, spread, np.array([float(np.count_nonzero(w))]), sizes.max(axis=0, initial=0.0)
+    w = None if block.weights is None else block.weights.astype(np.float64, copy=False)
+    rows = len(b) if w is None else np.count_nonzero(w)
+    weight = np.array([float(rows)]) if w is None else w.sum(axis=0)
+    mean = _weighted(w, b).sum(axis=0) / max(weight[0], np.finfo(float).tiny)
+    spread = _weighted(w, (b - mean) ** 2).sum(axis=0)
+    peak = np.sqrt(spread + weight * mean**2)
+    if not (peak > _SMALLEST).all():
+        peak = _weighted(None if w is None else np.sqrt(w), np.abs(b)).max(axis=0, initial=0.0)
+    return weight, mean, spread, np.array([float(rows)]), peak
+
+
+def _weighted(w: Floats | None, b: Floats) -> Floats:
+    """Return w b."""
+    return b if w is None else w * b
 
 
 def _joined(left: Part, right: Part) -> tuple[Floats, ...]:
