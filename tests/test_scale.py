@@ -38,11 +38,26 @@ def assert_same(found: ds.statistics.Summary, plain: ds.statistics.Summary) -> N
 @pytest.mark.parametrize("robust", [None, "HC1", "HC3"])
 @pytest.mark.parametrize(
     ("a", "b"),
-    [(1e-160, 1), (1e-300, 1), (1e150, 1), (1, 1e-135), (1, 1e150), (1e150, 1e150), (1e-160, 1e120), ([1e-160, 1e150], 1)],
+    [(1e-160, 1), (1e-200, 1), (1e150, 1), (1, 1e-135), (1, 1e150), (1e150, 1e150), (1e-160, 1e120), ([1e-160, 1e150], 1)],
 )
 def test_p_values_in_any_units(method: str, robust: str | None, a: Any, b: float) -> None:
     """Entries of A to 1e±150 and beyond, b from 1e-140 to 1e150: the same t, p, R² and F by every method."""
     assert_same(summary(a, b, None, robust, method=method), summary(1, 1, None, robust))
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize(("a", "b"), [(1e-300, 1), (1e-307, 1), (1e160, 1), (1e300, 1), (1, 1e160), (1, 1e300), (1e-200, 1e-120)])
+def test_at_the_ends_right_or_refused(method: str, a: float, b: float) -> None:
+    """Where products leave float64 an answer is refused with the remedy, or it is the right one; there is nothing in between."""
+    said, found = "", None
+    try:
+        found = summary(a, b, None, "HC3", method=method)
+    except ds.DataError as error:
+        said = str(error)
+    if found is None:
+        assert "escale A and b" in said
+    else:
+        assert_same(found, summary(1, 1, None, "HC3"))
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
