@@ -169,3 +169,21 @@ def test_dependent_columns_beside_a_far_row() -> None:
 
     np.testing.assert_allclose(summary.standard_errors[[0, 1, 4]], expected[[0, 1, 3]], rtol=close(1e6))
     np.testing.assert_allclose(2 * summary.standard_errors[2], expected[2], rtol=close(1e6))
+
+
+@pytest.mark.parametrize("d", [8, 250])
+def test_hardly_more_rows_than_columns(d: int) -> None:
+    """Rows that reach a direction only together are judged one by one; where they are many, as rows far from 1 are."""
+    rng = np.random.default_rng(5)
+    A, b = rng.standard_normal((d + 2, d)), rng.standard_normal(d + 2)
+    A[:, 1] = A[:, 0] + 1e-7 * A[:, 1]  # so that more rows count as near 1
+
+    summary = ds.lstsq(A, b).summary(robust="HC3")
+
+    Q = np.linalg.qr(A)[0]
+    room = 1 - np.sum(Q**2, axis=1)
+    inverse = np.linalg.pinv(A)
+    expected = np.sqrt(np.sum((inverse * ((b - A @ (inverse @ b)) / room)) ** 2, axis=1))
+    assert np.isfinite(summary.standard_errors).all()
+    kappa, least = np.linalg.cond(A), room.min()
+    np.testing.assert_allclose(summary.standard_errors, expected, rtol=64 * d * EPS * kappa / least)

@@ -30,6 +30,7 @@ from dsketch.statistics.estimates import Fit
 
 _NEAREST, _FARTHEST = 1e-5, 0.1  # between them lies the limit below which 1 − ‖y‖² is not good enough
 _WANTED = 1e-6  # relative error of 1 − ‖y‖² at that limit
+_MOST = 200  # rows that are judged one by one, at a QR of d × d each
 _SPANNED = 1e-8  # 1 − leverage among the few rows that reach a direction, where one of them is not alone
 _ROUNDING = 64 * EPS  # times kappa: how well the part of a coefficient in a direction is known
 
@@ -98,9 +99,12 @@ def judged(fit: Fit, found: Meat, rest: Floats) -> Near:
     moves, residual, room = np.zeros(found.X.shape), np.zeros(found.Y.shape), np.ones(len(aside))
     others = np.flatnonzero(~is_alone)
     base = _below(rest, aside[is_alone])
-    # Where some rows reach a direction only together, each is judged by all others.
+    # Where some rows reach a direction only together, each is judged by all others, if they are not too many.
     is_whole = Factor(base[:d, :d]).rank == fit.factor.rank
     groups = [others] if is_whole else [others[[place]] for place in range(len(others))]
+    if len(groups) > _MOST:
+        moves[others], residual[others], room[others] = _direct(fit, found.X[others], found.Y[others])
+        groups = []
     for group in (group for group in groups if group.size):
         beside = base if len(groups) == 1 else _below(base, aside[np.setdiff1d(others, group)])
         moves[group], residual[group], room[group] = _together(beside, found.X[group], found.Y[group])
@@ -142,6 +146,13 @@ def _together(base: Floats, X: Floats, Y: Floats) -> tuple[Floats, Floats, Float
     left = Y - X @ factor.least_squares(base[:d, d:])
     moves = factor.shortest(factor.whitener.apply(np.eye(d)) @ (Q[m:] @ inverse.T))
     return moves.T, inverse @ (inverse.T @ left), norms(inverse.T) ** 2
+
+
+def _direct(fit: Fit, X: Floats, Y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the same from the fit itself, as for rows far from leverage 1."""
+    whitened = fit.whitener.apply(X)
+    room = 1.0 - np.einsum("ij,ij->i", whitened, whitened)
+    return whitened @ fit.spread.T, Y - X @ fit.x, np.maximum(room, EPS)
 
 
 def unknown(fit: Fit, near: Near, robust: str) -> NDArray[np.bool_]:
