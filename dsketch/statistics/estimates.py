@@ -63,10 +63,18 @@ class Fit:
         """T itself, shape (d, r)."""
         return self.whitener.apply(np.eye(self.factor.R.shape[0]))
 
+    def told(self, V: Floats) -> Floats:
+        """Return solutions, shape (d, m), as x is told: the shortest of the minimizers."""
+        return self.factor.shortest(V)
+
+    def is_touched(self, directions: Floats, limit: float) -> NDArray[np.bool_]:
+        """Return which coefficients have a part in directions, shape (d, m), that are orthonormal with columns scaled."""
+        return np.asarray(norms(directions.T) > limit)
+
     @cached_property
     def spread(self) -> Floats:
         """T projected, such that x = T Qᵀb: the covariance of x is T M Tᵀ."""
-        return self.factor.shortest(self.basis)
+        return self.told(self.basis)
 
     @property
     def degrees(self) -> int:
@@ -91,7 +99,7 @@ class Fit:
         if not self.factor.is_deficient:
             return np.ones(self.factor.R.shape[0], dtype=bool)
         null = sl.qr(self.factor.null * self.factor.scale[:, None], mode="economic")[0]
-        return norms(null.T) <= _IN_NULL_SPACE
+        return ~self.is_touched(null, _IN_NULL_SPACE)
 
 
 def standard_errors(fit: Fit) -> Floats:

@@ -95,7 +95,7 @@ def judged(fit: Fit, found: Meat, rest: Floats) -> Near:
     """
     d = fit.factor.R.shape[0]
     aside = np.concatenate([found.X, found.Y], axis=1)
-    is_alone, is_decided = _alone(fit.factor, rest[:d, :d], found.X)
+    is_alone, is_decided = _alone(fit, rest[:d, :d], found.X)
     moves, residual, room = np.zeros(found.X.shape), np.zeros(found.Y.shape), np.ones(len(aside))
     others = np.flatnonzero(~is_alone)
     base = _below(rest, aside[is_alone])
@@ -108,7 +108,9 @@ def judged(fit: Fit, found: Meat, rest: Floats) -> Near:
     for group in (group for group in groups if group.size):
         beside = base if len(groups) == 1 else _below(base, aside[np.setdiff1d(others, group)])
         moves[group], residual[group], room[group] = _together(beside, found.X[group], found.Y[group])
-    return Near(found.rows.astype(np.int64), fit.whitener.apply(found.X), moves, residual, room, is_alone, is_decided)
+    return Near(
+        found.rows.astype(np.int64), fit.whitener.apply(found.X), fit.told(moves.T).T, residual, room, is_alone, is_decided
+    )
 
 
 def _below(R: Floats, more: Floats) -> Floats:
@@ -116,8 +118,9 @@ def _below(R: Floats, more: Floats) -> Floats:
     return householder(np.concatenate([R, more]))
 
 
-def _alone(full: Factor, rest: Floats, X: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _alone(fit: Fit, rest: Floats, X: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which rows reach a direction that neither the rest nor the others of them reach, and which coefficients have a part in it."""
+    full = fit.factor
     _, s, Vt = sl.svd(rest / full.scale)
     rank = int(np.count_nonzero(s > full.rank_tolerance * full.scaled_singular[0]))
     if rank >= full.rank:
@@ -127,7 +130,8 @@ def _alone(full: Factor, rest: Floats, X: Floats) -> tuple[NDArray[np.bool_], ND
     U, _ = _main(reach)
     is_alone = 1.0 - np.einsum("ij,ij->i", U, U) <= _SPANNED
     condition = s[0] / s[rank - 1] if rank else 1.0
-    return is_alone, norms(_main(reach[is_alone])[1] @ missed.T) > max(float(np.sqrt(EPS)), _ROUNDING * condition)
+    directions = missed @ _main(reach[is_alone])[1].T
+    return is_alone, fit.is_touched(directions, max(float(np.sqrt(EPS)), _ROUNDING * condition))
 
 
 def _main(reach: Floats) -> tuple[Floats, Floats]:
@@ -144,7 +148,7 @@ def _together(base: Floats, X: Floats, Y: Floats) -> tuple[Floats, Floats, Float
     Q, U = sl.qr(np.concatenate([np.eye(m), factor.whitener.apply(X).T]), mode="economic")  # UᵀU = S, graded as Z is
     inverse = np.asarray(sl.solve_triangular(U, np.eye(m)))
     left = Y - X @ factor.least_squares(base[:d, d:])
-    moves = factor.shortest(factor.whitener.apply(np.eye(d)) @ (Q[m:] @ inverse.T))
+    moves = factor.whitener.apply(np.eye(d)) @ (Q[m:] @ inverse.T)
     return moves.T, inverse @ (inverse.T @ left), norms(inverse.T) ** 2
 
 
@@ -152,7 +156,7 @@ def _direct(fit: Fit, X: Floats, Y: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the same from the fit itself, as for rows far from leverage 1."""
     whitened = fit.whitener.apply(X)
     room = 1.0 - np.einsum("ij,ij->i", whitened, whitened)
-    return whitened @ fit.spread.T, Y - X @ fit.x, np.maximum(room, EPS)
+    return whitened @ fit.basis.T, Y - X @ fit.x, np.maximum(room, EPS)
 
 
 def unknown(fit: Fit, near: Near, robust: str) -> NDArray[np.bool_]:
