@@ -147,14 +147,19 @@ def test_estimators_refuse_weights_of_zero(stored: Callable[..., str], kind: Any
         kind().fit(path, b).score(path, b, 0 * w)
 
 
-def test_score_of_a_constant_target(stored: Callable[..., str]) -> None:
+@pytest.mark.parametrize("value", [0.1, 5.0, 1e9 / 3, 0.0])
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_score_of_a_constant_target(stored: Callable[..., str], value: float, is_stored: bool) -> None:
     """A target that does not vary but for the rounding of its mean scores 1 if it is met, else 0, as scikit-learn means it."""
-    A, _, w = regression()
-    path, flat = stored("A", A), np.full(80, 0.1)
+    A, b, w = regression()
+    rows, flat = stored("A", A) if is_stored else A, np.full(80, value)
 
-    model = LinearRegression().fit(path, flat)
+    model = LinearRegression().fit(rows, flat)
+    both = LinearRegression().fit(rows, np.column_stack([flat, b]))
 
-    assert model.score(path, flat) == model.score(path, flat, w) == 1.0
+    assert model.score(rows, flat) == model.score(rows, flat, w) == 1.0
+    own = LinearRegression().fit(rows, b).score(rows, b)
+    assert both.score(rows, np.column_stack([flat, b])) == pytest.approx((1 + own) / 2)
     model.intercept_ += 1.0
-    assert model.score(path, flat) == 0.0
-    assert Theirs().fit(A, np.full(80, 2.0)).score(A, np.full(80, 2.0)) == 1.0
+    assert model.score(rows, flat) == 0.0
+    assert own == pytest.approx(Theirs().fit(A, b).score(A, b))
