@@ -29,6 +29,7 @@ def describe_run(problem: Problem, plan: Plan) -> dict[str, Any]:
         "grid": hashlib.sha256(np.ascontiguousarray(problem.rows.cuts).data).hexdigest()[:16],
         "method": plan.method,
         "settings": vars(plan.settings),
+        "shift": None if problem.rows.shift is None else problem.rows.shift.tolist(),
     }
 
 
