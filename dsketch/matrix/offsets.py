@@ -17,6 +17,7 @@ Numbers = NDArray[Any]
 
 _PLACES = 3  # the beginning, the middle and the end: sorted data look constant from one place
 _ROWS = 8  # at each place: they lie in one chunk, nearly always
+_FEW_BLOCKS = 8  # that decode as a whole: three of so few would cost nearly a pass, so all rows come from the middle one
 _OUTLIERS = 8  # one in so many of the distances is not looked at, the largest
 # Offset over distance from which on a column is shifted.  [A 1] loses about this factor in the slope: below it, less than a digit.
 _FAR = 8.0
@@ -43,14 +44,14 @@ def offsets(A: Matrix, weights: Matrix | None = None) -> Numbers | None:
 
     Notes
     -----
-    Reads up to three times eight rows in this process, as the plan's probe does; a function of the data alone, whatever the chunks.
-    Of CSR rows a column is shifted only if the sample is full of it, for each row must then store a number.
+    Reads three times eight rows in this process, as the plan's probe does; a function of the data and their chunks alone.  Of CSR rows
+    a column is shifted only if the sample is full of it, for each row must then store a number.
     """
     if A.dtype.kind == "b":
         return None
-    sample = _sample(A)
+    sample = _sample(A, A)
     if weights is not None:
-        counts = (_sample(weights) > 0)[:, 0]
+        counts = (_sample(A, weights) > 0)[:, 0]
         sample = sample[counts] if counts.any() else sample
     values = sample.astype(exact_type(A.dtype))
     shift = _lower_medians(values)
@@ -82,13 +83,21 @@ def _is_far(shift: Numbers, values: Numbers) -> NDArray[np.bool_]:
     return far
 
 
-def _sample(matrix: Matrix) -> Numbers:
-    """Return up to 24 rows at three places, dense."""
-    n = matrix.shape[0]
-    starts = [0] if n <= _PLACES * _ROWS else [0, (n - _ROWS) // 2, n - _ROWS]
-    height = n if len(starts) == 1 else _ROWS
-    spans = [(start, start + height) for start in starts]
+def _sample(A: Matrix, matrix: Matrix) -> Numbers:
+    """Return 24 rows of a matrix beside A, dense, or all if there are no more."""
+    spans = _spans(A)
     return np.concatenate([piece for low, high in _joined(matrix, spans) for piece in _read(matrix, low, high, spans)])
+
+
+def _spans(A: Matrix) -> list[tuple[int, int]]:
+    """Return the first and last row of each place."""
+    n, blocks = A.shape[0], len(A.cuts) - 1
+    if n <= _PLACES * _ROWS:
+        return [(0, n)]
+    if not A.is_raw and 1 < blocks < _FEW_BLOCKS:
+        start = min(n // 2, n - _PLACES * _ROWS)
+        return [(start, start + _PLACES * _ROWS)]
+    return [(start, start + _ROWS) for start in (0, n // 2, n - _ROWS)]
 
 
 def _joined(matrix: Matrix, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -52,9 +52,12 @@ class Difference:
 
     def subtract(self, stored: AnyArray, X: Floats) -> None:
         """Make X, shape (rows, width) and C order, whose first d columns are ``stored`` as float64, the difference."""
-        if self.shift.dtype.kind != "f":
+        are_few, is_whole = _FEW * len(self.columns) <= self.width, self.shift.dtype.kind != "f"
+        if is_whole and are_few:
             X[:, self.columns] = integer_difference(stored[:, self.columns], self.shift[self.columns])
-        elif _FEW * len(self.columns) <= self.width:
+        elif is_whole:
+            X[:, : len(self.shift)] = integer_difference(stored, self.shift)
+        elif are_few:
             for column in self.columns:
                 X[:, column] -= self.shift[column]
         else:
