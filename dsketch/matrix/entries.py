@@ -39,25 +39,40 @@ def float_rows(
 ) -> Sparse:
     """Return rows ``low:high`` as float64, times ``roots`` (shape (high - low, 1), or None), with a column of ones behind if asked.
 
-    A column that is shifted has a number in every row, stored at the row's end: what is not stored becomes −s.  Entries are a view
-    where nothing has to be done to them.
+    A column that is shifted has a number in every row: what is not stored becomes −s, at the row's end.  Entries are a view where
+    nothing has to be done to them.
     """
     pointers = rows.indptr[low : high + 1]
     first, last = int(pointers[0]), int(pointers[-1])
     pointers = pointers - first
-    stored, columns = rows.data[first:last], rows.indices[first:last]
+    values, columns = rows.data[first:last], rows.indices[first:last]
     behind, labels = np.ones((high - low, int(intercept))), np.array([rows.shape[1]] * intercept, columns.dtype)
-    if shift is not None:
-        stored, columns, pointers, full = _without(stored, columns, pointers, shift)
+    if shift is not None and (places := _places(columns, pointers, shift)) is not None:
+        near = difference(values[places], shift[np.flatnonzero(shift)])
+        values = values.astype(np.float64)
+        values[places] = near
+    elif shift is not None:
+        values, columns, pointers, full = _without(values, columns, pointers, shift)
         behind = np.concatenate([full, behind], axis=1)
         labels = np.concatenate([np.flatnonzero(shift).astype(columns.dtype), labels])
-    values = stored.astype(np.float64, copy=False)
+    values = values.astype(np.float64, copy=False)
     if roots is not None:
         values = values * np.repeat(roots[:, 0], np.diff(pointers))
         behind = behind * roots
     if labels.size:
         values, columns, pointers = _with_behind(values, columns, pointers, behind, labels)
     return scipy.sparse.csr_array((values, columns, pointers), shape=(high - low, rows.shape[1] + intercept), copy=False)
+
+
+def _places(columns: Indices, pointers: Indices, shift: AnyArray) -> Indices | None:
+    """Return where the entries of the shifted columns are, shape (rows, their number), if each row has each of them once and in order."""
+    chosen = np.flatnonzero(shift)
+    found = np.flatnonzero((shift != 0)[columns])
+    if found.size != (len(pointers) - 1) * len(chosen):
+        return None
+    places = found.reshape(-1, len(chosen))
+    is_there = (places[:, 0] >= pointers[:-1]).all() and (places[:, -1] < pointers[1:]).all()
+    return places if is_there and (columns[places] == chosen).all() else None
 
 
 def _without(stored: AnyArray, columns: Indices, pointers: Indices, shift: AnyArray) -> tuple[AnyArray, Indices, Indices, Floats]:
