@@ -18,6 +18,8 @@ from dsketch.methods.distance import coefficient_errors, forward_error
 
 Floats = NDArray[np.float64]
 
+_TURN = 4 * EPS  # times kappa: how far a null vector, columns scaled, may be off; R itself is known to 0.1 to 2.8 eps
+
 
 def stored_errors(answer: Answer, rows: int, shift: AnyArray | None) -> Floats:
     """Return first-order bounds on |x − x*|, shape (d, k), x being that of A as it is stored; as :func:`coefficient_errors`."""
@@ -61,7 +63,7 @@ def _spread_along_null(errors: Floats, answer: Answer, x: Floats, shift: AnyArra
     factor = answer.factor
     null, own = null_space(factor, shift)
     units = factor.scale[:, None]
-    unsure = EPS * factor.scaled_condition * np.abs(null * units).max(axis=0, initial=0.0) / units
+    unsure = _TURN * factor.scaled_condition * np.abs(null * units).max(axis=0, initial=0.0) / units
     unsure = _spread(unsure, shift)
     Q, R = np.linalg.qr(own)
     least = np.linalg.svd(R, compute_uv=False)[-1]
