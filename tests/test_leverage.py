@@ -187,3 +187,39 @@ def test_hardly_more_rows_than_columns(d: int) -> None:
     assert np.isfinite(summary.standard_errors).all()
     kappa, least = np.linalg.cond(A), room.min()
     np.testing.assert_allclose(summary.standard_errors, expected, rtol=64 * d * EPS * kappa / least)
+
+
+@pytest.mark.parametrize("robust", [None, "HC1", "HC3"])
+@pytest.mark.parametrize("far", [1.0, 1e5])
+def test_beside_a_time_stamp(robust: str | None, far: float) -> None:
+    """Errors of UNIX seconds over a minute, one row far away, and of their intercept, which is made of slopes, have all digits too."""
+    rng = np.random.default_rng(17)
+    t = np.round(20 * rng.standard_normal(40) * np.where(np.arange(40) == 3, far, 1.0), 3) + 1.7e9
+    single = (np.arange(40) == 5) * 1.0
+    b = (t - 1.7e9) / 20 + rng.standard_normal(40)
+    A = np.column_stack([t, np.ones(40)])
+    scale = (40 / 38) ** 0.5 if robust == "HC1" else 1.0
+    expected = exact_errors(A, b, np.ones(40), 1.0 if robust == "HC3" else 0.0)[0] * scale
+
+    summary = ds.lstsq(t[:, None], b, intercept=True).summary(robust=robust)
+    alone = ds.lstsq(np.column_stack([t, single]), b, intercept=True).summary(robust=robust)
+
+    if robust is not None:
+        np.testing.assert_allclose(summary.standard_errors, expected, rtol=close(far))
+        np.testing.assert_allclose(np.sqrt(np.diag(summary.covariance())), expected, rtol=close(far))
+    assert np.isfinite(summary.p_values).all()
+    assert not any("exact" in note for note in summary.notes)
+    assert np.isnan(alone.p_values).tolist() == [False, robust == "HC3", False]
+
+
+def test_a_decided_slope_decides_the_intercept() -> None:
+    """A row that alone decides the slope of a column far from 0 decides the intercept as well, for that is c′ − s·w."""
+    rng = np.random.default_rng(1)
+    t = np.full(40, 1.7e9)
+    t[7] += 60
+    x = rng.standard_normal(40)
+
+    summary = ds.lstsq(np.column_stack([t, x]), rng.standard_normal(40), intercept=True).summary(robust="HC3")
+
+    assert np.isnan(summary.p_values).tolist() == [True, False, True]
+    assert any("row 7;" in note and "x0, intercept" in note for note in summary.notes)

@@ -13,6 +13,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.opening import open_matrix
 
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
+NUMBERS = (*FLOATS, np.int64, np.uint64)  # likewise; the passes take nanoseconds as integers, of which float64 holds 53 bits
 
 
 def is_stored(X: Any) -> bool:
@@ -39,7 +40,7 @@ def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) 
     return X, y, sample_weight
 
 
-def new_rows(estimator: Any, X: Any) -> Any:
+def new_rows(estimator: Any, X: Any, dtype: Any = FLOATS) -> Any:
     """Return X for a prediction, with the columns that the estimator was fitted with: checked rows, or an open Matrix.
 
     Raises
@@ -48,7 +49,7 @@ def new_rows(estimator: Any, X: Any) -> Any:
         If the columns differ in number or name.
     """
     if not is_stored(X):
-        return validate_data(estimator, X, reset=False, dtype=FLOATS, accept_sparse="csr")
+        return validate_data(estimator, X, reset=False, dtype=dtype, accept_sparse="csr")
     A = open_matrix(X, what="X")
     known = getattr(estimator, "feature_names_in_", None)
     if known is not None and A.names is not None and list(known) != list(A.names):

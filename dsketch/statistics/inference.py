@@ -18,6 +18,7 @@ from dsketch.statistics.remarks import remarks
 from dsketch.statistics.robust import ROBUST, Robust, robust_covariance
 from dsketch.statistics.rounding import require_squares
 from dsketch.statistics.summary import Summary
+from dsketch.statistics.uncentred import as_stored
 from dsketch.system import Flow, LinearSystem
 
 # A Gram matrix leaves a relative error of u·kappa² in the factor; statistics are wanted to more digits than this.
@@ -46,6 +47,7 @@ class Wish:
 class _Found(NamedTuple):
     """What further passes found, which they were, and what to say of it."""
 
+    stored: Fit  # the fit, told of A as it is stored
     q: Floats | None  # whitened coordinates of the constant
     robust: Robust | None  # covariance
     passes: tuple[str, ...]
@@ -156,7 +158,7 @@ def _rounding(factor: Factor, x: Floats, rr: Floats) -> Floats:
 
 def _further(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]) -> Flow[_Found]:
     """Return the constant and the robust meat."""
-    q = None
+    q, stored = None, as_stored(fit, problem.rows.shift)
     passes: list[str] = []
     notes: list[str] = []
     if problem.rows.intercept:
@@ -166,24 +168,24 @@ def _further(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]
         passes.append("normal")
     robust = None
     if wish.robust is not None and fit.degrees:
-        robust = yield from robust_covariance(problem, fit, wish.robust, names)
+        robust = yield from robust_covariance(problem, fit, stored, wish.robust, names)
         passes, notes = [*passes, *robust.passes], [*notes, *robust.notes]
-    return _Found(q, robust, tuple(passes), tuple(notes))
+    return _Found(stored, q, robust, tuple(passes), tuple(notes))
 
 
 def _summary(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...], found: _Found) -> Summary:
     is_centred = found.q is not None
-    robust = found.robust
+    stored, robust = found.stored, found.robust
     unknown = np.zeros(len(fit.x), dtype=bool) if robust is None else robust.unknown
-    errors = standard_errors(fit) if robust is None else robust_errors(fit, robust.meat, robust.halves)
+    errors = standard_errors(stored) if robust is None else robust_errors(stored, robust.meat, robust.halves)
     errors[unknown] = np.nan
-    t, p = significance(fit, errors)
+    t, p = significance(stored, errors)
     r_squared, adjusted = explained(fit, is_centred)
     F, F_p = wald(fit, found.q, None if robust is None else robust.whole)
     if unknown.any():
         F, F_p = np.full_like(F, np.nan), np.full_like(F, np.nan)
     is_vector = bool(getattr(problem.rows.b, "is_vector", False))
-    by_coefficient = [array[:, 0] if is_vector else array for array in (fit.x, errors, t, p)]
+    by_coefficient = [array[:, 0] if is_vector else array for array in (stored.x, errors, t, p)]
     by_side = [array[0] if is_vector else array for array in (r_squared, adjusted, fit.variance, F, F_p)]
     if robust is None:
         meat, halves = fit.variance[:, None, None] * np.eye(fit.factor.rank), np.zeros((len(fit.variance), len(fit.x), 0))
@@ -201,11 +203,11 @@ def _summary(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]
         is_weighted=problem.rows.weights is not None,
         robust=wish.robust,
         level=wish.level,
-        is_estimable=fit.is_estimable,
+        is_estimable=stored.is_estimable,
         singular_values=fit.factor.singular[0],
         passes=found.passes,
-        notes=(*found.notes, *remarks(fit, problem.shape[0], wish.robust, F, is_centred)),
-        spread=np.where(unknown[:, None], np.nan, fit.spread),
+        notes=(*found.notes, *remarks(stored, problem.shape[0], wish.robust, F, is_centred)),
+        spread=np.where(unknown[:, None], np.nan, stored.spread),
         meat=meat,
         halves=halves,
     )

@@ -82,12 +82,13 @@ def near_limit(factor: Factor) -> float:
     return float(np.clip(EPS * factor.rank * factor.scaled_condition / _WANTED, _NEAREST, _FARTHEST))
 
 
-def judged(fit: Fit, found: Meat, rest: Floats) -> Near:
+def judged(fit: Fit, stored: Fit, found: Meat, rest: Floats) -> Near:
     """Return what the rows set aside are worth.
 
     Parameters
     ----------
-    fit : Fit
+    fit, stored : Fit
+        As the passes see it, and told of A as it is stored.
     found : Meat
         With the rows set aside.
     rest : ndarray, shape (d + k, d + k)
@@ -95,7 +96,7 @@ def judged(fit: Fit, found: Meat, rest: Floats) -> Near:
     """
     d = fit.factor.R.shape[0]
     aside = np.concatenate([found.X, found.Y], axis=1)
-    is_alone, is_decided = _alone(fit, rest[:d, :d], found.X)
+    is_alone, is_decided = _alone(stored, rest[:d, :d], found.X)
     moves, residual, room = np.zeros(found.X.shape), np.zeros(found.Y.shape), np.ones(len(aside))
     others = np.flatnonzero(~is_alone)
     base = _below(rest, aside[is_alone])
@@ -109,7 +110,7 @@ def judged(fit: Fit, found: Meat, rest: Floats) -> Near:
         beside = base if len(groups) == 1 else _below(base, aside[np.setdiff1d(others, group)])
         moves[group], residual[group], room[group] = _together(beside, found.X[group], found.Y[group])
     return Near(
-        found.rows.astype(np.int64), fit.whitener.apply(found.X), fit.told(moves.T).T, residual, room, is_alone, is_decided
+        found.rows.astype(np.int64), fit.whitener.apply(found.X), stored.told(moves.T).T, residual, room, is_alone, is_decided
     )
 
 

@@ -42,8 +42,8 @@ class Robust:
     notes: tuple[str, ...] = ()
 
 
-def robust_covariance(problem: LinearSystem, fit: Fit, robust: str, names: tuple[str, ...]) -> Flow[Robust]:
-    """Return the covariance; one pass, two where a row has leverage near 1."""
+def robust_covariance(problem: LinearSystem, fit: Fit, stored: Fit, robust: str, names: tuple[str, ...]) -> Flow[Robust]:
+    """Return the covariance, told as ``stored`` is; one pass, two where a row has leverage near 1."""
     power, is_stretched = ROBUST[robust]
     # An exact fit has no residuals but rounding.
     stretch = np.where(fit.is_met, np.nan, fit.rows / fit.degrees if is_stretched else 1.0)[:, None, None]
@@ -52,8 +52,8 @@ def robust_covariance(problem: LinearSystem, fit: Fit, robust: str, names: tuple
     if not found.rows.size:
         return Robust(meat, np.zeros((len(meat), d, 0)), meat, np.zeros(d, dtype=bool))
     rest = yield Look(Rest(left_out=found.rows), problem.rows)
-    near = judged(fit, found, rest)
-    lost = unknown(fit, near, robust)
+    near = judged(fit, stored, found, rest)
+    lost = unknown(stored, near, robust)
     notes: tuple[str, ...] = ()
     if near.is_alone.any():
         rows = near.rows[near.is_alone]

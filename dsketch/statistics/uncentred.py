@@ -1,0 +1,61 @@
+"""A fit of shifted columns, told of A as it is stored: only what concerns the intercept differs.
+
+Lengths, whitened coordinates, variance, R² and F are the same for [A 1] and [A − 1 sᵀ, 1].  The covariance of (w, c) is that of
+(w, c′) under the linear map c = c′ − s·w, applied to the rows of T exactly: an intercept far from the data has an error s times that
+of the slope, and none of its digits come from a cancellation.
+"""
+
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.linalg.columns import norms
+from dsketch.matrix.base import AnyArray
+from dsketch.matrix.centring import shortest, uncentred
+from dsketch.passes.base import Floats
+from dsketch.statistics.estimates import Fit
+
+
+@dataclass(frozen=True)
+class Uncentred(Fit):
+    """A fit with x and errors of A as it is stored; factor and slope are those of the shifted columns.
+
+    Attributes
+    ----------
+    shift : ndarray, shape (d − 1,)
+        What was subtracted from the columns.
+    met : ndarray of bool, shape (k,)
+        Whether the residual is nothing but rounding of the shifted columns and of b.
+    """
+
+    shift: AnyArray = field(kw_only=True)
+    met: NDArray[np.bool_] = field(kw_only=True)
+
+    def told(self, V: Floats) -> Floats:
+        """Return solutions as :meth:`Fit.told`, with the last row put right."""
+        return uncentred(shortest(V, self.factor, self.shift), self.shift)
+
+    def is_touched(self, directions: Floats, limit: float) -> NDArray[np.bool_]:
+        """Return which coefficients have a part in directions; the intercept where c′ or a slope that it is made of has one."""
+        touched = super().is_touched(directions, limit)
+        scale = self.factor.scale[:, None]
+        own = directions / scale
+        part = norms(uncentred(own, self.shift)[-1:].T) * scale[-1]
+        terms = (np.abs(self.shift.astype(np.float64)) @ norms(own[:-1].T)) * scale[-1]
+        return np.append(touched[:-1], part > limit * (1 + terms))
+
+    @cached_property
+    def is_met(self) -> NDArray[np.bool_]:
+        """Whether the residual is rounding: of shifted columns."""
+        return self.met
+
+
+def as_stored(fit: Fit, shift: AnyArray | None) -> Fit:
+    """Return the fit in the coordinates of A as it is stored."""
+    if shift is None:
+        return fit
+    own = {part.name: getattr(fit, part.name) for part in fields(fit)}
+    own["x"] = uncentred(shortest(fit.x, fit.factor, shift), shift)
+    return Uncentred(**own, shift=shift, met=fit.is_met)
