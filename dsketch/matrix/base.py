@@ -66,6 +66,7 @@ class Matrix(ABC):
     )
     held = 0  # how many chunks were taken out by :meth:`holding` and travel beside the matrix
     is_local = False  # lives in this process: no reason to start a cluster for it
+    meaning = ""  # how stored numbers become those that are read, in words; empty where they are the same
     nonzeros: int | None = None  # stored numbers where blocks are CSR; None: blocks are arrays
 
     @property
