@@ -13,6 +13,7 @@ from dsketch.errors import DataError, JournalError, SpecError
 from dsketch.events import Converged, Note
 from dsketch.journal import Journal
 from dsketch.linalg.threads import one_blas_thread
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 from dsketch.methods import Settings
 from dsketch.passes import Look
@@ -192,6 +193,7 @@ def check(problem: Problem, x: Any, *, cluster: Any = None, progress: Progress =
     -------
     Certificate
     """
+    require_unmasked(x, "x")
     vectors = np.asarray(x, dtype=np.float64)
     vectors = vectors.reshape(-1, 1) if vectors.ndim == 1 else vectors
     if vectors.shape != problem.x_shape:

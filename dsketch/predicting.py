@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dsketch.drive import Drive
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 from dsketch.output import Output, words_of
 from dsketch.passes import Look
@@ -135,6 +136,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     if isinstance(answer, Solution):
         return _of_solution(answer, intercept)
     source = os.fspath(answer) if isinstance(answer, str | os.PathLike) else None
+    require_unmasked(answer, "x")
     x, words = (
         read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(np.asarray(answer, np.float64), {})
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 
 Floats = NDArray[np.float64]
@@ -77,6 +78,7 @@ class Head(Matrix):
         n, d = self.base.shape
         if (columns is None) == (projection is None):
             raise DataError("a head needs either columns=(start, stop) or projection=W, not both; give one.")
+        require_unmasked(projection, "projection")
         W = None if projection is None else np.array(projection, dtype=np.float64, ndmin=2)
         start, stop = columns or (0, d)
         if W is not None and W.shape[0] != d:

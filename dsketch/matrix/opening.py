@@ -13,6 +13,7 @@ from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
 from dsketch.matrix.dask import DaskMatrix
+from dsketch.matrix.masked import listed
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
 
@@ -64,7 +65,7 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
     if isinstance(source, str | os.PathLike):
         return _stored(_open_zarr(os.fspath(source), what), missing, what)
     if isinstance(source, list | tuple):
-        return ArrayMatrix(np.asarray(source), what=what)
+        return ArrayMatrix(listed(source, what), what=what)
     raise SpecError(
         f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array; got {type(source).__name__}. "
         "For .npy, CSV and Parquet files use dsketch ingest."

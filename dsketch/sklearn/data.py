@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, check_array, validate
 
 from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
@@ -28,6 +29,8 @@ def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) 
     ValueError
         As scikit-learn words it for arrays in memory; a :class:`~dsketch.errors.DataError` for stored data.
     """
+    for what, values in (("X", X), ("y", y), ("sample_weight", sample_weight)):
+        require_unmasked(values, what)
     if is_stored(X):
         A = open_matrix(X, what="X")
         _learn_columns(estimator, A)
@@ -47,6 +50,7 @@ def new_rows(estimator: Any, X: Any) -> Any:
     ValueError
         If the columns differ in number or name.
     """
+    require_unmasked(X, "X")
     if not is_stored(X):
         return validate_data(estimator, X, reset=False, dtype=FLOATS, accept_sparse="csr")
     A = open_matrix(X, what="X")
@@ -61,6 +65,7 @@ def new_rows(estimator: Any, X: Any) -> Any:
 
 def beside(y: Any) -> Any:
     """Return what belongs to stored rows: itself if stored, else an array."""
+    require_unmasked(y, "y")
     return y if is_stored(y) else check_array(y, ensure_2d=False, dtype=FLOATS)
 
 
@@ -68,6 +73,7 @@ def weight_of_each(sample_weight: Any, rows: int) -> Any:
     """Return weights, one a row: stored ones as they are, a number repeated."""
     if is_stored(sample_weight):
         return sample_weight
+    require_unmasked(sample_weight, "sample_weight")
     return np.ascontiguousarray(np.broadcast_to(np.asarray(sample_weight, dtype=np.float64), (rows,)))
 
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from dsketch.api import predict, solve
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Floats
 from dsketch.problems import LeastSquares, LinearProblem
@@ -112,6 +113,8 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
             As in :meth:`fit`.
         """
         if not is_stored(X):
+            require_unmasked(y, "y")
+            require_unmasked(sample_weight, "sample_weight")
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)
         A = new_rows(self, X)
