@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from dsketch.errors import JournalError
+from dsketch.matrix.access import package_for
 from dsketch.passes.base import Look, Part, contents
 
 FORMAT = 1
@@ -203,13 +204,13 @@ def _remote(address: str) -> tuple[Put, Get]:
         import fsspec
     except ImportError as error:
         raise JournalError(
-            f"a journal at {address} needs fsspec, which is not installed. pip install 'dsketch[s3]', or use a local folder."
+            f"a journal at {address} needs fsspec, which is not installed. {package_for(address)}, or use a local folder."
         ) from error
     try:
         system, root = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
         raise JournalError(
-            f"a journal at {address} cannot be opened: {error}. Check the URL, or pip install 'dsketch[s3]'."
+            f"a journal at {address} cannot be opened: {error}. Check the URL, or {package_for(address)}."
         ) from error
 
     def put(name: str, data: bytes) -> None:

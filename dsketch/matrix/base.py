@@ -139,10 +139,23 @@ def check_numeric(dtype: np.dtype[np.generic], what: str) -> None:
         For complex, text, object, date and structured dtypes.
     """
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
-        raise DataError(
-            f"{what} must hold real numbers of at most 64 bits; its dtype is {dtype}. "
-            "Convert it first, for example with dsketch ingest or astype('float64')."
+        raise DataError(f"{what} must hold real numbers of at most 64 bits; its dtype is {dtype}. {_converted(dtype, what)}")
+
+
+def _converted(dtype: np.dtype[np.generic], what: str) -> str:
+    """Return how numbers come out of another dtype without one of them being lost."""
+    if dtype.kind == "c":
+        return (
+            f"Pass {what}.real where what is imaginary may be left out; a complex system is the real one of np.block([[A.real, -A.imag], "
+            "[A.imag, A.real]]) and np.concatenate([b.real, b.imag])."
         )
+    if dtype.kind == "M":
+        return f"Count from some date: ({what} - np.datetime64('2000-01-01')) / np.timedelta64(1, 's'), where NaT becomes NaN."
+    if dtype.kind == "m":
+        return f"Count in some unit: {what} / np.timedelta64(1, 's'), where NaT becomes NaN."
+    if dtype.kind == "V":
+        return f"Make columns of its fields with structured_to_unstructured({what}) from numpy.lib.recfunctions."
+    return "Convert it first, for example with dsketch ingest or astype('float64')."
 
 
 def as_two_dimensional(shape: tuple[int, ...], what: str) -> tuple[int, int]:

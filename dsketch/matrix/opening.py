@@ -9,6 +9,7 @@ import scipy.sparse
 import zarr
 
 from dsketch.errors import DataError, MissingDataError, SpecError
+from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
@@ -78,21 +79,15 @@ def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
     if "://" not in address and not Path(address).exists():
         raise MissingDataError(f"{what} was expected at {address}; there is nothing. Check the path.")
     if "://" not in address and Path(address).is_file():
-        raise DataError(
-            f"{what} must be a Zarr array; {address} is a file. Turn it into Zarr with dsketch ingest {address} --to A.zarr."
-        )
+        raise DataError(f"{what} must be a Zarr array; {address} is a file. {remedy_for_file(address, what)}")
     try:
         found = zarr.open(address, mode="r")
     except ImportError as error:
-        raise SpecError(
-            f"{address} needs a storage package that is not installed: {error}. pip install 'dsketch[s3]'."
-        ) from error
+        raise SpecError(f"{address} needs a storage package that is not installed: {error}. {package_for(address)}.") from error
     except FileNotFoundError as error:
         raise MissingDataError(f"{what} was expected at {address}; there is no Zarr array. Check the path.") from error
     except Exception as error:
-        raise DataError(
-            f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. Check the address and the access."
-        ) from error
+        raise DataError(f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. {remedy_for(error)}.") from error
     return found
 
 
@@ -108,8 +103,7 @@ def _stored(found: "zarr.Array[Any] | zarr.Group", missing: str, what: str) -> M
             f"{what} must be stored by rows; {address} is a sparse matrix by columns (csc_matrix). Write it again from "
             "scipy.sparse's tocsr()."
         )
-    inner = [name for name, member in found.members() if isinstance(member, zarr.Array) or is_csr(member)]
     raise DataError(
-        f"{what} must be a Zarr array; {address} is a group with the arrays: {', '.join(sorted(inner)) or 'none'}. Add the array's "
-        f"name to the path (a sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
+        f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. Add the array's name to the path (a "
+        f"sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
     )
