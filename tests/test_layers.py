@@ -46,6 +46,7 @@ LAYERS = (
     "remote",
     "output",
     "stored",
+    "judging",
     "predicting",
     "api",
     "sklearn",

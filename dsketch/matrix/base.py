@@ -1,7 +1,9 @@
 """What every matrix is: a shape, a dtype, a grid of row blocks, and ``read(start, stop)``."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +62,9 @@ class Matrix(ABC):
     dtype: np.dtype[np.generic]
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
     names: tuple[str, ...] | None = None  # of the columns, where the storage knows them
+    levels: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # of the source's columns that became one-hot
+    base_levels: Mapping[str, str] = MappingProxyType({})  # of these, the level that has no column of its own
+    rows_digest: str | None = None  # which rows of its source it has, where the storage knows
     is_raw = False  # rows are bytes in memory or in the page cache: keeping decoded blocks would only copy them
     is_kept = (
         True  # a run may keep decoded blocks in the cache, by their rows; False for what is made from another matrix of the run

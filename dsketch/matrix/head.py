@@ -90,6 +90,7 @@ class Head(Matrix):
         self.selection = Selection(start, stop, W)
         self.shape = (n, stop - start if W is None else W.shape[1])
         self.dtype = self.base.dtype if W is None else np.dtype(np.float64)
+        self.names = None if self.base.names is None or W is not None else self.base.names[start:stop]
         self.is_local, self.held = self.base.is_local, self.base.held
 
     @property

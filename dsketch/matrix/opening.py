@@ -12,6 +12,7 @@ from dsketch.errors import DataError, MissingDataError, SpecError
 from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.columns import described
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.masked import listed
@@ -94,9 +95,9 @@ def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
 def _stored(found: "zarr.Array[Any] | zarr.Group", missing: str, what: str) -> Matrix:
     """Return an array, or a group that is a CSR matrix."""
     if isinstance(found, zarr.Array):
-        return ZarrMatrix(found, missing=missing, what=what)
+        return described(ZarrMatrix(found, missing=missing, what=what), found.attrs)
     if is_csr(found):
-        return stored_csr(found, missing=missing, what=what)
+        return described(stored_csr(found, missing=missing, what=what), found.attrs)
     address = address_of(found) or str(found.store)
     if found.attrs.get("encoding-type") == "csc_matrix":
         raise DataError(

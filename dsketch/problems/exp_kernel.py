@@ -91,6 +91,7 @@ class ExpKernel(Problem):
     )
     methods = ("conjugate_gradient", "feature_space", "low_rank")
     families = FEATURES
+    x_has_columns = False
 
     def __init__(self, A: Any, b: Any, *, alpha: float = 1.0, scale: float = 1.0, missing: str = "error") -> None:
         if not (isinstance(alpha, Real) and np.isfinite(alpha) and alpha >= 0):

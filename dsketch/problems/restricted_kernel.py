@@ -98,6 +98,7 @@ class RestrictedKernel(Problem):
         Word("draw", int, 0, "Which draw of centres: the same number gives the same ones."),
     )
     methods = tuple(METHODS)
+    x_has_columns = False
 
     def __init__(
         self,
