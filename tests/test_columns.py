@@ -185,7 +185,7 @@ def test_check_puts_x_in_the_order_of_A(tmp_path: Path, intercept: bool) -> None
 
     for x in (ds.lstsq(path, b, intercept=intercept), str(tmp_path / "x.zarr")):
         assert ds.check(ds.LeastSquares(turned, b, intercept=intercept), x).backward_error[0] < 1e-14
-        with pytest.raises(ds.DataError, match="column 'age' was expected.*those of A have 'height' instead"):
+        with pytest.raises(ds.DataError, match=r"column 'age' was expected.*those of A have 'height' instead"):
             ds.check(ds.LeastSquares(other, b, intercept=intercept), x)
     done = run("check", "lstsq", turned, b, tmp_path / "x.zarr", *flags)
     assert (done.exit_code, "put in the order of A's columns" in done.stderr) == (0, True)

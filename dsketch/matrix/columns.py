@@ -34,7 +34,7 @@ class Columns:
         """Return those of a matrix, if its storage knows them."""
         if matrix is None or matrix.names is None:
             return None
-        return cls(matrix.names, matrix.levels, matrix.base_levels)
+        return cls(matrix.names, dict(matrix.levels), dict(matrix.base_levels))
 
     @classmethod
     def stored(cls, attributes: Mapping[str, Any]) -> "Columns | None":

@@ -15,7 +15,8 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import described
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
 from dsketch.matrix.dask import DaskMatrix
-from dsketch.matrix.masked import listed
+from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_labelled, is_on_disk, open_labelled
+from dsketch.matrix.tables import open_table
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
 
@@ -24,10 +25,12 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
 
     Parameters
     ----------
-    source : str, Path, zarr.Array, zarr.Group, numpy.ndarray, dask.array.Array, scipy.sparse matrix or array, or Matrix
+    source : str, Path, zarr.Array, zarr.Group, array or table in memory, dask.array.Array, scipy.sparse matrix or array, or Matrix
         A path or URL of a Zarr array (formats 2 and 3), or an array, with shape (n,) or (n, d).  URLs such as
         ``s3://bucket/A.zarr`` need the extra ``dsketch[s3]``.  A Zarr group is a CSR matrix in the layout of AnnData: arrays ``data``,
-        ``indices``, ``indptr``, attributes ``encoding-type`` "csr_matrix" and ``shape``.
+        ``indices``, ``indptr``, attributes ``encoding-type`` "csr_matrix" and ``shape``.  In memory: NumPy, pandas, polars, Arrow,
+        xarray, lists, and whatever has ``__array__``, ``__arrow_c_stream__`` or ``__dataframe__``; names of columns are kept.  A
+        DataArray over dask stays lazy, and an ``h5py.Dataset`` is read by slices.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.  Zarr writers may leave out chunks equal to the fill value; lost data looks the same.
     what : str
@@ -62,16 +65,29 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
         return _stored(source, missing, what)
     if scipy.sparse.issparse(source):
         return csr_in_memory(source, what=what)
-    if hasattr(source, "__dask_graph__") and hasattr(source, "blocks"):
-        return DaskMatrix(source, what=what)
     if isinstance(source, str | os.PathLike):
         return _stored(_open_zarr(os.fspath(source), what), missing, what)
-    if isinstance(source, list | tuple):
-        return ArrayMatrix(listed(source, what), what=what)
+    if (opened := _of_library(source, what)) is not None:
+        return opened
     raise SpecError(
-        f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array; got {type(source).__name__}. "
-        "For .npy, CSV and Parquet files use dsketch ingest."
+        f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array, or a table in memory; got "
+        f"{type(source).__name__}. For .npy, CSV and Parquet files use dsketch ingest."
     )
+
+
+def _of_library(source: Any, what: str) -> Matrix | None:
+    """Return what another library made: lazy arrays as they are, tables and arrays in memory by their values; None for anything else."""
+    if hasattr(type(source), "to_dask_array"):
+        raise SpecError(
+            f"{what} must be an array; this dask {type(source).__name__} is a table. Pass its .to_dask_array(lengths=True), numbers only."
+        )
+    if is_dask_array(source):
+        return DaskMatrix(source, what=what)
+    if is_labelled(source):
+        return open_labelled(source, what)
+    if is_on_disk(source):
+        return SlicedMatrix(source, what=what)
+    return open_table(source, what)
 
 
 def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
