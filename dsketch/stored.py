@@ -8,7 +8,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dsketch.errors import DataError, MissingDataError
+from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 
@@ -39,6 +39,26 @@ def read_x(source: "str | os.PathLike[str] | zarr.Array[Any]") -> StoredX:
     return StoredX(x.reshape(source.shape), source.attrs.asdict())
 
 
+def stands_at(address: str) -> bool:
+    """Whether anything lies at a path or URL."""
+    try:
+        read_x(address)
+    except MissingDataError:
+        return False
+    except DsketchError:
+        return True
+    return True
+
+
+def holds(address: str, x: NDArray[np.float64]) -> bool:
+    """Whether just these bits of x lie at a path or URL."""
+    try:
+        found = read_x(address).x
+    except DsketchError:
+        return False
+    return found.shape == x.shape and found.tobytes() == np.ascontiguousarray(x).tobytes()
+
+
 def numbers_of(x: Any) -> NDArray[np.float64]:
     """Return an x from anywhere as an array of numbers.
 
@@ -50,13 +70,13 @@ def numbers_of(x: Any) -> NDArray[np.float64]:
     require_unmasked(x, "x")
     try:
         values = np.asarray(x)
-        if values.dtype.kind not in "biufO":
-            raise TypeError(f"its dtype is {values.dtype}")
-        values = values.astype(np.float64)
-    except (ValueError, TypeError) as error:
+    except Exception as error:
         raise DataError(
-            f"x must be an array of real numbers; of this {type(x).__name__} {error}. Look where it comes from."
+            f"x must be an array of real numbers; this {type(x).__name__} is none: {error}. Give (d,) or (d, k)."
         ) from error
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"x must hold real numbers; its dtype is {values.dtype}. Look where it comes from.")
+    values = values.astype(np.float64)
     bad = np.argwhere(~np.isfinite(values))
     if bad.size:
         place = tuple(int(number) for number in bad[0])
