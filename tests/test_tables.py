@@ -386,9 +386,3 @@ def test_levels_are_compared_by_estimators(tmp_path: Path) -> None:
     model = pickle.loads(pickle.dumps(LinearRegression().fit(stored("A.zarr", "q"), B)))  # noqa: S301 - our own
     with pytest.raises(ds.DataError, match="X also have 'r'"):
         model.predict(stored("N.zarr", "r"))
-
-
-def test_a_flag_must_be_one() -> None:
-    """fit_intercept="yes" is no truth value."""
-    with pytest.raises(ValueError, match="fit_intercept must be True or False; got 'yes'"):
-        LinearRegression(fit_intercept="yes").fit(A, B)  # type: ignore[arg-type]

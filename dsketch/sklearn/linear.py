@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from dsketch.api import predict, solve
 from dsketch.matrix.masked import require_unmasked
-from dsketch.errors import SpecError
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Floats
 from dsketch.problems import LeastSquares, LinearProblem
 from dsketch.problems import Ridge as RidgeProblem
+from dsketch.problems.given import as_flag
 from dsketch.problems.ridge import require_alpha
 from dsketch.sklearn.data import beside, is_stored, new_rows, training, weight_of_each
 from dsketch.sklearn.looks import r_squared
@@ -53,8 +53,7 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         ValueError
             If the data is not as it must be (dsketch's own errors are ValueErrors too).
         """
-        if not isinstance(self.fit_intercept, bool | np.bool_):
-            raise SpecError(f"fit_intercept must be True or False; got {self.fit_intercept!r}. Give one of them.")
+        as_flag("fit_intercept", self.fit_intercept)
         X, y, weights = training(self, X, y, sample_weight)
         if not is_stored(X) and X.shape[0] < X.shape[1] + bool(self.fit_intercept):
             self.solution_ = None
