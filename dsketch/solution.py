@@ -320,7 +320,7 @@ class Solution:
         return sum(record.seconds for record in self.passes if not record.replayed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them: x as lists, None for what was not measured."""
+        """Return the fields as JSON can hold them: x as lists, None for what was not measured, names and levels of columns if A has any."""
         fields = {
             "x": self.x,
             "status": self.status.name.lower(),
@@ -330,9 +330,7 @@ class Solution:
             "passes": [vars(record) for record in self.passes],
             "plan": self.plan.to_dict(),
             "notes": self.notes,
-            "columns": self.names,
-            "levels": {} if self.columns is None else dict(self.columns.levels),
-            "base": {} if self.columns is None else dict(self.columns.base),
+            **({} if self.columns is None else self.columns.attributes()),
         }
         return {name: plain(value) for name, value in fields.items()}
 
