@@ -78,6 +78,7 @@ NAMED: dict[str, Any] = {
 NAMELESS: dict[str, Any] = {
     "pandas": pd.DataFrame(A),
     "xarray": xr.DataArray(A),
+    "xarray variable": xr.Variable(("t", "c"), A),
     "list": A.tolist(),
     "tuples": tuple(map(tuple, A)),
     "memoryview": memoryview(A),

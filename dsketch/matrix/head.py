@@ -91,7 +91,7 @@ class Head(Matrix):
         self.shape = (n, stop - start if W is None else W.shape[1])
         self.dtype = self.base.dtype if W is None else np.dtype(np.float64)
         self.names = None if self.base.names is None or W is not None else self.base.names[start:stop]
-        self.is_local, self.held = self.base.is_local, self.base.held
+        self.rows_digest, self.is_local, self.held = self.base.rows_digest, self.base.is_local, self.base.held
 
     @property
     def cuts(self) -> Cuts:

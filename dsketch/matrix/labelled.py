@@ -27,8 +27,8 @@ def is_lazy(source: Any) -> bool:
 
 
 def is_labelled(source: Any) -> bool:
-    """Whether it is an ``xarray.DataArray``."""
-    return all(hasattr(type(source), name) for name in ("dims", "coords", "data", "to_numpy"))
+    """Whether it is an ``xarray.DataArray``, or a ``Variable``, which has no coordinates."""
+    return all(hasattr(type(source), name) for name in ("dims", "attrs", "data", "to_numpy"))
 
 
 def is_on_disk(source: Any) -> bool:
@@ -42,7 +42,7 @@ def is_elsewhere(source: Any) -> bool:
 
 
 def _is_loaded(source: Any) -> bool:
-    return bool(getattr(source.variable, "_in_memory", True))  # xarray has no public word for it
+    return bool(getattr(getattr(source, "variable", source), "_in_memory", True))  # xarray has no public word for it
 
 
 def open_labelled(source: Any, what: str) -> Matrix:
@@ -62,8 +62,9 @@ def open_labelled(source: Any, what: str) -> Matrix:
         values = np.asanyarray(source.data)
         _refuse_fill(values, source.attrs, 0, what)
         matrix = ArrayMatrix(values, what=what)
-    labels = [source.coords[dim].to_numpy() if dim in source.coords else None for dim in source.dims]
-    matrix.rows_digest = None if labels[0] is None else digest_of_labels(labels[0])
+    known = getattr(source, "coords", {})
+    labels = [known[dim].to_numpy() if dim in known else None for dim in source.dims]
+    matrix.rows_digest = None if not labels or labels[0] is None else digest_of_labels(labels[0])
     if len(labels) == 2 and labels[1] is not None:
         matrix.names = names_in(labels[1].tolist())
     return matrix

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
 from dsketch.matrix.base import Matrix
-from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.labelled import is_elsewhere, is_labelled
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 from dsketch.running import say
 
