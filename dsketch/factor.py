@@ -130,11 +130,15 @@ class Factor:
         Its rows are as different in size as the units of the columns, and A meets the small rows with large columns: so each row
         must be right relative to its own size, which Householder QR is with rows sorted and columns pivoted (A. J. Cox, N. J.
         Higham, "Stability of Householder QR factorization for weighted least squares problems", 1998).  A zero column has no unit;
-        it gets the smallest (at most 1), and so its own vector.
+        it gets the smallest (at most 1), and so its own vector.  LAPACK stops a singular value decomposition at some 90 eps (dbdsqr): one
+        step takes out what is left of the kept directions.
         """
         present = self.scaled.any(axis=0)
         units = np.where(present, self.scale, self.scale[present].min(initial=1.0))
-        basis = self._svd[2][self.rank :].T / units[:, None]
+        U, s, Vt = self._svd
+        basis, kept = Vt[self.rank :].T, Vt[: self.rank].T
+        basis = basis - kept @ ((U[:, : self.rank].T @ (self.scaled @ basis)) / s[: self.rank, None])
+        basis = basis / units[:, None]
         order = np.argsort(-np.abs(basis).max(axis=1, initial=0.0), kind="stable")
         null = np.empty_like(basis)
         null[order], triangle, _ = sl.qr(basis[order], mode="economic", pivoting=True)

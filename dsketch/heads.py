@@ -65,7 +65,7 @@ def base_of(A: Matrix) -> Matrix:
 def _projected(look: Look) -> Projected:
     rows = look.rows
     selection = rows.A.selection if isinstance(rows.A, Head) else Selection(0, rows.A.shape[1])
-    return Projected(look.pass_, selection, rows.b, rows.weights, rows.intercept)
+    return Projected(look.pass_, selection, rows.b, rows.weights, rows.intercept, rows.shift)
 
 
 def _shared(rows: list[Rows]) -> Rows:

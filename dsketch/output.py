@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest.failure import writing
 from dsketch.ingest.staged import staged
-from dsketch.problems import Problem
+from dsketch.problems import LinearProblem, Problem
 from dsketch.remote import RemoteOutput, created, require_complete
 from dsketch.solution import Solution
 from dsketch.system import Question
@@ -200,8 +200,15 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
         "journal": None if journal is None else os.fspath(journal),
         **words_of(solution.problem),
         **({} if solution.columns is None else solution.columns.attributes()),
+        **centre_of(solution.problem, solution.answer),
         "created_by": "dsketch",
     }
+
+
+def centre_of(problem: Question, answer: Any) -> dict[str, Any]:
+    """Return the shift of the columns and the intercepts that belong to it, if there is one; x's own has lost digits to it."""
+    shift = problem.rows.shift if isinstance(problem, LinearProblem) else None
+    return {} if shift is None else {"centred": {"shift": shift.tolist(), "intercept": answer.x[-1].tolist()}}
 
 
 def words_of(problem: Question) -> dict[str, Any]:

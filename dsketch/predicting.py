@@ -20,7 +20,8 @@ from dsketch.passes import Look
 from dsketch.passes.base import Floats
 from dsketch.passes.writing import Writing, chunked
 from dsketch.problems import PROBLEMS, LinearProblem, Problem
-from dsketch.problems.linear import linear_look
+from dsketch.problems.centring import Centre, kept_centre
+from dsketch.problems.linear import centred_look, linear_look
 from dsketch.remote import RemoteOutput
 from dsketch.running import Progress, engine_for, listener, say
 from dsketch.solution import Solution
@@ -106,6 +107,14 @@ def predict_by(
     return _predicted(_by(problem, x), open_matrix(A, what="A"), out, overwrite, options, progress)
 
 
+def predict_centred(
+    centre: Centre, A: Any, out: str | os.PathLike[str] | None = None, *, progress: Progress = None, **options: Any
+) -> "NDArray[np.float64] | zarr.Array[Any]":
+    """Return what an answer for shifted columns predicts; otherwise as :func:`predict`."""
+    rule = _Rule(partial(centred_look, shift=centre.shift), centre.x, {})
+    return _predicted(rule, open_matrix(A, what="A"), out, False, options, progress)
+
+
 # ---- what an answer predicts by ----------------------------------------------------------------------------------------
 
 
@@ -142,13 +151,15 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         raise DataError(f"x must have shape (d,) or (d, k); it has {x.shape}. Check where it comes from.")
     columns = Columns.stored(words) if words.get("created_by") == "dsketch" else None
     kept: dict[str, Any] = {
-        name: words[name] for name in ("problem", "sources") if words.get("created_by") == "dsketch" and name in words
+        name: words[name] for name in ("problem", "sources", "centred") if words.get("created_by") == "dsketch" and name in words
     }
     if "problem" not in kept:
         hint = "" if intercept else ", or say intercept if the last row of x is one"
         return _Rule(partial(linear_look, intercept=bool(intercept), hint=hint), x, kept, source, columns)
     _require_agreement(words["problem"], intercept)
     if _is_linear(words["problem"]):
+        if (centre := kept_centre(kept, x)) is not None:
+            return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
         return _Rule(partial(linear_look, intercept=bool(words["problem"].get("intercept"))), x, kept, source, columns)
     return _Rule(_remade(words, columns).predictor, x, kept, source, columns)
 
@@ -158,6 +169,9 @@ def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     if not isinstance(problem, Problem):
         raise SpecError(f"a solution of a dsketch problem was expected; its problem is a {type(problem).__name__}.")
     _require_agreement(problem.asked, intercept)
+    if isinstance(problem, LinearProblem) and problem.rows.shift is not None:
+        x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
+        return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)
     return _by(problem, solution.x)
 
 

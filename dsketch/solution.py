@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dsketch.errors import SpecError
 from dsketch.matrix.columns import Columns
-from dsketch.methods.distance import coefficient_errors
+from dsketch.methods.stored import stored_errors
 from dsketch.plain import plain
 from dsketch.plan import Plan
 from dsketch.statistics import Summary, Wish, summarized
@@ -311,7 +311,7 @@ class Solution:
             )
         if self.answer.slope is None:
             return np.full(self.x.shape, np.nan)
-        errors = coefficient_errors(self.answer, self.problem.shape[0]) / self.answer.factor.scale[:, None]
+        errors = stored_errors(self.answer, self.problem.shape[0], self.problem.rows.shift)
         return np.asarray(errors.reshape(self.x.shape))
 
     @property

@@ -8,6 +8,7 @@ import scipy
 
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.rows import Rows
 from dsketch.methods.base import Settings
 from dsketch.plan import Plan
 from dsketch.problems import PROBLEMS, Problem
@@ -30,7 +31,13 @@ def describe_run(problem: Problem, plan: Plan) -> dict[str, Any]:
         "grid": hashlib.sha256(np.ascontiguousarray(problem.rows.cuts).data).hexdigest()[:16],
         "method": plan.method,
         "settings": vars(plan.settings),
+        "shift": _shift_of(problem.rows),
     }
+
+
+def _shift_of(rows: Rows) -> dict[str, float] | None:
+    """Return what is subtracted from which columns."""
+    return None if rows.shift is None else {str(column): value for column, value in enumerate(rows.shift.tolist()) if value}
 
 
 def _print_of(matrix: Matrix) -> str:

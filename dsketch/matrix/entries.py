@@ -7,7 +7,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from dsketch.errors import DataError
-from dsketch.matrix.base import Sparse
+from dsketch.matrix.base import AnyArray, Sparse
+from dsketch.matrix.shift import Floats, difference
+
+Indices = NDArray[np.integer]
 
 # Entries of a slice: 3 MB.  From 2¹⁷ on the 0.1 ms that SciPy needs to make a slice no longer shows beside its products (1 ns an entry);
 # sketches and Gram matrices of a slice, ten to a hundred times as large at worst, stay small.
@@ -26,36 +29,76 @@ def edges(rows: Sparse, height: int, entries: int | None) -> Iterator[tuple[int,
         low = high
 
 
-def float_rows(rows: Sparse, low: int, high: int, roots: NDArray[np.float64] | None, intercept: bool) -> Sparse:
+def float_rows(
+    rows: Sparse,
+    low: int,
+    high: int,
+    roots: NDArray[np.float64] | None,
+    intercept: bool,
+    shift: AnyArray | None = None,
+) -> Sparse:
     """Return rows ``low:high`` as float64, times ``roots`` (shape (high - low, 1), or None), with a column of ones behind if asked.
 
-    Entries are a view where nothing has to be done to them.
+    A column that is shifted has a number in every row: what is not stored becomes −s, at the row's end.  Entries are a view where
+    nothing has to be done to them.
     """
     pointers = rows.indptr[low : high + 1]
     first, last = int(pointers[0]), int(pointers[-1])
     pointers = pointers - first
-    values, columns = rows.data[first:last].astype(np.float64, copy=False), rows.indices[first:last]
+    values, columns = rows.data[first:last], rows.indices[first:last]
+    behind, labels = np.ones((high - low, int(intercept))), np.array([rows.shape[1]] * intercept, columns.dtype)
+    if shift is not None and (places := _places(columns, pointers, shift)) is not None:
+        near = difference(values[places], shift[np.flatnonzero(shift)])
+        values = values.astype(np.float64)
+        values[places] = near
+    elif shift is not None:
+        values, columns, pointers, full = _without(values, columns, pointers, shift)
+        behind = np.concatenate([full, behind], axis=1)
+        labels = np.concatenate([np.flatnonzero(shift).astype(columns.dtype), labels])
+    values = values.astype(np.float64, copy=False)
     if roots is not None:
         values = values * np.repeat(roots[:, 0], np.diff(pointers))
-    if intercept:
-        values, columns, pointers = _with_ones(values, columns, pointers, roots, rows.shape[1])
+        behind = behind * roots
+    if labels.size:
+        values, columns, pointers = _with_behind(values, columns, pointers, behind, labels)
     return scipy.sparse.csr_array((values, columns, pointers), shape=(high - low, rows.shape[1] + intercept), copy=False)
 
 
-def _with_ones(
-    values: NDArray[np.float64],
-    columns: NDArray[np.integer],
-    pointers: NDArray[np.integer],
-    roots: NDArray[np.float64] | None,
-    column: int,
-) -> tuple[NDArray[np.float64], NDArray[np.integer], NDArray[np.integer]]:
-    """Return the three vectors with an entry 1 (times the row's root) at the end of every row."""
-    pointers = pointers + np.arange(len(pointers), dtype=pointers.dtype)
+def _places(columns: Indices, pointers: Indices, shift: AnyArray) -> Indices | None:
+    """Return where the entries of the shifted columns are, shape (rows, their number), if each row has each of them once and in order."""
+    chosen = np.flatnonzero(shift)
+    found = np.flatnonzero((shift != 0)[columns])
+    if found.size != (len(pointers) - 1) * len(chosen):
+        return None
+    places = found.reshape(-1, len(chosen))
+    is_there = (places[:, 0] >= pointers[:-1]).all() and (places[:, -1] < pointers[1:]).all()
+    return places if is_there and (columns[places] == chosen).all() else None
+
+
+def _without(stored: AnyArray, columns: Indices, pointers: Indices, shift: AnyArray) -> tuple[AnyArray, Indices, Indices, Floats]:
+    """Return the three vectors without the entries of shifted columns, and those columns less their shift, shape (rows, their number)."""
+    chosen, rows = np.flatnonzero(shift), np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
+    place = np.full(len(shift), -1)
+    place[chosen] = np.arange(len(chosen))
+    place = place[columns]
+    mine = place >= 0
+    full = np.zeros((len(pointers) - 1) * len(chosen), shift.dtype)
+    np.add.at(full, rows[mine] * len(chosen) + place[mine], stored[mine])  # entries of one place count as their sum
+    left = np.concatenate([[0], np.cumsum(np.bincount(rows[~mine], minlength=len(pointers) - 1))]).astype(pointers.dtype)
+    return stored[~mine], columns[~mine], left, difference(full.reshape(-1, len(chosen)), shift[chosen])
+
+
+def _with_behind(
+    values: Floats, columns: Indices, pointers: Indices, behind: Floats, labels: Indices
+) -> tuple[Floats, Indices, Indices]:
+    """Return the three vectors with the entries ``behind``, shape (rows, q), in the columns ``labels`` at the end of every row."""
+    more = len(labels)
+    pointers = pointers + more * np.arange(len(pointers), dtype=pointers.dtype)
     is_new = np.zeros(int(pointers[-1]), bool)
-    is_new[pointers[1:] - 1] = True
+    is_new[(pointers[1:, None] - more) + np.arange(more, dtype=pointers.dtype)] = True
     more_values, more_columns = np.empty(is_new.size), np.empty(is_new.size, columns.dtype)
     more_values[~is_new], more_columns[~is_new] = values, columns
-    more_values[is_new], more_columns[is_new] = 1.0 if roots is None else roots[:, 0], column
+    more_values[is_new], more_columns[is_new] = behind.ravel(), np.tile(labels, len(behind))
     return more_values, more_columns, pointers
 
 

@@ -1,4 +1,4 @@
-"""The rows that a problem is about: [A 1] and b, scaled by √weight, never stored.
+"""The rows that a problem is about: [A 1], or [A − 1 sᵀ, 1], and b, scaled by √weight, never stored.
 
 A ``Rows`` is what passes look at.  It reads A block by block, and whatever belongs to the same rows (b, weights), and hands out
 float64 slices small enough to stay in the processor's cache.
@@ -19,6 +19,7 @@ from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.entries import SLICE_ENTRIES, edges, float_rows, require_finite_entries
 from dsketch.matrix.raw import RawRows
+from dsketch.matrix.shift import Difference
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +37,7 @@ class Block:
     b: AnyArray | None
     weights: AnyArray | None
     intercept: bool
+    shift: AnyArray | None = None
 
     @property
     def columns(self) -> int:
@@ -63,17 +65,18 @@ class Block:
             return
         step = rows or max(SLICE_BYTES // (8 * max(self.columns, 1)), 16)
         step = min(step, self.stop - self.start)
-        plain = self.A.dtype == np.float64 and not self.intercept and self.weights is None
+        plain = self.A.dtype == np.float64 and not self.intercept and self.weights is None and self.shift is None
         buffer = None if plain else scratch("converted", (step, self.columns))
+        less = None if self.shift is None else Difference(self.shift, self.columns)
         for low, stored in self.stored_slices(step):
-            X = self._convert(low, stored, buffer[: len(stored)]) if buffer is not None else np.ascontiguousarray(stored)
+            X = self._convert(low, stored, buffer[: len(stored)], less) if buffer is not None else np.ascontiguousarray(stored)
             yield self.start + low, X, self._right_sides(low, low + len(stored))
 
     def _csr_slices(self, rows: int | None) -> Iterator[tuple[int, Sparse, Floats]]:
         for low, high in edges(self.A, rows or self.stop - self.start, SLICE_ENTRIES):
             yield (
                 self.start + low,
-                float_rows(self.A, low, high, self._roots(low, high), self.intercept),
+                float_rows(self.A, low, high, self._roots(low, high), self.intercept, self.shift),
                 self._right_sides(low, high),
             )
 
@@ -84,7 +87,7 @@ class Block:
         )
         buffer = scratch("densified", (step, self.columns))
         for low, high in edges(self.A, step, None):
-            X = float_rows(self.A, low, high, self._roots(low, high), self.intercept)
+            X = float_rows(self.A, low, high, self._roots(low, high), self.intercept, self.shift)
             yield self.start + low, X.toarray(out=buffer[: high - low]), self._right_sides(low, high)
 
     def _roots(self, low: int, high: int) -> Floats | None:
@@ -100,10 +103,12 @@ class Block:
             else:
                 yield low, self.A[low:high]  # type: ignore[index]  # the other member of the union
 
-    def _convert(self, low: int, stored: AnyArray, X: Floats) -> Floats:
+    def _convert(self, low: int, stored: AnyArray, X: Floats, less: Difference | None) -> Floats:
         X[:, : stored.shape[1]] = stored
         if self.intercept:
             X[:, -1] = 1.0
+        if less is not None:
+            less.subtract(stored, X)
         if self.weights is not None:
             X *= np.sqrt(self.weights[low : low + len(stored)].astype(np.float64))
         return X
@@ -135,7 +140,7 @@ class Buffers:
 
 @dataclass(frozen=True)
 class Rows:
-    """[A 1] and b, row-scaled by √weights.
+    """[A 1] and b, row-scaled by √weights; with a shift [A − 1 sᵀ, 1].
 
     Attributes
     ----------
@@ -145,6 +150,8 @@ class Rows:
         Nonnegative; row i of A and b counts ``weights[i]`` times in the sum of squares.
     intercept : bool
         Whether a column of ones is appended to A.
+    shift : ndarray, shape (d,), or None
+        s, in the :func:`~dsketch.matrix.shift.exact_type` of A: what is subtracted from its columns before they become float64.
     """
 
     A: Matrix
@@ -153,6 +160,7 @@ class Rows:
     intercept: bool = False
     pieces: int = 0  # at least that many panels and tasks, where a row is more work than its bytes tell
     run: str = ""  # the run whose blocks may be kept in the cache of the process; empty means none
+    shift: AnyArray | None = None
 
     def __post_init__(self) -> None:
         """Check at the door that the pieces fit."""
@@ -237,7 +245,7 @@ class Rows:
             weights = self.weights.read(start, stop, buffers.take("weights", start, stop, self.weights))
             _check_weights(weights, start)
         b = None if self.b is None else self.b.read(start, stop, buffers.take("b", start, stop, self.b))
-        return Block(start, stop, self._open_cached(start, stop, buffers), b, weights, self.intercept)
+        return Block(start, stop, self._open_cached(start, stop, buffers), b, weights, self.intercept, self.shift)
 
     def _open_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray | RawRows | Sparse:
         if self.A.is_raw:

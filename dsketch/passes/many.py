@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from dsketch.linalg.scratch import scratch
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.head import Selection
 from dsketch.matrix.raw import RawRows
 from dsketch.matrix.rows import Block
@@ -24,6 +24,7 @@ class Projected(Pass[Any]):
     b, weights : Matrix or None
         Read here, for they belong to the head and not to A.
     intercept : bool
+    shift : ndarray or None
 
     Notes
     -----
@@ -35,13 +36,15 @@ class Projected(Pass[Any]):
     b: Matrix | None = None
     weights: Matrix | None = None
     intercept: bool = False
+    shift: AnyArray | None = None
 
     kind: ClassVar[str] = "projected"
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Map the head's block."""
         b, weights = (None if m is None else m.read(block.start, block.stop) for m in (self.b, self.weights))
-        return self.pass_.map(Block(block.start, block.stop, self.selection.of(block.A), b, weights, self.intercept), part)
+        own = Block(block.start, block.stop, self.selection.of(block.A), b, weights, self.intercept, self.shift)
+        return self.pass_.map(own, part)
 
     def merge(self, left: Part, right: Part) -> Part:
         """Merge by the pass's own rule."""

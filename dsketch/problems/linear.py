@@ -1,7 +1,8 @@
 """Linear systems as problems: planned by cost, answered by :mod:`dsketch.methods`, judged by an independent QR."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from dsketch.certify import certificate_of, notes_of, require_finite, status_of
 from dsketch.cost import Ground
 from dsketch.factor import Factor
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.methods import METHODS, solved_by
 from dsketch.methods.base import Answer, Settings, measured
@@ -18,6 +19,7 @@ from dsketch.passes.affine import affine
 from dsketch.plan import Plan, check_words, choose, matrix_words, means_words
 from dsketch.probe import means_of, probe
 from dsketch.problems.base import Outcome, Problem, Word, require_columns
+from dsketch.problems.centring import centred, of_stored, put_forward, put_right, recentred, shift_words, with_shift
 from dsketch.solution import LinearCertificate
 from dsketch.system import Flow, LinearSystem
 
@@ -44,11 +46,17 @@ class LinearProblem(LinearSystem, Problem):
         Word("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
     )
 
+    @cached_property
+    def shifted(self) -> Self:
+        """The problem that is solved: with an intercept, columns far from 0 are shifted (:mod:`dsketch.matrix.offsets`)."""
+        return with_shift(self)
+
     def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
         """Probe a few blocks, price the methods, choose."""
         check_words(method, settings, self.shape[1])
-        found = probe(self)
-        means = means_of(self.rows, self.sides, found, ground)
+        shifted = self.shifted
+        found = probe(shifted)
+        means = means_of(shifted.rows, self.sides, found, ground)
         name, estimates, rejected, why = choose(method, settings, means, found)
         return Plan(
             name,
@@ -61,8 +69,9 @@ class LinearProblem(LinearSystem, Problem):
             estimates[name].passes * self.rows.nbytes,
             found.condition,
             means.memory_bytes,
-            self,
+            shifted,
             ground.options,
+            details=shift_words(shifted.rows.shift),
         )
 
     def answer(self, plan: Plan) -> Flow[Outcome]:
@@ -73,26 +82,37 @@ class LinearProblem(LinearSystem, Problem):
         DataError
             If the squares of the data overflowed, so that nothing can be said about x.
         """
-        answer, method = yield from solved_by(self, plan.settings, plan.method)
+        shift = self.shifted.rows.shift
+        answer, method = yield from solved_by(self.shifted, plan.settings, plan.method)
         require_finite(answer)
-        certificate = certificate_of(answer, self.shape[0])
-        x = answer.x[:, 0] if is_vector(self.rows.b) else answer.x
-        return Outcome(x, status_of(answer, plan.settings), method, certificate, notes_of(answer, certificate), answer)
+        answer, x = put_right(answer, shift)
+        certificate = of_stored(certificate_of(answer, self.shape[0]), answer, self.shape[0], shift)
+        x = x[:, 0] if is_vector(self.rows.b) else x
+        notes = (*notes_of(answer, certificate), *shift_words(shift))
+        return Outcome(x, status_of(answer, plan.settings), method, certificate, notes, answer)
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to A x, plus the intercept."""
-        return linear_look(x, A, intercept=self.rows.intercept)
+        if self.rows.shift is None:
+            return linear_look(x, A, intercept=self.rows.intercept)
+        return centred_look(centred(x, self.rows.shift), A, self.rows.shift)
 
     def judge(self, x: Floats) -> Flow[LinearCertificate]:
-        """Judge x by a QR of A, the residual and the gradient at x, in one pass."""
-        full, slope = yield Look(Both(Triangle(), Gradient(x)), self.rows)
+        """Judge x by a QR of A, the residual and the gradient at x, in one pass.
+
+        Where columns are shifted, what is judged is the best of the intercepts that x, rounded to float64, may stand for.
+        """
+        rows, given = self.shifted.rows, x
+        x = centred(given, rows.shift)
+        full, slope = yield Look(Both(Triangle(), Gradient(x)), rows)
         d = self.shape[1]
         stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(self.penalty))]) if self.is_penalized else full[:d, :d]
         factor = Factor.of(stacked)
+        x, slope, move = put_forward(x, factor, slope, rows.shift, given)
         weighted = self.penalty[:, None] * x
         slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
-        answer = Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr))
-        return certificate_of(answer, self.shape[0], by_column=True)
+        answer = Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr), move=move)
+        return of_stored(certificate_of(answer, self.shape[0], by_column=True), answer, self.shape[0], rows.shift)
 
 
 def linear_look(x: Floats, A: Matrix, *, intercept: bool, hint: str = "") -> Look:
@@ -105,6 +125,21 @@ def linear_look(x: Floats, A: Matrix, *, intercept: bool, hint: str = "") -> Loo
     """
     require_columns(A, len(x) - intercept, hint)
     return Look(affine(x, intercept=intercept), Rows(A))
+
+
+def centred_look(x: Floats, A: Matrix, shift: AnyArray) -> Look:
+    """Return the look that finishes to (A − 1 sᵀ) w + c′, for the answer x = (w, c′) of shifted columns.
+
+    It keeps the digits that A w + c loses where A w and c cancel, and the digits of integers beyond 2⁵³.
+
+    Raises
+    ------
+    DataError
+        If A has other columns than x has slopes.
+    """
+    require_columns(A, len(x) - 1)
+    x, shift = recentred(x, shift, A.dtype)
+    return Look(affine(x, intercept=True), Rows(A, shift=shift))
 
 
 def is_vector(b: Matrix | None) -> bool:

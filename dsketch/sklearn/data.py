@@ -16,6 +16,7 @@ from dsketch.matrix.opening import open_matrix
 from dsketch.running import say
 
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
+NUMBERS = (*FLOATS, np.int64, np.uint64)  # likewise; the passes take nanoseconds as integers, of which float64 holds 53 bits
 
 
 def is_stored(X: Any) -> bool:
@@ -46,7 +47,7 @@ def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) 
     return X, y, sample_weight
 
 
-def new_rows(estimator: Any, X: Any) -> Any:
+def new_rows(estimator: Any, X: Any, dtype: Any = FLOATS) -> Any:
     """Return X for a prediction, with the columns that the estimator was fitted with: checked rows, or an open Matrix.
 
     Raises
@@ -57,7 +58,7 @@ def new_rows(estimator: Any, X: Any) -> Any:
     require_unmasked(X, "X")
     if not is_stored(X):
         _heed(X, "X")
-        return validate_data(estimator, X, reset=False, dtype=FLOATS, accept_sparse="csr")
+        return validate_data(estimator, X, reset=False, dtype=dtype, accept_sparse="csr")
     A, note = in_order(_columns_of(estimator), open_matrix(X, what="X"), "the columns of X")
     if note is not None:
         say(note, progress=False)

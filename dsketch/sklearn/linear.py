@@ -9,14 +9,18 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from dsketch.api import predict, solve
+from dsketch.matrix.base import AnyArray
+from dsketch.matrix.centring import recentred, uncentred
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Floats
+from dsketch.predicting import predict_centred
 from dsketch.problems import LeastSquares, LinearProblem
 from dsketch.problems import Ridge as RidgeProblem
+from dsketch.problems.centring import Centre
 from dsketch.problems.given import as_flag
 from dsketch.problems.ridge import require_alpha
-from dsketch.sklearn.data import beside, is_stored, new_rows, training, weight_of_each
+from dsketch.sklearn.data import NUMBERS, beside, is_stored, new_rows, training, weight_of_each
 from dsketch.sklearn.looks import r_squared
 from dsketch.sklearn.sharing import SharedCluster
 from dsketch.sklearn.short import centred_singular, of_coefficients, shortest
@@ -27,6 +31,7 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
 
     fit_intercept: bool
     memory_limit: Any
+    _centre: Centre | None
 
     def _problem(self, X: Any, y: Any, weights: Any) -> LinearProblem:
         raise NotImplementedError
@@ -54,11 +59,12 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
             If the data is not as it must be (dsketch's own errors are ValueErrors too).
         """
         as_flag("fit_intercept", self.fit_intercept)
-        X, y, weights = training(self, X, y, sample_weight)
+        X, y, weights = training(self, X, y, sample_weight, dtype=NUMBERS)
+        self._centre = None
         if not is_stored(X) and X.shape[0] < X.shape[1] + bool(self.fit_intercept):
             self.solution_ = None
             found = shortest(X, y.reshape(len(y), -1), weights, self._penalty(), intercept=bool(self.fit_intercept))
-            x = found.x[:, 0] if y.ndim == 1 else found.x
+            x = self._put_right(found.x, found.shift, y.ndim == 1)
             self._note_spectrum(lambda: (found.rank, found.singular))
         else:
             x = self._solved(self._problem(X, y, weights))
@@ -76,7 +82,23 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
             self._note_spectrum(lambda: (rank, factor.singular[0]))
             return solution.x
         self._note_spectrum(lambda: (rank - 1, centred_singular(factor.R)))
-        return of_coefficients(solution.x.reshape(len(solution.x), -1), factor).reshape(solution.x.shape)
+        x = of_coefficients(solution.answer.x, factor)
+        return self._put_right(x, solution.problem.rows.shift, solution.x.ndim == 1)
+
+    def _put_right(self, x: Floats, shift: AnyArray | None, is_vector: bool) -> Floats:
+        """Return x for X as it is; keep the intercept of shifted columns, for the one of X has lost digits to their offset."""
+        own = uncentred(x, shift)
+        x, own = (x[:, 0], own[:, 0]) if is_vector else (x, own)
+        self._centre = None if shift is None else Centre(shift, x)
+        return own
+
+    def _kept_centre(self) -> Centre | None:
+        """Return shift and intercept of shifted columns, if the attributes are still those of the fit."""
+        centre: Centre | None = getattr(self, "_centre", None)
+        if centre is None:
+            return None
+        own = uncentred(centre.x.reshape(len(centre.x), -1), centre.shift).reshape(centre.x.shape)
+        return centre if np.array_equal(own, self._x()) else None
 
     def _note_spectrum(self, found: Callable[[], tuple[int, Floats]]) -> None:
         """Keep the rank and singular values of X where the model has a use for them."""
@@ -100,10 +122,12 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         ndarray or zarr.Array, shape (m,) or (m, k)
         """
         check_is_fitted(self)
-        rows = new_rows(self, X)
-        if out is None and not is_stored(X):
+        rows, centre = new_rows(self, X, dtype=NUMBERS), self._kept_centre()
+        if out is None and not is_stored(X) and centre is None:
             return rows @ np.asarray(self.coef_).T + self.intercept_
         options = {"cluster": self.cluster, "memory_limit": self.memory_limit}
+        if centre is not None:
+            return predict_centred(centre, rows, out, progress=False, **options)
         return predict(self._x(), rows, out, intercept=True, progress=False, **options)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -119,10 +143,13 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
             require_unmasked(sample_weight, "sample_weight")
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)
-        A = new_rows(self, X)
+        A, rows, x = new_rows(self, X), None, self._x()
         weights = None if sample_weight is None else weight_of_each(sample_weight, A.shape[0])
         options = {"cluster": self.cluster, "memory_limit": self.memory_limit}
-        return r_squared(Rows(A, intercept=True), beside(y), weights, self._x(), options)
+        if (centre := self._kept_centre()) is not None:
+            x, shift = recentred(centre.x.reshape(len(x), -1), centre.shift, A.dtype)
+            rows = Rows(A, intercept=True, shift=shift)
+        return r_squared(rows or Rows(A, intercept=True), beside(y), weights, x, options)
 
 
 class LinearRegression(_Linear):

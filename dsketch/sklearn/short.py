@@ -8,6 +8,10 @@ import scipy.sparse
 
 from dsketch.errors import DataError
 from dsketch.factor import Factor
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.base import AnyArray
+from dsketch.matrix.offsets import offsets
+from dsketch.matrix.shift import difference
 from dsketch.passes.base import Floats
 from dsketch.units import format_bytes
 
@@ -18,12 +22,13 @@ class Shortest(NamedTuple):
     """What :func:`shortest` found.
 
     ``x`` of shape (d, k), or (d + 1, k) with the intercept last; ``singular`` the singular values of (centred) W^½ X, shape (min(n, d),);
-    ``rank`` how many of them count.
+    ``rank`` how many of them count; ``shift`` what was subtracted from the columns, shape (d,), or None: the intercept is theirs.
     """
 
     x: Floats
     singular: Floats
     rank: int
+    shift: AnyArray | None = None
 
 
 def shortest(X: Any, y: Floats, weights: Floats | None, alpha: float, *, intercept: bool) -> Shortest:
@@ -48,7 +53,8 @@ def shortest(X: Any, y: Floats, weights: Floats | None, alpha: float, *, interce
     By centring and a singular value decomposition (LAPACK's gesdd): the filter s / (s² + alpha) is the pseudoinverse where alpha is 0
     and s is above max(n, d) eps times the largest.
     """
-    dense, root = _dense(X), np.sqrt(np.ones(len(y)) if weights is None else weights)[:, None]
+    dense, shift = _dense(X, intercept)
+    root = np.sqrt(np.ones(len(y)) if weights is None else weights)[:, None]
     share = root**2 / max(float(np.sum(root**2)), np.finfo(float).tiny)
     means = (
         ((share * dense).sum(axis=0), (share * y).sum(axis=0)) if intercept else (np.zeros(dense.shape[1]), np.zeros(y.shape[1]))
@@ -58,7 +64,7 @@ def shortest(X: Any, y: Floats, weights: Floats | None, alpha: float, *, interce
     filtered = np.divide(s, s**2 + alpha, out=np.zeros_like(s), where=kept)
     w = Vt.T @ (filtered[:, None] * (U.T @ (root * (y - means[1]))))
     x = np.concatenate([w, (means[1] - means[0] @ w)[None]]) if intercept else w
-    return Shortest(x, s, int(np.count_nonzero(kept)))
+    return Shortest(x, s, int(np.count_nonzero(kept)), shift)
 
 
 def of_coefficients(x: Floats, factor: Factor) -> Floats:
@@ -85,12 +91,19 @@ def centred_singular(R: Floats) -> Floats:
     return np.asarray(sl.svdvals(sl.qr(moved, mode="r")[0][1:, 1:]))
 
 
-def _dense(X: Any) -> Floats:
+def _dense(X: Any, intercept: bool) -> tuple[Floats, AnyArray | None]:
+    """Return the rows as floats, less the offsets of their columns if there is an intercept, and those."""
+    stored = _toarray(X)
+    shift = offsets(ArrayMatrix(stored)) if intercept else None
+    return (np.asarray(stored, dtype=np.float64), None) if shift is None else (difference(stored, shift), shift)
+
+
+def _toarray(X: Any) -> AnyArray:
     if not scipy.sparse.issparse(X):
-        return np.asarray(X, dtype=np.float64)
+        return np.asarray(X)
     if 8 * X.shape[0] * X.shape[1] > DENSE_BYTES:
         raise DataError(
             f"sparse rows fewer than columns are made dense up to {format_bytes(DENSE_BYTES)}; these are {X.shape[0]} × {X.shape[1]}. "
             "Leave out columns, or use scipy.sparse.linalg.lsqr."
         )
-    return np.asarray(X.toarray(), dtype=np.float64)
+    return np.asarray(X.toarray())

@@ -14,6 +14,7 @@ from dsketch.passes.base import Floats
 from dsketch.statistics import constant
 from dsketch.statistics.estimates import Fit, explained, significance, standard_errors, wald
 from dsketch.statistics.summary import Summary
+from dsketch.statistics.uncentred import as_stored
 from dsketch.system import Flow, LinearSystem
 
 # Power of 1 − h in the pass, and whether the meat is stretched by n/(n − rank).
@@ -139,12 +140,13 @@ def _further(problem: LinearSystem, fit: Fit, wish: Wish) -> Flow[_Found]:
 
 def _summary(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...], found: _Found) -> Summary:
     is_centred = found.q is not None
-    errors = standard_errors(fit, found.meat)
-    t, p = significance(fit, errors)
+    stored = as_stored(fit, problem.rows.shift)
+    errors = standard_errors(stored, found.meat)
+    t, p = significance(stored, errors)
     r_squared, adjusted = explained(fit, is_centred)
     F, F_p = wald(fit, found.q, found.meat)
     is_vector = bool(getattr(problem.rows.b, "is_vector", False))
-    by_coefficient = [array[:, 0] if is_vector else array for array in (fit.x, errors, t, p)]
+    by_coefficient = [array[:, 0] if is_vector else array for array in (stored.x, errors, t, p)]
     by_side = [array[0] if is_vector else array for array in (r_squared, adjusted, fit.variance, F, F_p)]
     meat = fit.variance[:, None, None] * np.eye(fit.factor.rank) if found.meat is None else found.meat
     return Summary(
@@ -159,11 +161,11 @@ def _summary(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]
         is_weighted=problem.rows.weights is not None,
         robust=wish.robust,
         level=wish.level,
-        is_estimable=fit.is_estimable,
+        is_estimable=stored.is_estimable,
         singular_values=fit.factor.singular[0],
         passes=found.passes,
-        notes=(*found.notes, *_remarks(fit, wish, F, is_centred)),
-        spread=fit.spread,
+        notes=(*found.notes, *_remarks(stored, wish, F, is_centred)),
+        spread=stored.spread,
         meat=meat,
     )
 

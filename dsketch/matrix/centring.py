@@ -1,0 +1,104 @@
+"""An answer x = (slopes, intercept) for shifted columns and back: A w + c = (A − 1 sᵀ) w + c′ with c′ = c + s·w.
+
+The dot product is exact and rounded once: c and s·w cancel where the columns lie far from 0.
+"""
+
+import numpy as np
+import scipy.linalg as sl
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor
+from dsketch.linalg.exact import exact_product, exact_sum, float_parts
+from dsketch.matrix.base import AnyArray
+from dsketch.matrix.shift import exact_type
+
+Floats = NDArray[np.float64]
+
+_EPS = float(np.finfo(float).eps)
+_NOISE = 64 * _EPS  # times the condition: of a null vector, columns scaled
+
+
+def centred(x: Floats, shift: AnyArray | None) -> Floats:
+    """Return the answer for shifted columns; x of shape (d + 1, k), its last row the intercept, shift of shape (d,) or None.
+
+    Examples
+    --------
+    >>> centred(np.array([[2.0], [1.0]]), np.array([10.0])).ravel()
+    array([ 2., 21.])
+    """
+    return x if shift is None else _moved(x, [(1, shift)])
+
+
+def uncentred(x: Floats, shift: AnyArray | None) -> Floats:
+    """Return the answer for A as it is stored.
+
+    Examples
+    --------
+    >>> uncentred(np.array([[2.0], [21.0]]), np.array([10.0])).ravel()
+    array([2., 1.])
+    """
+    return x if shift is None else _moved(x, [(-1, shift)])
+
+
+def recentred(x: Floats, shift: AnyArray, dtype: np.dtype[np.generic]) -> tuple[Floats, AnyArray]:
+    """Return the answer and the shift for rows of another dtype, which may not hold the stored values."""
+    wanted = exact_type(dtype)
+    if shift.dtype == wanted:
+        return x, shift
+    near = _nearest(shift, wanted)
+    return _moved(x, [(-1, shift), (1, near)]), near
+
+
+def _nearest(shift: AnyArray, dtype: np.dtype[np.generic]) -> AnyArray:
+    if dtype.kind == "f":
+        return shift.astype(dtype)
+    info = np.iinfo(dtype)  # type: ignore[type-var]  # an integer type
+    return np.array([min(max(round(value), info.min), info.max) for value in shift.tolist()], dtype=dtype)
+
+
+def _moved(x: Floats, shifts: list[tuple[int, AnyArray]]) -> Floats:
+    """Return x with ± s·w added to its last row."""
+    terms = [x[-1:]]
+    for sign, shift in shifts:
+        columns = np.flatnonzero(shift)
+        slopes = sign * x[:-1][columns]
+        terms += [piece for part in float_parts(shift[columns]) for piece in exact_product(part[:, None], slopes)]
+    return np.concatenate([x[:-1], exact_sum(np.concatenate(terms))[None]])
+
+
+def null_space(factor: Factor, shift: AnyArray) -> tuple[Floats, Floats]:
+    """Return a basis of the null space for shifted columns, and the same vectors for A as it is stored; shapes (d + 1, d + 1 − rank).
+
+    What is below the rounding of a vector is 0 in it: a shift would make it large.
+    """
+    null = factor.null
+    units, noise = factor.scale[:, None], _NOISE * factor.scaled_condition
+    null = np.where(np.abs(null) * units > noise * np.abs(null * units).max(axis=0, initial=0.0), null, 0.0)
+    own = uncentred(null, shift)
+    terms = np.abs(null[-1]) + np.abs(shift.astype(np.float64)) @ np.abs(null[:-1])
+    own[-1] = np.where(np.abs(own[-1]) > noise * terms, own[-1], 0.0)
+    return null, own
+
+
+def shortest(x: Floats, factor: Factor, shift: AnyArray | None) -> Floats:
+    """Return the answer for shifted columns that is the shortest of the minimizers once put back, from any of them.
+
+    Twice, as :meth:`~dsketch.factor.Factor.shortest` does; rows are sorted for the same reason.
+    """
+    if shift is None or not factor.is_deficient:
+        return x
+    null, own = null_space(factor, shift)
+    order = np.argsort(-np.abs(own).max(axis=1, initial=0.0), kind="stable")
+    Q, R, pivots = sl.qr(own[order], mode="economic", pivoting=True)
+    sizes = np.abs(np.diagonal(R))
+    kept = int(np.count_nonzero(sizes > _NOISE * sizes.max(initial=0.0)))
+    Q, R, null = Q[:, :kept], R[:kept, :kept], null[:, pivots[:kept]]
+    for _ in range(2):
+        x = x - null @ sl.solve_triangular(R, Q.T @ uncentred(x, shift)[order])
+    return x
+
+
+def rounding_of_intercept(x: Floats, shift: AnyArray) -> Floats:
+    """Return by how much rounding x, as it is stored, to float64 may move its intercept for shifted columns, shape (k,)."""
+    terms = np.abs(x[-1]) + np.abs(shift.astype(np.float64)) @ np.abs(x[:-1])
+    return np.asarray(_EPS / 2 * terms)

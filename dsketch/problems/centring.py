@@ -1,0 +1,120 @@
+"""What a linear problem with an intercept does beside its methods: choose the shift before them, put x right after them.
+
+Methods, factor, certificate and statistics are those of [A − 1 sᵀ, 1]: there the rank is judged and a slope is as exact as its column
+varies.  x has the intercept of A as it is stored.
+"""
+
+from copy import copy
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.factor import Factor
+from dsketch.matrix.base import AnyArray
+from dsketch.matrix.centring import centred, recentred, rounding_of_intercept, shortest, uncentred
+from dsketch.matrix.offsets import offsets
+from dsketch.methods.base import Answer
+from dsketch.methods.stored import stored_errors, stored_forward_error
+from dsketch.passes import Slope
+from dsketch.solution import LinearCertificate
+from dsketch.system import LinearSystem
+
+Floats = NDArray[np.float64]
+P = TypeVar("P", bound=LinearSystem)
+
+
+def with_shift(problem: P) -> P:
+    """Return the same problem with columns shifted by a stored value, or the problem itself where that helps none; reads a few rows.
+
+    Raises
+    ------
+    DataError
+        If they cannot be read.
+    """
+    rows = problem.rows
+    shift = offsets(rows.A, rows.weights) if rows.intercept and rows.shift is None else None
+    if shift is None:
+        return problem
+    shifted = copy(problem)
+    shifted.__dict__["rows"] = replace(rows, shift=shift)
+    return shifted
+
+
+def put_right(answer: Answer, shift: AnyArray | None) -> tuple[Answer, Floats]:
+    """Return the answer for shifted columns, the shortest once put back, and x itself."""
+    if shift is not None and answer.factor.is_deficient:
+        x = shortest(answer.x, answer.factor, shift)
+        move = x - answer.x + (0.0 if answer.move is None else answer.move)
+        answer = replace(answer, x=x, move=move)
+    return answer, uncentred(answer.x, shift)
+
+
+def put_forward(
+    x: Floats, factor: Factor, slope: Slope, shift: AnyArray | None, given: Floats
+) -> tuple[Floats, Slope, Floats | None]:
+    """Return, of all answers for shifted columns that rounding ``given`` to float64 allows, the best one, the slope there and the move.
+
+    The intercept of A as it is stored is c = c′ − s·w.  Rounding it, and w, leaves c′ open by u (|c| + |s|·|w|): for an x that is
+    right but for its rounding that may be far more than c′ is worth.  So the intercept is moved as far as the slope says, but not
+    farther; the new slope follows from R.
+
+    Parameters
+    ----------
+    x : ndarray, shape (d + 1, k)
+        ``given`` for shifted columns.
+    factor : Factor
+        Of A itself.
+    """
+    if shift is None:
+        return x, slope, None
+    ones = factor.R[:, -1:]
+    weight = float(np.sum(ones * ones))
+    room = rounding_of_intercept(given, shift)
+    move = np.clip(slope.g[-1] / weight, -room, room)[None]
+    rr = np.maximum(slope.rr - 2 * move[0] * slope.g[-1] + move[0] ** 2 * weight, 0.0)
+    slope = slope._replace(g=slope.g - factor.R.T @ (ones * move), rr=rr)
+    return np.concatenate([x[:-1], x[-1:] + move]), slope, np.concatenate([np.zeros_like(x[:-1]), move])
+
+
+def of_stored(certificate: LinearCertificate, answer: Answer, rows: int, shift: AnyArray | None) -> LinearCertificate:
+    """Return the certificate of an answer for shifted columns with errors that hold for x; condition and rank say whose they are."""
+    if shift is None:
+        return certificate
+    count = int(np.count_nonzero(shift))
+    certificate = replace(certificate, rank_reason=f"{certificate.rank_reason}; {count} column{'s' * (count != 1)} shifted")
+    if answer.slope is None:
+        return certificate
+    by_column = None if certificate.coefficient_errors is None else stored_errors(answer, rows, shift)
+    return replace(certificate, forward_error=stored_forward_error(answer, rows, shift), coefficient_errors=by_column)
+
+
+class Centre(NamedTuple):
+    """A shift, shape (d,), and the answer for it: x with the intercept of shifted columns."""
+
+    shift: AnyArray
+    x: Floats
+
+
+def kept_centre(words: dict[str, Any], x: Floats) -> Centre | None:
+    """Return what :func:`dsketch.output.centre_of` kept with a stored x, of shape (d + 1,) or (d + 1, k), if it did."""
+    kept = words.get("centred")
+    if not isinstance(kept, dict):
+        return None
+    values = kept["shift"]
+    is_whole = all(isinstance(value, int) for value in values)
+    shift = np.array(values, dtype=(np.uint64 if min(values) >= 0 else np.int64) if is_whole else np.float64)
+    return Centre(shift, np.concatenate([x[:-1], np.reshape(kept["intercept"], x[-1:].shape)]))
+
+
+def shift_words(shift: AnyArray | None) -> tuple[str, ...]:
+    """Return the sentence for plans and notes, if anything was shifted."""
+    if shift is None:
+        return ()
+    count = int(np.count_nonzero(shift))
+    columns = f"{count} column{' is' if count == 1 else 's are'}"
+    return (f"{columns} shifted by a stored value on the way (large against how much they vary); the intercept is put right",)
+
+
+__all__ = ["Centre", "centred", "kept_centre", "of_stored", "put_forward", "put_right", "recentred", "shift_words", "with_shift"]
