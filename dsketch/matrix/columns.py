@@ -94,7 +94,8 @@ class Columns:
             if new := [level for level in other.levels[name] if level not in self.levels[name]]:
                 raise DataError(
                     f"levels {_listed(self.levels[name])} of {name!r} were expected; {what} also have {new[0]!r}, for which x has no "
-                    f"coefficient. Leave such rows out, or solve with them. {_LIKE}."
+                    "coefficient. Leave such rows out, solve with them, or let it be none of the levels: dsketch ingest … --like A.zarr "
+                    "--unseen zero."
                 )
             ours, theirs = self.base.get(name), other.base.get(name)
             if ours != theirs:
