@@ -5,6 +5,9 @@
 >>> solution = dsketch.lstsq(A, A @ [1.0, 2.0, 3.0])
 >>> solution.x.round(10), solution.status.name
 (array([1., 2., 3.]), 'SOLVED')
+
+Files become Zarr matrices with ``from dsketch.ingest import ingest``, or by ``dsketch ingest`` on the command line; estimators stand in
+:mod:`dsketch.sklearn`.
 """
 
 from dsketch.api import check, lstsq, plan, predict, resume, ridge, solve

@@ -5,13 +5,12 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-
 from dsketch.drive import Drive
 from dsketch.engine import Engine, connected
-from dsketch.errors import DataError, JournalError, SpecError
+from dsketch.errors import JournalError, SpecError
 from dsketch.events import Converged, Note
 from dsketch.journal import Journal
+from dsketch.judging import fitting
 from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.opening import open_matrix
 from dsketch.methods import Settings
@@ -20,7 +19,7 @@ from dsketch.plan import Plan
 from dsketch.planning import make_plan
 from dsketch.predicting import predict
 from dsketch.problems import LeastSquares, Problem, Ridge
-from dsketch.running import Progress, engine_for, listener
+from dsketch.running import Progress, engine_for, listener, say
 from dsketch.solution import Certificate, Solution
 from dsketch.spec import describe_run, problem_of, settings_of
 from dsketch.system import Flow
@@ -183,19 +182,24 @@ def check(problem: Problem, x: Any, *, cluster: Any = None, progress: Progress =
     Parameters
     ----------
     problem : Problem
-    x : array_like, shape (d,) or (d, k); n rows for a kernel
-        From any solver.
+    x : array_like, shape (d,) or (d, k), n rows for a kernel; or Solution, path, URL or zarr.Array
+        From any solver.  A solution and what ``dsketch solve --out`` wrote know the names of its columns; if A does too, x is put in
+        their order.
     cluster, progress, **options
         As in :func:`solve`.
 
     Returns
     -------
     Certificate
+
+    Raises
+    ------
+    DataError
+        If x has another shape, belongs to columns of other names, or is not finite.
     """
-    vectors = np.asarray(x, dtype=np.float64)
-    vectors = vectors.reshape(-1, 1) if vectors.ndim == 1 else vectors
-    if vectors.shape != problem.x_shape:
-        raise DataError(f"x must have shape {problem.x_shape} to fit A and b; it has {np.shape(x)}.")
+    vectors, note = fitting(problem, x)
+    if note is not None:
+        say(note, progress)
     with engine_for(problem.rows, {"cluster": cluster, **options}) as engine, listener(progress) as tell:
         return Drive(engine, tell, expected=problem.judge_passes).run(problem.judge(vectors))
 
@@ -276,6 +280,7 @@ def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | Non
         made,
         found.notes,
         answer=found.detail,
+        columns=problem.columns,
         problem=problem,
         run=partial(_more, problem, made.options),
         predicts=partial(predict, **made.options),

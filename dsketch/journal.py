@@ -2,7 +2,8 @@
 
 Guarantees: a record is either whole or absent (written beside, flushed, renamed; one PUT on an object store); nothing is ever
 changed once written; a journal is accepted for a run only if problem, data, grid, method and versions are the same, so a
-resumed run has the bits of an uninterrupted one.  Layout: ``header.json``, ``pass-0001.npz``, ``pass-0002.npz`` …
+resumed run has the bits of an uninterrupted one.  Layout: ``header.json``, ``pass-0001.npz``, ``pass-0002.npz`` …; beside them
+``out.json``, where x shall be written, which is no part of the run and follows what was said last.
 """
 
 import contextlib
@@ -17,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from dsketch.errors import JournalError
+from dsketch.matrix.access import package_for
 from dsketch.passes.base import Look, Part, contents
 
 FORMAT = 1
+_SINCE = frozenset({"columns"})  # keys that headers of format 1 have not had from the beginning
 _KEYS = frozenset({"problem", "sources", "data", "grid", "method", "settings", "versions"})
 
 
@@ -80,11 +83,36 @@ class Journal:
             self._put("header.json", json.dumps(header, indent=1).encode())
             return
         for key in header:
+            if key in _SINCE and key not in found:
+                continue  # an older version began it
+            if key == "columns" and found[key] != header[key]:
+                raise JournalError(_other_columns(self.address, found[key] or {}, header[key] or {}))
             if found.get(key) != header[key]:
                 raise JournalError(
                     f"the journal at {self.address} must be of this run; its {key} is {found.get(key)!r}, this run's is {header[key]!r}. "
                     "Use another journal, or repeat the run exactly as it was."
                 )
+
+    def keep_out(self, address: str, *, overwrite: bool) -> None:
+        """Keep where x shall be written, for who goes on with the run.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written.
+        """
+        self._put("out.json", json.dumps({"out": address, "overwrite": overwrite}).encode())
+
+    def kept_out(self) -> tuple[str, bool] | None:
+        """Return where x shall be written and whether what is there may be replaced; None if nothing was said."""
+        raw = self._get("out.json")
+        try:
+            kept = None if raw is None else json.loads(raw)
+            return None if kept is None else (str(kept["out"]), bool(kept["overwrite"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalError(
+                f"{self.address}/out.json must say where x shall be written; it cannot be read ({error}). Delete it, and give --out."
+            ) from error
 
     def read(self, number: int, look: Look) -> tuple[Part, dict[str, Any]] | None:
         """Return the part and the facts of pass ``number``, or None if it was not recorded.
@@ -159,6 +187,18 @@ def _nested(shape: Any, arrays: Any) -> Part:
     return next(arrays) if shape == 0 else tuple(_nested(piece, arrays) for piece in shape)
 
 
+def _other_columns(address: str, found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Return the sentence on names, or else on levels, that differ."""
+    word = next(word for word in ("columns", "levels", "base") if found.get(word) != wanted.get(word))
+    theirs, ours = (
+        ", ".join(map(repr, value)) if isinstance(value, list) else repr(value) for value in (found.get(word), wanted.get(word))
+    )
+    return (
+        f"the journal at {address} must be of this run; its {word} are {theirs}, this run's are {ours}. Give A as it was, or use another "
+        "journal."
+    )
+
+
 Put = Callable[[str, bytes], None]
 Get = Callable[[str], bytes | None]
 
@@ -203,13 +243,13 @@ def _remote(address: str) -> tuple[Put, Get]:
         import fsspec
     except ImportError as error:
         raise JournalError(
-            f"a journal at {address} needs fsspec, which is not installed. pip install 'dsketch[s3]', or use a local folder."
+            f"a journal at {address} needs fsspec, which is not installed. {package_for(address)}, or use a local folder."
         ) from error
     try:
         system, root = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
         raise JournalError(
-            f"a journal at {address} cannot be opened: {error}. Check the URL, or pip install 'dsketch[s3]'."
+            f"a journal at {address} cannot be opened: {error}. Check the URL, or {package_for(address)}."
         ) from error
 
     def put(name: str, data: bytes) -> None:

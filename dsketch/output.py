@@ -199,6 +199,7 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
         "backward_error": solution.certificate.backward_error.tolist(),
         "journal": None if journal is None else os.fspath(journal),
         **words_of(solution.problem),
+        **({} if solution.columns is None else solution.columns.attributes()),
         **centre_of(solution.problem, solution.answer),
         "created_by": "dsketch",
     }

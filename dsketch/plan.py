@@ -108,7 +108,14 @@ def matrix_words(rows: Rows, sides: int) -> str:
     """Return the data in words: ``Plan.matrix``."""
     n, d = rows.shape
     more = f", {sides} right-hand sides" if sides > 1 else ""
-    return f"{format_count(n)} × {format_count(d)} {rows.A.dtype}{more} · {format_bytes(rows.nbytes)} · {rows.A.describe()}"
+    beside = "".join(
+        f" · {name} {matrix.meaning}"
+        for name, matrix in (("b", rows.b), ("weights", rows.weights))
+        if matrix is not None and matrix.meaning
+    )
+    return (
+        f"{format_count(n)} × {format_count(d)} {rows.A.dtype}{more} · {format_bytes(rows.nbytes)} · {rows.A.describe()}{beside}"
+    )
 
 
 def means_words(ground: Ground, found: Probe | None = None) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dsketch.drive import Drive
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.opening import open_matrix
 from dsketch.output import Output, words_of
 from dsketch.passes import Look
@@ -22,10 +23,10 @@ from dsketch.problems import PROBLEMS, LinearProblem, Problem
 from dsketch.problems.centring import Centre, kept_centre
 from dsketch.problems.linear import centred_look, linear_look
 from dsketch.remote import RemoteOutput
-from dsketch.running import Progress, engine_for, listener
+from dsketch.running import Progress, engine_for, listener, say
 from dsketch.solution import Solution
 from dsketch.spec import problem_of
-from dsketch.stored import StoredX, read_x
+from dsketch.stored import StoredX, numbers_of, read_x
 from dsketch.system import Flow
 from dsketch.units import format_bytes
 
@@ -49,8 +50,8 @@ def predict(
     ----------
     answer : Solution, path, URL or array
         A solution; what ``dsketch solve --out`` wrote (it knows its problem); or any x of shape (d,) or (d, k).
-    A : path, URL, zarr.Array, ndarray or dask array, shape (m, d)
-        New rows; m may be anything.
+    A : path, URL, zarr.Array, ndarray, dask array or table in memory, shape (m, d)
+        New rows; m may be anything.  Where the answer and A both know the names of columns, they are matched by these.
     out : path or URL, optional
         Where to write the predictions as a Zarr array of shape (m,) or (m, k), block by block, by the workers that read the rows.
         None: they are returned as an array.
@@ -75,7 +76,7 @@ def predict(
     SpecError
         If the problem predicts nothing, or ``intercept`` contradicts what the answer knows.
     DataError
-        If shapes do not fit, a number of A is not finite, or ``out`` cannot be written.
+        If shapes, names or levels of columns do not fit, a number of x or A is not finite, or ``out`` cannot be written.
     PlanError
         If the predictions are too large for memory and there is no ``out``.
     EngineError
@@ -125,6 +126,7 @@ class _Rule:
     x: Floats
     words: dict[str, Any]
     source: str | None = None
+    columns: Columns | None = None
 
     @property
     def sides(self) -> int:
@@ -144,23 +146,22 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     if isinstance(answer, Solution):
         return _of_solution(answer, intercept)
     source = os.fspath(answer) if isinstance(answer, str | os.PathLike) else None
-    x, words = (
-        read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(np.asarray(answer, np.float64), {})
-    )
+    x, words = read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(numbers_of(answer), {})
     if x.ndim not in (1, 2) or x.size == 0:
         raise DataError(f"x must have shape (d,) or (d, k); it has {x.shape}. Check where it comes from.")
+    columns = Columns.stored(words) if words.get("created_by") == "dsketch" else None
     kept: dict[str, Any] = {
         name: words[name] for name in ("problem", "sources", "centred") if words.get("created_by") == "dsketch" and name in words
     }
     if "problem" not in kept:
         hint = "" if intercept else ", or say intercept if the last row of x is one"
-        return _Rule(partial(linear_look, intercept=bool(intercept), hint=hint), x, kept, source)
+        return _Rule(partial(linear_look, intercept=bool(intercept), hint=hint), x, kept, source, columns)
     _require_agreement(words["problem"], intercept)
     if _is_linear(words["problem"]):
         if (centre := kept_centre(kept, x)) is not None:
-            return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source)
-        return _Rule(partial(linear_look, intercept=bool(words["problem"].get("intercept"))), x, kept, source)
-    return _Rule(_remade(words).predictor, x, kept, source)
+            return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
+        return _Rule(partial(linear_look, intercept=bool(words["problem"].get("intercept"))), x, kept, source, columns)
+    return _Rule(_remade(words, columns).predictor, x, kept, source, columns)
 
 
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
@@ -170,12 +171,12 @@ def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     _require_agreement(problem.asked, intercept)
     if isinstance(problem, LinearProblem) and problem.rows.shift is not None:
         x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
-        return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem))
+        return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)
     return _by(problem, solution.x)
 
 
 def _by(problem: Problem, x: Floats) -> _Rule:
-    return _Rule(problem.predictor, x, words_of(problem))
+    return _Rule(problem.predictor, x, words_of(problem), columns=problem.columns)
 
 
 def _require_agreement(words: dict[str, Any], said: bool | None) -> None:
@@ -193,13 +194,15 @@ def _is_linear(words: dict[str, Any]) -> bool:
     return issubclass(kind, LinearProblem)
 
 
-def _remade(attributes: dict[str, Any]) -> Problem:
+def _remade(attributes: dict[str, Any], columns: Columns | None) -> Problem:
     """Return the problem of an answer that needs its data; they are opened again.
 
     Raises
     ------
     SpecError
         If they were in memory.
+    DataError
+        If A has other columns by now.
     """
     sources = attributes.get("sources", {})
     if lost := [name for name, source in sources.items() if source is None]:
@@ -207,7 +210,13 @@ def _remade(attributes: dict[str, Any]) -> Problem:
             f"predictions of {attributes['problem']['problem']} read its {', '.join(lost)} again; when x was written they were in "
             "memory. Predict with the Solution, or solve from a path."
         )
-    return problem_of({"problem": attributes["problem"], "sources": sources, "data": sources})
+    problem = problem_of({"problem": attributes["problem"], "sources": sources, "data": sources})
+    if columns is not None and problem.columns is not None and columns.order_in(problem.columns, "its A") is not None:
+        raise DataError(
+            f"A with the columns of x in their order was expected at {sources.get('A')}; they are {', '.join(problem.columns.names)}. "
+            "Solve again, or put back the A that x belongs to."
+        )
+    return problem
 
 
 # ---- the pass ----------------------------------------------------------------------------------------------------------
@@ -216,7 +225,10 @@ def _remade(attributes: dict[str, Any]) -> Problem:
 def _predicted(
     rule: _Rule, A: Matrix, out: str | os.PathLike[str] | None, overwrite: bool, options: dict[str, Any], progress: Progress
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
+    A, note = in_order(rule.columns, A)
     look = rule.look(A)
+    if note is not None:
+        say(note, progress)
     if out is None:
         return _gathered(look, rule, options, progress)
     return _written(look, rule, Output.at(out, overwrite=overwrite), options, progress)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zarr.core.sync import sync
 
 from dsketch.errors import DataError, DsketchError, SpecError
+from dsketch.matrix.access import package_for, remedy_for
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,10 @@ class RemoteOutput:
         except DsketchError:
             raise
         except ImportError as error:
-            raise SpecError(f"{self.path} needs a storage package: {error}. pip install 'dsketch[s3]'.") from error
+            raise SpecError(f"{self.path} needs a storage package: {error}. {package_for(self.path)}.") from error
         except Exception as error:
             raise DataError(
-                f"a store that can be written was expected; {self.path} gave: {type(error).__name__}: {error}. Check the address and "
-                "the access."
+                f"a store that can be written was expected; {self.path} gave: {type(error).__name__}: {error}. {remedy_for(error)}."
             ) from error
 
 

@@ -1,5 +1,6 @@
 """What every verb needs before it can look at data: an engine, and somebody who listens."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -7,7 +8,7 @@ from typing import Any
 
 from dsketch.engine import Engine, connected
 from dsketch.errors import SpecError
-from dsketch.events import Tell, ignore
+from dsketch.events import Note, Tell, ignore
 from dsketch.matrix.rows import Rows
 from dsketch.progress import bar_or_silence
 
@@ -33,6 +34,15 @@ def engine_for(rows: Rows, options: dict[str, Any]) -> AbstractContextManager[En
         threads=options.get("threads"),
         memory=options.get("memory_limit"),
     )
+
+
+def say(text: str, progress: Progress = None) -> None:
+    """Tell a sentence to whoever listens, else to dsketch's log as a warning: it is about the data, and nobody asked for it."""
+    with listener(progress) as tell:
+        if tell is ignore:
+            logging.getLogger("dsketch").warning(text)
+        else:
+            tell(Note(text))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.errors import SpecError
+from dsketch.matrix.columns import Columns
 from dsketch.methods.stored import stored_errors
 from dsketch.plain import plain
 from dsketch.plan import Plan
@@ -167,6 +168,8 @@ class Solution:
     plan : Plan
     notes : tuple of str
         What methods decided on the way: fallbacks, refinements.
+    columns : Columns or None
+        Names and levels of A's columns, where it has names: they stay with x wherever A goes.
     answer : object
         The method's own answer with its factor; what :mod:`dsketch.statistics` needs.
     problem : Question
@@ -184,6 +187,7 @@ class Solution:
     passes: tuple[PassRecord, ...]
     plan: Plan
     notes: tuple[str, ...] = ()
+    columns: Columns | None = field(default=None, repr=False, kw_only=True)
     answer: Any = field(repr=False, kw_only=True)
     problem: Question = field(repr=False, kw_only=True)
     run: Callable[[Flow[Any], Any, Any], Any] = field(repr=False, kw_only=True)
@@ -275,6 +279,11 @@ class Solution:
         return self.predicts(self, A, out, overwrite=overwrite, missing=missing, progress=progress, **elsewhere)
 
     @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of the columns of A, to which the rows of x belong (the intercept's, the last, has none); None where A has none."""
+        return None if self.columns is None else self.columns.names
+
+    @property
     def singular_values(self) -> Floats:
         """Singular values of A (of its sketch where ``certificate.is_exact`` is false), from a decomposition of R.
 
@@ -312,7 +321,7 @@ class Solution:
         return sum(record.seconds for record in self.passes if not record.replayed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them: x as lists, None for what was not measured."""
+        """Return the fields as JSON can hold them: x as lists, None for what was not measured, names and levels of columns if A has any."""
         fields = {
             "x": self.x,
             "status": self.status.name.lower(),
@@ -322,6 +331,7 @@ class Solution:
             "passes": [vars(record) for record in self.passes],
             "plan": self.plan.to_dict(),
             "notes": self.notes,
+            **({} if self.columns is None else self.columns.attributes()),
         }
         return {name: plain(value) for name, value in fields.items()}
 

@@ -8,7 +8,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dsketch.errors import DataError, MissingDataError
+from dsketch.errors import DataError, DsketchError, MissingDataError
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 
 
@@ -34,16 +35,65 @@ def read_x(source: "str | os.PathLike[str] | zarr.Array[Any]") -> StoredX:
         open_matrix(address, what="x")  # says what is wrong if it is no array of numbers
         source = zarr.open_array(address, mode="r")
     matrix = open_matrix(source, what="x")
-    x = np.asarray(matrix.read(0, matrix.shape[0]), dtype=np.float64)
+    x = numbers_of(matrix.read(0, matrix.shape[0]))
     return StoredX(x.reshape(source.shape), source.attrs.asdict())
+
+
+def stands_at(address: str) -> bool:
+    """Whether anything lies at a path or URL."""
+    try:
+        read_x(address)
+    except MissingDataError:
+        return False
+    except DsketchError:
+        return True
+    return True
+
+
+def holds(address: str, x: NDArray[np.float64]) -> bool:
+    """Whether just these bits of x lie at a path or URL."""
+    try:
+        found = read_x(address).x
+    except DsketchError:
+        return False
+    return found.shape == x.shape and found.tobytes() == np.ascontiguousarray(x).tobytes()
+
+
+def numbers_of(x: Any) -> NDArray[np.float64]:
+    """Return an x from anywhere as an array of numbers.
+
+    Raises
+    ------
+    DataError
+        If it is ragged, complex, no numbers, or one is not finite.
+    """
+    require_unmasked(x, "x")
+    try:
+        values = np.asarray(x)
+    except Exception as error:
+        raise DataError(
+            f"x must be an array of real numbers; this {type(x).__name__} is none: {error}. Give (d,) or (d, k)."
+        ) from error
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"x must hold real numbers; its dtype is {values.dtype}. Look where it comes from.")
+    values = values.astype(np.float64)
+    bad = np.argwhere(~np.isfinite(values))
+    if bad.size:
+        place = tuple(int(number) for number in bad[0])
+        column = f", column {place[1]}" if len(place) > 1 else ""
+        raise DataError(
+            f"x must be finite; row {place[0] if place else 0}{column} is {values[place]}. Solve again, or look where x comes from."
+        )
+    return values
 
 
 def _numpy_file(address: str) -> NDArray[np.float64]:
     try:
-        return np.asarray(np.load(address, allow_pickle=False), dtype=np.float64)
+        found = np.load(address, allow_pickle=False)
     except FileNotFoundError as error:
         raise MissingDataError(f"x was expected at {address}; there is nothing. Check the path.") from error
     except (OSError, ValueError, TypeError, EOFError) as error:
         raise DataError(
             f"x must be an array of numbers; {address} cannot be read: {error}. Write it again with numpy.save."
         ) from error
+    return numbers_of(found)

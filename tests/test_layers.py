@@ -46,6 +46,7 @@ LAYERS = (
     "remote",
     "output",
     "stored",
+    "judging",
     "predicting",
     "api",
     "sklearn",
@@ -61,6 +62,7 @@ LAYERS = (
 # (file, imported module): why it is imported inside a function.
 LATE = {
     ("journal.py", "fsspec"): "an optional package; its absence is an error only for a URL",
+    ("matrix/tables.py", "pyarrow"): "an optional package; its absence is an error only for tables that are known by a protocol",
     ("client.py", "httpx"): "an optional package; its absence is an error only for who makes a client",
     ("cli/serve.py", "dsketch"): "the service needs optional packages; the rest of the command line does not",
     ("cli/jobs.py", "dsketch"): "the same: only rebuild needs them",

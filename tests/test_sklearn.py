@@ -222,8 +222,11 @@ def test_column_names_come_with_the_data(stored: Callable[..., str]) -> None:
     assert list(model.feature_names_in_) == names
     assert np.array_equal(model.feature_names_in_, LinearRegression().fit(pd.DataFrame(X, columns=names), y).feature_names_in_)
     assert np.allclose(model.predict(pd.DataFrame(X, columns=names)), model.predict(named), rtol=N * EPS, atol=N * EPS)
-    with pytest.raises(ValueError, match="where 'c0' was, it has 'c4'"):
-        model.predict(stored("turned", X, 64, attributes={"columns": names[::-1]}))
+    turned = stored("turned", np.ascontiguousarray(X[:, ::-1]), 64, attributes={"columns": names[::-1]})
+    assert np.array_equal(model.predict(turned), model.predict(named))
+    assert model.score(turned, y) == model.score(named, y)
+    with pytest.raises(ValueError, match=r"column 'c0' was expected.*the columns of X have 'height' instead"):
+        model.predict(stored("other", X, 64, attributes={"columns": ["height", *names[1:]]}))
     assert not hasattr(model.fit(stored("nameless", X, 64), y), "feature_names_in_")
 
 

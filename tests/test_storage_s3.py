@@ -218,6 +218,29 @@ def test_nothing_at_the_url(tall: tuple[str, str], url: str) -> None:
         dsketch.lstsq(url, tall[1])
 
 
+_OPEN = """
+import sys, dsketch
+try:
+    print(dsketch.open_matrix(sys.argv[1]).shape)
+except dsketch.DataError as error:
+    print(error)
+"""
+
+
+def test_anonymous_access_is_named_and_works(system: "fsspec.AbstractFileSystem", tall: tuple[str, str]) -> None:
+    """Without credentials the way to public objects is said, and it leads there."""
+    system.chmod(f"{tall[0]}/zarr.json", "public-read")
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_ACCESS", "AWS_SECRET"))}
+    bare |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+    said, opened = (
+        subprocess.run([sys.executable, "-c", _OPEN, tall[0]], env=words, capture_output=True, text=True, check=True).stdout
+        for words in (bare, {**bare, "FSSPEC_S3_ANON": "true"})
+    )
+
+    assert "set FSSPEC_S3_ANON=true in the environment" in said
+    assert opened == f"({N}, {D})\n"
+
+
 def test_journal_in_a_wrong_bucket(tall: tuple[str, str]) -> None:
     """A journal that cannot be written ends the run before its first pass, with the URL."""
     with pytest.raises(dsketch.JournalError, match="s3://no-such-bucket/journal"):

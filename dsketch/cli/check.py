@@ -6,10 +6,10 @@ import click
 
 import dsketch.api as api
 from dsketch.cli.options import CLUSTER, for_each_problem
-from dsketch.cli.session import engine_from, listening, problem_from
+from dsketch.cli.session import engine_from, listening, problem_from, say
 from dsketch.cli.show import certificate_text, errors_text, print_json
 from dsketch.errors import SpecError
-from dsketch.stored import read_x
+from dsketch.judging import fitting
 
 
 @click.group(short_help="Judge any x, from any solver, by the data.")
@@ -25,7 +25,10 @@ def check() -> None:
 def _check(name: str, *, x: str, tol: float | None, by_column: bool, as_json: bool, **given: Any) -> int:
     if tol is not None and not 0 < tol < 1:
         raise SpecError(f"tol must lie between 0 and 1 (a relative backward error); got {tol!r}.")
-    problem, vectors = problem_from(name, given), read_x(x).x
+    problem = problem_from(name, given)
+    vectors, note = fitting(problem, x)
+    if note is not None:
+        say(note)
     with engine_from(given, problem.rows) as engine, listening() as tell:
         certificate = api.check(problem, vectors, cluster=engine, progress=tell)
     accepted = problem.accepted(tol, vectors)

@@ -11,7 +11,7 @@ import click
 import dsketch.api as api
 from dsketch.cli.options import CLUSTER, JOURNAL, JSON, MEMORY_LIMIT, OUT, for_each_problem, with_options
 from dsketch.cli.program import Stopped
-from dsketch.cli.session import engine_from, listening, problem_from, say, text_of
+from dsketch.cli.session import absolute, engine_from, listening, problem_from, say, text_of
 from dsketch.cli.show import print_json, solution_text
 from dsketch.errors import JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
@@ -20,8 +20,9 @@ from dsketch.output import Output, attributes_of
 from dsketch.problems import LeastSquares, Problem
 from dsketch.remote import RemoteOutput
 from dsketch.solution import Solution
-from dsketch.spec import problem_of, settings_of
+from dsketch.spec import describe_run, problem_of, settings_of
 from dsketch.statistics import Summary
+from dsketch.stored import holds, stands_at
 
 
 @click.group(short_help="Solve a problem and certify the answer.")
@@ -47,15 +48,17 @@ for_each_problem(solve, _solve, [*JOURNAL, *OUT, *CLUSTER], "dsketch solve {prob
 def resume(journal: str, **given: Any) -> int:
     """Go on with a run that was interrupted; the answer has the bits that it would have had.
 
-    JOURNAL is the folder or URL that was given with --journal. Passes in it are not read again; a finished run is replayed at once.
+    JOURNAL is the folder or URL that was given with --journal. Passes in it are not read again; a finished run is replayed at once. x is
+    written where solve --out was told to, unless --out says otherwise.
 
     \b
-    Example: dsketch resume run1 --out x.zarr
+    Example: dsketch resume run1
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
     header = Journal(journal).header()
     if header is None:
         raise JournalError(f"a journal was expected at {journal}; there is none. Check the path, or start with solve --journal.")
     settings = vars(settings_of(header))
+    given["kept"] = None if given["out"] is not None else Journal(journal).kept_out()
     return _answer(problem_of(header), {**given, **settings, "method": header["method"], "journal": journal})
 
 
@@ -80,20 +83,38 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
     out, overwrite, wants_summary, robust, as_json, journal = (
         given.pop(name) for name in ("out", "overwrite", "summary", "robust", "as_json", "journal")
     )
-    output = None if out is None else _probed(Output.at(out, overwrite=overwrite), problem, journal)
+    out, overwrite, is_left = _place(out, overwrite, given.pop("kept", None))
+    output = None if out is None or is_left else _probed(Output.at(out, overwrite=overwrite), problem, journal)
     if (wants_summary or robust) and not isinstance(problem, LeastSquares):
         raise SpecError(f"--summary was asked of {problem.name}, whose answers have no such errors. Use solve lstsq.")
     with _stoppable(journal) as count, engine_from(given, problem.rows) as engine:
         made = api.plan(problem, cluster=engine, **given)
         say(str(made))
+        if journal is not None and out is not None:
+            record = Journal(journal)
+            record.begin(describe_run(problem, made))  # a journal of another run keeps its place for x
+            record.keep_out(str(absolute(out)), overwrite=overwrite)
         with listening() as tell:
             count.tell = tell
             solution = api.solve(made, journal=journal, progress=count, cluster=engine)
             summary = solution.summary(robust=robust, cluster=engine, progress=tell) if wants_summary or robust else None
     if output is not None:
         output.write(solution.x, attributes_of(solution, journal))
-    _show(solution, summary, None if output is None else text_of(output.path), as_json)
+    elif is_left and not holds(str(out), solution.x):
+        say(
+            f"dsketch: {text_of(str(out))} holds something else than this x and is left as it is. Give --overwrite, or --out another place."
+        )
+        out = None
+    _show(solution, summary, None if out is None else text_of(out), as_json)
     return 0 if solution.status.is_success else 1
+
+
+def _place(out: str | None, overwrite: bool, kept: tuple[str, bool] | None) -> tuple[str | None, bool, bool]:
+    """Return where x goes, whether over what is there, and whether what is there is left: a run that goes on may have ended before."""
+    if out is not None or kept is None:
+        return out, overwrite, False
+    out, overwrite = kept[0], overwrite or kept[1]
+    return out, overwrite, not overwrite and stands_at(out)
 
 
 def _probed(output: Output | RemoteOutput, problem: Problem, journal: str | None) -> Output | RemoteOutput:

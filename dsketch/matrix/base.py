@@ -1,7 +1,9 @@
 """What every matrix is: a shape, a dtype, a grid of row blocks, and ``read(start, stop)``."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,12 +62,16 @@ class Matrix(ABC):
     dtype: np.dtype[np.generic]
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
     names: tuple[str, ...] | None = None  # of the columns, where the storage knows them
+    levels: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # of the source's columns that became one-hot
+    base_levels: Mapping[str, str] = MappingProxyType({})  # of these, the level that has no column of its own
+    rows_digest: str | None = None  # which rows of its source it has, where the storage knows
     is_raw = False  # rows are bytes in memory or in the page cache: keeping decoded blocks would only copy them
     is_kept = (
         True  # a run may keep decoded blocks in the cache, by their rows; False for what is made from another matrix of the run
     )
     held = 0  # how many chunks were taken out by :meth:`holding` and travel beside the matrix
     is_local = False  # lives in this process: no reason to start a cluster for it
+    meaning = ""  # how stored numbers become those that are read, in words; empty where they are the same
     nonzeros: int | None = None  # stored numbers where blocks are CSR; None: blocks are arrays
 
     @property
@@ -138,10 +144,23 @@ def check_numeric(dtype: np.dtype[np.generic], what: str) -> None:
         For complex, text, object, date and structured dtypes.
     """
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
-        raise DataError(
-            f"{what} must hold real numbers of at most 64 bits; its dtype is {dtype}. "
-            "Convert it first, for example with dsketch ingest or astype('float64')."
+        raise DataError(f"{what} must hold real numbers of at most 64 bits; its dtype is {dtype}. {_converted(dtype, what)}")
+
+
+def _converted(dtype: np.dtype[np.generic], what: str) -> str:
+    """Return how numbers come out of another dtype without one of them being lost."""
+    if dtype.kind == "c":
+        return (
+            f"Pass {what}.real where what is imaginary may be left out; a complex system is the real one of np.block([[A.real, -A.imag], "
+            "[A.imag, A.real]]) and np.concatenate([b.real, b.imag])."
         )
+    if dtype.kind == "M":
+        return f"Count from some date: ({what} - np.datetime64('2000-01-01')) / np.timedelta64(1, 's'), where NaT becomes NaN."
+    if dtype.kind == "m":
+        return f"Count in some unit: {what} / np.timedelta64(1, 's'), where NaT becomes NaN."
+    if dtype.kind == "V":
+        return f"Make columns of its fields with structured_to_unstructured({what}) from numpy.lib.recfunctions."
+    return "Convert it first, for example with dsketch ingest or astype('float64')."
 
 
 def as_two_dimensional(shape: tuple[int, ...], what: str) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, check_numeric
+from dsketch.matrix.conventions import Conventions, conventions_of, refuse
 from dsketch.matrix.zarr import ZarrMatrix, address_of, names_of
 from dsketch.units import format_count
 
@@ -49,11 +50,13 @@ class CsrMatrix(Matrix):
         Of the columns.
     what : str
         The name that errors use.
+    conventions : Conventions, optional
+        What the stored numbers stand for, where it is not themselves.
 
     Raises
     ------
     DataError
-        If lengths or dtypes do not make a CSR matrix.
+        If lengths or dtypes do not make a CSR matrix, or numbers are packed with an offset.
     """
 
     nonzeros: int
@@ -68,10 +71,15 @@ class CsrMatrix(Matrix):
         source: str | None = None,
         names: tuple[str, ...] | None = None,
         what: str = "A",
+        conventions: Conventions | None = None,
     ) -> None:
         _check_parts(data, indices, indptr, shape, what)
+        _check_offset(conventions, what)
         self.shape = shape
-        self.dtype = np.dtype(np.float32) if data.dtype == np.float16 else data.dtype  # SciPy computes with no shorter floats
+        dtype = data.dtype if conventions is None else conventions.dtype
+        self.dtype = np.dtype(np.float32) if dtype == np.float16 else dtype  # SciPy computes with no shorter floats
+        self._conventions = conventions
+        self.meaning = "" if conventions is None else conventions.words()
         self.nonzeros = data.shape[0]
         self.source, self.names = source, names
         self.is_local = self.is_raw = data.is_local
@@ -102,7 +110,7 @@ class CsrMatrix(Matrix):
 
     @property
     def _entry_bytes(self) -> int:
-        return self._data.dtype.itemsize + self._indices.dtype.itemsize
+        return max(self._data.dtype.itemsize, self.dtype.itemsize) + self._indices.dtype.itemsize
 
     @cached_property
     def _grid(self) -> tuple[Cuts, Cuts]:
@@ -132,14 +140,15 @@ class CsrMatrix(Matrix):
         MissingDataError
             If a chunk is absent and ``missing="error"``.
         DataError
-            If a chunk does not decode, row pointers decrease, or a column does not exist.
+            If a chunk does not decode, row pointers decrease, a column does not exist, or a number is marked as missing.
         """
         del out
         pointers = self._pointers(start, stop)
         first, last = int(pointers[0]), int(pointers[-1])
-        values = _entries(self._data, first, last).astype(self.dtype, copy=False)
+        values = _entries(self._data, first, last)
         columns: NDArray[np.int64] = _entries(self._indices, first, last)
         self._check_columns(columns, pointers, start)
+        values = self._meant(values, columns, pointers, start).astype(self.dtype, copy=False)
         kind = np.int32 if max(last - first, self.shape[1]) < 2**31 else np.int64
         parts = values, columns.astype(kind, copy=False), (pointers - first).astype(kind)
         return scipy.sparse.csr_array(parts, shape=(stop - start, self.shape[1]), copy=False)
@@ -156,12 +165,14 @@ class CsrMatrix(Matrix):
     def fingerprint(self) -> str:
         """Return a digest of the shape and of the three vectors' own."""
         prints = "|".join(part.fingerprint() for part in (self._data, self._indices, self._indptr) if part.shape[0])
+        prints += "" if self._conventions is None else f"|{self._conventions}"
         return hashlib.sha256(f"csr|{self.shape}|{prints}".encode()).hexdigest()[:16]
 
     def describe(self) -> str:
         """Return where it lies, how many numbers are stored and which share of all that is."""
         place = f"{self.source} " if self.source else ""
         how = "in memory" if self.is_local else "raw" if self._data.is_raw and self._indices.is_raw else "decoded by zarr"
+        how += f", {self.meaning}," if self.meaning else ""
         return f"{place}({how} CSR, {format_count(self.nonzeros)} nonzeros, density {100 * self.density:.2g} %)"
 
     def _pointers(self, start: int, stop: int) -> Cuts:
@@ -188,6 +199,24 @@ class CsrMatrix(Matrix):
                     f"{start if row == 0 else stop} is {found}. {_REMEDY}"
                 )
         return pointers
+
+    def _meant(self, stored: AnyArray, columns: NDArray[np.int64], pointers: Cuts, start: int) -> AnyArray:
+        """Return what stored entries stand for.
+
+        Raises
+        ------
+        DataError
+            Naming row and column of the first entry that is marked as missing.
+        """
+        meaning = self._conventions
+        if meaning is None or not stored.size:
+            return stored
+        stored = stored.view(meaning.stored)
+        values = meaning.unpacked(stored, np.empty(stored.shape, meaning.dtype))
+        if mark := meaning.find(stored[:, None], values[:, None]):
+            row = start + int(np.searchsorted(pointers, pointers[0] + mark.row, side="right")) - 1
+            refuse(self._what, row, int(columns[mark.row]), mark.why)
+        return values
 
     def _check_columns(self, columns: NDArray[np.int64], pointers: Cuts, start: int) -> None:
         d = self.shape[1]
@@ -218,9 +247,12 @@ def stored_csr(group: "zarr.Group", *, missing: str = "error", what: str = "A") 
         raise DataError(f"{what} at {place} must have the arrays {', '.join(PARTS)}; it lacks {', '.join(lacking)}. {_REMEDY}")
     if not (isinstance(shape, list | tuple) and len(shape) == 2 and all(isinstance(size, int) and size >= 0 for size in shape)):
         raise DataError(f"{what} at {place} must have an attribute shape with two sizes; it is {shape!r}. {_REMEDY}")
-    data, indices, indptr = (ZarrMatrix(group[name], missing=missing, what=f"{what}/{name}") for name in PARTS)
+    data, indices, indptr = (ZarrMatrix(group[name], missing=missing, what=f"{what}/{name}", as_stored=True) for name in PARTS)
+    meaning = conventions_of(group["data"], f"{what}/data")
     size = int(shape[0]), int(shape[1])
-    return CsrMatrix(data, indices, indptr, size, source=address_of(group), names=names_of(group, size[1]), what=what)
+    names = names_of(group, size[1])
+    source = address_of(group)
+    return CsrMatrix(data, indices, indptr, size, source=source, names=names, what=what, conventions=meaning)
 
 
 def csr_in_memory(X: Any, *, what: str = "A") -> CsrMatrix:
@@ -243,6 +275,14 @@ def csr_in_memory(X: Any, *, what: str = "A") -> CsrMatrix:
 
 def _entries(vector: Matrix, first: int, last: int) -> Any:
     return vector.read(first, last)[:, 0] if last > first else np.empty(0, vector.dtype)
+
+
+def _check_offset(conventions: Conventions | None, what: str) -> None:
+    if conventions is not None and conventions.offset != 0.0:
+        raise DataError(
+            f"{what} must be packed without an offset where it is sparse; {what}/data has add_offset={conventions.offset:g}, and what is "
+            "not stored would stand for 0 or for that. Write the unpacked numbers."
+        )
 
 
 def _check_parts(data: Matrix, indices: Matrix, indptr: Matrix, shape: tuple[int, int], what: str) -> None:

@@ -6,12 +6,15 @@ not the array.  Chunks that were persisted on a cluster stay there: they travel 
 """
 
 import hashlib
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, check_numeric
+from dsketch.matrix.blocks import declared
 
 
 class DaskMatrix(Matrix):
@@ -101,17 +104,36 @@ class DaskMatrix(Matrix):
     def _block(self, number: int) -> AnyArray:
         last = self._last
         if last is None or last[0] != number:
-            block = self._array.blocks[number - self._first_block]
-            values = np.asarray(_fetched(block).compute(scheduler="synchronous"))
-            shape = (self._rows[number], self.shape[1])
-            if values.size != shape[0] * shape[1]:
-                raise DataError(
-                    f"block {number} of {self._what} must have shape {shape}; it has {values.shape}. "
-                    "The function that makes the blocks disagrees with the chunks that the array declares."
-                )
-            last = (number, np.ascontiguousarray(values.reshape(shape), dtype=self.dtype))
+            low = sum(self._rows[:number])
+            shape, dtype = (self._rows[number], self.shape[1]), self.dtype
+            block = _fetched(self._array.blocks[number - self._first_block])
+            name = f"block {number} of {self._what}"
+            if math.prod(block.numblocks) > 1:  # Dask joins chunks along columns into whatever the first of them is
+                wanted = _Chunks(name, self._what, self._array.chunks[1:], shape[0], dtype, low)
+                block = block.map_blocks(wanted, dtype=dtype, meta=np.empty((0,) * block.ndim, dtype))
+            values = block.compute(scheduler="synchronous")
+            last = (number, declared(values, name, self._what, shape, dtype, (low, 0)))
             self._last = last
         return last[1]
+
+
+@dataclass(frozen=True)
+class _Chunks:
+    """Holds each chunk of a block of rows against what the array declares, before they are joined."""
+
+    name: str
+    what: str
+    columns: tuple[tuple[int, ...], ...]
+    rows: int
+    dtype: np.dtype[np.generic]
+    first_row: int
+
+    def __call__(self, chunk: Any, block_id: tuple[int, ...]) -> AnyArray:
+        """Return the chunk as an array of the declared dtype."""
+        number = block_id[1]
+        first = self.first_row, int(sum(self.columns[0][:number]))
+        shape = self.rows, int(self.columns[0][number])
+        return declared(chunk, f"column chunk {number} of {self.name}", self.what, shape, self.dtype, first)
 
 
 class _Held:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 
 Floats = NDArray[np.float64]
@@ -77,6 +78,7 @@ class Head(Matrix):
         n, d = self.base.shape
         if (columns is None) == (projection is None):
             raise DataError("a head needs either columns=(start, stop) or projection=W, not both; give one.")
+        require_unmasked(projection, "projection")
         W = None if projection is None else np.array(projection, dtype=np.float64, ndmin=2)
         start, stop = columns or (0, d)
         if W is not None and W.shape[0] != d:
@@ -88,7 +90,8 @@ class Head(Matrix):
         self.selection = Selection(start, stop, W)
         self.shape = (n, stop - start if W is None else W.shape[1])
         self.dtype = self.base.dtype if W is None else np.dtype(np.float64)
-        self.is_local, self.held = self.base.is_local, self.base.held
+        self.names = None if self.base.names is None or W is not None else self.base.names[start:stop]
+        self.rows_digest, self.is_local, self.held = self.base.rows_digest, self.base.is_local, self.base.held
 
     @property
     def cuts(self) -> Cuts:

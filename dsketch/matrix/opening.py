@@ -9,10 +9,14 @@ import scipy.sparse
 import zarr
 
 from dsketch.errors import DataError, MissingDataError, SpecError
+from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.columns import described
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
 from dsketch.matrix.dask import DaskMatrix
+from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_labelled, is_on_disk, open_labelled
+from dsketch.matrix.tables import open_table
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
 
@@ -21,10 +25,12 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
 
     Parameters
     ----------
-    source : str, Path, zarr.Array, zarr.Group, numpy.ndarray, dask.array.Array, scipy.sparse matrix or array, or Matrix
+    source : str, Path, zarr.Array, zarr.Group, array or table in memory, dask.array.Array, scipy.sparse matrix or array, or Matrix
         A path or URL of a Zarr array (formats 2 and 3), or an array, with shape (n,) or (n, d).  URLs such as
         ``s3://bucket/A.zarr`` need the extra ``dsketch[s3]``.  A Zarr group is a CSR matrix in the layout of AnnData: arrays ``data``,
-        ``indices``, ``indptr``, attributes ``encoding-type`` "csr_matrix" and ``shape``.
+        ``indices``, ``indptr``, attributes ``encoding-type`` "csr_matrix" and ``shape``.  In memory: NumPy, pandas, polars, Arrow,
+        xarray, lists, and whatever has ``__array__``, ``__arrow_c_stream__`` or ``__dataframe__``; names of columns are kept.  A
+        DataArray over dask stays lazy, and an ``h5py.Dataset`` is read by slices.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.  Zarr writers may leave out chunks equal to the fill value; lost data looks the same.
     what : str
@@ -59,16 +65,29 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
         return _stored(source, missing, what)
     if scipy.sparse.issparse(source):
         return csr_in_memory(source, what=what)
-    if hasattr(source, "__dask_graph__") and hasattr(source, "blocks"):
-        return DaskMatrix(source, what=what)
     if isinstance(source, str | os.PathLike):
         return _stored(_open_zarr(os.fspath(source), what), missing, what)
-    if isinstance(source, list | tuple):
-        return ArrayMatrix(np.asarray(source), what=what)
+    if (opened := _of_library(source, what)) is not None:
+        return opened
     raise SpecError(
-        f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array; got {type(source).__name__}. "
-        "For .npy, CSV and Parquet files use dsketch ingest."
+        f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array, or a table in memory; got "
+        f"{type(source).__name__}. For .npy, CSV and Parquet files use dsketch ingest."
     )
+
+
+def _of_library(source: Any, what: str) -> Matrix | None:
+    """Return what another library made: lazy arrays as they are, tables and arrays in memory by their values; None for anything else."""
+    if hasattr(type(source), "to_dask_array"):
+        raise SpecError(
+            f"{what} must be an array; this dask {type(source).__name__} is a table. Pass its .to_dask_array(lengths=True), numbers only."
+        )
+    if is_dask_array(source):
+        return DaskMatrix(source, what=what)
+    if is_labelled(source):
+        return open_labelled(source, what)
+    if is_on_disk(source):
+        return SlicedMatrix(source, what=what)
+    return open_table(source, what)
 
 
 def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
@@ -77,38 +96,31 @@ def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
     if "://" not in address and not Path(address).exists():
         raise MissingDataError(f"{what} was expected at {address}; there is nothing. Check the path.")
     if "://" not in address and Path(address).is_file():
-        raise DataError(
-            f"{what} must be a Zarr array; {address} is a file. Turn it into Zarr with dsketch ingest {address} --to A.zarr."
-        )
+        raise DataError(f"{what} must be a Zarr array; {address} is a file. {remedy_for_file(address, what)}")
     try:
         found = zarr.open(address, mode="r")
     except ImportError as error:
-        raise SpecError(
-            f"{address} needs a storage package that is not installed: {error}. pip install 'dsketch[s3]'."
-        ) from error
+        raise SpecError(f"{address} needs a storage package that is not installed: {error}. {package_for(address)}.") from error
     except FileNotFoundError as error:
         raise MissingDataError(f"{what} was expected at {address}; there is no Zarr array. Check the path.") from error
     except Exception as error:
-        raise DataError(
-            f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. Check the address and the access."
-        ) from error
+        raise DataError(f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. {remedy_for(error)}.") from error
     return found
 
 
 def _stored(found: "zarr.Array[Any] | zarr.Group", missing: str, what: str) -> Matrix:
     """Return an array, or a group that is a CSR matrix."""
     if isinstance(found, zarr.Array):
-        return ZarrMatrix(found, missing=missing, what=what)
+        return described(ZarrMatrix(found, missing=missing, what=what), found.attrs)
     if is_csr(found):
-        return stored_csr(found, missing=missing, what=what)
+        return described(stored_csr(found, missing=missing, what=what), found.attrs)
     address = address_of(found) or str(found.store)
     if found.attrs.get("encoding-type") == "csc_matrix":
         raise DataError(
             f"{what} must be stored by rows; {address} is a sparse matrix by columns (csc_matrix). Write it again from "
             "scipy.sparse's tocsr()."
         )
-    inner = [name for name, member in found.members() if isinstance(member, zarr.Array) or is_csr(member)]
     raise DataError(
-        f"{what} must be a Zarr array; {address} is a group with the arrays: {', '.join(sorted(inner)) or 'none'}. Add the array's "
-        f"name to the path (a sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
+        f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. Add the array's name to the path (a "
+        f"sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
     )

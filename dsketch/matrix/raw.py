@@ -11,7 +11,11 @@ from collections.abc import Callable
 import numpy as np
 
 from dsketch.errors import DataError
+from dsketch.linalg.scratch import scratch
 from dsketch.matrix.base import AnyArray
+from dsketch.matrix.conventions import Conventions
+
+_PACKED_BYTES = 100_000  # of packed numbers read at once: as float64 they are four times as many at most, and stay in the cache
 
 # (chunk number) → path and None, or the fill value where the chunk is absent and that is allowed
 OpenChunk = Callable[[int], int | None]
@@ -25,6 +29,7 @@ class RawRows:
     shape : tuple of int
         (rows, d).
     dtype : dtype
+        Of the stored numbers.
     start : int
         Global number of the first row.
     chunk_rows : int
@@ -33,6 +38,10 @@ class RawRows:
         Returns a file descriptor for a chunk number after checking its length, or None for an absent chunk.
     fill_value : number
         What an absent chunk holds.
+    conventions : Conventions, optional
+        What the stored numbers stand for, where it is not themselves.
+    what : str
+        The name that errors use.
     """
 
     def __init__(
@@ -43,9 +52,13 @@ class RawRows:
         chunk_rows: int,
         open_chunk: OpenChunk,
         fill_value: object,
+        conventions: Conventions | None = None,
+        what: str = "A",
     ) -> None:
         self.shape = shape
-        self.dtype = dtype
+        self.dtype = dtype if conventions is None else conventions.dtype
+        self._stored = dtype
+        self._conventions, self._what = conventions, what
         self._start = start
         self._chunk_rows = chunk_rows
         self._open_chunk = open_chunk
@@ -55,8 +68,29 @@ class RawRows:
         self._ask_for(start, start + shape[0])
 
     def read(self, low: int, high: int, out: AnyArray) -> AnyArray:
-        """Fill ``out`` with rows ``low:high``, counted from the first row of the block."""
-        row_bytes = self.shape[1] * self.dtype.itemsize
+        """Fill ``out`` with rows ``low:high``, counted from the first row of the block.
+
+        Raises
+        ------
+        DataError
+            If a chunk shrinks as it is read, or a cell is marked as missing.
+        """
+        meaning = self._conventions
+        if meaning is None:
+            return self._copy(low, high, out)
+        if not meaning.is_packed:
+            meaning.meant(self._copy(low, high, out), out, self._what, self._start + low)
+            return out
+        step = max(_PACKED_BYTES // max(self.shape[1] * self._stored.itemsize, 1), 1)
+        for first in range(low, high, step):
+            last = min(first + step, high)
+            stored = self._copy(first, last, scratch("packed", (last - first, self.shape[1]), meaning.stored))
+            meaning.meant(stored, out[first - low : last - low], self._what, self._start + first)
+        return out
+
+    def _copy(self, low: int, high: int, out: AnyArray) -> AnyArray:
+        """Fill ``out`` with the bytes of rows ``low:high``."""
+        row_bytes = self.shape[1] * self._stored.itemsize
         row, stop, size = self._start + low, self._start + high, self._chunk_rows
         target = memoryview(out.data).cast("B")
         while row < stop:
@@ -69,7 +103,7 @@ class RawRows:
     def _fill(self, chunk: int, offset: int, target: memoryview) -> None:
         descriptor = self._select(chunk)
         if descriptor is None:
-            np.frombuffer(target, self.dtype)[:] = self._fill_value
+            np.frombuffer(target, self._stored)[:] = self._fill_value
             return
         while target:
             count = os.preadv(descriptor, [target], offset)
@@ -90,7 +124,7 @@ class RawRows:
         """Tell the system that these rows come next, if they lie in one file (of many small ones it is not worth the calls)."""
         if start // self._chunk_rows == (stop - 1) // self._chunk_rows:
             descriptor = self._select(start // self._chunk_rows)
-            row_bytes = self.shape[1] * self.dtype.itemsize
+            row_bytes = self.shape[1] * self._stored.itemsize
             if descriptor is not None:
                 os.posix_fadvise(
                     descriptor, (start % self._chunk_rows) * row_bytes, (stop - start) * row_bytes, os.POSIX_FADV_WILLNEED

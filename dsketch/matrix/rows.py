@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dsketch.errors import DataError
 from dsketch.linalg.scratch import scratch
+from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.entries import SLICE_ENTRIES, edges, float_rows, require_finite_entries
@@ -177,6 +178,7 @@ class Rows:
                     f"{what} must have one row for each of the {self.A.shape[0]} rows of A; its shape is {matrix.shape}. "
                     "Check that both come from the same data."
                 )
+        require_same_rows(A=self.A, b=self.b, weights=self.weights)
         if self.weights is not None and self.weights.shape[1] != 1:
             raise DataError(
                 f"weights must be one number a row; their shape is {self.weights.shape}. Pass a vector of length {self.A.shape[0]}."

@@ -22,7 +22,9 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from dsketch.errors import DataError, DsketchError, MissingDataError
+from dsketch.matrix.absent import ShardIndex, is_filled, remedy
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.conventions import conventions_of
 from dsketch.matrix.frames import framed
 from dsketch.matrix.raw import RawRows
 
@@ -39,13 +41,18 @@ class ZarrMatrix(Matrix):
         What an absent chunk means: lost data, or rows equal to the fill value (Zarr writers may leave such chunks out).
     what : str
         The name that errors use.
+    as_stored : bool
+        Whether the stored numbers themselves are wanted; False: those that they stand for (:mod:`dsketch.matrix.conventions`).
     """
 
-    def __init__(self, array: "zarr.Array[Any]", *, missing: str = "error", what: str = "A") -> None:
+    def __init__(self, array: "zarr.Array[Any]", *, missing: str = "error", what: str = "A", as_stored: bool = False) -> None:
         check_numeric(np.dtype(array.dtype), what)
         _check_complete(array, what)
         self.shape = as_two_dimensional(array.shape, what)
-        self.dtype = np.dtype(array.dtype).newbyteorder("=")
+        self._stored = np.dtype(array.dtype).newbyteorder("=")
+        self.conventions = None if as_stored else conventions_of(array, what)
+        self.dtype = self._stored if self.conventions is None else self.conventions.dtype
+        self.meaning = "" if self.conventions is None else self.conventions.words()
         self.is_vector = len(array.shape) == 1
         self._array = array
         self._missing = missing
@@ -58,11 +65,12 @@ class ZarrMatrix(Matrix):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
-        return {"array": self._array, "missing": self._missing, "what": self._what}
+        as_stored = self.conventions is None
+        return {"array": self._array, "missing": self._missing, "what": self._what, "as_stored": as_stored}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Open again in another process."""
-        self.__init__(state["array"], missing=state["missing"], what=state["what"])  # type: ignore[misc]
+        self.__init__(state.pop("array"), **state)  # type: ignore[misc]
 
     @cached_property
     def chunk_rows(self) -> int:
@@ -73,13 +81,13 @@ class ZarrMatrix(Matrix):
     def cuts(self) -> Cuts:
         """Blocks of whole chunks near 32 MB; parts of a chunk where it is raw and large."""
         row_bytes = self.shape[1] * self.dtype.itemsize
-        chunk_rows = self.chunk_rows if self._raw_root is not None else self._decoded_rows(row_bytes)
+        chunk_rows = self.chunk_rows if self._raw_root is not None else self._decoded_rows()
         return even_cuts(self.shape[0], block_rows_for(chunk_rows, row_bytes, divisible=self.is_raw))
 
-    def _decoded_rows(self, row_bytes: int) -> int:
+    def _decoded_rows(self) -> int:
         """Rows of the smallest piece that can be decoded alone: an inner chunk of a large shard, else the chunk."""
         inner = int(self._array.chunks[0])
-        return inner if self.chunk_rows * row_bytes > 64_000_000 else self.chunk_rows
+        return inner if self.chunk_rows * self.shape[1] * self.dtype.itemsize > 64_000_000 else self.chunk_rows
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Return rows ``start:stop``.
@@ -89,7 +97,7 @@ class ZarrMatrix(Matrix):
         MissingDataError
             If a chunk is absent and ``missing="error"``.
         DataError
-            If a chunk is truncated or does not decode.
+            If a chunk is truncated or does not decode, or a cell is marked as missing.
         """
         return self._read_raw(start, stop, out) if self._raw_root is not None else self._read_decoded(start, stop, out)
 
@@ -107,6 +115,8 @@ class ZarrMatrix(Matrix):
         metadata = self._array.metadata.to_dict()
         metadata = {key: metadata[key] for key in metadata if key not in ("attributes", "consolidated_metadata")}
         digest = hashlib.sha256(json.dumps(metadata, sort_keys=True, default=str).encode())
+        if self.conventions is not None:  # of the attributes, those alone that decide the numbers
+            digest.update(repr(self.conventions).encode())
         rows = self.shape[0]
         for start in (0, rows // 2, max(rows - _SAMPLE_ROWS, 0)):
             digest.update(np.ascontiguousarray(self.read(start, min(start + _SAMPLE_ROWS, rows))).data)
@@ -114,7 +124,8 @@ class ZarrMatrix(Matrix):
 
     def describe(self) -> str:
         """Return where the array lies and how it is read."""
-        return f"{self.source} ({'raw' if self.is_raw else 'decoded by zarr'})"
+        how = "raw" if self.is_raw else "decoded by zarr"
+        return f"{self.source} ({how}{', ' if self.meaning else ''}{self.meaning})"
 
     # ---- raw chunks on a local disk -------------------------------------------------------------------------------
 
@@ -129,7 +140,8 @@ class ZarrMatrix(Matrix):
 
     def _raw(self, start: int, stop: int) -> RawRows:
         shape = (stop - start, self.shape[1])
-        return RawRows(shape, self.dtype, start, self.chunk_rows, self._open_chunk, self._array.fill_value)
+        fill = self._array.fill_value
+        return RawRows(shape, self._stored, start, self.chunk_rows, self._open_chunk, fill, self.conventions, self._what)
 
     def _read_raw(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
         rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
@@ -148,7 +160,7 @@ class ZarrMatrix(Matrix):
             raise DataError(
                 f"chunk {number} of {self._what} cannot be read ({path}): {error.strerror}. Check the permissions and the disk."
             ) from error
-        wanted = self.chunk_rows * self.shape[1] * self.dtype.itemsize
+        wanted = self.chunk_rows * self.shape[1] * self._stored.itemsize
         found = os.fstat(descriptor).st_size
         if found != wanted:
             os.close(descriptor)
@@ -162,7 +174,7 @@ class ZarrMatrix(Matrix):
 
     def _read_decoded(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
         """Decode whole chunks into ``out``; parts of a chunk come from the chunk that was decoded last."""
-        size = self._decoded_rows(self.shape[1] * self.dtype.itemsize)
+        size = self._decoded_rows()
         if start % size == 0 and (stop % size == 0 or stop == self.shape[0]):
             return self._decode(start, stop, out)
         rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
@@ -180,6 +192,15 @@ class ZarrMatrix(Matrix):
 
     def _decode(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
         rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
+        if self.conventions is None:
+            return self._decode_stored(start, stop, rows)
+        stored = np.empty(rows.shape, self.conventions.stored) if self.conventions.is_packed else rows
+        self._decode_stored(start, stop, stored.view(self._stored))
+        self.conventions.meant(stored, rows, self._what, start)
+        return rows
+
+    def _decode_stored(self, start: int, stop: int, rows: AnyArray) -> AnyArray:
+        """Fill ``rows`` with the stored numbers."""
         target = rows[:, 0] if self.is_vector else rows
         try:
             self._decoding.get_basic_selection(
@@ -192,35 +213,54 @@ class ZarrMatrix(Matrix):
                 f"{self._culprit(start, stop)} cannot be decoded: {type(error).__name__}: {error}. "
                 "It is corrupt or unreadable: copy it again from its origin, or check the permissions."
             ) from error
-        if self._missing == "error":
+        if self._missing == "error" or self._array.fill_value is None:
             self._look_for_missing(start, stop, rows)
         return rows
 
     def _look_for_missing(self, start: int, stop: int, rows: AnyArray) -> None:
-        """Ask the store only about stored objects whose rows all equal the fill value: no other can be absent."""
-        fill = self._array.fill_value
-        for number in range(start // self.chunk_rows, (stop - 1) // self.chunk_rows + 1):
-            low, high = max(start, number * self.chunk_rows), min(stop, (number + 1) * self.chunk_rows)
-            part = rows[low - start : high - start]
-            for column, low_column in self._column_chunks():
-                piece = part[:, low_column : low_column + self._chunk_columns()]
-                if piece.size and piece[0, 0] == fill and bool((piece == fill).all()):
-                    self._require_key((number,) if self.is_vector else (number, column))
+        """Ask the store only about chunks whose rows all equal the fill value: no other can be absent."""
+        fill, step = self._array.fill_value, int(self._array.chunks[0])
+        doubtful: list[tuple[int, ...]] = []
+        for number in range(start // step, (stop - 1) // step + 1):
+            part = rows[max(start, number * step) - start : min(stop, (number + 1) * step) - start]
+            for column, low in self._column_chunks(int(self._array.chunks[-1])):
+                if is_filled(part[:, low : low + self._chunk_columns(int(self._array.chunks[-1]))], fill):
+                    doubtful.append((number,) if self.is_vector else (number, column))
+        if self._array.shards is None:
+            for place in doubtful:
+                self._require_key(place)
+        elif doubtful:
+            self._require_inner(doubtful)
 
-    def _chunk_columns(self) -> int:
-        return 1 if self.is_vector else int((self._array.shards or self._array.chunks)[1])
+    def _require_inner(self, places: list[tuple[int, ...]]) -> None:
+        """Refuse inner chunks that their shards, which must be there themselves, do not hold."""
+        grid = [outer // inner for outer, inner in zip(self._array.shards or (), self._array.chunks, strict=True)]
+        index, held = ShardIndex(self._array), {}
+        for place in places:
+            shard = tuple(number // size for number, size in zip(place, grid, strict=True))
+            if shard not in held:
+                self._require_key(shard)
+                held[shard] = index.held(self._key(shard))
+            inner = tuple(number % size for number, size in zip(place, grid, strict=True))
+            found = held[shard]
+            if found is not None and not found[inner]:
+                self._refuse_missing(place[0], f"from the shard {self._place(shard)}", None)
 
-    def _column_chunks(self) -> list[tuple[int, int]]:
-        return list(enumerate(range(0, self.shape[1], self._chunk_columns())))
+    def _chunk_columns(self, step: int) -> int:
+        return 1 if self.is_vector else step
+
+    def _column_chunks(self, step: int) -> list[tuple[int, int]]:
+        return list(enumerate(range(0, self.shape[1], self._chunk_columns(step))))
 
     def _culprit(self, start: int, stop: int) -> str:
         """Return the name and place of the first chunk of these rows that does not decode alone."""
+        wide = int((self._array.shards or self._array.chunks)[-1])
         for number in range(start // self.chunk_rows, (stop - 1) // self.chunk_rows + 1):
             rows = slice(max(start, number * self.chunk_rows), min(stop, (number + 1) * self.chunk_rows))
-            for column, low in self._column_chunks():
+            for column, low in self._column_chunks(wide):
                 place = (number,) if self.is_vector else (number, column)
                 try:
-                    self._decoding.get_basic_selection((rows, slice(low, low + self._chunk_columns()))[: len(place)])
+                    self._decoding.get_basic_selection((rows, slice(low, low + wide))[: len(place)])
                 except Exception:  # noqa: BLE001 - codecs and stores raise whatever they like
                     return f"chunk {number} of {self._what} ({self._place(place)})"
         # A damaged chunk may decode at the second try (some codecs read on behind a truncated buffer): then the first is named.
@@ -230,9 +270,12 @@ class ZarrMatrix(Matrix):
     def _place(self, number: tuple[int, ...]) -> str:
         return f"{self.source or self._array.store}/{self._array.metadata.encode_chunk_key(number)}"
 
+    def _key(self, number: tuple[int, ...]) -> str:
+        return f"{self._array.path}/{self._array.metadata.encode_chunk_key(number)}".lstrip("/")
+
     def _require_key(self, number: tuple[int, ...]) -> None:
         """Refuse an absent object, and one without a byte, which reads as an empty shard."""
-        key = f"{self._array.path}/{self._array.metadata.encode_chunk_key(number)}".lstrip("/")
+        key = self._key(number)
         if not sync(self._array.store.exists(key)):
             self._refuse_missing(number[0], self._place(number), None)
         elif sync(self._array.store.getsize(key)) == 0:
@@ -240,11 +283,13 @@ class ZarrMatrix(Matrix):
             raise DataError(f"{name} has no bytes. It is truncated: copy it again from its origin.")
 
     def _refuse_missing(self, number: int, path: str, cause: Exception | None) -> None:
-        if self._missing == "error":
-            raise MissingDataError(
-                f"chunk {number} of {self._what} is absent ({path}). If the data was lost, copy it again; if the writer left out "
-                f"chunks equal to the fill value {self._array.fill_value}, open the matrix with missing='fill'."
-            ) from cause
+        """Refuse an absent chunk, unless that means fill and there is something to fill it with."""
+        fill = self._array.fill_value
+        if self._missing == "error" or fill is None:
+            wish = "" if self._missing == "error" else ", and missing='fill' needs a fill value"
+            is_mark = self.conventions is not None and any(mark == fill for _, mark in self.conventions.marks)
+            advice = remedy(fill, is_mark=is_mark)
+            raise MissingDataError(f"chunk {number} of {self._what} is absent ({path}){wish}. {advice}.") from cause
 
 
 def names_of(array: Any, columns: int) -> tuple[str, ...] | None:

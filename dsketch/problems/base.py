@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dsketch.cost import Ground
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.columns import Columns
 from dsketch.matrix.rows import Rows
 from dsketch.methods.base import Settings
 from dsketch.passes import Look
@@ -88,6 +89,8 @@ class Problem(ABC):
         What ``method=`` may name besides ``auto``.
     families : tuple of str
         What ``features=`` may name besides ``auto``; empty where there are no features.
+    x_has_columns : bool
+        Whether the rows of x belong to the columns of A, so that they change places with them.
     rows : Rows
         What its passes read; the engine is chosen by it.
     asked : dict
@@ -101,12 +104,18 @@ class Problem(ABC):
     words: ClassVar[tuple[Word, ...]] = ()
     methods: ClassVar[tuple[str, ...]]
     families: ClassVar[tuple[str, ...]] = ()
+    x_has_columns: ClassVar[bool] = True
     rows: Rows
     asked: dict[str, Any]
 
     def data(self) -> dict[str, Matrix | None]:
         """Return the matrices that the constructor takes, by argument."""
         return {"A": self.rows.A, "b": self.rows.b, "weights": self.rows.weights}
+
+    @property
+    def columns(self) -> Columns | None:
+        """Names and levels of A's columns, which new rows must have; None where A has no names."""
+        return Columns.of(self.data().get("A"))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -201,5 +210,10 @@ def require_columns(A: Matrix, columns: int, hint: str = "") -> None:
     DataError
         With both numbers.
     """
+    if A.shape[1] != columns and getattr(A, "is_vector", False) and A.shape[0] == columns:
+        raise DataError(
+            f"A must have the {columns} columns that x belongs to; it is a vector of {columns} numbers, which are so many rows. "
+            "For one row wrap it: predict([row])."
+        )
     if A.shape[1] != columns:
         raise DataError(f"A must have the {columns} columns that x belongs to; it has {A.shape[1]}. Give the same columns{hint}.")

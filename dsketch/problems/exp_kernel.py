@@ -10,14 +10,12 @@
 """
 
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.cost import Ground
-from dsketch.errors import SpecError
 from dsketch.kernel.answered import KernelAnswer, by_features, by_low_rank, conjugate_gradient, judged
 from dsketch.kernel.choice import FEATURES
 from dsketch.kernel.refined import Goal
@@ -30,6 +28,7 @@ from dsketch.passes import Look
 from dsketch.passes.kernel import KernelRows, sweep_rows
 from dsketch.plan import Plan
 from dsketch.problems.base import Outcome, Problem, Word, require_columns
+from dsketch.problems.given import as_penalty, as_scale
 from dsketch.problems.kernel_certificate import KernelCertificate, certificate_of
 from dsketch.problems.kernel_plan import DEFAULT_TOL, planned
 from dsketch.problems.linear import is_vector
@@ -91,14 +90,11 @@ class ExpKernel(Problem):
     )
     methods = ("conjugate_gradient", "feature_space", "low_rank")
     families = FEATURES
+    x_has_columns = False
 
     def __init__(self, A: Any, b: Any, *, alpha: float = 1.0, scale: float = 1.0, missing: str = "error") -> None:
-        if not (isinstance(alpha, Real) and np.isfinite(alpha) and alpha >= 0):
-            raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. Use 0 for least squares with the kernel alone.")
-        if not (isinstance(scale, Real) and np.isfinite(scale) and scale > 0):
-            raise SpecError(f"scale must be a number above 0; got {scale!r}. Use 1 for exp(⟨a, a'⟩).")
-        self.alpha: float = float(alpha)
-        self.scale: float = float(scale)
+        self.alpha: float = as_penalty(alpha, "Use 0 for least squares with the kernel alone.")
+        self.scale: float = as_scale(scale)
         self.rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b"))
         self.asked = {"problem": self.name, "alpha": self.alpha, "scale": self.scale, "missing": missing}
 

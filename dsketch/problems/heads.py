@@ -71,6 +71,7 @@ class Heads(Problem):
     name = "heads"
     title = "Several problems on heads of one A, in shared passes."
     methods = tuple(dict.fromkeys((*POWERS, *LINEAR)))
+    x_has_columns = False
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

@@ -7,6 +7,7 @@ import numpy as np
 from dsketch.errors import DataError
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.rows import Rows
+from dsketch.problems.given import as_flag
 from dsketch.problems.linear import LinearProblem
 
 
@@ -41,12 +42,21 @@ class LeastSquares(LinearProblem):
     title = "Least squares, min ‖A x − b‖."
 
     def __init__(self, A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error") -> None:
+        intercept = as_flag("intercept", intercept)
         rows = tall_rows(A, b, weights, intercept, missing)
         super().__init__(rows, np.zeros(rows.shape[1]), {"problem": self.name, "intercept": intercept, "missing": missing})
 
 
-def tall_rows(A: Any, b: Any, weights: Any, intercept: bool, missing: str) -> Rows:
-    """Open A, b and weights and check that they make a tall system.
+def tall_rows(
+    A: Any,
+    b: Any,
+    weights: Any,
+    intercept: bool,
+    missing: str,
+    *,
+    wide: str = "for a wide matrix, use scipy.linalg.lstsq",
+) -> Rows:
+    """Open A, b and weights and check that they make a tall system; ``wide`` is what errors advise if they do not.
 
     Raises
     ------
@@ -63,6 +73,6 @@ def tall_rows(A: Any, b: Any, weights: Any, intercept: bool, missing: str) -> Ro
     if n < d:
         raise DataError(
             f"A must be tall: at least as many rows as columns; it has {n} × {d}{' with the intercept' if intercept else ''}. "
-            "Transpose it if rows and columns were exchanged, or use scipy.linalg.lstsq for a wide matrix."
+            f"Transpose it if rows and columns were exchanged, or, {wide}."
         )
     return rows

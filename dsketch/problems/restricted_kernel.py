@@ -12,7 +12,7 @@ arXiv 2304.12465, 2023 (KRILL).
 
 from dataclasses import replace
 from functools import cached_property
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
@@ -36,6 +36,7 @@ from dsketch.passes import Look
 from dsketch.passes.kernel import KernelRows, sweep_rows
 from dsketch.plan import Plan
 from dsketch.problems.base import Outcome, Problem, Word, require_columns
+from dsketch.problems.given import as_penalty, as_scale
 from dsketch.problems.linear import LinearProblem
 from dsketch.solution import LinearCertificate
 from dsketch.system import Flow
@@ -98,6 +99,7 @@ class RestrictedKernel(Problem):
         Word("draw", int, 0, "Which draw of centres: the same number gives the same ones."),
     )
     methods = tuple(METHODS)
+    x_has_columns = False
 
     def __init__(
         self,
@@ -110,10 +112,8 @@ class RestrictedKernel(Problem):
         draw: int = 0,
         missing: str = "error",
     ) -> None:
-        if not (isinstance(alpha, Real) and np.isfinite(alpha) and alpha >= 0):
-            raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. Use a small positive one if in doubt.")
-        if not (isinstance(scale, Real) and np.isfinite(scale) and scale > 0):
-            raise SpecError(f"scale must be a number above 0; got {scale!r}. Use 1 for exp(⟨a, a'⟩).")
+        self.alpha: float = as_penalty(alpha, "Use a small positive one if in doubt.")
+        self.scale: float = as_scale(scale)
         if not (isinstance(draw, Integral) and draw >= 0):
             raise SpecError(f"draw must be an integer ≥ 0; got {draw!r}. Use 0, or another number for other centres.")
         self.A: Matrix = open_matrix(A, missing=missing, what="A")
@@ -123,8 +123,6 @@ class RestrictedKernel(Problem):
             raise SpecError(
                 f"centres must be a number from 1 to the {self.A.shape[0]} rows of A; got {centres!r}. Use a few hundred, or √n."
             )
-        self.alpha: float = float(alpha)
-        self.scale: float = float(scale)
         self.count: int = int(centres)
         self.draw: int = int(draw)
         Rows(self.A, self.b)  # the pieces fit

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from dsketch.errors import SpecError
 from dsketch.problems.base import Word
+from dsketch.problems.given import as_flag, as_penalty
 from dsketch.problems.least_squares import tall_rows
 from dsketch.problems.linear import LinearProblem
 
@@ -53,12 +53,12 @@ class Ridge(LinearProblem):
         intercept: bool = False,
         missing: str = "error",
     ) -> None:
-        require_alpha(alpha)
-        rows = tall_rows(A, b, weights, intercept, missing)
-        penalty = np.full(rows.shape[1], float(alpha))
+        alpha, intercept = require_alpha(alpha), as_flag("intercept", intercept)
+        rows = tall_rows(A, b, weights, intercept, missing, wide=_wide_remedy(alpha, intercept))
+        penalty = np.full(rows.shape[1], alpha)
         if intercept:
             penalty[-1] = 0.0
-        super().__init__(rows, penalty, {"problem": self.name, "alpha": float(alpha), "intercept": intercept, "missing": missing})
+        super().__init__(rows, penalty, {"problem": self.name, "alpha": alpha, "intercept": intercept, "missing": missing})
 
 
 def require_alpha(alpha: Any) -> float:
@@ -67,8 +67,10 @@ def require_alpha(alpha: Any) -> float:
     Raises
     ------
     SpecError
-        If it is negative or not finite.
+        If it is negative, not finite, or several.
     """
-    if not (isinstance(alpha, int | float | np.number) and np.isfinite(alpha) and alpha >= 0):
-        raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. Use 0 for plain least squares.")
-    return float(alpha)
+    return as_penalty(alpha, "Use 0 for plain least squares.")
+
+
+def _wide_remedy(alpha: float, intercept: bool) -> str:
+    return f"for a wide matrix in memory, use dsketch.sklearn.Ridge(alpha={alpha:g}, fit_intercept={intercept}).fit(A, b)"

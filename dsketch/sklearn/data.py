@@ -8,17 +8,20 @@ import zarr
 from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
-from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.columns import Columns, in_order
+from dsketch.matrix.labelled import is_elsewhere, is_labelled
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
+from dsketch.running import say
 
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
 NUMBERS = (*FLOATS, np.int64, np.uint64)  # likewise; the passes take nanoseconds as integers, of which float64 holds 53 bits
 
 
 def is_stored(X: Any) -> bool:
-    """Whether X is a path, a URL, a Zarr or dask array or a Matrix, and not an array in memory."""
-    return isinstance(X, str | os.PathLike | zarr.Array | zarr.Group | Matrix) or hasattr(X, "__dask_graph__")
+    """Whether X is a path, a URL, a Zarr, dask or HDF5 array, a DataArray of one, or a Matrix, and not in memory."""
+    return isinstance(X, str | os.PathLike | zarr.Array | zarr.Group | Matrix) or is_elsewhere(X)
 
 
 def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) -> tuple[Any, Any, Any]:
@@ -29,11 +32,15 @@ def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) 
     ValueError
         As scikit-learn words it for arrays in memory; a :class:`~dsketch.errors.DataError` for stored data.
     """
+    for what, values in (("X", X), ("y", y), ("sample_weight", sample_weight)):
+        require_unmasked(values, what)
+        _heed(values, what)
     if is_stored(X):
         A = open_matrix(X, what="X")
         _learn_columns(estimator, A)
         return A, open_matrix(beside(y), what="y"), None if sample_weight is None else _weights(sample_weight, A)
     checks = {"dtype": FLOATS, "accept_sparse": "csr", "y_numeric": True, "multi_output": True, **checks}
+    estimator._columns_in = None
     X, y = validate_data(estimator, X, in_memory(y) if is_stored(y) else y, **checks)
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -46,22 +53,30 @@ def new_rows(estimator: Any, X: Any, dtype: Any = FLOATS) -> Any:
     Raises
     ------
     ValueError
-        If the columns differ in number or name.
+        If the columns differ in number, name or levels; in memory also if they differ in order, as everywhere in scikit-learn.
     """
+    require_unmasked(X, "X")
     if not is_stored(X):
+        _heed(X, "X")
         return validate_data(estimator, X, reset=False, dtype=dtype, accept_sparse="csr")
-    A = open_matrix(X, what="X")
-    known = getattr(estimator, "feature_names_in_", None)
-    if known is not None and A.names is not None and list(known) != list(A.names):
-        wrong = next((pair for pair in zip(known, A.names, strict=False) if pair[0] != pair[1]), (len(known), len(A.names)))
-        raise DataError(
-            f"X must have the columns of fit, in their order; where {wrong[0]!r} was, it has {wrong[1]!r}. Reorder them."
-        )
+    A, note = in_order(_columns_of(estimator), open_matrix(X, what="X"), "the columns of X")
+    if note is not None:
+        say(note, progress=False)
     return A
+
+
+def _columns_of(estimator: Any) -> Columns | None:
+    """Return the columns of fit, with their levels where X was stored."""
+    names = getattr(estimator, "feature_names_in_", None)
+    learned: Columns | None = getattr(estimator, "_columns_in", None)
+    if names is None or (learned is not None and list(learned.names) == list(names)):
+        return None if names is None else learned
+    return Columns(tuple(map(str, names)))
 
 
 def beside(y: Any) -> Any:
     """Return what belongs to stored rows: itself if stored, else an array."""
+    require_unmasked(y, "y")
     return y if is_stored(y) else check_array(y, ensure_2d=False, dtype=FLOATS)
 
 
@@ -69,7 +84,19 @@ def weight_of_each(sample_weight: Any, rows: int) -> Any:
     """Return weights, one a row: stored ones as they are, a number repeated."""
     if is_stored(sample_weight):
         return sample_weight
+    require_unmasked(sample_weight, "sample_weight")
     return np.ascontiguousarray(np.broadcast_to(np.asarray(sample_weight, dtype=np.float64), (rows,)))
+
+
+def _heed(data: Any, what: str) -> None:
+    """Refuse what labelled data in memory says of itself where scikit-learn does not listen: packed numbers, a fill value.
+
+    Raises
+    ------
+    DataError
+    """
+    if is_labelled(data) and not is_elsewhere(data):
+        open_matrix(data, what=what)
 
 
 def _weights(sample_weight: Any, A: Matrix) -> Matrix:
@@ -84,8 +111,9 @@ def in_memory(y: Any) -> NDArray[np.float64]:
 
 
 def _learn_columns(estimator: Any, A: Matrix) -> None:
-    """Set ``n_features_in_`` and, where the storage knows them, ``feature_names_in_``."""
+    """Set ``n_features_in_`` and, where the storage knows them, ``feature_names_in_`` and the levels."""
     estimator.n_features_in_ = A.shape[1]
+    estimator._columns_in = Columns.of(A)
     if A.names is not None:
         estimator.feature_names_in_ = np.asarray(A.names, dtype=object)
     elif hasattr(estimator, "feature_names_in_"):

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from dsketch.api import solve
 from dsketch.errors import SpecError
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Floats
@@ -152,5 +153,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
             As in :meth:`fit`.
         sample_weight : likewise, shape (m,), optional
         """
+        require_unmasked(y, "y")
+        require_unmasked(sample_weight, "sample_weight")
         weights = in_memory(sample_weight) if is_stored(sample_weight) else sample_weight
         return float(r2_score(in_memory(y) if is_stored(y) else y, self.predict(X), sample_weight=weights))

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from dsketch.api import predict, solve
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import recentred, uncentred
+from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Floats
@@ -18,6 +19,7 @@ from dsketch.predicting import predict_centred
 from dsketch.problems import LeastSquares, LinearProblem
 from dsketch.problems import Ridge as RidgeProblem
 from dsketch.problems.centring import Centre
+from dsketch.problems.given import as_flag
 from dsketch.problems.ridge import require_alpha
 from dsketch.sklearn.data import NUMBERS, beside, in_memory, is_stored, new_rows, training, weight_of_each
 from dsketch.sklearn.looks import r_squared
@@ -58,6 +60,7 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         ValueError
             If the data is not as it must be (dsketch's own errors are ValueErrors too).
         """
+        as_flag("fit_intercept", self.fit_intercept)
         X, y, weights = training(self, X, y, sample_weight, dtype=NUMBERS)
         self._centre = None
         if not is_stored(X) and X.shape[0] < X.shape[1] + bool(self.fit_intercept):
@@ -140,6 +143,9 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
             As in :meth:`fit`.
         """
         y = in_memory(y) if is_stored(y) and not is_stored(X) else y
+        if not is_stored(X):
+            require_unmasked(y, "y")
+            require_unmasked(sample_weight, "sample_weight")
         if not is_stored(X) and np.ptp(beside(y), axis=0).all():
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)  # a target that does not vary is met or not, to rounding; scikit-learn's ratio would be noise

@@ -19,7 +19,7 @@ WORTHLESS_RATIO = 1.25
 
 def advice_on(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
     """Yield what to say about a stored matrix, the gravest first."""
-    for rule in (_absent, _small, _large, _split, _worthless, _slow, _shape, _dtype):
+    for rule in (_absent, _small, _large, _split, _worthless, _slow, _shape, _packed, _time, _dtype):
         yield from rule(facts, memory_bytes)
 
 
@@ -44,8 +44,17 @@ def _absent(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
         yield Advice(
             "missing chunks",
             f"{format_count(facts.missing_objects)} of {format_count(facts.stored_objects)} stored objects are not there",
-            "copy them again if data was lost; if the writer left out chunks equal to the fill value, solve with --missing fill",
+            f"copy them again if data was lost; {_left_out(facts.fill)}",
         )
+
+
+def _left_out(fill: str) -> str:
+    """Return what to do where no data was lost."""
+    if fill == "null":
+        return "their fill value is null: nothing can stand for them"
+    if fill == "nan":
+        return f"if the writer left out chunks of missing values (the fill value is {fill}), leave out or impute their rows"
+    return f"if the writer left out chunks equal to the fill value ({fill}), solve with --missing fill"
 
 
 def _small(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
@@ -87,6 +96,8 @@ def _worthless(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
     if not _is_compressed(facts) or not facts.stored_bytes or facts.missing_objects:
         return
     ratio = facts.decoded_bytes / facts.stored_bytes
+    if facts.packing:  # what is read has 8 bytes a number, what is stored fewer
+        ratio *= np.dtype(facts.dtype).itemsize / 8
     if ratio < WORTHLESS_RATIO:
         yield Advice(
             "compression",
@@ -119,9 +130,23 @@ def _shape(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
         )
 
 
+def _packed(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
+    del memory_bytes
+    if facts.packing:
+        yield Advice("packed", f"stored as {facts.dtype}; the float64 numbers that are read are {facts.packing}")
+
+
+def _time(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
+    del memory_bytes
+    if facts.time:
+        yield Advice("time", f"the numbers count time ({facts.time}) and are used as they are")
+
+
 def _dtype(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
     del memory_bytes
     dtype = np.dtype(facts.dtype)
+    if facts.packing:
+        return
     if dtype.kind in "iub":
         yield Advice("integers", "converted to float64 a slice at a time as they are read; exact up to 2⁵³")
     elif dtype.itemsize < 8:

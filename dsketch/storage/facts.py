@@ -56,6 +56,12 @@ class Storage:
         Stored numbers of a CSR matrix, whose chunks are counted in them; None: the array is dense.
     density : float
         Share of all numbers that is stored.
+    fill : str
+        What an absent chunk would read as; ``"null"`` for nothing.
+    packing : str
+        How the numbers that are read come from those that are stored, in words; empty where they are the same.
+    time : str
+        Units and calendar where the numbers count time since a date.
     """
 
     address: str
@@ -77,6 +83,9 @@ class Storage:
     advice: tuple[Advice, ...] = ()
     nonzeros: int | None = None
     density: float = 1.0
+    fill: str = ""
+    packing: str = ""
+    time: str = ""
 
     @property
     def extent(self) -> tuple[int, ...]:

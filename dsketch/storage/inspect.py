@@ -11,6 +11,7 @@ import psutil
 import zarr
 
 from dsketch.engine.panels import panels_of
+from dsketch.matrix.conventions import conventions_of, stored_time
 from dsketch.matrix.csr import PARTS
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.rows import Rows
@@ -40,6 +41,7 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
     files, stored_bytes = _sum([files for files, _ in counted]), _sum([size for _, size in counted])
     expected = sum(_objects(array) for array in arrays)
     entries = arrays[0]
+    meaning = conventions_of(entries, "A")
     facts = Storage(
         address=matrix.source or os.fspath(address),
         shape=tuple(entries.shape) if matrix.nonzeros is None else matrix.shape,
@@ -59,6 +61,9 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
         columns=matrix.names or (),
         nonzeros=matrix.nonzeros,
         density=matrix.density,
+        fill="null" if entries.fill_value is None else str(entries.fill_value),
+        packing="" if meaning is None else meaning.words(),
+        time=stored_time(entries),
     )
     memory = memory_bytes or psutil.virtual_memory().total // len(os.sched_getaffinity(0))
     return replace(facts, advice=tuple(advice_on(facts, memory)))

@@ -1,0 +1,62 @@
+"""An x to be judged, from wherever it comes, as the problem has it: its shape, its columns in A's order."""
+
+import os
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from dsketch.errors import DataError
+from dsketch.matrix.columns import Columns
+from dsketch.problems import Problem
+from dsketch.solution import Solution
+from dsketch.stored import StoredX, numbers_of, read_x
+
+Floats = NDArray[np.float64]
+
+
+def fitting(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
+    """Return x as the problem judges it, shape ``x_shape``, and a sentence if its rows had to change places.
+
+    Parameters
+    ----------
+    problem : Problem
+    answer : Solution, path, URL, zarr.Array or array_like
+
+    Raises
+    ------
+    DataError
+        If it has another shape, belongs to columns of other names or levels, or is not finite.
+    """
+    (x, attributes), known = _read(answer)
+    vectors = x.reshape(-1, 1) if x.ndim == 1 else x
+    there = problem.columns
+    order = None if known is None or there is None else known.order_in(there, "those of A")
+    if vectors.shape != problem.x_shape:
+        raise DataError(
+            f"x must have shape {problem.x_shape} to fit A and b; it has {x.shape}. Give the x of this problem"
+            f"{_of_an_intercept(attributes, problem)}."
+        )
+    if order is None or there is None or not problem.x_has_columns:
+        return vectors, None
+    places = np.argsort(order)  # A's column j has the coefficient that x has at the place of that name
+    moved = np.concatenate([vectors[places], vectors[len(places) :]])
+    return moved, f"the rows of x were put in the order of A's columns, {', '.join(map(repr, there.names[:6]))} …, by their names"
+
+
+def _read(answer: Any) -> tuple[StoredX, Columns | None]:
+    if isinstance(answer, Solution):
+        return StoredX(np.asarray(answer.x), {"problem": answer.problem.asked}), answer.columns
+    if isinstance(answer, str | os.PathLike | zarr.Array):
+        found = read_x(answer)
+        return found, Columns.stored(found.attributes) if found.attributes.get("created_by") == "dsketch" else None
+    return StoredX(numbers_of(answer), {}), None
+
+
+def _of_an_intercept(attributes: dict[str, Any], problem: Problem) -> str:
+    """Return a hint where one of both has an intercept."""
+    asked = attributes.get("problem")
+    if not isinstance(asked, dict) or bool(asked.get("intercept")) == bool(problem.asked.get("intercept")):
+        return ""
+    return f", or say intercept={bool(asked.get('intercept'))}, with which it was solved"

@@ -1,0 +1,181 @@
+"""Arrays with labels (xarray) and arrays behind slices (h5py): what is lazy stays lazy, what the attributes say is heard."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dsketch.errors import DataError
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.dask import DaskMatrix
+from dsketch.matrix.numbers import names_in
+from dsketch.matrix.tables import digest_of_labels
+
+_SAMPLE_ROWS = 16
+
+
+def is_dask_array(source: Any) -> bool:
+    """Whether it is a ``dask.array.Array``; this file needs no import of Dask."""
+    return is_lazy(source) and hasattr(type(source), "blocks")
+
+
+def is_lazy(source: Any) -> bool:
+    """Whether it is a collection of Dask's, or holds one: an ``xarray.DataArray`` in memory has the method but no graph."""
+    return hasattr(type(source), "__dask_graph__") and source.__dask_graph__() is not None
+
+
+def is_labelled(source: Any) -> bool:
+    """Whether it is an ``xarray.DataArray``, or a ``Variable``, which has no coordinates."""
+    return all(hasattr(type(source), name) for name in ("dims", "attrs", "data", "to_numpy"))
+
+
+def is_on_disk(source: Any) -> bool:
+    """Whether it is an ``h5py.Dataset``."""
+    return all(hasattr(type(source), name) for name in ("read_direct", "shape", "dtype", "chunks"))
+
+
+def is_elsewhere(source: Any) -> bool:
+    """Whether it is lazy or lies in a file, so that reading all of it is not ours to do."""
+    return is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not _is_loaded(source))
+
+
+def _is_loaded(source: Any) -> bool:
+    return bool(getattr(getattr(source, "variable", source), "_in_memory", True))  # xarray has no public word for it
+
+
+def open_labelled(source: Any, what: str) -> Matrix:
+    """Return an ``xarray.DataArray``, with the labels of its columns as names.
+
+    Raises
+    ------
+    DataError
+        If its attributes say that its numbers are packed, or one of them stands for none.
+    """
+    _require_unpacked(source.attrs, what)
+    if is_lazy(source):
+        matrix: Matrix = DaskMatrix(source.data, what=what)
+    elif not _is_loaded(source):
+        matrix = SlicedMatrix(source, what=what)
+    else:
+        values = np.asanyarray(source.data)
+        _refuse_fill(values, source.attrs, 0, what)
+        matrix = ArrayMatrix(values, what=what)
+    known = getattr(source, "coords", {})
+    labels = [known[dim].to_numpy() if dim in known else None for dim in source.dims]
+    matrix.rows_digest = None if not labels or labels[0] is None else digest_of_labels(labels[0])
+    if len(labels) == 2 and labels[1] is not None:
+        matrix.names = names_in(labels[1].tolist())
+    return matrix
+
+
+class SlicedMatrix(Matrix):
+    """Rows of an array that is read by slices: ``h5py.Dataset``, or an ``xarray.DataArray`` of a file.
+
+    Nothing but the rows asked for is in memory.  It is read by this process alone (a file handle cannot travel); rows for a worker
+    travel with the task.
+
+    Parameters
+    ----------
+    source : h5py.Dataset or xarray.DataArray, shape (n,) or (n, d)
+    what : str
+        The name that errors use.
+
+    Raises
+    ------
+    DataError
+        If it does not hold numbers, or its attributes say that they are packed.
+    """
+
+    is_local = True
+
+    def __init__(self, source: Any, *, what: str = "A") -> None:
+        try:
+            shape, dtype = tuple(source.shape), np.dtype(source.dtype)
+        except Exception as error:
+            raise DataError(
+                f"{what} must be in an open file; its shape cannot be read ({error}). Open the file again."
+            ) from error
+        check_numeric(dtype, what)
+        _require_unpacked(source.attrs, what)
+        self.shape = as_two_dimensional(shape, what)
+        self.dtype = dtype.newbyteorder("=")
+        self.is_vector = len(shape) == 1
+        self._array, self._what = source, what
+        chunks = getattr(source, "chunks", None)
+        self._chunk_rows = int(chunks[0]) if chunks and isinstance(chunks[0], int) else None
+
+    def __reduce__(self) -> Any:
+        """Travel as the rows themselves, where a pass needs all of them."""
+        return _in_memory, (self.read(0, self.shape[0]), self._what)
+
+    @property
+    def cuts(self) -> Cuts:
+        """Blocks of whole chunks near 32 MB."""
+        row_bytes = self.shape[1] * self.dtype.itemsize
+        rows = self._chunk_rows or self.shape[0]
+        return even_cuts(self.shape[0], block_rows_for(rows, row_bytes, divisible=self._chunk_rows is None))
+
+    def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows ``start:stop``.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read, or one of their numbers stands for none.
+        """
+        del out
+        try:
+            values = np.asanyarray(self._array[start:stop])
+        except Exception as error:
+            raise DataError(
+                f"rows {start}:{stop} of {self._what} cannot be read: {type(error).__name__}: {error}. Is the file open, and whole?"
+            ) from error
+        _refuse_fill(values, self._array.attrs, start, self._what)
+        whole: AnyArray = ArrayMatrix(values.astype(self.dtype, copy=False), what=self._what).read(0, stop - start)
+        return whole
+
+    def window(self, start: int, stop: int) -> Matrix:
+        """Return the rows ``start:stop`` alone, for they travel with the task."""
+        return ArrayMatrix(np.ascontiguousarray(self.read(start, stop)), first_row=start, rows=self.shape[0], what=self._what)
+
+    def fingerprint(self) -> str:
+        """Return a digest of shape, dtype and the first, middle and last rows."""
+        digest = hashlib.sha256(f"{self.shape}{self.dtype}".encode())
+        rows = self.shape[0]
+        for start in (0, rows // 2, max(rows - _SAMPLE_ROWS, 0)):
+            digest.update(np.ascontiguousarray(self.read(start, min(start + _SAMPLE_ROWS, rows))).data)
+        return digest.hexdigest()[:16]
+
+    def describe(self) -> str:
+        """Return what it is and its name."""
+        return f"{type(self._array).__name__} {self._array.name or ''}".rstrip() + ", read by slices"
+
+
+def _in_memory(values: AnyArray, what: str) -> ArrayMatrix:
+    return ArrayMatrix(values, what=what)
+
+
+def _require_unpacked(attributes: Mapping[str, Any], what: str) -> None:
+    """Refuse integers that stand for other numbers."""
+    for name, nothing in (("scale_factor", 1.0), ("add_offset", 0.0)):
+        found = attributes.get(name)
+        if found is not None and float(np.ravel(found)[0]) != nothing:
+            raise DataError(
+                f"numbers were expected; {what} has the attribute {name}={np.ravel(found)[0]}, so they are packed. Decode them first, for "
+                "example with xarray.decode_cf."
+            )
+
+
+def _refuse_fill(values: Any, attributes: Mapping[str, Any], start: int, what: str) -> None:
+    """Refuse a number that the attributes say is none."""
+    for name in ("_FillValue", "missing_value"):
+        for fill in np.ravel(attributes.get(name, ())):
+            hit = np.argwhere(values == fill)
+            if hit.size:
+                row, column = int(hit[0][0]) + start, int(hit[0][1]) if values.ndim > 1 else 0
+                raise DataError(
+                    f"{what} must be finite; row {row}, column {column} holds the {name} {fill}, which stands for a missing value. Remove "
+                    "or impute such rows before solving."
+                )

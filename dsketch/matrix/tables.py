@@ -1,0 +1,231 @@
+"""Tables and arrays of other libraries in memory as a Matrix: pandas, polars, Arrow, and what converts to an array.
+
+None of these libraries is imported for a table of its own: each brings its methods.  A table that is known only by a protocol
+(``__arrow_c_stream__``, ``__arrow_c_array__``, ``__dataframe__``) is read by pyarrow.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch.errors import DataError, DsketchError, SpecError
+from dsketch.matrix.alignment import DEFAULT, INDEX, SHUFFLED
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.csr import csr_in_memory
+from dsketch.matrix.masked import listed
+from dsketch.matrix.numbers import Column, from_objects, joined, names_in, numbers_in
+
+_ARROW_NUMBERS = ("int", "uint", "float", "double", "halffloat", "bool", "decimal")
+
+
+def open_table(source: Any, what: str) -> Matrix | None:
+    """Return a table, a column, or anything that converts to an array; None for what does not.
+
+    Raises
+    ------
+    DataError
+        Naming a column that holds no numbers, or row and column of a value that is missing or not finite.
+    SpecError
+        For a lazy table, with the word that reads it, or where a protocol needs pyarrow.
+    """
+    if _has(source, "collect", "collect_schema"):
+        raise SpecError(f"{what} must be rows that are there; {_title(source)} is lazy. Pass its .collect().")
+    if _has(source, "iloc", "to_numpy"):
+        return _of_pandas(source, what)
+    if _has(source, "null_count", "to_numpy", "to_arrow"):
+        return _of_polars(source, what)
+    if any(_has(source, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")):
+        return _of_arrow(source, what)
+    if _is_array_like(source):
+        return _of_array(source, what)
+    return None
+
+
+def _has(source: Any, *names: str) -> bool:
+    """Whether its class has these: instances of some classes answer to any name."""
+    return all(hasattr(type(source), name) for name in names)
+
+
+def _title(source: Any) -> str:
+    home = type(source).__module__.split(".")[0]
+    return f"this {'' if home == 'builtins' else f'{home}.'}{type(source).__name__}"
+
+
+def _matrix(values: NDArray[Any], names: tuple[str, ...] | None, what: str, rows_digest: str | None = None) -> Matrix:
+    matrix = ArrayMatrix(values, what=what)
+    matrix.names, matrix.rows_digest = names, rows_digest
+    return matrix
+
+
+def _table(columns: Sequence[Column], rows: int, labels: Sequence[Any], what: str, rows_digest: str | None = None) -> Matrix:
+    return _matrix(joined(columns, rows, what), names_in(labels), what, rows_digest)
+
+
+# ---- pandas and what behaves like it -----------------------------------------------------------------------------------
+
+
+def _of_pandas(source: Any, what: str) -> Matrix:
+    digest = digest_of_labels(source.index)
+    if not _has(source, "columns"):
+        values = numbers_in(_pandas_column(source, None if source.name is None else str(source.name)), 0, what)
+        return _matrix(values, names_in([source.name]), what, digest)
+    labels = list(source.columns)
+    if labels and all(_has(dtype, "subtype", "fill_value") for dtype in source.dtypes):
+        return _of_sparse(source, what, digest)
+    names = names_in(labels) or [None] * len(labels)
+    columns = [_pandas_column(source.iloc[:, place], name) for place, name in enumerate(names)]
+    return _table(columns, len(source), labels, what, digest)
+
+
+def _pandas_column(series: Any, name: str | None) -> Column:
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        values = series.to_numpy()
+        absent = np.asarray(series.isna()) if dtype.kind in "OMm" else None
+        return Column(name, _kind(str(dtype)), values, absent, dtype.kind not in "MmSUV")
+    absent = np.asarray(series.isna())
+    kind = getattr(dtype, "kind", "O")
+    if absent.any() or (kind not in "biuf" and not str(dtype).startswith("decimal")):
+        return Column(name, _kind(str(dtype)), np.asarray(series, dtype=object), absent, is_quantity=False)
+    plain = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", None)) if kind in "biuf" else np.dtype(object)
+    return Column(name, str(dtype), np.asarray(series.to_numpy(dtype=plain)))
+
+
+def _of_sparse(source: Any, what: str, digest: str | None) -> Matrix:
+    """Return a frame of sparse columns as CSR, which it must be at 0."""
+    try:
+        X = source.sparse.to_coo().tocsr()
+    except ValueError as error:
+        raise DataError(f"{what} must be sparse at 0; {error}. Pass its .sparse.to_dense().") from error
+    matrix = csr_in_memory(X, what=what)
+    matrix.names, matrix.rows_digest = names_in(list(source.columns)), digest
+    return matrix
+
+
+def digest_of_labels(index: Any) -> str | None:
+    """Return what tells the labels of rows apart, those 0, 1, 2 … as such; None where there are none to compare."""
+    labels = np.asarray(index)
+    if labels.ndim != 1 or not labels.size:
+        return None
+    if labels.dtype.kind in "iu":
+        counts = np.arange(labels.size)
+        if np.array_equal(labels, counts):
+            return f"{INDEX}{DEFAULT}"
+        kind = SHUFFLED if np.array_equal(np.sort(labels), counts) else ""
+        return f"{INDEX}{kind}{_hash(labels.astype(np.int64).tobytes())}"
+    return f"{INDEX}{_hash(labels.tobytes() if labels.dtype.kind in 'fMmb' else repr(labels.tolist()).encode())}"
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+# ---- polars ------------------------------------------------------------------------------------------------------------
+
+
+def _of_polars(source: Any, what: str) -> Matrix:
+    if not _has(source, "get_columns"):
+        return _matrix(numbers_in(_polars_column(source), 0, what), (source.name,) if source.name else None, what)
+    found = source.get_columns()
+    return _table([_polars_column(series) for series in found], source.height, [series.name for series in found], what)
+
+
+def _polars_column(series: Any) -> Column:
+    kind = str(series.dtype)
+    absent = series.is_null().to_numpy() if series.null_count() else None
+    is_quantity = bool(series.dtype.is_numeric()) or kind == "Boolean"
+    is_plain = is_quantity and absent is None and not kind.startswith(("Decimal", "Int128", "UInt128"))
+    values = np.asarray(series.to_numpy()) if is_plain else _objects(series.to_list())
+    return Column(series.name or None, _kind(kind), values, absent, is_quantity)
+
+
+def _objects(values: list[Any]) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+# ---- Arrow, and tables that are known by a protocol --------------------------------------------------------------------
+
+
+def _of_arrow(source: Any, what: str) -> Matrix:
+    found = _arrow(source, what)
+    if not hasattr(found, "column_names"):
+        return _matrix(numbers_in(_arrow_column(found, None), 0, what), None, what)
+    columns = [_arrow_column(found.column(place), name) for place, name in enumerate(found.column_names)]
+    return _table(columns, found.num_rows, found.column_names, what)
+
+
+def _arrow(source: Any, what: str) -> Any:
+    """Return a pyarrow table or chunked array."""
+    try:
+        import pyarrow as pa
+        import pyarrow.interchange
+    except ImportError as error:
+        raise SpecError(f"{what} as {_title(source)} is read by pyarrow, which is not installed. pip install pyarrow.") from error
+    try:
+        if not (_has(source, "__arrow_c_stream__") or _has(source, "__arrow_c_array__")):
+            return pyarrow.interchange.from_dataframe(source)
+        if _has(source, "column_names") or _has(source, "columns"):
+            return pa.table(source)
+        return _arrow_by_trial(source, pa)
+    except Exception as error:
+        raise DataError(
+            f"{what} must be a table or a column of numbers; {_title(source)} gave: {type(error).__name__}: {error}. Convert it first."
+        ) from error
+
+
+def _arrow_by_trial(source: Any, pa: Any) -> Any:
+    if isinstance(source, pa.Array | pa.ChunkedArray):
+        return pa.table(source) if pa.types.is_struct(source.type) else source
+    try:
+        return pa.table(source)
+    except (TypeError, ValueError):
+        return pa.chunked_array(source) if _has(source, "__arrow_c_stream__") else pa.array(source)
+
+
+def _arrow_column(column: Any, name: str | None) -> Column:
+    kind = str(column.type)
+    is_quantity = kind.startswith(_ARROW_NUMBERS)
+    absent = np.asarray(column.is_null().to_pylist(), dtype=bool) if column.null_count else None
+    is_plain = is_quantity and absent is None and not kind.startswith("decimal")
+    values = column.to_numpy(**_COPIED.get(type(column).__name__, {"zero_copy_only": False})) if is_plain else None
+    return Column(name, _kind(kind), _objects(column.to_pylist()) if values is None else values, absent, is_quantity)
+
+
+_COPIED: dict[str, dict[str, bool]] = {"ChunkedArray": {}}  # which always copies, and has had no such word for long
+
+
+def _kind(word: str) -> str:
+    """Return the word for a type that people know."""
+    lower = word.lower()
+    if lower.startswith(("category", "categorical", "enum", "dictionary")):
+        return "categories"
+    return "strings" if lower.startswith(("str", "string", "large_string", "string_view", "utf8", "<u", "|s")) else lower
+
+
+# ---- what converts to an array -----------------------------------------------------------------------------------------
+
+
+def _is_array_like(source: Any) -> bool:
+    if isinstance(source, bytes | str | np.generic):
+        return False
+    return isinstance(source, Sequence) or any(_has(source, name) for name in ("__array__", "__array_interface__", "__buffer__"))
+
+
+def _of_array(source: Any, what: str) -> Matrix:
+    try:
+        values: Any = listed(source, what) if isinstance(source, list | tuple) else np.asanyarray(source)  # which keeps a mask
+    except DsketchError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{what} must be rows of numbers; {_title(source)} is no such array ({error}). Convert it to a NumPy array first."
+        ) from error
+    if values.dtype.kind == "O" and values.ndim in (1, 2):
+        values = from_objects(np.asarray(values), what)
+    return ArrayMatrix(values, what=what)

@@ -1,0 +1,73 @@
+"""Options as users give them: a number that may come in an array of one, a flag that is one."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from dsketch.errors import SpecError
+
+LARGEST = 1e300  # of a penalty: sums over columns of what is larger overflow
+
+
+def as_penalty(alpha: Any, remedy: str) -> float:
+    """Return alpha.
+
+    Raises
+    ------
+    SpecError
+        If it is no finite number that is not negative, or there are several.
+    """
+    found: Any = as_one("alpha", alpha, "One for each target is not supported yet: solve for one column of b at a time.")
+    is_number = isinstance(found, Real)
+    if not (is_number and np.isfinite(found) and found >= 0):
+        raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. {remedy}")
+    if found > LARGEST:
+        raise SpecError(
+            f"alpha must be at most {LARGEST:g}, or its sums overflow; got {alpha!r}. Use a smaller one: x is all but 0 long before that."
+        )
+    return float(found)
+
+
+def as_scale(scale: Any) -> float:
+    """Return the s of a kernel.
+
+    Raises
+    ------
+    SpecError
+        If it is no finite number above 0.
+    """
+    found: Any = as_one("scale", scale, "Solve for one scale at a time.")
+    is_number = isinstance(found, Real)
+    if not (is_number and np.isfinite(found) and found > 0):
+        raise SpecError(f"scale must be a number above 0; got {scale!r}. Use 1 for exp(⟨a, a'⟩).")
+    return float(found)
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """Return True or False.
+
+    Raises
+    ------
+    SpecError
+        For anything else but 1 and 0.
+    """
+    if not (isinstance(value, bool | int | np.bool_ | np.integer) and value in (0, 1)):
+        raise SpecError(f"{name} must be True or False; got {value!r}. Give one of them.")
+    return bool(value)
+
+
+def as_one(name: str, value: Any, remedy: str) -> Any:
+    """Return a value itself, or the one that an array or a list holds.
+
+    Raises
+    ------
+    SpecError
+        If it holds several.
+    """
+    if isinstance(value, str) or not (isinstance(value, list | tuple) or hasattr(value, "__array__")):
+        return value
+    values = np.asarray(value)
+    if values.size != 1:
+        raise SpecError(f"{name} must be one number; got {values.size} of them. {remedy}")
+    return values.reshape(()).item()
