@@ -49,6 +49,12 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
     SpecError
         If ``source`` is of a kind that is not known.
 
+    Notes
+    -----
+    Numbers are those that are meant: packed ones are unpacked as the attributes ``scale_factor``, ``add_offset`` and ``_Unsigned`` of the
+    CF conventions say, and cells that hold ``_FillValue`` or ``missing_value``, lie outside ``valid_range``, or are masked, are refused
+    by row and column where they are read.
+
     Examples
     --------
     >>> import numpy as np
