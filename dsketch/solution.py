@@ -110,7 +110,7 @@ class LinearCertificate(Certificate):
         The same with columns of norm one: what rounding feels.
     rank : int
     rank_reason : str
-        The singular values that decided the rank.
+        The singular values that decided the rank; where columns were shifted beside an intercept, how many: condition and rank are theirs.
     is_exact : bool
         Whether condition, rank and backward error come from A's own factor rather than a sketch's.
     coefficient_errors : ndarray, shape (d, k), or None
@@ -286,6 +286,8 @@ class Solution:
     @property
     def singular_values(self) -> Floats:
         """Singular values of A (of its sketch where ``certificate.is_exact`` is false), from a decomposition of R.
+
+        Where columns were shifted beside an intercept (a note says so), those of [A − 1 sᵀ, 1].
 
         Raises
         ------

@@ -22,7 +22,9 @@ class LeastSquares(LinearProblem):
     weights : likewise, shape (n,), optional
         w ≥ 0 for each row, W = diag(w).
     intercept : bool
-        Append a column of ones to A (never stored); its coefficient is the last row of x.
+        Append a column of ones to A (never stored); its coefficient is the last row of x.  Columns that lie far from 0 for how much they
+        vary (UNIX seconds, northings) are shifted by a stored value on the way, so that their slopes lose no digits; the intercept is
+        put right.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
 
