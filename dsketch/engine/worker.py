@@ -8,6 +8,7 @@ import psutil
 import scipy
 from distributed import get_worker
 
+from dsketch import version
 from dsketch.engine.panels import Task
 from dsketch.engine.stream import run_task
 from dsketch.linalg.threads import one_blas_thread
@@ -54,7 +55,12 @@ def merge_on_worker(pass_: Pass[object], left: Part, right: Part) -> Part:
 
 def versions() -> dict[str, Any]:
     """Return what must agree between driver and workers."""
-    return {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "dsketch": version.__version__,
+    }
 
 
 def forget_blocks() -> None:
