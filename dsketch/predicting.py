@@ -14,6 +14,7 @@ from dsketch.drive import Drive
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.retrying import store_at
 from dsketch.output import Output, words_of
 from dsketch.passes import Look
 from dsketch.passes.base import Floats
@@ -228,7 +229,7 @@ def _written(
     attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), "created_by": "dsketch"}
     with output.filling(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
         _answered(Look(Writing(look.pass_, target, rule.sides), rows), options, progress)
-    return zarr.open_array(str(output.path), mode="r")
+    return zarr.open_array(store_at(str(output.path)), mode="r")
 
 
 def _answered(look: Look, options: dict[str, Any], progress: Progress) -> Any:

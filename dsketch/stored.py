@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dsketch.errors import DataError, MissingDataError
 from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.retrying import store_at
 
 
 class StoredX(NamedTuple):
@@ -32,7 +33,7 @@ def read_x(source: "str | os.PathLike[str] | zarr.Array[Any]") -> StoredX:
         if "://" not in address and Path(address).suffix == ".npy":
             return StoredX(_numpy_file(address), {})
         open_matrix(address, what="x")  # says what is wrong if it is no array of numbers
-        source = zarr.open_array(address, mode="r")
+        source = zarr.open_array(store_at(address), mode="r")
     matrix = open_matrix(source, what="x")
     x = np.asarray(matrix.read(0, matrix.shape[0]), dtype=np.float64)
     return StoredX(x.reshape(source.shape), source.attrs.asdict())

@@ -8,11 +8,12 @@ import numpy as np
 import scipy.sparse
 import zarr
 
-from dsketch.errors import DataError, MissingDataError, SpecError
+from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
 from dsketch.matrix.dask import DaskMatrix
+from dsketch.matrix.retrying import retrying, store_at
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
 
@@ -81,7 +82,9 @@ def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
             f"{what} must be a Zarr array; {address} is a file. Turn it into Zarr with dsketch ingest {address} --to A.zarr."
         )
     try:
-        found = zarr.open(address, mode="r")
+        found = zarr.open(store_at(address), mode="r")
+    except DsketchError:
+        raise
     except ImportError as error:
         raise SpecError(
             f"{address} needs a storage package that is not installed: {error}. pip install 'dsketch[s3]'."
@@ -97,6 +100,7 @@ def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
 
 def _stored(found: "zarr.Array[Any] | zarr.Group", missing: str, what: str) -> Matrix:
     """Return an array, or a group that is a CSR matrix."""
+    found = retrying(found)
     if isinstance(found, zarr.Array):
         return ZarrMatrix(found, missing=missing, what=what)
     if is_csr(found):
