@@ -24,6 +24,7 @@ from dsketch.ingest.csr import write_csr
 from dsketch.journal import Journal
 from dsketch.matrix import retrying
 from dsketch.matrix.retrying import PAUSES, RetryingStore, failure, persist
+from dsketch.remote import RemoteOutput
 from dsketch.storage import inspect
 
 pytest.importorskip("fsspec", reason="object stores need the extra dsketch[s3]")
@@ -292,3 +293,46 @@ def test_store_travels(server: Server) -> None:
     server.failing = lambda _path, count: 503 if count % TRIES else None
     assert np.array_equal(matrix.read(0, 400), A)
     assert not isinstance(ds.open_matrix(str(server.folder / "A.zarr"))._array.store, RetryingStore)
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+
+
+class Flaky(zarr.storage.FsspecStore):
+    """A store in memory that fails at every request but each fifth."""
+
+    def __init__(self, *words: Any, **more: Any) -> None:
+        super().__init__(*words, **more)
+        self.count = 0
+
+    def _fail(self) -> None:
+        self.count += 1
+        if self.count % TRIES:
+            raise Answered(503)
+
+    async def set(self, key: str, value: Any, byte_range: Any = None) -> None:
+        """Fail, or write."""
+        self._fail()
+        await super().set(key, value, byte_range)
+
+    async def delete_dir(self, prefix: str) -> None:
+        """Fail, or delete."""
+        self._fail()
+        await super().delete_dir(prefix)
+
+    async def list_prefix(self, prefix: str) -> Any:
+        """Fail, or list."""
+        self._fail()
+        async for key in super().list_prefix(prefix):
+            yield key
+
+
+def test_results_are_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Creating, writing chunks, listing them, marking and replacing a result: each request has its tries, and the result is whole."""
+    store = RetryingStore(Flaky.from_url("memory://flaky", read_only=False))
+    monkeypatch.setattr("dsketch.remote.store_at", lambda _address, read_only=True: store.with_read_only(read_only))
+    for values in (B, X):
+        RemoteOutput("s3://bucket/x.zarr", overwrite=True).write(values, {"created_by": "dsketch"})
+        written = zarr.open_array(store, mode="r")
+        assert written.attrs["complete"] is True
+        assert np.array_equal(written[...], values)
