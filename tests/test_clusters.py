@@ -1,6 +1,8 @@
 """Clusters as users have them: the right x, or one sentence that says what is wrong with the cluster and what to do."""
 
 import asyncio
+import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -168,6 +170,18 @@ def test_worker_that_lacks_a_package_is_refused(tmp_path: Path) -> None:
         pytest.raises(ds.EngineError, match=r"cannot import zarr \(No module named 'zarr'\)\. Install it"),
     ):
         ds.lstsq(A, B, cluster=cluster)
+
+
+def test_data_that_need_a_package_of_the_driver_alone(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks made by a module that the workers lack are an error with its name; the workers live on."""
+    (tmp_path / "only_here.py").write_text("def same(block):\n    return block\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    lazy = da.from_array(A, chunks=(100, 3)).map_blocks(importlib.import_module("only_here").same)
+    before = client.run(os.getpid)
+    with pytest.raises(ds.EngineError, match=r"must be able to import what the .* No module named 'only_here'\. Install it"):
+        ds.lstsq(lazy, B, cluster=client)
+    assert client.run(os.getpid) == before
+    assert_solved(cluster=client)
 
 
 # ---- where a call may start workers ----------------------------------------------------------------------------------

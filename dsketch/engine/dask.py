@@ -9,10 +9,11 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from distributed import Client, KilledWorker, as_completed
+from distributed import Client, Future, KilledWorker, as_completed
 
 from dsketch.engine.agreement import agreed, lacking
 from dsketch.engine.base import Engine, Workers
+from dsketch.engine.packing import packed
 from dsketch.engine.panels import Task, merged, tasks_of
 from dsketch.engine.waiting import Waiting
 from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker
@@ -282,8 +283,8 @@ class _Run:
         held = rows.futures()
         future = self.client.submit(
             run_on_worker,
-            self.pass_,
-            rows.holding([]),
+            self.pass_ if isinstance(self.pass_, Future) else packed(self.pass_),
+            packed(rows.holding([])),
             task,
             held,
             key=f"dsketch-{self.name}-{task.number}",
