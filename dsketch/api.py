@@ -65,12 +65,13 @@ def plan(
     rank : int, optional
         How many features; None: the rule of the family.
     cluster : optional
-        None: this process for data in memory or below 256 MB, else an own LocalCluster.  ``"serial"``, ``"local"``, an address, the
-        path of a scheduler file, a ``distributed.Client`` or a cluster object.
+        None: for stored data and dask arrays the active ``distributed.Client``, if there is one; else this process for data in memory
+        or below 256 MB and inside a Dask task, else an own LocalCluster.  ``"serial"`` (this process), ``"local"`` (an own
+        LocalCluster), an address, the path of a scheduler file, a ``distributed.Client`` or a cluster object.
     memory_limit : str or int, optional
-        Per worker; what the plan may count on, and the limit of an own LocalCluster.
+        Per worker; what the plan may count on, and the limit of an own LocalCluster.  Alone it starts none for data in memory.
     workers, threads : int, optional
-        Size of an own LocalCluster.
+        Size of an own LocalCluster; either of them asks for one.
 
     Returns
     -------

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from dsketch.errors import JournalError
+from dsketch.errors import DataError, JournalError
 from dsketch.matrix.access import package_for
+from dsketch.matrix.retrying import persist
 from dsketch.passes.base import Look, Part, contents
 
 FORMAT = 1
@@ -254,7 +255,9 @@ def _remote(address: str) -> tuple[Put, Get]:
 
     def put(name: str, data: bytes) -> None:
         try:
-            system.pipe_file(f"{root.rstrip('/')}/{name}", data)
+            persist(lambda: system.pipe_file(f"{root.rstrip('/')}/{name}", data), f"{address}/{name}")
+        except DataError as error:  # it was tried again and again
+            raise JournalError(str(error)) from error
         except Exception as error:
             raise JournalError(
                 f"the journal {address}/{name} cannot be written: {error}. Check the access; the run can be resumed."
@@ -262,9 +265,11 @@ def _remote(address: str) -> tuple[Put, Get]:
 
     def get(name: str) -> bytes | None:
         try:
-            return bytes(system.cat_file(f"{root.rstrip('/')}/{name}"))
+            return bytes(persist(lambda: system.cat_file(f"{root.rstrip('/')}/{name}"), f"{address}/{name}"))
         except FileNotFoundError:
             return None
+        except DataError as error:
+            raise JournalError(str(error)) from error
         except Exception as error:
             raise JournalError(f"the journal {address}/{name} cannot be read: {error}. Check the access.") from error
 

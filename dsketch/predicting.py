@@ -15,6 +15,7 @@ from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.retrying import store_at
 from dsketch.output import Output, words_of
 from dsketch.passes import Look
 from dsketch.passes.base import Floats
@@ -254,7 +255,7 @@ def _written(
     attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), "created_by": "dsketch"}
     with output.filling(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
         _answered(Look(Writing(look.pass_, target, rule.sides), rows), options, progress)
-    return zarr.open_array(str(output.path), mode="r")
+    return zarr.open_array(store_at(str(output.path)), mode="r")
 
 
 def _answered(look: Look, options: dict[str, Any], progress: Progress) -> Any:

@@ -13,6 +13,7 @@ from zarr.core.sync import sync
 
 from dsketch.errors import DataError, DsketchError, SpecError
 from dsketch.matrix.access import package_for, remedy_for
+from dsketch.matrix.retrying import store_at
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class RemoteOutput:
     def _admit(self) -> None:
         with self._speaking():
             try:
-                found = zarr.open(self.path, mode="r")
+                found = zarr.open(store_at(self.path), mode="r")
             except FileNotFoundError:
                 return
         if not self.overwrite and found.attrs.get("complete") is not False:
@@ -144,7 +145,7 @@ def created(
 ) -> "zarr.Array[Any]":
     """Create an array of float64 with raw chunks of ``rows`` full rows, of which none may be left out."""
     return zarr.create_array(
-        store=address,
+        store=store_at(address, read_only=False),
         shape=shape,
         chunks=(rows, *(max(size, 1) for size in shape[1:])),
         dtype="float64",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.retrying import store_at
 
 
 class StoredX(NamedTuple):
@@ -33,7 +34,7 @@ def read_x(source: "str | os.PathLike[str] | zarr.Array[Any]") -> StoredX:
         if "://" not in address and Path(address).suffix == ".npy":
             return StoredX(_numpy_file(address), {})
         open_matrix(address, what="x")  # says what is wrong if it is no array of numbers
-        source = zarr.open_array(address, mode="r")
+        source = zarr.open_array(store_at(address), mode="r")
     matrix = open_matrix(source, what="x")
     x = numbers_of(matrix.read(0, matrix.shape[0]))
     return StoredX(x.reshape(source.shape), source.attrs.asdict())

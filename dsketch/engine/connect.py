@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import dask
 from distributed import Client, LocalCluster, Security
 from distributed.comm import connect
 
+from dsketch.engine.active import active_client
 from dsketch.engine.base import Engine
 from dsketch.engine.dask import DaskEngine
+from dsketch.engine.parent import can_have_children, not_started, require_parent
+from dsketch.engine.reach import require_usable
 from dsketch.engine.serial import SerialEngine
-from dsketch.engine.worker import versions
 from dsketch.errors import EngineError, SpecError
 from dsketch.matrix.rows import Rows
 from dsketch.units import parse_bytes
@@ -52,16 +54,17 @@ def connected(
     Parameters
     ----------
     cluster : None, str, Path, distributed.Client, cluster object or Engine
-        None: this process for data in its memory or below 256 MB (kernels: below 20,000 rows), else an own LocalCluster.
+        None: for data that are stored or Dask's the active ``distributed.Client``, if there is one; else this process for data in its
+        memory or below 256 MB (kernels: below 20,000 rows), and inside a task of Dask; else an own LocalCluster.
         ``"serial"``: this process.  ``"local"``: an own LocalCluster.  Otherwise an address (``tcp://host:8786``), the path of a
         scheduler file, a Client, or any cluster object of the Dask family.
     rows : Rows
         What will be read; decides what None means.
     workers, threads : int, optional
         Processes of an own LocalCluster (default: one a processor) and task threads of each (default 1); in this process, threads
-        defaults to one a processor.
+        defaults to one a processor.  Either of them asks for an own LocalCluster.
     memory : str or int, optional
-        Memory limit of each of its workers.
+        Memory limit of each of its workers; for data in memory it is only what a plan may count on.
 
     Raises
     ------
@@ -71,8 +74,9 @@ def connected(
         If the scheduler cannot be reached or its workers cannot run dsketch.
     """
     if cluster is None:
-        wants_cluster = workers or threads or memory
-        cluster = "serial" if not wants_cluster and is_small(rows) else "local"
+        cluster, how, threads = _chosen(rows, workers, threads, memory)
+    else:
+        how = ""
     if isinstance(cluster, Engine):
         yield cluster
     elif cluster == "serial":
@@ -81,12 +85,21 @@ def connected(
         with local_cluster(workers, threads, memory) as own, _client(own) as client:
             yield DaskEngine(client)
     elif isinstance(cluster, Client):
-        _require_same_versions(cluster)
-        yield DaskEngine(cluster)
+        require_usable(cluster)
+        yield DaskEngine(cluster, how)
     else:
         with _client(_address(cluster)) as client:
-            _require_same_versions(client)
             yield DaskEngine(client)
+
+
+def _chosen(rows: Rows, workers: int | None, threads: int | None, memory: str | int | None) -> tuple[Any, str, int | None]:
+    """Return what ``cluster=None`` means for these rows, words about it for the plan, and the threads."""
+    if not workers and not threads and not rows.A.is_local and (client := active_client()) is not None:
+        return client, ", the active Client", threads
+    if not workers and not can_have_children():
+        return "serial", "", threads or 1  # others run beside: of this Dask worker, or of this pool
+    wants_cluster = workers or threads or (memory and not rows.A.is_local)
+    return "serial" if not wants_cluster and is_small(rows) else "local", "", threads
 
 
 def is_small(rows: Rows, limit_bytes: int = LOCAL_BYTES) -> bool:
@@ -104,22 +117,35 @@ def local_cluster(
     ----------
     workers, threads, memory
         As in :func:`connected`; memory defaults to an equal share of this machine's.
+
+    Raises
+    ------
+    EngineError
+        If this process cannot start workers (:mod:`dsketch.engine.parent`).
     """
+    require_parent()
     count = workers or len(os.sched_getaffinity(0))
     limit = "auto" if memory is None else parse_bytes(memory)
-    with (
-        dask.config.set(_SETTINGS),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=threads or 1,
-            memory_limit=limit,
-            processes=True,
-            dashboard_address="127.0.0.1:0",
-            preload=[*dask.config.get("distributed.worker.preload"), "dsketch.engine.interrupt"],
-            silence_logs=50,
-        ) as cluster,
-    ):
-        yield cluster
+    with dask.config.set(_SETTINGS):
+        try:
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=threads or 1,
+                memory_limit=limit,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                preload=[*dask.config.get("distributed.worker.preload"), "dsketch.engine.interrupt"],
+                silence_logs=50,
+            )
+        except (OSError, RuntimeError) as error:
+            raise not_started(error) from None
+        try:
+            yield cluster
+        finally:
+            with suppress(
+                KeyError, OSError, RuntimeError
+            ):  # workers that restart while they are closed must not hide what was said
+                cluster.close()
 
 
 def _address(cluster: Any) -> Any:
@@ -152,15 +178,16 @@ def _address_in(file: Path) -> str:
 
 @contextmanager
 def _client(target: Any) -> Iterator[Client]:
+    require_usable(target)
     try:
         if isinstance(target, str):
             with ThreadPoolExecutor(1) as thread:  # the caller's own thread may have an event loop already, as in a notebook
                 thread.submit(asyncio.run, _greeted(target)).result()
         client = Client(target, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else f"nothing within {_CONNECT_SECONDS} seconds"
         raise EngineError(
-            f"a Dask scheduler was expected at {target}; it did not answer ({type(error).__name__}: {error}). "
-            "Check the address and that it runs."
+            f"a Dask scheduler was expected at {target}; it did not answer ({reason}). Check the address and that it runs."
         ) from error
     with client:
         yield client
@@ -170,17 +197,3 @@ async def _greeted(address: str) -> None:
     """Return if somebody at the address speaks Dask's protocol; a Client waits for ever for one who accepts and says nothing."""
     greeting = connect(address, timeout=_CONNECT_SECONDS, **Security().get_connection_args("client"))
     await (await asyncio.wait_for(greeting, _CONNECT_SECONDS)).close()
-
-
-def _require_same_versions(client: Client) -> None:
-    """Refuse workers whose arithmetic would differ from the driver's."""
-    here = versions()
-    for address, found in client.run(versions, on_error="return").items():
-        if isinstance(found, ModuleNotFoundError):
-            raise EngineError(
-                f"workers must be able to import dsketch; they say: {found}. Install it in their environment."
-            ) from found
-        if found != here and not isinstance(found, OSError):  # a worker that died while it was asked is none
-            raise EngineError(
-                f"workers must run the driver's versions {here}; {address} runs {found}. Use one environment for both."
-            )

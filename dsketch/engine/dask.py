@@ -9,10 +9,13 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from distributed import Client, KilledWorker, as_completed
+from distributed import Client, Future, KilledWorker, as_completed
 
+from dsketch.engine.agreement import agreed, lacking
 from dsketch.engine.base import Engine, Workers
+from dsketch.engine.packing import packed
 from dsketch.engine.panels import Task, merged, tasks_of
+from dsketch.engine.waiting import Waiting
 from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker
 from dsketch.errors import DsketchError, EngineError
 from dsketch.events import Progress, Tell
@@ -49,10 +52,13 @@ class DaskEngine(Engine):
     ----------
     client : distributed.Client
         Not closed by this engine.  Make one engine a run: decoded blocks are kept for it and never shared with another.
+    how : str
+        What a plan says of how this cluster was found, if anything.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, how: str = "") -> None:
+        self.client, self.how = client, how
+        self._agreed: set[str] = set()  # addresses of workers that were asked for their versions
         self.run_name = uuid4().hex[:8]
         self._numbers = count(1)
         self._sources: list[Matrix] = []
@@ -81,6 +87,13 @@ class DaskEngine(Engine):
                 raise EngineError(
                     f"a worker ran out of memory in the {look.pass_.names()} pass. Give workers more memory."
                 ) from error
+            except (ImportError, RuntimeError) as error:  # the latter where the scheduler could not read what it was sent
+                if (missing := lacking(error)) is None:
+                    raise
+                raise EngineError(
+                    f"scheduler and workers must be able to import what the {look.pass_.names()} pass reads with; one cannot: {missing}. "
+                    "Install it in their environment."
+                ) from error
             except (CancelledError, _Stranded) as error:  # what the pass had on the workers went with the last of them
                 self._require_scheduler(error)
                 if attempt == _ATTEMPTS:
@@ -102,7 +115,7 @@ class DaskEngine(Engine):
         threads = sum(info["nthreads"] for info in infos)
         memory = min(((info.get("memory_limit") or 2**40) // info["nthreads"] for info in infos), default=0)
         hosts = len({info["host"] for info in infos})
-        where = f"{len(infos)} workers on {hosts} host{'s' * (hosts != 1)} at {self.client.scheduler.address}"
+        where = f"{len(infos)} workers on {hosts} host{'s' * (hosts != 1)} at {self.client.scheduler.address}{self.how}"
         return Workers(len(infos), threads, int(memory), where)
 
     def cache_bytes(self) -> int:
@@ -137,17 +150,19 @@ class DaskEngine(Engine):
         return self.client.scatter(pass_, broadcast=True, hash=False)
 
     def _infos(self) -> list[dict[str, Any]]:
-        """Return the workers' descriptions, waiting a little for the first to come (or come back)."""
-        self.require_workers()
-        # Asked of the scheduler itself: client.scheduler_info() returns a cache that a timer of the client overwrites, at times in
-        # between, with a description that lists no workers.
+        """Return the descriptions of running workers that compute as the driver does, waiting a little for the first to come."""
+        self._require_scheduler(None)
         try:
-            identity = self.client.sync(self.client.scheduler.identity, n_workers=-1)
-        except TypeError:  # before distributed 2025.4 the call lists all workers and takes no argument
-            identity = self.client.sync(self.client.scheduler.identity)
+            waiting = Waiting(self.client, _WORKER_SECONDS)
+            while True:
+                infos = waiting.running()
+                if fresh := {info["address"] for info in infos} - self._agreed:
+                    self._agreed |= agreed(self.client, fresh)
+                if known := [info for info in infos if info["address"] in self._agreed]:
+                    return known
+                waiting.pause(infos)  # all died while they were asked
         except OSError as error:
             raise self._broken(error) from error
-        return [{**info, "address": address} for address, info in identity["workers"].items()]
 
     def require_workers(self) -> None:
         """Wait for a worker.
@@ -157,14 +172,9 @@ class DaskEngine(Engine):
         EngineError
             If none comes, or the scheduler went away.
         """
+        self._require_scheduler(None)
         try:
-            self.client.wait_for_workers(1, timeout=_WORKER_SECONDS)
-        except TimeoutError as error:
-            self._require_scheduler(error)
-            raise EngineError(
-                f"at least one worker was expected at {self.client.scheduler.address}; there was none for {_WORKER_SECONDS} seconds. "
-                "Start workers."
-            ) from error
+            Waiting(self.client, _WORKER_SECONDS).running()
         except OSError as error:
             raise self._broken(error) from error
 
@@ -175,7 +185,7 @@ class DaskEngine(Engine):
             "and resume from the journal."
         )
 
-    def _require_scheduler(self, cause: BaseException) -> None:
+    def _require_scheduler(self, cause: BaseException | None) -> None:
         """Raise if the scheduler is gone."""
         if self.client.status not in ("running", "newly-created"):
             raise EngineError(
@@ -273,8 +283,8 @@ class _Run:
         held = rows.futures()
         future = self.client.submit(
             run_on_worker,
-            self.pass_,
-            rows.holding([]),
+            self.pass_ if isinstance(self.pass_, Future) else packed(self.pass_),
+            packed(rows.holding([])),
             task,
             held,
             key=f"dsketch-{self.name}-{task.number}",

@@ -8,6 +8,8 @@ import psutil
 import scipy
 from distributed import get_worker
 
+from dsketch import version
+from dsketch.engine.packing import Packed, unpacked
 from dsketch.engine.panels import Task
 from dsketch.engine.stream import run_task
 from dsketch.linalg.threads import one_blas_thread
@@ -40,10 +42,11 @@ def cache_share(limit: int, held: int) -> int:
     return int(max(min(_CACHE_SHARE * limit, _HELD_SHARE * limit - held), 0))
 
 
-def run_on_worker(pass_: Pass[object], rows: Rows, task: Task, held: list[Any]) -> Part:
-    """Run one task.  ``held`` are persisted chunks that travel with it."""
+def run_on_worker(pass_: Pass[object] | Packed, sent: Packed, task: Task, held: list[Any]) -> Part:
+    """Run one task.  ``sent`` are its rows; ``held`` are persisted chunks that travel with it."""
     cache_bytes(get_worker())
-    return run_task(pass_, rows.holding(held), task)
+    rows: Rows = unpacked(sent)
+    return run_task(unpacked(pass_) if isinstance(pass_, tuple) else pass_, rows.holding(held), task)
 
 
 def merge_on_worker(pass_: Pass[object], left: Part, right: Part) -> Part:
@@ -54,7 +57,12 @@ def merge_on_worker(pass_: Pass[object], left: Part, right: Part) -> Part:
 
 def versions() -> dict[str, Any]:
     """Return what must agree between driver and workers."""
-    return {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "dsketch": version.__version__,
+    }
 
 
 def forget_blocks() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 import zarr
 
-from dsketch.errors import DataError, MissingDataError, SpecError
+from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
 from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
@@ -16,6 +16,7 @@ from dsketch.matrix.columns import described
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_labelled, is_on_disk, open_labelled
+from dsketch.matrix.retrying import retrying, store_at
 from dsketch.matrix.tables import open_table
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
@@ -104,7 +105,9 @@ def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
     if "://" not in address and Path(address).is_file():
         raise DataError(f"{what} must be a Zarr array; {address} is a file. {remedy_for_file(address, what)}")
     try:
-        found = zarr.open(address, mode="r")
+        found = zarr.open(store_at(address), mode="r")
+    except DsketchError:
+        raise
     except ImportError as error:
         raise SpecError(f"{address} needs a storage package that is not installed: {error}. {package_for(address)}.") from error
     except FileNotFoundError as error:
@@ -116,6 +119,7 @@ def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
 
 def _stored(found: "zarr.Array[Any] | zarr.Group", missing: str, what: str) -> Matrix:
     """Return an array, or a group that is a CSR matrix."""
+    found = retrying(found)
     if isinstance(found, zarr.Array):
         return described(ZarrMatrix(found, missing=missing, what=what), found.attrs)
     if is_csr(found):

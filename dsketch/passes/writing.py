@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 from zarr.core.sync import sync
 
-from dsketch.errors import DataError
+from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.recut import Recut
 from dsketch.matrix.rows import Block
@@ -109,6 +109,8 @@ def _put(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
         is_there = sync(target.store.exists(f"{target.path}/zarr.json".lstrip("/")))
         if is_there:
             target[start : start + len(values)] = values[:, 0] if target.ndim == 1 else values
+    except DsketchError:  # of a store that was tried again and again
+        raise
     except Exception as error:
         raise DataError(
             f"rows {start}:{start + len(values)} could not be written to {target.store_path}: {type(error).__name__}: {error}. Free "

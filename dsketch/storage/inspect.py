@@ -14,6 +14,7 @@ from dsketch.engine.panels import panels_of
 from dsketch.matrix.conventions import conventions_of, stored_time
 from dsketch.matrix.csr import PARTS
 from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.retrying import store_at
 from dsketch.matrix.rows import Rows
 from dsketch.matrix.zarr import ZarrMatrix
 from dsketch.storage.advice import advice_on
@@ -35,7 +36,7 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
         If there is no matrix of real numbers.
     """
     matrix = open_matrix(os.fspath(address))
-    found = zarr.open(os.fspath(address), mode="r")
+    found = zarr.open(store_at(os.fspath(address)), mode="r")
     arrays = [found] if isinstance(found, zarr.Array) else [found[name] for name in PARTS]
     counted = [_listed(array) for array in arrays]
     files, stored_bytes = _sum([files for files, _ in counted]), _sum([size for _, size in counted])

@@ -1,0 +1,113 @@
+"""Wait for workers, wake those that sleep, and say why none come."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from distributed import Client
+
+from dsketch.errors import EngineError
+from dsketch.units import format_bytes
+
+_ASK_SECONDS = 0.1  # between two looks at who is there
+_RESTARTS = 3  # of workers for their memory, while we wait; the next would not be better
+_MEMORY_TOPIC = "worker-restart-memory"  # of the scheduler's log: nannies write there
+
+
+class Waiting:
+    """A wait for running workers of a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    most_seconds : float
+    """
+
+    def __init__(self, client: Client, most_seconds: float) -> None:
+        self.client, self.most_seconds = client, most_seconds
+        self._began = time.monotonic()
+        self._restarts = len(self._log())
+        self._limits: list[int] = []  # of the workers that were there at any look
+
+    def running(self) -> list[dict[str, Any]]:
+        """Return the descriptions of running workers, at least one, waiting for the first.
+
+        A cluster that has none is given something to do meanwhile: one that adapts itself to its work starts workers for it.
+
+        Raises
+        ------
+        EngineError
+            If none comes, saying what is there instead.
+        OSError
+            If the scheduler does not answer.
+        """
+        if found := self._running(self._infos()):
+            return found
+        with self._work():
+            while not (found := self._running(infos := self._infos())):
+                self.pause(infos)
+        return found
+
+    def pause(self, infos: list[dict[str, Any]]) -> None:
+        """Wait a moment before the next look.
+
+        Raises
+        ------
+        EngineError
+            If it has been long enough.
+        """
+        lost = self._log()[self._restarts :]
+        if len(lost) >= _RESTARTS:
+            raise EngineError(self._restarting(lost))
+        if time.monotonic() - self._began > self.most_seconds:
+            raise EngineError(self._none(infos))
+        time.sleep(_ASK_SECONDS)
+
+    # ---- what the scheduler knows ---------------------------------------------------------------------------------
+
+    def _infos(self) -> list[dict[str, Any]]:
+        # Asked of the scheduler itself: client.scheduler_info() returns a cache that a timer of the client overwrites, at times in
+        # between, with a description that lists no workers.
+        try:
+            identity = self.client.sync(self.client.scheduler.identity, n_workers=-1)
+        except TypeError:  # before distributed 2025.4 the call lists all workers and takes no argument
+            identity = self.client.sync(self.client.scheduler.identity)
+        self._limits = [info["memory_limit"] for info in identity["workers"].values() if info.get("memory_limit")] or self._limits
+        return [{**info, "address": address} for address, info in identity["workers"].items()]
+
+    @staticmethod
+    def _running(infos: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [info for info in infos if info.get("status", "running") == "running"]
+
+    def _log(self) -> list[dict[str, Any]]:
+        """Return what nannies reported of workers that they ended for their memory."""
+        return [message for _, message in self.client.get_events(_MEMORY_TOPIC) or ()]
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        future = self.client.submit(int, key=f"dsketch-wake-{id(self)}", pure=False)
+        try:
+            yield
+        finally:
+            future.release()
+
+    # ---- words ----------------------------------------------------------------------------------------------------
+
+    def _none(self, infos: list[dict[str, Any]]) -> str:
+        where = self.client.scheduler.address
+        if paused := sum(info["status"] == "paused" for info in infos):
+            verb, whose = ("was", "its memory is") if paused == 1 else ("were", "their memory is")
+            return (
+                f"at least one running worker was expected at {where}; for {self.most_seconds:g} seconds there {verb} {paused} "
+                f"worker{'s' * (paused > 1)}, paused: {whose} full. Give workers more memory, or free what they hold, by Client.restart()."
+            )
+        return f"at least one worker was expected at {where}; there was none for {self.most_seconds:g} seconds. Start workers."
+
+    def _restarting(self, lost: list[dict[str, Any]]) -> str:
+        limit = f" of {format_bytes(min(self._limits))}" if self._limits else ""
+        return (
+            f"workers were expected to stay at {self.client.scheduler.address}; they were restarted {len(lost)} times for exceeding their "
+            f"memory limit{limit} (the last with {format_bytes(int(lost[-1]['rss']))}), before they had anything to do. Give workers more "
+            "memory."
+        )
