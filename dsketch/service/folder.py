@@ -144,13 +144,13 @@ def _text(about: dict[str, Any], word: str, default: str | None) -> str | None:
 
     Raises
     ------
-    TypeError
-        If it is something else.
+    TypeError, ValueError
+        If it is something else, or cannot be written as UTF-8.
     """
     found = about.get(word, default)
     if found is not None and not isinstance(found, str):
         raise TypeError(f"text was expected for {word}; got {found!r:.100}.")
-    return found
+    return None if found is None else found.encode().decode()
 
 
 def _history(job: Job) -> dict[str, Any]:

@@ -74,7 +74,8 @@ class Index:
     def _why(self, job: Job, error: Exception) -> str:
         """Return why a job cannot be noted."""
         query = "SELECT id FROM jobs WHERE owner = ? AND key = ?"
-        found = self._writer.execute(query, (job.owner, job.key)).fetchone() if job.key is not None else None
+        is_twice = isinstance(error, sqlite3.IntegrityError) and job.key is not None
+        found = self._writer.execute(query, (job.owner, job.key)).fetchone() if is_twice else None
         return str(error) if found is None else f"it has the key {job.key!r} of job {found[0]}, of which it seems to be a copy"
 
     # ---- look --------------------------------------------------------------------------------------------------------
