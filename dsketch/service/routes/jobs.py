@@ -67,7 +67,7 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
         """Show a job: state, progress, plan, history."""
         return answer(id_, caller)
 
-    @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422, 503)})
+    @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
     async def cancel(id_: Id, caller: By) -> Response:
         """End a job that waits or runs; answers when it has ended. Recorded passes are kept for resume."""
         return await threads.ended(lambda: answer(desk.cancel(caller, id_).id, caller))
