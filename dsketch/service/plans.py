@@ -39,11 +39,14 @@ class Plans:
 
         Raises
         ------
+        SpecError
+            If the work would grow beyond what the service does.
         RateError
             If all places are taken.
         ServiceError
             If the service is about to stop.
         """
+        spec.require_bounded()
         with self._changing:
             if self._is_closed:
                 raise ServiceError(_STOPPING)

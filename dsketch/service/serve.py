@@ -168,6 +168,8 @@ def run(
     SpecError
         If a declared folder is none, and as :func:`serve`.
     """
+    roots = Roots.of(*places)
+    require_folders(roots)
     rules = Rules(
         most["jobs"],
         small_bytes,
@@ -179,8 +181,6 @@ def run(
         most["planning"],
         private_umask(),
     )
-    roots = Roots.of(*places)
-    require_folders(roots)
     options = Options(state, host, port, token_file, roots, Cluster(**cluster), rules, bounds, **more)
     if not roots.folders and not roots.prefixes:
         log.warning("no --data-root is declared: every job will be refused")

@@ -160,7 +160,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, silent: socket.socket) -> I
         yield lambda prefix: (service(prefix), token)
 
 
-@pytest.fixture(scope="module", params=[(name, prefix) for name in PROXIES for prefix in ("", "/dsketch")], ids="-".join)
+@pytest.fixture(scope="module", params=[("nginx", ""), ("nginx", "/dsketch"), ("caddy", "/dsketch")], ids="-".join)
 def front(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, served: Callable[[str], tuple[Service, str]]
 ) -> Iterator[Front]:

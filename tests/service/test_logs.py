@@ -1,16 +1,20 @@
 """What the service writes of itself: who asked what, what became of jobs, a line each."""
 
+import asyncio
 import logging
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from dsketch.service.auth import new_token
+import dsketch
+from dsketch.service.access import Access
+from dsketch.service.auth import Tokens, new_token
 from dsketch.service.logs import OneLine
+from dsketch.service.paths import Roots
+from dsketch.service.serve import require_folders
 from service.conftest import spec
 from service.running import Service, rested
 
@@ -51,16 +55,34 @@ def test_the_log_says_who_did_what(tmp_path: Path, data: Path, tokens: tuple[str
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize(("level", "words"), [("warning", []), ("debug", ["/healthz"])])
-def test_the_level_is_chosen(tmp_path: Path, data: Path, level: str, words: list[str]) -> None:
-    """Less than info is silence about what goes well; debug tells of probes too."""
-    with Service(tmp_path, data, "--log-level", level) as service:
-        httpx.get(f"{service.url}/healthz", trust_env=False)
+def test_the_level_is_chosen(tmp_path: Path, data: Path) -> None:
+    """Less than info is silence about what goes well."""
+    with Service(tmp_path, data, "--log-level", "warning") as service:
+        httpx.get(f"{service.url}/v1/jobs", trust_env=False)
         service.stop()
-    told = [line for line in service.log.read_text().splitlines() if "serves at" not in line]
 
-    assert all(any(word in line for line in told) for word in words)
-    assert bool(told) == bool(words)
+    assert [line for line in service.log.read_text().splitlines() if "serves at" not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "level"),
+    [("/v1/jobs", 200, "INFO"), ("/v1/jobs", 403, "WARNING"), ("/v1/jobs", 503, "WARNING"), ("/healthz", 200, "DEBUG")],
+)
+def test_what_is_routine_is_for_debugging(caplog: pytest.LogCaptureFixture, path: str, status: int, level: str) -> None:
+    """Probes come every few seconds; refusals and failures are worth a look."""
+    caplog.set_level(logging.DEBUG, "dsketch.service.access")
+    scope = {"type": "http", "path": f"/p{path}", "root_path": "/p", "method": "GET", "headers": [], "client": ("10.0.0.1", 1)}
+
+    async def answer(*given: Any) -> None:
+        await given[2]({"type": "http.response.start", "status": status})
+
+    async def nothing(*given: Any) -> Any:
+        return given
+
+    asyncio.run(Access(answer, Tokens(None))(scope, nothing, nothing))
+
+    assert [record.levelname for record in caplog.records] == [level]
+    assert caplog.messages[0].startswith(f"10.0.0.1 local GET /p{path} {status} ")
 
 
 def test_a_message_is_one_line() -> None:
@@ -70,15 +92,16 @@ def test_a_message_is_one_line() -> None:
     assert OneLine("%(message)s").format(record) == "a\\nb\\r\\x1b[2J\\u2028 größer \\n"
 
 
-@pytest.mark.parametrize("kind", ["nothing", "file"])
-def test_a_data_root_that_is_no_folder_is_refused_at_the_start(tmp_path: Path, kind: str) -> None:
-    """Every job would fail later; the state directory is not even made."""
+@pytest.mark.parametrize(("kind", "found"), [("nothing", "nothing"), ("file", "something else"), ("folder", None)])
+def test_a_data_root_that_is_no_folder_is_refused_at_the_start(tmp_path: Path, kind: str, found: str | None) -> None:
+    """Every job would fail later; folders of results are made when they are needed."""
     root = tmp_path / "root"
     if kind == "file":
         root.touch()
-    words = ["serve", "--state", str(tmp_path / "state"), "--data-root", str(root), "--port", "0"]
-    done = subprocess.run([sys.executable, "-m", "dsketch", *words], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 2
-    assert f"a folder was expected as --data-root; at {root} there is" in done.stderr
-    assert not (tmp_path / "state").exists()
+    if kind == "folder":
+        root.mkdir()
+    if found is None:
+        require_folders(Roots.of([str(root), "s3://bucket"], [str(root), str(tmp_path / "out")]))
+        return
+    with pytest.raises(dsketch.SpecError, match=f"a folder was expected as --data-root; at {root} there is {found}"):
+        require_folders(Roots.of([str(root)]))
