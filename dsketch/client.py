@@ -95,7 +95,7 @@ class Client:
 
     def plan(self, spec: Document | None = None, /, **words: Any) -> Document:
         """Return how a run would be made, as :meth:`dsketch.Plan.to_dict`; parameters as in :meth:`submit`."""
-        return self._json("POST", "/v1/plans", body={"spec": {**(spec or {}), **words}}, seconds=_PLAN_SECONDS)
+        return self._json("POST", "/v1/plans", body={"spec": _sendable({**(spec or {}), **words})}, seconds=_PLAN_SECONDS)
 
     def submit(self, spec: Document | None = None, /, *, name: str = "", key: str | None = None, **words: Any) -> Document:
         """Hand in a run and return its job.
@@ -110,14 +110,21 @@ class Client:
             The same key with the same run gives the same job; None: a new one.
         **words
             Of the document, instead of or over ``spec``: ``problem, A, b, alpha, method, tol, seed, out, priority, limits`` ….
+            Data are named by the path or URL that the service reads.
 
         Returns
         -------
         dict
             The job; its ``id`` is for the other verbs.
+
+        Raises
+        ------
+        SpecError
+            If a word is data itself, or what the service refuses.
         """
         headers = {"Idempotency-Key": key or uuid4().hex}
-        return self._json("POST", "/v1/jobs", body={"spec": {**(spec or {}), **words}, "name": name}, headers=headers)
+        body = {"spec": _sendable({**(spec or {}), **words}), "name": name}
+        return self._json("POST", "/v1/jobs", body=body, headers=headers)
 
     def list(self, state: str | None = None) -> Iterator[Document]:
         """Yield the jobs that the token may see, newest first, in any state or in one."""
@@ -253,6 +260,36 @@ def told(event: Document) -> events.Event | None:
     }
     kind = kinds.get(event["event"])
     return None if kind is None else kind(**{name: event[name] for name in kind.__dataclass_fields__})
+
+
+def _sendable(spec: Document) -> Document:
+    """Return a document as JSON can hold it: paths as text, NumPy's numbers as numbers.
+
+    Raises
+    ------
+    SpecError
+        If a word is what only this process has, such as an array.
+    """
+    return {name: _sendable_word(name, value) for name, value in spec.items()}
+
+
+def _sendable_word(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sendable_word(f"{name}.{key}", part) for key, part in value.items()}
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        raise SpecError(f"{name}: a finite number was expected; got {value}. Leave it out for the default.")
+    if value is None or isinstance(value, str | int | float):
+        return value
+    shape = getattr(value, "shape", None)
+    found = type(value).__name__ + (f" of shape {shape}" if isinstance(shape, tuple) else "")
+    raise SpecError(
+        f"{name}: a path was expected; got {found}. Write the data to a Zarr array below a data root of the service, and send its path "
+        "(dsketch.solve takes data in memory)."
+    )
 
 
 def _place(id_: str) -> str:

@@ -157,13 +157,11 @@ def rate(kind: str, means: Means) -> float:
 
 def priced(rates: list[tuple[float, int]], part: int, means: Means) -> Estimate:
     """Return the cost of passes given as (seconds a gigabyte of one thread, times), the largest part of which has ``part`` bytes."""
-    seconds, count = 0.0, 0
-    for per_gigabyte, times in rates:
-        compute = per_gigabyte * means.float_bytes / 1e9 / means.threads
-        for _ in range(times):
-            speed = WARM_BYTES_PER_SECOND if count and means.stays_warm else means.cold_bytes_per_second
-            seconds += compute + means.total_bytes / speed / means.threads + PASS_SECONDS + TASK_SECONDS * means.tasks
-            count += 1
+    count = sum(times for _, times in rates)
+    compute = sum(per_gigabyte * times for per_gigabyte, times in rates) * means.float_bytes / 1e9
+    warm = max(count - 1, 0) if means.stays_warm else 0  # the first pass finds the data where they are stored
+    reading = means.total_bytes * ((count - warm) / means.cold_bytes_per_second + warm / WARM_BYTES_PER_SECOND)
+    seconds = (compute + reading) / means.threads + count * (PASS_SECONDS + TASK_SECONDS * means.tasks)
     waiting = 2 + math.log2(max(4096 / max(means.tasks, 1), 1)) / 2
     slice_bytes = min(8 * heavy_rows(means.d) * (means.d + means.k), means.float_bytes)
     if means.nonzeros is not None:

@@ -1,13 +1,14 @@
 """Plans: which method, why, and when to say no."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import zarr
 
 import dsketch as ds
-from dsketch.cost import Means, estimate
+from dsketch.cost import Means, estimate, priced
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.methods import METHODS, Settings
 from dsketch.plan import AUTO, choose
@@ -207,3 +208,15 @@ def _data(*, deficient: bool = False) -> tuple[np.ndarray, np.ndarray]:
     if deficient:
         known.A[:, 1] = known.A[:, 2]
     return known.A, known.b
+
+
+@pytest.mark.parametrize("stays_warm", [True, False])
+def test_a_price_is_the_sum_of_its_passes(stays_warm: bool) -> None:
+    """Passes are priced together, at what they cost one by one: the first reads what is stored, later ones what is in memory."""
+    there = replace(means(), stays_warm=stays_warm)
+    one, two = priced([(2.0, 1)], 8, there), priced([(2.0, 1), (3.0, 1)], 8, there)
+    many = priced([(2.0, 1), (3.0, 10**12)], 8, there)
+
+    assert (one.passes, two.passes, many.passes) == (1, 2, 10**12 + 1)
+    assert many.seconds == pytest.approx(one.seconds + 10**12 * (two.seconds - one.seconds), rel=1e-9)
+    assert (two.memory_bytes, two.part_bytes) == (many.memory_bytes, many.part_bytes)

@@ -280,6 +280,39 @@ def test_kappa_to_the_2j_beyond_float64_does_no_harm() -> None:
     assert float(ds.check(solution.problem, solution.x).backward_error[0]) <= 16 * ACCEPTED
 
 
+@pytest.mark.parametrize("problem", [GramPower, OddGramPower])
+def test_planning_costs_the_same_for_every_power(problem: Any) -> None:
+    """What a stage takes is looked up where it changes, not level by level, and the price is that of the sum over all levels."""
+    n, power = 200, 10_000
+    made = problem(matrix(1e3, n=n), side(n if problem is OddGramPower else D), power=power)
+    asked: list[int] = []
+    looks = type(made)._looks
+
+    def counted(self: Any, level: int, *given: Any) -> int:
+        asked.append(level)
+        return looks(self, level, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(made), "_looks", counted)
+        plan = ds.plan(made, cluster="serial")
+
+    found = Probe(1e3, False, 1e9, 10**7)
+    assert len(asked) < 5_000, "10,000 levels for each of two methods would be 20,000"
+    assert made._all_looks(plan.settings, found) == sum(made._looks(level, plan.settings, found) for level in range(made.stages))
+
+
+@pytest.mark.parametrize("power", [10_001, 10**9, 10**400])
+def test_powers_without_end_are_refused(power: int) -> None:
+    """A power with which x of no matrix but an orthogonal one is a number is refused before anything is read."""
+    for make in (
+        lambda: GramPower(matrix(1.0), side(D), power=power),
+        lambda: OddGramPower(matrix(1.0), side(N), power=power),
+        lambda: GramExponential(matrix(1.0), side(D), terms=power),
+    ):
+        with pytest.raises(SpecError, match="at most 10,000; got"):
+            make()
+
+
 @given(
     left=st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3),
     right=st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3),

@@ -1,8 +1,8 @@
 """``dsketch serve`` and ``dsketch token``: run the service, and let somebody in."""
 
 import json
-import logging
-import sys
+import time
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from dsketch.cli.show import print_json
 from dsketch.errors import SpecError
 
 _NEEDED = ("fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
+_OWNER = "\0"  # --revoke without a value: the OWNER of the command
 DEFAULT_STATE = Path("~/.local/state/dsketch")
 
 
@@ -53,11 +54,38 @@ def require_service() -> None:
     "--data-root", metavar="PLACE", multiple=True, help="Folder or URL prefix that jobs may read under; may be repeated."
 )
 @click.option("--out-root", metavar="DIR", multiple=True, help="Folder that jobs may write results under; may be repeated.")
+@click.option(
+    "--allowed-host",
+    metavar="NAME",
+    multiple=True,
+    help="Name by which a proxy reaches the service, or *.example.com; may be repeated. [default: any with tokens, else this machine's]",
+)
+@click.option("--root-path", metavar="/PREFIX", default="", help="Prefix under which a proxy shows the service.")
+@click.option(
+    "--keep-days",
+    metavar="N",
+    type=click.FloatRange(0, min_open=True),
+    help="Remove jobs and their answers so long after they ended. [default: never]",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    help="What goes to standard error: from info on who asked what, and what became of jobs.",
+)
 @click.option("--max-jobs", metavar="N", type=click.IntRange(1, 1000), default=2, help="Jobs that run at once.")
 @click.option("--max-waiting", metavar="N", type=click.IntRange(1), default=10_000, help="Waiting jobs of one owner.")
 @click.option("--max-seconds", metavar="S", type=click.FloatRange(0, min_open=True), help="Time limit of a job. [default: none]")
 @click.option("--max-memory", type=SIZE, help="Memory limit of a job's own process. [default: none]")
 @click.option("--max-result", type=SIZE, default="10GB", help="Largest x.")
+@click.option("--max-bytes", type=SIZE, default="10TB", help="Bytes that a job may read, over all its passes.")
+@click.option(
+    "--max-planning",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    help="Seconds until a job is planned.",
+)
 @click.option("--max-body", type=SIZE, default="1MB", help="Largest request.")
 @click.option(
     "--patience",
@@ -88,9 +116,10 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     require_service()
     from dsketch.service import serve as service
     from dsketch.service.guards import Bounds
+    from dsketch.service.logs import begin
 
     state = state.expanduser().absolute()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    begin(given["log_level"])
 
     def announce(address: str) -> None:
         say(f"dsketch serves at {address} (state in {state}); stop with Ctrl-C")
@@ -100,29 +129,87 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     places = given["data_root"], given["out_root"]
     cluster = {name: given[name] for name in ("scheduler", "workers", "threads", "memory", "dashboard")}
     bounds = Bounds(given["max_body"], given["patience"], given["rate"])
-    most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result")}
-    service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce)
+    most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
+    more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
+    service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce, **more)
     return 0
 
 
-@click.command(short_help="Make a token that lets somebody use the service.")
-@click.argument("owner")
+@click.command(short_help="Make, list or revoke tokens that let somebody use the service.")
+@click.argument("owner", required=False)
 @click.option(
     "--token-file", metavar="FILE", required=True, type=click.Path(path_type=Path), help="File of the service; made if need be."
 )
 @click.option("--admin", "is_admin", is_flag=True, help="Let it see and change the jobs of all owners.")
+@click.option(
+    "--days", metavar="N", type=click.FloatRange(0, min_open=True), help="Let it be good for so long. [default: until revoked]"
+)
+@click.option("--list", "is_list", is_flag=True, help="List the tokens: owner, role, id, until when; never the token itself.")
+@click.option(
+    "--revoke",
+    metavar="[OWNER|ID]",
+    is_flag=False,
+    flag_value=_OWNER,
+    help="Let nobody in any more with the tokens of an owner, or with the one of an id of --list.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on standard output.")
-def token(owner: str, token_file: Path, is_admin: bool, as_json: bool) -> int:
+def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None, is_list: bool, **given: Any) -> int:
     """Make a token for OWNER and print it, once: the file keeps only its hash.
 
-    A running service takes it at once, and a line that is taken out of the file no longer lets anybody in.
+    A running service that reads this same file takes it at once, and no longer lets in whom --revoke names. A service that was given
+    a copy of the file (LoadCredential= of systemd) has to be started again for either. Change the file with this command only: where
+    a container sees it through a mount of the one file, an editor puts another file in its place, which the container does not see.
 
     \b
-    Example: dsketch token alice --token-file /etc/dsketch/tokens
+    Example: dsketch token alice --token-file /etc/dsketch/tokens --days 90
+             dsketch token --list --token-file /etc/dsketch/tokens
+             dsketch token --revoke alice --token-file /etc/dsketch/tokens
     """  # noqa: D301
     require_service()
-    from dsketch.service.auth import new_token
+    from dsketch.service.tokens import new_token
 
-    made = new_token(token_file, owner, is_admin=is_admin)
-    click.echo(json.dumps({"owner": owner, "token": made}) if as_json else made)
+    if is_list:
+        _list(token_file, owner, as_json)
+    elif revoke is not None:
+        _revoke(token_file, _named(owner) if revoke == _OWNER else revoke, as_json)
+    else:
+        made = new_token(token_file, _named(owner), is_admin=given["is_admin"], days=given["days"])
+        click.echo(json.dumps({"owner": owner, "token": made}) if as_json else made)
     return 0
+
+
+def _named(owner: str | None) -> str:
+    if owner is None:
+        raise SpecError("an OWNER was expected; there is none. Write dsketch token OWNER --token-file FILE.")
+    return owner
+
+
+def _list(path: Path, owner: str | None, as_json: bool) -> None:
+    from dsketch.service.tokens import Token, read_tokens
+
+    found = [token for token in read_tokens(path) if owner in (None, token.owner)]
+
+    def until(token: Token) -> str | None:
+        return None if token.until is None else datetime.fromtimestamp(token.until, UTC).isoformat(timespec="minutes")
+
+    if as_json:
+        described = [
+            {"owner": token.owner, "role": "admin" if token.is_admin else "user", "id": token.id, "until": until(token)}
+            for token in found
+        ]
+        print_json({"tokens": described})
+        return
+    for token in found:
+        end = until(token)
+        words = "until revoked" if end is None else f"{'ended' if token.is_expired(time.time()) else 'until'} {end}"
+        click.echo(f"{token.owner:20} {'admin' if token.is_admin else 'user':6} {token.id}  {words}")
+
+
+def _revoke(path: Path, who: str, as_json: bool) -> None:
+    from dsketch.service.tokens import revoke
+
+    gone = revoke(path, who)
+    if as_json:
+        print_json({"revoked": [{"owner": token.owner, "id": token.id} for token in gone]})
+    else:
+        click.echo(f"revoked {len(gone)} of {gone[0].owner}: {', '.join(token.id for token in gone)}")

@@ -61,12 +61,15 @@ class Word:
     default : object
     help : str
         A sentence for ``--help``.
+    most : int or None
+        The largest number that a service takes for it, as the work grows with it.
     """
 
     name: str
     kind: type
     default: Any
     help: str
+    most: int | None = None
 
 
 MISSING = Word("missing", str, "error", "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill).")

@@ -92,7 +92,15 @@ class GramExponential(ColumnSidesProblem):
 
     name = "gram-exp"
     title = "The exponential of the Gram matrix, exp(AᵀA)x = b."
-    words = (Word("terms", int, None, "Truncate the series after this power, and invert that. [default: the whole exponential]"),)
+    words = (
+        Word(
+            "terms",
+            int,
+            None,
+            "Truncate the series after this power, and invert that. [default: the whole exponential]",
+            most=1000,
+        ),
+    )
     methods = tuple(ROUTES)
 
     def __init__(self, A: Any, b: Any, *, terms: int | None = None, missing: str = "error") -> None:

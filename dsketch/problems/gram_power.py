@@ -16,7 +16,7 @@ from dsketch.system import Flow
 
 Floats = NDArray[np.float64]
 
-POWER = Word("power", int, 1, "The power j ≥ 1.")
+POWER = Word("power", int, 1, "The power j ≥ 1.", most=64)
 
 
 class GramPower(ColumnSidesProblem):

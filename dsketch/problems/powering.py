@@ -10,6 +10,7 @@
 
 import math
 from abc import abstractmethod
+from bisect import bisect_right
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -37,6 +38,7 @@ from dsketch.units import format_bytes, format_count, format_seconds
 Floats = NDArray[np.float64]
 
 _LAST_STEPS = 5  # of a stage: they tell that progress has ended
+MOST_POWER = 10_000  # beyond, x of every A whose singular values are not all 1 to some digits leaves the range of float64
 
 
 class PoweringProblem(Problem):
@@ -125,8 +127,17 @@ class PoweringProblem(Problem):
                 [(sketch, 1), (rate_of("whitened", means), 1), (product(self.checked), 1)], 8 * max(m, d) * (d + k), means
             )
         m = settings.sketch_rows or rows_for_stages(d, self.stages)
-        looks = sum(self._looks(level, settings, found) for level in range(self.stages)) + self.stages - 1
+        looks = self._all_looks(settings, found) + self.stages - 1
         return priced([(sketch, 1), (product(min(8, d)), 2), (product(k), looks)], 8 * m * (d + k), means)
+
+    def _all_looks(self, settings: Settings, found: Probe) -> int:
+        """Return the passes of all stages: they never fall from level to level, so that equal ones are counted at once."""
+        levels, total, start = range(self.stages), 0, 0
+        while start < self.stages:
+            looks = self._looks(start, settings, found)
+            end = bisect_right(levels, looks, lo=start, key=lambda level: self._looks(level, settings, found))
+            total, start = total + looks * (end - start), end
+        return total
 
     def _looks(self, level: int, settings: Settings, found: Probe) -> int:
         """Return the passes of a stage: the absolute rule asks for 2 log kappa more at each level, until rounding ends it."""
@@ -237,8 +248,11 @@ def require_power(power: Any, remedy: str, what: str = "power") -> int:
     Raises
     ------
     SpecError
-        If it is not an integer ≥ 1.
+        If it is not an integer from 1 to ``MOST_POWER``.
     """
     if isinstance(power, bool) or not isinstance(power, int | np.integer) or power < 1:
         raise SpecError(f"{what} must be an integer ≥ 1; got {power!r}. {remedy}")
+    if power > MOST_POWER:
+        found = f"{power:.3g}" if power < 10**300 else "one of hundreds of digits"
+        raise SpecError(f"{what} must be an integer of at most {MOST_POWER:,}; got {found}. Ask for a smaller one.")
     return int(power)

@@ -22,17 +22,20 @@ How it holds together, lowest first:
 
 ========================== =====================================================================================
 ``errors jobs specs``      words: the tree of errors, the state machine, the document of a run
-``files folder store``     a folder a job is the truth, an SQLite index finds it
+``files folder formats``   a folder a job is the truth; who may look into the state directory, which versions can read it
+``index store``            an SQLite index finds the folders
 ``events metrics``         what happens, as it happens
-``paths auth``             what may be read, and by whom
+``paths tokens auth``      what may be read, and by whom
 ``queue``                  whose turn it is
-``leading runner``         the process of one job, and who watches it
-``workers dispatch desk``  the cluster; jobs from the queue to their end; the verbs
-``guards protocol http``   limits and headers, a protocol that does not wait for ever, routes
-``serve``                  all of it together
+``meter leading runner``   the process of one job, how much it may read, and who watches it
+``workers dispatch``       the cluster; jobs from the queue to their end
+``keeping plans ready``    ended jobs go; plans that somebody waits for; whether all that is well
+``desk``                   the verbs
+``guards access protocol`` limits, hosts and headers; a line a request; a protocol that does not wait for ever
+``http logs serve``        routes; the log; all of it together
 ========================== =====================================================================================
 
 Guarantees: kill the service at any moment and start it again: no accepted job is lost, none runs twice to its end, each goes on after
 its last recorded pass with the same bits, and no half-written answer is served.  A job cannot end the service: it runs in a process of
-its own.
+its own.  Nobody's slow request keeps another one waiting: plans, and verbs that end something, have threads and places of their own.
 """

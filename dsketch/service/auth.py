@@ -1,22 +1,20 @@
-"""Who is asking: bearer tokens, one or more for each owner, kept as hashes in a file that is read again when it changes.
+"""Who is asking: bearer tokens, one or more for each owner, of a file that is read again when it changes."""
 
-A token is 256 random bits, so one round of SHA-256 is as good as a slow hash: there is nothing to guess.
-"""
-
-import hashlib
 import hmac
 import ipaddress
 import logging
-import os
-import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from dsketch.errors import SpecError
 from dsketch.service.errors import TokenError
+from dsketch.service.tokens import hash_of, new_token, read_tokens
+
+__all__ = ["Caller", "Tokens", "is_loopback", "new_token", "require_safe_host"]
 
 LOCAL_OWNER = "local"
-_PREFIX = "dsk_"
+_SETTLED_NANOSECONDS = 2_000_000_000  # file systems tell two changes within some milliseconds, or a second, by nothing
 
 log = logging.getLogger("dsketch.service")
 
@@ -42,10 +40,10 @@ class Caller:
 
 
 class Tokens:
-    """The tokens of a file: a line ``owner:sha256:user`` or ``owner:sha256:admin`` each; none at all without a file.
+    """The tokens of a file (:mod:`dsketch.service.tokens`); none at all without a file.
 
-    Guarantees: a line that is added or taken away counts from the next request on.  While the file cannot be read as one, nobody is
-    let in, and the log says why.
+    Guarantees: a line that is added or taken away counts from the next request on, and so does the end of a token's time.  While the
+    file cannot be read as one, nobody is let in, and the log says why.
 
     Parameters
     ----------
@@ -62,7 +60,9 @@ class Tokens:
         self._path = path
         # What is looked at before is never newer than what is read after.
         self._read_at = None if path is None else _changed_at(path)
-        self._known = () if path is None else _read(path)
+        self._known = () if path is None else read_tokens(path)
+        self._trouble: str | None = None
+        self._is_settled = False
 
     @property
     def are_needed(self) -> bool:
@@ -81,47 +81,32 @@ class Tokens:
             return Caller(LOCAL_OWNER, is_admin=True)
         self._read_if_changed(self._path)
         scheme, _, token = (header or "").partition(" ")
-        given = _hash(token.strip()) if scheme.lower() == "bearer" else ""
+        given = hash_of(token.strip()) if scheme.lower() == "bearer" else ""
         found = None
-        for known, caller in self._known:  # to the end, so that the time taken tells nothing
-            if hmac.compare_digest(known, given):
-                found = caller
-        if found is None:
-            raise TokenError("a valid bearer token was expected; there is none. Send the header Authorization: Bearer TOKEN.")
-        return found
+        for known in self._known:  # to the end, so that the time taken tells nothing
+            if hmac.compare_digest(known.digest, given):
+                found = known
+        if found is not None and not found.is_expired(time.time()):
+            return Caller(found.owner, found.is_admin)
+        raise TokenError("a valid bearer token was expected; there is none. Send the header Authorization: Bearer TOKEN.")
+
+    def trouble(self) -> str | None:
+        """Return why nobody is let in; None if somebody is."""
+        if self._path is not None:
+            self._read_if_changed(self._path)
+        return self._trouble
 
     def _read_if_changed(self, path: Path) -> None:
         changed_at = _changed_at(path)
-        if changed_at == self._read_at:
+        if changed_at == self._read_at and self._is_settled:
             return
+        self._is_settled = changed_at is None or time.time_ns() - changed_at[0] > _SETTLED_NANOSECONDS
         try:
-            self._known = _read(path)
+            self._known, self._trouble = read_tokens(path), None
         except SpecError as error:
-            self._known = ()
+            self._known, self._trouble = (), str(error)
             log.error("nobody is let in: %s", error)
         self._read_at = changed_at
-
-
-def new_token(path: Path, owner: str, *, is_admin: bool = False) -> str:
-    """Return a new token for an owner; its hash is appended to the file, which only this account can read.
-
-    Raises
-    ------
-    SpecError
-        If the owner's name would not fit in the file, or the file cannot be written.
-    """
-    if not owner or not all(mark.isalnum() or mark in "._-@" for mark in owner) or len(owner) > 100:
-        raise SpecError(f"an owner of letters, digits, '.', '_', '-', '@' was expected; got {owner!r}. Choose such a name.")
-    token = _PREFIX + secrets.token_urlsafe(32)
-    line = f"{owner}:{_hash(token)}:{'admin' if is_admin else 'user'}\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a") as file:
-            file.write(line)
-    except OSError as error:
-        raise SpecError(f"a token file was expected at {path}; it gave: {error.strerror}. Choose another path.") from error
-    return token
 
 
 def require_safe_host(host: str, tokens: Tokens) -> None:
@@ -147,10 +132,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def _changed_at(path: Path) -> tuple[int, ...] | None:
     """Return what tells one content of a file from the next; None if it is not there."""
     try:
@@ -158,32 +139,3 @@ def _changed_at(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
-
-
-def _read(path: Path) -> tuple[tuple[str, Caller], ...]:
-    try:
-        if path.stat().st_mode & 0o037:  # a group may read: so Kubernetes and systemd hand a file to an account that is not root
-            raise SpecError(
-                f"a token file that only its owner, and at most a group, can read was expected; {path} is open to others. chmod 600 {path}"
-            )
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise SpecError(
-            f"a token file was expected at {path}; it gave: {error.strerror}. Make one with dsketch token OWNER --token-file {path}."
-        ) from error
-    found = tuple(
-        _caller(path, number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")
-    )
-    if not found:
-        raise SpecError(f"a token was expected in {path}; there is none. Make one with dsketch token OWNER --token-file {path}.")
-    return found
-
-
-def _caller(path: Path, number: int, line: str) -> tuple[str, Caller]:
-    owner, _, rest = line.strip().partition(":")
-    digest, _, role = rest.partition(":")
-    if not owner or len(digest) != 64 or role not in ("user", "admin"):
-        raise SpecError(
-            f"owner:sha256:user or owner:sha256:admin was expected; line {number} of {path} is something else. Make it anew."
-        )
-    return digest, Caller(owner, role == "admin")

@@ -2,24 +2,19 @@
 
 import hashlib
 import json
-import threading
-import time
+import logging
 from pathlib import Path
 from typing import Any
 
-from dsketch.errors import DsketchError
 from dsketch.service.auth import Caller
-from dsketch.service.dispatch import Dispatcher, least
-from dsketch.service.errors import ForbiddenMove, RateError, ServiceError, UnknownJob
+from dsketch.service.dispatch import Dispatcher
+from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
 from dsketch.service.folder import ID
 from dsketch.service.jobs import Job, State, stamp
-from dsketch.service.leading import Work
-from dsketch.service.runner import Run
+from dsketch.service.plans import Planning, Plans
 from dsketch.service.specs import Spec
-from dsketch.units import format_seconds
 
-_PLAN_SECONDS = 120.0  # a probe reads a few blocks; own workers may have to start before
-_PLANS_AT_ONCE = 2
+audit = logging.getLogger("dsketch.service.audit")
 
 
 class Desk:
@@ -34,7 +29,7 @@ class Desk:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
-        self._plans = threading.BoundedSemaphore(_PLANS_AT_ONCE)
+        self.plans = Plans(dispatcher)
 
     # ---- jobs --------------------------------------------------------------------------------------------------------
 
@@ -43,9 +38,9 @@ class Desk:
 
         Raises
         ------
-        PlaceError, MissingDataError, KeyTaken, RateError, ServiceError
+        SpecError, PlaceError, MissingDataError, KeyTaken, RateError, ServiceError
         """
-        document = self._admitted(spec)
+        document = self.dispatcher.admitted(spec)
         digest = hashlib.sha256(json.dumps([name, document], sort_keys=True).encode()).hexdigest()
         rules, store = self.dispatcher.rules, self.dispatcher.store
         is_full = self.dispatcher.queue.waiting(caller.owner) >= rules.most_waiting
@@ -55,6 +50,7 @@ class Desk:
             )
         job, is_new = store.accept(caller.owner, name, document, key, digest)
         if is_new:
+            audit.info("%s submitted job %s: %s of %s and %s", caller.owner, job.id, spec.problem, document["A"], document["b"])
             self.dispatcher.hub.tell(job.id, "state", state=job.state.value, sentence=job.sentence)
             self.dispatcher.add(job)
         return job, is_new
@@ -82,7 +78,9 @@ class Desk:
         ------
         UnknownJob, ForbiddenMove
         """
-        return self.dispatcher.cancel(self.job(caller, id_).id)
+        job = self.job(caller, id_)
+        audit.info("%s cancels job %s", caller.owner, job.id)
+        return self.dispatcher.cancel(job.id)
 
     def resume(self, caller: Caller, id_: str) -> Job:
         """Put a failed or cancelled job in line again; it goes on after its last recorded pass.
@@ -92,6 +90,7 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         job = self.dispatcher.move(self.job(caller, id_).id, State.QUEUED, "resumed: waits for its turn", is_asked=True)
+        audit.info("%s resumed job %s", caller.owner, job.id)
         self.dispatcher.add(job)
         return job
 
@@ -103,6 +102,7 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         self.dispatcher.store.remove(self.job(caller, id_).id)
+        audit.info("%s removed job %s", caller.owner, id_)
         self.dispatcher.hub.forget(id_)
 
     def solution(self, caller: Caller, id_: str) -> dict[str, Any]:
@@ -133,20 +133,19 @@ class Desk:
             raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
         return path
 
-    def plan(self, spec: Spec) -> dict[str, Any]:
-        """Return how a run would be made, from a process of its own.
+    def plan(self, spec: Spec) -> Planning:
+        """Return a plan that is to be made: how a run would go, from a process of its own.
 
         Raises
         ------
-        DsketchError
-            What planning raised there; RateError if too many plans are under way.
+        RateError
+            If too many plans are under way.
         """
-        if not self._plans.acquire(timeout=_PLAN_SECONDS):
-            raise RateError(f"a free place to plan was expected; {_PLANS_AT_ONCE} plans are under way. Ask again in a minute.")
-        try:
-            return self._planned(spec)
-        finally:
-            self._plans.release()
+        return self.plans.begin(spec)
+
+    def close(self) -> None:
+        """End what somebody waits for, as the service is about to stop."""
+        self.plans.close()
 
     # ---- words for a job ---------------------------------------------------------------------------------------------
 
@@ -161,7 +160,7 @@ class Desk:
             "sentence": job.sentence,
             "created": stamp(first.at),
             "changed": stamp(last.at),
-            "seconds": job.seconds(time.time()),
+            "seconds": self.dispatcher.store.seconds(job),
             "passes": last.passes,
             "ahead": self.dispatcher.queue.ahead(job.id),
             "spec": job.spec,
@@ -179,39 +178,3 @@ class Desk:
                 for step in job.history
             ],
         }
-
-    # ---- inside ------------------------------------------------------------------------------------------------------
-
-    def _admitted(self, spec: Spec) -> dict[str, Any]:
-        """Return the document with the data's full addresses."""
-        roots = self.dispatcher.roots
-        places = {name: roots.admitted(address, name) for name, address in spec.addresses().items()}
-        if spec.out is not None:
-            places["out"] = roots.writable(spec.out)
-        return spec.document() | places
-
-    def _planned(self, spec: Spec) -> dict[str, Any]:
-        dispatcher = self.dispatcher
-        rules = dispatcher.rules
-        memory = least(spec.limits.memory, rules.most_memory_bytes)
-        work = Work(self._admitted(spec), None, dispatcher.roots, rules.small_bytes, memory, rules.most_result_bytes)
-        ending = Run(_hear_nothing, dispatcher.cluster.address).go(work, _PLAN_SECONDS)
-        if ending.kind == "ended":
-            plan: dict[str, Any] = ending.fields["plan"]
-            return plan
-        raise _raised(ending.fields.get("error", ""), ending.message)
-
-
-def _hear_nothing(kind: str, fields: dict[str, Any]) -> None:
-    del kind, fields
-
-
-def _raised(name: str, message: str) -> DsketchError:
-    """Return the error that a process named."""
-    found = {kind.__name__: kind for kind in _all_errors(DsketchError)}
-    kind = found.get(name, ServiceError)
-    return kind(message or f"a plan was expected within {format_seconds(_PLAN_SECONDS)}; there is none. Ask again.")
-
-
-def _all_errors(root: type[DsketchError]) -> list[type[DsketchError]]:
-    return [root, *(kind for child in root.__subclasses__() for kind in _all_errors(child))]

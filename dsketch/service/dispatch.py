@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dsketch.service.errors import ForbiddenMove, UnknownJob
@@ -19,13 +20,16 @@ from dsketch.service.metrics import Metrics
 from dsketch.service.paths import Roots
 from dsketch.service.queue import Queue, Waiting
 from dsketch.service.runner import Ending, Run, warm
+from dsketch.service.specs import Spec, limit_of
 from dsketch.service.store import Store
 from dsketch.service.workers import Cluster
 
 log = logging.getLogger("dsketch.service")
+audit = logging.getLogger("dsketch.service.audit")
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # before another attempt; doubled each time
 _RETRY_SECONDS = 1.0  # between two attempts to write down how a job ended, on a disk without any room
+_ENDING_SECONDS = 30.0  # for a process that was killed to go, and its end to be written down
 _STOPPING = "the service was stopped; the job goes on when it runs again"
 _CANCELLED = "cancelled"
 
@@ -46,6 +50,12 @@ class Rules:
         Of x.
     most_waiting : int
         Jobs of one owner in line.
+    most_read_bytes : int or None
+        That a job may read, over all its passes.
+    most_planning_seconds : float
+        Until the plan of a job is made.
+    results_umask : int
+        For results under declared folders, which others may be meant to read.
     """
 
     most_jobs: int = 2
@@ -54,6 +64,9 @@ class Rules:
     most_memory_bytes: int | None = None
     most_result_bytes: int = 10_000_000_000
     most_waiting: int = 10_000
+    most_read_bytes: int | None = 10_000_000_000_000
+    most_planning_seconds: float = 300.0
+    results_umask: int = 0o077
 
 
 class Dispatcher:
@@ -81,7 +94,10 @@ class Dispatcher:
         """Take up what an earlier service left, and begin."""
         warm()
         for job in self.store.restless():
-            self._recover(job)
+            try:
+                self._recover(job)
+            except Exception:  # one folder's misfortune keeps nobody else from being served
+                log.exception("job %s in %s is not taken up", job.id, self.store.folder(job.id).path)
         self._thread.start()
 
     @property
@@ -96,7 +112,7 @@ class Dispatcher:
             self._changed.notify_all()
 
     def cancel(self, id_: str) -> Job:
-        """End a job, and return it when it has ended.
+        """End a job, and return it when it has ended; as it is, if its process or the disk keeps that from happening for a while.
 
         Raises
         ------
@@ -106,7 +122,8 @@ class Dispatcher:
             run = self._runs.get(id_)
             if run is not None:
                 run.stop(_CANCELLED)
-                self._changed.wait_for(lambda: self._runs.get(id_) is not run)
+                if not self._changed.wait_for(lambda: self._runs.get(id_) is not run, _ENDING_SECONDS):
+                    return self.store.job(id_)
             if self.queue.remove(id_):
                 return self.move(id_, State.CANCELLED)
             if run is not None:
@@ -124,9 +141,39 @@ class Dispatcher:
         if self._thread.ident is not None:
             self._thread.join()
 
+    def admitted(self, spec: Spec) -> dict[str, Any]:
+        """Return the document of a run with the data's full addresses.
+
+        Raises
+        ------
+        SpecError, PlaceError, MissingDataError
+            If it asks for what the service does not do.
+        """
+        spec.require_bounded()
+        places = {name: self.roots.admitted(address, name) for name, address in spec.addresses().items()}
+        if spec.out is not None:
+            places["out"] = self.roots.writable(spec.out)
+        return spec.document() | places
+
+    def work(self, document: dict[str, Any], folder: Path | None) -> Work:
+        """Return what a process is to do for a document; only to plan, without a folder."""
+        rules = self.rules
+        memory = least(limit_of(document, "memory"), rules.most_memory_bytes)
+        return Work(
+            document,
+            folder,
+            self.roots,
+            rules.small_bytes,
+            memory,
+            rules.most_result_bytes,
+            rules.most_read_bytes,
+            rules.results_umask,
+        )
+
     def move(self, id_: str, state: State, sentence: str = "", **more: Any) -> Job:
         """Change a job's state and tell it."""
         job = self.store.move(id_, state, sentence, **more)
+        audit.info("job %s of %s is %s: %s", id_, job.owner, state.value, job.sentence)
         self.hub.tell(id_, "state", state=state.value, sentence=job.sentence)
         return job
 
@@ -147,27 +194,23 @@ class Dispatcher:
     def _dispatch(self) -> None:
         with self._changed:
             while not self._is_stopping:
-                taken = self.queue.take(time.time())
+                taken = self.queue.take(time.monotonic())
                 if taken is not None:
                     run = Run(self._listener(taken.id), self.cluster.address)
                     self._runs[taken.id] = run
                     self._pool.submit(self._attempt, taken.id, run)
                     continue
                 later = self.queue.next_time()
-                pause = None if later is None or self.queue.is_full else max(later - time.time(), 0.01)
+                pause = None if later is None or self.queue.is_full else max(later - time.monotonic(), 0.01)
                 self._changed.wait(pause)
-
-    def _work(self, job: Job) -> Work:
-        memory = least(job.spec["limits"]["memory"], self.rules.most_memory_bytes)
-        place = self.store.folder(job.id).path
-        return Work(job.spec, place, self.roots, self.rules.small_bytes, memory, self.rules.most_result_bytes)
 
     def _attempt(self, id_: str, run: Run) -> None:
         """Run a job once; whatever happens, the line goes on."""
         try:
             job = self.move(id_, State.PLANNING, passes=self.store.folder(id_).passes)
-            allowed = least(job.spec["limits"]["seconds"], self.rules.most_seconds)
-            self._conclude(id_, run.go(self._work(job), allowed, job.seconds(time.time())))
+            allowed = least(limit_of(job.spec, "seconds"), self.rules.most_seconds)
+            work = self.work(job.spec, self.store.folder(id_).path)
+            self._conclude(id_, run.go(work, allowed, self.store.seconds(job), self.rules.most_planning_seconds))
         except (UnknownJob, ForbiddenMove) as error:
             log.info("job %s is not started: %s", id_, error)  # cancelled or removed in the moment before
         except Exception:  # one job's misfortune is not the service's
@@ -230,7 +273,7 @@ class Dispatcher:
             return
         pause = min(_FIRST_PAUSE_SECONDS * 2 ** (faults - 1), _LONGEST_PAUSE_SECONDS)
         queued = self.move(job.id, State.QUEUED, f"tried again ({faults} of {MOST_FAULTS}): {ending.message}", passes=passes)
-        self.add(queued, time.time() + pause)
+        self.add(queued, time.monotonic() + pause)
 
     # ---- what a process tells ----------------------------------------------------------------------------------------
 

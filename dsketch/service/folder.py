@@ -14,6 +14,7 @@
               log             what that process printed
 """
 
+import contextlib
 import re
 import shutil
 from pathlib import Path
@@ -21,15 +22,17 @@ from typing import Any
 
 from dsketch.service.files import flush_folder, get_json, put_json, write_json
 from dsketch.service.jobs import Job, Step
+from dsketch.service.specs import completed
 
 ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
+_WORDS: tuple[tuple[str, str | None], ...] = (("owner", None), ("name", ""), ("key", None), ("digest", None))
 
 
 class Folder:
     """One job on disk.
 
     Guarantees: after :meth:`publish` returned, the job is there for every later process, whole; a state is changed by replacing
-    one file; what :meth:`remove` took away never comes back.
+    one file; what :meth:`hide` took away never comes back.
 
     Parameters
     ----------
@@ -84,21 +87,35 @@ class Folder:
         flush_folder(self.path.parent)
 
     def record(self, job: Job) -> None:
-        """Write the job's states."""
-        put_json(self.path / "state.json", _history(job))
+        """Write the job's states; what else another version wrote beside them is kept."""
+        put_json(self.path / "state.json", {**(get_json(self.path / "state.json") or {}), **_history(job)})
 
     def read(self) -> Job:
-        """Return the job.
+        """Return the job, whatever version wrote it: what this one does not know is left alone, what lacks gets its default.
 
         Raises
         ------
-        OSError, ValueError, TypeError, KeyError
+        OSError, ValueError, TypeError, KeyError, AttributeError
             If the files are not those of a job.
         """
         about, spec, states = (get_json(self.path / f"{name}.json") for name in ("job", "spec", "state"))
         if about is None or spec is None or states is None:
             raise ValueError(f"job.json, spec.json and state.json were expected in {self.path}; not all are there.")
-        return Job(**about, spec=spec, history=tuple(Step.of(step) for step in states["history"]))
+        history = tuple(Step.of(step) for step in states["history"])
+        owner, name, key, digest = (_text(about, word, default) for word, default in _WORDS)
+        if owner is None or name is None or not history:
+            raise ValueError(f"an owner and a history were expected in {self.path}; they lack.")
+        return Job(
+            str(about["id"]), owner, name, completed(spec), float(about.get("created", history[0].at)), history, key, digest
+        )
+
+    def last_sign(self) -> float:
+        """Return when a process last wrote something about its work, in seconds since 1970; 0 if nobody knows."""
+        times = [0.0]
+        for path in (self.events, self.journal, self.path / "plan.json"):
+            with contextlib.suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return max(times)
 
     def solution(self) -> dict[str, Any] | None:
         """Return the answer without x, or None if there is none yet."""
@@ -114,12 +131,26 @@ class Folder:
         """Return where the answer lies, or None if there is none yet."""
         return next((path for path in (self.path / "x.npy", self.path / "x.zarr") if path.exists()), None)
 
-    def remove(self) -> None:
-        """Remove the job: gone in one rename, then from the disk."""
+    def hide(self) -> Path:
+        """Remove the job, in one rename, and return what is left to be taken from the disk."""
         gone = self.path.with_name(f".gone-{self.path.name}")
         self.path.rename(gone)
         flush_folder(gone.parent)
-        shutil.rmtree(gone, ignore_errors=True)
+        return gone
+
+
+def _text(about: dict[str, Any], word: str, default: str | None) -> str | None:
+    """Return a text of a document.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else, or cannot be written as UTF-8.
+    """
+    found = about.get(word, default)
+    if found is not None and not isinstance(found, str):
+        raise TypeError(f"text was expected for {word}; got {found!r:.100}.")
+    return None if found is None else found.encode().decode()
 
 
 def _history(job: Job) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _HEADERS = (
 _POLICY = b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; \
 form-action 'self'; frame-ancestors 'none'"
 _DOCS_POLICY = _POLICY + b"; script-src 'self' 'unsafe-inline'"  # the page of the API documents starts itself by a script in it
+_HEALTH = ("/healthz", "/readyz")
 _DISCARDED = 16  # times the largest body: what is read of a larger one to be thrown away
 _MOST_CLIENTS = 10_000  # whose rate is remembered
 
@@ -62,8 +63,9 @@ class Headers:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        policy = _DOCS_POLICY if scope["path"] in ("/docs", "/redoc") else _POLICY
-        is_data = scope["path"].startswith("/v1/")
+        path = path_below(scope)
+        policy = _DOCS_POLICY if path in ("/docs", "/redoc") else _POLICY
+        is_data = path.startswith("/v1/")
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -78,38 +80,97 @@ class Headers:
         await self.app(scope, receive, sending)
 
 
+class Prefix:
+    """Lets requests come with or without the prefix under which a proxy shows the service: inside, every path has it.
+
+    The application knows the prefix as the ``root_path`` of its requests.  Proxies differ in whether they cut it off.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; the prefix itself leads to the page, whose links are relative."""
+        prefix = scope.get("root_path", "")
+        if scope["type"] == "http" and prefix:
+            if scope["path"] == prefix:
+                extra = [(b"location", f"{prefix}/".encode())]
+                await _answer(send, 307, shape("Moved", f"{prefix}/ was expected; got {prefix}. Add the slash."), extra=extra)
+                return
+            if not scope["path"].startswith(f"{prefix}/"):
+                scope = {**scope, "path": prefix + scope["path"]}
+        await self.app(scope, receive, send)
+
+
 class Hosts:
-    """Refuses requests that a page of somebody else sent through a browser on this machine.
+    """Refuses requests that a page of somebody else sent through a browser.
 
     Without tokens, reaching a loopback port is all the right one needs; a browser lets any page do that, by a name that resolves to
-    127.0.0.1 or by a form.  So the name must be one of this machine's own, and what changes something must not come from another page.
+    127.0.0.1 or by a form.  So the name must be one of this machine's own, or one that was allowed, and what changes something must
+    not come from another page.  Where tokens are needed no page of somebody else has one: any name will do, unless some were allowed.
 
     Parameters
     ----------
     app : App
     host : str
         Where the service listens.
+    is_open : bool
+        Whether it asks for no tokens.
+    allowed : tuple of str
+        Further names; ``*.example.com`` allows all below one.
     """
 
-    def __init__(self, app: App, host: str) -> None:
-        self.app, self._host = app, host
+    def __init__(self, app: App, host: str, is_open: bool = True, allowed: tuple[str, ...] = ()) -> None:
+        self.app, self._host, self._is_open = app, host.strip("[]").lower(), is_open
+        self._allowed = tuple(name.strip("[]").lower() for name in allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if scope["type"] == "http" and (refusal := self._refusal(dict(scope["headers"]), scope["method"])) is not None:
-            await _answer(send, 403, shape("AccessError", refusal))
-            return
+        """Answer a request; of its health the service tells whoever asks, as probes know an address and no name."""
+        if scope["type"] == "http" and path_below(scope) not in _HEALTH:
+            refusal = self._refusal(dict(scope["headers"]), scope["method"])
+            if refusal is not None:
+                await _answer(send, 403, shape("AccessError", refusal))
+                return
         await self.app(scope, receive, send)
 
     def _refusal(self, headers: dict[bytes, bytes], method: str) -> str | None:
-        name = headers.get(b"host", b"").decode("latin-1")
-        name = name.rsplit(":", 1)[0] if not name.endswith("]") else name
-        if is_loopback(self._host) and name and name != self._host and not is_loopback(name):
-            return f"a name of this machine was expected as host; got {name[:100]!r}. Use http://127.0.0.1."
-        site = headers.get(b"sec-fetch-site", b"none")
-        if method not in ("GET", "HEAD", "OPTIONS") and site not in (b"same-origin", b"none"):
+        asked = headers.get(b"host", b"").decode("latin-1")
+        name = _name(asked)
+        if name and not self._is_known(name):
+            if self._allowed:
+                return f"a name that --allowed-host allows was expected as host; got {name[:100]!r}. Use one of those."
+            return (
+                f"a name of this machine was expected as host; got {name[:100]!r}. Use http://127.0.0.1, or let whoever runs the "
+                "service give --token-file or --allowed-host."
+            )
+        if method in ("GET", "HEAD", "OPTIONS"):
+            return None
+        site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
+        is_other = site not in (b"same-origin", b"none")
+        if site is None:  # older browsers, and plain http to another machine; programs send neither
+            is_other = origin is not None and not self._is_own(origin.decode("latin-1"), asked)
+        elif origin is not None and self._is_open:
+            is_other = is_other or not self._is_own(origin.decode("latin-1"), asked)
+        if is_other:
             return "a request of the service's own page was expected; it came from another one. Open the service's page."
         return None
+
+    def _is_known(self, name: str) -> bool:
+        """Whether a request may name this host."""
+        if name == self._host or is_loopback(name):
+            return True
+        if self._allowed:
+            return any(name == one or (one.startswith("*.") and name.endswith(one[1:])) for one in self._allowed)
+        return not self._is_open or not is_loopback(self._host)
+
+    def _is_own(self, origin: str, asked: str) -> bool:
+        """Whether a page comes from where it asks: the same name and port, or an allowed name before a proxy."""
+        scheme, _, place = origin.lower().partition("://")
+        if scheme not in ("http", "https"):
+            return False
+        standard = {"http": ":80", "https": ":443"}[scheme]
+        same = {place, place.removesuffix(standard)} & {asked.lower(), asked.lower().removesuffix(standard)}
+        return bool(same) or (bool(self._allowed) and not is_loopback(_name(place)) and self._is_known(_name(place)))
 
 
 class Bodies:
@@ -195,6 +256,23 @@ class Rates:
             with contextlib.suppress(TokenError):
                 return "owner", self._tokens.caller(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")).owner
         return "address", str((scope.get("client") or ("",))[0])
+
+
+def path_below(scope: Scope) -> str:
+    """Return the path of a request below the prefix under which a proxy shows the service."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) or "/"
+
+
+def _name(place: str) -> str:
+    """Return the name or address in ``name:port``, without brackets.
+
+    >>> _name("[::1]:8750"), _name("Solver.example.com:80"), _name("127.0.0.1")
+    ('::1', 'solver.example.com', '127.0.0.1')
+    """
+    if place.startswith("["):
+        return place[1:].partition("]")[0].lower()
+    return place.rsplit(":", 1)[0].lower()
 
 
 async def _answer(

@@ -1,5 +1,6 @@
 """The service over HTTP: the application, its guards, and how it speaks of errors."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -10,21 +11,31 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from dsketch.errors import DsketchError
+from dsketch.service.access import Access
 from dsketch.service.auth import Tokens
 from dsketch.service.desk import Desk
 from dsketch.service.errors import shape, shape_of, status_of
-from dsketch.service.guards import Bodies, Bounds, Headers, Hosts, Rates
+from dsketch.service.guards import Bodies, Bounds, Headers, Hosts, Prefix, Rates, path_below
 from dsketch.service.routes.about import add_about
 from dsketch.service.routes.door import who_asks
 from dsketch.service.routes.events import add_events
 from dsketch.service.routes.jobs import add_jobs, add_plans, add_solutions
+from dsketch.service.routes.waiting import Threads
 from dsketch.service.specs import sentence_of
 from dsketch.version import __version__
 
 UI = Path(__file__).parent / "ui"
 
 
-def application(desk: Desk, tokens: Tokens, *, host: str = "127.0.0.1", bounds: Bounds | None = None) -> FastAPI:
+def application(
+    desk: Desk,
+    tokens: Tokens,
+    *,
+    host: str = "127.0.0.1",
+    bounds: Bounds | None = None,
+    allowed: Iterable[str] = (),
+    root_path: str = "",
+) -> FastAPI:
     """Return the application.
 
     Parameters
@@ -36,20 +47,29 @@ def application(desk: Desk, tokens: Tokens, *, host: str = "127.0.0.1", bounds: 
         Where it will listen; decides which names are good.
     bounds : Bounds, optional
         Of requests.
+    allowed : iterable of str
+        Names by which a proxy reaches it; none: any where tokens are needed, else this machine's own.
+    root_path : str
+        Prefix under which a proxy shows it, such as ``/dsketch``; requests may come with or without it.
     """
     bounds = bounds or Bounds()
+    threads = Threads()
     about = "Solve least-squares problems on a cluster: submit a run, follow its events, fetch x with its certificate."
-    app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None)
+    app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None, root_path=root_path)
     _speak_of_errors(app)
     who = who_asks(tokens)
-    for add in (add_plans, add_jobs, add_solutions, add_events):
-        add(app, desk, who)
+    for add in (add_plans, add_jobs):
+        add(app, desk, who, threads)
+    for add_others in (add_solutions, add_events):
+        add_others(app, desk, who)
     add_about(app, desk, tokens, who)
     _add_page(app)
     app.add_middleware(Bodies, bounds=bounds)
     app.add_middleware(Rates, bounds=bounds, tokens=tokens)
-    app.add_middleware(Hosts, host=host)
+    app.add_middleware(Hosts, host=host, is_open=not tokens.are_needed, allowed=tuple(allowed))
     app.add_middleware(Headers)
+    app.add_middleware(Access, tokens=tokens)
+    app.add_middleware(Prefix)
     return app
 
 
@@ -67,7 +87,7 @@ def _speak_of_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
         said = {
-            404: f"a path of the API was expected; got {request.url.path[:200]!r}. See /docs.",
+            404: f"a path of the API was expected; got {path_below(request.scope)[:200]!r}. See /docs.",
             405: f"another method was expected for this path; got {request.method}. See /docs.",
             400: "a JSON object was expected as the body; it cannot be parsed. Send valid JSON.",
         }.get(error.status_code, str(error.detail))
@@ -86,4 +106,4 @@ def _add_page(app: FastAPI) -> None:
 
     @app.get("/", include_in_schema=False)
     def front() -> Response:
-        return RedirectResponse("/docs")
+        return RedirectResponse("docs")

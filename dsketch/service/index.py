@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable
@@ -51,11 +52,31 @@ class Index:
         with self._writer:
             self._writer.execute("DELETE FROM jobs WHERE id = ?", (id_,))
 
-    def replace(self, jobs: Iterable[Job]) -> None:
-        """Forget all jobs and note these."""
+    def replace(self, jobs: Iterable[Job]) -> dict[str, str]:
+        """Forget all jobs and note these; return why, by id, of those that cannot stand beside the others."""
+        left_out = {}
         with self._writer:
-            self._writer.execute("DELETE FROM jobs")
-            self._writer.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?, ?)", map(_row, jobs))
+            for statement in ("DROP TABLE IF EXISTS jobs", *_SCHEMA.split(";")):  # another version's table may have other columns
+                self._writer.execute(statement)
+            for job in jobs:
+                try:
+                    self._writer.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?)", _row(job))
+                except (
+                    sqlite3.IntegrityError,
+                    sqlite3.ProgrammingError,
+                    sqlite3.InterfaceError,
+                    OverflowError,
+                    ValueError,
+                ) as error:
+                    left_out[job.id] = self._why(job, error)
+        return left_out
+
+    def _why(self, job: Job, error: Exception) -> str:
+        """Return why a job cannot be noted."""
+        query = "SELECT id FROM jobs WHERE owner = ? AND key = ?"
+        is_twice = isinstance(error, sqlite3.IntegrityError) and job.key is not None
+        found = self._writer.execute(query, (job.owner, job.key)).fetchone() if is_twice else None
+        return str(error) if found is None else f"it has the key {job.key!r} of job {found[0]}, of which it seems to be a copy"
 
     # ---- look --------------------------------------------------------------------------------------------------------
 
@@ -119,11 +140,12 @@ class Index:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # before SQLite, whose side files have the mode of this one
+    path.chmod(0o600)
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # the folders are the truth; the index need not survive a power cut
     connection.executescript(_SCHEMA)
-    path.chmod(0o600)
     return connection
 
 

@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -64,6 +64,8 @@ _SENTENCES = {
     State.CANCELLED: "ended on request; resume goes on after the last recorded pass",
 }
 
+_VALUES = tuple(state.value for state in State)
+
 MOVES: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.PLANNING, State.CANCELLED, State.FAILED}),
     State.PLANNING: frozenset({State.RUNNING, State.FAILED, State.CANCELLED, State.INTERRUPTED}),
@@ -93,6 +95,10 @@ class Step:
         Whether something broke, as opposed to somebody stopping it.
     is_asked : bool
         Whether somebody asked for it, by submitting or resuming; counts of faults and seconds begin again there.
+    worked : float or None
+        Seconds that a process worked in the state before, by a clock that nobody sets; None: nobody counted.
+    more : dict
+        What another version wrote of the step, kept as it was.
     """
 
     state: State
@@ -101,15 +107,36 @@ class Step:
     passes: int = 0
     is_fault: bool = False
     is_asked: bool = False
+    worked: float | None = None
+    more: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as JSON can hold it."""
-        return {**vars(self), "state": self.state.value}
+        known = {**vars(self), "state": self.state.value}
+        return {**{name: value for name, value in known.items() if name != "more"}, **self.more}
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Step":
-        """Return the step that :meth:`to_dict` described."""
-        return cls(**{**fields, "state": State(fields["state"])})
+        """Return the step that :meth:`to_dict` described, of whatever version.
+
+        A state that this version does not know is shown as failed: nothing happens to the job by itself, and what is written of the
+        step stays as it was.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If it describes none.
+        """
+        names = cls.__dataclass_fields__.keys() - {"more"}
+        known = {name: value for name, value in fields.items() if name in names}
+        more = {name: value for name, value in fields.items() if name not in names}
+        if known["state"] not in _VALUES:
+            more["state"], more["sentence"] = known["state"], fields.get("sentence", "")
+            said = f"in a state that this version does not know ({known['state']!r:.50}); resume goes on after the last recorded pass"
+            known |= {"state": State.FAILED, "sentence": said}
+        state = State(known["state"])
+        known |= {"state": state, "at": float(known["at"]), "passes": int(known.get("passes", 0)), "more": more}
+        return cls(**{"sentence": state.sentence, **known})
 
 
 @dataclass(frozen=True)
@@ -129,7 +156,7 @@ class Job:
         Oldest first, never empty.
     key, digest : str or None
         The client's idempotency key, and a digest of what came with it.
-    """
+    """  # what else another version wrote stays in the job's folder, where job.json and spec.json are never changed
 
     id: str
     owner: str
@@ -177,6 +204,7 @@ class Job:
         passes: int | None = None,
         is_fault: bool = False,
         is_asked: bool = False,
+        worked: float | None = None,
     ) -> "Job":
         """Return the job after a change of state.
 
@@ -192,17 +220,19 @@ class Job:
                 f"{allowed}. Look at its state first."
             )
         known = self.history[-1].passes if passes is None else passes
-        return replace(self, history=(*self.history, Step(state, at, sentence or state.sentence, known, is_fault, is_asked)))
+        step = Step(state, at, sentence or state.sentence, known, is_fault, is_asked, worked)
+        return replace(self, history=(*self.history, step))
 
     def seconds(self, now: float) -> float:
         """Return how long processes have worked on the job since somebody last asked for it."""
-        ends = [step.at for step in self.history[1:]] + [now]
+        following = [*self.history[1:], None]
         total = 0.0
-        for step, end in zip(self.history, ends, strict=True):
+        for step, after in zip(self.history, following, strict=True):
             if step.is_asked:
                 total = 0.0
             elif step.state.is_active:
-                total += max(end - step.at, 0.0)
+                counted = None if after is None else after.worked
+                total += max((now if after is None else after.at) - step.at, 0.0) if counted is None else counted
         return total
 
 

@@ -28,9 +28,10 @@ from dsketch.plain import plain
 from dsketch.plan import Plan
 from dsketch.problems import Problem
 from dsketch.service.errors import ServiceError, SizeError, shape, shape_of
-from dsketch.service.files import put_json
+from dsketch.service.files import put_json, with_umask
 from dsketch.service.folder import Folder
 from dsketch.service.link import Link
+from dsketch.service.meter import Meter
 from dsketch.service.paths import Roots
 from dsketch.service.process import end_with_parent, limit_memory, locked, logged
 from dsketch.service.specs import Spec, spec_of
@@ -57,6 +58,10 @@ class Work:
         That the process may use.
     most_result_bytes : int
         Of x.
+    most_read_bytes : int or None
+        That all passes together may read.
+    results_umask : int
+        For results outside of the job's folder.
     """
 
     spec: dict[str, Any]
@@ -65,6 +70,8 @@ class Work:
     small_bytes: int
     memory_bytes: int | None
     most_result_bytes: int
+    most_read_bytes: int | None = None
+    results_umask: int = 0o077
 
 
 def lead(pipe: Connection, work: Work) -> None:
@@ -98,30 +105,39 @@ def lead(pipe: Connection, work: Work) -> None:
 def _planned(work: Work, link: Link) -> dict[str, Any]:
     spec = _admitted(work)
     problem = spec.opened()
+    meter = Meter(work.most_read_bytes)
+    meter.require(problem.rows.nbytes, "one pass")
     with _engine(work, problem, link) as engine:
-        return _described(api.plan(problem, cluster=engine, **spec.choices()))
+        made = api.plan(problem, cluster=engine, **spec.choices())
+    meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
+    return _described(made)
 
 
 def _solved(work: Work, folder: Folder, link: Link) -> None:
     spec = _admitted(work)
     problem = spec.opened()
     _require_fitting(problem, work.most_result_bytes)
+    meter = Meter(work.most_read_bytes, link.hear)
+    meter.require(problem.rows.nbytes, "one pass")
     output = None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
     header = Journal(folder.journal).header()
     if output is not None and header is None:
-        output.probe(8 * int(np.prod(problem.x_shape)), [*spec.addresses().values(), folder.path])
+        with with_umask(work.results_umask):
+            output.probe(8 * int(np.prod(problem.x_shape)), [*spec.addresses().values(), folder.path])
     with _engine(work, problem, link) as engine:
         # A run that was begun keeps its method: the probe's timings may differ today.
         made = api.plan(problem, cluster=engine, **{**spec.choices(), **({"method": header["method"]} if header else {})})
+        meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
         put_json(folder.path / "plan.json", _described(made))
         link.tell("planned", plan=_described(made))
-        solution = api.solve(made, journal=folder.journal, progress=link.hear, cluster=engine)
-    _put_in_place(solution, folder, output)
+        solution = api.solve(made, journal=folder.journal, progress=meter.hear, cluster=engine)
+    _put_in_place(solution, folder, output, work.results_umask)
 
 
 def _admitted(work: Work) -> Spec:
     """Return the spec with the data's full addresses, after a look at what lies there."""
     spec = spec_of(work.spec)
+    spec.require_bounded()
     places = {name: work.roots.admitted(address, name) for name, address in spec.addresses().items()}
     for name, address in places.items():
         work.roots.screen(address, name)
@@ -150,14 +166,15 @@ def _described(made: Plan) -> dict[str, Any]:
     return described
 
 
-def _put_in_place(solution: Solution, folder: Folder, output: Output | None) -> None:
+def _put_in_place(solution: Solution, folder: Folder, output: Output | None, mask: int) -> None:
     """Write x, then ``out``, then the rest: what is there last says that all is there."""
     x = np.ascontiguousarray(solution.x)
     attributes = attributes_of(solution, folder.journal)
     place = Output(folder.path / ("x.npy" if x.nbytes <= _NPY_BYTES else "x.zarr"), overwrite=True)
     place.write(x, attributes)
     if output is not None and not _holds(output.path, x):
-        output.write(x, attributes)
+        with with_umask(mask):
+            output.write(x, attributes)
     facts = solution.to_dict()
     facts["x"] = {
         "shape": list(x.shape),

@@ -69,6 +69,8 @@ class Run:
         self._seconds: float | None = None
         self._spent = 0.0
         self._memory_bytes: int | None = None
+        self._planning: float | None = None  # None: no limit, or planned already
+        self._planning_began = 0.0
         self._guard = threading.Lock()
         self._process: ForkServerProcess | None = None
         self._stopped: str | None = None
@@ -81,7 +83,7 @@ class Run:
             if self._process is not None:
                 self._process.kill()
 
-    def go(self, work: Work, seconds: float | None = None, spent: float = 0.0) -> Ending:
+    def go(self, work: Work, seconds: float | None = None, spent: float = 0.0, planning: float | None = None) -> Ending:
         """Start the process and return how it ended; the process is gone then.
 
         Parameters
@@ -91,8 +93,11 @@ class Run:
             After which it is ended.
         spent : float
             Of these, in earlier attempts.
+        planning : float or None
+            After which it is ended if it has no plan yet; the time in which workers start does not count.
         """
         self._seconds, self._spent, self._memory_bytes = seconds, spent, work.memory_bytes
+        self._planning, self._planning_began = planning, time.monotonic()
         ours, theirs = _CONTEXT.Pipe()
         with ours:
             with theirs, self._guard:
@@ -138,7 +143,9 @@ class Run:
                     return Ending("passing" if line.pop("is_passing") else "failed", line["message"], line)
                 if kind == "wants_cluster":
                     pipe.send_bytes(json.dumps(self._address()).encode())
+                    self._planning_began = time.monotonic()
                 else:
+                    self._planning = None if kind == "planned" else self._planning
                     self._hear(kind, line)
         except (EOFError, OSError):
             process = self._process
@@ -161,6 +168,12 @@ class Run:
                 "over",
                 "the job was expected to end within its time limit; its "
                 f"{format_seconds(self._seconds or 0)} are over. Resume it with the passes it has, or ask for a longer limit.",
+            )
+        if self._planning is not None and time.monotonic() - self._planning_began > self._planning:
+            return Ending(
+                "over",
+                f"a plan was expected within {format_seconds(self._planning)}; there is none yet. Ask for less, or let whoever runs the "
+                "service raise --max-planning.",
             )
         limit = self._memory_bytes
         if limit is None or process.pid is None:

@@ -1,8 +1,10 @@
 """Run the service: put its parts together, listen, and stop in order."""
 
 import logging
+import re
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +13,16 @@ from typing import Any
 
 import uvicorn
 
+from dsketch.errors import SpecError
 from dsketch.service.auth import Tokens, require_safe_host
 from dsketch.service.desk import Desk
 from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import ServiceError
 from dsketch.service.events import Hub
+from dsketch.service.formats import private_umask
 from dsketch.service.guards import Bounds
 from dsketch.service.http import application
+from dsketch.service.keeping import Keeping
 from dsketch.service.metrics import Metrics
 from dsketch.service.paths import Roots
 from dsketch.service.protocol import protocol_with
@@ -26,6 +31,7 @@ from dsketch.service.workers import Cluster
 
 log = logging.getLogger("dsketch.service")
 
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _PARTING_SECONDS = 5  # for answers under way when the service stops
 
 
@@ -44,6 +50,12 @@ class Options:
     cluster : Cluster
     rules : Rules
     bounds : Bounds
+    allowed_hosts : tuple of str
+        Names by which a proxy reaches it.
+    root_path : str
+        Prefix under which a proxy shows it.
+    keep_days : float or None
+        Until ended jobs are removed; None: never.
     """
 
     state: Path
@@ -54,14 +66,17 @@ class Options:
     cluster: Cluster = field(default_factory=Cluster)
     rules: Rules = field(default_factory=Rules)
     bounds: Bounds = field(default_factory=Bounds)
+    allowed_hosts: tuple[str, ...] = ()
+    root_path: str = ""
+    keep_days: float | None = None
 
 
 class Server(uvicorn.Server):
-    """A server that ends open streams first when it is told to stop, so that nobody waits for them."""
+    """A server that ends open streams and plans first when it is told to stop, so that nobody waits for them."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+    def __init__(self, config: uvicorn.Config, hub: Hub, desk: Desk) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._hub, self._desk = hub, desk
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal to stop; a second Ctrl-C does not wait for answers under way.
@@ -70,6 +85,7 @@ class Server(uvicorn.Server):
         """
         del frame
         self._hub.close()
+        threading.Thread(target=self._desk.close, daemon=True).start()  # takes locks, which a handler of signals must not
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
@@ -92,14 +108,24 @@ def serve(options: Options, announce: Callable[[str], None] | None = None) -> No
     """
     tokens = Tokens(options.token_file)
     require_safe_host(options.host, tokens)
+    require_prefix(options.root_path)
     listening = _listening(options.host, options.port)
     with listening:
         store = Store(options.state)
         hub = Hub(store.jobs)
         dispatcher = Dispatcher(store, hub, options.cluster, options.roots, Metrics(), options.rules)
+        desk, keeping = Desk(dispatcher), Keeping(dispatcher, options.keep_days)
         try:
             dispatcher.start()
-            app = application(Desk(dispatcher), tokens, host=options.host, bounds=options.bounds)
+            keeping.start()
+            app = application(
+                desk,
+                tokens,
+                host=options.host,
+                bounds=options.bounds,
+                allowed=options.allowed_hosts,
+                root_path=options.root_path,
+            )
             config = uvicorn.Config(
                 app,
                 http=protocol_with(options.bounds.patience_seconds),
@@ -111,8 +137,10 @@ def serve(options: Options, announce: Callable[[str], None] | None = None) -> No
             )
             if announce is not None:
                 announce(_address(options.host, listening.getsockname()[1]))
-            Server(config, hub).run(sockets=[listening])
+            Server(config, hub, desk).run(sockets=[listening])
         finally:
+            desk.close()
+            keeping.stop()
             dispatcher.stop()
             options.cluster.close()
             store.close()
@@ -129,19 +157,67 @@ def run(
     small_bytes: int,
     bounds: Bounds,
     announce: Callable[[str], None],
+    **more: Any,
 ) -> None:
-    """Serve as the command line asks: parameters as its options, ``places`` to read and to write under."""
-    rules = Rules(most["jobs"], small_bytes, most["seconds"], most["memory"], most["result"], most["waiting"])
+    """Serve as the command line asks: parameters as its options, ``places`` to read and to write under.
+
+    What it writes is for this account alone, but for results under declared folders.
+
+    Raises
+    ------
+    SpecError
+        If a declared folder is none, and as :func:`serve`.
+    """
     roots = Roots.of(*places)
-    options = Options(state, host, port, token_file, roots, Cluster(**cluster), rules, bounds)
+    require_folders(roots)
+    rules = Rules(
+        most["jobs"],
+        small_bytes,
+        most["seconds"],
+        most["memory"],
+        most["result"],
+        most["waiting"],
+        most["bytes"],
+        most["planning"],
+        private_umask(),
+    )
+    options = Options(state, host, port, token_file, roots, Cluster(**cluster), rules, bounds, **more)
     if not roots.folders and not roots.prefixes:
         log.warning("no --data-root is declared: every job will be refused")
     serve(options, announce)
 
 
+def require_folders(roots: Roots) -> None:
+    """Refuse declared folders that are none: every job would fail later.  Those of results are made with the first one.
+
+    Raises
+    ------
+    SpecError
+    """
+    wrong = [("--data-root", folder) for folder in roots.folders if not folder.is_dir()]
+    wrong += [("--out-root", folder) for folder in roots.outputs if folder.exists() and not folder.is_dir()]
+    for option, folder in wrong:
+        what = "something else" if folder.exists() else "nothing"
+        raise SpecError(f"a folder was expected as {option}; at {folder} there is {what}. Make it, or correct its name.")
+
+
+def require_prefix(root_path: str) -> None:
+    """Refuse a prefix that is no path.
+
+    Raises
+    ------
+    SpecError
+    """
+    if root_path and not _PREFIX.fullmatch(root_path):
+        raise SpecError(
+            f"a prefix such as /dsketch was expected as --root-path; got {root_path!r}. Begin it with / and end it without one."
+        )
+
+
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small answers at once (TCP_NODELAY) only on sockets that say they are TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host.strip("[]"), port))

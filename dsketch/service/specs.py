@@ -100,6 +100,18 @@ class Spec(Strict):
         named = ("A", "b", *(word.name for word in PROBLEMS[self.problem].words if word.kind is Matrix))
         return {name: place for name in named if (place := getattr(self, name)) is not None}
 
+    def require_bounded(self) -> None:
+        """Refuse numbers with which the work would grow beyond what a service does for one caller.
+
+        Raises
+        ------
+        SpecError
+        """
+        for word in PROBLEMS[self.problem].words:
+            given = getattr(self, word.name)
+            if word.most is not None and given is not None and given > word.most:
+                raise SpecError(f"{word.name} of at most {word.most} was expected; got {given}. Ask for a smaller one.")
+
     def choices(self) -> dict[str, Any]:
         """Return what :func:`dsketch.plan` takes: method, settings, memory limit."""
         names = ("method", *(field.name for field in fields(Settings)), "memory_limit")
@@ -169,6 +181,29 @@ def spec_of(document: dict[str, Any]) -> Spec:
         return _ADAPTER.validate_python(document)
     except ValidationError as error:
         raise SpecError(sentence_of(error.errors(include_url=False))) from error
+
+
+def completed(document: Any) -> dict[str, Any]:
+    """Return a document that was written by another version with this one's defaults, or as it is if this one cannot read it.
+
+    Raises
+    ------
+    TypeError
+        If it is no object.
+    """
+    if not isinstance(document, dict):
+        raise TypeError(f"the document of a run was expected; got {document!r:.100}.")
+    try:
+        return spec_of(document).document()
+    except SpecError:
+        return document  # its job will say why, when it is its turn
+
+
+def limit_of(document: dict[str, Any], name: str) -> Any:
+    """Return a limit that a document asks for, also one without any; None: the service's."""
+    limits = document.get("limits")
+    asked = limits.get(name) if isinstance(limits, dict) else None
+    return asked if isinstance(asked, int | float) and not isinstance(asked, bool) else None
 
 
 def sentence_of(errors: Any) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import logging
+import os
 import secrets
 import shutil
 import sqlite3
@@ -16,12 +17,14 @@ from typing import IO, Any, TypeVar
 
 from dsketch.service.errors import ForbiddenMove, KeyTaken, ServiceError, UnknownJob
 from dsketch.service.folder import Folder, sweep
+from dsketch.service.formats import make_private, require_known_format
 from dsketch.service.index import Index
 from dsketch.service.jobs import Job, State, Step
 
 log = logging.getLogger("dsketch.service")
 T = TypeVar("T")
 
+_PROBE_BYTES = 16_384  # about what a new job needs
 _BALLAST_BYTES = 256_000  # given back when the disk is full: a state needs 4 kB until it has replaced the one before
 
 
@@ -30,7 +33,8 @@ class Store:
 
     Guarantees: a job that :meth:`accept` returned is never lost, whenever the process or the machine dies; the folders are written
     before the index, and opening a store makes the index agree with them, so that losing it loses nothing; one process has a store
-    at a time; one thread writes at a time, and readers wait for nobody.
+    at a time; one thread writes at a time, and readers wait for nobody; a folder that is no job, or a copy of one, is left out and
+    named in the log, and keeps nobody from opening the store.
 
     Parameters
     ----------
@@ -40,14 +44,17 @@ class Store:
     Raises
     ------
     ServiceError
-        If another process has it, or it cannot be written.
+        If another process has it, it cannot be written, or a later version wrote it in a format of its own.
     """
 
     def __init__(self, state: Path) -> None:
         self.state, self.jobs = state, state / "jobs"
         self._writing, self._last = threading.RLock(), 0
+        self._since: dict[str, float] = {}  # monotonic, of the last change of state in this process
+        self.left_out: dict[str, str] = {}
         try:
-            self.jobs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(state)
+            self.jobs.mkdir(exist_ok=True, mode=0o700)
             self._lock: IO[str] = (state / "lock").open("a")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -59,9 +66,19 @@ class Store:
                 f"a state directory that can be written was expected; {state} gave: {error.strerror}. Correct it, or choose another "
                 "--state."
             ) from error
-        self._take_ballast()
-        self._index = Index(state / "index.sqlite")
-        self.rebuild()
+        try:
+            require_known_format(state)
+            self._take_ballast()
+            self._index = Index(state / "index.sqlite")
+            self.rebuild()
+        except ServiceError:
+            self._lock.close()
+            raise
+        except (OSError, sqlite3.Error) as error:
+            self._lock.close()
+            raise ServiceError(
+                f"a state directory that can be written was expected; {state} gave: {error}. Correct it, or choose another --state."
+            ) from error
 
     # ---- change ------------------------------------------------------------------------------------------------------
 
@@ -121,9 +138,11 @@ class Store:
                 raise ForbiddenMove(
                     f"job {id_} was expected to stay as it was; it has become {job.state.value}. Look at it again."
                 )
-            moved = job.moved(state, time.time(), sentence, passes=passes, is_fault=is_fault, is_asked=is_asked)
+            worked = self._elapsed(job) if job.state.is_active else None
+            moved = job.moved(state, time.time(), sentence, passes=passes, is_fault=is_fault, is_asked=is_asked, worked=worked)
             self._with_room(lambda: self.folder(id_).record(moved))
             self._with_room(lambda: self._index.put(moved))
+            self._since[id_] = time.monotonic()
             return moved
 
     def remove(self, id_: str) -> None:
@@ -137,17 +156,27 @@ class Store:
             job = self.job(id_)
             if not job.state.is_resting:
                 raise ForbiddenMove(f"a job that rests was expected; job {id_} is {job.state.value}. Cancel it first.")
+            gone: Path | None = None
             with contextlib.suppress(FileNotFoundError):
-                self.folder(id_).remove()
+                gone = self.folder(id_).hide()
             self._with_room(lambda: self._index.forget(id_))
+            self._since.pop(id_, None)
+        if gone is not None:
+            shutil.rmtree(gone, ignore_errors=True)  # an answer may be many files: nobody waits for them
 
     def rebuild(self) -> int:
         """Make the index anew from the folders, and return how many jobs there are."""
         with self._writing:
-            found = [job for folder in sweep(self.jobs) if (job := _read(folder)) is not None]
-            self._index.replace(found)
+            self.left_out = {}
+            read = [(folder, job) for folder in sweep(self.jobs) if (job := self._read(folder)) is not None]
+            # Of two with one key the one whose folder has its own name is the first; a copy has another's.
+            read.sort(key=lambda pair: pair[0].path.name != pair[1].id)
+            found = [replace(job, id=folder.path.name) for folder, job in read]
+            self.left_out |= self._with_room(lambda: self._index.replace(found))
+            for name, why in sorted(self.left_out.items()):
+                log.error("the folder %s is left out: %s", self.jobs / name, why)
             self._last = max((int(job.id[:12], 16) for job in found), default=0)
-            return len(found)
+            return len(found) - len(self.left_out.keys() & {job.id for job in found})
 
     # ---- look --------------------------------------------------------------------------------------------------------
 
@@ -183,6 +212,10 @@ class Store:
             )
         return known
 
+    def seconds(self, job: Job) -> float:
+        """Return how long processes have worked on a job since somebody last asked for it."""
+        return job.seconds(job.history[-1].at + self._elapsed(job))
+
     def page(
         self, *, owner: str | None = None, state: State | None = None, after: str | None = None, limit: int = 100
     ) -> list[Job]:
@@ -209,6 +242,20 @@ class Store:
             self._lock.close()
 
     # ---- inside ------------------------------------------------------------------------------------------------------
+
+    def _elapsed(self, job: Job) -> float:
+        """Return the seconds in the job's present state; of one that an earlier process left, until its last sign."""
+        since = self._since.get(job.id)
+        if since is not None:
+            return time.monotonic() - since
+        return max(min(self.folder(job.id).last_sign(), time.time()) - job.history[-1].at, 0.0)
+
+    def _read(self, folder: Folder) -> Job | None:
+        try:
+            return folder.read()
+        except Exception as error:  # noqa: BLE001 - whatever somebody's folder holds, the others are served
+            self.left_out[folder.path.name] = f"it is no job ({type(error).__name__}: {error})"
+            return None
 
     def _new_id(self, now: float) -> str:
         self._last = max(int(now * 1000), self._last + 1)  # ids sort as jobs came, also within a millisecond
@@ -238,9 +285,23 @@ class Store:
 
     @property
     def has_room(self) -> bool:
-        """Whether the reserve for states is there, taking it again if the disk has room once more."""
+        """Whether the reserve for states is there, taking it again if the disk has room once more, and a file can be written."""
+        return self.trouble() is None
+
+    def trouble(self) -> str | None:
+        """Return why no job could be taken now, found by writing a file and removing it; None if one could."""
+        probe = self.jobs / ".probe"
+        try:
+            probe.write_bytes(bytes(_PROBE_BYTES))
+            with probe.open("rb") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            return "the disk of the state directory is full" if _is_full(error) else f"the state directory gave: {error.strerror}"
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
         self._take_ballast()
-        return (self.state / "ballast").exists()
+        return None if (self.state / "ballast").exists() else "the disk of the state directory is full"
 
 
 def _is_full(error: Exception) -> bool:
@@ -249,12 +310,3 @@ def _is_full(error: Exception) -> bool:
         if isinstance(error, sqlite3.Error)
         else getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
     )
-
-
-def _read(folder: Folder) -> Job | None:
-    try:
-        job = folder.read()
-        return job if job.id == folder.path.name else replace(job, id=folder.path.name)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        log.error("the folder %s is no job: %s", folder.path, error)
-        return None

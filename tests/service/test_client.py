@@ -193,3 +193,28 @@ def test_tokens_come_from_a_file_or_the_environment(
         with_environment = jobs("list", "--url", service.url)
 
     assert [done.exit_code for done in (without, with_file, with_environment)] == [2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"A": np.ones((5, 2))}, r"A: a path was expected; got ndarray of shape \(5, 2\)"),
+        ({"b": [1.0, 2.0]}, "b: a path was expected; got list"),
+        ({"weights": object()}, "weights: a path was expected; got object"),
+        ({"limits": {"seconds": np.ones(3)}}, r"limits\.seconds: a path was expected; got ndarray"),
+        ({"tol": float("nan")}, "tol: a finite number was expected; got nan"),
+    ],
+)
+def test_data_in_memory_are_not_sent(words: dict[str, Any], said: str) -> None:
+    """The service reads data where they are stored: what cannot go is said before anything is sent, for jobs and for plans."""
+    with Client("http://127.0.0.1:9", attempts=1) as nobody:
+        for verb in (nobody.submit, nobody.plan):
+            with pytest.raises(dsketch.SpecError, match=said):
+                verb(spec(**words))
+
+
+def test_paths_and_numbers_of_numpy_are_sent(client: Client, data: Path) -> None:
+    """What stands for a text or a number in Python is one."""
+    job = client.submit(spec("tsqr", A=data / "A.zarr", seed=np.int64(3), tol=np.float64(1e-6)))
+
+    assert (job["spec"]["A"], job["spec"]["seed"], job["spec"]["tol"]) == (str(data / "A.zarr"), 3, 1e-6)

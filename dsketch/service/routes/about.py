@@ -15,6 +15,7 @@ from dsketch.problems.base import MISSING
 from dsketch.service.auth import Caller, Tokens
 from dsketch.service.desk import Desk
 from dsketch.service.errors import shape
+from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.door import Who, troubles
 from dsketch.service.shapes import About, Health, Trouble
 from dsketch.sketch import SKETCHES
@@ -24,6 +25,7 @@ from dsketch.version import __version__
 def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
     """Add the routes of the service itself."""
     dispatcher = desk.dispatcher
+    readiness = Readiness(dispatcher, tokens)
 
     @app.get("/v1/service", tags=["service"], responses={200: {"model": About}, **troubles()})
     def about(caller: Annotated[Caller, Depends(who)]) -> Response:
@@ -43,18 +45,15 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
         return JSONResponse(plain(facts))
 
     @app.get("/healthz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}})
-    def healthz() -> Response:
-        """Say whether the process answers."""
+    async def healthz() -> Response:
+        """Say whether the process answers; waits for nothing."""
         return JSONResponse({"status": "well", "message": "the service answers"})
 
     @app.get("/readyz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}, 503: {"model": Health}})
-    def readyz() -> Response:
-        """Say whether jobs are accepted and taken from the line."""
-        if not dispatcher.is_alive:
-            return JSONResponse({"status": "stopping", "message": "jobs are not taken from the line"}, 503)
-        if not dispatcher.store.has_room:
-            return JSONResponse({"status": "full", "message": "the disk of the state directory is full"}, 503)
-        return JSONResponse({"status": "ready", "message": "jobs are accepted and run"})
+    async def readyz() -> Response:
+        """Say whether jobs are accepted and taken from the line: tokens can be read, a file can be written."""
+        status, message = await readiness.verdict()
+        return JSONResponse({"status": status, "message": message}, 200 if (status, message) == READY else 503)
 
     @app.get("/metrics", tags=["service"], responses={200: {"content": {"text/plain": {}}}, **troubles(403)})
     def metrics(caller: Annotated[Caller, Depends(who)]) -> Response:

@@ -1,6 +1,6 @@
 """What routes share: who is asking, and which errors they document."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Path, Security
@@ -23,7 +23,7 @@ _WHY = {
 }
 
 Id = Annotated[str, Path(alias="id", pattern=f"^{ID.pattern}$", description="Of a job.")]
-Who = Callable[..., Caller]
+Who = Callable[..., Awaitable[Caller]]
 
 
 def who_asks(tokens: Tokens) -> Who:
@@ -32,7 +32,7 @@ def who_asks(tokens: Tokens) -> Who:
         name="Authorization", auto_error=False, description="Bearer TOKEN; not needed on an open loopback service."
     )
 
-    def caller(header: Annotated[str | None, Security(scheme)]) -> Caller:
+    async def caller(header: Annotated[str | None, Security(scheme)]) -> Caller:
         return tokens.caller(header)
 
     return caller

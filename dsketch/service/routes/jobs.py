@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Header, Query
+from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from dsketch.plain import plain
 from dsketch.service.auth import Caller
 from dsketch.service.desk import Desk
 from dsketch.service.routes.door import Id, Who, troubles
+from dsketch.service.routes.waiting import Threads
 from dsketch.service.shapes import JobOut, Listing, Page, Place, PlanOut, Question, SolutionOut, Submission
 
 _NPY = "application/octet-stream"
 
 
-def add_plans(app: FastAPI, desk: Desk, who: Who) -> None:
+def add_plans(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     """Add the route of plans."""
 
     @app.post(
@@ -23,12 +24,12 @@ def add_plans(app: FastAPI, desk: Desk, who: Who) -> None:
         dependencies=[Depends(who)],
         responses={200: {"model": PlanOut}, **troubles(403, 408, 413, 422, 503)},
     )
-    def plan(question: Question) -> Response:
-        """Say how a run would be made and what it would cost; reads a few blocks, solves nothing."""
-        return JSONResponse(desk.plan(question.spec))
+    async def plan(question: Question, request: Request) -> Response:
+        """Say how a run would be made and what it would cost; reads a few blocks, solves nothing. Ends when you hang up."""
+        return JSONResponse(await threads.planned(request, desk.plan(question.spec)))
 
 
-def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
+def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     """Add the routes of jobs."""
     By = Annotated[Caller, Depends(who)]
     Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~ ]+$")]
@@ -46,11 +47,11 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
             **troubles(403, 408, 409, 413, 422, 503),
         },
     )
-    def submit(submission: Submission, caller: By, key: Key = None) -> Response:
+    def submit(submission: Submission, request: Request, caller: By, key: Key = None) -> Response:
         """Accept a run. With an ``Idempotency-Key`` the same request may be sent again, and makes one job."""
         job, is_new = desk.submit(caller, submission.spec, submission.name, key)
         response = answer(job.id, caller, 201 if is_new else 200)
-        response.headers["Location"] = f"/v1/jobs/{job.id}"
+        response.headers["Location"] = f"{request.scope.get('root_path', '')}/v1/jobs/{job.id}"
         return response
 
     @app.get("/v1/jobs", tags=["jobs"], responses={200: {"model": Page}, **troubles(422)})
@@ -67,9 +68,9 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
         return answer(id_, caller)
 
     @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
-    def cancel(id_: Id, caller: By) -> Response:
+    async def cancel(id_: Id, caller: By) -> Response:
         """End a job that waits or runs; answers when it has ended. Recorded passes are kept for resume."""
-        return answer(desk.cancel(caller, id_).id, caller)
+        return await threads.ended(lambda: answer(desk.cancel(caller, id_).id, caller))
 
     @app.post("/v1/jobs/{id}/resume", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
     def resume(id_: Id, caller: By) -> Response:
@@ -77,9 +78,9 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
         return answer(desk.resume(caller, id_).id, caller)
 
     @app.delete("/v1/jobs/{id}", tags=["jobs"], status_code=204, responses=troubles(404, 409, 422))
-    def remove(id_: Id, caller: By) -> Response:
+    async def remove(id_: Id, caller: By) -> Response:
         """Remove a job that rests, with its answer and its records."""
-        desk.remove(caller, id_)
+        await threads.ended(desk.remove, caller, id_)
         return Response(status_code=204)
 
 

@@ -1,0 +1,172 @@
+"""The file of tokens: a line ``owner:sha256:user`` or ``owner:sha256:admin`` each, and ``:until`` after it where a token's time ends.
+
+A token is 256 random bits, so one round of SHA-256 is as good as a slow hash: there is nothing to guess.  ``until`` is in seconds
+since 1970.  A token is added at the end of the file and revoked where it stands, by as many bytes as it had: the file stays the same
+one, so that who has it open, or sees it through a mount of this one file, sees the change.
+"""
+
+import hashlib
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsketch.errors import SpecError
+
+_PREFIX = "dsk_"
+_REVOKED = b"# revoked"
+_DAY_SECONDS = 86_400
+_SHOWN = 8  # digits of a hash that name a token to people
+
+
+@dataclass(frozen=True)
+class Token:
+    """What the file knows of a token.
+
+    Attributes
+    ----------
+    owner : str
+    digest : str
+        SHA-256 of the token.
+    is_admin : bool
+    until : int or None
+        Seconds since 1970, when its time ends; None: never.
+    """
+
+    owner: str
+    digest: str
+    is_admin: bool = False
+    until: int | None = None
+
+    @property
+    def id(self) -> str:
+        """What names it to people; nobody can come in with it."""
+        return self.digest[:_SHOWN]
+
+    def is_expired(self, now: float) -> bool:
+        """Whether its time has ended."""
+        return self.until is not None and now >= self.until
+
+    def line(self) -> str:
+        """Return it as the file has it."""
+        words = [self.owner, self.digest, "admin" if self.is_admin else "user"]
+        return ":".join([*words, *([] if self.until is None else [str(self.until)])])
+
+
+def hash_of(token: str) -> str:
+    """Return what the file keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_token(path: Path, owner: str, *, is_admin: bool = False, days: float | None = None) -> str:
+    """Return a new token for an owner; its hash is appended to the file, which only this account can read if it is made now.
+
+    Parameters
+    ----------
+    path : Path
+    owner : str
+    is_admin : bool
+    days : float, optional
+        That it is good for; None: until it is revoked.
+
+    Raises
+    ------
+    SpecError
+        If the owner's name would not fit in the file, or the file cannot be written.
+    """
+    if not owner or not all(mark.isalnum() or mark in "._-@" for mark in owner) or len(owner) > 100:
+        raise SpecError(f"an owner of letters, digits, '.', '_', '-', '@' was expected; got {owner!r}. Choose such a name.")
+    token = _PREFIX + secrets.token_urlsafe(32)
+    until = None if days is None else int(time.time() + days * _DAY_SECONDS)
+    line = f"{Token(owner, hash_of(token), is_admin, until).line()}\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            end = file.tell()
+            is_cut = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"  # an editor left no end of line
+            file.write(f"{chr(10) * is_cut}{line}".encode())
+    except OSError as error:
+        raise SpecError(f"a token file was expected at {path}; it gave: {error.strerror}. Choose another path.") from error
+    return token
+
+
+def read_tokens(path: Path) -> tuple[Token, ...]:
+    """Return the tokens of a file, expired ones as well.
+
+    Raises
+    ------
+    SpecError
+        If there is none, it cannot be read as one, or others than its owner and a group can.
+    """
+    found = _tokens(path, _read(path))
+    if not found:
+        raise SpecError(f"a token was expected in {path}; there is none. Make one with dsketch token OWNER --token-file {path}.")
+    return found
+
+
+def revoke(path: Path, who: str) -> tuple[Token, ...]:
+    """Take the tokens of an owner, or the one of an id, out of the file, and return them.
+
+    Raises
+    ------
+    SpecError
+        If there are none.
+    """
+    data = _read(path)
+    known = _tokens(path, data)
+    gone = tuple(token for token in known if token.owner == who) or tuple(token for token in known if token.id == who)
+    if not gone:
+        names = ", ".join(sorted({token.owner for token in known})) or "nobody"
+        raise SpecError(f"an owner or the id of a token in {path} was expected; got {who!r} (it has: {names}). See --list.")
+    digests = {token.digest.encode() for token in gone}
+    try:
+        with path.open("r+b", buffering=0) as file:
+            place = 0
+            for line in data.splitlines(keepends=True):
+                text = line.rstrip(b"\r\n")
+                if not text.startswith(b"#") and any(digest in text for digest in digests):
+                    os.pwrite(file.fileno(), _REVOKED.ljust(len(text)), place)
+                place += len(line)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SpecError(
+            f"a token file that can be written was expected at {path}; it gave: {error.strerror}. Revoke as its owner."
+        ) from error
+    return gone
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_mode & 0o037:  # a group may read: so Kubernetes and packages hand a file to an account that is not root
+            raise SpecError(
+                f"a token file that only its owner, and at most a group, can read was expected; {path} is open to others. "
+                f"chmod 600 {path}, or 640"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecError(
+            f"a token file was expected at {path}; it gave: {error.strerror}. Make one with dsketch token OWNER --token-file {path}."
+        ) from error
+
+
+def _tokens(path: Path, data: bytes) -> tuple[Token, ...]:
+    lines = data.decode("utf-8", errors="replace").splitlines()
+    return tuple(_token(path, number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#"))
+
+
+def _token(path: Path, number: int, line: str) -> Token:
+    owner, *rest = line.strip().split(":")
+    digest, role, until = (*rest, "", "", "")[:3]
+    if (
+        not owner
+        or len(digest) != 64
+        or role not in ("user", "admin")
+        or len(rest) > 3
+        or (len(rest) == 3 and not until.isdigit())
+    ):
+        raise SpecError(
+            f"owner:sha256:user or owner:sha256:admin was expected; line {number} of {path} is something else. Make it anew."
+        )
+    return Token(owner, digest, role == "admin", int(until) if until else None)

@@ -1,0 +1,176 @@
+"""The file of tokens: made, listed, revoked where they stand, good for so long."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+import dsketch
+from dsketch.cli import main
+from dsketch.service import auth, tokens
+from dsketch.service.auth import Caller, Tokens
+from dsketch.service.errors import TokenError
+from dsketch.service.tokens import new_token, read_tokens, revoke
+from service.running import Service
+
+
+def is_in(known: Tokens, token: str) -> bool:
+    """Whether a token opens."""
+    try:
+        known.caller(f"Bearer {token}")
+    except TokenError:
+        return False
+    return True
+
+
+def command(*words: str) -> Result:
+    """Run ``dsketch token``."""
+    return CliRunner().invoke(main, ["token", *words])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the tokens are."""
+    return tmp_path / "tokens"
+
+
+def test_a_revoked_token_opens_no_more(file: Path) -> None:
+    """Of an owner all, of an id one; who has the file open sees it, for it stays the same file of the same size."""
+    made = [new_token(file, "ann"), new_token(file, "bob"), new_token(file, "ann")]
+    known, inode = Tokens(file), file.stat().st_ino
+    with file.open("rb", buffering=0) as held:
+        size = file.stat().st_size
+        assert [token.owner for token in revoke(file, "ann")] == ["ann", "ann"]
+        assert hashlib.sha256(made[0].encode()).hexdigest().encode() not in held.read()
+    assert (file.stat().st_ino, file.stat().st_size) == (inode, size)
+    assert [is_in(known, token) for token in made] == [False, True, False]
+
+    again = new_token(file, "ann")
+    assert is_in(known, again)
+    assert [token.owner for token in revoke(file, read_tokens(file)[1].id)] == ["ann"]
+    assert [is_in(known, token) for token in (again, made[1])] == [False, True]
+    revoke(file, "bob")
+    assert not is_in(known, made[1])
+    assert "there is none" in str(known.trouble())
+
+
+def test_two_changes_within_one_tick_are_both_seen(file: Path) -> None:
+    """A file system may give both the same time; a revoked token of the second one must not open for ever."""
+    token, _ = new_token(file, "ann"), new_token(file, "bob")
+    known = Tokens(file)
+    assert is_in(known, token)
+    before = file.stat()
+    revoke(file, "ann")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    known._read_at = auth._changed_at(file)  # as if nothing told the change from what was read
+
+    assert not is_in(known, token)
+
+
+@pytest.mark.parametrize("who", ["eve", "", "an", "#", "ann:"])
+def test_nobody_is_revoked_by_mistake(file: Path, who: str) -> None:
+    """A name that is nobody's is said, with the names that there are, and the file stays."""
+    new_token(file, "ann")
+    before = file.read_bytes()
+
+    with pytest.raises(dsketch.SpecError, match="it has: ann"):
+        revoke(file, who)
+    assert file.read_bytes() == before
+
+
+def test_a_token_is_good_for_its_days(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is a wrong one, without anybody touching the file; others are as good as before."""
+    short, long = new_token(file, "ann", days=1.5, is_admin=True), new_token(file, "bob")
+    known, now = Tokens(file), tokens.time.time()
+    assert known.caller(f"Bearer {short}") == Caller("ann", is_admin=True)
+
+    monkeypatch.setattr(auth.time, "time", lambda: now + 1.4 * 86_400)
+    assert is_in(known, short)
+    monkeypatch.setattr(auth.time, "time", lambda: now + 1.6 * 86_400)
+    assert not is_in(known, short)
+    assert is_in(known, long)
+
+
+@pytest.mark.parametrize("end", ["x", "-1", "1.5", "1:2", "99999999999999999999x"])
+def test_an_end_that_is_none_is_refused(file: Path, end: str) -> None:
+    """Half a line must not become a token without end."""
+    file.write_text(f"ann:{'0' * 64}:user:{end}\n")
+    file.chmod(0o600)
+
+    with pytest.raises(dsketch.SpecError, match="line 1"):
+        read_tokens(file)
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_taken"), [(0o600, True), (0o640, True), (0o400, True), (0o440, True), (0o644, False), (0o660, False)]
+)
+def test_a_group_may_read(file: Path, mode: int, is_taken: bool) -> None:
+    """So the service's account needs no copy of root's file; nobody else may, and a group may not write."""
+    new_token(file, "ann")
+    file.chmod(mode)
+    if is_taken:
+        assert Tokens(file).trouble() is None
+        return
+    with pytest.raises(dsketch.SpecError, match="open to others"):
+        Tokens(file)
+
+
+def test_a_token_has_a_line_of_its_own(file: Path) -> None:
+    """Also behind a last line that an editor left without an end, and the mode of the file stays."""
+    token = new_token(file, "ann")
+    file.write_bytes(file.read_bytes().rstrip(b"\n"))
+    file.chmod(0o640)
+    other = new_token(file, "bob")
+
+    assert [is_in(Tokens(file), one) for one in (token, other)] == [True, True]
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_the_command_lists_and_revokes(file: Path) -> None:
+    """What it prints names owner, role, id and end, never a token; OWNER may stand before or after --revoke."""
+    where = ("--token-file", str(file))
+    ann = command("ann", *where, "--days", "7").stdout.strip()
+    boss = json.loads(command("boss", *where, "--admin", "--json").stdout)["token"]
+    listed, described = command("--list", *where), json.loads(command("--list", *where, "--json").stdout)["tokens"]
+
+    assert [line.split()[:2] for line in listed.stdout.splitlines()] == [["ann", "user"], ["boss", "admin"]]
+    assert "until revoked" in listed.stdout
+    assert [(one["owner"], one["role"], one["until"] is None) for one in described] == [
+        ("ann", "user", False),
+        ("boss", "admin", True),
+    ]
+    assert not any(token in listed.stdout for token in (ann, boss))
+    assert command("ann", *where, "--revoke").stdout.startswith("revoked 1 of ann")
+    assert command("--revoke", described[1]["id"], *where).stdout.startswith("revoked 1 of boss")
+    nobody = command(*where)
+    assert (nobody.exit_code, nobody.stderr) == (
+        2,
+        "dsketch: error: an OWNER was expected; there is none. Write dsketch token OWNER --token-file FILE.\n",
+    )
+
+
+@pytest.mark.cluster
+def test_a_running_service_takes_both_at_once(tmp_path: Path, data: Path, file: Path) -> None:
+    """A token that is made opens, one that is revoked does not, and readiness tells of a file that cannot be used."""
+    ann = new_token(file, "ann")
+    with (
+        Service(tmp_path / "s", data, "--token-file", str(file)) as service,
+        httpx.Client(base_url=service.url, trust_env=False) as http,
+    ):
+
+        def status(token: str) -> int:
+            return http.get("/v1/jobs", headers={"Authorization": f"Bearer {token}"}).status_code
+
+        assert status(ann) == 200
+        bob = new_token(file, "bob")
+        assert status(bob) == 200
+        revoke(file, "ann")
+        assert (status(ann), status(bob)) == (401, 200)
+        file.chmod(0o644)
+        assert (status(bob), http.get("/readyz").status_code, http.get("/healthz").status_code) == (401, 503, 200)
+        file.chmod(0o640)
+        assert (status(bob), http.get("/readyz").status_code) == (200, 200)
