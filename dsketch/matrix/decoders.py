@@ -88,7 +88,8 @@ def decode(name: str, codec: Any, data: Any, bound: Bound) -> Any:
 def _streams(make: Callable[[], Any], data: memoryview, bound: Bound, *, is_single: bool = False) -> bytes:
     """Decode a stream, or several behind each other."""
     parts: list[bytes] = []
-    rest, room = data, bound.size
+    rest: Any = data
+    room = bound.size
     while True:
         stream = make()
         while not stream.eof:

@@ -97,14 +97,14 @@ def lead(pipe: Connection, work: Work) -> None:
 
 def _planned(work: Work, link: Link) -> dict[str, Any]:
     spec = _admitted(work)
-    problem = spec.opened()
+    problem = spec.opened(work.roots.opened)
     with _engine(work, problem, link) as engine:
         return _described(api.plan(problem, cluster=engine, **spec.choices()))
 
 
 def _solved(work: Work, folder: Folder, link: Link) -> None:
     spec = _admitted(work)
-    problem = spec.opened()
+    problem = spec.opened(work.roots.opened)
     _require_fitting(problem, work.most_result_bytes)
     output = None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
     header = Journal(folder.journal).header()
