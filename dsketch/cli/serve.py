@@ -14,7 +14,7 @@ from dsketch.cli.session import say
 from dsketch.cli.show import print_json
 from dsketch.errors import SpecError
 
-_NEEDED = ("fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
+_NEEDED = ("cryptography", "fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
 DEFAULT_STATE = Path("~/.local/state/dsketch")
 
 

@@ -15,6 +15,7 @@ from distributed.comm import connect
 
 from dsketch.engine.base import Engine
 from dsketch.engine.dask import DaskEngine
+from dsketch.engine.private import SETTINGS, Keys, private_client, security
 from dsketch.engine.serial import SerialEngine
 from dsketch.engine.worker import versions
 from dsketch.errors import EngineError, SpecError
@@ -54,7 +55,7 @@ def connected(
     cluster : None, str, Path, distributed.Client, cluster object or Engine
         None: this process for data in its memory or below 256 MB (kernels: below 20,000 rows), else an own LocalCluster.
         ``"serial"``: this process.  ``"local"``: an own LocalCluster.  Otherwise an address (``tcp://host:8786``), the path of a
-        scheduler file, a Client, or any cluster object of the Dask family.
+        scheduler file, a Client, any cluster object of the Dask family, or the keys of a private cluster.
     rows : Rows
         What will be read; decides what None means.
     workers, threads : int, optional
@@ -80,6 +81,9 @@ def connected(
     elif cluster == "local":
         with local_cluster(workers, threads, memory) as own, _client(own) as client:
             yield DaskEngine(client)
+    elif isinstance(cluster, Keys):
+        with private_client(cluster, _CONNECT_SECONDS) as client:
+            yield DaskEngine(client)
     elif isinstance(cluster, Client):
         _require_same_versions(cluster)
         yield DaskEngine(cluster)
@@ -96,7 +100,7 @@ def is_small(rows: Rows, limit_bytes: int = LOCAL_BYTES) -> bool:
 
 @contextmanager
 def local_cluster(
-    workers: int | None = None, threads: int | None = None, memory: str | int | None = None
+    workers: int | None = None, threads: int | None = None, memory: str | int | None = None, *, is_private: bool = False
 ) -> Iterator[LocalCluster]:
     """Yield a LocalCluster of worker processes with the settings that dsketch wants.
 
@@ -104,17 +108,21 @@ def local_cluster(
     ----------
     workers, threads, memory
         As in :func:`connected`; memory defaults to an equal share of this machine's.
+    is_private : bool
+        Whether only who holds its :class:`~dsketch.engine.private.Keys` may reach it; it has no dashboard then.
     """
     count = workers or len(os.sched_getaffinity(0))
     limit = "auto" if memory is None else parse_bytes(memory)
     with (
-        dask.config.set(_SETTINGS),
+        dask.config.set({**_SETTINGS, **(SETTINGS if is_private else {})}),
         LocalCluster(
             n_workers=count,
             threads_per_worker=threads or 1,
             memory_limit=limit,
             processes=True,
             dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False} if is_private else None,
+            security=security() if is_private else None,
             preload=[*dask.config.get("distributed.worker.preload"), "dsketch.engine.interrupt"],
             silence_logs=50,
         ) as cluster,

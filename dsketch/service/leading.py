@@ -30,6 +30,7 @@ from dsketch.problems import Problem
 from dsketch.service.errors import ServiceError, SizeError, shape, shape_of
 from dsketch.service.files import put_json
 from dsketch.service.folder import Folder
+from dsketch.service.hidden import hidden_in
 from dsketch.service.link import Link
 from dsketch.service.paths import Roots
 from dsketch.service.process import end_with_parent, limit_memory, locked, logged
@@ -146,8 +147,7 @@ def _engine(work: Work, problem: Problem, link: Link) -> Iterator[Engine]:
 
 
 def _described(made: Plan) -> dict[str, Any]:
-    described: dict[str, Any] = plain({**made.to_dict(), "text": str(made)})
-    return described
+    return hidden_in(plain({**made.to_dict(), "text": str(made)}))
 
 
 def _put_in_place(solution: Solution, folder: Folder, output: Output | None) -> None:
@@ -167,7 +167,8 @@ def _put_in_place(solution: Solution, folder: Folder, output: Output | None) -> 
         "file": place.path.name,
         "out": None if output is None else str(output.path),
     }
-    put_json(folder.path / "solution.json", {**facts, "is_success": solution.status.is_success, "text": str(solution)})
+    told = {**facts, "is_success": solution.status.is_success, "text": str(solution)}
+    put_json(folder.path / "solution.json", hidden_in(plain(told)))
 
 
 def _holds(path: Path, x: np.ndarray) -> bool:

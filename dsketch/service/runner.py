@@ -61,10 +61,10 @@ class Run:
     hear : callable
         Is handed every line that the process tells, kind and fields.
     cluster : callable
-        Returns the address of the cluster; may take its time and raise EngineError.
+        Returns the address of the cluster, or its keys; may take its time and raise EngineError.
     """
 
-    def __init__(self, hear: Callable[[str, dict[str, Any]], None], cluster: Callable[[], str]) -> None:
+    def __init__(self, hear: Callable[[str, dict[str, Any]], None], cluster: Callable[[], str | dict[str, str]]) -> None:
         self._hear, self._cluster = hear, cluster
         self._seconds: float | None = None
         self._spent = 0.0
