@@ -55,8 +55,18 @@ def require_service() -> None:
 @click.option("--out-root", metavar="DIR", multiple=True, help="Folder that jobs may write results under; may be repeated.")
 @click.option("--max-jobs", metavar="N", type=click.IntRange(1, 1000), default=2, help="Jobs that run at once.")
 @click.option("--max-waiting", metavar="N", type=click.IntRange(1), default=10_000, help="Waiting jobs of one owner.")
-@click.option("--max-seconds", metavar="S", type=click.FloatRange(0, min_open=True), help="Time limit of a job. [default: none]")
-@click.option("--max-memory", type=SIZE, help="Memory limit of a job's own process. [default: none]")
+@click.option(
+    "--max-seconds",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    default=86_400.0,
+    help="Time limit of a job's work; inf for none.",
+)
+@click.option(
+    "--max-memory",
+    type=SIZE,
+    help="Memory limit of a job's own process. [default: half of the machine's or container's, shared by --max-jobs]",
+)
 @click.option("--max-result", type=SIZE, default="10GB", help="Largest x.")
 @click.option("--max-body", type=SIZE, default="1MB", help="Largest request.")
 @click.option(

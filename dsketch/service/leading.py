@@ -86,14 +86,23 @@ def lead(pipe: Connection, work: Work) -> None:
     except DsketchError as error:
         is_passing = isinstance(error, EngineError | ServiceError)
         link.tell("failed", is_passing=is_passing, **shape_of(error))
-    except MemoryError:
-        limit = "its limit" if work.memory_bytes is None else f"its limit of {format_bytes(work.memory_bytes)}"
-        said = f"the job was expected to stay within {limit}; its process ran out of memory. Ask for more with limits.memory."
-        link.tell("failed", is_passing=False, **shape("SizeError", said))
+    except MemoryError as error:
+        link.tell("failed", is_passing=False, **shape("SizeError", _out_of_memory(work.memory_bytes, error)))
     except Exception as error:  # noqa: BLE001 - whatever it is becomes the state of the job
         traceback.print_exc()
         said = f"{type(error).__name__} in the job's process, a defect of dsketch. Report it with the job's log."
         link.tell("failed", is_passing=False, **shape("Defect", said))
+
+
+def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
+    """Return the sentence for a process that got no more memory; NumPy says what it asked for."""
+    found = str(error).rstrip(".") or "it wanted more"
+    if limit_bytes is None:
+        return f"the job was expected to fit into this machine's memory; its process could not: {found}. Store the data in smaller chunks."
+    return (
+        f"the job was expected to stay within its limit of {format_bytes(limit_bytes)}; its process could not: {found}. Ask for more with "
+        "limits.memory, up to the service's --max-memory, or store the data in smaller chunks."
+    )
 
 
 def _planned(work: Work, link: Link) -> dict[str, Any]:

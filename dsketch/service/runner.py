@@ -160,7 +160,8 @@ class Run:
             return Ending(
                 "over",
                 "the job was expected to end within its time limit; its "
-                f"{format_seconds(self._seconds or 0)} are over. Resume it with the passes it has, or ask for a longer limit.",
+                f"{format_seconds(self._seconds or 0)} are over. Ask for more with limits.seconds, up to the service's "
+                "--max-seconds, and resume it with the passes it has.",
             )
         limit = self._memory_bytes
         if limit is None or process.pid is None:
@@ -173,8 +174,8 @@ class Run:
             return None
         return Ending(
             "over",
-            f"the job was expected to stay within {format_bytes(limit)} of memory; its process has {format_bytes(used)}. Ask for a "
-            "larger limits.memory.",
+            f"the job was expected to stay within {format_bytes(limit)} of memory; its process has {format_bytes(used)}. Ask for "
+            "more with limits.memory, up to the service's --max-memory.",
         )
 
 

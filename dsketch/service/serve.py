@@ -18,6 +18,7 @@ from dsketch.service.errors import ServiceError
 from dsketch.service.events import Hub
 from dsketch.service.guards import Bounds
 from dsketch.service.http import application
+from dsketch.service.limits import default_memory
 from dsketch.service.metrics import Metrics
 from dsketch.service.paths import Roots
 from dsketch.service.protocol import protocol_with
@@ -131,6 +132,7 @@ def run(
     announce: Callable[[str], None],
 ) -> None:
     """Serve as the command line asks: parameters as its options, ``places`` to read and to write under."""
+    most = {**most, "memory": most["memory"] or default_memory(most["jobs"])}
     rules = Rules(most["jobs"], small_bytes, most["seconds"], most["memory"], most["result"], most["waiting"])
     roots = Roots.of(*places)
     options = Options(state, host, port, token_file, roots, Cluster(**cluster), rules, bounds)
