@@ -26,6 +26,7 @@ def main() -> int:
     words.add_argument("--memory", default="4GiB", help="of each")
     words.add_argument("--walltime", default="04:00:00", help="of each")
     words.add_argument("--queue", help="SLURM's partition")
+    words.add_argument("--shared", default=".", help="folder that all nodes see, for the keys of this run")
     words.add_argument("--interface", help="network, where nodes have several, such as ib0")
     given = words.parse_args()
 
@@ -39,7 +40,9 @@ def main() -> int:
         interface=given.interface,
         job_name="dsketch-workers",
         death_timeout=600,
-        scheduler_options={"dashboard_address": ":0"},
+        protocol="tls://",  # with keys made for this run: without, every account on the network could run code as you
+        shared_temp_directory=given.shared,
+        scheduler_options={"dashboard_address": "127.0.0.1:0"},
     ) as cluster:
         solution = dsketch.lstsq(given.A, given.b, method=given.method, journal=given.journal, cluster=cluster)
     print(solution)
