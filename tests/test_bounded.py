@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
+from zarr.core.buffer import cpu
 
 import dsketch
 from dsketch import open_matrix
@@ -244,6 +245,28 @@ def test_several_members_of_one_chunk_are_read(tmp_path: Path) -> None:
         pack = STREAMS[name]
         path = v2(tmp_path / name, pack(values[:50].tobytes()) + pack(values[50:].tobytes()), compressor={"id": name})
         np.testing.assert_array_equal(open_matrix(path).read(0, 100), values)
+
+
+@pytest.mark.parametrize("codec", ["pickle", "json2"])
+@pytest.mark.parametrize("part", ["data", "indices", "indptr"])
+def test_codecs_are_refused_that_only_consolidated_metadata_name(part: str, codec: str) -> None:
+    """Judged is the array that was opened, wherever it lies: here in memory, as it could be behind a URL."""
+    common = {"zarr_format": 2, "compressor": None, "filters": None, "order": "C", "fill_value": 0}
+    arrays = {
+        name: {**common, "shape": [n], "chunks": [n], "dtype": kind}
+        for name, n, kind in (("data", 100, "<f8"), ("indices", 100, "<i8"), ("indptr", 101, "<i8"))
+    }
+    said = {
+        ".zgroup": {"zarr_format": 2},
+        ".zattrs": {"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": [100, 2]},
+    }
+    held = {**said, **{f"{name}/.zarray": about for name, about in arrays.items()}}
+    named = {**held, f"{part}/.zarray": {**arrays[part], "filters": [{"id": codec}]}}
+    documents = {**held, ".zmetadata": {"zarr_consolidated_format": 1, "metadata": named}}
+    store = zarr.storage.MemoryStore({key: cpu.Buffer.from_bytes(json.dumps(text).encode()) for key, text in documents.items()})
+
+    with pytest.raises(DataError, match=rf"A.* at .* cannot be opened: .*{codec}"):
+        open_matrix(store)
 
 
 @pytest.mark.parametrize("name", ["pickle", "json2", "msgpack2", "vlen-utf8"])

@@ -7,6 +7,7 @@ Run it where ``sbatch`` works and all nodes can reach, such as a login node or a
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 from dask_jobqueue import SLURMCluster
@@ -40,8 +41,8 @@ def main() -> int:
         interface=given.interface,
         job_name="dsketch-workers",
         death_timeout=600,
-        protocol="tls://",  # with keys made for this run: without, every account on the network could run code as you
-        shared_temp_directory=given.shared,
+        security=True,  # keys made for this run: without, every account on the network could run code as you
+        shared_temp_directory=str(Path(given.shared).resolve()),
         scheduler_options={"dashboard_address": "127.0.0.1:0"},
     ) as cluster:
         solution = dsketch.lstsq(given.A, given.b, method=given.method, journal=given.journal, cluster=cluster)

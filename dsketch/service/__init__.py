@@ -24,7 +24,8 @@ How it holds together, lowest first:
 ``errors jobs specs``      words: the tree of errors, the state machine, the document of a run
 ``files folder store``     a folder a job is the truth, an SQLite index finds it
 ``events metrics``         what happens, as it happens
-``paths auth``             what may be read, and by whom
+``paths rooted auth``      what may be read, and by whom; files that are looked at when they are opened
+``limits hidden``          what a job may use by default; texts without addresses of clusters
 ``queue``                  whose turn it is
 ``leading runner``         the process of one job, and who watches it
 ``workers dispatch desk``  the cluster; jobs from the queue to their end; the verbs

@@ -116,7 +116,7 @@ def _solved(work: Work, folder: Folder, link: Link) -> None:
     spec = _admitted(work)
     problem = spec.opened(work.roots.opened)
     _require_fitting(problem, work.most_result_bytes)
-    output = None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
+    output = _output(work, spec)
     header = Journal(folder.journal).header()
     if output is not None and header is None:
         output.probe(8 * int(np.prod(problem.x_shape)), [*spec.addresses().values(), folder.path])
@@ -126,7 +126,11 @@ def _solved(work: Work, folder: Folder, link: Link) -> None:
         put_json(folder.path / "plan.json", _described(made))
         link.tell("planned", plan=_described(made))
         solution = api.solve(made, journal=folder.journal, progress=link.hear, cluster=engine)
-    _put_in_place(solution, folder, output)
+    _put_in_place(solution, folder, _output(work, spec))  # looked at again: hours may have passed
+
+
+def _output(work: Work, spec: Spec) -> Output | None:
+    return None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
 
 
 def _admitted(work: Work) -> Spec:
