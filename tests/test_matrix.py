@@ -429,6 +429,14 @@ def test_block_sizes(chunk_rows: int, row_bytes: int, divisible: bool) -> None:
         assert rows * row_bytes <= max(LARGEST_BLOCK_BYTES, row_bytes)
 
 
+def test_a_shape_that_nobody_stored_is_refused() -> None:
+    """2⁶² rows are a word in a file of metadata: no list of blocks is made for them."""
+    with pytest.raises(
+        DataError, match=r"at most 100000000 blocks of rows were expected; 4611686018427387904 rows make 46116860184274\."
+    ):
+        even_cuts(2**62, 100_000)
+
+
 def test_even_cuts_end_with_the_rest() -> None:
     """Steps are equal but for the last."""
     assert even_cuts(10, 4).tolist() == [0, 4, 8, 10]

@@ -7,6 +7,7 @@ Run it where ``sbatch`` works and all nodes can reach, such as a login node or a
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 from dask_jobqueue import SLURMCluster
@@ -26,6 +27,7 @@ def main() -> int:
     words.add_argument("--memory", default="4GiB", help="of each")
     words.add_argument("--walltime", default="04:00:00", help="of each")
     words.add_argument("--queue", help="SLURM's partition")
+    words.add_argument("--shared", default=".", help="folder that all nodes see, for the keys of this run")
     words.add_argument("--interface", help="network, where nodes have several, such as ib0")
     given = words.parse_args()
 
@@ -39,7 +41,9 @@ def main() -> int:
         interface=given.interface,
         job_name="dsketch-workers",
         death_timeout=600,
-        scheduler_options={"dashboard_address": ":0"},
+        security=True,  # keys made for this run: without, every account on the network could run code as you
+        shared_temp_directory=str(Path(given.shared).resolve()),
+        scheduler_options={"dashboard_address": "127.0.0.1:0"},
     ) as cluster:
         solution = dsketch.lstsq(given.A, given.b, method=given.method, journal=given.journal, cluster=cluster)
     print(solution)

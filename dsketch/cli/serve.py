@@ -14,7 +14,7 @@ from dsketch.cli.session import say
 from dsketch.cli.show import print_json
 from dsketch.errors import SpecError
 
-_NEEDED = ("fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
+_NEEDED = ("cryptography", "fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
 _OWNER = "\0"  # --revoke without a value: the OWNER of the command
 DEFAULT_STATE = Path("~/.local/state/dsketch")
 
@@ -75,8 +75,18 @@ def require_service() -> None:
 )
 @click.option("--max-jobs", metavar="N", type=click.IntRange(1, 1000), default=2, help="Jobs that run at once.")
 @click.option("--max-waiting", metavar="N", type=click.IntRange(1), default=10_000, help="Waiting jobs of one owner.")
-@click.option("--max-seconds", metavar="S", type=click.FloatRange(0, min_open=True), help="Time limit of a job. [default: none]")
-@click.option("--max-memory", type=SIZE, help="Memory limit of a job's own process. [default: none]")
+@click.option(
+    "--max-seconds",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    default=86_400.0,
+    help="Time limit of a job's work; inf for none.",
+)
+@click.option(
+    "--max-memory",
+    type=SIZE,
+    help="Memory limit of a job's own process. [default: half of the machine's or container's, shared by --max-jobs]",
+)
 @click.option("--max-result", type=SIZE, default="10GB", help="Largest x.")
 @click.option("--max-bytes", type=SIZE, default="10TB", help="Bytes that a job may read, over all its passes.")
 @click.option(

@@ -3,6 +3,7 @@
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.connect import connected, local_cluster
 from dsketch.engine.dask import DaskEngine
+from dsketch.engine.private import Keys
 from dsketch.engine.serial import SerialEngine
 
-__all__ = ["DaskEngine", "Engine", "SerialEngine", "Workers", "connected", "local_cluster"]
+__all__ = ["DaskEngine", "Engine", "Keys", "SerialEngine", "Workers", "connected", "local_cluster"]

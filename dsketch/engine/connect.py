@@ -17,6 +17,7 @@ from dsketch.engine.active import active_client
 from dsketch.engine.base import Engine
 from dsketch.engine.dask import DaskEngine
 from dsketch.engine.parent import can_have_children, not_started, require_parent
+from dsketch.engine.private import SETTINGS, Keys, private_client, security
 from dsketch.engine.reach import require_usable
 from dsketch.engine.serial import SerialEngine
 from dsketch.errors import EngineError, SpecError
@@ -57,7 +58,7 @@ def connected(
         None: for data that are stored or Dask's the active ``distributed.Client``, if there is one; else this process for data in its
         memory or below 256 MB (kernels: below 20,000 rows), and inside a task of Dask; else an own LocalCluster.
         ``"serial"``: this process.  ``"local"``: an own LocalCluster.  Otherwise an address (``tcp://host:8786``), the path of a
-        scheduler file, a Client, or any cluster object of the Dask family.
+        scheduler file, a Client, any cluster object of the Dask family, or the keys of a private cluster.
     rows : Rows
         What will be read; decides what None means.
     workers, threads : int, optional
@@ -84,6 +85,9 @@ def connected(
     elif cluster == "local":
         with local_cluster(workers, threads, memory) as own, _client(own) as client:
             yield DaskEngine(client)
+    elif isinstance(cluster, Keys):
+        with private_client(cluster, _CONNECT_SECONDS) as client:
+            yield DaskEngine(client)
     elif isinstance(cluster, Client):
         require_usable(cluster)
         yield DaskEngine(cluster, how)
@@ -109,7 +113,7 @@ def is_small(rows: Rows, limit_bytes: int = LOCAL_BYTES) -> bool:
 
 @contextmanager
 def local_cluster(
-    workers: int | None = None, threads: int | None = None, memory: str | int | None = None
+    workers: int | None = None, threads: int | None = None, memory: str | int | None = None, *, is_private: bool = False
 ) -> Iterator[LocalCluster]:
     """Yield a LocalCluster of worker processes with the settings that dsketch wants.
 
@@ -117,6 +121,8 @@ def local_cluster(
     ----------
     workers, threads, memory
         As in :func:`connected`; memory defaults to an equal share of this machine's.
+    is_private : bool
+        Whether only who holds its :class:`~dsketch.engine.private.Keys` may reach it; it has no dashboard then.
 
     Raises
     ------
@@ -126,7 +132,7 @@ def local_cluster(
     require_parent()
     count = workers or len(os.sched_getaffinity(0))
     limit = "auto" if memory is None else parse_bytes(memory)
-    with dask.config.set(_SETTINGS):
+    with dask.config.set({**_SETTINGS, **(SETTINGS if is_private else {})}):
         try:
             cluster = LocalCluster(
                 n_workers=count,
@@ -134,6 +140,8 @@ def local_cluster(
                 memory_limit=limit,
                 processes=True,
                 dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False} if is_private else None,
+                security=security() if is_private else None,
                 preload=[*dask.config.get("distributed.worker.preload"), "dsketch.engine.interrupt"],
                 silence_logs=50,
             )

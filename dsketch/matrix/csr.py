@@ -22,7 +22,7 @@ import scipy.sparse
 import zarr
 from numpy.typing import NDArray
 
-from dsketch.errors import DataError
+from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, check_numeric
 from dsketch.matrix.conventions import Conventions, conventions_of, refuse
@@ -240,19 +240,33 @@ def stored_csr(group: "zarr.Group", *, missing: str = "error", what: str = "A") 
     DataError
         If one of its arrays or its shape is not there, or they do not fit.
     """
-    lacking = [name for name in PARTS if not isinstance(group.get(name), zarr.Array)]
+    parts = {name: _part(group, name, what) for name in PARTS}
+    lacking = [name for name, part in parts.items() if not isinstance(part, zarr.Array)]
     shape: Any = group.attrs.get("shape")
     place = address_of(group) or str(group.store)
     if lacking:
         raise DataError(f"{what} at {place} must have the arrays {', '.join(PARTS)}; it lacks {', '.join(lacking)}. {_REMEDY}")
     if not (isinstance(shape, list | tuple) and len(shape) == 2 and all(isinstance(size, int) and size >= 0 for size in shape)):
         raise DataError(f"{what} at {place} must have an attribute shape with two sizes; it is {shape!r}. {_REMEDY}")
-    data, indices, indptr = (ZarrMatrix(group[name], missing=missing, what=f"{what}/{name}", as_stored=True) for name in PARTS)
-    meaning = conventions_of(group["data"], f"{what}/data")
+    opened = (ZarrMatrix(part, missing=missing, what=f"{what}/{name}", as_stored=True) for name, part in parts.items())
+    data, indices, indptr = opened
+    meaning = conventions_of(parts["data"], f"{what}/data")
     size = int(shape[0]), int(shape[1])
     names = names_of(group, size[1])
     source = address_of(group)
     return CsrMatrix(data, indices, indptr, size, source=source, names=names, what=what, conventions=meaning)
+
+
+def _part(group: "zarr.Group", name: str, what: str) -> Any:
+    """Return a member of the group, or None; metadata that zarr refuses are an error of ours."""
+    try:
+        return group.get(name)
+    except DsketchError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{what}/{name} at {address_of(group) or group.store} cannot be opened: {type(error).__name__}: {error}. {_REMEDY}"
+        ) from error
 
 
 def csr_in_memory(X: Any, *, what: str = "A") -> CsrMatrix:

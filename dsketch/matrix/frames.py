@@ -19,7 +19,7 @@ from zarr.storage import StorePath, WrapperStore
 from dsketch.errors import DataError
 
 HEADER_BYTES = 16
-_CHUNK_KEY = re.compile(r"(?:c[./])?(\d+)(?:[./]\d+)*")
+CHUNK_KEY = re.compile(r"(?:c[./])?(\d+)(?:[./]\d+)*")
 
 
 class FrameStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no types that we follow
@@ -58,7 +58,7 @@ class FrameStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no types
             If it is longer or shorter than its header says.
         """
         name = key.removeprefix(self._path).lstrip("/")
-        chunk = _CHUNK_KEY.fullmatch(name)
+        chunk = CHUNK_KEY.fullmatch(name)
         if frame is None or chunk is None or byte_range is not None:
             return frame
         found, header = len(frame), frame[:HEADER_BYTES].to_bytes()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 import zarr
+from zarr.abc.store import Store
 
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
 from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file
@@ -26,7 +27,7 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
 
     Parameters
     ----------
-    source : str, Path, zarr.Array, zarr.Group, array or table in memory, dask.array.Array, scipy.sparse matrix or array, or Matrix
+    source : str, Path, zarr.Array, Group or store, array or table in memory, dask.array.Array, scipy.sparse matrix or array, or Matrix
         A path or URL of a Zarr array (formats 2 and 3), or an array, with shape (n,) or (n, d).  URLs such as
         ``s3://bucket/A.zarr`` need the extra ``dsketch[s3]``.  A Zarr group is a CSR matrix in the layout of AnnData: arrays ``data``,
         ``indices``, ``indptr``, attributes ``encoding-type`` "csr_matrix" and ``shape``.  In memory: NumPy, pandas, polars, Arrow,
@@ -70,6 +71,8 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
         return ArrayMatrix(source, what=what)
     if isinstance(source, zarr.Array | zarr.Group):
         return _stored(source, missing, what)
+    if isinstance(source, Store):
+        return _stored(_opened(source, str(getattr(source, "root", source)), what), missing, what)
     if scipy.sparse.issparse(source):
         return csr_in_memory(source, what=what)
     if isinstance(source, str | os.PathLike):
@@ -100,18 +103,35 @@ def _of_library(source: Any, what: str) -> Matrix | None:
 def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
     if "://" not in address:
         address = str(Path(address).absolute())  # a worker may run in another folder
-    if "://" not in address and not Path(address).exists():
-        raise MissingDataError(f"{what} was expected at {address}; there is nothing. Check the path.")
-    if "://" not in address and Path(address).is_file():
-        raise DataError(f"{what} must be a Zarr array; {address} is a file. {remedy_for_file(address, what)}")
+        require_folder(Path(address), what)
+    return _opened(address, address, what)
+
+
+def require_folder(path: Path, what: str) -> None:
+    """Go on if there is a folder, as Zarr arrays are.
+
+    Raises
+    ------
+    MissingDataError
+        If there is nothing.
+    DataError
+        If there is a file.
+    """
+    if not path.exists():
+        raise MissingDataError(f"{what} was expected at {path}; there is nothing. Check the path.")
+    if path.is_file():
+        raise DataError(f"{what} must be a Zarr array; {path} is a file. {remedy_for_file(str(path), what)}")
+
+
+def _opened(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
     try:
-        found = zarr.open(store_at(address), mode="r")
-    except DsketchError:
-        raise
+        found = zarr.open(store_at(place) if isinstance(place, str) else place, mode="r")
     except ImportError as error:
         raise SpecError(f"{address} needs a storage package that is not installed: {error}. {package_for(address)}.") from error
     except FileNotFoundError as error:
         raise MissingDataError(f"{what} was expected at {address}; there is no Zarr array. Check the path.") from error
+    except DsketchError:
+        raise
     except Exception as error:
         raise DataError(f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. {remedy_for(error)}.") from error
     return found

@@ -7,6 +7,7 @@ needed, so a cold disk works while we compute.
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,12 @@ _PACKED_BYTES = 100_000  # of packed numbers read at once: as float64 they are f
 
 # (chunk number) → path and None, or the fill value where the chunk is absent and that is allowed
 OpenChunk = Callable[[int], int | None]
+
+
+def open_file(store: Any, path: str) -> int:
+    """Return a file descriptor to read from; a store that watches where its files lie opens them itself."""
+    opening = getattr(store, "open_file", None)
+    return os.open(path, os.O_RDONLY) if opening is None else int(opening(path))
 
 
 class RawRows:

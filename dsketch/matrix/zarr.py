@@ -24,9 +24,12 @@ from zarr.core.sync import sync
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.absent import ShardIndex, is_filled, remedy
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.bounded import bounded, check_codecs
 from dsketch.matrix.conventions import conventions_of
+from dsketch.matrix.decoders import OverlongError
 from dsketch.matrix.frames import framed
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.raw import RawRows, open_file
+from dsketch.units import format_bytes
 
 _SAMPLE_ROWS = 16
 
@@ -47,6 +50,7 @@ class ZarrMatrix(Matrix):
 
     def __init__(self, array: "zarr.Array[Any]", *, missing: str = "error", what: str = "A", as_stored: bool = False) -> None:
         check_numeric(np.dtype(array.dtype), what)
+        check_codecs(array, what)
         _check_complete(array, what)
         self.shape = as_two_dimensional(array.shape, what)
         self._stored = np.dtype(array.dtype).newbyteorder("=")
@@ -61,7 +65,7 @@ class ZarrMatrix(Matrix):
         self.source = address_of(array)
         self.names = names_of(array, self.shape[1])
         self.is_raw = self._raw_root is not None
-        self._decoding = framed(array, what, self.source or f"{array.store}/{array.path}".rstrip("/"))
+        self._decoding = bounded(framed(array, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
@@ -152,10 +156,12 @@ class ZarrMatrix(Matrix):
         key = self._array.metadata.encode_chunk_key((number,) if self.is_vector else (number, 0))
         path = f"{self._raw_root}/{key}"
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = open_file(self._array.store, path)
         except FileNotFoundError as error:
             self._refuse_missing(number, path, error)
             return None
+        except DsketchError:
+            raise
         except OSError as error:
             raise DataError(
                 f"chunk {number} of {self._what} cannot be read ({path}): {error.strerror}. Check the permissions and the disk."
@@ -208,6 +214,11 @@ class ZarrMatrix(Matrix):
             )
         except DsketchError:
             raise
+        except OverlongError as error:
+            raise DataError(
+                f"{self._culprit(start, stop)} must decode to the {format_bytes(self._chunk_bytes())} that its shape declares; {error}. "
+                "It is damaged, or made to fill memory: copy it again from its origin, or do not use it."
+            ) from error
         except Exception as error:
             raise DataError(
                 f"{self._culprit(start, stop)} cannot be decoded: {type(error).__name__}: {error}. "
@@ -245,6 +256,10 @@ class ZarrMatrix(Matrix):
             found = held[shard]
             if found is not None and not found[inner]:
                 self._refuse_missing(place[0], f"from the shard {self._place(shard)}", None)
+
+    def _chunk_bytes(self) -> int:
+        """Decoded bytes of the smallest piece that is encoded by itself."""
+        return int(np.prod(self._array.chunks, dtype=object) * self._stored.itemsize)
 
     def _chunk_columns(self, step: int) -> int:
         return 1 if self.is_vector else step

@@ -25,7 +25,9 @@ How it holds together, lowest first:
 ``files folder formats``   a folder a job is the truth; who may look into the state directory, which versions can read it
 ``index store``            an SQLite index finds the folders
 ``events metrics``         what happens, as it happens
-``paths tokens auth``      what may be read, and by whom
+``paths rooted``           what may be read; files that are looked at when they are opened
+``tokens auth``            by whom
+``limits hidden``          what a job may use by default; texts without addresses of clusters
 ``queue``                  whose turn it is
 ``meter leading runner``   the process of one job, how much it may read, and who watches it
 ``workers dispatch``       the cluster; jobs from the queue to their end

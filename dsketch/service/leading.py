@@ -30,6 +30,7 @@ from dsketch.problems import Problem
 from dsketch.service.errors import ServiceError, SizeError, shape, shape_of
 from dsketch.service.files import put_json, with_umask
 from dsketch.service.folder import Folder
+from dsketch.service.hidden import hidden_in
 from dsketch.service.link import Link
 from dsketch.service.meter import Meter
 from dsketch.service.paths import Roots
@@ -92,19 +93,28 @@ def lead(pipe: Connection, work: Work) -> None:
     except DsketchError as error:
         is_passing = isinstance(error, EngineError | ServiceError)
         link.tell("failed", is_passing=is_passing, **shape_of(error))
-    except MemoryError:
-        limit = "its limit" if work.memory_bytes is None else f"its limit of {format_bytes(work.memory_bytes)}"
-        said = f"the job was expected to stay within {limit}; its process ran out of memory. Ask for more with limits.memory."
-        link.tell("failed", is_passing=False, **shape("SizeError", said))
+    except MemoryError as error:
+        link.tell("failed", is_passing=False, **shape("SizeError", _out_of_memory(work.memory_bytes, error)))
     except Exception as error:  # noqa: BLE001 - whatever it is becomes the state of the job
         traceback.print_exc()
         said = f"{type(error).__name__} in the job's process, a defect of dsketch. Report it with the job's log."
         link.tell("failed", is_passing=False, **shape("Defect", said))
 
 
+def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
+    """Return the sentence for a process that got no more memory; NumPy says what it asked for."""
+    found = str(error).rstrip(".") or "it wanted more"
+    if limit_bytes is None:
+        return f"the job was expected to fit into this machine's memory; its process could not: {found}. Store the data in smaller chunks."
+    return (
+        f"the job was expected to stay within its limit of {format_bytes(limit_bytes)}; its process could not: {found}. Ask for more with "
+        "limits.memory, up to the service's --max-memory, or store the data in smaller chunks."
+    )
+
+
 def _planned(work: Work, link: Link) -> dict[str, Any]:
     spec = _admitted(work)
-    problem = spec.opened()
+    problem = spec.opened(work.roots.opened)
     meter = Meter(work.most_read_bytes)
     meter.require(problem.rows.nbytes, "one pass")
     with _engine(work, problem, link) as engine:
@@ -115,11 +125,11 @@ def _planned(work: Work, link: Link) -> dict[str, Any]:
 
 def _solved(work: Work, folder: Folder, link: Link) -> None:
     spec = _admitted(work)
-    problem = spec.opened()
+    problem = spec.opened(work.roots.opened)
     _require_fitting(problem, work.most_result_bytes)
     meter = Meter(work.most_read_bytes, link.hear)
     meter.require(problem.rows.nbytes, "one pass")
-    output = None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
+    output = _output(work, spec)
     header = Journal(folder.journal).header()
     if output is not None and header is None:
         with with_umask(work.results_umask):
@@ -131,7 +141,11 @@ def _solved(work: Work, folder: Folder, link: Link) -> None:
         put_json(folder.path / "plan.json", _described(made))
         link.tell("planned", plan=_described(made))
         solution = api.solve(made, journal=folder.journal, progress=meter.hear, cluster=engine)
-    _put_in_place(solution, folder, output, work.results_umask)
+    _put_in_place(solution, folder, _output(work, spec), work.results_umask)  # looked at again: hours may have passed
+
+
+def _output(work: Work, spec: Spec) -> Output | None:
+    return None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
 
 
 def _admitted(work: Work) -> Spec:
@@ -162,8 +176,7 @@ def _engine(work: Work, problem: Problem, link: Link) -> Iterator[Engine]:
 
 
 def _described(made: Plan) -> dict[str, Any]:
-    described: dict[str, Any] = plain({**made.to_dict(), "text": str(made)})
-    return described
+    return hidden_in(plain({**made.to_dict(), "text": str(made)}))
 
 
 def _put_in_place(solution: Solution, folder: Folder, output: Output | None, mask: int) -> None:
@@ -184,7 +197,8 @@ def _put_in_place(solution: Solution, folder: Folder, output: Output | None, mas
         "file": place.path.name,
         "out": None if output is None else str(output.path),
     }
-    put_json(folder.path / "solution.json", {**facts, "is_success": solution.status.is_success, "text": str(solution)})
+    told = {**facts, "is_success": solution.status.is_success, "text": str(solution)}
+    put_json(folder.path / "solution.json", hidden_in(plain(told)))
 
 
 def _holds(path: Path, x: np.ndarray) -> bool:

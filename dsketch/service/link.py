@@ -8,8 +8,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from dsketch import events
+from dsketch.engine import Keys
 from dsketch.errors import EngineError
 from dsketch.plain import plain
+from dsketch.service.hidden import hidden
 
 _TOLD_SECONDS = 0.25  # between two signs of progress
 
@@ -25,10 +27,10 @@ class Link:
     def tell(self, event: str, /, **fields: Any) -> None:
         """Send a line."""
         with self._sending:
-            self._pipe.send_bytes(json.dumps(plain({"event": event, **fields}), allow_nan=False).encode())
+            self._pipe.send_bytes(hidden(json.dumps(plain({"event": event, **fields}), allow_nan=False)).encode())
 
-    def cluster(self) -> str:
-        """Ask for the address of the cluster.
+    def cluster(self) -> str | Keys:
+        """Ask for the address of the cluster, or the keys of a private one.
 
         Raises
         ------
@@ -39,7 +41,7 @@ class Link:
         answer = json.loads(self._pipe.recv_bytes())
         if answer["address"] is None:
             raise EngineError(answer["message"])
-        return str(answer["address"])
+        return Keys(**answer["address"]) if isinstance(answer["address"], dict) else str(answer["address"])
 
     def hear(self, event: events.Event) -> None:
         """Pass an event of the run on; progress a few times a second at the most."""

@@ -10,11 +10,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from dsketch.errors import MissingDataError
+from dsketch.matrix.opening import require_folder
 from dsketch.service.errors import PlaceError
+from dsketch.service.rooted import RootedStore
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _MOST_ENTRIES = 5_000_000  # of one array; its links could not be looked at in reasonable time beyond
-_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,8 @@ class Roots:
     Notes
     -----
     A path is resolved before it is compared, so that neither ``..`` nor a link leads out.  :meth:`screen` then looks at every entry of
-    the array, because a chunk may be a link too.  Somebody who can write in a declared folder while a job runs, under another
-    account, could still exchange a chunk for a link between the look and the reading: declare folders that only trusted accounts
-    can write.
+    the array, because a chunk may be a link too: it says early what is wrong.  What decides is the store that :meth:`opened` gives: it
+    asks where a file lies whenever it opens one (:mod:`dsketch.service.rooted`), in this process and in workers.
     """
 
     folders: tuple[Path, ...] = ()
@@ -97,7 +98,7 @@ class Roots:
             If a link in it leads out of the declared places, it holds what is neither file nor folder, or it asks for a codec
             that runs what it decodes.
         """
-        if _is_url(address):
+        if _is_url(address) or not Path(address).is_dir():
             return
         for place, entry in enumerate(_entries(Path(address))):
             if place > _MOST_ENTRIES:
@@ -114,6 +115,19 @@ class Roots:
                 )
             if entry.name in _METADATA and entry.is_file():
                 _refuse_running_codecs(Path(entry.path), what)
+
+    def opened(self, address: str, what: str = "A") -> "str | RootedStore":
+        """Return what to open data from, a full address as :meth:`admitted` gives it: a URL itself, files by a store that watches.
+
+        Raises
+        ------
+        MissingDataError, DataError
+            If there is no folder.
+        """
+        if _is_url(address):
+            return address
+        require_folder(Path(address), what)
+        return RootedStore(Path(address), self.folders, what)
 
     def _admitted_url(self, address: str, what: str) -> str:
         plain = address.rstrip("/")

@@ -61,10 +61,10 @@ class Run:
     hear : callable
         Is handed every line that the process tells, kind and fields.
     cluster : callable
-        Returns the address of the cluster; may take its time and raise EngineError.
+        Returns the address of the cluster, or its keys; may take its time and raise EngineError.
     """
 
-    def __init__(self, hear: Callable[[str, dict[str, Any]], None], cluster: Callable[[], str]) -> None:
+    def __init__(self, hear: Callable[[str, dict[str, Any]], None], cluster: Callable[[], str | dict[str, str]]) -> None:
         self._hear, self._cluster = hear, cluster
         self._seconds: float | None = None
         self._spent = 0.0
@@ -167,7 +167,8 @@ class Run:
             return Ending(
                 "over",
                 "the job was expected to end within its time limit; its "
-                f"{format_seconds(self._seconds or 0)} are over. Resume it with the passes it has, or ask for a longer limit.",
+                f"{format_seconds(self._seconds or 0)} are over. Ask for more with limits.seconds, up to the service's "
+                "--max-seconds, and resume it with the passes it has.",
             )
         if self._planning is not None and time.monotonic() - self._planning_began > self._planning:
             return Ending(
@@ -186,8 +187,8 @@ class Run:
             return None
         return Ending(
             "over",
-            f"the job was expected to stay within {format_bytes(limit)} of memory; its process has {format_bytes(used)}. Ask for a "
-            "larger limits.memory.",
+            f"the job was expected to stay within {format_bytes(limit)} of memory; its process has {format_bytes(used)}. Ask for "
+            "more with limits.memory, up to the service's --max-memory.",
         )
 
 

@@ -23,6 +23,7 @@ from dsketch.service.formats import private_umask
 from dsketch.service.guards import Bounds
 from dsketch.service.http import application
 from dsketch.service.keeping import Keeping
+from dsketch.service.limits import default_memory
 from dsketch.service.metrics import Metrics
 from dsketch.service.paths import Roots
 from dsketch.service.protocol import protocol_with
@@ -168,6 +169,7 @@ def run(
     SpecError
         If a declared folder is none, and as :func:`serve`.
     """
+    most = {**most, "memory": most["memory"] or default_memory(most["jobs"])}
     roots = Roots.of(*places)
     require_folders(roots)
     rules = Rules(

@@ -117,10 +117,12 @@ class Spec(Strict):
         names = ("method", *(field.name for field in fields(Settings)), "memory_limit")
         return {name: getattr(self, name) for name in names if name in type(self).model_fields}
 
-    def opened(self) -> Problem:
-        """Open the problem that the document describes."""
+    def opened(self, source: Callable[[str, str], Any] = lambda address, _: address) -> Problem:
+        """Open the problem that the document describes; ``source`` gives what to open for an address and its word."""
         kind: Callable[..., Problem] = PROBLEMS[self.problem]
-        return kind(self.A, self.b, **self.words())
+        data = {name: source(address, name) for name, address in self.addresses().items()}
+        A, b = data.pop("A"), data.pop("b")
+        return kind(A, b, **{**self.words(), **data})
 
 
 def _field(word: Word) -> Any:

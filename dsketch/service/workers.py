@@ -1,15 +1,18 @@
 """The service's own cluster, in a process of its own: if it dies, jobs that need one get a new one.
 
-``python -m dsketch.service.workers`` prints one line of JSON with the address, and ends with whoever started it.
+Nobody reaches it but the service and the processes of its jobs: it is a private one, whose keys are handed on by pipes.
+``python -m dsketch.service.workers`` prints one line of JSON with address and keys, and ends with whoever started it.
 """
 
 import json
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+import time
+from dataclasses import asdict, dataclass, field
 
-from dsketch.engine import local_cluster
+from dsketch.engine import Keys, local_cluster
+from dsketch.engine.private import LIFETIME_DAYS
 from dsketch.errors import EngineError
 
 
@@ -24,7 +27,7 @@ class Cluster:
     workers, threads, memory : int or None
         Of own workers, as in :func:`dsketch.engine.local_cluster`.
     dashboard : str or None
-        Where people may look at it; known by itself for own workers.
+        Where people may look at that of ``scheduler``; own workers have none.
     """
 
     scheduler: str | None = None
@@ -33,11 +36,12 @@ class Cluster:
     memory: int | None = None
     dashboard: str | None = None
     _own: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
-    _address: str = field(default="", init=False)
+    _keys: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    _old_at: float = field(default=0.0, init=False)
     _starting: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def address(self) -> str:
-        """Return the address, starting own workers if need be.
+    def address(self) -> str | dict[str, str]:
+        """Return the address, or the keys of own workers, started if need be: what JSON can hold.
 
         Raises
         ------
@@ -49,19 +53,27 @@ class Cluster:
         with self._starting:
             if self._own is None or self._own.poll() is not None:
                 self._start()
-            return self._address
+            elif time.monotonic() > self._old_at:  # a job that is in a pass then goes on with the new ones
+                self._end(self._own)
+                self._start()
+            return self._keys
 
     def close(self) -> None:
         """End own workers."""
         with self._starting:
-            if self._own is not None and self._own.stdin is not None:
-                self._own.stdin.close()
-                try:
-                    self._own.wait(10)
-                except subprocess.TimeoutExpired:
-                    self._own.kill()
-                    self._own.wait()
+            if self._own is not None:
+                self._end(self._own)
                 self._own = None
+
+    @staticmethod
+    def _end(own: "subprocess.Popen[bytes]") -> None:
+        if own.stdin is not None:
+            own.stdin.close()
+        try:
+            own.wait(10)
+        except subprocess.TimeoutExpired:
+            own.kill()
+            own.wait()
 
     def _start(self) -> None:
         asked = json.dumps({"workers": self.workers, "threads": self.threads, "memory": self.memory})
@@ -74,15 +86,13 @@ class Cluster:
         line = self._own.stdout.readline() if self._own.stdout is not None else b""
         if not line:
             raise EngineError("own workers were expected to start; they did not. Look at the service's log, or give --scheduler.")
-        told = json.loads(line)
-        self._address, self.dashboard = told["address"], told["dashboard"]
+        self._keys, self._old_at = json.loads(line), time.monotonic() + LIFETIME_DAYS * 86_400
 
 
 def main(asked: str) -> None:
     """Run workers until standard input ends."""
-    with local_cluster(**json.loads(asked)) as cluster:
-        told = {"address": cluster.scheduler_address, "dashboard": cluster.dashboard_link}
-        sys.stdout.write(f"{json.dumps(told)}\n")
+    with local_cluster(**json.loads(asked), is_private=True) as cluster:
+        sys.stdout.write(f"{json.dumps(asdict(Keys.of(cluster)))}\n")
         sys.stdout.flush()
         sys.stdin.buffer.read()
 

@@ -45,13 +45,13 @@ class Here:
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - what the files say, to be replaced
             "address=:": "address=127.0.0.1:",
             "/var/lib/dsketch": str(self.state),
+            "/etc/dsketch/tokens": str(self.tokens),
             "/run/secrets/dsketch/tokens": str(self.tokens),
             "/run/secrets/dsketch-tokens": str(self.tokens),
             "--data-root=/data": f"--data-root={folder}",
         }
         self.variables = {
             "STATE_DIRECTORY": str(self.state),
-            "CREDENTIALS_DIRECTORY": str(folder),
             "RUNTIME_DIRECTORY": str(folder),
             "DSKETCH_DATA": str(folder),
         }

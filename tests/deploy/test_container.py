@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from packaging.requirements import Requirement
 
 from deploy.commands import DEPLOY, documents
 
@@ -45,6 +47,16 @@ def test_containers_have_few_rights(name: str) -> None:
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert "no-new-privileges:true" in service["security_opt"]
     assert service["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_containers_have_limits(name: str) -> None:
+    """Of memory, also that of /tmp, of processes and of the log: none takes the machine along."""
+    service = COMPOSE["services"][name]
+    assert service["deploy"]["resources"]["limits"]["memory"]
+    assert service["pids_limit"] > 0
+    assert {"max-size", "max-file"} <= set(service["logging"]["options"])
+    assert all("size=" in mount for mount in service["tmpfs"])
 
 
 def test_names_in_the_compose_file_exist() -> None:
@@ -85,6 +97,22 @@ def test_dockerfile_takes_what_the_context_has() -> None:
     assert copied
     assert all((ROOT / name).exists() for name in copied)
     assert set(copied) == set(allowed)
+
+
+def test_dependencies_are_a_layer_of_their_own() -> None:
+    """Sources come after what they need, which is what pyproject.toml names, in versions of constraints.txt alone."""
+    text = re.sub(r"\\\n\s*", "", (DEPLOY / "Dockerfile").read_text())
+    assert text.index("--constraint constraints.txt") < text.index("COPY dsketch") < text.index("--no-deps .")
+    program = re.search(r'python -c "(.*?)"', text)
+    assert program
+    listed = subprocess.run([sys.executable, "-c", program[1]], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert listed.splitlines() == [*project["dependencies"], *extras["service"], *extras["s3"]]
+    lines = [line for line in (DEPLOY / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    pinned = dict(line.split("==") for line in lines)
+    for needed in map(Requirement, listed.splitlines()):
+        assert needed.specifier.contains(pinned[needed.name]), needed
 
 
 def test_image_is_checked_and_is_not_root() -> None:

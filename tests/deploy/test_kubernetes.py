@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,11 @@ def test_pods_have_few_rights(made: dict[str, Any]) -> None:
         ("service", "worker", 9000, False),
         ("worker", "service", 8080, False),
         ("service", "scheduler", 8787, False),
+        ("worker", "object store", 9000, True),
+        ("service", "object store", 443, True),
+        ("worker", "stranger", 9000, False),
+        ("service", "DNS", 53, True),
+        ("worker", "OpenShift's DNS", 5353, True),
     ],
 )
 def test_network_policies_allow_what_is_needed(
@@ -144,12 +150,78 @@ def test_network_policies_allow_what_is_needed(
         "client": {"dsketch.io/client": "true"},
         "operator": {"kubernetes.io/metadata.name": "dask-operator"},
         "stranger": {},
+        "object store": {"dsketch.io/object-store": "true"},
+        "DNS": {"kubernetes.io/metadata.name": "kube-system"},
+        "OpenShift's DNS": {"kubernetes.io/metadata.name": "openshift-dns"},
     }
     ends = {role: (pod["metadata"]["labels"], None) for role, pod in pods(made).items()}
     ends |= {name: ({}, labels) for name, labels in namespaces.items()}
     assert (
         _allows("egress", ends[source], ends[target], port) and _allows("ingress", ends[target], ends[source], port)
     ) == is_allowed
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "is_allowed"),
+    [
+        ("52.216.0.1", 443, True),
+        ("2600:1f00::1", 443, True),
+        ("52.216.0.1", 80, False),
+        ("169.254.20.10", 53, True),
+        *(
+            (private, 443, False)
+            for private in ("10.0.0.1", "172.20.0.1", "192.168.1.1", "169.254.169.254", "fd00::1", "fe80::1")
+        ),
+    ],
+)
+def test_only_public_stores_and_names_are_reached_by_address(address: str, port: int, is_allowed: bool) -> None:
+    """HTTPS to the world and to no private machine; the cache of names that a node runs."""
+    rules = MANIFESTS["NetworkPolicy dsketch-outside"]["spec"]["egress"]
+    place = ip_address(address)
+
+    def holds(block: dict[str, Any]) -> bool:
+        inside = [ip_network(text) for text in (block["cidr"], *block.get("except", []))]
+        return place in inside[0] and not any(place in each for each in inside[1:])
+
+    found = any(
+        port in {each["port"] for each in rule["ports"]}
+        and any("ipBlock" in peer and holds(peer["ipBlock"]) for peer in rule["to"])
+        for rule in rules
+    )
+    assert found == is_allowed
+
+
+def test_kubernetes_itself_refuses_more_rights() -> None:
+    """The namespace asks for the strictest of the published levels."""
+    labels = MANIFESTS["Namespace dsketch"]["metadata"]["labels"]
+    assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "warn", "audit")} == {"restricted"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_loader_is_a_pod_of_few_rights_that_may_write_the_data(version: str) -> None:
+    """It keeps to the schema, has the rights of the others, and the image and the claim that they have."""
+    (loader,) = documents(FOLDER / "loading" / "loader.yaml")
+    published.validate(loader, version, strict=True)
+    (container,) = loader["spec"]["containers"]
+    (image,) = KUSTOMIZATION["images"]
+    assert container["image"] == f"{image['newName']}:{image['newTag']}"
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert set(_volume_sources(loader)) <= set(MANIFESTS)
+    assert "ReadWriteMany" in MANIFESTS["PersistentVolumeClaim dsketch-data"]["spec"]["accessModes"]
+
+
+def test_prometheus_finds_the_service() -> None:
+    """The monitor chooses the Service by its labels and a port that it has, and brings a token."""
+    (monitor,) = documents(FOLDER / "monitoring" / "servicemonitor.yaml")
+    service = MANIFESTS["Service dsketch"]
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert endpoint["authorization"]["credentials"]["name"] == "dsketch-metrics"
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 import zarr
 
 from dsketch.client import Client
+from dsketch.errors import DsketchError
 from dsketch.service.auth import new_token
 from dsketch.service.errors import UnknownJob
 from service.conftest import slow, spec
@@ -156,6 +157,32 @@ def test_a_chunk_that_links_out_is_not_read(guarded: Service, tokens: dict[str, 
 
     assert job["state"] == "failed"
     assert "links out" in job["sentence"]
+
+
+def test_a_link_of_a_link_is_not_read(guarded: Service, tokens: dict[str, str], data: Path, tmp_path: Path) -> None:
+    """Each entry of the array looks as if it led to declared places; the file that would be read in the end lies elsewhere."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(np.full(10, 666.0).tobytes())
+    array = zarr.create_array(store=str(data / "trap2.zarr"), shape=(20,), chunks=(10,), dtype="f8", compressors=None)
+    array[:] = np.ones(20)
+    chunks = data / "trap2.zarr" / "c"
+    chunks.rename(data / "trap2-chunks")
+    chunks.symlink_to(data / "trap2-chunks")
+    (data / "trap2-chunks" / "0").unlink()
+    (data / "trap2-chunks" / "0").symlink_to(secret)
+    with guarded.client(tokens["eve"]) as eve:
+        job = rested(eve, eve.submit(spec("tsqr", A="trap2.zarr", b="trap2.zarr"))["id"])
+        assert "links out" in str(refusal(lambda: eve.plan(spec("tsqr", A="trap2.zarr", b="trap2.zarr"))))
+
+    assert job["state"] == "failed"
+    assert "links out" in job["sentence"]
+
+
+def refusal(ask: Callable[[], Any]) -> Exception:
+    """Return what a call raises."""
+    with pytest.raises(DsketchError) as caught:
+        ask()
+    return caught.value
 
 
 def test_pickles_are_not_opened(guarded: Service, tokens: dict[str, str], data: Path, tmp_path: Path) -> None:

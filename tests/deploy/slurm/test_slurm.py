@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import Client
+from distributed import Client, Security
 
 import dsketch
 from deploy.slurm.conftest import METHOD, SCRIPTS, Slurm, assert_same_bits, until
@@ -38,6 +38,25 @@ def test_array_of_workers_gives_the_bits_of_the_serial_engine(
     assert_same_bits(json.loads(done.stdout), slurm.folder / "x.npy", undisturbed)
     assert jobs <= set(slurm.jobs())
     assert len(jobs) == 3
+
+
+def test_keys_let_in_who_has_them_and_nobody_else(slurm: Slurm, tall: tuple[str, str], undisturbed: dsketch.Solution) -> None:
+    """Scheduler, workers and solve that inherit what ``keys.sh`` exports talk TLS; a client without keys is refused."""
+    shown = slurm.run("bash", "-c", f". {SCRIPTS / 'keys.sh'}; env")
+    slurm.environment.update(line.split("=", 1) for line in shown.stdout.splitlines() if line.startswith("DASK_"))
+    file = slurm.folder / "cluster" / "scheduler.json"
+    slurm.submit("scheduler.sbatch")
+    slurm.submit("workers.sbatch", options=("--mem-per-cpu=1G",))
+    until(lambda: file.exists() and file.stat().st_size > 0, "the scheduler file")
+    done = slurm.run("dsketch", "solve", "lstsq", *tall, "--method", METHOD, "--scheduler", str(file), "--json", "--out", "x.npy")
+    assert done.returncode == 0, done.stderr
+    assert_same_bits(json.loads(done.stdout), slurm.folder / "x.npy", undisturbed)
+    address = json.loads(file.read_text())["address"]
+    assert address.startswith("tls://")
+    with pytest.raises((OSError, TimeoutError, TypeError)):
+        Client(address.replace("tls://", "tcp://"), set_as_default=False, timeout=2)
+    with pytest.raises((OSError, TimeoutError, TypeError)):
+        Client(address, security=Security.temporary(), set_as_default=False, timeout=2)
 
 
 def test_worker_job_cancelled_in_a_pass_changes_no_bit(
