@@ -62,10 +62,10 @@ def open_rows(files: list[Path], base: Path | None, choice: Choice, scratch: Pat
 def _file(path: Path, base: Path | None, choice: Choice) -> _File:
     dialect = choice.dialect
     size_bytes = _size(path)
+    require_delimiter(path, head(path, dialect), dialect, _sign(path, dialect))
     with decoding(path, dialect), _opened(path, dialect, csv.ConvertOptions())[0] as reader:
         raw = reader.schema.names
     names = [f"x{place}" for place in range(len(raw))] if dialect.header is False else [name.strip() for name in raw]
-    require_delimiter(path, raw, head(path, dialect) if len(raw) == 1 else [], dialect, _sign(path, dialect))
     if dialect.header is not False:
         require_names(path, names, dialect)
     _require_distinct(names, path, choice)

@@ -33,7 +33,9 @@ class Dialect:
         if sign is not None and (not isinstance(sign, str) or not _is_sign(self.sign or "")):
             raise SpecError(f"delimiter: one sign, 'tab' or 'space' was expected; got {sign!r}. Write for example delimiter=';'.")
         try:
-            codecs.lookup(self.encoding or "utf-8")
+            # Python has codecs that are not of text, too.
+            "x".encode(self.encoding or "utf-8")
+            codecs.getincrementaldecoder(self.encoding or "utf-8")
         except (LookupError, TypeError, ValueError) as error:
             raise SpecError(
                 f"encoding: a name such as 'latin-1', 'cp1252' or 'utf-16' was expected; got {self.encoding!r}. Correct it."

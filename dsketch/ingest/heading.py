@@ -12,15 +12,13 @@ _SIGNS = (";", "\t", "|", ",", ":")
 _INDEX = ("", "__index_level_0__", "Unnamed: 0")
 
 
-def require_delimiter(path: Path, names: Sequence[str], lines: Sequence[str], dialect: Dialect, sign: str) -> None:
+def require_delimiter(path: Path, lines: Sequence[str], dialect: Dialect, sign: str) -> None:
     """Raise a DataError that names the delimiter, if the one column of a file is several.
 
     Parameters
     ----------
     path : Path
         The file, for the message.
-    names : sequence of str
-        Columns as they were read.
     lines : sequence of str
         The first lines.
     dialect : Dialect
@@ -28,7 +26,7 @@ def require_delimiter(path: Path, names: Sequence[str], lines: Sequence[str], di
     sign : str
         The delimiter that was used.
     """
-    if len(names) > 1 or dialect.delimiter is not None or not lines:
+    if dialect.delimiter is not None or not lines or sign in lines[0]:
         return
     seen = next((other for other in _SIGNS if other != sign and _splits(other, lines)), None)
     if seen is None and _are_aligned(lines):
@@ -38,7 +36,7 @@ def require_delimiter(path: Path, names: Sequence[str], lines: Sequence[str], di
         value = named(seen)
         raise DataError(
             f"columns with {'a tab' if sign == chr(9) else repr(sign)} between them were expected; {path} has the one column "
-            f"{names[0][:80]!r}, with {what} inside. Say delimiter='{value.strip(chr(39))}' (--delimiter {value}), or, if it is "
+            f"{lines[0][:80]!r}, with {what} inside. Say delimiter='{value.strip(chr(39))}' (--delimiter {value}), or, if it is "
             f"one column, --delimiter {named(sign)}."
         )
 

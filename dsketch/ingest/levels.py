@@ -12,7 +12,7 @@ from dsketch.ingest.looks import is_number, looks
 # Plain numbers beside a few words, or with a unit, may well be categories (grades, doses) while they are this few.
 FEW_LEVELS = 12
 # A text that differs from row to row says which row it is.  Tables smaller than this have a level a row by chance.
-_FEW_ROWS = 20
+_FEW_ROWS = 7
 _SAME_AS_ROWS = 0.9
 
 
