@@ -286,7 +286,7 @@ def test_columns_that_only_some_files_have(tmp_path, kind, order):
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-@pytest.mark.parametrize("pattern", ["hv", "hv/*/p.*", "hv/year=2020/p.{kind}", "hv/year=2020"])
+@pytest.mark.parametrize("pattern", ["hv", "hv/*/p.*", "hv/year=*", "hv/**", "hv/year=2020/p.{kind}", "hv/year=2020"])
 def test_keys_in_paths_are_columns_in_every_form(tmp_path, kind, pattern):
     """A directory, a glob and a single file give the same key columns."""
     for year in (2020, 2021):

@@ -65,12 +65,9 @@ def _found(source: str) -> list[Path]:
     if "://" in source:
         raise SpecError(f"a local path was expected; got {source!r}. Copy it to this machine first.")
     path = Path(source)
-    if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if _is_table(file) and _is_data(file, path))
-    elif path.exists():
-        found = [path]
-    else:
-        found = sorted(Path(name) for name in glob.glob(source, recursive=True))  # noqa: PTH207 -- Path.glob refuses absolute patterns
+    named = [path] if path.exists() else map(Path, sorted(glob.glob(source, recursive=True)))  # noqa: PTH207 -- Path.glob refuses absolute patterns
+    # A set: a recursive pattern finds a directory and what lies in it.
+    found = sorted({file for one in named for file in (_tables(one) if one.is_dir() else [one])})
     if not found:
         raise MissingDataError(
             f"a file, or a directory of CSV or Parquet, was expected at {source!r}; found nothing. Check the path."
@@ -80,6 +77,10 @@ def _found(source: str) -> list[Path]:
 
 def _mixed(files: list[Path]) -> str:
     return f" with {files[0].name} and {files[-1].name}" if len(files) > 1 else ""
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if _is_table(file) and _is_data(file, folder)]
 
 
 def _is_table(file: Path) -> bool:
