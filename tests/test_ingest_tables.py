@@ -109,10 +109,21 @@ def test_what_is_said_of_a_file_is_believed(tmp_path, text, options, columns, ma
 
 
 @pytest.mark.parametrize(
-    "options", [{"delimiter": ";;"}, {"delimiter": "é"}, {"encoding": "latin-99"}, {"encoding": "base64"}, {"unseen": "zero"}]
+    "options",
+    [
+        {"delimiter": ";;"},
+        {"delimiter": "é"},
+        {"encoding": "latin-99"},
+        {"encoding": "base64"},
+        {"unseen": "zero"},
+        {"header": "no"},
+        {"target": 3, "target_to": "b"},
+        {"weights": ["x"], "weights_to": "w"},
+        {"drop": [0]},
+    ],
 )
 def test_options_that_mean_nothing(tmp_path, options):
-    """A delimiter of two signs, an unknown encoding, or levels of no matrix are SpecErrors."""
+    """A delimiter of two signs, an unknown encoding, levels of no matrix, or names that are no texts are SpecErrors."""
     with pytest.raises(SpecError, match=r"expected|was given"):
         ingest(put(tmp_path, "t.csv", "x\n1\n"), tmp_path / "A", **options)
 

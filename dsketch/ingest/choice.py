@@ -61,6 +61,8 @@ class Choice:
     def __post_init__(self) -> None:
         _one_of("nulls", self.nulls, _NULLS)
         _one_of("unseen", self.unseen, _UNSEEN)
+        if self.weights is not None and not isinstance(self.weights, str):
+            raise SpecError(f"weights: the name of one column was expected; got {self.weights!r}. Write it as a text.")
         for name in self.sides:
             if name in self.drop:
                 raise SpecError(f"a target that is kept was expected; {name!r} is also in drop. Remove it from one.")

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -281,12 +281,14 @@ def _csr(source: Path, final: Path, chunk_bytes: int, overwrite: bool, begun: fl
 
 
 def _targets(target: str | Sequence[str] | None) -> tuple[str, ...]:
-    return () if target is None else (target,) if isinstance(target, str) else tuple(target)
+    return () if target is None else (target,) if isinstance(target, str) else _names(target, "target") or ()
 
 
 def _names(names: Sequence[str] | None, what: str) -> tuple[str, ...] | None:
     if isinstance(names, str):
         raise SpecError(f"{what}: a list of names was expected; got the text {names!r}. Write [{names!r}].")
+    if names is not None and (not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names)):
+        raise SpecError(f"{what}: names of columns were expected; got {names!r}. Write them as texts.")
     return None if names is None else tuple(names)
 
 

@@ -32,6 +32,8 @@ class Dialect:
         sign = self.delimiter
         if sign is not None and (not isinstance(sign, str) or not _is_sign(self.sign or "")):
             raise SpecError(f"delimiter: one sign, 'tab' or 'space' was expected; got {sign!r}. Write for example delimiter=';'.")
+        if self.header not in (None, True, False):
+            raise SpecError(f"header: True, False or None was expected; got {self.header!r}. Choose one of them.")
         try:
             # Python has codecs that are not of text, too.
             "x".encode(self.encoding or "utf-8")
