@@ -604,10 +604,12 @@ def test_output_format(tmp_path):
     matrix, target = zarr.open_array(done.matrix), zarr.open_array(done.target)
     assert (matrix.metadata.zarr_format, matrix.compressors, matrix.chunks, target.chunks) == (3, (), (20, 2), (20,))
     assert matrix.nchunks_initialized == target.nchunks_initialized == 5
+    digest = target.attrs["rows_digest"]
     assert dict(matrix.attrs) == {
         "columns": ["x0", "x1"],
         "source": str(tmp_path / "m.npy"),
         "created_by": "dsketch ingest",
+        "rows_digest": digest,
     }
     files = [path for folder in ("A", "b") for path in (tmp_path / folder).rglob("*") if path.is_file()]
     assert done.bytes_written == sum(path.stat().st_size for path in files)

@@ -3,16 +3,18 @@
 ::
 
     convert ── ingest(): the one public function
-      ├── choice     which columns, which is the target, what about nulls
+      ├── choice     which columns, which are the targets, what about nulls and levels
+      ├── like       the columns and levels of a matrix that is there
       ├── staged     write beside, rename when complete, never leave half a result
       ├── writer     rows in, full Zarr chunks out
       └── formats    the file name's ending → who reads it
             ├── array      .npy and .npz, memory-mapped
             ├── csr        .npz of scipy.sparse, and write_csr for matrices in memory
             └── table      record batches → blocks of floats      (pyarrow, from here down)
-                  ├── delimited   .csv, .tsv, also with .gz
-                  ├── parquet     one file, a directory, a glob
-                  ├── survey      first pass: is it a number, which levels, how many rows
+                  ├── delimited   .csv, .tsv, also packed; stream its bytes, heading its first lines
+                  ├── parquet     and several files, their partitions: keys in paths
+                  ├── survey      first pass: is it a number, which levels, which rows stay (tally)
+                  ├── levels      is text a category at all: what it looks like (looks), which level is the base
                   └── encode      a column → floats: number, flag, one-hot
 
 Nothing here reads a whole file into memory.  pyarrow is needed for CSV and Parquet only; it comes with

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from dsketch.errors import DataError
-from dsketch.events import Progress, Tell
+from dsketch.errors import DataError, SpecError
+from dsketch.events import Note, Progress, Tell
 from dsketch.ingest.choice import Choice
 from dsketch.ingest.failure import reading, writing
 from dsketch.ingest.rows import Matrix, Rows, narrowest, rows_per_block
 from dsketch.ingest.screen import kept, refuse_nonfinite
+from dsketch.ingest.tally import Tally
 
 _FAILURES = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 _MATRIX_KEYS = ("A", "X")
@@ -45,9 +46,13 @@ class _Arrays:
         block: Matrix = np.empty((stop - start, len(picked)))
         inside = [index for index in picked if index < width]
         whole = inside == list(range(width))
-        block[:, : len(inside)] = self.matrix[start:stop] if whole else self.matrix[start:stop][:, inside]
-        if self.target is not None and picked[-1] == width:
-            block[:, -1] = self.target[start:stop]
+        values = self.matrix[start:stop] if whole else self.matrix[start:stop][:, inside]
+        if len(inside) == len(picked):
+            block[...] = values
+            return block
+        block[:, [place for place, index in enumerate(picked) if index < width]] = values
+        for place in (place for place, index in enumerate(picked) if index == width):
+            block[:, place] = self.target[start:stop]  # type: ignore[index]
         return block
 
 
@@ -59,26 +64,38 @@ def open_rows(files: list[Path], base: Path | None, choice: Choice, scratch: Pat
         arrays = (
             _matrix(_mapped(source, str(source)), str(source)) if source.suffix.lower() == ".npy" else _unpacked(source, scratch)
         )
-    if arrays.target_name is not None and choice.target is None and arrays.target_name not in choice.drop:
-        choice = replace(choice, target=arrays.target_name)
-    return _settled(arrays, choice, tell)
+    return _settled(arrays, _completed(arrays, choice), tell)
+
+
+def _completed(arrays: _Arrays, choice: Choice) -> Choice:
+    for word, given in (("base", choice.base), ("categories", choice.categories)):
+        if given:
+            raise SpecError(f"{word} is about columns of text; an array of NumPy has numbers only. Leave it out.")
+    name = arrays.target_name
+    is_free = name is not None and name not in (*choice.drop, *choice.sides) and (choice.like is None or choice.wants_target)
+    return replace(choice, targets=(name,)) if is_free and name is not None and not choice.targets else choice
 
 
 def _settled(arrays: _Arrays, choice: Choice, tell: Tell) -> Rows:
     names = choice.used(arrays.names)
-    read = len(arrays.matrix)
+    if choice.like is not None and choice.ignored(arrays.names):
+        tell(Note(f"not in {choice.like.path}, and left out: {', '.join(map(repr, choice.ignored(arrays.names)[:12]))}"))
     picked = [arrays.names.index(name) for name in names]
     passes = 2 if choice.nulls == "drop" else 1
-    count = read
+    tally = Tally(names)
     if passes == 2:
-        count = sum(len(block) for block in _blocks(arrays, picked, names, choice, _Told(tell, 0, passes)))
+        for _ in _blocks(arrays, picked, names, choice, _Told(tell, 0, passes), tally):
+            pass
+    else:
+        tally.add_whole(len(arrays.matrix))
     told = _Told(tell, passes - 1, passes)
+    sides = len(choice.sides)
     return Rows(
-        names=names[:-1] if choice.target is not None else names,
+        names=names[: len(names) - sides],
         dtype=narrowest([arrays.matrix.dtype] if arrays.matrix.dtype.kind != "b" else []),
-        count=count,
-        read=read,
-        has_target=choice.target is not None,
+        tally=tally,
+        targets=choice.targets,
+        has_weights=choice.weights is not None,
         is_vector=arrays.is_vector and len(names) == 1,
         blocks=lambda: _blocks(arrays, picked, names, choice, told),
     )
@@ -96,14 +113,19 @@ class _Told:
         self.tell(Progress(self.before * total + done, self.passes * total))
 
 
-def _blocks(arrays: _Arrays, picked: list[int], names: tuple[str, ...], choice: Choice, told: _Told) -> Iterator[Matrix]:
+def _blocks(
+    arrays: _Arrays, picked: list[int], names: tuple[str, ...], choice: Choice, told: _Told, tally: Tally | None = None
+) -> Iterator[Matrix]:
     step = rows_per_block(arrays.matrix.shape[1])
     total = len(arrays.matrix)
     row_bytes = arrays.matrix.dtype.itemsize * arrays.matrix.shape[1]
     for start in range(0, total, step):
         stop = min(start + step, total)
         block = arrays.block(start, stop, picked)
-        keep = kept(np.isnan(block), choice.nulls, names, start)
+        lacking = np.isnan(block)
+        keep = kept(lacking, choice.nulls, names, start)
+        if tally is not None:
+            tally.add(lacking, keep)
         block = block if keep.all() else block[keep]
         refuse_nonfinite(block, names, start + np.flatnonzero(keep))
         yield block

@@ -1,12 +1,15 @@
-"""Which columns of a source are used, which one is the target, and what happens to nulls."""
+"""Which columns of a source are used and what for, and what happens to nulls and to levels."""
 
 import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from dsketch.errors import DataError, SpecError
+from dsketch.ingest.dialect import Dialect
+from dsketch.ingest.like import Like
 
 _NULLS = ("error", "drop")
+_UNSEEN = ("error", "zero")
 
 
 @dataclass(frozen=True)
@@ -15,10 +18,12 @@ class Choice:
 
     Parameters
     ----------
-    target : str, optional
-        Column that becomes b.
-    wants_target : bool
-        Whether a place for b was given.
+    targets : tuple of str
+        Columns that become b.
+    weights : str, optional
+        Column that becomes the weights.
+    wants_target, wants_weights : bool
+        Whether a place for b, or for the weights, was given.
     columns : tuple of str, optional
         Columns of A in their order; None means all, in the order of the source.
     drop : tuple of str
@@ -27,22 +32,57 @@ class Choice:
         Refuse missing values, or drop each row that has one.
     drop_first : bool
         Leave the first level of each one-hot column out.
+    base : tuple of str
+        Levels to leave out instead, as ``column=level`` or, where one column alone has it, as ``level``.
+    categories : tuple of str
+        Columns whose values are levels, whatever they look like.
+    like : Like, optional
+        Columns and levels of a matrix that is there, which A is to have too.
+    unseen : {"error", "zero"}
+        Refuse a level that ``like`` does not have, or let it be none of the levels.
+    dialect : Dialect
+        How a CSV file is written.
     """
 
-    target: str | None = None
+    targets: tuple[str, ...] = ()
+    weights: str | None = None
     wants_target: bool = False
+    wants_weights: bool = False
     columns: tuple[str, ...] | None = None
     drop: tuple[str, ...] = ()
     nulls: str = "error"
     drop_first: bool = False
+    base: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    like: Like | None = None
+    unseen: str = "error"
+    dialect: Dialect = field(default_factory=Dialect)
 
     def __post_init__(self) -> None:
-        if self.nulls not in _NULLS:
-            raise SpecError(f"nulls: 'error' or 'drop' was expected; got {self.nulls!r}. Choose one of the two.")
-        if self.target is not None and self.target in self.drop:
-            raise SpecError(f"a target that is kept was expected; {self.target!r} is also in drop. Remove it from one.")
+        _one_of("nulls", self.nulls, _NULLS)
+        _one_of("unseen", self.unseen, _UNSEEN)
+        if self.weights is not None and not isinstance(self.weights, str):
+            raise SpecError(f"weights: the name of one column was expected; got {self.weights!r}. Write it as a text.")
+        for name in self.sides:
+            if name in self.drop:
+                raise SpecError(f"a target that is kept was expected; {name!r} is also in drop. Remove it from one.")
+        _refuse_repeats(self.sides, SpecError, "target and weights")
         if self.columns is not None:
             _refuse_repeats(self.columns, SpecError, "columns")
+        if self.like is None and self.unseen != "error":
+            raise SpecError("unseen is about levels that another matrix has; no like (--like A.zarr) was given. Name the matrix.")
+        if self.like is not None:
+            self._check_like(self.like)
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Columns beside A: the targets, then the weights."""
+        return (*self.targets, *([] if self.weights is None else [self.weights]))
+
+    def concerns(self, name: str) -> bool:
+        """Whether a column of the source is used, as far as one can say by its name alone."""
+        wanted = self.columns if self.like is None else self.like.sources
+        return name in self.sides or (name not in self.drop and (wanted is None or name in wanted))
 
     def pick(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the columns of A, before any encoding, out of the ``names`` that the source has.
@@ -52,13 +92,15 @@ class Choice:
         SpecError
             For a name that the source does not have, a target without a place, or no column left.
         DataError
-            If the source has a name twice.
+            If the source has a name twice that is not dropped, or lacks a column that ``like`` has.
         """
-        _refuse_repeats(names, DataError, "the source")
-        self._check_pair()
-        for name in (*(self.columns or ()), *self.drop, *([] if self.target is None else [self.target])):
+        _refuse_repeats([name for name in names if name not in self.drop], DataError, "the source")
+        self._check_places()
+        for name in (*(self.columns or ()), *self.drop, *self.sides, *self.categories):
             _known(name, names)
-        left_out = {*self.drop, self.target}
+        if self.like is not None:
+            return self.like.pick(names)
+        left_out = {*self.drop, *self.sides}
         picked = tuple(name for name in (names if self.columns is None else self.columns) if name not in left_out)
         if not picked:
             raise SpecError(
@@ -68,17 +110,66 @@ class Choice:
         return picked
 
     def used(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the columns of A followed by the target, if there is one."""
-        return (*self.pick(names), *([] if self.target is None else [self.target]))
+        """Return the columns of A followed by the targets and the weights."""
+        return (*self.pick(names), *self.sides)
 
-    def _check_pair(self) -> None:
-        if self.target is not None and not self.wants_target:
-            raise SpecError(
-                f"target_to was expected with the target {self.target!r}; got none. "
-                "Give the path for b, or leave the column out with drop."
-            )
-        if self.target is None and self.wants_target:
-            raise SpecError("a target was expected with target_to; got none. Name the column that becomes b.")
+    def ignored(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that ``like`` has no place for and nobody named."""
+        if self.like is None:
+            return []
+        known = {*self.like.sources, *self.drop, *self.sides}
+        return [name for name in names if name not in known]
+
+    def _check_like(self, like: Like) -> None:
+        for option, given in _decided(self):
+            if given:
+                raise SpecError(f"with like the columns are those of {like.path}; {option} was given too. Leave one of them out.")
+        for name in (*self.drop, *self.sides):
+            if name in like.sources:
+                raise SpecError(
+                    f"columns that {like.path} does not have can be left out or become b; {name!r} is one of its own."
+                )
+
+    def _check_places(self) -> None:
+        what = ", ".join(map(repr, self.targets))
+        _paired("target", what, self.wants_target, "b")
+        _paired("weights", "" if self.weights is None else repr(self.weights), self.wants_weights, "the weights")
+
+
+def _decided(choice: Choice) -> Iterator[tuple[str, bool]]:
+    """Yield the options that ``like`` leaves no room for, and whether they were given."""
+    yield "columns", choice.columns is not None
+    yield "drop_first (--drop-first)", choice.drop_first
+    yield "base", bool(choice.base)
+    yield "categories", bool(choice.categories)
+
+
+def base_texts(base: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
+    """Return reference levels as texts ``column=level``.
+
+    >>> base_texts({"city": "Ulm"}), base_texts(["Ulm"])
+    (('city=Ulm',), ('Ulm',))
+    """
+    if isinstance(base, str):
+        raise SpecError(f"base: a dict of levels by column was expected; got the text {base!r}. Write [{base!r}].")
+    if isinstance(base, Mapping):
+        return tuple(f"{column}={level}" for column, level in base.items())
+    return tuple(map(str, base))
+
+
+def _paired(word: str, named: str, has_place: bool, what: str) -> None:
+    if named and not has_place:
+        raise SpecError(
+            f"{word}_to was expected with the {word} {named}; got none. "
+            f"Give the path for {what}, or leave the column out with drop."
+        )
+    if has_place and not named:
+        raise SpecError(f"a {word} was expected with {word}_to; got none. Name the column that becomes {what}.")
+
+
+def _one_of(word: str, value: object, allowed: tuple[str, str]) -> None:
+    if value not in allowed:
+        raise SpecError(f"{word}: {allowed[0]!r} or {allowed[1]!r} was expected; got {value!r}. Choose one of the two.")
 
 
 def _refuse_repeats(names: Iterable[str], error: type[SpecError] | type[DataError], where: str) -> None:

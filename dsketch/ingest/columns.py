@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from dsketch.errors import DataError
+from dsketch.ingest import remedy
 
 
 class Kind(enum.Enum):
@@ -39,12 +40,15 @@ class Column:
         Type of its values; of a dictionary, of what it holds.
     dtypes : tuple of str
         NumPy types that must be represented exactly, as far as float64 can; none for booleans and categories.
+    is_declared : bool
+        Whether the file itself says that the values are categories, whatever they look like.
     """
 
     name: str
     kind: Kind
     type: pa.DataType
     dtypes: tuple[str, ...] = ()
+    is_declared: bool = False
 
     def check(self) -> None:
         """Raise a DataError if no number can be made of it."""
@@ -67,12 +71,15 @@ class Table:
     batches : function
         ``batches(names)`` starts a pass over some columns; gives (record batch, bytes read so far).  A category comes
         as values of its column's ``type``, never as a dictionary.
+    notes : tuple of str
+        What the files show that whoever asked should know.
     """
 
     columns: dict[str, Column]
     size_bytes: int
     rows: int | None
     batches: Callable[[Sequence[str]], Iterator[tuple[pa.RecordBatch, int]]]
+    notes: tuple[str, ...] = ()
 
 
 def classified(name: str, arrow_type: pa.DataType) -> Column:
@@ -84,7 +91,8 @@ def classified(name: str, arrow_type: pa.DataType) -> Column:
     types = pa.types
     if types.is_dictionary(arrow_type):
         inner = classified(name, arrow_type.value_type)
-        return Column(name, Kind.UNFIT if inner.kind is Kind.UNFIT else Kind.CATEGORY, inner.type)
+        kind = inner.kind if inner.kind is Kind.UNFIT or types.is_null(inner.type) else Kind.CATEGORY
+        return Column(name, kind, inner.type, is_declared=True)
     if types.is_string(arrow_type) or types.is_large_string(arrow_type) or str(arrow_type) == "string_view":
         return Column(name, Kind.CATEGORY, pa.string())
     if types.is_integer(arrow_type):
@@ -98,9 +106,10 @@ def classified(name: str, arrow_type: pa.DataType) -> Column:
     return Column(name, Kind.UNFIT, arrow_type)
 
 
-def unfit(name: str, what: str) -> DataError:
-    """Return the error for a column of dates and the like."""
+def unfit(name: str, what: str, *, may_be_levels: bool = False) -> DataError:
+    """Return the error for a column of dates, prices and the like; text may also be meant as categories."""
+    levels = f", or, if each value is a category, say {remedy.categories(name)}" if may_be_levels else ""
     return DataError(
-        f"numbers, booleans or text were expected; column {name!r} holds {what}. "
-        f"Leave it out with drop=({name!r},) (--drop {name}), or make numbers of it first (days since a date, a length, …)."
+        f"numbers, booleans or text were expected; column {name!r} holds {what}. Leave it out with {remedy.drop(name)}, "
+        f"or make numbers of it first (days since a date, plain digits with a decimal point, …){levels}."
     )

@@ -1,4 +1,4 @@
-"""CSV and TSV, plain or gzipped, as record batches of text.
+"""CSV and TSV, plain or packed, one file or many, as record batches of text.
 
 All cells are read as text.  pyarrow's own inference would fix the type of a column by the first block of the file, and
 fail on an integer column that turns to floats, or to text, a million rows later.  Here the first pass looks at every
@@ -8,6 +8,7 @@ Spaces around a cell are dropped.  An empty cell and the words in ``NULLS`` are 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,10 +17,15 @@ from pyarrow import csv
 
 from dsketch.errors import DataError
 from dsketch.events import Tell
+from dsketch.ingest import remedy
 from dsketch.ingest.choice import Choice
 from dsketch.ingest.columns import Column, Kind, Table
-from dsketch.ingest.failure import reading
+from dsketch.ingest.dialect import Dialect
+from dsketch.ingest.heading import odd_names, require_delimiter, require_names
+from dsketch.ingest.partitions import keys_of
 from dsketch.ingest.rows import Rows
+from dsketch.ingest.several import common
+from dsketch.ingest.stream import decoding, head, opened
 from dsketch.ingest.table import settled
 
 # The defaults of pyarrow, which are those of pandas 1, and NAN.
@@ -32,54 +38,99 @@ NULLS = (
 _BLOCK_BYTES = 4_000_000
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file, its columns as pyarrow calls them and as we do, and the keys in its path."""
+
+    path: Path
+    raw: list[str]
+    names: list[str]
+    keys: dict[str, str | None]
+    size_bytes: int
+
+    @property
+    def columns(self) -> list[str]:
+        return [*self.names, *(key for key in self.keys if key not in self.names)]
+
+
 def open_rows(files: list[Path], base: Path | None, choice: Choice, scratch: Path, tell: Tell) -> Rows:
-    """Return the rows of one file; the first line has the names."""
-    del base, scratch
-    return settled(_table(files[0]), choice, tell)
+    """Return the rows of all files together; the first line of each has the names, unless the dialect has none."""
+    del scratch
+    return settled(_table([_file(path, base, choice) for path in files], choice), choice, tell)
 
 
-def _table(path: Path) -> Table:
-    with reading(str(path), pa.ArrowException):
-        size_bytes = path.stat().st_size
-        if not size_bytes:
-            raise DataError(f"a first line with the names of the columns was expected; {path} is empty. Write it anew.")
-        with _opened(path, csv.ConvertOptions())[0] as reader:
-            raw = reader.schema.names
-    names = [name.strip() for name in raw]
+def _file(path: Path, base: Path | None, choice: Choice) -> _File:
+    dialect = choice.dialect
+    size_bytes = _size(path)
+    require_delimiter(path, head(path, dialect), dialect, _sign(path, dialect))
+    with decoding(path, dialect), _opened(path, dialect, csv.ConvertOptions())[0] as reader:
+        raw = reader.schema.names
+    names = [f"x{place}" for place in range(len(raw))] if dialect.header is False else [name.strip() for name in raw]
+    if dialect.header is not False:
+        require_names(path, names, dialect)
+    _require_distinct(names, path, choice)
+    return _File(path, raw, names, keys_of(path, base), size_bytes)
+
+
+def _size(path: Path) -> int:
+    size_bytes = path.stat().st_size
+    if not size_bytes:
+        raise DataError(f"a first line with the names of the columns was expected; {path} is empty. Write it anew.")
+    return size_bytes
+
+
+def _table(files: list[_File], choice: Choice) -> Table:
+    names = common({str(file.path): file.columns for file in files}, choice)
     return Table(
-        columns={name: Column(name, Kind.CELL, pa.string()) for name in _distinct(names, path)},
-        size_bytes=size_bytes,
+        columns={name: Column(name, Kind.CELL, pa.string()) for name in names},
+        size_bytes=sum(file.size_bytes for file in files),
         rows=None,
-        batches=lambda picked: _batches(path, raw, [names.index(name) for name in picked]),
+        batches=lambda picked: _all_batches(files, picked, choice.dialect),
+        notes=tuple(odd_names(files[0].names, choice.dialect)),
     )
 
 
-def _distinct(names: list[str], path: Path) -> list[str]:
+def _require_distinct(names: list[str], path: Path, choice: Choice) -> None:
     for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"different column names were expected; {path} has {name!r} twice. Rename one.")
-    return names
+        if names.count(name) > 1 and choice.concerns(name):
+            raise DataError(
+                f"different column names were expected; {path} has {name!r} twice. Rename one, leave both out with "
+                f"{remedy.drop(name)}, or, if the first line is a row, say header=False (--no-header)."
+            )
 
 
-def _opened(path: Path, convert: csv.ConvertOptions) -> tuple[csv.CSVStreamingReader, pa.NativeFile]:
-    name = path.name.lower()
-    packed = pa.OSFile(str(path), "rb")
-    plain = pa.CompressedInputStream(packed, "gzip") if name.endswith(".gz") else packed
-    parse = csv.ParseOptions(delimiter="\t" if ".tsv" in name else ",", newlines_in_values=True)
+def _sign(path: Path, dialect: Dialect) -> str:
+    return dialect.sign or ("\t" if ".tsv" in path.name.lower() else ",")
+
+
+def _opened(path: Path, dialect: Dialect, convert: csv.ConvertOptions) -> tuple[csv.CSVStreamingReader, pa.NativeFile]:
+    stream, told = opened(path, dialect)
+    parse = csv.ParseOptions(delimiter=_sign(path, dialect), newlines_in_values=True)
     # Without threads an error names its row; measured, that costs a fifth of the time.
-    read = csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False)
-    return csv.open_csv(plain, read, parse, convert), packed
+    read = csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False, autogenerate_column_names=dialect.header is False)
+    return csv.open_csv(stream, read, parse, convert), told
 
 
-def _batches(path: Path, raw: list[str], picked: Sequence[int]) -> Iterator[tuple[pa.RecordBatch, int]]:
-    used = [raw[index] for index in picked]
+def _all_batches(files: list[_File], picked: Sequence[str], dialect: Dialect) -> Iterator[tuple[pa.RecordBatch, int]]:
+    before = 0
+    for file in files:
+        for batch, done_bytes in _batches(file, picked, dialect):
+            yield batch, before + min(done_bytes, file.size_bytes)
+        before += file.size_bytes
+
+
+def _batches(file: _File, picked: Sequence[str], dialect: Dialect) -> Iterator[tuple[pa.RecordBatch, int]]:
+    stored = [name for name in picked if name in file.names]
+    # A file of which only the path is asked for is read for its number of rows.
+    used = [file.raw[file.names.index(name)] for name in stored] or file.raw[:1]
     convert = csv.ConvertOptions(include_columns=used, column_types=dict.fromkeys(used, pa.string()), strings_can_be_null=False)
-    with reading(str(path), pa.ArrowException):
-        reader, packed = _opened(path, convert)
+    with decoding(file.path, dialect):
+        reader, told = _opened(file.path, dialect, convert)
         with reader:
             for batch in reader:
-                cells = [_cells(column) for column in batch.columns]
-                yield pa.RecordBatch.from_arrays(cells, [name.strip() for name in used]), packed.tell()
+                cells = dict(zip(stored, map(_cells, batch.columns), strict=False))
+                constants = {key: pa.array([text] * batch.num_rows, pa.string()) for key, text in file.keys.items()}
+                yield pa.RecordBatch.from_arrays([(constants | cells)[name] for name in picked], list(picked)), told()
 
 
 def _cells(column: pa.Array) -> pa.Array:

@@ -8,19 +8,20 @@ from pathlib import Path
 from dsketch.errors import DataError, MissingDataError, SpecError
 from dsketch.events import Tell
 from dsketch.ingest.choice import Choice
+from dsketch.ingest.dialect import Dialect
 from dsketch.ingest.rows import Rows
 
 _Opener = Callable[[list[Path], Path | None, Choice, Path, Tell], Rows]
 
 PARQUET = (".parquet", ".pq", ".parq")
+DELIMITED = tuple(f"{text}{packed}" for text in (".csv", ".tsv") for packed in ("", ".gz", ".bz2", ".xz", ".zst"))
 _READERS = {
     ".npy": "array",
     ".npz": "array",
-    ".csv": "delimited",
-    ".tsv": "delimited",
-    ".csv.gz": "delimited",
-    ".tsv.gz": "delimited",
-} | dict.fromkeys(PARQUET, "parquet")
+    **dict.fromkeys(DELIMITED, "delimited"),
+    **dict.fromkeys(PARQUET, "parquet"),
+}
+_SEVERAL = ("delimited", "parquet")
 
 
 def open_source(source: str, choice: Choice, scratch: Path, tell: Tell) -> Rows:
@@ -29,7 +30,7 @@ def open_source(source: str, choice: Choice, scratch: Path, tell: Tell) -> Rows:
     Parameters
     ----------
     source : str
-        A file, a directory of Parquet files, or a glob of them.
+        A file, a directory of CSV or of Parquet files, or a glob of them.
     choice : Choice
         Columns, target, nulls.
     scratch : Path
@@ -47,13 +48,15 @@ def open_source(source: str, choice: Choice, scratch: Path, tell: Tell) -> Rows:
         If pyarrow is needed and not installed, or the data is not fit.
     """
     files = _found(source)
-    endings = {_ending(file) for file in files}
-    reader = _READERS.get(endings.pop() if len(endings) == 1 else "")
-    if reader is None or (len(files) > 1 and reader != "parquet"):
+    readers = {_READERS.get(_ending(file), "") for file in files}
+    reader = readers.pop() if len(readers) == 1 else ""
+    if not reader or (len(files) > 1 and reader not in _SEVERAL):
         raise SpecError(
-            f"one {', '.join(_READERS)} file, or several of Parquet, was expected; got {source!r}. "
+            f"one {', '.join(_READERS)} file, or several of CSV or of Parquet, was expected; got {source!r}{_mixed(files)}. "
             "Convert it, or correct the name."
         )
+    if choice.dialect != Dialect() and reader != "delimited":
+        raise SpecError(f"delimiter, encoding and header are about CSV; got {source!r}. Leave them out.")
     base = Path(source) if Path(source).is_dir() else None
     return _reader(reader)(files, base, choice, scratch, tell)
 
@@ -62,15 +65,26 @@ def _found(source: str) -> list[Path]:
     if "://" in source:
         raise SpecError(f"a local path was expected; got {source!r}. Copy it to this machine first.")
     path = Path(source)
-    if path.is_dir():
-        found = sorted(file for ending in PARQUET for file in path.rglob(f"*{ending}") if _is_data(file, path))
-    elif path.exists():
-        found = [path]
-    else:
-        found = sorted(Path(name) for name in glob.glob(source, recursive=True))  # noqa: PTH207 -- Path.glob refuses absolute patterns
+    named = [path] if path.exists() else map(Path, sorted(glob.glob(source, recursive=True)))  # noqa: PTH207 -- Path.glob refuses absolute patterns
+    # A set: a recursive pattern finds a directory and what lies in it.
+    found = sorted({file for one in named for file in (_tables(one) if one.is_dir() else [one])})
     if not found:
-        raise MissingDataError(f"a file or Parquet directory was expected at {source!r}; found nothing. Check the path.")
+        raise MissingDataError(
+            f"a file, or a directory of CSV or Parquet, was expected at {source!r}; found nothing. Check the path."
+        )
     return found
+
+
+def _mixed(files: list[Path]) -> str:
+    return f" with {files[0].name} and {files[-1].name}" if len(files) > 1 else ""
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if _is_table(file) and _is_data(file, folder)]
+
+
+def _is_table(file: Path) -> bool:
+    return _READERS.get(_ending(file)) in _SEVERAL
 
 
 def _is_data(file: Path, base: Path) -> bool:

@@ -6,21 +6,26 @@ not depend on the size of the row groups.  Directories named ``key=value`` give 
 Parquet has dictionaries of strings only: a category of numbers was stored, and comes back, as numbers.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import dataset, parquet
+from pyarrow import parquet
 
 from dsketch.errors import DataError
 from dsketch.events import Tell
+from dsketch.ingest import remedy
 from dsketch.ingest.choice import Choice
 from dsketch.ingest.columns import Column, Kind, Table, classified
 from dsketch.ingest.failure import reading
+from dsketch.ingest.heading import is_index
+from dsketch.ingest.partitions import keys_of, typed, value_of
 from dsketch.ingest.rows import Rows, rows_per_block
+from dsketch.ingest.several import common
 from dsketch.ingest.table import settled
 
 # Read-ahead for each column; many columns are read side by side.
@@ -34,73 +39,80 @@ class _File:
     constants: dict[str, object]
     rows: int
     size_bytes: int
+    index: tuple[str, ...] = ()
 
 
 def open_rows(files: list[Path], base: Path | None, choice: Choice, scratch: Path, tell: Tell) -> Rows:
     """Return the rows of all files together."""
     del scratch
-    return settled(_table(_described(files, base)), choice, tell)
+    keys = [keys_of(file, base) for file in files]
+    types = typed(keys)
+    return settled(_table([_file(file, own, types, choice) for file, own in zip(files, keys, strict=True)], choice), choice, tell)
 
 
-def _described(files: list[Path], base: Path | None) -> list[_File]:
-    with reading(str(base or files[0]), pa.ArrowException):
-        found = dataset.dataset(
-            [str(file) for file in files],
-            format="parquet",
-            partitioning="hive" if base else None,
-            partition_base_dir=str(base) if base else None,
-        )
-        return [_file(fragment, found.schema) for fragment in found.get_fragments()]
-
-
-def _file(fragment: dataset.ParquetFileFragment, schema: pa.Schema) -> _File:
-    with reading(fragment.path, pa.ArrowException):
-        constants = dataset.get_partition_keys(fragment.partition_expression)
-        fields = [*fragment.physical_schema, *(field for field in schema if field.name in constants)]
+def _file(path: Path, keys: Mapping[str, str | None], types: Mapping[str, pa.DataType], choice: Choice) -> _File:
+    with reading(str(path), pa.ArrowException):
+        with parquet.ParquetFile(path) as opened:
+            schema, rows = opened.schema_arrow, opened.metadata.num_rows
+        # What the file holds itself goes before what its path says.
+        own = {key: text for key, text in keys.items() if key not in schema.names}
         return _File(
-            path=fragment.path,
-            columns=_by_name(fields, fragment.path),
-            constants=constants,
-            rows=fragment.metadata.num_rows,
-            size_bytes=Path(fragment.path).stat().st_size,
+            path=str(path),
+            columns=_by_name([*schema, *(pa.field(key, types[key]) for key in own)], str(path), choice),
+            constants={key: value_of(text, types[key]) for key, text in own.items()},
+            rows=rows,
+            size_bytes=path.stat().st_size,
+            index=_index_of(schema),
         )
 
 
-def _by_name(fields: list[pa.Field], path: str) -> dict[str, Column]:
+def _index_of(schema: pa.Schema) -> tuple[str, ...]:
+    said: dict[str, Any] = schema.pandas_metadata or {}
+    return tuple(name for name in said.get("index_columns", ()) if isinstance(name, str) and not is_index(name))
+
+
+def _by_name(fields: list[pa.Field], path: str, choice: Choice) -> dict[str, Column]:
     columns = {field.name: classified(field.name, field.type) for field in fields}
     if len(columns) < len(fields):
-        raise DataError(f"different column names were expected; {path} has one twice. Rename one.")
+        names = [field.name for field in fields]
+        twice = next((name for name in names if names.count(name) > 1 and choice.concerns(name)), None)
+        if twice is not None:
+            raise DataError(
+                f"different column names were expected; {path} has {twice!r} twice. Rename one, or leave both out with "
+                f"{remedy.drop(twice)}."
+            )
     return columns
 
 
-def _table(files: list[_File]) -> Table:
+def _table(files: list[_File], choice: Choice) -> Table:
+    names = common({file.path: list(file.columns) for file in files}, choice)
+    joined = {name: reduce(_joined, (file.columns[name] for file in files if name in file.columns)) for name in names}
+    index = dict.fromkeys(name for file in files for name in file.index if choice.concerns(name))
     return Table(
-        columns={name: reduce(_joined, (_column(file, name) for file in files)) for name in files[0].columns},
+        columns=joined,
         size_bytes=sum(file.size_bytes for file in files),
         rows=sum(file.rows for file in files),
-        batches=lambda picked: _batches(files, picked),
+        batches=lambda picked: _batches(files, picked, joined),
+        notes=tuple(f"column {name!r} is the index of a pandas table; leave it out with {remedy.drop(name)}" for name in index),
     )
 
 
-def _column(file: _File, name: str) -> Column:
-    if name not in file.columns:
-        raise DataError(
-            f"the same columns in all files were expected; {file.path} has no {name!r}. Leave the file out, or add it."
-        )
-    return file.columns[name]
-
-
 def _joined(one: Column, other: Column) -> Column:
+    """Return what two columns of one name are together; a column of nulls fits any."""
+    if pa.types.is_null(one.type):
+        return other
+    if pa.types.is_null(other.type):
+        return one
     is_same = one.kind is other.kind and (one.kind is Kind.NUMBER or one.type == other.type)
     if not is_same:
         raise DataError(
             f"one type in all files was expected; column {one.name!r} holds {one.type} in one and {other.type} in "
-            "another. Convert one of them."
+            f"another. Convert one of them, or leave it out with {remedy.drop(one.name)}."
         )
-    return Column(one.name, one.kind, one.type, (*one.dtypes, *other.dtypes))
+    return replace(one, dtypes=(*one.dtypes, *other.dtypes), is_declared=one.is_declared and other.is_declared)
 
 
-def _batches(files: list[_File], picked: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
+def _batches(files: list[_File], picked: Sequence[str], joined: Mapping[str, Column]) -> Iterator[tuple[pa.RecordBatch, int]]:
     size = min(65_536, rows_per_block(len(picked)))
     before = 0
     for file in files:
@@ -110,18 +122,17 @@ def _batches(files: list[_File], picked: Sequence[str]) -> Iterator[tuple[pa.Rec
             with parquet.ParquetFile(file.path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as opened:
                 for batch in opened.iter_batches(size, columns=stored):
                     rows += batch.num_rows
-                    yield _completed(batch, file, picked), before + file.size_bytes * rows // file.rows
+                    arrays = [_values(batch, file, joined[name]) for name in picked]
+                    yield pa.RecordBatch.from_arrays(arrays, list(picked)), before + file.size_bytes * rows // file.rows
         before += file.size_bytes
 
 
-def _completed(batch: pa.RecordBatch, file: _File, picked: Sequence[str]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([_values(batch, file, name) for name in picked], list(picked))
-
-
-def _values(batch: pa.RecordBatch, file: _File, name: str) -> pa.Array:
-    column = file.columns[name]
-    if name in file.constants:
-        return pa.array([file.constants[name]] * batch.num_rows, column.type)
-    values = batch.column(name)
+def _values(batch: pa.RecordBatch, file: _File, column: Column) -> pa.Array:
+    if column.name in file.constants:
+        return pa.array([file.constants[column.name]] * batch.num_rows, column.type)
+    values = batch.column(column.name)
+    if pa.types.is_null(values.type):
+        return pa.nulls(batch.num_rows, column.type)
     # Out of the dictionary, which differs from batch to batch.
-    return pc.cast(values, column.type) if column.kind is Kind.CATEGORY else values
+    is_packed = column.kind is Kind.CATEGORY or pa.types.is_dictionary(values.type)
+    return pc.cast(values, column.type) if is_packed else values

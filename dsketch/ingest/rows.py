@@ -1,10 +1,12 @@
 """A source whose columns are settled: how many rows, and their values as blocks of float64."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from dsketch.ingest.tally import Tally
 
 Matrix = NDArray[np.float64]
 
@@ -22,25 +24,29 @@ class Rows:
         Columns of A, one name each.
     dtype : numpy dtype
         float32 or float64, for A.
-    count : int
-        Rows that will come out of ``blocks``.
-    read : int
-        Rows of the source; ``read - count`` were dropped.
-    has_target : bool
-        Whether the last column of each block is b.
+    tally : Tally
+        How many rows will come out of ``blocks``, and which were dropped.
+    targets : tuple of str
+        Columns of b, which follow those of A in each block.
+    has_weights : bool
+        Whether the last column of each block is the weights.
     is_vector : bool
         Whether the source was 1-D, so that the output is too.
     blocks : function
-        Start the pass; gives matrices of shape (some rows, len(names) + has_target), all finite.
+        Start the pass; gives matrices of shape (some rows, len(names) + len(targets) + has_weights), all finite.
+    levels, base : dict
+        By source column, all levels of a one-hot column, and the one that was left out.
     """
 
     names: tuple[str, ...]
     dtype: np.dtype[np.floating]
-    count: int
-    read: int
-    has_target: bool
+    tally: Tally
+    targets: tuple[str, ...]
+    has_weights: bool
     is_vector: bool
     blocks: Callable[[], Iterator[Matrix]]
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    base: Mapping[str, str] = field(default_factory=dict)
 
 
 def narrowest(kinds: list[DTypeLike]) -> "np.dtype[np.floating]":

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.errors import DataError
+from dsketch.ingest import remedy
 from dsketch.ingest.rows import Matrix
 
 
@@ -37,7 +38,7 @@ def kept(missing: NDArray[np.bool_], nulls: str, names: Sequence[str], first_row
         column = names[int(np.argmax(missing[row]))]
         raise DataError(
             f"a value in every cell was expected; column {column!r} has a null or NaN in row {first_row + row + 1:,}. "
-            f"Fill it, drop such rows with nulls='drop' (--nulls drop), or the column with drop=({column!r},) (--drop)."
+            f"Fill it, drop such rows with nulls='drop' (--nulls drop), or the column with {remedy.drop(column)}."
         )
     complete: NDArray[np.bool_] = np.logical_not(bad)
     return complete

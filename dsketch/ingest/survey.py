@@ -5,6 +5,7 @@ Only as many values are kept as there may be levels, so memory does not grow wit
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from dsketch.errors import DataError
 from dsketch.events import Note, Tell
+from dsketch.ingest import remedy
 from dsketch.ingest.choice import Choice
-from dsketch.ingest.columns import Column, Kind, Table, unfit
-from dsketch.ingest.encode import Encoder, Flag, Number, OneHot
+from dsketch.ingest.columns import Column, Kind, Table
+from dsketch.ingest.encode import Encoder, Flag, Number, OneHot, as_text
+from dsketch.ingest.levels import in_order, judge, with_bases
 from dsketch.ingest.screen import kept
+from dsketch.ingest.tally import Tally
 
 # Wider one-hot blocks are nearly always identifiers or free text that was not meant to be used.
 MAX_LEVELS = 1000
@@ -27,8 +31,7 @@ class Survey:
     """What the first pass found: the encoders in the order of the columns, and the rows before and after dropping."""
 
     encoders: list[Encoder]
-    read: int
-    count: int
+    tally: Tally
 
 
 def survey(table: Table, used: Sequence[str], choice: Choice, told: Callable[[int], None], tell: Tell) -> Survey:
@@ -39,9 +42,9 @@ def survey(table: Table, used: Sequence[str], choice: Choice, told: Callable[[in
     table : Table
         Source.
     used : sequence of str
-        Columns of A, and the target last if there is one.
+        Columns of A, then the targets and the weights.
     choice : Choice
-        Nulls, target, drop_first.
+        Nulls, targets, levels.
     told : function
         Is called with the bytes read so far.
     tell : Tell
@@ -52,16 +55,17 @@ def survey(table: Table, used: Sequence[str], choice: Choice, told: Callable[[in
     DataError
         For a null with ``nulls="error"``, too many levels, dates, or a target that is no number.
     """
-    found = [Census(table.columns[name], is_target=name == choice.target) for name in used]
-    read = count = 0
+    found = [_census(table.columns[name], choice) for name in used]
+    tally = Tally(used)
     for batch, done_bytes in table.batches(used):
-        keep = kept(missing(batch), choice.nulls, used, read)
+        lacking = missing(batch)
+        keep = kept(lacking, choice.nulls, used, tally.read)
         for census, column in zip(found, batch.columns, strict=True):
-            census.add(column, keep, read)
-        read += batch.num_rows
-        count += int(keep.sum())
+            census.add(column, keep, tally.read)
+        tally.add(lacking, keep)
         told(done_bytes)
-    return Survey([census.encoder(choice.drop_first, tell) for census in found], read, count)
+    encoders = [census.encoder(tally.count, tell) for census in found]
+    return Survey(with_bases(encoders, choice.base), tally)
 
 
 def missing(batch: pa.RecordBatch) -> NDArray[np.bool_]:
@@ -70,28 +74,102 @@ def missing(batch: pa.RecordBatch) -> NDArray[np.bool_]:
     return np.column_stack(masks)
 
 
-class Census:
-    """What is known so far about the values of one column.
+class Census(Protocol):
+    """What is known so far about the values of one column."""
+
+    def add(self, values: pa.Array, keep: NDArray[np.bool_], first_row: int) -> None:
+        """Take note of some more values; levels only of the rows to ``keep``."""
+
+    def encoder(self, rows: int, tell: Tell) -> Encoder:
+        """Return how the column is to be written, now that all of it was seen and ``rows`` stay."""
+
+
+def _census(column: Column, choice: Choice) -> Census:
+    like = choice.like
+    if column.name in choice.sides:
+        return Free(column, must_be="a target" if column.name in choice.targets else "weights")
+    if like is None:
+        return Free(column, drop_first=choice.drop_first, is_category=column.name in choice.categories)
+    if column.name in like.levels:
+        levels, base = like.levels[column.name], like.base.get(column.name)
+        return Known(OneHot(column.name, levels, base, choice.unseen == "zero"), like.path)
+    return Free(column, must_be=f"a column of numbers, as in {like.path},")
+
+
+class Known:
+    """A column whose levels are those of a matrix that is there.
+
+    Parameters
+    ----------
+    wanted : OneHot
+        How it is to be written.
+    path : str
+        Of the matrix, for messages.
+    """
+
+    def __init__(self, wanted: OneHot, path: str) -> None:
+        self._wanted = wanted
+        self._path = path
+        self._levels = pa.array(wanted.levels, pa.string())
+        self._unseen = 0
+        self._example = ""
+
+    def add(self, values: pa.Array, keep: NDArray[np.bool_], first_row: int) -> None:
+        """Count the values that are none of the levels."""
+        text = as_text(values)
+        strange = np.flatnonzero(keep & ~pc.is_in(text, value_set=self._levels).to_numpy(zero_copy_only=False))
+        if not strange.size:
+            return
+        example = text[int(strange[0])].as_py()
+        if not self._wanted.takes_others:
+            raise DataError(
+                f"the levels {_listed(self._wanted.levels)} were expected in column {self._wanted.name!r}, as in {self._path}; "
+                f"row {first_row + int(strange[0]) + 1:,} has {example!r}. Correct it, remove such rows, or let it be none of them "
+                "with unseen='zero' (--unseen zero)."
+            )
+        self._example = self._example or example
+        self._unseen += strange.size
+
+    def encoder(self, rows: int, tell: Tell) -> Encoder:
+        """Return the encoder, and tell how many rows have none of the levels."""
+        if self._unseen:
+            tell(
+                Note(
+                    f"column {self._wanted.name!r}: {self._unseen:,} of {rows:,} rows have none of the levels of {self._path} "
+                    f"({self._example!r}, …); they are zero in all of its columns"
+                )
+            )
+        return self._wanted
+
+
+class Free:
+    """A column of which nothing is known before.
 
     Parameters
     ----------
     column : Column
         The column.
-    is_target : bool
-        Whether it must be a number.
+    must_be : str
+        What a column of numbers is wanted for; empty if it may be text.
+    drop_first : bool
+        Leave its first level out if it is text.
+    is_category : bool
+        Whether each of its values is a level, whatever it looks like.
     """
 
-    def __init__(self, column: Column, *, is_target: bool) -> None:
+    def __init__(self, column: Column, *, must_be: str = "", drop_first: bool = False, is_category: bool = False) -> None:
         self._column = column
-        self._is_target = is_target
-        self._levels: set[object] = set()
+        self._must_be = must_be
+        self._drop_first = drop_first
+        self._is_category = is_category
+        self._levels: set[str] = set()
         self._overflow: tuple[int, int] | None = None
         # Row and value of the first cell that is not a number; a category is not asked.
         self._text: tuple[int, str] | None = None
 
     def add(self, values: pa.Array, keep: NDArray[np.bool_], first_row: int) -> None:
         """Take note of some more values; levels only of the rows to ``keep``."""
-        if self._column.kind is Kind.NUMBER:
+        if self._column.kind is Kind.NUMBER and not self._is_category:
             return
         if self._column.kind is Kind.CELL and self._text is None:
             index = first_text(values)
@@ -101,47 +179,43 @@ class Census:
         if self._overflow and self._is_text:
             raise self._too_many()
 
-    def encoder(self, drop_first: bool, tell: Tell) -> Encoder:
-        """Return how the column is to be written, now that all of it was seen."""
+    def encoder(self, rows: int, tell: Tell) -> Encoder:
+        """Return how the column is to be written, now that all of it was seen and ``rows`` stay."""
         name = self._column.name
         if not self._is_text:
             return Number(name)
-        words = {str(level).lower() for level in self._levels}
-        if self._column.kind is Kind.CELL and words <= {"true", "false"}:
+        words = {level.lower() for level in self._levels}
+        if self._column.kind is Kind.CELL and not self._is_category and words <= {"true", "false"}:
             return Flag(name)
-        if self._is_target:
+        if self._must_be:
             raise self._no_number()
-        levels = pa.array(sorted(self._levels), self._column.type)  # type: ignore[type-var]
-        if self._text is not None:
-            self._judge_text(levels, tell)
-        return OneHot(name, levels, drop_first)
+        levels = in_order(list(self._levels))
+        if levels and not self._is_category and not self._column.is_declared:
+            note = judge(name, self._column.kind, levels, rows, self._witness() if self._text else "")
+            if note is not None:
+                tell(Note(note))
+        return OneHot(name, levels, levels[0] if self._drop_first and levels else None)
 
     @property
     def _is_text(self) -> bool:
-        return self._column.kind is Kind.CATEGORY or self._text is not None
+        return self._is_category or self._column.kind is Kind.CATEGORY or self._text is not None
 
     def _add_levels(self, values: pa.Array, stop_row: int) -> None:
         distinct = pc.unique(values)
         # Most columns of numbers end here, before their values become Python objects.
         if len(distinct) <= MAX_LEVELS:
-            self._levels.update(distinct.to_pylist())
+            self._levels.update(as_text(distinct).drop_null().to_pylist())
         count = max(len(self._levels), len(distinct))
         if count > MAX_LEVELS:
             self._overflow = count, stop_row
             self._levels.clear()
-
-    def _judge_text(self, levels: pa.Array, tell: Tell) -> None:
-        if _are_dates(levels):
-            raise unfit(self._column.name, f"dates ({levels[0]}, …)")
-        if any(first_text(levels.slice(i, 1)) is None for i in range(len(levels))):
-            tell(Note(f"column {self._column.name!r} is one-hot with {len(levels):,} levels: {self._witness()}"))
 
     def _witness(self) -> str:
         row, value = self._text or (0, "")
         return f"row {row + 1:,} holds {value!r}, which is not a number"
 
     def _too_many(self) -> DataError:
-        if self._is_target:
+        if self._must_be:
             return self._no_number()
         name = self._column.name
         count, row = self._overflow or (0, 0)
@@ -149,14 +223,13 @@ class Census:
         return DataError(
             f"at most {MAX_LEVELS:,} distinct values were expected in a column of text; "
             f"{name!r} has {count:,} by row {row:,}{why}. "
-            f"Leave it out with drop=({name!r},) (--drop {name}), or encode it as numbers first."
+            f"Leave it out with {remedy.drop(name)}, or encode it as numbers first."
         )
 
     def _no_number(self) -> DataError:
         found = self._witness() if self._text else f"it holds {self._column.type}"
-        return DataError(
-            f"a target of numbers was expected; {self._column.name!r} is text: {found}. Correct it or encode it first."
-        )
+        what = f"{self._must_be} of numbers" if "numbers" not in self._must_be else self._must_be
+        return DataError(f"{what} was expected; {self._column.name!r} is text: {found}. Correct it or encode it first.")
 
 
 def first_text(values: pa.Array) -> int | None:
@@ -187,11 +260,5 @@ def _parses(values: pa.Array) -> bool:
     return True
 
 
-def _are_dates(levels: pa.Array) -> bool:
-    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            pc.cast(levels, kind)
-        except pa.ArrowInvalid:
-            continue
-        return True
-    return False
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(map(repr, names[:most])) + (f" … ({len(names):,} in all)" if len(names) > most else "")

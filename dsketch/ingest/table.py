@@ -6,13 +6,16 @@ import numpy as np
 import pyarrow as pa
 
 from dsketch.errors import DataError
-from dsketch.events import Progress, Tell
+from dsketch.events import Note, Progress, Tell
+from dsketch.ingest import remedy
 from dsketch.ingest.choice import Choice
 from dsketch.ingest.columns import Kind, Table
-from dsketch.ingest.encode import Encoder, Number
+from dsketch.ingest.encode import Encoder, Number, OneHot
+from dsketch.ingest.heading import is_index
 from dsketch.ingest.rows import Matrix, Rows, narrowest, rows_per_block
 from dsketch.ingest.screen import kept, refuse_nonfinite
 from dsketch.ingest.survey import Survey, missing, survey
+from dsketch.ingest.tally import Tally
 
 
 def settled(table: Table, choice: Choice, tell: Tell) -> Rows:
@@ -24,14 +27,16 @@ def settled(table: Table, choice: Choice, tell: Tell) -> Rows:
     used = choice.used(list(table.columns))
     for name in used:
         table.columns[name].check()
-    picked = [table.columns[name] for name in used]
-    if choice.target is not None and picked[-1].kind is Kind.CATEGORY:
-        raise DataError(
-            f"a target of numbers was expected; {choice.target!r} holds {picked[-1].type}. Encode it as numbers first."
-        )
-    is_plain = all(column.kind is Kind.NUMBER for column in picked)
-    if is_plain and table.rows is not None and choice.nulls == "error":
-        found = Survey([Number(name) for name in used], table.rows, table.rows)
+    for side in choice.sides:
+        if table.columns[side].kind is Kind.CATEGORY:
+            raise DataError(
+                f"a target of numbers was expected; {side!r} holds {table.columns[side].type}. Encode it as numbers first."
+            )
+    _note(table, used, choice, tell)
+    if table.rows is not None and _is_plain(table, used, choice):
+        tally = Tally(used)
+        tally.add_whole(table.rows)
+        found = Survey([Number(name) for name in used], tally)
         passes = 1
     else:
         passes = 2
@@ -39,22 +44,48 @@ def settled(table: Table, choice: Choice, tell: Tell) -> Rows:
     return _rows(table, used, choice, found, passes, tell)
 
 
+def _is_plain(table: Table, used: Sequence[str], choice: Choice) -> bool:
+    has_levels = {*choice.categories, *(choice.like.levels if choice.like else ())}
+    numbers = all(table.columns[name].kind is Kind.NUMBER and name not in has_levels for name in used)
+    return numbers and choice.nulls == "error" and not choice.base
+
+
+def _note(table: Table, used: Sequence[str], choice: Choice, tell: Tell) -> None:
+    for text in table.notes:
+        tell(Note(text))
+    for name in used:
+        if is_index(name):
+            tell(
+                Note(
+                    f"column {name!r} looks like the labels of the rows (an index) and is in A; leave it out with {remedy.drop(name)}"
+                )
+            )
+    ignored = choice.ignored(list(table.columns))
+    if ignored and choice.like is not None:
+        shown = ", ".join(map(repr, ignored[:12])) + (f" … ({len(ignored):,} in all)" if len(ignored) > 12 else "")
+        tell(Note(f"not in {choice.like.path}, and left out: {shown}"))
+
+
 def _rows(table: Table, used: Sequence[str], choice: Choice, found: Survey, passes: int, tell: Tell) -> Rows:
-    has_target = choice.target is not None
-    of_matrix = found.encoders[: len(used) - has_target]
+    of_matrix = found.encoders[: len(used) - len(choice.sides)]
+    one_hot = [encoder for encoder in of_matrix if isinstance(encoder, OneHot)]
     return Rows(
         names=tuple(label for encoder in of_matrix for label in encoder.labels),
         dtype=narrowest([dtype for encoder in of_matrix for dtype in _exact(table, encoder)]),
-        count=found.count,
-        read=found.read,
-        has_target=has_target,
+        tally=found.tally,
+        targets=choice.targets,
+        has_weights=choice.weights is not None,
         is_vector=False,
         blocks=lambda: _blocks(table, used, choice, found.encoders, passes, tell),
+        levels={encoder.name: encoder.levels for encoder in one_hot},
+        base={encoder.name: encoder.base for encoder in one_hot if encoder.base is not None},
     )
 
 
 def _exact(table: Table, encoder: Encoder) -> tuple[str, ...]:
     column = table.columns[encoder.name]
+    if isinstance(encoder, OneHot):
+        return ()
     # A number in text has no type; take the widest.
     return ("f8",) if column.kind is Kind.CELL and isinstance(encoder, Number) else column.dtypes
 
@@ -64,7 +95,7 @@ def _blocks(
 ) -> Iterator[Matrix]:
     labels = [label for encoder in encoders for label in encoder.labels]
     owners = [encoder.name for encoder in encoders for _ in encoder.labels]
-    step = rows_per_block(len(labels))
+    step = rows_per_block(max(len(labels), 1))
     first_row = 0
     before = (passes - 1) * table.size_bytes
     for batch, done_bytes in table.batches(used):

@@ -102,22 +102,23 @@ class ChunkWriter:
 
 
 def write(rows: Rows, outputs: list[tuple[Path, Any]], *, has_intercept: bool) -> None:
-    """Write all blocks of ``rows`` to A and, if there is a second output, their last column to b.
+    """Write all blocks of ``rows`` to A and, where there are more outputs, their other columns to b and the weights.
 
     Raises
     ------
     DataError
         If the disk fails, or the source gives another number of rows than it had before.
     """
+    expected = rows.tally.count
     with _writers(outputs, has_intercept) as writers:
         written = 0
         for block in rows.blocks():
             for writer, part in zip(writers, _split(block, rows), strict=True):
                 writer.put(part)
             written += len(block)
-    if written != rows.count:
+    if written != expected:
         raise DataError(
-            f"{rows.count:,} rows were expected; the source gave {written:,} when read again. "
+            f"{expected:,} rows were expected; the source gave {written:,} when read again. "
             "Let nobody change it meanwhile, and start anew."
         )
 
@@ -137,6 +138,8 @@ def _writers(outputs: list[tuple[Path, Any]], has_intercept: bool) -> Iterator[l
 
 
 def _split(block: Matrix, rows: Rows) -> list[Matrix]:
-    width = len(rows.names)
-    matrix = block[:, 0] if rows.is_vector else block[:, :width]
-    return [matrix, block[:, width]] if rows.has_target else [matrix]
+    width, sides = len(rows.names), len(rows.targets)
+    parts = [block[:, 0] if rows.is_vector else block[:, :width]]
+    if sides:
+        parts.append(block[:, width] if sides == 1 else block[:, width : width + sides])
+    return [*parts, block[:, -1]] if rows.has_weights else parts
