@@ -102,7 +102,9 @@ class Journal:
         JournalError
             If it cannot be written.
         """
-        self._put("out.json", json.dumps({"out": address, "overwrite": overwrite}).encode())
+        wanted = json.dumps({"out": address, "overwrite": overwrite}).encode()
+        if self._get("out.json") != wanted:
+            self._put("out.json", wanted)
 
     def kept_out(self) -> tuple[str, bool] | None:
         """Return where x shall be written and whether what is there may be replaced; None if nothing was said."""

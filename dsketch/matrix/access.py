@@ -78,3 +78,17 @@ def _collect(group: "zarr.Group", path: str, depth: int, is_matrix: Any, found: 
             found.append(f"{path}{name}")
         elif depth > 1 and len(found) <= _MOST_NAMED:
             _collect(member, f"{path}{name}/", depth - 1, is_matrix, found)
+
+
+def require_memory(error: BaseException) -> None:
+    """Go on with an error of the data; the process's own lack of memory is no fault of theirs.
+
+    Raises
+    ------
+    MemoryError
+        If the error is one, or says that no thread could be started: its stack is memory that a limited process does not get.
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        raise MemoryError(str(error)) from error

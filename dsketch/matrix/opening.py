@@ -10,7 +10,7 @@ import zarr
 from zarr.abc.store import Store
 
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
-from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file
+from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file, require_memory
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import described
@@ -133,6 +133,7 @@ def _opened(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] |
     except DsketchError:
         raise
     except Exception as error:
+        require_memory(error)
         raise DataError(f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. {remedy_for(error)}.") from error
     return found
 
