@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=20_000)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     chosen = parser.parse_args()
-    count = 60 if chosen.tiny else chosen.problems
+    count = 40 if chosen.tiny else chosen.problems
     record, worst, counts = Record(chosen.out, "claims"), dict[str, Case](), Counter[str]()
     slack: list[float] = []
     for seed in range(chosen.first, chosen.first + count):

@@ -138,6 +138,6 @@ def test_claims_are_held_to_the_exact_minimizer(tmp_path: Path) -> None:
     cases, printed = run_script("claims", tmp_path)
     judged = [case for case in cases if "judged" in case]
     assert {case["method"] for case in judged} >= {"check: zero", "check: stretched", "tsqr", "conjugate_gradient"}
-    assert sum(case["judged"] for case in judged) > 100
+    assert sum(case["judged"] for case in judged) > 60
     assert all(case["wrong"] == 0 for case in judged)
     assert "0 are better than a third of the truth" in printed
