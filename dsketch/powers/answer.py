@@ -258,9 +258,10 @@ def distance(
 
 
 def apart(moved: Scaled, x: Scaled) -> Floats:
-    """Return ‖x − x*‖/‖x*‖ for a first-order ``moved`` = x* − x, shape (k,); infinite where x* may be 0."""
+    """Return ‖x − x*‖/‖x*‖ at most for a first-order ``moved`` = x* − x, shape (k,); infinite where x* may be 0."""
     share = ratio(moved.norms, x.norms)
-    return np.where(share < 1, share / np.where(share < 1, 1 - share, 1.0), np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.isfinite(share), np.maximum(share, share / np.abs(1 - share)), np.inf)
 
 
 def reached(backward_error: Floats, residual_norm: Floats) -> Converged:
