@@ -12,6 +12,7 @@ R. Karlson, B. Waldén, "Estimation of optimal backward perturbation bounds for 
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Exact:
         many = [Fraction(1)] * len(rows) if weights is None else [Fraction(w) for w in weights.tolist()]
         return cls(rows, [Fraction(v) for v in b.tolist()], many, [Fraction(p) for p in penalty.tolist()])
 
-    @property
+    @cached_property
     def gram(self) -> list[Row]:
         """AᵀWA + diag p."""
         d = len(self.penalty)
