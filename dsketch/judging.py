@@ -8,7 +8,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dsketch.errors import DataError
-from dsketch.matrix.columns import Columns
+from dsketch.matrix.columns import Columns, listed
 from dsketch.problems import Problem
 from dsketch.solution import Solution
 from dsketch.stored import StoredX, numbers_of, read_x
@@ -42,7 +42,7 @@ def fitting(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
         return vectors, None
     places = np.argsort(order)  # A's column j has the coefficient that x has at the place of that name
     moved = np.concatenate([vectors[places], vectors[len(places) :]])
-    return moved, f"the rows of x were put in the order of A's columns, {', '.join(map(repr, there.names[:6]))} …, by their names"
+    return moved, f"the rows of x were put in the order of A's columns, {listed(there.names)}, by their names"
 
 
 def _read(answer: Any) -> tuple[StoredX, Columns | None]:

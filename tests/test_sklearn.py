@@ -212,7 +212,7 @@ def test_stored_targets_of_rows_in_memory_are_read(stored: Callable[..., str]) -
         assert np.array_equal(LinearRegression().fit(X, target).coef_, wanted)
 
 
-def test_column_names_come_with_the_data(stored: Callable[..., str]) -> None:
+def test_column_names_come_with_the_data(stored: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
     """Of a DataFrame, and of the attribute that ``dsketch ingest`` leaves; other names are refused, no names are forgotten."""
     X, y, _ = regression()
     names = [f"c{number}" for number in range(D)]
@@ -223,11 +223,59 @@ def test_column_names_come_with_the_data(stored: Callable[..., str]) -> None:
     assert np.array_equal(model.feature_names_in_, LinearRegression().fit(pd.DataFrame(X, columns=names), y).feature_names_in_)
     assert np.allclose(model.predict(pd.DataFrame(X, columns=names)), model.predict(named), rtol=N * EPS, atol=N * EPS)
     turned = stored("turned", np.ascontiguousarray(X[:, ::-1]), 64, attributes={"columns": names[::-1]})
-    assert np.array_equal(model.predict(turned), model.predict(named))
+    with caplog.at_level("WARNING", "dsketch"):
+        assert np.array_equal(model.predict(turned), model.predict(named))
+    assert caplog.messages == [
+        f"the columns of X were put in the order of x by their names; they came as {str(names[::-1])[1:-1]}"
+    ]
     assert model.score(turned, y) == model.score(named, y)
     with pytest.raises(ValueError, match=r"column 'c0' was expected.*the columns of X have 'height' instead"):
         model.predict(stored("other", X, 64, attributes={"columns": ["height", *names[1:]]}))
     assert not hasattr(model.fit(stored("nameless", X, 64), y), "feature_names_in_")
+
+
+def times(rows: int = 6) -> np.ndarray:
+    """Return dates, one of them missing."""
+    dates = np.arange(rows).astype("datetime64[s]")
+    dates[2] = np.datetime64("NaT")
+    return dates
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        times()[:, None],
+        times()[:, None] - times()[0],
+        pd.DataFrame({"t": times()}),
+        pd.DataFrame({"t": times() - times()[0], "v": np.arange(6.0)}),
+    ],
+    ids=["dates", "durations", "a frame", "a frame with numbers"],
+)
+def test_times_are_no_numbers(dates: Any) -> None:
+    """Dates and durations of X, y and new rows are refused: as floats NaT would be -9.2e18."""
+    width = dates.shape[1]
+    model = LinearRegression().fit(np.random.default_rng(0).standard_normal((6, width)), np.arange(6.0))
+    for call in (
+        lambda: LinearRegression().fit(dates, np.arange(6.0)),
+        lambda: Ridge().fit(np.arange(6.0)[:, None], dates if width == 1 else dates["t"]),
+        lambda: model.predict(dates),
+        lambda: KernelRidge().fit(dates, np.arange(6.0)),
+    ):
+        with pytest.raises(ds.DataError, match=r"(datetime|timedelta)64|row 2, column 't' is missing"):
+            call()
+
+
+def test_integers_that_floats_beside_them_would_round_are_refused() -> None:
+    """A frame of nanoseconds beside floats is refused by name; alone they are fitted as integers, and small ones as any number."""
+    t = 1_700_000_000_000_000_001 + 100 * np.arange(40)
+    v = np.random.default_rng(0).standard_normal(40)
+    frame = pd.DataFrame({"v": v, "t": t})
+    for call in (lambda: LinearRegression().fit(frame, v), lambda: LinearRegression().fit(frame - [0, t[0]], v).predict(frame)):
+        with pytest.raises(ds.DataError, match=r"row 0, column 't' of X is 1700000000000000001\. Subtract"):
+            call()
+    slope = LinearRegression().fit(pd.DataFrame({"t": t}), np.arange(40.0)).coef_[0]
+    assert abs(slope - 0.01) <= 4 * EPS * 0.01
+    assert np.allclose(LinearRegression().fit(frame - [0, t[0]], 3 * v + 0.01 * (t - t[0])).coef_, [3, 0.01], rtol=1e-12)
 
 
 # ---- the attention kernel ----------------------------------------------------------------------------------------------

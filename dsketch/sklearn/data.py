@@ -10,10 +10,11 @@ from sklearn.utils.validation import _check_sample_weight, check_array, validate
 
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
-from dsketch.matrix.labelled import is_elsewhere, is_labelled
+from dsketch.matrix.labelled import is_elsewhere
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 from dsketch.running import say
+from dsketch.sklearn.unheard import heed
 
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
 NUMBERS = (*FLOATS, np.int64, np.uint64)  # likewise; the passes take nanoseconds as integers, of which float64 holds 53 bits
@@ -34,7 +35,7 @@ def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) 
     """
     for what, values in (("X", X), ("y", y), ("sample_weight", sample_weight)):
         require_unmasked(values, what)
-        _heed(values, what)
+        heed(values, what)
     if is_stored(X):
         A = open_matrix(X, what="X")
         _learn_columns(estimator, A)
@@ -57,7 +58,7 @@ def new_rows(estimator: Any, X: Any, dtype: Any = FLOATS) -> Any:
     """
     require_unmasked(X, "X")
     if not is_stored(X):
-        _heed(X, "X")
+        heed(X, "X")
         return validate_data(estimator, X, reset=False, dtype=dtype, accept_sparse="csr")
     A, note = in_order(_columns_of(estimator), open_matrix(X, what="X"), "the columns of X")
     if note is not None:
@@ -86,17 +87,6 @@ def weight_of_each(sample_weight: Any, rows: int) -> Any:
         return sample_weight
     require_unmasked(sample_weight, "sample_weight")
     return np.ascontiguousarray(np.broadcast_to(np.asarray(sample_weight, dtype=np.float64), (rows,)))
-
-
-def _heed(data: Any, what: str) -> None:
-    """Refuse what labelled data in memory says of itself where scikit-learn does not listen: packed numbers, a fill value.
-
-    Raises
-    ------
-    DataError
-    """
-    if is_labelled(data) and not is_elsewhere(data):
-        open_matrix(data, what=what)
 
 
 def _weights(sample_weight: Any, A: Matrix) -> Matrix:
