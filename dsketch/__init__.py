@@ -6,8 +6,8 @@
 >>> solution.x.round(10), solution.status.name
 (array([1., 2., 3.]), 'SOLVED')
 
-Files become Zarr matrices with ``from dsketch.ingest import ingest``, or by ``dsketch ingest`` on the command line; estimators stand in
-:mod:`dsketch.sklearn`.
+Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch.ingest(…)`` calls it too), or by ``dsketch ingest`` on
+the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
 from dsketch.api import check, lstsq, plan, predict, resume, ridge, solve

@@ -123,3 +123,14 @@ def test_structured_arrays_become_columns_as_is_said() -> None:
         ds.open_matrix(A)
 
     assert ds.open_matrix(structured_to_unstructured(A)).shape == (3, 2)
+
+
+def test_only_the_first_line_of_a_store_s_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that lists every place where it looked is told in one line, with the remedy after it."""
+
+    def looking(*_: Any, **__: Any) -> Any:
+        raise OSError("no libjvm\n" + "looked elsewhere\n" * 50)
+
+    monkeypatch.setattr("dsketch.matrix.opening.store_at", looking)
+    with pytest.raises(DataError, match=r"^A at hdfs://x/A\.zarr cannot be opened: OSError: no libjvm\. Check .* access\.$"):
+        ds.open_matrix("hdfs://x/A.zarr")

@@ -93,6 +93,12 @@ def test_npy_comes_back(tmp_path, matrix, chunk_bytes, is_fortran, add_intercept
     assert done.rows_read == len(matrix)
 
 
+def test_the_module_is_called_as_its_function(tmp_path):
+    """``dsketch.ingest(…)`` calls ``dsketch.ingest.ingest``."""
+    np.save(tmp_path / "A.npy", np.ones((5, 2)))
+    assert dsketch.ingest(tmp_path / "A.npy", tmp_path / "A.zarr").shape == (5, 2)
+
+
 def test_blocks_and_chunks_need_not_agree(tmp_path):
     """Rows that arrive in several blocks fill chunks of another height, for A and b alike."""
     matrix = np.arange(2_300_000, dtype="f4").reshape(-1, 1) + np.array([0, 0.5], dtype="f4")

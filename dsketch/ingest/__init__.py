@@ -21,7 +21,21 @@ Nothing here reads a whole file into memory.  pyarrow is needed for CSV and Parq
 ``pip install 'dsketch[ingest]'``.
 """
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from dsketch.ingest.convert import Ingested, ingest
 from dsketch.ingest.csr import write_csr
 
 __all__ = ["Ingested", "ingest", "write_csr"]
+
+
+class _Callable(ModuleType):
+    """A module that has the name of its function: ``dsketch.ingest(…)`` is a call of that."""
+
+    def __call__(self, *sources: Any, **choices: Any) -> Ingested:
+        return ingest(*sources, **choices)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -42,6 +42,11 @@ def remedy_for(error: BaseException) -> str:
     return "Check the address and the access"
 
 
+def told_by(error: BaseException) -> str:
+    """Return the first line of what an error says: some list every place where they looked."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def remedy_for_file(path: str, what: str) -> str:
     """Return how to make a Zarr array of a file, by its ending.
 

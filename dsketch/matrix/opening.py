@@ -10,7 +10,7 @@ import zarr
 from zarr.abc.store import Store
 
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
-from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file, require_memory
+from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file, require_memory, told_by
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import described
@@ -127,14 +127,18 @@ def _opened(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] |
     try:
         found = zarr.open(store_at(place) if isinstance(place, str) else place, mode="r")
     except ImportError as error:
-        raise SpecError(f"{address} needs a storage package that is not installed: {error}. {package_for(address)}.") from error
+        raise SpecError(
+            f"{address} needs a storage package that is not installed: {told_by(error)}. {package_for(address)}."
+        ) from error
     except FileNotFoundError as error:
         raise MissingDataError(f"{what} was expected at {address}; there is no Zarr array. Check the path.") from error
     except DsketchError:
         raise
     except Exception as error:
         require_memory(error)
-        raise DataError(f"{what} at {address} cannot be opened: {type(error).__name__}: {error}. {remedy_for(error)}.") from error
+        raise DataError(
+            f"{what} at {address} cannot be opened: {type(error).__name__}: {told_by(error)}. {remedy_for(error)}."
+        ) from error
     return found
 
 
