@@ -22,6 +22,7 @@ from dsketch.problems import LeastSquares, Problem, Ridge
 from dsketch.running import Progress, engine_for, listener, say
 from dsketch.solution import Certificate, Solution
 from dsketch.spec import describe_run, problem_of, settings_of
+from dsketch.stored import too_large
 from dsketch.system import Flow
 
 _SETTINGS = tuple(field.name for field in fields(Settings))
@@ -202,7 +203,7 @@ def check(problem: Problem, x: Any, *, cluster: Any = None, progress: Progress =
     if note is not None:
         say(note, progress)
     with engine_for(problem.rows, {"cluster": cluster, **options}) as engine, listener(progress) as tell:
-        return Drive(engine, tell, expected=problem.judge_passes).run(problem.judge(vectors))
+        return Drive(engine, tell, expected=problem.judge_passes, suspect=too_large(vectors)).run(problem.judge(vectors))
 
 
 def lstsq(A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error", **choices: Any) -> Solution:

@@ -30,13 +30,16 @@ class Drive:
         Its header must have been begun.
     expected : int
         Passes that the plan foresees, for listeners; 0 where nobody can say.
+    suspect : str
+        What else may be at fault if a pass overflows, as its sentence goes on.
     """
 
-    def __init__(self, engine: Engine, tell: Tell, journal: Journal | None = None, expected: int = 1) -> None:
+    def __init__(self, engine: Engine, tell: Tell, journal: Journal | None = None, expected: int = 1, suspect: str = "") -> None:
         self.engine = engine
         self.tell = tell
         self.journal = journal
         self.expected = expected
+        self.suspect = suspect
         self.passes: list[PassRecord] = []
 
     def run(self, flow: Flow[T]) -> T:
@@ -76,7 +79,7 @@ class Drive:
         ):  # a NaN or infinity of the data was refused where it was read
             raise DataError(
                 f"the squares of the data must be finite in float64; they overflow in the {kind} pass. Rescale A and b (units!) to "
-                "entries below 1e150."
+                f"entries below 1e150{self.suspect}."
             )
         self.passes.append(record)
         self.tell(PassFinished(number, kind, record.seconds, read_bytes, record.replayed))

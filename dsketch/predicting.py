@@ -27,7 +27,7 @@ from dsketch.remote import RemoteOutput
 from dsketch.running import Progress, engine_for, listener, say
 from dsketch.solution import Solution
 from dsketch.spec import problem_of
-from dsketch.stored import StoredX, numbers_of, read_x
+from dsketch.stored import StoredX, numbers_of, read_x, too_large
 from dsketch.system import Flow
 from dsketch.units import format_bytes
 
@@ -242,7 +242,7 @@ def _gathered(look: Look, rule: _Rule, options: dict[str, Any], progress: Progre
             f"predictions of at most {format_bytes(IN_MEMORY_BYTES)} come back as an array; these take {format_bytes(count)}. Give "
             "out=, a path or URL to write them to."
         )
-    values: Floats = _answered(look, options, progress)
+    values: Floats = _answered(look, rule, options, progress)
     return values.reshape(rule.shape(len(values)))
 
 
@@ -254,13 +254,13 @@ def _written(
     output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.words.get("sources", {}).values()])
     attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), "created_by": "dsketch"}
     with output.filling(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
-        _answered(Look(Writing(look.pass_, target, rule.sides), rows), options, progress)
+        _answered(Look(Writing(look.pass_, target, rule.sides), rows), rule, options, progress)
     return zarr.open_array(store_at(str(output.path)), mode="r")
 
 
-def _answered(look: Look, options: dict[str, Any], progress: Progress) -> Any:
+def _answered(look: Look, rule: _Rule, options: dict[str, Any], progress: Progress) -> Any:
     with engine_for(look.rows, options) as engine, listener(progress) as tell:
-        return Drive(engine, tell).run(_once(look))
+        return Drive(engine, tell, suspect=too_large(rule.x)).run(_once(look))
 
 
 def _once(look: Look) -> Flow[Any]:

@@ -13,6 +13,8 @@ from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.retrying import store_at
 
+_LARGE = 1e100  # an x beyond may be what overflows
+
 
 class StoredX(NamedTuple):
     """x of shape (d,) or (d, k), and the attributes that :func:`dsketch.output.attributes_of` gave it (none for other arrays)."""
@@ -98,3 +100,9 @@ def _numpy_file(address: str) -> NDArray[np.float64]:
             f"x must be an array of numbers; {address} cannot be read: {error}. Write it again with numpy.save."
         ) from error
     return numbers_of(found)
+
+
+def too_large(x: NDArray[np.float64]) -> str:
+    """Return how a sentence about an overflow goes on where x may be at fault; nothing where it is not."""
+    peak = float(np.abs(x).max(initial=0.0))
+    return f", or look where x comes from: its largest entry is {peak:.3g}" if peak > _LARGE else ""

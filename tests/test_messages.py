@@ -100,3 +100,12 @@ def test_check_says_what_the_intercept_is_to_be() -> None:
     """An x that was solved with an intercept does not fit a problem without one."""
     with pytest.raises(ds.DataError, match="or say intercept=True, with which it was solved"):
         ds.check(ds.LeastSquares(A, B), ds.lstsq(A, B, intercept=True))
+
+
+def test_an_x_that_overflows_is_named() -> None:
+    """Where x is far larger than the data, the sentence about an overflow speaks of it; else it does not."""
+    for call in (lambda: ds.check(ds.LeastSquares(A, B), [1.0, 1e200, 0.0]), lambda: ds.predict([1.0, 1e200, 0.0], 1e120 * A)):
+        with pytest.raises(ds.DataError, match=r"overflow .*, or look where x comes from: its largest entry is 1e\+200\.$"):
+            call()
+    with pytest.raises(ds.DataError, match=r"overflow .* to entries below 1e150\.$"):
+        ds.check(ds.LeastSquares(A, 1e200 * B), [1.0, 2.0, 0.0])

@@ -1,5 +1,6 @@
 """Facts about a stored matrix, and advice where its storage costs time."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,25 @@ def test_missing_chunks_are_counted(stored: Write, matrix: np.ndarray) -> None:
     found = inspect(path)
     assert (found.stored_objects, found.missing_objects) == (4, 1)
     assert subjects(found)[0] == "missing chunks"
+
+
+@pytest.mark.parametrize(
+    ("fill", "attributes", "remedy"),
+    [
+        (0, {}, r"\(0\), solve with --missing fill"),
+        (-9, {"scale_factor": 0.5}, r"\(-9\), solve with --missing fill"),
+        (-9, {"_FillValue": -9}, "leave out or impute their rows"),
+        (-9, {"missing_value": -9, "scale_factor": 0.5}, "leave out or impute their rows"),
+    ],
+)
+def test_what_to_do_about_missing_chunks_works(tmp_path: Path, fill: int, attributes: dict[str, Any], remedy: str) -> None:
+    """Filling is advised where what is filled in is a number, not where it marks what is missing."""
+    array = zarr.create_array(
+        str(tmp_path / "A"), shape=(40, 2), chunks=(20, 2), dtype="i2", fill_value=fill, attributes=attributes
+    )
+    array[:20] = np.arange(40).reshape(20, 2)
+    advice = next(advice for advice in inspect(tmp_path / "A").advice if advice.subject == "missing chunks")
+    assert re.search(remedy, advice.remedy)
 
 
 def test_wide_matrices_are_noticed(stored: Write) -> None:

@@ -36,7 +36,7 @@ def remedy(fill: Any, *, is_mark: bool) -> str:
     """Return what to do about an absent chunk, whose fill value may be a mark for "missing"."""
     if fill is None:
         return "Copy it again from its origin: its fill value is null, so that nothing can stand for it"
-    if is_mark or fill != fill:
+    if is_mark:
         return (
             f"If the data was lost, copy it again; if the writer left out chunks of missing values (the fill value is {fill}), leave "
             "out or impute their rows"

@@ -158,6 +158,11 @@ class Conventions:
         return Mark(*found, f"is {judged[found]!s}, outside its {self.bounds.names} ({self.bounds.low} to {self.bounds.high})")
 
 
+def is_missing(fill: Number, meaning: Conventions | None) -> bool:
+    """Whether cells that hold a fill value would be refused: it is not finite, or marks what is missing."""
+    return not np.isfinite(fill) or (meaning is not None and any(bool(mark == fill) for _, mark in meaning.marks))
+
+
 def refuse(what: str, row: int, column: int, why: str) -> None:
     """Refuse a cell that stands for no number.
 

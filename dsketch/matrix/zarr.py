@@ -25,7 +25,7 @@ from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.absent import ShardIndex, is_filled, remedy
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
 from dsketch.matrix.bounded import bounded, check_codecs
-from dsketch.matrix.conventions import conventions_of
+from dsketch.matrix.conventions import conventions_of, is_missing
 from dsketch.matrix.decoders import OverlongError
 from dsketch.matrix.frames import framed
 from dsketch.matrix.raw import RawRows, open_file
@@ -302,8 +302,7 @@ class ZarrMatrix(Matrix):
         fill = self._array.fill_value
         if self._missing == "error" or fill is None:
             wish = "" if self._missing == "error" else ", and missing='fill' needs a fill value"
-            is_mark = self.conventions is not None and any(mark == fill for _, mark in self.conventions.marks)
-            advice = remedy(fill, is_mark=is_mark)
+            advice = remedy(fill, is_mark=fill is not None and is_missing(fill, self.conventions))
             raise MissingDataError(f"chunk {number} of {self._what} is absent ({path}){wish}. {advice}.") from cause
 
 

@@ -44,15 +44,16 @@ def _absent(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
         yield Advice(
             "missing chunks",
             f"{format_count(facts.missing_objects)} of {format_count(facts.stored_objects)} stored objects are not there",
-            f"copy them again if data was lost; {_left_out(facts.fill)}",
+            f"copy them again if data was lost; {_left_out(facts)}",
         )
 
 
-def _left_out(fill: str) -> str:
+def _left_out(facts: Storage) -> str:
     """Return what to do where no data was lost."""
+    fill = facts.fill
     if fill == "null":
         return "their fill value is null: nothing can stand for them"
-    if fill == "nan":
+    if facts.is_fill_missing:
         return f"if the writer left out chunks of missing values (the fill value is {fill}), leave out or impute their rows"
     return f"if the writer left out chunks equal to the fill value ({fill}), solve with --missing fill"
 

@@ -58,6 +58,8 @@ class Storage:
         Share of all numbers that is stored.
     fill : str
         What an absent chunk would read as; ``"null"`` for nothing.
+    is_fill_missing : bool
+        Whether such a number stands for a missing value, so that it would be refused.
     packing : str
         How the numbers that are read come from those that are stored, in words; empty where they are the same.
     time : str
@@ -84,6 +86,7 @@ class Storage:
     nonzeros: int | None = None
     density: float = 1.0
     fill: str = ""
+    is_fill_missing: bool = False
     packing: str = ""
     time: str = ""
 

@@ -11,7 +11,7 @@ import psutil
 import zarr
 
 from dsketch.engine.panels import panels_of
-from dsketch.matrix.conventions import conventions_of, stored_time
+from dsketch.matrix.conventions import conventions_of, is_missing, stored_time
 from dsketch.matrix.csr import PARTS
 from dsketch.matrix.opening import open_matrix
 from dsketch.matrix.retrying import store_at
@@ -63,6 +63,7 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
         nonzeros=matrix.nonzeros,
         density=matrix.density,
         fill="null" if entries.fill_value is None else str(entries.fill_value),
+        is_fill_missing=entries.fill_value is not None and is_missing(entries.fill_value, meaning),
         packing="" if meaning is None else meaning.words(),
         time=stored_time(entries),
     )
