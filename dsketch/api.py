@@ -128,7 +128,7 @@ def solve(
         made = replace(problem, options={**problem.options, **choices})
         if unknown := sorted(set(choices) - {"cluster"}):
             raise SpecError(f"a Plan has its choices already; got {', '.join(unknown)} besides. Make another plan with them.")
-        with engine_for(_problem_of(made).rows, made.options) as engine:
+        with engine_for(planned_problem(made).rows, made.options) as engine:
             return _carry_out(made, engine, journal, progress)
     names = {*_SETTINGS, "method", "cluster", "memory_limit", "workers", "threads"}
     if unknown := sorted(set(choices) - names):
@@ -256,7 +256,7 @@ def _plan_or_record(
     return make_plan(problem, method, settings, engine, options.get("memory_limit"), options)
 
 
-def _problem_of(made: Plan) -> Problem:
+def planned_problem(made: Plan) -> Problem:
     """Return the plan's problem as what it is; a plan keeps it by its few words only."""
     if not isinstance(made.problem, Problem):
         raise SpecError(f"a plan of a dsketch problem was expected; its problem is a {type(made.problem).__name__}.")
@@ -264,7 +264,7 @@ def _problem_of(made: Plan) -> Problem:
 
 
 def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | None, progress: Progress) -> Solution:
-    problem = _problem_of(made)
+    problem = planned_problem(made)
     record = None if journal is None else Journal(journal)
     if record is not None:
         record.begin(describe_run(problem, made))

@@ -120,3 +120,20 @@ def test_a_journal_is_of_its_columns(tmp_path: Path, paths: list[str]) -> None:
     del header["columns"]
     (journal / "header.json").write_text(json.dumps(header))
     assert ds.resume(journal).names == ("v", "u")
+
+
+@pytest.mark.parametrize("kind", ["lstsq", "ridge"])
+def test_a_run_with_shifted_columns_has_one_journal(tmp_path: Path, paths: list[str], kind: str) -> None:
+    """The journal that keeps the place of x is that of the passes, also where columns are shifted beside an intercept."""
+    array = zarr.open_array(paths[0], mode="r+")
+    far = A + np.array([1.7e9, 0.0])
+    array[...] = far
+    journal, out = tmp_path / "run", tmp_path / "x.zarr"
+    run("solve", kind, *paths, "--intercept", "--journal", journal, "--out", out)
+    run("resume", journal)
+    bits = np.asarray(zarr.open_array(str(out))[...])
+
+    run("resume", journal, "--out", tmp_path / "again.zarr")
+    np.testing.assert_array_equal(zarr.open_array(str(tmp_path / "again.zarr"))[...], bits)
+    if kind == "lstsq":
+        np.testing.assert_allclose(ds.predict(out, far), B, atol=1e-6)
