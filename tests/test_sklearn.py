@@ -8,6 +8,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse
 import zarr
@@ -275,6 +276,12 @@ def test_integers_that_floats_beside_them_would_round_are_refused() -> None:
             call()
     slope = LinearRegression().fit(pd.DataFrame({"t": t}), np.arange(40.0)).coef_[0]
     assert abs(slope - 0.01) <= 4 * EPS * 0.01
+    assert LinearRegression().fit(t[:, None].tolist(), np.arange(40.0)).coef_[0] == slope
+    assert np.allclose(
+        LinearRegression().fit(t[:, None], np.arange(40.0)).predict(t[:, None].tolist()), np.arange(40), atol=1e-12
+    )
+    with pytest.raises(ds.DataError, match=r"X has larger ones\. Pass X\.to_numpy\(\)"):
+        LinearRegression().fit(pl.DataFrame({"t": t}), v)
     assert np.allclose(LinearRegression().fit(frame - [0, t[0]], 3 * v + 0.01 * (t - t[0])).coef_, [3, 0.01], rtol=1e-12)
 
 

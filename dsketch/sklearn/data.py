@@ -14,7 +14,7 @@ from dsketch.matrix.labelled import is_elsewhere
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.opening import open_matrix
 from dsketch.running import say
-from dsketch.sklearn.unheard import heed
+from dsketch.sklearn.unheard import heed, with_integers
 
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
 NUMBERS = (*FLOATS, np.int64, np.uint64)  # likewise; the passes take nanoseconds as integers, of which float64 holds 53 bits
@@ -42,7 +42,7 @@ def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) 
         return A, open_matrix(beside(y), what="y"), None if sample_weight is None else _weights(sample_weight, A)
     checks = {"dtype": FLOATS, "accept_sparse": "csr", "y_numeric": True, "multi_output": True, **checks}
     estimator._columns_in = None
-    X, y = validate_data(estimator, X, in_memory(y) if is_stored(y) else y, **checks)
+    X, y = validate_data(estimator, with_integers(X), in_memory(y) if is_stored(y) else y, **checks)
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     return X, y, sample_weight
@@ -59,7 +59,7 @@ def new_rows(estimator: Any, X: Any, dtype: Any = FLOATS) -> Any:
     require_unmasked(X, "X")
     if not is_stored(X):
         heed(X, "X")
-        return validate_data(estimator, X, reset=False, dtype=dtype, accept_sparse="csr")
+        return validate_data(estimator, with_integers(X), reset=False, dtype=dtype, accept_sparse="csr")
     A, note = in_order(_columns_of(estimator), open_matrix(X, what="X"), "the columns of X")
     if note is not None:
         say(note, progress=False)

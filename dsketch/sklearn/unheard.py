@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+
+from dsketch.errors import DataError
 from dsketch.matrix.labelled import is_elsewhere, is_labelled
 from dsketch.matrix.numbers import EXACT
 from dsketch.matrix.opening import open_matrix
@@ -22,6 +25,22 @@ def heed(data: Any, what: str) -> None:
     """
     if (is_labelled(data) and not is_elsewhere(data)) or _says_unheard(data):
         open_matrix(data, what=what)
+    if hasattr(data, "get_columns") and _has_wide(data, _types(data)):
+        raise DataError(
+            f"integers that float64 holds were expected in a table of polars, of which scikit-learn makes floats; {what} has larger ones. "
+            f"Pass {what}.to_numpy(), or subtract the first value from such columns, here and from new rows."
+        )
+
+
+def with_integers(rows: Any) -> Any:
+    """Return lists of rows of integers as an array of them, where scikit-learn would make floats of a list; anything else as it is."""
+    if not isinstance(rows, list | tuple):
+        return rows
+    try:
+        values = np.asarray(rows)
+    except ValueError:  # ragged: for scikit-learn to say
+        return rows
+    return values if str(values.dtype) in _WIDE else rows
 
 
 def _says_unheard(data: Any) -> bool:
@@ -39,8 +58,15 @@ def _types(data: Any) -> list[str]:
 
 def _rounds(data: Any, words: list[str]) -> bool:
     """Whether a table has integers beyond those that are floats in a column beside one of floats."""
+    return any(word.startswith("float") for word in words) and _has_wide(data, words)
+
+
+def _has_wide(data: Any, words: list[str]) -> bool:
     wide = [place for place, word in enumerate(words) if word in _WIDE]
-    if not wide or not any(word.startswith("float") for word in words):
+    if hasattr(data, "get_columns"):
+        found = [data.get_columns()[place] for place in wide]
+    elif hasattr(data, "iloc") and hasattr(data, "columns"):
+        found = [data.iloc[:, place] for place in wide]
+    else:
         return False
-    column = data.get_columns().__getitem__ if hasattr(data, "get_columns") else lambda place: data.iloc[:, place]
-    return any(len(found) and max(abs(int(found.min())), abs(int(found.max()))) > EXACT for found in map(column, wide))
+    return any(len(column) and max(abs(int(column.min())), abs(int(column.max()))) > EXACT for column in found)
