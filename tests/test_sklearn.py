@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -283,6 +284,15 @@ def test_integers_that_floats_beside_them_would_round_are_refused() -> None:
     with pytest.raises(ds.DataError, match=r"X has larger ones\. Pass X\.to_numpy\(\)"):
         LinearRegression().fit(pl.DataFrame({"t": t}), v)
     assert np.allclose(LinearRegression().fit(frame - [0, t[0]], 3 * v + 0.01 * (t - t[0])).coef_, [3, 0.01], rtol=1e-12)
+
+
+def test_tables_that_must_be_computed_first_are_told_how() -> None:
+    """A dask DataFrame and a lazy table are refused with the word that reads them."""
+    frame = pd.DataFrame({"k": np.arange(40), "v": np.arange(40.0) ** 2})
+    with pytest.raises(ds.DsketchError, match=r"Pass its \.to_dask_array\(lengths=True\)"):
+        LinearRegression().fit(dd.from_pandas(frame, npartitions=2), 2.0 * frame["k"])
+    with pytest.raises(ds.DsketchError, match=r"Pass its \.collect\(\)"):
+        LinearRegression().fit(pl.DataFrame({"k": range(40)}).lazy(), np.arange(40.0))
 
 
 # ---- the attention kernel ----------------------------------------------------------------------------------------------

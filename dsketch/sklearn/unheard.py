@@ -14,7 +14,7 @@ _WIDE = ("int64", "uint64")
 
 
 def heed(data: Any, what: str) -> None:
-    """Refuse packed numbers, fill values, times, and integers that the floats beside them would round.
+    """Refuse packed numbers, fill values, times, tables that are not there yet, and integers that floats would round.
 
     scikit-learn makes floats of all of them, of NaT -9.2e18.
 
@@ -23,6 +23,8 @@ def heed(data: Any, what: str) -> None:
     DataError
         As :func:`~dsketch.matrix.opening.open_matrix` words it.
     """
+    if hasattr(type(data), "to_dask_array") or hasattr(type(data), "collect"):  # tables that would have to be computed
+        open_matrix(data, what=what)
     if (is_labelled(data) and not is_elsewhere(data)) or _says_unheard(data):
         open_matrix(data, what=what)
     if hasattr(data, "get_columns") and _has_wide(data, _types(data)):
