@@ -376,6 +376,10 @@ def test_like_refuses_what_does_not_fit(tmp_path, trained):
     _, like = trained
     for text, words in [
         ("age,city\n1,x\n2,w\n", r"row 2 has 'w'.*--unseen zero"),
+        (
+            "age,city\n1,x\n,y\n",
+            r"'age' has a null or NaN in row 2\. Fill it, or drop such rows with nulls='drop' \(--nulls drop\)\.$",
+        ),
         ("age\n1\n", "lacks 'city'"),
         ("age,city\nold,x\n", "'age' is text: row 1 holds 'old'"),
         ("age,city\n,x\n", "null or NaN in row 1"),

@@ -123,7 +123,7 @@ def _blocks(
         stop = min(start + step, total)
         block = arrays.block(start, stop, picked)
         lacking = np.isnan(block)
-        keep = kept(lacking, choice.nulls, names, start)
+        keep = kept(lacking, choice.nulls, names, start, choice.needed)
         if tally is not None:
             tally.add(lacking, keep)
         block = block if keep.all() else block[keep]

@@ -120,6 +120,11 @@ class Choice:
         known = {*self.like.sources, *self.drop, *self.sides}
         return [name for name in names if name not in known]
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that cannot be left out: those of ``like``."""
+        return () if self.like is None else tuple(self.like.sources)
+
     def _check_like(self, like: Like) -> None:
         for option, given in _decided(self):
             if given:

@@ -13,7 +13,9 @@ from dsketch.ingest import remedy
 from dsketch.ingest.rows import Matrix
 
 
-def kept(missing: NDArray[np.bool_], nulls: str, names: Sequence[str], first_row: int) -> NDArray[np.bool_]:
+def kept(
+    missing: NDArray[np.bool_], nulls: str, names: Sequence[str], first_row: int, needed: Sequence[str] = ()
+) -> NDArray[np.bool_]:
     """Return the rows without a missing value, as a mask.
 
     Parameters
@@ -26,6 +28,8 @@ def kept(missing: NDArray[np.bool_], nulls: str, names: Sequence[str], first_row
         Name of each column.
     first_row : int
         Number of the first row, from 0.
+    needed : sequence of str
+        Columns that cannot be left out.
 
     Raises
     ------
@@ -36,9 +40,10 @@ def kept(missing: NDArray[np.bool_], nulls: str, names: Sequence[str], first_row
     if nulls == "error" and bad.any():
         row = int(np.argmax(bad))
         column = names[int(np.argmax(missing[row]))]
+        drop = "drop such rows with nulls='drop' (--nulls drop)"
+        remedies = f"or {drop}" if column in needed else f"{drop}, or the column with {remedy.drop(column)}"
         raise DataError(
-            f"a value in every cell was expected; column {column!r} has a null or NaN in row {first_row + row + 1:,}. "
-            f"Fill it, drop such rows with nulls='drop' (--nulls drop), or the column with {remedy.drop(column)}."
+            f"a value in every cell was expected; column {column!r} has a null or NaN in row {first_row + row + 1:,}. Fill it, {remedies}."
         )
     complete: NDArray[np.bool_] = np.logical_not(bad)
     return complete

@@ -59,7 +59,7 @@ def survey(table: Table, used: Sequence[str], choice: Choice, told: Callable[[in
     tally = Tally(used)
     for batch, done_bytes in table.batches(used):
         lacking = missing(batch)
-        keep = kept(lacking, choice.nulls, used, tally.read)
+        keep = kept(lacking, choice.nulls, used, tally.read, choice.needed)
         for census, column in zip(found, batch.columns, strict=True):
             census.add(column, keep, tally.read)
         tally.add(lacking, keep)

@@ -107,7 +107,7 @@ def _blocks(
 
 
 def _block(piece: pa.RecordBatch, choice: Choice, encoders: list[Encoder], owners: list[str], first_row: int) -> Matrix:
-    keep = kept(missing(piece), choice.nulls, piece.schema.names, first_row)
+    keep = kept(missing(piece), choice.nulls, piece.schema.names, first_row, choice.needed)
     whole = piece if keep.all() else piece.filter(pa.array(keep))
     block: Matrix = np.empty((whole.num_rows, len(owners)))
     stop = 0
