@@ -253,6 +253,6 @@ def require_power(power: Any, remedy: str, what: str = "power") -> int:
     if isinstance(power, bool) or not isinstance(power, int | np.integer) or power < 1:
         raise SpecError(f"{what} must be an integer ≥ 1; got {power!r}. {remedy}")
     if power > MOST_POWER:
-        found = f"{power:.3g}" if power < 10**300 else "one of hundreds of digits"
+        found = f"{power:,}" if power < 10**30 else f"{power:.3g}" if power < 10**300 else "one of hundreds of digits"
         raise SpecError(f"{what} must be an integer of at most {MOST_POWER:,}; got {found}. Ask for a smaller one.")
     return int(power)
