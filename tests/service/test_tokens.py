@@ -1,9 +1,11 @@
 """The file of tokens: made, listed, revoked where they stand, good for so long."""
 
+import asyncio
 import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,9 +15,19 @@ import dsketch
 from dsketch.cli import main
 from dsketch.service import auth, tokens
 from dsketch.service.auth import Caller, Tokens
+from dsketch.service.desk import Desk
+from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import TokenError
+from dsketch.service.events import Hub
+from dsketch.service.http import application
+from dsketch.service.metrics import Metrics
+from dsketch.service.paths import Roots
+from dsketch.service.specs import spec_of
+from dsketch.service.store import Store
 from dsketch.service.tokens import new_token, read_tokens, revoke
-from service.running import Service
+from dsketch.service.workers import Cluster
+from service.conftest import spec
+from service.running import DEADLINE_SECONDS, Service
 
 
 def is_in(known: Tokens, token: str) -> bool:
@@ -151,6 +163,43 @@ def test_the_command_lists_and_revokes(file: Path) -> None:
         2,
         "dsketch: error: an OWNER was expected; there is none. Write dsketch token OWNER --token-file FILE.\n",
     )
+
+
+def test_a_stream_ends_with_its_token(tmp_path: Path, file: Path) -> None:
+    """Who follows a job as the token is revoked hears nothing of what comes after."""
+    token, store = new_token(file, "ann"), Store(tmp_path / "state")
+    hub = Hub(store.jobs)
+    app = application(Desk(Dispatcher(store, hub, Cluster(), Roots(), Metrics(), Rules())), Tokens(file))
+    job, _ = store.accept("ann", "", spec_of(spec("tsqr")).document(), None, "")
+    hub.tell(job.id, "state", sentence="before")
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "method": "GET",
+        "query_string": b"",
+    }
+    scope |= {"path": f"/v1/jobs/{job.id}/events", "headers": [(b"authorization", f"Bearer {token}".encode())]}
+
+    async def heard() -> bytes:
+        pieces: list[bytes] = []
+        silent: asyncio.Future[Any] = asyncio.get_running_loop().create_future()  # the client stays
+
+        async def send(message: Any) -> None:
+            pieces.append(message.get("body", b""))
+            if b"before" in pieces[-1]:
+                revoke(file, "ann")
+                hub.tell(job.id, "state", sentence="after")
+
+        async def receive() -> Any:
+            return await silent
+
+        await asyncio.wait_for(app(scope, receive, send), DEADLINE_SECONDS)
+        return b"".join(pieces)
+
+    text = asyncio.run(heard())
+    store.close()
+    assert b"before" in text
+    assert b"after" not in text
 
 
 @pytest.mark.cluster

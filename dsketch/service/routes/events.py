@@ -1,16 +1,17 @@
 """The events of a job as a stream."""
 
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import anyio.to_thread
-from fastapi import Depends, FastAPI, Header
+from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from dsketch.service.auth import Caller
 from dsketch.service.desk import Desk
-from dsketch.service.errors import RateError, UnknownJob
+from dsketch.service.errors import RateError, TokenError, UnknownJob
 from dsketch.service.routes.door import Id, Who, troubles
 
 _MOST_STREAMS = 64  # of one owner at a time; each holds a connection
@@ -34,6 +35,7 @@ def add_events(app: FastAPI, desk: Desk, who: Who) -> None:
     )
     async def events(
         id_: Id,
+        request: Request,
         caller: Annotated[Caller, Depends(who)],
         last_event_id: Annotated[str | None, Header(pattern="^[0-9]{1,15}$")] = None,
     ) -> Response:
@@ -54,8 +56,10 @@ def add_events(app: FastAPI, desk: Desk, who: Who) -> None:
         async def lines() -> AsyncIterator[bytes]:
             streams[caller.owner] = streams.get(caller.owner, 0) + 1
             try:
-                async for event in hub.follow(id_, after, rests):
-                    yield _sent(event)
+                with contextlib.suppress(TokenError):  # who is let in no more hears no more, from the next event on
+                    async for event in hub.follow(id_, after, rests):
+                        await who(request.headers.get("authorization"))
+                        yield _sent(event)
             finally:
                 streams[caller.owner] -= 1
 
