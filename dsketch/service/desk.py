@@ -9,7 +9,7 @@ from typing import Any
 from dsketch.service.auth import Caller
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
-from dsketch.service.folder import ID
+from dsketch.service.folder import ID, Folder
 from dsketch.service.jobs import Job, State, stamp
 from dsketch.service.plans import Planning, Plans
 from dsketch.service.specs import Spec
@@ -113,7 +113,11 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         job = self.job(caller, id_)
-        found = self.dispatcher.store.folder(job.id).solution() if job.state.has_solution else None
+        folder = self.dispatcher.store.folder(job.id)
+        try:
+            found = folder.solution() if job.state.has_solution else None
+        except (ValueError, RecursionError) as error:
+            raise UnknownJob(f"an answer was expected in job {id_}; its file is damaged. Submit the job again.") from error
         if found is None:
             raise ForbiddenMove(
                 f"a solved job was expected; job {job.id} is {job.state.value}. Follow its events until it is solved."
@@ -172,9 +176,17 @@ class Desk:
             **about,
             "passes": max(last.passes, folder.passes),
             "progress": self.dispatcher.hub.live(job.id),
-            "plan": folder.plan(),
+            "plan": _plan_of(folder),
             "history": [
                 {"state": step.state.value, "at": stamp(step.at), "sentence": step.sentence, "passes": step.passes}
                 for step in job.history
             ],
         }
+
+
+def _plan_of(folder: Folder) -> dict[str, Any] | None:
+    """Return what was planned; None also if a file was left in pieces, as a job without its plan is still to be seen."""
+    try:
+        return folder.plan()
+    except (ValueError, RecursionError):
+        return None

@@ -10,11 +10,18 @@ from typing import Any
 import pytest
 
 from dsketch.service import store as stores
-from dsketch.service.errors import ServiceError
+from dsketch.service.auth import Caller
+from dsketch.service.desk import Desk
+from dsketch.service.dispatch import Dispatcher, Rules
+from dsketch.service.errors import ServiceError, UnknownJob
+from dsketch.service.events import Hub
 from dsketch.service.formats import FORMAT
 from dsketch.service.jobs import Job, State, Step
+from dsketch.service.metrics import Metrics
+from dsketch.service.paths import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
+from dsketch.service.workers import Cluster
 from service.conftest import spec
 from service.running import Service, rested
 
@@ -282,6 +289,23 @@ def test_steps_are_kept_as_they_were_written() -> None:
     ):
         assert Step.of(fields).to_dict() == fields
     assert Step.of({"state": "queued", "at": 1}).sentence == "waits for its turn"
+
+
+@pytest.mark.parametrize("left_of_it", ["", '{"x": tru', "[" * 100_000, "\udcff"])
+def test_a_damaged_answer_or_plan_is_no_defect(tmp_path: Path, left_of_it: str) -> None:
+    """A job whose answer or plan is in pieces is shown without the plan, and its answer is said to be damaged."""
+    store = Store(tmp_path / "state")
+    job, _ = store.accept("local", "", DOCUMENT, None, "")
+    for state in (State.PLANNING, State.RUNNING, State.SOLVED):
+        job = store.move(job.id, state, state.value)
+    desk = Desk(Dispatcher(store, Hub(store.jobs), Cluster(), Roots(), Metrics(), Rules()))
+    for name in ("plan.json", "solution.json"):
+        (store.folder(job.id).path / name).write_bytes(left_of_it.encode(errors="surrogateescape"))
+
+    assert desk.described(job, whole=True)["plan"] is None
+    with pytest.raises(UnknownJob, match=r"an answer was expected in job .*; its file is damaged\. Submit the job again\."):
+        desk.x(Caller("local"), job.id)
+    store.close()
 
 
 @pytest.fixture(autouse=True)
