@@ -591,3 +591,13 @@ def test_heads_of_far_columns() -> None:
 
     for part, columns in zip(Heads(problems).split(solution.x), (slice(0, 1), slice(1, 3)), strict=True):
         assert off(part.ravel(), exact(A.read(0, 60)[:, columns], b)) <= 1e-13
+
+
+@pytest.mark.parametrize("size", [2**40, 2**60])
+def test_integers_of_b_that_are_rounded_are_told(size: int) -> None:
+    """b is not shifted: 64-bit integers beyond 2⁵³ lose their last digits, and a note says so; smaller ones are exact."""
+    t = np.arange(40)
+
+    found = ds.lstsq(t[:, None].astype(float), size + t, intercept=True, cluster="serial")
+
+    assert any("beyond 2⁵³" in note for note in found.notes) is (size > 2**53)

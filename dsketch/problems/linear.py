@@ -93,7 +93,7 @@ class LinearProblem(LinearSystem, Problem):
         answer, x = put_right(answer, shift)
         certificate = of_stored(certificate_of(answer, self.shape[0]), answer, self.shape[0], shift)
         x = x[:, 0] if is_vector(self.rows.b) else x
-        notes = (*notes_of(answer, certificate), *shift_words(shift))
+        notes = (*notes_of(answer, certificate), *shift_words(shift), *_rounded_words(self.rows.b, answer))
         return Outcome(x, status_of(answer, plan.settings), method, certificate, notes, answer)
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
@@ -157,3 +157,14 @@ def centred_look(x: Floats, A: Matrix, shift: AnyArray) -> Look:
 def is_vector(b: Matrix | None) -> bool:
     """Whether b came with one dimension, so that x has one too."""
     return bool(getattr(b, "is_vector", False))
+
+
+def _rounded_words(b: Matrix | None, answer: Answer) -> tuple[str, ...]:
+    """Return a note where 64-bit integers of b are beyond what float64 holds: they were rounded, whatever is certified of the numbers."""
+    if b is None or answer.slope is None or b.dtype.kind not in "iu" or b.dtype.itemsize < 8:
+        return ()
+    slope = answer.slope
+    size = np.abs(slope.mean) + np.sqrt(slope.spread / np.maximum(slope.weight, 1.0))
+    if not size.max(initial=0.0) > 2.0**53:
+        return ()
+    return ("b holds integers beyond 2⁵³, which float64 rounds; subtract a number near them from b first, as integers",)
