@@ -42,10 +42,21 @@ REASONS = (
 )
 
 
+def solved(A: Any, sides: Any) -> ds.Solution:
+    """Return the solution; peers ask the same of each of their drivers and strides, and are told it once."""
+    key = (A.shape, A.dtype.str, A.tobytes(), sides.shape, sides.dtype.str, sides.tobytes())
+    if key not in _SOLVED:
+        _SOLVED[key] = ds.lstsq(A, sides, cluster="serial", progress=False)
+    return _SOLVED[key]
+
+
+_SOLVED: dict[Any, ds.Solution] = {}
+
+
 def answer(a: Any, b: Any) -> tuple[Any, Any, int, Any]:
     """Return x, squared residuals (where numpy has them), rank and singular values as ``lstsq`` of numpy and scipy do."""
     A, sides = np.asarray(a), np.asarray(b)
-    found = ds.lstsq(A, sides, cluster="serial", progress=False)
+    found = solved(A, sides)
     rank = found.certificate.rank
     squares = found.certificate.residual_norm**2 if rank == A.shape[1] < A.shape[0] else np.empty(0)
     kind = np.float32 if A.dtype == sides.dtype == np.float32 else np.float64  # their answers keep the type
