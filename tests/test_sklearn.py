@@ -239,7 +239,7 @@ def test_column_names_come_with_the_data(stored: Callable[..., str], caplog: pyt
 def times(rows: int = 6) -> np.ndarray:
     """Return dates, one of them missing."""
     dates = np.arange(rows).astype("datetime64[s]")
-    dates[2] = np.datetime64("NaT")
+    dates[2] = np.datetime64("NaT", "s")
     return dates
 
 
