@@ -10,6 +10,7 @@ Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch
 the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
+from dsketch._results.solution import Solution
 from dsketch.api import check, lstsq, plan, predict, resume, ridge, solve
 from dsketch.client import Client
 from dsketch.errors import (
@@ -23,8 +24,8 @@ from dsketch.errors import (
     SpecError,
 )
 from dsketch.matrix.head import Head
-from dsketch.matrix.opening import open_matrix
-from dsketch.plan import Plan
+from dsketch.matrix.open import open_matrix
+from dsketch.planning.plan import Plan
 from dsketch.problems import (
     ExpKernel,
     GramExponential,
@@ -36,8 +37,8 @@ from dsketch.problems import (
     RestrictedKernel,
     Ridge,
 )
-from dsketch.solution import Certificate, Solution, Status
-from dsketch.statistics import Summary
+from dsketch.problems.linear.statistics import Summary
+from dsketch.problems.outcome import Certificate, Status
 from dsketch.version import __version__
 
 __all__ = [

@@ -5,25 +5,26 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from dsketch.drive import Drive
+from dsketch._linalg.threads import one_blas_thread
+from dsketch._results.fitting import fitting
+from dsketch._results.make_plan import make_plan
+from dsketch._results.predict import predict
+from dsketch._results.read import too_large
+from dsketch._results.run_header import describe_run, problem_of, settings_of
+from dsketch._results.solution import Solution
 from dsketch.engine import Engine, connected
+from dsketch.engine.drive import Drive
+from dsketch.engine.journal import Journal
+from dsketch.engine.session import Progress, engine_for, listener, say
 from dsketch.errors import JournalError, SpecError
 from dsketch.events import Converged, Note
-from dsketch.journal import Journal
-from dsketch.judging import fitting
-from dsketch.linalg.threads import one_blas_thread
-from dsketch.matrix.opening import open_matrix
-from dsketch.methods import Settings
+from dsketch.matrix.open import open_matrix
 from dsketch.passes import Look
-from dsketch.plan import Plan
-from dsketch.planning import make_plan
-from dsketch.predicting import predict
+from dsketch.passes.base import Flow
+from dsketch.planning.plan import Plan
 from dsketch.problems import LeastSquares, Problem, Ridge
-from dsketch.running import Progress, engine_for, listener, say
-from dsketch.solution import Certificate, Solution
-from dsketch.spec import describe_run, problem_of, settings_of
-from dsketch.stored import too_large
-from dsketch.system import Flow
+from dsketch.problems.outcome import Certificate
+from dsketch.settings import Settings
 
 _SETTINGS = tuple(field.name for field in fields(Settings))
 T = TypeVar("T")

@@ -12,7 +12,7 @@
     └── JobError(LookupError)       unknown job, forbidden move
 
 Every message has three short parts: what was expected, what was found, what to do.  Not converging is not an error;
-a :class:`~dsketch.solution.Solution` has a status.
+a :class:`~dsketch._results.solution.Solution` has a status.
 """
 
 

@@ -69,3 +69,19 @@ Tell = Callable[[Event], None]
 def ignore(event: Event) -> None:
     """Listen to nothing; the default of every ``tell``."""
     del event
+
+
+@dataclass(frozen=True)
+class PassRecord:
+    """One line of the ledger."""
+
+    number: int
+    kind: str
+    read_bytes: int
+    seconds: float
+    replayed: bool = False
+
+    @property
+    def gigabytes_per_second(self) -> float:
+        """Decoded bytes over seconds."""
+        return self.read_bytes / 1e9 / self.seconds if self.seconds else 0.0

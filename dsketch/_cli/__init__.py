@@ -5,16 +5,16 @@ share, ``session`` opens what a command works with, ``show`` says it on standard
 plans, progress and notes go to standard error.
 """
 
-from dsketch.cli.check import check
-from dsketch.cli.demo import demo
-from dsketch.cli.info import info
-from dsketch.cli.ingest import ingest
-from dsketch.cli.jobs import jobs
-from dsketch.cli.plan import plan
-from dsketch.cli.predict import predict
-from dsketch.cli.program import main
-from dsketch.cli.serve import serve, token
-from dsketch.cli.solve import resume, solve
+from dsketch._cli.check import check
+from dsketch._cli.demo import demo
+from dsketch._cli.info import info
+from dsketch._cli.ingest import ingest
+from dsketch._cli.jobs import jobs
+from dsketch._cli.plan import plan
+from dsketch._cli.predict import predict
+from dsketch._cli.program import main
+from dsketch._cli.serve import serve, token
+from dsketch._cli.solve import resume, solve
 
 for _command in (demo, ingest, info, plan, solve, resume, check, predict, serve, token, jobs):
     main.add_command(_command)

@@ -5,11 +5,11 @@ from typing import Any
 import click
 
 import dsketch.api as api
-from dsketch.cli.options import CLUSTER, for_each_problem
-from dsketch.cli.session import engine_from, listening, problem_from, say
-from dsketch.cli.show import certificate_text, errors_text, print_json
+from dsketch._cli.options import CLUSTER, for_each_problem
+from dsketch._cli.session import engine_from, listening, problem_from, say
+from dsketch._cli.show import certificate_text, errors_text, print_json
+from dsketch._results.fitting import fitting
 from dsketch.errors import SpecError
-from dsketch.judging import fitting
 
 
 @click.group(short_help="Judge any x, from any solver, by the data.")

@@ -13,19 +13,20 @@ import click
 import numpy as np
 
 import dsketch.api as api
-from dsketch.cli.options import JSON, cluster_options, with_options
-from dsketch.cli.session import engine_from, listening, say
-from dsketch.cli.show import print_json
-from dsketch.demo import Known, largest_error, make, remove
-from dsketch.drive import Drive
+from dsketch._cli.options import JSON, cluster_options, with_options
+from dsketch._cli.session import engine_from, listening, say
+from dsketch._cli.show import print_json
+from dsketch._demo import Known, largest_error, make, remove
+from dsketch._results.solution import Solution
+from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.engine import Engine
+from dsketch.engine.drive import Drive
 from dsketch.events import ignore
-from dsketch.methods import Settings
 from dsketch.passes import Look, Touch
+from dsketch.passes.base import Flow
 from dsketch.problems import LeastSquares
-from dsketch.solution import Certificate, Solution
-from dsketch.system import Flow
-from dsketch.units import format_bytes, format_count, format_seconds
+from dsketch.problems.outcome import Certificate
+from dsketch.settings import Settings
 
 _SUMMATION = 1e-8  # relative: n u for the n = 1e8 additions of a sum of squares
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from dsketch.cli.options import JSON, SIZE, with_options
-from dsketch.cli.show import print_json
-from dsketch.storage import Storage, inspect
-from dsketch.units import format_bytes, format_count
+from dsketch._cli.options import JSON, SIZE, with_options
+from dsketch._cli.show import print_json
+from dsketch._inspect import Storage, inspect
+from dsketch._units import format_bytes, format_count
 
 _READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded by zarr-python, a block at a time"}
 

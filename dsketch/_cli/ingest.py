@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from dsketch.cli.options import JSON, SIZE, with_options
-from dsketch.cli.session import listening
-from dsketch.cli.show import print_json
+from dsketch._cli.options import JSON, SIZE, with_options
+from dsketch._cli.session import listening
+from dsketch._cli.show import print_json
+from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.errors import SpecError
 from dsketch.ingest import Ingested
 from dsketch.ingest import ingest as convert
-from dsketch.units import format_bytes, format_count, format_seconds
 
 
 @with_options(JSON)

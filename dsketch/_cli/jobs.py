@@ -7,17 +7,17 @@ from typing import Any
 import click
 import numpy as np
 
-from dsketch.cli.options import JSON, SIZE, for_each_problem, with_options
-from dsketch.cli.program import Stopped
-from dsketch.cli.serve import DEFAULT_STATE, require_service
-from dsketch.cli.session import listening, say
-from dsketch.cli.show import print_json, row_text
+from dsketch._cli.options import JSON, SIZE, for_each_problem, with_options
+from dsketch._cli.program import Stopped
+from dsketch._cli.serve import DEFAULT_STATE, require_service
+from dsketch._cli.session import listening, say
+from dsketch._cli.show import print_json, row_text
+from dsketch._results.output import Output
+from dsketch._units import format_seconds
 from dsketch.client import DEFAULT_URL, Client, Document, told
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
-from dsketch.output import Output
 from dsketch.problems import PROBLEMS
-from dsketch.units import format_seconds
 
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
+from dsketch._units import parse_bytes
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.base import MISSING, Word
+from dsketch.problems.linear.statistics.robust import ROBUST
+from dsketch.settings import MISSING, Word
 from dsketch.sketch import SKETCHES
-from dsketch.statistics.robust import ROBUST
-from dsketch.units import parse_bytes
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on; we allow older ones

@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 import dsketch.api as api
-from dsketch.cli.options import CLUSTER, for_each_problem
-from dsketch.cli.session import engine_from, problem_from
-from dsketch.cli.show import print_json
+from dsketch._cli.options import CLUSTER, for_each_problem
+from dsketch._cli.session import engine_from, problem_from
+from dsketch._cli.show import print_json
 
 
 @click.group(short_help="Say how a problem would be solved and what it would cost.")

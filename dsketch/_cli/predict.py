@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dsketch.api as api
-from dsketch.cli.options import CLUSTER, JSON, with_options
-from dsketch.cli.session import absolute, engine_from, listening, text_of
-from dsketch.cli.show import MOST_SHOWN, print_json, row_text
-from dsketch.matrix.opening import open_matrix
+from dsketch._cli.options import CLUSTER, JSON, with_options
+from dsketch._cli.session import absolute, engine_from, listening, text_of
+from dsketch._cli.show import MOST_SHOWN, print_json, row_text
+from dsketch._results.output import Output
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.output import Output
 
 
 @with_options(CLUSTER, JSON)

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from dsketch.cli.options import JSON, SIZE, with_options
-from dsketch.cli.session import say
-from dsketch.cli.show import print_json
+from dsketch._cli.options import JSON, SIZE, with_options
+from dsketch._cli.session import say
+from dsketch._cli.show import print_json
 from dsketch.errors import SpecError
 
 _NEEDED = ("cryptography", "fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
@@ -125,8 +125,8 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
     require_service()
     from dsketch.service import serve as service
-    from dsketch.service.guards import Bounds
     from dsketch.service.logs import begin
+    from dsketch.service.middleware import Bounds
 
     state = state.expanduser().absolute()
     begin(given["log_level"])

@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from dsketch.engine import Engine, connected
+from dsketch.engine.progress import LogLines, bar_or_silence
 from dsketch.events import Tell
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.base import MISSING
-from dsketch.progress import LogLines, bar_or_silence
+from dsketch.settings import MISSING
 
 _OWN = ("workers", "threads", "memory")
 

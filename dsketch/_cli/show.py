@@ -6,10 +6,11 @@ from typing import Any
 import click
 import numpy as np
 
+from dsketch._jsonable import plain
+from dsketch._results.solution import Solution
 from dsketch.errors import SpecError
 from dsketch.matrix.rows import Rows
-from dsketch.plain import plain
-from dsketch.solution import Certificate, Solution
+from dsketch.problems.outcome import Certificate
 
 MOST_SHOWN = 20  # coefficients printed; more are for --out
 

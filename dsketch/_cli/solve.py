@@ -9,20 +9,20 @@ from typing import Any
 import click
 
 import dsketch.api as api
-from dsketch.cli.options import CLUSTER, JOURNAL, JSON, MEMORY_LIMIT, OUT, for_each_problem, with_options
-from dsketch.cli.program import Stopped
-from dsketch.cli.session import absolute, engine_from, listening, problem_from, say, text_of
-from dsketch.cli.show import print_json, solution_text
+from dsketch._cli.options import CLUSTER, JOURNAL, JSON, MEMORY_LIMIT, OUT, for_each_problem, with_options
+from dsketch._cli.program import Stopped
+from dsketch._cli.session import absolute, engine_from, listening, problem_from, say, text_of
+from dsketch._cli.show import print_json, solution_text
+from dsketch._results.output import Output, attributes_of
+from dsketch._results.read import holds, stands_at
+from dsketch._results.remote import RemoteOutput
+from dsketch._results.run_header import describe_run, problem_of, settings_of
+from dsketch._results.solution import Solution
+from dsketch.engine.journal import Journal
 from dsketch.errors import JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
-from dsketch.journal import Journal
-from dsketch.output import Output, attributes_of
 from dsketch.problems import LeastSquares, Problem
-from dsketch.remote import RemoteOutput
-from dsketch.solution import Solution
-from dsketch.spec import describe_run, problem_of, settings_of
-from dsketch.statistics import Summary
-from dsketch.stored import holds, stands_at
+from dsketch.problems.linear.statistics import Summary
 
 
 @click.group(short_help="Solve a problem and certify the answer.")

@@ -19,12 +19,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._linalg.random_words import below, signs, words
+from dsketch._results.solution import Solution
+from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Progress, Tell, ignore
 from dsketch.ingest.failure import writing
-from dsketch.linalg.counter import below, signs, words
-from dsketch.solution import Solution
-from dsketch.units import format_bytes
 
 Floats = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """What a stored matrix is like, and what to change so that passes over it are fast."""
 
-from dsketch.storage.advice import GOOD_CHUNK_BYTES
-from dsketch.storage.facts import Advice, Storage
-from dsketch.storage.inspect import inspect
+from dsketch._inspect.advice import GOOD_CHUNK_BYTES
+from dsketch._inspect.facts import Advice, Storage
+from dsketch._inspect.inspect import inspect
 
 __all__ = ["GOOD_CHUNK_BYTES", "Advice", "Storage", "inspect"]

@@ -10,15 +10,15 @@ from typing import Any
 import psutil
 import zarr
 
+from dsketch._inspect.advice import advice_on
+from dsketch._inspect.facts import Storage
 from dsketch.engine.panels import panels_of
 from dsketch.matrix.conventions import conventions_of, is_missing, stored_time
 from dsketch.matrix.csr import PARTS
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 from dsketch.matrix.rows import Rows
 from dsketch.matrix.zarr import ZarrMatrix
-from dsketch.storage.advice import advice_on
-from dsketch.storage.facts import Storage
 
 
 def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None) -> Storage:

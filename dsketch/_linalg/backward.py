@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.linalg.columns import norms
+from dsketch._linalg.columns import norms
 
 Floats = NDArray[np.float64]
 

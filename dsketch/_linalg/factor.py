@@ -10,9 +10,9 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.linalg.columns import powers_near_norms, ratio
-from dsketch.linalg.leaf import householder
-from dsketch.linalg.whitener import Whitener, dense, substitution
+from dsketch._linalg.columns import powers_near_norms, ratio
+from dsketch._linalg.householder import householder
+from dsketch._linalg.whitener import Whitener, dense, substitution
 
 Floats = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.linalg.scratch import scratch
+from dsketch._linalg.scratch import scratch
 
 Floats = NDArray[np.float64]
 

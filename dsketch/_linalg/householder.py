@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.linalg.whitener import substitution
+from dsketch._linalg.whitener import substitution
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.linalg.columns import powers_near_norms
+from dsketch._linalg.columns import powers_near_norms
 
 Floats = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._results.read import StoredX, numbers_of, read_x
+from dsketch._results.solution import Solution
 from dsketch.errors import DataError
 from dsketch.matrix.columns import Columns, listed
 from dsketch.problems import Problem
-from dsketch.solution import Solution
-from dsketch.stored import StoredX, numbers_of, read_x
 
 Floats = NDArray[np.float64]
 

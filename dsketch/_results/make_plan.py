@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from dsketch.cost import Ground
+from dsketch._units import parse_bytes
 from dsketch.engine import Engine
 from dsketch.engine.panels import tasks_of
-from dsketch.methods.base import Settings
-from dsketch.plan import Plan
+from dsketch.planning.plan import Plan
+from dsketch.planning.price import Ground
 from dsketch.problems import Problem
 from dsketch.problems.base import require_words
-from dsketch.units import parse_bytes
+from dsketch.settings import Settings
 
 
 def make_plan(

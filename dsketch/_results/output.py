@@ -1,6 +1,6 @@
 """Write results: whole or not at all, and never over something that nobody gave up.
 
-An :class:`Output` is a place on a local disk, a :class:`~dsketch.remote.RemoteOutput` one behind a URL; both have ``probe``, ``write``
+An :class:`Output` is a place on a local disk, a :class:`~dsketch._results.remote.RemoteOutput` one behind a URL; both have ``probe``, ``write``
 for what the driver holds, and ``filling`` for what workers write block by block.
 """
 
@@ -17,14 +17,15 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._results.remote import RemoteOutput, created, require_complete
+from dsketch._results.solution import Solution
+from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest.failure import writing
 from dsketch.ingest.staged import staged
-from dsketch.problems import LinearProblem, Problem
-from dsketch.remote import RemoteOutput, created, require_complete
-from dsketch.solution import Solution
-from dsketch.system import Question
-from dsketch.units import format_bytes
+from dsketch.planning.plan import Question
+from dsketch.problems import Problem
+from dsketch.problems.linear.problem import LinearProblem
 
 _PROBE_BYTES = 65_536  # beside the result itself: the metadata of a Zarr array
 _CHUNK_BYTES = 64_000_000  # of a result that the driver writes; what it holds is rarely larger

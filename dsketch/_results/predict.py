@@ -10,26 +10,25 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dsketch.drive import Drive
+from dsketch._results.output import Output, words_of
+from dsketch._results.read import StoredX, numbers_of, read_x, too_large
+from dsketch._results.remote import RemoteOutput
+from dsketch._results.run_header import problem_of
+from dsketch._results.solution import Solution
+from dsketch._units import format_bytes
+from dsketch.engine.drive import Drive
+from dsketch.engine.session import Progress, engine_for, listener, say
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
-from dsketch.output import Output, words_of
 from dsketch.passes import Look
-from dsketch.passes.base import Floats
+from dsketch.passes.base import Floats, Flow
 from dsketch.passes.writing import Writing, chunked
-from dsketch.problems import PROBLEMS, LinearProblem, Problem
-from dsketch.problems.centring import Centre, kept_centre
-from dsketch.problems.linear import centred_look, linear_look
-from dsketch.remote import RemoteOutput
-from dsketch.running import Progress, engine_for, listener, say
-from dsketch.solution import Solution
-from dsketch.spec import problem_of
-from dsketch.stored import StoredX, numbers_of, read_x, too_large
-from dsketch.system import Flow
-from dsketch.units import format_bytes
+from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.linear.centring import Centre, kept_centre
+from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
 
 IN_MEMORY_BYTES = 1_000_000_000  # of predictions that come back as an array: they pass through the scheduler and the driver
 

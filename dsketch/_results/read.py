@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.masked import require_unmasked
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 
 _LARGE = 1e100  # an x beyond may be what overflows
 
 
 class StoredX(NamedTuple):
-    """x of shape (d,) or (d, k), and the attributes that :func:`dsketch.output.attributes_of` gave it (none for other arrays)."""
+    """x of shape (d,) or (d, k), and the attributes that :func:`dsketch._results.output.attributes_of` gave it (none for other arrays)."""
 
     x: NDArray[np.float64]
     attributes: dict[str, Any]

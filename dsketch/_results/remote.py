@@ -21,7 +21,7 @@ class RemoteOutput:
     """A place for a result in an object store.
 
     Guarantees: an array whose attribute ``complete`` is true is whole.  It is false from the first byte to the last, and
-    :func:`~dsketch.matrix.opening.open_matrix` refuses such an array, so that what a crash leaves behind is taken for nothing;
+    :func:`~dsketch.matrix.open.open_matrix` refuses such an array, so that what a crash leaves behind is taken for nothing;
     what is complete is replaced only with ``overwrite`` (and is gone from the start of the writing on).
 
     Parameters
@@ -92,7 +92,7 @@ class RemoteOutput:
 
     @contextmanager
     def filling(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
-        """Yield an array to be filled, which is marked complete at the end; parameters as in :meth:`dsketch.output.Output.filling`.
+        """Yield an array to be filled, which is marked complete at the end; parameters as in :meth:`dsketch._results.output.Output.filling`.
 
         Raises
         ------

@@ -9,9 +9,9 @@ import scipy
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods.base import Settings
-from dsketch.plan import Plan
+from dsketch.planning.plan import Plan
 from dsketch.problems import PROBLEMS, Problem
+from dsketch.settings import Settings
 from dsketch.version import __version__
 
 

@@ -3,153 +3,24 @@
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._jsonable import plain
+from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import SpecError
+from dsketch.events import PassRecord
 from dsketch.matrix.columns import Columns
-from dsketch.methods.stored import stored_errors
-from dsketch.plain import plain
-from dsketch.plan import Plan
-from dsketch.statistics import Summary, Wish, summarized
-from dsketch.system import Flow, LinearSystem, Question
-from dsketch.units import format_bytes, format_seconds
+from dsketch.passes.base import Flow
+from dsketch.planning.plan import Plan, Question
+from dsketch.problems.linear.statistics import Summary, Wish, summarized
+from dsketch.problems.linear.stored_errors import stored_errors
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.outcome import Certificate, Status
 
 Floats = NDArray[np.float64]
-
-
-class Status(Enum):
-    """How a solve ended; the value is the sentence for people."""
-
-    SOLVED = "solved: the backward error meets the tolerance"
-    MINIMUM_NORM = (
-        "solved: A is rank-deficient, x is the shortest of the minimizers; drop or merge dependent columns to make it unique"
-    )
-    ESTIMATED = (
-        "estimated from one sketch: x carries an error bar, not a certificate; choose another method for a certified answer"
-    )
-    LEAST_SQUARES = (
-        "solved in the least-squares sense: b lies partly outside the range, x is the shortest of the minimizers of the residual"
-    )
-    ROUNDED = (
-        "solved: the normwise backward error meets the tolerance; a small residual relative to b is out of reach of double "
-        "precision at this condition number"
-    )
-    APPROXIMATE = (
-        "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "
-        "method='conjugate_gradient' for the exact one"
-    )
-    NOT_SOLVED = (
-        "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), for kernels other "
-        "features, or a larger tol"
-    )
-
-    @property
-    def is_success(self) -> bool:
-        """Whether x is what was asked for."""
-        return self is not Status.NOT_SOLVED
-
-
-@dataclass(frozen=True, kw_only=True)
-class Certificate:
-    """What is known about x, computed from the data; each family of problems adds its own.
-
-    Attributes
-    ----------
-    backward_error : ndarray, shape (k,)
-        How much the data must change, relatively, for x to be exact.
-    residual_norm : ndarray, shape (k,)
-        Of what the problem minimizes.
-    forward_error : ndarray, shape (k,)
-        First-order bound on ‖x − x*‖/‖x‖; above 1 the data do not determine x.
-    condition : float
-        Of what is inverted, over the directions kept.
-    rank : int
-    rank_reason : str
-        What decided the rank.
-    """
-
-    backward_error: Floats
-    residual_norm: Floats
-    forward_error: Floats
-    condition: float
-    rank: int
-    rank_reason: str
-
-    def lines(self) -> list[str]:
-        """Return the certificate as lines for people, each with its word in front."""
-        return [
-            f"backward    {shown(self.backward_error)}",
-            f"residual    {shown(self.residual_norm)}   forward error ≤ {shown(self.forward_error)}",
-            f"condition   {digits(self.condition)}; {self.rank_reason}",
-        ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LinearCertificate(Certificate):
-    """What is known about the x of a linear system, from passes that the solve needed anyway.
-
-    Attributes
-    ----------
-    backward_error : ndarray, shape (k,)
-        How much A must change for x to be exact, relative to ‖A‖_F with columns scaled to one norm, so that each counts in its own
-        unit (Karlson–Waldén estimate, within √2 of the optimum).
-    residual_norm : ndarray, shape (k,)
-        ‖b − A x‖; for ridge with the penalty: √(‖b − A x‖² + alpha ‖x‖²).
-    gradient_norm : ndarray, shape (k,)
-        ‖Aᵀr‖ / (‖A‖_F ‖r‖), columns scaled; NaN where sketch-and-solve did not measure it.
-    forward_error : ndarray, shape (k,)
-        First-order bound on ‖D (x − x*)‖/‖D x*‖, D the norms of the columns, for this very x: what its slope tells, plus what rounding
-        may hide (:mod:`dsketch.methods.distance`); near 1 or above the data, or this x, do not tell x*.  NaN without a slope.
-    condition : float
-        Ratio of the largest to the smallest singular value kept.
-    scaled_condition : float
-        The same with columns of norm one: what rounding feels.
-    rank : int
-    rank_reason : str
-        The singular values that decided the rank; where columns were shifted beside an intercept, how many: condition and rank are theirs.
-    is_exact : bool
-        Whether condition, rank and backward error come from A's own factor rather than a sketch's.
-    coefficient_errors : ndarray, shape (d, k), or None
-        The same for each coefficient: first-order bounds on |x − x*|, in the units of x; None unless asked for.
-    matrix : str
-        What is meant by A: for an answer in features, their matrix.
-    """
-
-    gradient_norm: Floats
-    scaled_condition: float
-    is_exact: bool
-    coefficient_errors: Floats | None = None
-    matrix: str = "A"
-
-    def lines(self) -> list[str]:
-        """Return the certificate as lines for people."""
-        return [
-            f"backward    {shown(self.backward_error)} relative to ‖{self.matrix}‖, columns scaled"
-            + ("" if self.is_exact else " (with the sketch's factor)"),
-            f"residual    {shown(self.residual_norm)}   gradient {shown(self.gradient_norm)}   "
-            f"forward error ≤ {shown(self.forward_error)}",
-            f"condition   {digits(self.condition)} (columns scaled {digits(self.scaled_condition)}); {self.rank_reason}",
-        ]
-
-
-@dataclass(frozen=True)
-class PassRecord:
-    """One line of the ledger."""
-
-    number: int
-    kind: str
-    read_bytes: int
-    seconds: float
-    replayed: bool = False
-
-    @property
-    def gigabytes_per_second(self) -> float:
-        """Decoded bytes over seconds."""
-        return self.read_bytes / 1e9 / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True)
@@ -171,13 +42,13 @@ class Solution:
     columns : Columns or None
         Names and levels of A's columns, where it has names: they stay with x wherever A goes.
     answer : object
-        The method's own answer with its factor; what :mod:`dsketch.statistics` needs.
+        The method's own answer with its factor; what :mod:`dsketch.problems.linear.statistics` needs.
     problem : Question
     run : callable
         ``run(flow, cluster, progress)`` answers the looks of a further flow and returns what it returns.  It is handed in from above
         (:mod:`dsketch.api`), so that a Solution can ask for passes and still know no engine.
     predicts : callable
-        :func:`dsketch.predicting.predict`, handed in for the same reason.
+        :func:`dsketch._results.predict.predict`, handed in for the same reason.
     """
 
     x: Floats
@@ -347,15 +218,3 @@ class Solution:
             *self.certificate.lines(),
         ]
         return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
-
-
-def shown(values: Floats, most: int = 4) -> str:
-    """Return a number for each right-hand side, or the largest where there are many."""
-    if values.size > most:
-        return f"{digits(float(np.max(values)))} (largest of {values.size})"
-    return " ".join(digits(value) for value in values)
-
-
-def digits(value: float) -> str:
-    """Return a number with three digits; in words what was not measured, and ∞ for what float64 cannot hold."""
-    return "not measured" if np.isnan(value) else f"{value:.2e}" if np.isfinite(value) else "∞"

@@ -13,6 +13,7 @@ import dask
 from distributed import Client, LocalCluster, Security
 from distributed.comm import connect
 
+from dsketch._units import parse_bytes
 from dsketch.engine.active import active_client
 from dsketch.engine.base import Engine
 from dsketch.engine.dask import DaskEngine
@@ -22,7 +23,6 @@ from dsketch.engine.reach import require_usable
 from dsketch.engine.serial import SerialEngine
 from dsketch.errors import EngineError, SpecError
 from dsketch.matrix.rows import Rows
-from dsketch.units import parse_bytes
 
 LOCAL_BYTES = 256_000_000  # below this a pass ends before a cluster has started
 LOCAL_ROWS = 20_000  # of rows whose every pair is looked at: a sweep of fewer ends before a cluster has started

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from distributed import Client, Future, KilledWorker, as_completed
 
+from dsketch._linalg.threads import one_blas_thread
+from dsketch._units import format_bytes
 from dsketch.engine.agreement import agreed, lacking
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.packing import packed
@@ -19,11 +21,9 @@ from dsketch.engine.waiting import Waiting
 from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker
 from dsketch.errors import DsketchError, EngineError
 from dsketch.events import Progress, Tell
-from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.base import Matrix
-from dsketch.matrix.recut import Recut
+from dsketch.matrix.regrid import Recut
 from dsketch.passes.base import Look, Part
-from dsketch.units import format_bytes
 
 _INLINE_BYTES = 100_000  # a pass larger than this is scattered once instead of travelling with every task
 _GATHER_BYTES = 4_000_000  # all parts together; below it the driver adds them sooner than a tree of tasks would

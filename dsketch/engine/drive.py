@@ -6,14 +6,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine import Engine
+from dsketch.engine.journal import Journal
 from dsketch.errors import DataError
-from dsketch.events import Converged, PassFinished, PassStarted, Tell
-from dsketch.journal import Journal
-from dsketch.linalg.threads import one_blas_thread
-from dsketch.passes.base import Look, Part, leaves
-from dsketch.solution import PassRecord
-from dsketch.system import Flow
+from dsketch.events import Converged, PassFinished, PassRecord, PassStarted, Tell
+from dsketch.passes.base import Flow, Look, Part, leaves
 
 T = TypeVar("T")
 
@@ -46,7 +44,7 @@ class Drive:
         """Return what the flow returns.
 
         Small arithmetic between passes runs on one BLAS thread, so its bits can be had again, and without warnings of overflow: what
-        is not finite in the end is refused with a sentence (:func:`dsketch.certify.require_finite`).
+        is not finite in the end is refused with a sentence (:func:`dsketch.problems.linear.certificate.require_finite`).
         """
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             try:

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from dsketch import events
+from dsketch._units import format_bytes, format_seconds
 from dsketch.events import Event, Tell
-from dsketch.units import format_bytes, format_seconds
 
 log = logging.getLogger("dsketch")
 

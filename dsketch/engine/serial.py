@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.panels import merged, tasks_of
 from dsketch.engine.stream import run_task
 from dsketch.events import Progress, Tell
-from dsketch.linalg.threads import one_blas_thread
 from dsketch.passes.base import Look, Part
 
 

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from dsketch.engine import Engine, connected
+from dsketch.engine.progress import bar_or_silence
 from dsketch.errors import SpecError
 from dsketch.events import Note, Tell, ignore
 from dsketch.matrix.rows import Rows
-from dsketch.progress import bar_or_silence
 
 Progress = bool | Tell | None
 

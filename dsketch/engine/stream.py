@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.panels import Task, merged, spans
-from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.base import Cuts
 from dsketch.matrix.rows import Block, Buffers, Rows, find_nonfinite
 from dsketch.passes.base import Part, Pass, leaves

@@ -7,8 +7,8 @@ from typing import Any
 
 from distributed import Client
 
+from dsketch._units import format_bytes
 from dsketch.errors import EngineError
-from dsketch.units import format_bytes
 
 _ASK_SECONDS = 0.1  # between two looks at who is there
 _RESTARTS = 3  # of workers for their memory, while we wait; the next would not be better

@@ -9,10 +9,10 @@ import scipy
 from distributed import get_worker
 
 from dsketch import version
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.packing import Packed, unpacked
 from dsketch.engine.panels import Task
 from dsketch.engine.stream import run_task
-from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Part, Pass

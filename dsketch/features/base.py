@@ -18,9 +18,9 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from dsketch._linalg.scratch import scratch
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.errors import DataError, SpecError
-from dsketch.linalg.scratch import scratch
-from dsketch.linalg.threads import one_blas_thread
 
 Floats = NDArray[np.float64]
 

@@ -15,8 +15,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import ndtri
 
+from dsketch._linalg import random_words
 from dsketch.features.base import DrawnMap, Floats, product, squares
-from dsketch.linalg import counter
 
 _DIRECTIONS, _LENGTHS = 7 << 32, 8 << 32  # streams; block i draws from stream + i
 
@@ -49,4 +49,4 @@ class Positive(DrawnMap):
 
 
 def _gaussian(seed: int, stream: int, rows: int, columns: int) -> Floats:
-    return np.asarray(ndtri(counter.uniforms(counter.words(seed, stream, 0, rows, columns))))
+    return np.asarray(ndtri(random_words.uniforms(random_words.words(seed, stream, 0, rows, columns))))

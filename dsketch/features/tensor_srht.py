@@ -21,12 +21,12 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from dsketch._linalg import random_words
+from dsketch._linalg.hadamard import hadamard
+from dsketch._linalg.scratch import scratch
 from dsketch.features.base import Floats
 from dsketch.features.hashing import osnap
 from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
-from dsketch.linalg import counter
-from dsketch.linalg.hadamard import hadamard
-from dsketch.linalg.scratch import scratch
 
 NONZEROS = 4  # of a leaf's row: with 1 the leaves' own error doubles that of the tree, above 4 it no longer shows
 _LEAVES, _SIGNS, _PLACES = 2 << 32, 3 << 32, 4 << 32  # streams; a node adds 64 · start + length
@@ -96,13 +96,13 @@ def _taken(vector: Floats, places: NDArray[np.int64], name: str) -> Floats:
 
 @lru_cache(maxsize=128)
 def _signs(seed: int, node: Node, length: int) -> Floats:
-    return counter.signs(counter.words(seed, _SIGNS + 64 * node[0] + node[1], 0, length, 1)[:, 0])
+    return random_words.signs(random_words.words(seed, _SIGNS + 64 * node[0] + node[1], 0, length, 1)[:, 0])
 
 
 @lru_cache(maxsize=128)
 def _places(seed: int, node: Node, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return two random words of 31 bits for each feature of a node; a power of two of lowest bits is a uniform place."""
-    raw = counter.words(seed, _PLACES + 64 * node[0] + node[1], 0, size, 1)[:, 0]
+    raw = random_words.words(seed, _PLACES + 64 * node[0] + node[1], 0, size, 1)[:, 0]
     return (raw >> np.uint64(33)).astype(np.int64), (raw & np.uint64(2**31 - 1)).astype(np.int64)
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
 from dsketch.features.base import RowMap
-from dsketch.linalg.scratch import scratch
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, block_rows_for, bytes_of
-from dsketch.matrix.entries import require_finite_entries
+from dsketch.matrix.csr_slices import require_finite_entries
 
 KEPT_BYTES = 4 * BLOCK_BYTES  # of decoded base blocks: as many threads as a worker usually has may be in the middle of one
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._units import parse_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Event, Note, Tell, ignore
 from dsketch.ingest.choice import Choice, base_texts
@@ -23,8 +24,7 @@ from dsketch.ingest.like import INTERCEPT, Like
 from dsketch.ingest.rows import Rows
 from dsketch.ingest.staged import staged
 from dsketch.ingest.writer import chunk_rows, create, write
-from dsketch.matrix.entries import require_finite_entries
-from dsketch.units import parse_bytes
+from dsketch.matrix.csr_slices import require_finite_entries
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from zarr.abc.codec import ArrayArrayCodec, BytesBytesCodec
 from zarr.codecs import ShardingCodec, TransposeCodec
 from zarr.storage import StorePath, WrapperStore
 
+from dsketch._units import format_bytes
 from dsketch.errors import DataError
+from dsketch.matrix.blosc_check import CHUNK_KEY
 from dsketch.matrix.decoders import DECODERS, Bound, OverlongError, decode
-from dsketch.matrix.frames import CHUNK_KEY
-from dsketch.units import format_bytes
 
 # These decode to Python's objects, as many as their bytes say; pickle runs what its author wrote on the way.
 _OF_OBJECTS = ("pickle", "json", "msgpack", "vlen", "categorize")

@@ -7,8 +7,8 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.linalg.exact import exact_product, exact_sum, float_parts
+from dsketch._linalg.exact import exact_product, exact_sum, float_parts
+from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.shift import exact_type
 
@@ -83,7 +83,7 @@ def null_space(factor: Factor, shift: AnyArray) -> tuple[Floats, Floats]:
 def shortest(x: Floats, factor: Factor, shift: AnyArray | None) -> Floats:
     """Return the answer for shifted columns that is the shortest of the minimizers once put back, from any of them.
 
-    Twice, as :meth:`~dsketch.factor.Factor.shortest` does; rows are sorted for the same reason.
+    Twice, as :meth:`~dsketch._linalg.factor.Factor.shortest` does; rows are sorted for the same reason.
     """
     if shift is None or not factor.is_deficient:
         return x

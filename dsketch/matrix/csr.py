@@ -22,12 +22,12 @@ import scipy.sparse
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._units import format_count
 from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, check_numeric
 from dsketch.matrix.conventions import Conventions, conventions_of, refuse
 from dsketch.matrix.zarr import ZarrMatrix, address_of, names_of
-from dsketch.units import format_count
 
 ENCODING = "csr_matrix"
 PARTS = ("data", "indices", "indptr")

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from dsketch.units import format_bytes
+from dsketch._units import format_bytes
 
 _NUMBER_BYTES = 16  # of the longest number that a filter can store (long double)
 _EXTRA_BYTES = 65_536  # heads, checksums and padding of whatever stands around the numbers

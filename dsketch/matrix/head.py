@@ -1,6 +1,6 @@
 """A head: some columns of a stored A, or A W for a narrow W, as a Matrix of its own that is never stored.
 
-Several heads of one A are problems like any other, alone; answered together (:mod:`dsketch.heads`) they share each reading of A.
+Several heads of one A are problems like any other, alone; answered together (:mod:`dsketch.problems.heads.lockstep`) they share each reading of A.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
 from dsketch.matrix.masked import require_unmasked
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
-from dsketch.linalg.scratch import scratch
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.conventions import Conventions
 

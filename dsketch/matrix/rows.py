@@ -12,12 +12,12 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
-from dsketch.linalg.scratch import scratch
 from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse
 from dsketch.matrix.cache import BLOCKS
-from dsketch.matrix.entries import SLICE_ENTRIES, edges, float_rows, require_finite_entries
+from dsketch.matrix.csr_slices import SLICE_ENTRIES, edges, float_rows, require_finite_entries
 from dsketch.matrix.raw import RawRows
 from dsketch.matrix.shift import Difference
 

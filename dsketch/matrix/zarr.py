@@ -21,15 +21,15 @@ import zarr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
+from dsketch._units import format_bytes
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.absent import ShardIndex, is_filled, remedy
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.blosc_check import framed
 from dsketch.matrix.bounded import bounded, check_codecs
 from dsketch.matrix.conventions import conventions_of, is_missing
 from dsketch.matrix.decoders import OverlongError
-from dsketch.matrix.frames import framed
 from dsketch.matrix.raw import RawRows, open_file
-from dsketch.units import format_bytes
 
 _SAMPLE_ROWS = 16
 
@@ -313,7 +313,7 @@ def names_of(array: Any, columns: int) -> tuple[str, ...] | None:
 
 
 def _check_complete(array: "zarr.Array[Any]", what: str) -> None:
-    """Refuse what :class:`~dsketch.remote.RemoteOutput` began and never brought to its end."""
+    """Refuse what :class:`~dsketch._results.remote.RemoteOutput` began and never brought to its end."""
     if array.attrs.get("complete") is False:
         raise DataError(
             f"{what} must be complete; {array.store_path} says that it is not: who wrote it was interrupted. Write it again."

@@ -5,12 +5,14 @@ small arrays, and does no I/O.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Generator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.matrix.rows import Block, Rows
 
 Floats = NDArray[np.float64]
@@ -154,3 +156,8 @@ def contents(pass_: Pass[Any]) -> list[Any]:
         else:
             values.extend([field.name, value])
     return values
+
+
+T = TypeVar("T")
+# Yields looks, and is sent their results; a Converged in between is a word to listeners and is sent nothing.
+Flow = Generator[Look | Converged, Any, T]

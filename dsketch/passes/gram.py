@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse
 
-from dsketch.linalg.scatter import add_sparse
+from dsketch._linalg.scatter import add_sparse
 from dsketch.matrix.base import BLOCK_BYTES, Sparse
 from dsketch.passes.base import Floats, Part, SlicePass
 

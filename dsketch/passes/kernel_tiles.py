@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
-from dsketch.linalg.scratch import scratch
 from dsketch.matrix.base import Cuts, Matrix
 from dsketch.matrix.cache import BlockCache
-from dsketch.matrix.recut import Recut
+from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block, Rows
 from dsketch.passes.base import Floats, Part, Pass
 from dsketch.passes.rowwise import RowPass

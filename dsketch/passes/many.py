@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from dsketch.linalg.scratch import scratch
+from dsketch._linalg.scratch import scratch
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.head import Selection
 from dsketch.matrix.raw import RawRows

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from dsketch.linalg.whitener import Whitener
+from dsketch._linalg.whitener import Whitener
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Floats, Part, Pass, heavy_rows
 from dsketch.passes.triangle import Triangle

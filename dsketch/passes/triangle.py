@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dsketch.linalg.leaf import CHOLESKY_FROM_COLUMNS, householder, randomized_cholesky
+from dsketch._linalg.householder import CHOLESKY_FROM_COLUMNS, householder, randomized_cholesky
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Floats, Part, Pass
 from dsketch.sketch.size import rows_for

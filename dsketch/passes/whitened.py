@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from dsketch.linalg.scratch import scratch
-from dsketch.linalg.whitener import Whitener
+from dsketch._linalg.scratch import scratch
+from dsketch._linalg.whitener import Whitener
 from dsketch.passes.base import Floats, Part, SlicePass
 
 

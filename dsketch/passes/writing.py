@@ -13,7 +13,7 @@ from zarr.core.sync import sync
 
 from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.base import Matrix
-from dsketch.matrix.recut import Recut
+from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Floats, Part, Pass
 
@@ -43,7 +43,7 @@ class Writing(Pass[Written]):
     Notes
     -----
     A part is k + 1 numbers.  The largest magnitude is what shows a NaN or an infinity of the data to the engine, which then names the
-    row; the target is a store beside the final one until all is well (:mod:`dsketch.output`).
+    row; the target is a store beside the final one until all is well (:mod:`dsketch._results.output`).
     """
 
     inner: Pass[Floats]

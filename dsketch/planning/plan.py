@@ -1,26 +1,39 @@
 """How a problem will be answered and what that costs: the candidates, the chosen one, and why the others lost."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from dsketch.cost import Estimate, Ground, Means, estimate
-from dsketch.errors import PlanError, SpecError
+from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.matrix.rows import Rows
-from dsketch.methods import METHODS
-from dsketch.methods.base import Settings
-from dsketch.methods.cholesky import CONTRACTION, rounding_of_gram
-from dsketch.methods.gram import TRUSTED_CONDITION
-from dsketch.probe import Probe
-from dsketch.sketch import SKETCHES
-from dsketch.system import Question
-from dsketch.units import format_bytes, format_count, format_seconds
+from dsketch.planning.price import Estimate, Ground
+from dsketch.planning.probe import Probe
+from dsketch.settings import Settings
 
-AUTO = ("cholesky", "gram", "whitened", "tsqr", "conjugate_gradient")
 # TSQR needs no sketch and has nothing to fall back from: it is taken at a price up to this much above the cheapest.
 TSQR_PREMIUM = 1.1
 SMALL_SECONDS = 0.05  # below it no method is worth choosing over TSQR
 SKETCHLESS = ("cholesky", "factored", "tsqr")  # methods that draw nothing
 MEMORY_SHARE = 0.8  # of a worker's limit that a task may plan with
+
+
+class Question(Protocol):
+    """What is asked, as far as plans and solutions keep it."""
+
+    @property
+    def rows(self) -> Rows:
+        """What passes read."""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The words that make the problem again: its name and its options."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d) of A."""
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k."""
 
 
 @dataclass(frozen=True)
@@ -124,89 +137,6 @@ def means_words(ground: Ground, found: Probe | None = None) -> str:
     return f"{ground.where} · {format_bytes(ground.memory_bytes)} a thread{read}"
 
 
-def check_words(method: str, settings: Settings, columns: int) -> None:
-    """Refuse unknown names and impossible numbers.
-
-    Raises
-    ------
-    SpecError
-        Naming the value and the choices.
-    """
-    if method != "auto" and method not in METHODS:
-        raise SpecError(f"method must be one of auto, {', '.join(sorted(METHODS))}; got {method!r}.")
-    if settings.sketch not in SKETCHES:
-        raise SpecError(f"sketch must be one of {', '.join(sorted(SKETCHES))}; got {settings.sketch!r}.")
-    if settings.tol is not None and not 0 < settings.tol < 1:
-        raise SpecError(
-            f"tol must lie between 0 and 1 (a relative backward error), or be None for the accuracy of QR; got {settings.tol!r}."
-        )
-    if settings.sketch_rows is not None and settings.sketch_rows < columns:
-        raise SpecError(
-            f"sketch_rows must be at least the {columns} columns (4 times as many is common); got {settings.sketch_rows!r}. "
-            "Leave it out for the rule of dsketch.sketch.size."
-        )
-    if not isinstance(settings.seed, int) or settings.seed < 0:
-        raise SpecError(f"seed must be an integer ≥ 0; got {settings.seed!r}.")
-
-
-def choose(method: str, settings: Settings, means: Means, found: Probe) -> tuple[str, dict[str, Estimate], dict[str, str], str]:
-    """Return the method, the estimates of all candidates, the rejections and the reason.
-
-    Raises
-    ------
-    PlanError
-        If no candidate (or not the one asked for) fits in memory; the message has both numbers.
-    """
-    names = AUTO if method == "auto" else (method,)
-    estimates = {name: estimate(name, settings, means) for name in dict.fromkeys((*AUTO, *names))}
-    room = MEMORY_SHARE * means.memory_bytes
-    fitting = [name for name in names if estimates[name].memory_bytes <= room]
-    if not fitting:
-        raise PlanError(_too_large(names, estimates, means))
-    if method != "auto":
-        return method, estimates, {}, "asked for"
-    rejected = {
-        name: f"needs {format_bytes(estimates[name].memory_bytes)} of {format_bytes(room)} a thread"
-        for name in names
-        if name not in fitting
-    }
-    if "gram" in fitting and len(fitting) > 1 and (found.is_deficient or found.condition > TRUSTED_CONDITION):
-        fitting.remove("gram")
-        hint = "lack rank" if found.is_deficient else f"have condition {found.condition:.0e}"
-        rejected["gram"] = f"the probed rows {hint}; a Gram matrix is trusted to {TRUSTED_CONDITION:.0e}"
-    if "cholesky" in fitting and len(fitting) > 1 and (found.is_deficient or not _is_safe(means.n, found)):
-        fitting.remove("cholesky")
-        rejected["cholesky"] = (
-            f"the probed rows have condition {found.condition:.0e}: rounding could hide in AᵀA"
-            if not found.is_deficient
-            else "the probed rows lack rank"
-        )
-    best = min(fitting, key=lambda name: estimates[name].seconds)
-    why = f"the cheapest of {len(fitting)} that can reach the tolerance"
-    limit = max(TSQR_PREMIUM * estimates[best].seconds, SMALL_SECONDS)
-    if "tsqr" in fitting and best != "tsqr" and estimates["tsqr"].seconds <= limit:
-        best, why = "tsqr", "stable for every A, at a price near the cheapest"
-    for name in fitting:
-        if name != best:
-            cost = estimates[name]
-            rejected[name] = f"about {format_seconds(cost.seconds)} in {cost.passes} passes"
-    return best, estimates, rejected, why
-
-
-def _is_safe(rows: int, found: Probe) -> bool:
-    """Whether a Gram matrix of rows like the probed ones would vouch for itself."""
-    return rounding_of_gram(rows, found.trace) * found.condition**2 <= CONTRACTION
-
-
 def room_words(memory_bytes: int) -> str:
     """Return how errors begin that say what does not fit into a thread."""
     return f"a task must fit in {format_bytes(MEMORY_SHARE * memory_bytes)} ({MEMORY_SHARE:.0%} of {format_bytes(memory_bytes)} a thread)"
-
-
-def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Means) -> str:
-    needs = ", ".join(f"{name} {format_bytes(estimates[name].memory_bytes)}" for name in names)
-    return (
-        f"{room_words(means.memory_bytes)}; {needs} would be needed: {means.blocks} block(s) of "
-        f"{format_bytes(means.block_bytes)} and the parts for {format_count(means.d)} columns. Give workers "
-        "more memory or fewer threads, or store smaller chunks."
-    )

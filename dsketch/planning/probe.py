@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dsketch.cost import Ground, Means
-from dsketch.factor import Factor
-from dsketch.linalg.leaf import householder
-from dsketch.linalg.threads import one_blas_thread
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.householder import householder
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Buffers, Rows, find_nonfinite
-from dsketch.system import LinearSystem
+from dsketch.passes.base import Floats
+from dsketch.planning.price import Ground, Means
 
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # of each block, for the triangle
@@ -64,16 +64,21 @@ def means_of(rows: Rows, sides: int, found: Probe, ground: Ground) -> Means:
     )
 
 
-def probe(problem: LinearSystem) -> Probe:
+def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     """Read up to three blocks, spread over the rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    penalty : ndarray, shape (d,), optional
+        That is added to the diagonal of AᵀA.
 
     Raises
     ------
     DataError
         If they cannot be read or hold a NaN.
     """
-    rows, d = problem.rows, problem.shape[1]
-    cuts = rows.cuts
+    d, cuts = rows.shape[1], rows.cuts
     blocks = len(cuts) - 1
     numbers = sorted({0, blocks // 2, blocks - 1})[:_BLOCKS]
     buffers, pieces, read, seconds = Buffers(), [], 0, 0.0
@@ -88,8 +93,8 @@ def probe(problem: LinearSystem) -> Probe:
         read += rows.A.nbytes * (block.stop - block.start) // rows.shape[0]
         find_nonfinite(block)
     sample = np.concatenate(pieces)
-    if problem.is_penalized:
-        sample = np.concatenate([sample, np.diag(np.sqrt(problem.penalty * min(sample.shape[0] / problem.shape[0], 1.0)))])
+    if penalty is not None and penalty.any():
+        sample = np.concatenate([sample, np.diag(np.sqrt(penalty * min(sample.shape[0] / rows.shape[0], 1.0)))])
     with one_blas_thread():
         factor = Factor.of(householder(sample))
         condition, deficient, s = factor.scaled_condition, factor.is_deficient, factor.scaled_singular

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import scipy
 
-from dsketch.factor import Factor
-from dsketch.linalg.threads import one_blas_thread
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Block
 from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Triangle, WhitenedGram
 from dsketch.sketch import SKETCHES, SparseSign

@@ -4,75 +4,24 @@ A new problem is one file with one class that keeps this contract, and one line 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.cost import Ground
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.rows import Rows
-from dsketch.methods.base import Settings
 from dsketch.passes import Look
-from dsketch.plan import Plan
-from dsketch.solution import Certificate, Status
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.planning.plan import Plan
+from dsketch.planning.price import Ground
+from dsketch.problems.outcome import Certificate, Outcome
+from dsketch.settings import Settings, Word
+from dsketch.sketch import SKETCHES
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an answer comes to: a Solution but for its ledger.
-
-    Attributes
-    ----------
-    x : ndarray
-    status : Status
-    method : str
-        That gave x (the last one, if others gave way).
-    certificate : Certificate
-    notes : tuple of str
-        What was decided on the way.
-    detail : object
-        What later questions to the Solution need (``Solution.answer``).
-    """
-
-    x: Floats
-    status: Status
-    method: str
-    certificate: Certificate
-    notes: tuple[str, ...] = ()
-    detail: Any = None
-
-
-@dataclass(frozen=True)
-class Word:
-    """One option of a problem: an argument of its constructor, and by the same name an option of the command line.
-
-    Attributes
-    ----------
-    name : str
-    kind : type
-        ``float``, ``int``, ``bool``, or ``Matrix`` for data of one row for each of A.
-    default : object
-    help : str
-        A sentence for ``--help``.
-    most : int or None
-        The largest number that a service takes for it, as the work grows with it.
-    """
-
-    name: str
-    kind: type
-    default: Any
-    help: str
-    most: int | None = None
-
-
-MISSING = Word("missing", str, "error", "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill).")
 
 
 class Problem(ABC):
@@ -220,3 +169,26 @@ def require_columns(A: Matrix, columns: int, hint: str = "") -> None:
         )
     if A.shape[1] != columns:
         raise DataError(f"A must have the {columns} columns that x belongs to; it has {A.shape[1]}. Give the same columns{hint}.")
+
+
+def require_settings(settings: Settings, columns: int) -> None:
+    """Refuse unknown names and impossible numbers.
+
+    Raises
+    ------
+    SpecError
+        Naming the value and the choices.
+    """
+    if settings.sketch not in SKETCHES:
+        raise SpecError(f"sketch must be one of {', '.join(sorted(SKETCHES))}; got {settings.sketch!r}.")
+    if settings.tol is not None and not 0 < settings.tol < 1:
+        raise SpecError(
+            f"tol must lie between 0 and 1 (a relative backward error), or be None for the accuracy of QR; got {settings.tol!r}."
+        )
+    if settings.sketch_rows is not None and settings.sketch_rows < columns:
+        raise SpecError(
+            f"sketch_rows must be at least the {columns} columns (4 times as many is common); got {settings.sketch_rows!r}. "
+            "Leave it out for the rule of dsketch.sketch.size."
+        )
+    if not isinstance(settings.seed, int) or settings.seed < 0:
+        raise SpecError(f"seed must be an integer ≥ 0; got {settings.seed!r}.")

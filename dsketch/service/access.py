@@ -5,7 +5,7 @@ import time
 
 from dsketch.errors import DsketchError
 from dsketch.service.auth import Tokens
-from dsketch.service.guards import App, Message, Receive, Scope, Send, path_below
+from dsketch.service.middleware import App, Message, Receive, Scope, Send, path_below
 
 log = logging.getLogger("dsketch.service.access")
 

@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 from dsketch.errors import DsketchError
 from dsketch.service.access import Access
 from dsketch.service.auth import Tokens
-from dsketch.service.desk import Desk
 from dsketch.service.errors import shape, shape_of, status_of
-from dsketch.service.guards import Bodies, Bounds, Headers, Hosts, Prefix, Rates, path_below
+from dsketch.service.jobs_api import Desk
+from dsketch.service.middleware import Bodies, Bounds, Headers, Hosts, Prefix, Rates, path_below
 from dsketch.service.routes.about import add_about
-from dsketch.service.routes.door import who_asks
+from dsketch.service.routes.dependencies import who_asks
 from dsketch.service.routes.events import add_events
 from dsketch.service.routes.jobs import add_jobs, add_plans, add_solutions
 from dsketch.service.routes.waiting import Threads

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dsketch.service.attempt import Ending, Run, warm
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.events import Hub
-from dsketch.service.jobs import MOST_FAULTS, Job, State
-from dsketch.service.leading import Work
+from dsketch.service.job import MOST_FAULTS, Job, State
+from dsketch.service.job_process import Work
 from dsketch.service.metrics import Metrics
-from dsketch.service.paths import Roots
+from dsketch.service.places import Roots
 from dsketch.service.queue import Queue, Waiting
-from dsketch.service.runner import Ending, Run, warm
 from dsketch.service.specs import Spec, limit_of
 from dsketch.service.store import Store
 from dsketch.service.workers import Cluster

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dsketch.service.folder import ID
-from dsketch.service.jobs import stamp
+from dsketch.service.job import stamp
 
 log = logging.getLogger("dsketch.service")
 

@@ -7,7 +7,7 @@
               state.json      every change of state, replaced whole
               plan.json       what was planned
               events.jsonl    what happened, a line each (:mod:`dsketch.service.events`)
-              journal/        a record of each finished pass (:mod:`dsketch.journal`)
+              journal/        a record of each finished pass (:mod:`dsketch.engine.journal`)
               x.npy | x.zarr  the answer, put in place whole
               solution.json   status, certificate, ledger; there only when x is
               lock            held by the process that works on the job, for as long as it lives
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from dsketch.service.files import flush_folder, get_json, put_json, write_json
-from dsketch.service.jobs import Job, Step
+from dsketch.service.job import Job, Step
 from dsketch.service.specs import completed
 
 ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dsketch.service.jobs import Job, State, Step
+from dsketch.service.job import Job, State, Step
 
 log = logging.getLogger("dsketch.service")
 

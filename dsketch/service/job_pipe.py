@@ -8,9 +8,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from dsketch import events
+from dsketch._jsonable import plain
 from dsketch.engine import Keys
 from dsketch.errors import EngineError
-from dsketch.plain import plain
 from dsketch.service.hidden import hidden
 
 _TOLD_SECONDS = 0.25  # between two signs of progress

@@ -18,26 +18,26 @@ from typing import Any
 import numpy as np
 
 import dsketch.api as api
+from dsketch._jsonable import plain
+from dsketch._results.output import Output, attributes_of
+from dsketch._results.solution import Solution
+from dsketch._units import format_bytes
 from dsketch.engine import Engine, connected
 from dsketch.engine.connect import is_small
+from dsketch.engine.journal import Journal
 from dsketch.errors import DataError, DsketchError, EngineError
-from dsketch.journal import Journal
-from dsketch.matrix.opening import open_matrix
-from dsketch.output import Output, attributes_of
-from dsketch.plain import plain
-from dsketch.plan import Plan
+from dsketch.matrix.open import open_matrix
+from dsketch.planning.plan import Plan
 from dsketch.problems import Problem
 from dsketch.service.errors import ServiceError, SizeError, shape, shape_of
 from dsketch.service.files import put_json, with_umask
 from dsketch.service.folder import Folder
 from dsketch.service.hidden import hidden_in
-from dsketch.service.link import Link
+from dsketch.service.job_limits import end_with_parent, limit_memory, locked, logged
+from dsketch.service.job_pipe import Link
 from dsketch.service.meter import Meter
-from dsketch.service.paths import Roots
-from dsketch.service.process import end_with_parent, limit_memory, locked, logged
+from dsketch.service.places import Roots
 from dsketch.service.specs import Spec, spec_of
-from dsketch.solution import Solution
-from dsketch.units import format_bytes
 
 _NPY_BYTES = 64_000_000  # of an answer that is fetched in one piece; larger ones are Zarr arrays
 

@@ -10,7 +10,7 @@ from dsketch.service.auth import Caller
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
 from dsketch.service.folder import ID, Folder
-from dsketch.service.jobs import Job, State, stamp
+from dsketch.service.job import Job, State, stamp
 from dsketch.service.plans import Planning, Plans
 from dsketch.service.specs import Spec
 

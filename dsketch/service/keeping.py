@@ -6,7 +6,7 @@ import time
 
 from dsketch.errors import DsketchError
 from dsketch.service.dispatch import Dispatcher
-from dsketch.service.jobs import State
+from dsketch.service.job import State
 
 log = logging.getLogger("dsketch.service.audit")
 

@@ -1,8 +1,8 @@
 """How much a job may read: asked before the first pass, and again after each."""
 
 from dsketch import events
+from dsketch._units import format_bytes
 from dsketch.service.errors import SizeError
-from dsketch.units import format_bytes
 
 
 class Meter:

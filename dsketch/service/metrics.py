@@ -4,7 +4,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from dsketch.service.jobs import State
+from dsketch.service.job import State
 
 
 class Metrics:

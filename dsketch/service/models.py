@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from dsketch.service.jobs import State
+from dsketch.service.job import State
 from dsketch.service.specs import ANY_SPEC, Strict
 
 _MOST_NAME = 200

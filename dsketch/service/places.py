@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from dsketch.errors import MissingDataError
-from dsketch.matrix.opening import require_folder
+from dsketch.matrix.open import require_folder
 from dsketch.service.errors import PlaceError
 from dsketch.service.rooted import RootedStore
 

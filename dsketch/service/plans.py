@@ -4,9 +4,9 @@ import threading
 from typing import Any
 
 from dsketch.errors import DsketchError
+from dsketch.service.attempt import Run
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import RateError, ServiceError
-from dsketch.service.runner import Run
 from dsketch.service.specs import Spec
 
 PLAN_SECONDS = 120.0  # a probe reads a few blocks; own workers may have to start before

@@ -14,18 +14,18 @@ from typing import Any
 import uvicorn
 
 from dsketch.errors import SpecError
+from dsketch.service.app import application
 from dsketch.service.auth import Tokens, require_safe_host
-from dsketch.service.desk import Desk
 from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import ServiceError
 from dsketch.service.events import Hub
 from dsketch.service.formats import private_umask
-from dsketch.service.guards import Bounds
-from dsketch.service.http import application
+from dsketch.service.jobs_api import Desk
 from dsketch.service.keeping import Keeping
 from dsketch.service.limits import default_memory
 from dsketch.service.metrics import Metrics
-from dsketch.service.paths import Roots
+from dsketch.service.middleware import Bounds
+from dsketch.service.places import Roots
 from dsketch.service.protocol import protocol_with
 from dsketch.service.store import Store
 from dsketch.service.workers import Cluster

@@ -15,13 +15,12 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
+from dsketch._units import parse_bytes
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
-from dsketch.methods import Settings
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.base import MISSING, Word
+from dsketch.settings import MISSING, Settings, Word
 from dsketch.sketch import SKETCHES
-from dsketch.units import parse_bytes
 
 MOST_PRIORITY = 100
 _MOST_CHARACTERS = 4096  # of a path, as Linux has it

@@ -19,7 +19,7 @@ from dsketch.service.errors import ForbiddenMove, KeyTaken, ServiceError, Unknow
 from dsketch.service.folder import Folder, sweep
 from dsketch.service.formats import make_private, require_known_format
 from dsketch.service.index import Index
-from dsketch.service.jobs import Job, State, Step
+from dsketch.service.job import Job, State, Step
 
 log = logging.getLogger("dsketch.service")
 T = TypeVar("T")

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse
 
-from dsketch.linalg import counter
-from dsketch.linalg.hadamard import hadamard
+from dsketch._linalg import random_words
+from dsketch._linalg.hadamard import hadamard
 from dsketch.sketch.base import Floats, Sketch
 
 
@@ -53,6 +53,6 @@ class BlockSRHT(Sketch):
 
     def _draw(self, number: int) -> tuple[Floats, np.ndarray, np.ndarray]:
         """Return signs (B,), permutation (B,) and the m sampled rows of run ``number``."""
-        raw = counter.words(self.seed, 1, number * self.run, (number + 1) * self.run, 2)
-        sample = np.argsort(counter.words(self.seed, 2, number * self.run, (number + 1) * self.run, 1)[:, 0], kind="stable")
-        return counter.signs(raw[:, 0]), np.argsort(raw[:, 1], kind="stable"), sample[: self.size]
+        raw = random_words.words(self.seed, 1, number * self.run, (number + 1) * self.run, 2)
+        sample = np.argsort(random_words.words(self.seed, 2, number * self.run, (number + 1) * self.run, 1)[:, 0], kind="stable")
+        return random_words.signs(raw[:, 0]), np.argsort(raw[:, 1], kind="stable"), sample[: self.size]

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import ndtri
 
-from dsketch.linalg import counter
+from dsketch._linalg import random_words
 from dsketch.sketch.base import Floats, Sketch
 
 
@@ -26,6 +26,6 @@ class Gaussian(Sketch):
 
     def operator(self, start: int, stop: int) -> Callable[[Floats], Floats]:
         """Return one dense product with m normal numbers a row."""
-        raw = counter.words(self.seed, 0, start, stop, self.size)
-        S = (ndtri(counter.uniforms(raw)) / np.sqrt(self.size)).T
+        raw = random_words.words(self.seed, 0, start, stop, self.size)
+        S = (ndtri(random_words.uniforms(raw)) / np.sqrt(self.size)).T
         return lambda X: S @ X

@@ -8,12 +8,12 @@ import zarr
 from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
+from dsketch.engine.session import say
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.labelled import is_elsewhere
 from dsketch.matrix.masked import require_unmasked
-from dsketch.matrix.opening import open_matrix
-from dsketch.running import say
+from dsketch.matrix.open import open_matrix
 from dsketch.sklearn.unheard import heed, with_integers
 
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64

@@ -7,18 +7,18 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from dsketch._results.predict import predict_by
+from dsketch._results.solution import Solution
 from dsketch.api import solve
 from dsketch.errors import SpecError
 from dsketch.matrix.masked import require_unmasked
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Floats
-from dsketch.predicting import predict_by
 from dsketch.problems import ExpKernel
 from dsketch.sklearn.data import in_memory, is_stored, new_rows, training
-from dsketch.sklearn.looks import mean_square
-from dsketch.sklearn.sharing import SharedCluster
-from dsketch.solution import Solution
+from dsketch.sklearn.mixin import SharedCluster
+from dsketch.sklearn.scoring import mean_square
 
 
 class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -32,7 +32,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
     scale : float, optional
         None: 1 / mean squared length of the rows (one more light pass), so that the unit of X does not matter.
     method, tol, features, rank, seed, cluster, journal, memory_limit
-        As in :func:`dsketch.solve` for :class:`~dsketch.problems.exp_kernel.ExpKernel`.  A cluster is best given by its address where
+        As in :func:`dsketch.solve` for :class:`~dsketch.problems.kernel.problem.ExpKernel`.  A cluster is best given by its address where
         estimators travel to other processes.  A journal is for one fit.
 
     Attributes

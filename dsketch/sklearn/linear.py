@@ -8,24 +8,25 @@ import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from dsketch._results.predict import predict_centred
 from dsketch.api import predict, solve
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import recentred, uncentred
 from dsketch.matrix.masked import require_unmasked
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Floats
-from dsketch.predicting import predict_centred
-from dsketch.problems import LeastSquares, LinearProblem
+from dsketch.problems import LeastSquares
 from dsketch.problems import Ridge as RidgeProblem
-from dsketch.problems.centring import Centre
-from dsketch.problems.given import as_flag
-from dsketch.problems.ridge import require_alpha
+from dsketch.problems.arguments import as_flag
+from dsketch.problems.linear.centring import Centre
+from dsketch.problems.linear.problem import LinearProblem
+from dsketch.problems.linear.ridge import require_alpha
+from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.sklearn.data import NUMBERS, beside, in_memory, is_stored, new_rows, training, weight_of_each
-from dsketch.sklearn.looks import r_squared
-from dsketch.sklearn.sharing import SharedCluster
-from dsketch.sklearn.short import centred_singular, of_coefficients, shortest
-from dsketch.statistics.observations import require_weight
+from dsketch.sklearn.minimum_norm import centred_singular, of_coefficients, shortest
+from dsketch.sklearn.mixin import SharedCluster
+from dsketch.sklearn.scoring import r_squared
 
 
 class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types

@@ -6,7 +6,8 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from dsketch.solution import Solution, Status
+from dsketch._results.solution import Solution
+from dsketch.problems.outcome import Status
 
 
 class SharedCluster:

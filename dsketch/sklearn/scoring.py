@@ -5,16 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from dsketch.drive import Drive
-from dsketch.matrix.opening import open_matrix
+from dsketch.engine.drive import Drive
+from dsketch.engine.session import engine_for, listener
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Gradient, Look, Slope
-from dsketch.passes.base import Floats
+from dsketch.passes.base import Floats, Flow
 from dsketch.passes.rowwise import RowSquares
-from dsketch.running import engine_for, listener
-from dsketch.statistics.observations import require_weight
-from dsketch.statistics.rounding import is_rounding, size_of
-from dsketch.system import Flow
+from dsketch.problems.linear.statistics.observations import require_weight
+from dsketch.problems.linear.statistics.rounding import is_rounding, size_of
 
 
 def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, options: dict[str, Any]) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from dsketch.errors import DataError
 from dsketch.matrix.labelled import is_elsewhere, is_labelled
 from dsketch.matrix.numbers import EXACT
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 
 _TIMES = ("datetime", "date", "timedelta", "time", "duration", "period")
 _WIDE = ("int64", "uint64")
@@ -21,7 +21,7 @@ def heed(data: Any, what: str) -> None:
     Raises
     ------
     DataError
-        As :func:`~dsketch.matrix.opening.open_matrix` words it.
+        As :func:`~dsketch.matrix.open.open_matrix` words it.
     """
     if hasattr(type(data), "to_dask_array") or hasattr(type(data), "collect"):  # tables that would have to be computed
         open_matrix(data, what=what)

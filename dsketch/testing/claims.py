@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from dsketch.api import solve
 from dsketch.problems import LeastSquares, Ridge
+from dsketch.problems.linear.certificate import LinearCertificate
 from dsketch.sketch import SKETCHES
-from dsketch.solution import LinearCertificate
 from dsketch.testing.known import KNOWN
 from dsketch.testing.rational import Exact, distance
 

@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine import Engine
 from dsketch.engine.panels import merged, panels_of
 from dsketch.errors import DataError
 from dsketch.events import Converged, Event, Progress, ignore
-from dsketch.factor import Factor
-from dsketch.linalg.threads import one_blas_thread
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods import METHODS, Settings, solved_by
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Triangle, WhitenedGram
 from dsketch.passes.base import Part, leaves
 from dsketch.problems import LeastSquares
+from dsketch.problems.linear.methods import METHODS, solved_by
+from dsketch.settings import Settings
 from dsketch.sketch import SparseSign
 from dsketch.testing.flows import run_flow
 from dsketch.testing.recut import Recut

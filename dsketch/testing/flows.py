@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine import SerialEngine
+from dsketch.engine.journal import digest
 from dsketch.events import Converged, ignore
-from dsketch.journal import digest
-from dsketch.linalg.threads import one_blas_thread
-from dsketch.passes.base import Part
-from dsketch.system import Flow
+from dsketch.passes.base import Flow, Part
 
 T = TypeVar("T")
 

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import scipy.linalg as sl
 
+from dsketch._results.solution import Solution
 from dsketch.api import solve
-from dsketch.journal import digest
+from dsketch.engine.journal import digest
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.methods import Settings, solved_by
 from dsketch.passes import Look
 from dsketch.problems import LeastSquares
-from dsketch.solution import Solution, Status
+from dsketch.problems.linear.methods import solved_by
+from dsketch.problems.outcome import Status
+from dsketch.settings import Settings
 from dsketch.testing.flows import run_flow
 from dsketch.testing.judge import EPS, estimated_backward_error, residual
 from dsketch.testing.known import KNOWN, Known, tall

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.problems import LinearProblem
+from dsketch._linalg.factor import Factor
+from dsketch.problems.linear.problem import LinearProblem
 from dsketch.sketch import SparseSign
 from dsketch.testing.flows import run_flow
 

@@ -16,9 +16,8 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.head import Head, Selection
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
-from dsketch.passes.base import contents
+from dsketch.passes.base import Flow, contents
 from dsketch.passes.many import Projected, many
-from dsketch.system import Flow
 
 T = TypeVar("T")
 

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.cost import Estimate, Ground
+from dsketch._units import format_bytes
 from dsketch.errors import PlanError, SpecError
-from dsketch.heads import base_of, require_one_base, together
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods import METHODS as LINEAR
-from dsketch.methods.base import Settings
-from dsketch.plan import MEMORY_SHARE, Plan
-from dsketch.powers.chain import METHODS as POWERS
-from dsketch.problems.base import Outcome, Problem, require_words
-from dsketch.solution import Certificate, Status
-from dsketch.system import Flow
-from dsketch.units import format_bytes
+from dsketch.passes.base import Flow
+from dsketch.planning.plan import MEMORY_SHARE, Plan
+from dsketch.planning.price import Estimate, Ground
+from dsketch.problems.base import Problem, require_words
+from dsketch.problems.heads.lockstep import base_of, require_one_base, together
+from dsketch.problems.linear.methods import METHODS as LINEAR
+from dsketch.problems.outcome import Certificate, Outcome, Status
+from dsketch.problems.powers.methods import METHODS as POWERS
+from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from dsketch.errors import PlanError
 from dsketch.features.taylor import monomials, remaining
-from dsketch.kernel.forecast import Sample
-from dsketch.kernel.pivoted_cholesky import ROUNDS, pivoted_cholesky
-from dsketch.kernel.preconditioner import Preconditioner, no_features
-from dsketch.kernel.scaled import Scaled
-from dsketch.kernel.taylor import taylor
-from dsketch.kernel.tensor import tensor, typical
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.problems.kernel.forecast import Sample
+from dsketch.problems.kernel.pivoted_cholesky import ROUNDS, pivoted_cholesky
+from dsketch.problems.kernel.preconditioner import Preconditioner, no_features
+from dsketch.problems.kernel.system import Scaled
+from dsketch.problems.kernel.taylor import taylor
+from dsketch.problems.kernel.tensor import tensor, typical
 
 FEATURES = ("none", "pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
 

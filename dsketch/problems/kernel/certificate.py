@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.kernel.answered import KernelAnswer
-from dsketch.linalg.columns import norms
-from dsketch.methods.base import EPS
-from dsketch.solution import Certificate, digits, shown
+from dsketch._linalg.columns import norms
+from dsketch.problems.kernel.methods import KernelAnswer
+from dsketch.problems.outcome import Certificate, digits, shown
+from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 

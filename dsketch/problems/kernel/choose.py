@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.cost import PASS_SECONDS, TASK_SECONDS, Estimate, Ground
+from dsketch._linalg.threads import one_blas_thread
+from dsketch._units import format_bytes
 from dsketch.errors import PlanError, SpecError
-from dsketch.kernel.choice import ENTRY_COLUMN_NS, ENTRY_NS, Candidate, asked, best, candidates
-from dsketch.kernel.feature_space import FAMILIES
-from dsketch.kernel.forecast import Sample
-from dsketch.kernel.scaled import Scaled, require_short
-from dsketch.linalg.threads import one_blas_thread
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows, find_nonfinite
-from dsketch.methods import Settings
-from dsketch.passes.kernel import KernelProduct, sweep_rows
-from dsketch.plan import MEMORY_SHARE, Plan, check_words, matrix_words, means_words, room_words
-from dsketch.problems.base import Problem, require_words
-from dsketch.units import format_bytes
+from dsketch.passes.kernel_tiles import KernelProduct, sweep_rows
+from dsketch.planning.plan import MEMORY_SHARE, Plan, matrix_words, means_words, room_words
+from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate, Ground
+from dsketch.problems.base import Problem, require_settings, require_words
+from dsketch.problems.kernel.candidates import ENTRY_COLUMN_NS, ENTRY_NS, Candidate, asked, best, candidates
+from dsketch.problems.kernel.feature_space import FAMILIES
+from dsketch.problems.kernel.forecast import Sample
+from dsketch.problems.kernel.system import Scaled, require_short
+from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
         If a sampled row is too long, or holds a NaN.
     """
     require_words(problem, method, settings)
-    check_words("auto", settings, 0)
+    require_settings(settings, 0)
     name = method if method != "auto" else ("conjugate_gradient" if alpha else "low_rank")
     _require_sense(name, alpha, settings)
     _require_vectors(*problem.x_shape)

@@ -15,11 +15,11 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.columns import norms, ratio
 from dsketch.events import Converged
-from dsketch.kernel.preconditioner import Preconditioner
-from dsketch.kernel.scaled import Scaled, norm_bound
-from dsketch.linalg.columns import norms, ratio
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.problems.kernel.preconditioner import Preconditioner
+from dsketch.problems.kernel.system import Scaled, norm_bound
 
 Floats = NDArray[np.float64]
 

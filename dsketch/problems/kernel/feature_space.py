@@ -18,24 +18,26 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.columns import norms, ratio
+from dsketch._linalg.random_words import signs, words
 from dsketch.errors import DataError
 from dsketch.features.base import RowMap
 from dsketch.features.taylor import Taylor
 from dsketch.features.view import FeatureView
-from dsketch.kernel.choice import Candidate
-from dsketch.kernel.conjugate_gradient import Norm
-from dsketch.kernel.pivoted_cholesky import pivots
-from dsketch.kernel.scaled import EPS, Scaled
-from dsketch.kernel.tensor import sketched
-from dsketch.linalg.columns import norms, ratio
-from dsketch.linalg.counter import signs, words
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods import Settings, solved_by
 from dsketch.passes import Look, Triangle
+from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
-from dsketch.system import Flow, LinearSystem
+from dsketch.problems.kernel.candidates import Candidate
+from dsketch.problems.kernel.conjugate_gradient import Norm
+from dsketch.problems.kernel.pivoted_cholesky import pivots
+from dsketch.problems.kernel.system import EPS, Scaled
+from dsketch.problems.kernel.tensor import sketched
+from dsketch.problems.linear.methods import solved_by
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 

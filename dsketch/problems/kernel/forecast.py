@@ -16,13 +16,13 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.random_words import uniforms, words
 from dsketch.features.base import RowMap
 from dsketch.features.taylor import Taylor
-from dsketch.kernel.scaled import LEAST_DIAGONAL, Scaled
-from dsketch.linalg.counter import uniforms, words
 from dsketch.passes import Look
+from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Picked
-from dsketch.system import Flow
+from dsketch.problems.kernel.system import LEAST_DIAGONAL, Scaled
 
 Floats = NDArray[np.float64]
 

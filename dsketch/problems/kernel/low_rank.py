@@ -22,17 +22,17 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.columns import norms
 from dsketch.features.view import FeatureView
-from dsketch.kernel.conjugate_gradient import Norm
-from dsketch.kernel.pivoted_cholesky import Pivots, pivots
-from dsketch.kernel.scaled import EPS, Scaled
-from dsketch.linalg.columns import norms
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look, Triangle
+from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
-from dsketch.system import Flow
+from dsketch.problems.kernel.conjugate_gradient import Norm
+from dsketch.problems.kernel.pivoted_cholesky import Pivots, pivots
+from dsketch.problems.kernel.system import EPS, Scaled
 
 Floats = NDArray[np.float64]
 

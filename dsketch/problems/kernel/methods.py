@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.columns import norms, ratio
 from dsketch.features.centres import Centres
-from dsketch.kernel.choice import Candidate, asked
-from dsketch.kernel.conjugate_gradient import Norm
-from dsketch.kernel.feature_space import Featured, feature_space
-from dsketch.kernel.low_rank import LowRank, low_rank
-from dsketch.kernel.preconditioner import woodbury
-from dsketch.kernel.refined import Goal, Solved, observed, refined
-from dsketch.kernel.scaled import Scaled
-from dsketch.linalg.columns import norms, ratio
-from dsketch.methods import Settings
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.problems.kernel.candidates import Candidate, asked
+from dsketch.problems.kernel.conjugate_gradient import Norm
+from dsketch.problems.kernel.feature_space import Featured, feature_space
+from dsketch.problems.kernel.low_rank import LowRank, low_rank
+from dsketch.problems.kernel.preconditioner import woodbury
+from dsketch.problems.kernel.refinement import Goal, Solved, observed, refined
+from dsketch.problems.kernel.system import Scaled
+from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 

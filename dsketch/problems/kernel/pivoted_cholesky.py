@@ -20,15 +20,15 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.random_words import uniforms, words
 from dsketch.features.centres import Centres
 from dsketch.features.view import FeatureView
-from dsketch.kernel.forecast import Sample, sample
-from dsketch.kernel.preconditioner import Woodbury, woodbury
-from dsketch.kernel.scaled import EPS, Scaled
-from dsketch.linalg.counter import uniforms, words
 from dsketch.passes import Look
+from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Picked, RowSquares
-from dsketch.system import Flow
+from dsketch.problems.kernel.forecast import Sample, sample
+from dsketch.problems.kernel.preconditioner import Woodbury, woodbury
+from dsketch.problems.kernel.system import EPS, Scaled
 
 Floats = NDArray[np.float64]
 

@@ -21,15 +21,15 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.householder import householder
 from dsketch.features.base import RowMap
 from dsketch.features.centres import Centres
 from dsketch.features.view import FeatureView
-from dsketch.kernel.scaled import LEAST_DIAGONAL, Scaled
-from dsketch.linalg.leaf import householder
 from dsketch.passes import Gram, Look, Triangle
+from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import RowSquares, Rowwise
 from dsketch.passes.transposed import Transposed
-from dsketch.system import Flow
+from dsketch.problems.kernel.system import LEAST_DIAGONAL, Scaled
 
 Floats = NDArray[np.float64]
 

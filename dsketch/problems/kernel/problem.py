@@ -15,25 +15,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.cost import Ground
-from dsketch.kernel.answered import KernelAnswer, by_features, by_low_rank, conjugate_gradient, judged
-from dsketch.kernel.choice import FEATURES
-from dsketch.kernel.refined import Goal
-from dsketch.kernel.scaled import EPS, scaled
 from dsketch.matrix.base import Matrix
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods import Settings
 from dsketch.passes import Look
-from dsketch.passes.kernel import KernelRows, sweep_rows
-from dsketch.plan import Plan
-from dsketch.problems.base import Outcome, Problem, Word, require_columns
-from dsketch.problems.given import as_penalty, as_scale
-from dsketch.problems.kernel_certificate import KernelCertificate, certificate_of
-from dsketch.problems.kernel_plan import DEFAULT_TOL, planned
-from dsketch.problems.linear import is_vector
-from dsketch.solution import Status
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
+from dsketch.planning.plan import Plan
+from dsketch.planning.price import Ground
+from dsketch.problems.arguments import as_penalty, as_scale
+from dsketch.problems.base import Problem, require_columns
+from dsketch.problems.kernel.candidates import FEATURES
+from dsketch.problems.kernel.certificate import KernelCertificate, certificate_of
+from dsketch.problems.kernel.choose import DEFAULT_TOL, planned
+from dsketch.problems.kernel.methods import KernelAnswer, by_features, by_low_rank, conjugate_gradient, judged
+from dsketch.problems.kernel.refinement import Goal
+from dsketch.problems.kernel.system import EPS, scaled
+from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.outcome import Outcome, Status
+from dsketch.settings import Settings, Word
 
 Floats = NDArray[np.float64]
 

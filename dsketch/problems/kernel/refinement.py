@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.kernel.choice import Candidate, best, candidates
-from dsketch.kernel.conjugate_gradient import ConjugateGradients, Norm
-from dsketch.kernel.forecast import sample
-from dsketch.kernel.preconditioner import Preconditioner
-from dsketch.kernel.scaled import Scaled
-from dsketch.linalg.columns import norms, ratio
-from dsketch.system import Flow
+from dsketch._linalg.columns import norms, ratio
+from dsketch.passes.base import Flow
+from dsketch.problems.kernel.candidates import Candidate, best, candidates
+from dsketch.problems.kernel.conjugate_gradient import ConjugateGradients, Norm
+from dsketch.problems.kernel.forecast import sample
+from dsketch.problems.kernel.preconditioner import Preconditioner
+from dsketch.problems.kernel.system import Scaled
 
 Floats = NDArray[np.float64]
 

@@ -20,26 +20,28 @@ import scipy.linalg as sl
 import scipy.sparse
 from numpy.typing import NDArray
 
-from dsketch.cost import Ground
+from dsketch._linalg.columns import norms
+from dsketch._linalg.random_words import words
 from dsketch.errors import DataError, SpecError
 from dsketch.features import FeatureView
 from dsketch.features.base import squares
-from dsketch.features.grown import GrownCentres
-from dsketch.linalg.columns import norms
-from dsketch.linalg.counter import words
+from dsketch.features.kernel_columns import GrownCentres
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods import METHODS, Settings
 from dsketch.passes import Look
-from dsketch.passes.kernel import KernelRows, sweep_rows
-from dsketch.plan import Plan
-from dsketch.problems.base import Outcome, Problem, Word, require_columns
-from dsketch.problems.given import as_penalty, as_scale
-from dsketch.problems.linear import LinearProblem
-from dsketch.solution import LinearCertificate
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
+from dsketch.planning.plan import Plan
+from dsketch.planning.price import Ground
+from dsketch.problems.arguments import as_penalty, as_scale
+from dsketch.problems.base import Problem, require_columns
+from dsketch.problems.linear.certificate import LinearCertificate
+from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.problem import LinearProblem
+from dsketch.problems.outcome import Outcome
+from dsketch.settings import Settings, Word
 
 Floats = NDArray[np.float64]
 

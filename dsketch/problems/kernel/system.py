@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
-from dsketch.linalg.columns import norms, ratio
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
-from dsketch.passes.kernel import LONGEST, KernelProduct, augmented, sweep_rows
+from dsketch.passes.base import Flow
+from dsketch.passes.kernel_tiles import LONGEST, KernelProduct, augmented, sweep_rows
 from dsketch.passes.moments import Mean
 from dsketch.passes.rowwise import RowFacts, Rowwise
-from dsketch.system import Flow
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ A. Cotter, J. Keshet, N. Srebro, "Explicit approximations of the Gaussian kernel
 """
 
 from dsketch.features.taylor import Taylor
-from dsketch.kernel.preconditioner import Woodbury, woodbury
-from dsketch.kernel.scaled import Scaled
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.problems.kernel.preconditioner import Woodbury, woodbury
+from dsketch.problems.kernel.system import Scaled
 
 
 def taylor(system: Scaled, degree: int) -> Flow[Woodbury]:

@@ -16,9 +16,9 @@ import numpy as np
 from dsketch.features.stacking import HIGHEST_DEGREE
 from dsketch.features.tensor_sketch import TensorSketch
 from dsketch.features.tensor_srht import TensorSRHT
-from dsketch.kernel.preconditioner import Woodbury, woodbury
-from dsketch.kernel.scaled import Scaled
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.problems.kernel.preconditioner import Woodbury, woodbury
+from dsketch.problems.kernel.system import Scaled
 
 _TAIL = 1e-3  # of the series, left to the residual diagonal: far below the sketch's own error
 

@@ -1,6 +1,7 @@
 """Methods: how a problem is answered; one file each, the paper on top."""
 
-from dsketch.methods.base import Answer, Breakdown, Settings
-from dsketch.methods.chain import METHODS, NEXT, solved_by
+from dsketch.problems.linear.method import Answer, Breakdown
+from dsketch.problems.linear.methods import METHODS, NEXT, solved_by
+from dsketch.settings import Settings
 
 __all__ = ["METHODS", "NEXT", "Answer", "Breakdown", "Settings", "solved_by"]

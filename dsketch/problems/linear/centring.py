@@ -11,15 +11,15 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
+from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import centred, recentred, rounding_of_intercept, shortest, uncentred
 from dsketch.matrix.offsets import offsets
-from dsketch.methods.base import Answer
-from dsketch.methods.stored import stored_errors, stored_forward_error
 from dsketch.passes import Slope
-from dsketch.solution import LinearCertificate
-from dsketch.system import LinearSystem
+from dsketch.problems.linear.certificate import LinearCertificate
+from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.stored_errors import stored_errors, stored_forward_error
+from dsketch.problems.linear.system import LinearSystem
 
 Floats = NDArray[np.float64]
 P = TypeVar("P", bound=LinearSystem)
@@ -98,7 +98,7 @@ class Centre(NamedTuple):
 
 
 def kept_centre(words: dict[str, Any], x: Floats) -> Centre | None:
-    """Return what :func:`dsketch.output.centre_of` kept with a stored x, of shape (d + 1,) or (d + 1, k), if it did."""
+    """Return what :func:`dsketch._results.output.centre_of` kept with a stored x, of shape (d + 1,) or (d + 1, k), if it did."""
     kept = words.get("centred")
     if not isinstance(kept, dict):
         return None

@@ -1,12 +1,64 @@
 """From a method's answer to a certificate, a status and the sentences that go with them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
-from dsketch.linalg.columns import norms, ratio
-from dsketch.methods.base import ACCEPTED, EPS, Answer, Settings
-from dsketch.methods.distance import coefficient_errors, forward_error
-from dsketch.solution import LinearCertificate, Status
+from dsketch.passes.base import Floats
+from dsketch.problems.linear.distance import coefficient_errors, forward_error
+from dsketch.problems.linear.method import Answer
+from dsketch.problems.outcome import Certificate, Status, digits, shown
+from dsketch.settings import ACCEPTED, EPS, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearCertificate(Certificate):
+    """What is known about the x of a linear system, from passes that the solve needed anyway.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (k,)
+        How much A must change for x to be exact, relative to ‖A‖_F with columns scaled to one norm, so that each counts in its own
+        unit (Karlson–Waldén estimate, within √2 of the optimum).
+    residual_norm : ndarray, shape (k,)
+        ‖b − A x‖; for ridge with the penalty: √(‖b − A x‖² + alpha ‖x‖²).
+    gradient_norm : ndarray, shape (k,)
+        ‖Aᵀr‖ / (‖A‖_F ‖r‖), columns scaled; NaN where sketch-and-solve did not measure it.
+    forward_error : ndarray, shape (k,)
+        First-order bound on ‖D (x − x*)‖/‖D x*‖, D the norms of the columns, for this very x: what its slope tells, plus what rounding
+        may hide (:mod:`dsketch.problems.linear.distance`); near 1 or above the data, or this x, do not tell x*.  NaN without a slope.
+    condition : float
+        Ratio of the largest to the smallest singular value kept.
+    scaled_condition : float
+        The same with columns of norm one: what rounding feels.
+    rank : int
+    rank_reason : str
+        The singular values that decided the rank; where columns were shifted beside an intercept, how many: condition and rank are theirs.
+    is_exact : bool
+        Whether condition, rank and backward error come from A's own factor rather than a sketch's.
+    coefficient_errors : ndarray, shape (d, k), or None
+        The same for each coefficient: first-order bounds on |x − x*|, in the units of x; None unless asked for.
+    matrix : str
+        What is meant by A: for an answer in features, their matrix.
+    """
+
+    gradient_norm: Floats
+    scaled_condition: float
+    is_exact: bool
+    coefficient_errors: Floats | None = None
+    matrix: str = "A"
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people."""
+        return [
+            f"backward    {shown(self.backward_error)} relative to ‖{self.matrix}‖, columns scaled"
+            + ("" if self.is_exact else " (with the sketch's factor)"),
+            f"residual    {shown(self.residual_norm)}   gradient {shown(self.gradient_norm)}   "
+            f"forward error ≤ {shown(self.forward_error)}",
+            f"condition   {digits(self.condition)} (columns scaled {digits(self.scaled_condition)}); {self.rank_reason}",
+        ]
 
 
 def resolution(rows: int) -> float:

@@ -3,7 +3,7 @@
 Rounding changes AᵀA, columns scaled to norm near one, by at most c·u·√n·trace in norm (√n: the errors of sums behave like a random
 walk).  If its smallest eigenvalue λ is ten times as large, R = chol(AᵀA) whitens A to ‖I − R⁻ᵀAᵀA R⁻¹‖ ≤ 0.1: the condition number is
 known, and the certificate pass that comes next is a refinement step that gains at least one digit, usually six.  Passes: 1 + 1.  No
-sketch, hence the cheapest way for well-conditioned A; :mod:`~dsketch.methods.gram` reaches further with one.
+sketch, hence the cheapest way for well-conditioned A; :mod:`~dsketch.problems.linear.gram` reaches further with one.
 
 References
 ----------
@@ -15,11 +15,13 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.linalg.columns import powers_near
-from dsketch.methods.base import EPS, Answer, Breakdown, Settings, require_squares
-from dsketch.methods.polish import polished
-from dsketch.system import Flow, LinearSystem
+from dsketch._linalg.columns import powers_near
+from dsketch._linalg.factor import Factor
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer, Breakdown, require_squares
+from dsketch.problems.linear.polish import polished
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import EPS, Settings
 
 Floats = NDArray[np.float64]
 

@@ -12,10 +12,12 @@ V. Rokhlin, M. Tygert, "A fast randomized algorithm for overdetermined linear le
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.methods.base import Answer, Settings
-from dsketch.methods.refined import refined
-from dsketch.system import Flow, LinearSystem
+from dsketch._linalg.factor import Factor
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.refinement import refined
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 

@@ -18,8 +18,9 @@ N. J. Higham, T. Mary, "A new approach to probabilistic rounding error analysis"
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.linalg.columns import norms, ratio
-from dsketch.methods.base import EPS, Answer
+from dsketch._linalg.columns import norms, ratio
+from dsketch.problems.linear.method import Answer
+from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 

@@ -14,10 +14,12 @@ E. N. Epperly, M. Meier, Y. Nakatsukasa, arXiv 2406.03468, 2024 (FOSSILS).
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.methods.base import Answer, Breakdown, Settings
-from dsketch.methods.refined import refined
-from dsketch.system import Flow, LinearSystem
+from dsketch._linalg.factor import Factor
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer, Breakdown
+from dsketch.problems.linear.refinement import refined
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 

@@ -11,12 +11,15 @@ I. C. F. Ipsen, "Solution of least squares problems with randomized precondition
 
 import scipy.linalg as sl
 
-from dsketch.factor import Factor
-from dsketch.methods.base import Answer, Breakdown, Settings, require_squares
-from dsketch.methods.polish import polished
-from dsketch.methods.whitened import lower_factor
+from dsketch._linalg.factor import Factor
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer, Breakdown, require_squares
+from dsketch.problems.linear.polish import polished
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.linear.whitened import lower_factor
+from dsketch.settings import Settings
+from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_GUARDING
-from dsketch.system import Flow, LinearSystem
 
 TRUSTED_CONDITION = 1e6  # columns scaled: u·kappa² = 1e-4 is the contraction of the refinement
 
@@ -30,7 +33,7 @@ def gram(problem: LinearSystem, settings: Settings, start: Factor | None = None)
         If A is rank-deficient, its condition number above 1e6, or the refinement does not reach the goal; the factor of the sketch
         goes along.
     """
-    (SA, _), (G, c, _) = yield from problem.sketch_and_gram(settings.draw(problem, FOR_GUARDING, nonzeros=2))
+    (SA, _), (G, c, _) = yield from problem.sketch_and_gram(draw_sketch(settings, problem.shape[1], FOR_GUARDING, nonzeros=2))
     start = Factor.of(SA)
     require_squares(G, start)
     if start.is_deficient:

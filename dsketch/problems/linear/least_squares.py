@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from dsketch.errors import DataError
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.problems.given import as_flag
-from dsketch.problems.linear import LinearProblem
+from dsketch.problems.arguments import as_flag
+from dsketch.problems.linear.problem import LinearProblem
 
 
 class LeastSquares(LinearProblem):

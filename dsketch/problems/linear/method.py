@@ -6,65 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.linalg.backward import backward_error
+from dsketch._linalg.backward import backward_error
+from dsketch._linalg.factor import Factor
 from dsketch.passes import Slope
-from dsketch.sketch import SKETCHES, Sketch, SparseSign
-from dsketch.sketch.size import rows_for
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import EPS, Settings
 
 Floats = NDArray[np.float64]
-
-EPS = float(np.finfo(float).eps)
-# Householder QR leaves a backward error of 0.2 to 1 eps on the matrices measured (benchmarks/accuracy.py).
-QR_LEVEL = 2 * EPS  # what tol=None aims at: no further pass below it
-ROUNDING = EPS / 2  # below it a correction that costs nothing is not worth its own rounding either
-ACCEPTED = 16 * EPS  # what tol=None still calls solved: the certificate itself is uncertain by a few eps at large residuals
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the user may choose about a method.
-
-    Attributes
-    ----------
-    tol : float or None
-        Backward error to reach, columns scaled; None means as accurate as Householder QR.
-    sketch : str
-        Name of a sketch.
-    sketch_rows : int or None
-        m; None means the rule of :mod:`dsketch.sketch.size`.
-    seed : int
-        Of all random words.
-    features : str
-        Of a kernel: the family of features that preconditions or replaces it.
-    rank : int or None
-        How many of them; None means the rule of the family.
-    """
-
-    tol: float | None = None
-    sketch: str = "sparse_sign"
-    sketch_rows: int | None = None
-    seed: int = 0
-    features: str = "auto"
-    rank: int | None = None
-
-    @property
-    def goal(self) -> float:
-        """Backward error at which a method stops."""
-        return QR_LEVEL if self.tol is None else max(self.tol, QR_LEVEL)
-
-    @property
-    def accepted(self) -> float:
-        """Backward error that still counts as solved."""
-        return max(ACCEPTED, self.tol or 0.0)
-
-    def draw(self, problem: LinearSystem, purpose: int, *, nonzeros: int = 8) -> Sketch:
-        """Return the sketch of the asked family and of a size that fits ``purpose``."""
-        size = self.sketch_rows or rows_for(problem.shape[1], purpose, self.sketch)
-        if self.sketch == SparseSign.name:
-            return SparseSign(size, self.seed, nonzeros=nonzeros)
-        return SKETCHES[self.sketch](size, self.seed)
 
 
 @dataclass(frozen=True)

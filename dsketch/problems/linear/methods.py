@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
-from dsketch.methods.base import Answer, Breakdown, MethodFlow, Settings
-from dsketch.methods.cholesky import cholesky
-from dsketch.methods.conjugate_gradient import conjugate_gradient
-from dsketch.methods.gradient_descent import gradient_descent
-from dsketch.methods.gram import gram
-from dsketch.methods.sketch_and_solve import sketch_and_solve
-from dsketch.methods.tsqr import tsqr
-from dsketch.methods.whitened import whitened
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.cholesky import cholesky
+from dsketch.problems.linear.conjugate_gradient import conjugate_gradient
+from dsketch.problems.linear.gradient_descent import gradient_descent
+from dsketch.problems.linear.gram import gram
+from dsketch.problems.linear.method import Answer, Breakdown, MethodFlow
+from dsketch.problems.linear.sketch_and_solve import sketch_and_solve
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.linear.tsqr import tsqr
+from dsketch.problems.linear.whitened import whitened
+from dsketch.settings import Settings
 
 METHODS: dict[str, MethodFlow] = {
     "cholesky": cholesky,

@@ -13,12 +13,14 @@ References
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.columns import norms, ratio
+from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
-from dsketch.factor import Factor
-from dsketch.linalg.columns import norms, ratio
-from dsketch.methods.base import ROUNDING, Answer, Settings, measured
 from dsketch.passes import Slope
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer, measured
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import ROUNDING, Settings
 
 Floats = NDArray[np.float64]
 

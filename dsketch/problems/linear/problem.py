@@ -1,4 +1,4 @@
-"""Linear systems as problems: planned by cost, answered by :mod:`dsketch.methods`, judged by an independent QR."""
+"""Linear systems as problems: planned by cost, answered by :mod:`dsketch.problems.linear`, judged by an independent QR."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,24 +7,27 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.certify import certificate_of, notes_of, require_finite, status_of
-from dsketch.cost import Ground
-from dsketch.factor import Factor
-from dsketch.linalg.columns import norms
+from dsketch._linalg.columns import norms
+from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods import METHODS, solved_by
-from dsketch.methods.base import Answer, Settings, measured
 from dsketch.passes import Both, Gradient, Look, Triangle
 from dsketch.passes.affine import affine
-from dsketch.plan import Plan, check_words, choose, matrix_words, means_words
-from dsketch.probe import means_of, probe
-from dsketch.problems.base import Outcome, Problem, Word, require_columns
-from dsketch.problems.centring import centred, of_stored, put_forward, put_right, recentred, shift_words, with_shift
-from dsketch.solution import LinearCertificate
-from dsketch.statistics.observations import require_observations, require_weight
-from dsketch.statistics.rounding import require_squares
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Flow
+from dsketch.planning.plan import Plan, matrix_words, means_words
+from dsketch.planning.price import Ground
+from dsketch.planning.probe import means_of, probe
+from dsketch.problems.base import Problem, require_columns, require_settings
+from dsketch.problems.linear.centring import centred, of_stored, put_forward, put_right, recentred, shift_words, with_shift
+from dsketch.problems.linear.certificate import LinearCertificate, certificate_of, notes_of, require_finite, status_of
+from dsketch.problems.linear.choose import choose
+from dsketch.problems.linear.method import Answer, measured
+from dsketch.problems.linear.methods import METHODS, solved_by
+from dsketch.problems.linear.statistics.observations import require_observations, require_weight
+from dsketch.problems.linear.statistics.rounding import require_squares
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.outcome import Outcome
+from dsketch.settings import Settings, Word
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +39,7 @@ class LinearProblem(LinearSystem, Problem):
     Attributes
     ----------
     rows, penalty
-        As in :class:`~dsketch.system.LinearSystem`.
+        As in :class:`~dsketch.problems.linear.system.LinearSystem`.
     asked : dict
         The words that make this problem again.
     """
@@ -56,9 +59,9 @@ class LinearProblem(LinearSystem, Problem):
 
     def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
         """Probe a few blocks, price the methods, choose."""
-        check_words(method, settings, self.shape[1])
+        require_settings(settings, self.shape[1])
         shifted = self.shifted
-        found = probe(shifted)
+        found = probe(shifted.rows, shifted.penalty)
         means = means_of(shifted.rows, self.sides, found, ground)
         name, estimates, rejected, why = choose(method, settings, means, found)
         return Plan(

@@ -17,11 +17,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.factor import Factor, solve_small
 from dsketch.events import Converged
-from dsketch.factor import Factor, solve_small
-from dsketch.methods.base import Answer, Breakdown, Settings, measured, require_full_rank
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer, Breakdown, measured, require_full_rank
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import Settings
+from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_ITERATING, distortion
-from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 # (problem, factor, right side c, distortion of the sketch, relative tolerance) → y
@@ -40,7 +43,7 @@ def refined(problem: LinearSystem, settings: Settings, inner: Inner) -> Flow[Ans
     Breakdown
         If the rounds stop short of the accepted backward error.
     """
-    sketch = settings.draw(problem, FOR_ITERATING)
+    sketch = draw_sketch(settings, problem.shape[1], FOR_ITERATING)
     SA, Sb = yield from problem.sketch(sketch)
     factor, x = solve_small(SA, Sb)
     require_full_rank(factor)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from dsketch.problems.base import Word
-from dsketch.problems.given import as_flag, as_penalty
-from dsketch.problems.least_squares import tall_rows
-from dsketch.problems.linear import LinearProblem
+from dsketch.problems.arguments import as_flag, as_penalty
+from dsketch.problems.linear.least_squares import tall_rows
+from dsketch.problems.linear.problem import LinearProblem
+from dsketch.settings import Word
 
 
 class Ridge(LinearProblem):
@@ -16,7 +16,7 @@ class Ridge(LinearProblem):
     Parameters
     ----------
     A, b, weights, intercept, missing
-        As in :class:`~dsketch.problems.least_squares.LeastSquares`.
+        As in :class:`~dsketch.problems.linear.least_squares.LeastSquares`.
     alpha : float
         At least 0; 0 is least squares.
 

@@ -10,12 +10,15 @@ T. Sarlós, "Improved approximation algorithms for large matrices via random pro
 
 import numpy as np
 
-from dsketch.factor import Factor, solve_small
-from dsketch.linalg.columns import norms, ratio
-from dsketch.methods.base import QR_LEVEL, Answer, Settings
+from dsketch._linalg.columns import norms, ratio
+from dsketch._linalg.factor import Factor, solve_small
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import QR_LEVEL, Settings
 from dsketch.sketch import CountSketch
+from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_SOLVING, distortion
-from dsketch.system import Flow, LinearSystem
 
 _HEAVY_TAIL = 2.0
 
@@ -23,7 +26,7 @@ _HEAVY_TAIL = 2.0
 def sketch_and_solve(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
     """Estimate x from one sketch."""
     del start
-    sketch = settings.draw(problem, FOR_SOLVING)
+    sketch = draw_sketch(settings, problem.shape[1], FOR_SOLVING)
     SA, Sb = yield from problem.sketch(sketch)
     factor, x = solve_small(SA, Sb)
     share = distortion(problem.shape[1], sketch.size) ** 2

@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.linalg.columns import norms, ratio
+from dsketch._linalg.columns import norms, ratio
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import null_space, shortest, uncentred
-from dsketch.methods.base import EPS, Answer
-from dsketch.methods.distance import coefficient_errors, forward_error
+from dsketch.problems.linear.distance import coefficient_errors, forward_error
+from dsketch.problems.linear.method import Answer
+from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 

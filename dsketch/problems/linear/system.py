@@ -4,44 +4,20 @@ Least squares and ridge are one family: min ‖A x − b‖² + Σ pᵢ xᵢ². 
 side; they live on the driver and are added to the result of each pass, exactly.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.events import Converged
-from dsketch.factor import Factor
-from dsketch.linalg.leaf import householder
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.householder import householder
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Slope, Triangle, WhitenedGram
+from dsketch.passes.base import Flow
 from dsketch.sketch import Sketch
 
 Floats = NDArray[np.float64]
-T = TypeVar("T")
-# Yields looks, and is sent their results; a Converged in between is a word to listeners and is sent nothing.
-Flow = Generator[Look | Converged, Any, T]
-
-
-class Question(Protocol):
-    """What is asked, as far as plans and solutions keep it."""
-
-    @property
-    def rows(self) -> Rows:
-        """What passes read."""
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The words that make the problem again: its name and its options."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n, d) of A."""
-
-    @property
-    def sides(self) -> int:
-        """Number of right-hand sides k."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ J. Demmel, L. Grigori, M. Hoemmen, J. Langou, "Communication-optimal parallel an
 Comput. 34, 2012.
 """
 
-from dsketch.factor import Factor
-from dsketch.methods.base import Answer, Settings
-from dsketch.methods.polish import polished
-from dsketch.system import Flow, LinearSystem
+from dsketch._linalg.factor import Factor
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.polish import polished
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import Settings
 
 
 def tsqr(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:

@@ -13,11 +13,14 @@ tall matrices (CQRRPT)", arXiv 2311.08316, 2023.
 import numpy as np
 import scipy.linalg as sl
 
-from dsketch.factor import Factor, solve_small
-from dsketch.methods.base import Answer, Breakdown, Settings, require_full_rank
-from dsketch.methods.polish import polished
+from dsketch._linalg.factor import Factor, solve_small
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Answer, Breakdown, require_full_rank
+from dsketch.problems.linear.polish import polished
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import Settings
+from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_WHITENING
-from dsketch.system import Flow, LinearSystem
 
 WEAKEST_SKETCH = 20.0  # cond(Y): a good sketch leaves 3 to 9; u·20² in W is still rounding
 
@@ -31,7 +34,7 @@ def whitened(problem: LinearSystem, settings: Settings, start: Factor | None = N
         If the sketch did not whiten A (its family lost rank on this A), or lost directions that the answer needs.
     """
     if start is None:
-        SA, _ = yield from problem.sketch(settings.draw(problem, FOR_WHITENING, nonzeros=4))
+        SA, _ = yield from problem.sketch(draw_sketch(settings, problem.shape[1], FOR_WHITENING, nonzeros=4))
         start = Factor.of(SA)
     require_full_rank(start)
     W, c = yield from problem.whitened(start)

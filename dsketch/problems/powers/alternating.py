@@ -25,10 +25,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor, solve_small
-from dsketch.methods.base import Settings, measured, require_full_rank
+from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes import Gradient, Look, Slope
-from dsketch.powers.answer import (
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import measured, require_full_rank
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.powers.answer import (
     STAGES,
     PowerAnswer,
     Stage,
@@ -39,13 +41,13 @@ from dsketch.powers.answer import (
     reached,
     relative_residual,
 )
-from dsketch.powers.core import Core
-from dsketch.powers.measure import norm_of, product, raised, residual_after, residual_norms, side_norms
-from dsketch.powers.scaled import Scaled, power_of_two
-from dsketch.powers.stage import INNERS, Seen, Task
+from dsketch.problems.powers.gram_factor import Core
+from dsketch.problems.powers.products import norm_of, product, raised, residual_after, residual_norms, side_norms
+from dsketch.problems.powers.stage import INNERS, Seen, Task
+from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.settings import Settings
 from dsketch.sketch import SKETCHES, Sketch, SparseSign
 from dsketch.sketch.size import FOR_ITERATING, LEAST_ROWS, distortion
-from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +98,7 @@ class Climb:
     goal : float
         ε of the rule.
     inner : str
-        A key of :data:`~dsketch.powers.stage.INNERS`.
+        A key of :data:`~dsketch.problems.powers.stage.INNERS`.
     """
 
     system: LinearSystem

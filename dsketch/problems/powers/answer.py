@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
-from dsketch.factor import Factor
-from dsketch.methods.base import EPS
-from dsketch.powers.core import Core
-from dsketch.powers.scaled import Scaled, power_of_two
+from dsketch.problems.powers.gram_factor import Core
+from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 

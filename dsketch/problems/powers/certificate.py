@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.linalg.columns import norms
-from dsketch.methods.base import EPS, Settings
-from dsketch.powers.answer import PowerAnswer, Stage
-from dsketch.solution import Certificate, Status, digits, shown
+from dsketch._linalg.columns import norms
+from dsketch.problems.outcome import Certificate, Status, digits, shown
+from dsketch.problems.powers.answer import PowerAnswer, Stage
+from dsketch.settings import EPS, Settings
 
 Floats = NDArray[np.float64]
 

@@ -6,9 +6,11 @@ Nothing is shared with the solve but the passes themselves: no level, no factor,
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
+from dsketch._linalg.factor import Factor
 from dsketch.passes import Gradient, Look
-from dsketch.powers.answer import (
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.powers.answer import (
     DATA,
     PowerAnswer,
     apart,
@@ -19,10 +21,9 @@ from dsketch.powers.answer import (
     ratio,
     relative_residual,
 )
-from dsketch.powers.core import Core
-from dsketch.powers.measure import product, residual_norms, side_norms
-from dsketch.powers.scaled import Scaled, power_of_two
-from dsketch.system import Flow, LinearSystem
+from dsketch.problems.powers.gram_factor import Core
+from dsketch.problems.powers.products import product, residual_norms, side_norms
+from dsketch.problems.powers.wide_range import Scaled, power_of_two
 
 Floats = NDArray[np.float64]
 

@@ -23,17 +23,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
+from dsketch._linalg.factor import Factor
 from dsketch.errors import DataError
-from dsketch.factor import Factor
-from dsketch.methods.base import EPS, Breakdown, Settings
 from dsketch.passes import Look, Normal
-from dsketch.powers.answer import apart
-from dsketch.powers.chain import LAST
-from dsketch.powers.core import Core
-from dsketch.powers.factored import ROUTES, Route
-from dsketch.powers.measure import product
-from dsketch.powers.scaled import Scaled, power_of_two
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Breakdown
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.powers.answer import apart
+from dsketch.problems.powers.factored import ROUTES, Route
+from dsketch.problems.powers.gram_factor import Core
+from dsketch.problems.powers.methods import LAST
+from dsketch.problems.powers.products import product
+from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.settings import EPS, Settings
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +98,7 @@ def log_series(t: Floats, terms: int | None) -> Floats:
 def exponential_by(
     method: str, system: LinearSystem, b: Floats, terms: int | None, settings: Settings
 ) -> Flow[tuple["ExponentialAnswer", str, tuple[str, ...]]]:
-    """Return the answer by a route of :data:`~dsketch.powers.factored.ROUTES`, its name, and why the QR took over if it did."""
+    """Return the answer by a route of :data:`~dsketch.problems.powers.factored.ROUTES`, its name, and why the QR took over if it did."""
     try:
         return (yield from exponential(system, b, terms, settings, ROUTES[method])), method, ()
     except Breakdown as stop:

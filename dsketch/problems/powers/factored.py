@@ -19,11 +19,13 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.linalg.leaf import householder
-from dsketch.methods.base import Breakdown, Settings, measured, require_full_rank
-from dsketch.methods.whitened import lower_factor
-from dsketch.powers.answer import (
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.householder import householder
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Breakdown, measured, require_full_rank
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.linear.whitened import lower_factor
+from dsketch.problems.powers.answer import (
     FACTOR,
     PowerAnswer,
     distance,
@@ -35,11 +37,12 @@ from dsketch.powers.answer import (
     ratio,
     relative_residual,
 )
-from dsketch.powers.core import Core
-from dsketch.powers.measure import products, products_and_slope, residual_after, residual_norms, side_norms
-from dsketch.powers.scaled import Scaled, power_of_two
+from dsketch.problems.powers.gram_factor import Core
+from dsketch.problems.powers.products import products, products_and_slope, residual_after, residual_norms, side_norms
+from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.settings import Settings
+from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_WHITENING
-from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 _WEAKEST_SKETCH = 10.0  # cond(A R₀⁻¹): a good sketch leaves 3 to 9; the Gram matrix of it then holds R to u·10²
@@ -61,7 +64,7 @@ def by_whitening(system: LinearSystem, settings: Settings) -> Flow[tuple[Factor,
     Breakdown
         If the sketch lacks rank, or whitened A so weakly that the factor would lose digits: here nothing corrects it afterwards.
     """
-    SA, _ = yield from system.sketch(settings.draw(system, FOR_WHITENING, nonzeros=4))
+    SA, _ = yield from system.sketch(draw_sketch(settings, system.shape[1], FOR_WHITENING, nonzeros=4))
     start = Factor.of(SA)
     require_full_rank(start)
     W, c = yield from system.whitened(start)

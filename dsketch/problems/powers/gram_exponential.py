@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.methods.base import EPS
-from dsketch.plan import Plan
-from dsketch.powers.exponential import MOST_TERMS, ExponentialAnswer, exponential_by, judged_exponential
-from dsketch.powers.factored import ROUTES
-from dsketch.problems.base import Outcome, Word
-from dsketch.problems.linear import is_vector
-from dsketch.problems.powering import ColumnSidesProblem, require_power
-from dsketch.solution import Certificate, Status, digits, shown
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.planning.plan import Plan
+from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.outcome import Certificate, Outcome, Status, digits, shown
+from dsketch.problems.powers.exponential import MOST_TERMS, ExponentialAnswer, exponential_by, judged_exponential
+from dsketch.problems.powers.factored import ROUTES
+from dsketch.problems.powers.problem import ColumnSidesProblem, require_power
+from dsketch.settings import EPS, Word
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ With RᵀR = AᵀA = G, G⁻¹v is two triangular solves and Gv two products.  T
 error of x grows like 2j·kappa·u and not like kappa^(2j)·u.
 
 Where A lacks rank the pseudoinverse is meant in the user's own units: with Q an orthonormal basis of the complement of the null space
-(:attr:`dsketch.factor.Factor.null`, which columns in small units do not spoil) A ≈ (A Q) Qᵀ, and the triangle of R Q takes R's
+(:attr:`dsketch._linalg.factor.Factor.null`, which columns in small units do not spoil) A ≈ (A Q) Qᵀ, and the triangle of R Q takes R's
 place.  A truncated singular value decomposition of R would lose the columns measured in small units.  A null vector is known to eps
 times the ratio of its columns' units to the smallest ones, so that the pseudoinverse means something for ratios well below 1/eps.
 """
@@ -16,9 +16,9 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.linalg.leaf import householder
-from dsketch.powers.scaled import Scaled, exponent_of
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.householder import householder
+from dsketch.problems.powers.wide_range import Scaled, exponent_of
 
 Floats = NDArray[np.float64]
 

@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.plan import Plan
-from dsketch.powers.chain import METHODS, powered
-from dsketch.powers.judged import judged_even
-from dsketch.problems.base import Outcome, Word
-from dsketch.problems.linear import is_vector
-from dsketch.problems.power_outcome import PowerCertificate, certificate_of, notes_of, status_of
-from dsketch.problems.powering import ColumnSidesProblem, require_power
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.planning.plan import Plan
+from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.outcome import Outcome
+from dsketch.problems.powers.certificate import PowerCertificate, certificate_of, notes_of, status_of
+from dsketch.problems.powers.check import judged_even
+from dsketch.problems.powers.methods import METHODS, powered
+from dsketch.problems.powers.problem import ColumnSidesProblem, require_power
+from dsketch.settings import Word
 
 Floats = NDArray[np.float64]
 

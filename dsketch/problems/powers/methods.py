@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
-from dsketch.methods.base import Breakdown, Settings
-from dsketch.powers.alternating import alternating_even, alternating_odd
-from dsketch.powers.answer import Floats, PowerAnswer, reached
-from dsketch.powers.factored import ROUTES, factored_even, factored_odd
-from dsketch.powers.stage import INNERS
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.method import Breakdown
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.powers.alternating import alternating_even, alternating_odd
+from dsketch.problems.powers.answer import Floats, PowerAnswer, reached
+from dsketch.problems.powers.factored import ROUTES, factored_even, factored_odd
+from dsketch.problems.powers.stage import INNERS
+from dsketch.settings import Settings
 
 METHODS = (*ROUTES, *INNERS)
 LAST = "factored"  # a QR needs no sketch: nothing stops it

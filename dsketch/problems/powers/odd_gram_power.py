@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.plan import Plan
-from dsketch.powers.chain import METHODS, powered
-from dsketch.powers.judged import judged_odd
-from dsketch.problems.base import Outcome
-from dsketch.problems.gram_power import POWER
-from dsketch.problems.linear import is_vector
-from dsketch.problems.power_outcome import PowerCertificate, certificate_of, notes_of, status_of
-from dsketch.problems.powering import PoweringProblem, require_power
-from dsketch.system import Flow
+from dsketch.passes.base import Flow
+from dsketch.planning.plan import Plan
+from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.outcome import Outcome
+from dsketch.problems.powers.certificate import PowerCertificate, certificate_of, notes_of, status_of
+from dsketch.problems.powers.check import judged_odd
+from dsketch.problems.powers.gram_power import POWER
+from dsketch.problems.powers.methods import METHODS, powered
+from dsketch.problems.powers.problem import PoweringProblem, require_power
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class OddGramPower(PoweringProblem):
     b : likewise, shape (n,) or (n, k)
         Rides along with A: no pass of its own.
     power : int
-        j ≥ 1; j = 0 is :class:`~dsketch.problems.least_squares.LeastSquares`.
+        j ≥ 1; j = 0 is :class:`~dsketch.problems.linear.least_squares.LeastSquares`.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
 

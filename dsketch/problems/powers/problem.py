@@ -18,22 +18,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.cost import Estimate, Ground, Means, priced
-from dsketch.cost import rate as rate_of
+from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods.base import EPS, Settings
-from dsketch.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, check_words, matrix_words, means_words, room_words
-from dsketch.powers.alternating import rows_for_stages
-from dsketch.powers.chain import LAST
-from dsketch.powers.stage import INNERS
-from dsketch.probe import Probe, means_of, probe
-from dsketch.problems.base import Problem
+from dsketch.planning.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, matrix_words, means_words, room_words
+from dsketch.planning.price import Estimate, Ground, Means, priced
+from dsketch.planning.price import rate as rate_of
+from dsketch.planning.probe import Probe, means_of, probe
+from dsketch.problems.base import Problem, require_settings
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.powers.alternating import rows_for_stages
+from dsketch.problems.powers.methods import LAST
+from dsketch.problems.powers.stage import INNERS
+from dsketch.settings import EPS, Settings
 from dsketch.sketch.size import FOR_ITERATING, FOR_WHITENING, distortion, rows_for
-from dsketch.system import LinearSystem
-from dsketch.units import format_bytes, format_count, format_seconds
 
 Floats = NDArray[np.float64]
 
@@ -80,8 +80,8 @@ class PoweringProblem(Problem):
 
     def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
         """Probe a few blocks, price the methods, choose."""
-        check_words("auto", settings, self.shape[1])
-        found = probe(self.system)
+        require_settings(settings, self.shape[1])
+        found = probe(self.system.rows, self.system.penalty)
         means = means_of(self.rows, self.sides, found, ground)
         prices = {name: self._price(name, settings, means, found) for name in self.methods}
         name, rejected, why = self._chosen(method, prices, means, found)

@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.passes import Both, Gradient, Look, Normal, Slope
-from dsketch.powers.core import Core
-from dsketch.powers.scaled import Scaled
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.powers.gram_factor import Core
+from dsketch.problems.powers.wide_range import Scaled
 
 Floats = NDArray[np.float64]
 

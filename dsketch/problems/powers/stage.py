@@ -23,14 +23,15 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.columns import norms
+from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
-from dsketch.factor import Factor
-from dsketch.linalg.columns import norms
-from dsketch.methods import conjugate_gradient
-from dsketch.methods.base import Breakdown
 from dsketch.passes import Look
-from dsketch.powers.answer import Stage
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Flow
+from dsketch.problems.linear import conjugate_gradient
+from dsketch.problems.linear.method import Breakdown
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.powers.answer import Stage
 
 Floats = NDArray[np.float64]
 

@@ -7,17 +7,16 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
 
+from dsketch._jsonable import plain
 from dsketch.matrix.base import Matrix
-from dsketch.methods import Settings
-from dsketch.plain import plain
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.base import MISSING
 from dsketch.service.auth import Caller, Tokens
-from dsketch.service.desk import Desk
 from dsketch.service.errors import shape
+from dsketch.service.jobs_api import Desk
+from dsketch.service.models import About, Health, Trouble
 from dsketch.service.ready import READY, Readiness
-from dsketch.service.routes.door import Who, troubles
-from dsketch.service.shapes import About, Health, Trouble
+from dsketch.service.routes.dependencies import Who, troubles
+from dsketch.settings import MISSING, Settings
 from dsketch.sketch import SKETCHES
 from dsketch.version import __version__
 

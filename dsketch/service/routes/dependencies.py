@@ -8,7 +8,7 @@ from fastapi.security import APIKeyHeader
 
 from dsketch.service.auth import Caller, Tokens
 from dsketch.service.folder import ID
-from dsketch.service.shapes import Trouble
+from dsketch.service.models import Trouble
 
 _WHY = {
     401: "No valid token.",

@@ -10,9 +10,9 @@ from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from dsketch.service.auth import Caller
-from dsketch.service.desk import Desk
 from dsketch.service.errors import RateError, TokenError, UnknownJob
-from dsketch.service.routes.door import Id, Who, troubles
+from dsketch.service.jobs_api import Desk
+from dsketch.service.routes.dependencies import Id, Who, troubles
 
 _MOST_STREAMS = 64  # of one owner at a time; each holds a connection
 _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from dsketch.plain import plain
+from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
-from dsketch.service.desk import Desk
-from dsketch.service.routes.door import Id, Who, troubles
+from dsketch.service.jobs_api import Desk
+from dsketch.service.models import JobOut, Listing, Page, Place, PlanOut, Question, SolutionOut, Submission
+from dsketch.service.routes.dependencies import Id, Who, troubles
 from dsketch.service.routes.waiting import Threads
-from dsketch.service.shapes import JobOut, Listing, Page, Place, PlanOut, Question, SolutionOut, Submission
 
 _NPY = "application/octet-stream"
 

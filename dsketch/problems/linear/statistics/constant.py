@@ -9,13 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from dsketch.factor import solve_small
-from dsketch.linalg.threads import one_blas_thread
+from dsketch._linalg.factor import solve_small
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Rows
-from dsketch.methods.base import EPS
 from dsketch.passes import Look, Normal
-from dsketch.passes.base import Floats
-from dsketch.system import Flow
+from dsketch.passes.base import Floats, Flow
+from dsketch.settings import EPS
 
 _PLACES = 3  # the beginning, the middle and the end: sorted data look constant from one place
 _SPARE_ROWS = 64  # beyond d, so that a chance fit is out of the question

@@ -19,13 +19,13 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 from scipy import special
 
-from dsketch.factor import Factor
-from dsketch.linalg.columns import norms, powers_near
-from dsketch.linalg.whitener import Whitener
-from dsketch.methods.base import EPS
+from dsketch._linalg.columns import norms, powers_near
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.whitener import Whitener
 from dsketch.passes import Slope
 from dsketch.passes.base import Floats
-from dsketch.statistics.rounding import is_rounding, size_of, terms_of
+from dsketch.problems.linear.statistics.rounding import is_rounding, size_of, terms_of
+from dsketch.settings import EPS
 
 _SINGULAR = 1e-12  # relative eigenvalue of a robust meat below which F would be rounding
 _IN_NULL_SPACE = float(np.sqrt(EPS))  # share of a column in dependent directions that rounding alone does not make

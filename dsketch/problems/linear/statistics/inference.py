@@ -6,20 +6,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dsketch._linalg.columns import norms, ratio
+from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
-from dsketch.factor import Factor
-from dsketch.linalg.columns import norms, ratio
-from dsketch.methods.base import ROUNDING, Answer
 from dsketch.passes import Both, Gradient, Look, Slope, Triangle
-from dsketch.passes.base import Floats
-from dsketch.statistics import constant
-from dsketch.statistics.estimates import Fit, explained, robust_errors, significance, standard_errors, wald
-from dsketch.statistics.remarks import remarks
-from dsketch.statistics.robust import ROBUST, Robust, robust_covariance
-from dsketch.statistics.rounding import require_squares
-from dsketch.statistics.summary import Summary
-from dsketch.statistics.uncentred import as_stored
-from dsketch.system import Flow, LinearSystem
+from dsketch.passes.base import Floats, Flow
+from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.statistics import constant
+from dsketch.problems.linear.statistics.estimates import Fit, explained, robust_errors, significance, standard_errors, wald
+from dsketch.problems.linear.statistics.remarks import remarks
+from dsketch.problems.linear.statistics.robust import ROBUST, Robust, robust_covariance
+from dsketch.problems.linear.statistics.rounding import require_squares
+from dsketch.problems.linear.statistics.summary import Summary
+from dsketch.problems.linear.statistics.uncentred import as_stored
+from dsketch.problems.linear.system import LinearSystem
+from dsketch.settings import ROUNDING
 
 # A Gram matrix leaves a relative error of u·kappa² in the factor; statistics are wanted to more digits than this.
 _GRAM_ERROR = 1e-8

@@ -20,13 +20,13 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch.factor import Factor
-from dsketch.linalg.columns import norms
-from dsketch.linalg.leaf import householder
-from dsketch.methods.base import EPS
+from dsketch._linalg.columns import norms
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.householder import householder
 from dsketch.passes.base import Floats
 from dsketch.passes.sandwich import Meat
-from dsketch.statistics.estimates import Fit
+from dsketch.problems.linear.statistics.estimates import Fit
+from dsketch.settings import EPS
 
 _NEAREST, _FARTHEST = 1e-5, 0.1  # between them lies the limit below which 1 − ‖y‖² is not good enough
 _WANTED = 1e-6  # relative error of 1 − ‖y‖² at that limit

@@ -10,8 +10,7 @@ import numpy as np
 from dsketch.errors import DataError
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Gradient, Look, Slope
-from dsketch.passes.base import Floats
-from dsketch.system import Flow
+from dsketch.passes.base import Floats, Flow
 
 
 def require_observations(rows: Rows, x: Floats, slope: Slope | None) -> Flow[None]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.passes.base import Floats
-from dsketch.statistics.estimates import Fit, is_flat
+from dsketch.problems.linear.statistics.estimates import Fit, is_flat
 
 
 def remarks(fit: Fit, rows: int, robust: str | None, F: Floats, is_centred: bool) -> list[str]:

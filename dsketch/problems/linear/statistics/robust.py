@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.passes import Look, Sandwich
-from dsketch.passes.base import Floats
+from dsketch.passes.base import Floats, Flow
 from dsketch.passes.sandwich import Rest
-from dsketch.statistics.estimates import Fit
-from dsketch.statistics.leverage import judged, near_limit, unknown
-from dsketch.statistics.remarks import of_leverage
-from dsketch.system import Flow, LinearSystem
+from dsketch.problems.linear.statistics.estimates import Fit
+from dsketch.problems.linear.statistics.leverage import judged, near_limit, unknown
+from dsketch.problems.linear.statistics.remarks import of_leverage
+from dsketch.problems.linear.system import LinearSystem
 
 # Power of 1 − h in the pass, and whether the meat is stretched by n/(n − rank).
 ROBUST = {"HC0": (0.0, False), "HC1": (0.0, True), "HC2": (0.5, False), "HC3": (1.0, False)}

@@ -9,11 +9,11 @@ one of 10⁻¹² ‖b‖ has two.
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.columns import norms
 from dsketch.errors import DataError
-from dsketch.linalg.columns import norms
-from dsketch.methods.base import EPS
 from dsketch.passes import Slope
 from dsketch.passes.base import Floats
+from dsketch.settings import EPS
 
 LIMIT = 64 * EPS
 SMALLEST = 1e-140  # of ‖b‖: below, the square of a residual of 10⁻¹³ ‖b‖ has lost its digits

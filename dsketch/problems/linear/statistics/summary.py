@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from dsketch._linalg.columns import norms, powers_near
 from dsketch.errors import SpecError
-from dsketch.linalg.columns import norms, powers_near
-from dsketch.statistics.table import coefficient_lines, note_lines
+from dsketch.problems.linear.statistics.table import coefficient_lines, note_lines
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

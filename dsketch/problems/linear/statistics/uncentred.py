@@ -11,11 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.linalg.columns import norms
+from dsketch._linalg.columns import norms
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import shortest, uncentred
 from dsketch.passes.base import Floats
-from dsketch.statistics.estimates import Fit
+from dsketch.problems.linear.statistics.estimates import Fit
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,114 @@
+"""What an answer comes to: x, a status sentence, a certificate."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Status(Enum):
+    """How a solve ended; the value is the sentence for people."""
+
+    SOLVED = "solved: the backward error meets the tolerance"
+    MINIMUM_NORM = (
+        "solved: A is rank-deficient, x is the shortest of the minimizers; drop or merge dependent columns to make it unique"
+    )
+    ESTIMATED = (
+        "estimated from one sketch: x carries an error bar, not a certificate; choose another method for a certified answer"
+    )
+    LEAST_SQUARES = (
+        "solved in the least-squares sense: b lies partly outside the range, x is the shortest of the minimizers of the residual"
+    )
+    ROUNDED = (
+        "solved: the normwise backward error meets the tolerance; a small residual relative to b is out of reach of double "
+        "precision at this condition number"
+    )
+    APPROXIMATE = (
+        "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "
+        "method='conjugate_gradient' for the exact one"
+    )
+    NOT_SOLVED = (
+        "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), for kernels other "
+        "features, or a larger tol"
+    )
+
+    @property
+    def is_success(self) -> bool:
+        """Whether x is what was asked for."""
+        return self is not Status.NOT_SOLVED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What is known about x, computed from the data; each family of problems adds its own.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (k,)
+        How much the data must change, relatively, for x to be exact.
+    residual_norm : ndarray, shape (k,)
+        Of what the problem minimizes.
+    forward_error : ndarray, shape (k,)
+        First-order bound on ‖x − x*‖/‖x‖; above 1 the data do not determine x.
+    condition : float
+        Of what is inverted, over the directions kept.
+    rank : int
+    rank_reason : str
+        What decided the rank.
+    """
+
+    backward_error: Floats
+    residual_norm: Floats
+    forward_error: Floats
+    condition: float
+    rank: int
+    rank_reason: str
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people, each with its word in front."""
+        return [
+            f"backward    {shown(self.backward_error)}",
+            f"residual    {shown(self.residual_norm)}   forward error ≤ {shown(self.forward_error)}",
+            f"condition   {digits(self.condition)}; {self.rank_reason}",
+        ]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an answer comes to: a Solution but for its ledger.
+
+    Attributes
+    ----------
+    x : ndarray
+    status : Status
+    method : str
+        That gave x (the last one, if others gave way).
+    certificate : Certificate
+    notes : tuple of str
+        What was decided on the way.
+    detail : object
+        What later questions to the Solution need (``Solution.answer``).
+    """
+
+    x: Floats
+    status: Status
+    method: str
+    certificate: Certificate
+    notes: tuple[str, ...] = ()
+    detail: Any = None
+
+
+def shown(values: Floats, most: int = 4) -> str:
+    """Return a number for each right-hand side, or the largest where there are many."""
+    if values.size > most:
+        return f"{digits(float(np.max(values)))} (largest of {values.size})"
+    return " ".join(digits(value) for value in values)
+
+
+def digits(value: float) -> str:
+    """Return a number with three digits; in words what was not measured, and ∞ for what float64 cannot hold."""
+    return "not measured" if np.isnan(value) else f"{value:.2e}" if np.isfinite(value) else "∞"

@@ -1,0 +1,13 @@
+"""The sketch that settings ask for, of a size that fits its use."""
+
+from dsketch.settings import Settings
+from dsketch.sketch import SKETCHES, Sketch, SparseSign
+from dsketch.sketch.size import rows_for
+
+
+def draw_sketch(settings: Settings, columns: int, purpose: int, *, nonzeros: int = 8) -> Sketch:
+    """Return the sketch of the asked family and of a size that fits ``purpose``, for A of so many columns."""
+    size = settings.sketch_rows or rows_for(columns, purpose, settings.sketch)
+    if settings.sketch == SparseSign.name:
+        return SparseSign(size, settings.seed, nonzeros=nonzeros)
+    return SKETCHES[settings.sketch](size, settings.seed)
