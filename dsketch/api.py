@@ -12,7 +12,7 @@ from dsketch._results.predict import predict
 from dsketch._results.read import too_large
 from dsketch._results.run_header import describe_run, problem_of, settings_of
 from dsketch._results.solution import Solution
-from dsketch.engine import Engine, connected
+from dsketch.engine import Engine, connect_engine
 from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal
 from dsketch.engine.session import Progress, engine_for, listener, say
@@ -85,7 +85,7 @@ def plan(
     """
     settings = Settings(tol, sketch, sketch_rows, seed, features, rank)
     options = {"cluster": cluster, "memory_limit": memory_limit, "workers": workers, "threads": threads}
-    with connected(cluster, problem.rows, workers=workers, threads=threads, memory=memory_limit) as engine:
+    with connect_engine(cluster, problem.rows, workers=workers, threads=threads, memory=memory_limit) as engine:
         return make_plan(problem, method, settings, engine, memory_limit, options)
 
 

@@ -51,7 +51,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Word:
+class Option:
     """One option of a problem: an argument of its constructor, and by the same name an option of the command line.
 
     Attributes
@@ -73,4 +73,4 @@ class Word:
     most: int | None = None
 
 
-MISSING = Word("missing", str, "error", "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill).")
+MISSING = Option("missing", str, "error", "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill).")

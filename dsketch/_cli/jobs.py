@@ -54,7 +54,7 @@ def _submit(name: str, **given: Any) -> int:
     as_json, follows, title = (given.pop(word) for word in ("as_json", "follow", "title"))
     key, limits = given.pop("key"), {"seconds": given.pop("max_seconds"), "memory": given.pop("max_memory")}
     with _client(given) as client:
-        data = ("a", "b", *(word.name for word in PROBLEMS[name].words if word.kind is Matrix))
+        data = ("a", "b", *(word.name for word in PROBLEMS[name].options if word.kind is Matrix))
         given |= {word: _full(given[word]) for word in data}
         spec = {"problem": name, "A": given.pop("a"), **given, "limits": limits}
         job = client.submit(spec, name=title, key=key)

@@ -10,7 +10,7 @@ from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.linear.statistics.robust import ROBUST
-from dsketch.settings import MISSING, Word
+from dsketch.settings import MISSING, Option
 from dsketch.sketch import SKETCHES
 
 
@@ -36,10 +36,10 @@ MISSING_CHOICE = click.Choice(["error", "fill"])
 
 def options_of(problem: type[Problem]) -> list[click.Option]:
     """Return the options of a problem: one a word, with its name, kind, default and help."""
-    return [_option_of(word) for word in (*problem.words, MISSING)]
+    return [_option_of(word) for word in (*problem.options, MISSING)]
 
 
-def _option_of(word: Word) -> click.Option:
+def _option_of(word: Option) -> click.Option:
     flag = f"--{word.name.replace('_', '-')}"
     if word.kind is bool:
         return click.Option([flag], is_flag=True, default=word.default, help=word.help)

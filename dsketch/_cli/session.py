@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dsketch.engine import Engine, connected
+from dsketch.engine import Engine, connect_engine
 from dsketch.engine.progress import LogLines, bar_or_silence
 from dsketch.events import Tell
 from dsketch.matrix.base import Matrix
@@ -29,8 +29,8 @@ def absolute(address: str | None) -> str | None:
 def problem_from(name: str, given: dict[str, Any]) -> Problem:
     """Open the problem that the arguments describe; what belongs to it is taken out of ``given``."""
     kind: Callable[..., Problem] = PROBLEMS[name]
-    words = {word.name: given.pop(word.name) for word in (*PROBLEMS[name].words, MISSING)}
-    words |= {word.name: absolute(words[word.name]) for word in PROBLEMS[name].words if word.kind is Matrix}
+    words = {word.name: given.pop(word.name) for word in (*PROBLEMS[name].options, MISSING)}
+    words |= {word.name: absolute(words[word.name]) for word in PROBLEMS[name].options if word.kind is Matrix}
     return kind(absolute(given.pop("a")), absolute(given.pop("b")), **words)
 
 
@@ -49,7 +49,7 @@ def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Eng
             f"{', '.join(named)} would start own workers, --scheduler uses running ones. Leave one out.",
             click.get_current_context(),
         )
-    return connected(scheduler, rows, **own)
+    return connect_engine(scheduler, rows, **own)
 
 
 @contextmanager

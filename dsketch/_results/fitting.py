@@ -47,7 +47,7 @@ def fitting(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
 
 def _read(answer: Any) -> tuple[StoredX, Columns | None]:
     if isinstance(answer, Solution):
-        return StoredX(np.asarray(answer.x), {"problem": answer.problem.asked}), answer.columns
+        return StoredX(np.asarray(answer.x), {"problem": answer.problem.parameters}), answer.columns
     if isinstance(answer, str | os.PathLike | zarr.Array):
         found = read_x(answer)
         return found, Columns.stored(found.attributes) if found.attributes.get("created_by") == "dsketch" else None
@@ -57,6 +57,6 @@ def _read(answer: Any) -> tuple[StoredX, Columns | None]:
 def _of_an_intercept(attributes: dict[str, Any], problem: Problem) -> str:
     """Return a hint where one of both has an intercept."""
     asked = attributes.get("problem")
-    if not isinstance(asked, dict) or bool(asked.get("intercept")) == bool(problem.asked.get("intercept")):
+    if not isinstance(asked, dict) or bool(asked.get("intercept")) == bool(problem.parameters.get("intercept")):
         return ""
     return f", or say intercept={bool(asked.get('intercept'))}, with which it was solved"

@@ -6,9 +6,9 @@ from dsketch._units import parse_bytes
 from dsketch.engine import Engine
 from dsketch.engine.panels import tasks_of
 from dsketch.planning.plan import Plan
-from dsketch.planning.price import Ground
+from dsketch.planning.price import Machines
 from dsketch.problems import Problem
-from dsketch.problems.base import require_words
+from dsketch.problems.base import require_names
 from dsketch.settings import Settings
 
 
@@ -26,18 +26,18 @@ def make_plan(
     DataError
         If the probed blocks cannot be read or hold a NaN.
     """
-    require_words(problem, method, settings)
-    return problem.plan(method, settings, ground_of(engine, memory_limit, options))
+    require_names(problem, method, settings)
+    return problem.plan(method, settings, machines_of(engine, memory_limit, options))
 
 
-def ground_of(engine: Engine, memory_limit: str | int | None, options: dict[str, Any]) -> Ground:
+def machines_of(engine: Engine, memory_limit: str | int | None, options: dict[str, Any]) -> Machines:
     """Return what a plan knows of an engine; ``memory_limit`` is for one worker."""
     workers = engine.workers()
     threads = max(workers.threads, 1)
     per_worker = max(threads // max(workers.count, 1), 1)
     limit = workers.memory_bytes if memory_limit is None else min(parse_bytes(memory_limit) // per_worker, workers.memory_bytes)
     total = workers.memory_bytes * workers.threads
-    return Ground(
+    return Machines(
         workers.where,
         threads,
         limit,

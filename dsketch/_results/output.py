@@ -216,4 +216,4 @@ def words_of(problem: Question) -> dict[str, Any]:
     """Return the words of a problem and the sources of its data (None for data in memory), as attributes."""
     data = problem.data() if isinstance(problem, Problem) else {}
     sources = {name: matrix.source for name, matrix in data.items() if matrix is not None}
-    return {"problem": problem.asked, "sources": sources}
+    return {"problem": problem.parameters, "sources": sources}

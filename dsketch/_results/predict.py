@@ -168,7 +168,7 @@ def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     problem = solution.problem
     if not isinstance(problem, Problem):
         raise SpecError(f"a solution of a dsketch problem was expected; its problem is a {type(problem).__name__}.")
-    _require_agreement(problem.asked, intercept)
+    _require_agreement(problem.parameters, intercept)
     if isinstance(problem, LinearProblem) and problem.rows.shift is not None:
         x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
         return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)

@@ -24,7 +24,7 @@ def describe_run(problem: Problem, plan: Plan) -> dict[str, Any]:
     return {
         "dsketch": __version__,
         "versions": {"numpy": np.__version__, "scipy": scipy.__version__, "blas_threads": 1},
-        "problem": problem.asked,
+        "problem": problem.parameters,
         "columns": None if problem.columns is None else problem.columns.attributes(),
         "sources": {name: None if matrix is None else matrix.source for name, matrix in matrices.items()},
         "data": {name: None if matrix is None else _print_of(matrix) for name, matrix in matrices.items()},

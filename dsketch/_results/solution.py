@@ -15,7 +15,7 @@ from dsketch.events import PassRecord
 from dsketch.matrix.columns import Columns
 from dsketch.passes.base import Flow
 from dsketch.planning.plan import Plan, Question
-from dsketch.problems.linear.statistics import Summary, Wish, summarized
+from dsketch.problems.linear.statistics import Summary, SummaryOptions, summarize
 from dsketch.problems.linear.stored_errors import stored_errors
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Certificate, Status
@@ -106,11 +106,11 @@ class Solution:
         """
         if not isinstance(self.problem, LinearSystem):
             raise SpecError(
-                f"a table of coefficients needs least squares; this is {self.problem.asked['problem']}. Solve LeastSquares(A, b)."
+                f"a table of coefficients needs least squares; this is {self.problem.parameters['problem']}. Solve LeastSquares(A, b)."
             )
-        wish = Wish(robust, level, None if names is None else tuple(names))
+        wish = SummaryOptions(robust, level, None if names is None else tuple(names))
         doubts = () if self.status.is_success else (self.status.value,)
-        summary: Summary = self.run(summarized(self.problem, self.answer, self.method, wish, doubts), cluster, progress)
+        summary: Summary = self.run(summarize(self.problem, self.answer, self.method, wish, doubts), cluster, progress)
         return summary
 
     def predict(
@@ -181,7 +181,7 @@ class Solution:
         """
         if not isinstance(self.problem, LinearSystem):
             raise SpecError(
-                f"errors by coefficient need a linear system; this is {self.problem.asked['problem']}. Use certificate.forward_error."
+                f"errors by coefficient need a linear system; this is {self.problem.parameters['problem']}. Use certificate.forward_error."
             )
         if self.answer.slope is None:
             return np.full(self.x.shape, np.nan)

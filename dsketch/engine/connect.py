@@ -47,7 +47,7 @@ _SETTINGS = {
 
 
 @contextmanager
-def connected(
+def connect_engine(
     cluster: Any, rows: Rows, *, workers: int | None = None, threads: int | None = None, memory: str | int | None = None
 ) -> Iterator[Engine]:
     """Yield an engine for ``cluster`` and release afterwards what was started for it.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from dsketch.engine import Engine, connected
+from dsketch.engine import Engine, connect_engine
 from dsketch.engine.progress import bar_or_silence
 from dsketch.errors import SpecError
 from dsketch.events import Note, Tell, ignore
@@ -18,7 +18,7 @@ CLUSTER_OPTIONS = ("cluster", "memory_limit", "workers", "threads")
 
 
 def engine_for(rows: Rows, options: dict[str, Any]) -> AbstractContextManager[Engine]:
-    """Return the engine that ``cluster, memory_limit, workers, threads`` mean for these rows (see :func:`dsketch.engine.connected`).
+    """Return the engine that ``cluster, memory_limit, workers, threads`` mean for these rows (see :func:`dsketch.engine.connect_engine`).
 
     Raises
     ------
@@ -27,7 +27,7 @@ def engine_for(rows: Rows, options: dict[str, Any]) -> AbstractContextManager[En
     """
     if unknown := sorted(set(options) - set(CLUSTER_OPTIONS)):
         raise SpecError(f"the options of a cluster are {', '.join(sorted(CLUSTER_OPTIONS))}; got {', '.join(unknown)}.")
-    return connected(
+    return connect_engine(
         options.get("cluster"),
         rows,
         workers=options.get("workers"),

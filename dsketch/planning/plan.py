@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.matrix.rows import Rows
-from dsketch.planning.price import Estimate, Ground
+from dsketch.planning.price import Estimate, Machines
 from dsketch.planning.probe import Probe
 from dsketch.settings import Settings
 
@@ -24,7 +24,7 @@ class Question(Protocol):
         """What passes read."""
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """The words that make the problem again: its name and its options."""
 
     @property
@@ -49,7 +49,7 @@ class Plan:
         Passes, seconds, memory of a task thread.
     rejected : dict of str to str
         The other methods and why each lost.
-    matrix, means_text : str
+    matrix, machines_text : str
         Data and machines in words.
     why : str
         What decided for the method.
@@ -73,7 +73,7 @@ class Plan:
     estimate: Estimate
     rejected: dict[str, str]
     matrix: str
-    means_text: str
+    machines_text: str
     why: str
     read_bytes: int
     condition_hint: float
@@ -93,7 +93,7 @@ class Plan:
             "condition_hint": self.condition_hint,
             "memory_limit_bytes": self.memory_limit_bytes,
             "matrix": self.matrix,
-            "means": self.means_text,
+            "means": self.machines_text,
             "why": self.why,
             "rejected": self.rejected,
             "details": list(self.details),
@@ -107,7 +107,7 @@ class Plan:
         aim = self.aim or f"backward error {'of Householder QR' if s.tol is None else f'≤ {s.tol:.0e}'}"
         lines = [
             f"matrix   {self.matrix}",
-            f"means    {self.means_text}",
+            f"means    {self.machines_text}",
             f"method   {self.method}{sketch}, seed {s.seed}, {aim}",
             f"cost     {e.passes} passes, {format_bytes(self.read_bytes)} read, about {format_seconds(e.seconds)}, "
             f"{format_bytes(e.memory_bytes)} of {format_bytes(self.memory_limit_bytes)} a thread",
@@ -117,7 +117,7 @@ class Plan:
         return "\n".join([*lines, *(f"not      {name}: {reason}" for name, reason in self.rejected.items())])
 
 
-def matrix_words(rows: Rows, sides: int) -> str:
+def describe_data(rows: Rows, sides: int) -> str:
     """Return the data in words: ``Plan.matrix``."""
     n, d = rows.shape
     more = f", {sides} right-hand sides" if sides > 1 else ""
@@ -131,12 +131,12 @@ def matrix_words(rows: Rows, sides: int) -> str:
     )
 
 
-def means_words(ground: Ground, found: Probe | None = None) -> str:
-    """Return the machines in words: ``Plan.means_text``."""
+def describe_machines(ground: Machines, found: Probe | None = None) -> str:
+    """Return the machines in words: ``Plan.machines_text``."""
     read = "" if found is None else f" · reads {format_bytes(found.read_bytes_per_second)}/s a thread (probed)"
     return f"{ground.where} · {format_bytes(ground.memory_bytes)} a thread{read}"
 
 
-def room_words(memory_bytes: int) -> str:
+def describe_room(memory_bytes: int) -> str:
     """Return how errors begin that say what does not fit into a thread."""
     return f"a task must fit in {format_bytes(MEMORY_SHARE * memory_bytes)} ({MEMORY_SHARE:.0%} of {format_bytes(memory_bytes)} a thread)"

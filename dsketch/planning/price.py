@@ -23,7 +23,7 @@ _SIGNS = {"sketch_sparse_sign": 8, "sketch_sparse_sign_whitening": 4, "sketch_sp
 
 
 @dataclass(frozen=True)
-class Ground:
+class Machines:
     """Where the work would run, as far as a plan is concerned.
 
     Attributes
@@ -54,7 +54,7 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Means:
+class Workload:
     """The data and the machines, as far as cost is concerned."""
 
     n: int
@@ -92,7 +92,7 @@ class Estimate:
     part_bytes: int
 
 
-def rate(kind: str, means: Means) -> float:
+def rate(kind: str, means: Workload) -> float:
     """Return the seconds that a kind of work takes one thread for a gigabyte of A, counted as float64 and dense.
 
     Of a sparse A, light passes and sparse sketches work on stored numbers alone, a Gram matrix on pairs of them where that is cheaper;
@@ -113,7 +113,7 @@ def rate(kind: str, means: Means) -> float:
     return min(sparse, dense) if kind == "gram" else sparse
 
 
-def priced(rates: list[tuple[float, int]], part: int, means: Means) -> Estimate:
+def price_passes(rates: list[tuple[float, int]], part: int, means: Workload) -> Estimate:
     """Return the cost of passes given as (seconds a gigabyte of one thread, times), the largest part of which has ``part`` bytes."""
     count = sum(times for _, times in rates)
     compute = sum(per_gigabyte * times for per_gigabyte, times in rates) * means.float_bytes / 1e9

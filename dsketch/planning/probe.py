@@ -10,7 +10,7 @@ from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Buffers, Rows, find_nonfinite
 from dsketch.passes.base import Floats
-from dsketch.planning.price import Ground, Means
+from dsketch.planning.price import Machines, Workload
 
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # of each block, for the triangle
@@ -42,12 +42,12 @@ class Probe:
     trace: float = 1.0
 
 
-def means_of(rows: Rows, sides: int, found: Probe, ground: Ground) -> Means:
-    """Return data and machines as methods are priced on them."""
+def workload_of(rows: Rows, sides: int, found: Probe, ground: Machines) -> Workload:
+    """Return data and machines as methods are price_passes on them."""
     n, d = rows.shape
     # Raw bytes stay in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
     kept = ground.all_bytes if rows.A.is_raw else ground.cache_bytes
-    return Means(
+    return Workload(
         n=n,
         d=d,
         k=sides,

@@ -49,7 +49,7 @@ def seconds_per_gigabyte(work: str, d: int) -> float:
     Parameters
     ----------
     work : str
-        A key of :func:`passes_to_time`; unknown ones (the Gaussian sketch) are priced at 20 s.
+        A key of :func:`passes_to_time`; unknown ones (the Gaussian sketch) are price_passes at 20 s.
     d : int
     """
     rates = _table()

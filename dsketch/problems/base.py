@@ -16,9 +16,9 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.planning.plan import Plan
-from dsketch.planning.price import Ground
+from dsketch.planning.price import Machines
 from dsketch.problems.outcome import Certificate, Outcome
-from dsketch.settings import Settings, Word
+from dsketch.settings import Option, Settings
 from dsketch.sketch import SKETCHES
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ class Problem(ABC):
         One line: what is minimized.
     rows_text, sides_text : str
         What A and b are, for ``--help``.
-    words : tuple of Word
+    options : tuple of Option
         Its options besides A, b and ``missing``.
     methods : tuple of str
         What ``method=`` may name besides ``auto``.
@@ -45,7 +45,7 @@ class Problem(ABC):
         Whether the rows of x belong to the columns of A, so that they change places with them.
     rows : Rows
         What its passes read; the engine is chosen by it.
-    asked : dict
+    parameters : dict
         The words that make the problem again, as JSON can hold them: ``{"problem": name, …options}``.
     """
 
@@ -53,12 +53,12 @@ class Problem(ABC):
     title: ClassVar[str]
     rows_text: ClassVar[str] = "A (n × d, n ≥ d)"
     sides_text: ClassVar[str] = "b (n, or n × k)"
-    words: ClassVar[tuple[Word, ...]] = ()
+    options: ClassVar[tuple[Option, ...]] = ()
     methods: ClassVar[tuple[str, ...]]
     families: ClassVar[tuple[str, ...]] = ()
     x_has_columns: ClassVar[bool] = True
     rows: Rows
-    asked: dict[str, Any]
+    parameters: dict[str, Any]
 
     def data(self) -> dict[str, Matrix | None]:
         """Return the matrices that the constructor takes, by argument."""
@@ -85,7 +85,7 @@ class Problem(ABC):
         return self.shape[1], self.sides
 
     @abstractmethod
-    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
         """Return how the problem would be answered; may read a few blocks.
 
         Raises
@@ -136,7 +136,7 @@ class Problem(ABC):
         raise SpecError(f"a problem that predicts rows was expected; {self.name} does not. Use its x.")
 
 
-def require_words(problem: Problem, method: str, settings: Settings) -> None:
+def require_names(problem: Problem, method: str, settings: Settings) -> None:
     """Refuse a method, and features, that the problem does not know.
 
     Raises

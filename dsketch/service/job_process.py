@@ -22,7 +22,7 @@ from dsketch._jsonable import plain
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
-from dsketch.engine import Engine, connected
+from dsketch.engine import Engine, connect_engine
 from dsketch.engine.connect import is_small
 from dsketch.engine.journal import Journal
 from dsketch.errors import DataError, DsketchError, EngineError
@@ -171,7 +171,7 @@ def _require_fitting(problem: Problem, most_bytes: int) -> None:
 def _engine(work: Work, problem: Problem, link: Link) -> Iterator[Engine]:
     """Yield the engine: this process for small data, else the service's cluster; both give the same bits."""
     where = "serial" if is_small(problem.rows, work.small_bytes) else link.cluster()
-    with connected(where, problem.rows, threads=1 if where == "serial" else None) as engine:
+    with connect_engine(where, problem.rows, threads=1 if where == "serial" else None) as engine:
         yield engine
 
 

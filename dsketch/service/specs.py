@@ -19,7 +19,7 @@ from dsketch._units import parse_bytes
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.settings import MISSING, Settings, Word
+from dsketch.settings import MISSING, Option, Settings
 from dsketch.sketch import SKETCHES
 
 MOST_PRIORITY = 100
@@ -92,11 +92,11 @@ class Spec(Strict):
 
     def words(self) -> dict[str, Any]:
         """Return what the problem's constructor takes besides A and b."""
-        return {word.name: getattr(self, word.name) for word in (*PROBLEMS[self.problem].words, MISSING)}
+        return {word.name: getattr(self, word.name) for word in (*PROBLEMS[self.problem].options, MISSING)}
 
     def addresses(self) -> dict[str, str]:
         """Return every place that is read, by the word that names it."""
-        named = ("A", "b", *(word.name for word in PROBLEMS[self.problem].words if word.kind is Matrix))
+        named = ("A", "b", *(word.name for word in PROBLEMS[self.problem].options if word.kind is Matrix))
         return {name: place for name in named if (place := getattr(self, name)) is not None}
 
     def require_bounded(self) -> None:
@@ -106,7 +106,7 @@ class Spec(Strict):
         ------
         SpecError
         """
-        for word in PROBLEMS[self.problem].words:
+        for word in PROBLEMS[self.problem].options:
             given = getattr(self, word.name)
             if word.most is not None and given is not None and given > word.most:
                 raise SpecError(f"{word.name} of at most {word.most} was expected; got {given}. Ask for a smaller one.")
@@ -124,7 +124,7 @@ class Spec(Strict):
         return kind(A, b, **{**self.words(), **data})
 
 
-def _field(word: Word) -> Any:
+def _field(word: Option) -> Any:
     """Return type and default of a problem's word."""
     if word is MISSING:
         return Literal["error", "fill"], Field(word.default, description=word.help)
@@ -152,7 +152,7 @@ def model_of(problem: type[Problem]) -> type[Spec]:
     """Return the model of a problem's documents."""
     words: dict[str, Any] = {
         "problem": (Literal[problem.name], ...),
-        **{word.name: _field(word) for word in (*problem.words, MISSING)},
+        **{word.name: _field(word) for word in (*problem.options, MISSING)},
         "method": (Literal["auto", *sorted(problem.methods)], "auto"),
         **_settings(problem),
     }

@@ -12,7 +12,7 @@ from dsketch.engine.journal import digest
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.passes import Look
 from dsketch.problems import LeastSquares
-from dsketch.problems.linear.methods import solved_by
+from dsketch.problems.linear.methods import with_fallback
 from dsketch.problems.outcome import Status
 from dsketch.settings import Settings
 from dsketch.testing.flows import run_flow
@@ -135,10 +135,10 @@ class MethodTests:
         """Fed with the recorded parts, wholly or in part, a method asks for the very same passes and returns the very same bits."""
         known = KNOWN[name]()
         problem, settings = LeastSquares(known.A, known.b), Settings()
-        first = run_flow(solved_by(problem, settings, method))
+        first = run_flow(with_fallback(problem, settings, method))
 
         for kept in (len(first.parts), len(first.parts) // 2, 1):
-            again = run_flow(solved_by(problem, settings, method), first.parts[:kept])
+            again = run_flow(with_fallback(problem, settings, method), first.parts[:kept])
 
             assert again.digests == first.digests
             assert np.array_equal(again.result[0].x, first.result[0].x)
@@ -147,9 +147,9 @@ class MethodTests:
     def test_flow_is_lazy(self, method: str) -> None:
         """Making a flow reads nothing; its first look tells the whole pass."""
         known = tall(50, 3)
-        flow = solved_by(LeastSquares(known.A, known.b), Settings(), method)
+        flow = with_fallback(LeastSquares(known.A, known.b), Settings(), method)
 
-        first, again = next(flow), next(solved_by(LeastSquares(known.A, known.b), Settings(), method))
+        first, again = next(flow), next(with_fallback(LeastSquares(known.A, known.b), Settings(), method))
         assert isinstance(first, Look)
         assert isinstance(again, Look)
         assert digest(first) == digest(again)

@@ -94,8 +94,8 @@ class ProblemTests:
         """What was asked is text and numbers, with the name of the problem in the table."""
         problem = case[0]
 
-        assert isinstance(problem.asked["problem"], str)
-        assert all(isinstance(value, str | int | float | bool) for value in problem.asked.values())
+        assert isinstance(problem.parameters["problem"], str)
+        assert all(isinstance(value, str | int | float | bool) for value in problem.parameters.values())
 
 
 def _some(d: int, k: int) -> Floats:

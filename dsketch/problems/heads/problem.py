@@ -13,8 +13,8 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Flow
 from dsketch.planning.plan import MEMORY_SHARE, Plan
-from dsketch.planning.price import Estimate, Ground
-from dsketch.problems.base import Problem, require_words
+from dsketch.planning.price import Estimate, Machines
+from dsketch.problems.base import Problem, require_names
 from dsketch.problems.heads.lockstep import base_of, require_one_base, together
 from dsketch.problems.linear.methods import METHODS as LINEAR
 from dsketch.problems.outcome import Certificate, Outcome, Status
@@ -82,7 +82,7 @@ class Heads(Problem):
         if len(sides) > 1:
             raise SpecError(f"heads must have the same number of right-hand sides; got {sorted(sides)}. Solve them in groups.")
         self.rows = Rows(base_of(self.problems[0].rows.A), pieces=max(problem.rows.pieces for problem in self.problems))
-        self.asked = {"problem": self.name, "heads": [problem.asked for problem in self.problems]}
+        self.parameters = {"problem": self.name, "heads": [problem.parameters for problem in self.problems]}
 
     def data(self) -> dict[str, Matrix | None]:
         """Return the matrices of every head, by its number."""
@@ -103,7 +103,7 @@ class Heads(Problem):
         ends = np.cumsum([problem.x_shape[0] for problem in self.problems])
         return np.split(np.asarray(x), ends[:-1])
 
-    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
         """Plan the first head, the others by its method; the work adds up, the passes do not.
 
         Raises
@@ -113,7 +113,7 @@ class Heads(Problem):
         """
         plans: list[Plan] = []
         for problem in self.problems:
-            require_words(problem, method, settings)
+            require_names(problem, method, settings)
             plans.append(problem.plan(method, settings, ground))
             method = plans[0].method
         first, passes = plans[0], max(made.estimate.passes for made in plans)

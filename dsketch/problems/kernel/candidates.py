@@ -12,7 +12,7 @@ from dsketch.passes.base import Flow
 from dsketch.problems.kernel.forecast import Sample
 from dsketch.problems.kernel.pivoted_cholesky import ROUNDS, pivoted_cholesky
 from dsketch.problems.kernel.preconditioner import Preconditioner, no_features
-from dsketch.problems.kernel.system import Scaled
+from dsketch.problems.kernel.system import KernelSystem
 from dsketch.problems.kernel.taylor import taylor
 from dsketch.problems.kernel.tensor import tensor, typical
 
@@ -75,7 +75,7 @@ class Candidate:
         """Passes to make it, and of one iteration."""
         return {"none": (0, 1), "pivoted_cholesky": (2 * ROUNDS + 3, 3)}.get(self.name, (2, 3))
 
-    def made(self, system: Scaled, seed: int) -> Flow[Preconditioner]:
+    def made(self, system: KernelSystem, seed: int) -> Flow[Preconditioner]:
         """Make it."""
         return (yield from MAKERS[self.name](system, self, seed))
 
@@ -124,7 +124,7 @@ def best(found: list[Candidate], n: int, d: int, k: int, tol: float) -> Candidat
     return min(near, key=lambda candidate: (candidate.iterations(tol), costs[candidate]))
 
 
-def asked(system: Scaled, name: str, rank: int | None, most: int, n: int) -> Candidate:
+def asked(system: KernelSystem, name: str, rank: int | None, most: int, n: int) -> Candidate:
     """Return the candidate of an asked family for n rows, with ``rank`` columns or as many as are worth it and fit.
 
     Raises
@@ -151,24 +151,24 @@ def asked(system: Scaled, name: str, rank: int | None, most: int, n: int) -> Can
     return Candidate(name, monomials(d, degree), degree, math.inf)
 
 
-Maker = Callable[[Scaled, Candidate, int], Flow[Preconditioner]]
+Maker = Callable[[KernelSystem, Candidate, int], Flow[Preconditioner]]
 
 
-def _none(system: Scaled, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+def _none(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
     del candidate, seed
     return (yield from no_features(system))
 
 
-def _taylor(system: Scaled, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+def _taylor(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
     del seed
     return (yield from taylor(system, candidate.parameter))
 
 
-def _pivoted(system: Scaled, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+def _pivoted(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
     return (yield from pivoted_cholesky(system, candidate.parameter, seed))
 
 
-def _sketched(system: Scaled, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+def _sketched(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
     return (yield from tensor(system, candidate.name, candidate.parameter, seed))
 
 

@@ -13,13 +13,13 @@ from dsketch.errors import PlanError, SpecError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows, find_nonfinite
 from dsketch.passes.kernel_tiles import KernelProduct, sweep_rows
-from dsketch.planning.plan import MEMORY_SHARE, Plan, matrix_words, means_words, room_words
-from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate, Ground
-from dsketch.problems.base import Problem, require_settings, require_words
+from dsketch.planning.plan import MEMORY_SHARE, Plan, describe_data, describe_machines, describe_room
+from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate, Machines
+from dsketch.problems.base import Problem, require_names, require_settings
 from dsketch.problems.kernel.candidates import ENTRY_COLUMN_NS, ENTRY_NS, Candidate, asked, best, candidates
 from dsketch.problems.kernel.feature_space import FAMILIES
 from dsketch.problems.kernel.forecast import Sample
-from dsketch.problems.kernel.system import Scaled, require_short
+from dsketch.problems.kernel.system import KernelSystem, require_short
 from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -43,14 +43,14 @@ REASONS = {
 
 @dataclass(frozen=True)
 class _Work:
-    """The work of a method as far as it is priced: the preconditioner, iterations, passes."""
+    """The work of a method as far as it is price_passes: the preconditioner, iterations, passes."""
 
     taken: Candidate
     iterations: int
     passes: int
 
 
-def planned(problem: Problem, alpha: float, scale: float, method: str, settings: Settings, ground: Ground) -> Plan:
+def planned(problem: Problem, alpha: float, scale: float, method: str, settings: Settings, ground: Machines) -> Plan:
     """Return the plan.
 
     Raises
@@ -62,7 +62,7 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
     DataError
         If a sampled row is too long, or holds a NaN.
     """
-    require_words(problem, method, settings)
+    require_names(problem, method, settings)
     require_settings(settings, 0)
     name = method if method != "auto" else ("conjugate_gradient" if alpha else "low_rank")
     _require_sense(name, alpha, settings)
@@ -81,8 +81,8 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
         replace(settings, rank=max(rank, 1)),
         Estimate(work.passes, _seconds(work, seen, problem, ground), memory, part),
         {other: reason for other, reason in _others(alpha).items() if other != name},
-        matrix_words(problem.rows, problem.sides),
-        means_words(ground),
+        describe_data(problem.rows, problem.sides),
+        describe_machines(ground),
         REASONS[name] if method == "auto" else "asked for",
         work.passes * problem.rows.nbytes,
         work.taken.condition,
@@ -116,7 +116,7 @@ def sampled(problem: Problem, alpha: float, scale: float) -> Sample:
     half = 0.5 * scale * np.einsum("ij,ij->i", X, X)
     require_short(half, scale, f"row {numbers[int(np.argmax(half))]}")
     radius = scale * np.einsum("ij,ij->i", X - mean, X - mean)
-    system = Scaled(ArrayMatrix(X), mean, scale, alpha, half, radius, np.zeros((len(X), problem.sides)))
+    system = KernelSystem(ArrayMatrix(X), mean, scale, alpha, half, radius, np.zeros((len(X), problem.sides)))
     return Sample(system, X, system.shift[:, 0], problem.shape[0])
 
 
@@ -136,7 +136,7 @@ def _require_vectors(n: int, sides: int) -> None:
         )
 
 
-def _columns(rank: int | None, n: int, ground: Ground) -> int:
+def _columns(rank: int | None, n: int, ground: Machines) -> int:
     """Return the most columns that the features may have.
 
     Raises
@@ -174,7 +174,7 @@ def _work(name: str, seen: Sample, settings: Settings, most: int, problem: Probl
     return _Work(taken, steps, _FIXED_PASSES + taken.looks[0] + steps * taken.looks[1])
 
 
-def _seconds(work: _Work, seen: Sample, problem: Problem, ground: Ground) -> float:
+def _seconds(work: _Work, seen: Sample, problem: Problem, ground: Machines) -> float:
     """Return about how long it takes: the candidate's price in entries of a sweep, an entry as it was timed here."""
     n, d, k = *problem.shape, problem.sides
     price = work.taken.setup(n) + max(work.iterations, 1) * work.taken.step(n, d, k)
@@ -201,11 +201,11 @@ def _memory(columns: int, numbers: int) -> int:
     return 100_000_000 + 8 * (_SQUARES * columns**2 + 4 * numbers)
 
 
-def _require_room(memory: int, ground: Ground) -> None:
+def _require_room(memory: int, ground: Machines) -> None:
     """Refuse workers that are too small for any kernel; features are chosen by what is free."""
     if memory > MEMORY_SHARE * ground.memory_bytes:
         raise PlanError(
-            f"{room_words(ground.memory_bytes)}; a sweep of the kernel needs {format_bytes(memory)}. Give workers "
+            f"{describe_room(ground.memory_bytes)}; a sweep of the kernel needs {format_bytes(memory)}. Give workers "
             "more memory or fewer threads, or ask for fewer right-hand sides at once."
         )
 

@@ -19,7 +19,7 @@ from dsketch._linalg.columns import norms, ratio
 from dsketch.events import Converged
 from dsketch.passes.base import Flow
 from dsketch.problems.kernel.preconditioner import Preconditioner
-from dsketch.problems.kernel.system import Scaled, norm_bound
+from dsketch.problems.kernel.system import KernelSystem, norm_bound
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Norm:
         Of the power iteration done so far.
     """
 
-    system: Scaled
+    system: KernelSystem
     value: float = 0.0
     steps: int = 0
     x: Floats = field(init=False)
@@ -65,7 +65,7 @@ class ConjugateGradients:
 
     Parameters
     ----------
-    system : Scaled
+    system : KernelSystem
     preconditioner : Preconditioner
     norm : Norm
     right : ndarray, shape (n, k)
@@ -83,7 +83,7 @@ class ConjugateGradients:
     """
 
     def __init__(
-        self, system: Scaled, preconditioner: Preconditioner, norm: Norm, right: Floats, wanted: Floats, offset: Floats
+        self, system: KernelSystem, preconditioner: Preconditioner, norm: Norm, right: Floats, wanted: Floats, offset: Floats
     ) -> None:
         self.system, self.preconditioner, self.norm, self.wanted, self.offset = system, preconditioner, norm, wanted, offset
         self.y, self.r, self.p = np.zeros_like(right), right.copy(), np.zeros_like(right)

@@ -33,9 +33,9 @@ from dsketch.passes.transposed import Transposed
 from dsketch.problems.kernel.candidates import Candidate
 from dsketch.problems.kernel.conjugate_gradient import Norm
 from dsketch.problems.kernel.pivoted_cholesky import pivots
-from dsketch.problems.kernel.system import EPS, Scaled
+from dsketch.problems.kernel.system import EPS, KernelSystem
 from dsketch.problems.kernel.tensor import sketched
-from dsketch.problems.linear.methods import solved_by
+from dsketch.problems.linear.methods import with_fallback
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import Settings
 
@@ -83,7 +83,7 @@ class Featured:
         return float(np.sum((self.singular / self.singular[0]) ** 2))
 
 
-def feature_space(system: Scaled, wanted: Candidate, settings: Settings, inner: str = "gradient_descent") -> Flow[Featured]:
+def feature_space(system: KernelSystem, wanted: Candidate, settings: Settings, inner: str = "gradient_descent") -> Flow[Featured]:
     """Answer with features in place of the kernel.
 
     Raises
@@ -111,7 +111,7 @@ def feature_space(system: Scaled, wanted: Candidate, settings: Settings, inner: 
     return Featured(x, residual, distance, norm, view.shape[1], rank, singular, method, notes)
 
 
-def row_map(system: Scaled, wanted: Candidate, seed: int) -> Flow[RowMap]:
+def row_map(system: KernelSystem, wanted: Candidate, seed: int) -> Flow[RowMap]:
     """Return the features of a family."""
     if wanted.name == "taylor":
         return Taylor(system.mean, system.scale, wanted.parameter)
@@ -120,16 +120,16 @@ def row_map(system: Scaled, wanted: Candidate, seed: int) -> Flow[RowMap]:
     return sketched(system, wanted.name, wanted.parameter, seed, _TAIL)
 
 
-def _ridge(system: Scaled, rows: Rows, settings: Settings, inner: str) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
+def _ridge(system: KernelSystem, rows: Rows, settings: Settings, inner: str) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
     linear = LinearSystem(rows, np.full(rows.shape[1], system.alpha))
-    answer, method = yield from solved_by(linear, Settings(sketch=settings.sketch, seed=settings.seed), inner)
+    answer, method = yield from with_fallback(linear, Settings(sketch=settings.sketch, seed=settings.seed), inner)
     # The factor is of [B; √λ I]: its squared singular values are λ above those of B.
     squares = np.maximum(answer.factor.singular[0] ** 2 - system.alpha, 0.0)
     rank = int(np.count_nonzero(squares > EPS * system.rows * squares[0]))
     return answer.x, np.sqrt(squares), rank, method, answer.notes
 
 
-def _shortest(system: Scaled, rows: Rows, seed: int) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
+def _shortest(system: KernelSystem, rows: Rows, seed: int) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
     full: Floats = yield Look(Triangle(seed), rows)
     m = rows.shape[1]
     U, s, Vt = sl.svd(full[:m, :m])
@@ -138,7 +138,7 @@ def _shortest(system: Scaled, rows: Rows, seed: int) -> Flow[tuple[Floats, Float
     return Vt[:rank].T @ (z / s[:rank, None] ** 3), s, rank, "tsqr", ()
 
 
-def _measured(system: Scaled, view: FeatureView, x: Floats, seed: int) -> Flow[tuple[Floats, float, float]]:
+def _measured(system: KernelSystem, view: FeatureView, x: Floats, seed: int) -> Flow[tuple[Floats, float, float]]:
     """Return b − (K + λ I) x, the distance of B Bᵀ from K, and ‖K + λ I‖.  One sweep and two passes over the features."""
     n, growth = system.rows, system.growth
     V = signs(words(seed, _STREAM, 0, n, _WITNESSES)) / np.sqrt(n)

@@ -22,7 +22,7 @@ from dsketch.features.taylor import Taylor
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Picked
-from dsketch.problems.kernel.system import LEAST_DIAGONAL, Scaled
+from dsketch.problems.kernel.system import LEAST_DIAGONAL, KernelSystem
 
 Floats = NDArray[np.float64]
 
@@ -40,14 +40,14 @@ class Sample:
 
     Attributes
     ----------
-    system : Scaled
+    system : KernelSystem
     X : ndarray, shape (m, d)
     shift : ndarray, shape (m,)
     rows : int
         n, what it stands for.
     """
 
-    system: Scaled
+    system: KernelSystem
     X: Floats
     shift: Floats
     rows: int
@@ -137,7 +137,7 @@ def _continued(values: Floats, place: float) -> float:
     return float(values[-1] * (place / known) ** slope)
 
 
-def sample(system: Scaled, seed: int) -> Flow[Sample]:
+def sample(system: KernelSystem, seed: int) -> Flow[Sample]:
     """Return a sample of rows.  One light pass."""
     n, d = system.A.shape
     size = min(_ROWS, max(n // _SHARE, _LEAST_ROWS), max(_NUMBERS // d, 8), n)

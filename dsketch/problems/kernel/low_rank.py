@@ -32,7 +32,7 @@ from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
 from dsketch.problems.kernel.conjugate_gradient import Norm
 from dsketch.problems.kernel.pivoted_cholesky import Pivots, pivots
-from dsketch.problems.kernel.system import EPS, Scaled
+from dsketch.problems.kernel.system import EPS, KernelSystem
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +106,7 @@ class TooMany:
     chosen: Pivots | None = None
 
 
-def low_rank(system: Scaled, most: int, seed: int) -> Flow[LowRank | TooMany]:
+def low_rank(system: KernelSystem, most: int, seed: int) -> Flow[LowRank | TooMany]:
     """Return K⁺ b if K's numerical rank is at most ``most``; the penalty must be 0."""
     if not system.is_representable:
         return TooMany("exp(s‖a‖²) of the longest row is not a number")

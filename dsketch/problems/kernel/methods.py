@@ -14,7 +14,7 @@ from dsketch.problems.kernel.feature_space import Featured, feature_space
 from dsketch.problems.kernel.low_rank import LowRank, low_rank
 from dsketch.problems.kernel.preconditioner import woodbury
 from dsketch.problems.kernel.refinement import Goal, Solved, observed, refined
-from dsketch.problems.kernel.system import Scaled
+from dsketch.problems.kernel.system import KernelSystem
 from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -79,13 +79,13 @@ class KernelAnswer:
         return ratio(self.reducible, self.norm * self.x_norm + self.b_norm)
 
 
-def conjugate_gradient(system: Scaled, settings: Settings, goal: Goal) -> Flow[KernelAnswer]:
+def conjugate_gradient(system: KernelSystem, settings: Settings, goal: Goal) -> Flow[KernelAnswer]:
     """Solve with the exact kernel by preconditioned conjugate gradients."""
     first = None if settings.features == "auto" else asked(system, settings.features, settings.rank, goal.columns, system.rows)
     return of_solved(system, (yield from refined(system, first, goal)))
 
 
-def of_solved(system: Scaled, solved: Solved) -> KernelAnswer:
+def of_solved(system: KernelSystem, solved: Solved) -> KernelAnswer:
     """Return the answer of conjugate gradients."""
     left, frame = observed(solved.ritz), system.frame
     size = norms(frame * solved.residual)
@@ -112,7 +112,7 @@ def of_solved(system: Scaled, solved: Solved) -> KernelAnswer:
     )
 
 
-def by_low_rank(system: Scaled, settings: Settings, goal: Goal) -> Flow[KernelAnswer]:
+def by_low_rank(system: KernelSystem, settings: Settings, goal: Goal) -> Flow[KernelAnswer]:
     """Return the least-squares, minimum-norm answer without a ridge; where the rank does not fit, conjugate gradients."""
     found = yield from low_rank(system, settings.rank or goal.columns, settings.seed)
     if isinstance(found, LowRank):
@@ -130,7 +130,7 @@ def by_low_rank(system: Scaled, settings: Settings, goal: Goal) -> Flow[KernelAn
     return replace(answer, notes=(*note, *answer.notes))
 
 
-def of_low_rank(system: Scaled, found: LowRank) -> KernelAnswer:
+def of_low_rank(system: KernelSystem, found: LowRank) -> KernelAnswer:
     """Return the answer of the truncated decomposition."""
     b_norm = norms(system.b)
     notes: tuple[str, ...] = (
@@ -152,7 +152,7 @@ def of_low_rank(system: Scaled, found: LowRank) -> KernelAnswer:
     )
 
 
-def by_features(system: Scaled, settings: Settings, goal: Goal) -> Flow[KernelAnswer]:
+def by_features(system: KernelSystem, settings: Settings, goal: Goal) -> Flow[KernelAnswer]:
     """Answer with features in place of the kernel (approximate)."""
     family = "tensor_srht" if settings.features == "auto" else settings.features
     wanted = asked(system, family, settings.rank, goal.columns, system.rows)
@@ -181,7 +181,7 @@ def by_features(system: Scaled, settings: Settings, goal: Goal) -> Flow[KernelAn
     )
 
 
-def judged(system: Scaled, x: Floats) -> Flow[KernelAnswer]:
+def judged(system: KernelSystem, x: Floats) -> Flow[KernelAnswer]:
     """Judge any x with products of its own: three sweeps, of which two are for ‖K + λ I‖ and for what is reducible."""
     frame, norm = system.frame, Norm(system)
     y = system.growth * x
@@ -207,12 +207,12 @@ def judged(system: Scaled, x: Floats) -> Flow[KernelAnswer]:
     )
 
 
-def bound(system: Scaled, norm: float) -> float:
+def bound(system: KernelSystem, norm: float) -> float:
     """Return an upper bound of the condition number of K + λ I: K is positive semidefinite."""
     return norm / system.alpha if system.alpha else float("inf")
 
 
-def full_rank(system: Scaled) -> str:
+def full_rank(system: KernelSystem) -> str:
     """Say why the rank is what it is."""
     if system.alpha:
         return f"full rank {system.rows}: no eigenvalue is below the ridge {system.alpha:.3g}"

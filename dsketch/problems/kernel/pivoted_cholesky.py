@@ -28,7 +28,7 @@ from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Picked, RowSquares
 from dsketch.problems.kernel.forecast import Sample, sample
 from dsketch.problems.kernel.preconditioner import Woodbury, woodbury
-from dsketch.problems.kernel.system import EPS, Scaled
+from dsketch.problems.kernel.system import EPS, KernelSystem
 
 Floats = NDArray[np.float64]
 
@@ -70,12 +70,12 @@ class Pivots:
         wanted = np.eye(self.rank)[:, first:]
         return np.asarray(sl.solve_triangular(self.L, wanted, lower=True, trans="T"))
 
-    def features(self, system: Scaled) -> Centres:
+    def features(self, system: KernelSystem) -> Centres:
         """Return the map to G(rows, centres) L⁻ᵀ."""
         return Centres(system.mean, system.scale, self.centres, np.triu(self.mix()))
 
 
-def pivoted_cholesky(system: Scaled, rank: int, seed: int, seen: Sample | None = None) -> Flow[Woodbury]:
+def pivoted_cholesky(system: KernelSystem, rank: int, seed: int, seen: Sample | None = None) -> Flow[Woodbury]:
     """Return the preconditioner of ``rank`` pivots, with the diagonal that they leave where a sample says that this is better.
 
     About 2 · ``ROUNDS`` + 3 passes over columns of G.
@@ -95,7 +95,7 @@ def pivoted_cholesky(system: Scaled, rank: int, seed: int, seen: Sample | None =
     return (yield from woodbury(system, features, name, residual=residual))
 
 
-def pivots(system: Scaled, rank: int, seed: int, enough: float) -> Flow[Pivots]:
+def pivots(system: KernelSystem, rank: int, seed: int, enough: float) -> Flow[Pivots]:
     """Choose rows until there are ``rank`` of them, or the trace left of K is small.
 
     Parameters
@@ -131,7 +131,7 @@ def drawn(share: Floats, draws: Floats) -> NDArray[np.int64]:
     return np.asarray(np.minimum(np.searchsorted(total, draws * total[-1], side="right"), len(share) - 1), dtype=np.int64)
 
 
-def grown(system: Scaled, chosen: Pivots, candidates: NDArray[np.int64], rows: Floats, draws: Floats, rank: int) -> Pivots:
+def grown(system: KernelSystem, chosen: Pivots, candidates: NDArray[np.int64], rows: Floats, draws: Floats, rank: int) -> Pivots:
     """Return the pivots with those candidates that pass the rejection.
 
     A candidate was drawn by the diagonal left before the round; it is taken if a uniform share of that is still below what is left

@@ -29,7 +29,7 @@ from dsketch.passes import Gram, Look, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import RowSquares, Rowwise
 from dsketch.passes.transposed import Transposed
-from dsketch.problems.kernel.system import LEAST_DIAGONAL, Scaled
+from dsketch.problems.kernel.system import LEAST_DIAGONAL, KernelSystem
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ class Woodbury:
 
     Attributes
     ----------
-    system : Scaled
+    system : KernelSystem
     view : FeatureView, shape (n, m)
     D : ndarray, shape (n, 1)
     C : ndarray, shape (m, m)
@@ -83,7 +83,7 @@ class Woodbury:
         T of F = Φ T where the view gives Φ: m numbers are mixed here rather than n rows there.
     """
 
-    system: Scaled
+    system: KernelSystem
     view: FeatureView
     D: Floats
     C: Floats
@@ -104,13 +104,13 @@ class Woodbury:
         return u - Fw / self.D
 
 
-def no_features(system: Scaled) -> Flow[Diagonal]:
+def no_features(system: KernelSystem) -> Flow[Diagonal]:
     """Return the diagonal of G + diag shift."""
     yield from ()
     return Diagonal(1.0 + system.shift)
 
 
-def woodbury(system: Scaled, features: RowMap, name: str, *, residual: bool) -> Flow[Woodbury]:
+def woodbury(system: KernelSystem, features: RowMap, name: str, *, residual: bool) -> Flow[Woodbury]:
     """Return the preconditioner of some features.  Two passes over them.
 
     Parameters

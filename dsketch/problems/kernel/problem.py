@@ -22,7 +22,7 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
 from dsketch.planning.plan import Plan
-from dsketch.planning.price import Ground
+from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
 from dsketch.problems.base import Problem, require_columns
 from dsketch.problems.kernel.candidates import FEATURES
@@ -33,7 +33,7 @@ from dsketch.problems.kernel.refinement import Goal
 from dsketch.problems.kernel.system import EPS, scaled
 from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.outcome import Outcome, Status
-from dsketch.settings import Settings, Word
+from dsketch.settings import Option, Settings
 
 Floats = NDArray[np.float64]
 
@@ -84,9 +84,9 @@ class ExpKernel(Problem):
     name = "exp-kernel"
     title = "The attention kernel, (exp(s A Aᵀ) + λ I) x = b, exp entry by entry."
     rows_text = "A (n × d)"
-    words = (
-        Word("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares."),
-        Word("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
+    options = (
+        Option("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares."),
+        Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
     )
     methods = ("conjugate_gradient", "feature_space", "low_rank")
     families = FEATURES
@@ -96,7 +96,7 @@ class ExpKernel(Problem):
         self.alpha: float = as_penalty(alpha, "Use 0 for least squares with the kernel alone.")
         self.scale: float = as_scale(scale)
         self.rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b"))
-        self.asked = {"problem": self.name, "alpha": self.alpha, "scale": self.scale, "missing": missing}
+        self.parameters = {"problem": self.name, "alpha": self.alpha, "scale": self.scale, "missing": missing}
 
     def data(self) -> dict[str, Matrix | None]:
         """Return A and b."""
@@ -113,7 +113,7 @@ class ExpKernel(Problem):
         assert self.rows.b is not None  # noqa: S101 - the constructor put it there
         return self.rows.b
 
-    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
         """Sample a few rows, forecast what each preconditioner would leave, price the sweeps."""
         return planned(self, self.alpha, self.scale, method, settings, ground)
 

@@ -22,7 +22,7 @@ from dsketch.problems.kernel.candidates import Candidate, best, candidates
 from dsketch.problems.kernel.conjugate_gradient import ConjugateGradients, Norm
 from dsketch.problems.kernel.forecast import sample
 from dsketch.problems.kernel.preconditioner import Preconditioner
-from dsketch.problems.kernel.system import Scaled
+from dsketch.problems.kernel.system import KernelSystem
 
 Floats = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ class Goal:
     seed: int = 0
 
 
-def refined(system: Scaled, first: Candidate | None, goal: Goal, made: Preconditioner | None = None) -> Flow[Solved]:
+def refined(system: KernelSystem, first: Candidate | None, goal: Goal, made: Preconditioner | None = None) -> Flow[Solved]:
     """Solve with the given preconditioner (``made`` of it already, or not), or by forecast if there is none given."""
     found = [] if first else candidates((yield from sample(system, goal.seed)), goal.columns)
     taken = first or best(found, *system.shape, goal.tol)

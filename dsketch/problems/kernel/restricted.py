@@ -34,14 +34,14 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
 from dsketch.planning.plan import Plan
-from dsketch.planning.price import Ground
+from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
 from dsketch.problems.base import Problem, require_columns
 from dsketch.problems.linear.certificate import LinearCertificate
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.outcome import Outcome
-from dsketch.settings import Settings, Word
+from dsketch.settings import Option, Settings
 
 Floats = NDArray[np.float64]
 
@@ -94,11 +94,11 @@ class RestrictedKernel(Problem):
     name = "restricted-kernel"
     title = "Kernel ridge regression with M centres, min ‖K_nM w − b‖² + alpha wᵀ K_MM w."
     rows_text = "A (n × d)"
-    words = (
-        Word("alpha", float, 1.0, "Penalty alpha wᵀ K w, ≥ 0, not divided by n."),
-        Word("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
-        Word("centres", int, None, "How many rows of A are centres. [default: 500, or all]"),
-        Word("draw", int, 0, "Which draw of centres: the same number gives the same ones."),
+    options = (
+        Option("alpha", float, 1.0, "Penalty alpha wᵀ K w, ≥ 0, not divided by n."),
+        Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
+        Option("centres", int, None, "How many rows of A are centres. [default: 500, or all]"),
+        Option("draw", int, 0, "Which draw of centres: the same number gives the same ones."),
     )
     methods = tuple(METHODS)
     x_has_columns = False
@@ -128,7 +128,7 @@ class RestrictedKernel(Problem):
         self.count: int = int(centres)
         self.draw: int = int(draw)
         Rows(self.A, self.b)  # the pieces fit
-        self.asked = {
+        self.parameters = {
             "problem": self.name,
             "alpha": self.alpha,
             "scale": self.scale,
@@ -202,7 +202,7 @@ class RestrictedKernel(Problem):
         """F and b."""
         return self.inner.rows
 
-    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
         """Plan the ridge problem in F."""
         made = self.inner.plan(method, settings, ground)
         dropped = self.count - len(self._kept[0])

@@ -30,7 +30,7 @@ _GATHERED_BYTES = 1_000_000_000  # of an array persisted on a cluster, which a p
 
 
 @dataclass(frozen=True)
-class Scaled:
+class KernelSystem:
     """(G + diag shift) y = β.
 
     Attributes
@@ -115,7 +115,7 @@ class Scaled:
         return Rows(view, weights=None if weights is None else ArrayMatrix(np.ascontiguousarray(weights)))
 
 
-def scaled(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[Scaled]:
+def scaled(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[KernelSystem]:
     """Return the guarded system.  Two light passes.
 
     Raises
@@ -129,7 +129,7 @@ def scaled(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[Scaled]:
     facts: Floats = yield Look(RowFacts(mean), Rows(rows.A, b, pieces=rows.pieces))
     half = 0.5 * scale * facts[:, 0]
     require_short(half, scale)
-    return Scaled(A, mean, scale, alpha, half, scale * facts[:, 1], facts[:, 2:])
+    return KernelSystem(A, mean, scale, alpha, half, scale * facts[:, 1], facts[:, 2:])
 
 
 def at_hand(A: Matrix) -> Flow[Matrix]:
@@ -170,7 +170,7 @@ def require_short(half: Floats, scale: float, what: str = "") -> None:
         )
 
 
-def norm_bound(system: Scaled, w: Floats, product: Floats) -> float:
+def norm_bound(system: KernelSystem, w: Floats, product: Floats) -> float:
     """Return a lower bound of ‖K + λ I‖ (in the frame) from one product: the largest ‖(K + λ I) v‖/‖v‖.
 
     Parameters

@@ -12,9 +12,9 @@ A. Cotter, J. Keshet, N. Srebro, "Explicit approximations of the Gaussian kernel
 from dsketch.features.taylor import Taylor
 from dsketch.passes.base import Flow
 from dsketch.problems.kernel.preconditioner import Woodbury, woodbury
-from dsketch.problems.kernel.system import Scaled
+from dsketch.problems.kernel.system import KernelSystem
 
 
-def taylor(system: Scaled, degree: int) -> Flow[Woodbury]:
+def taylor(system: KernelSystem, degree: int) -> Flow[Woodbury]:
     """Return the preconditioner of all monomials of degree ≤ ``degree``.  Two passes over them."""
     return (yield from woodbury(system, Taylor(system.mean, system.scale, degree), "taylor", residual=True))

@@ -18,17 +18,17 @@ from dsketch.features.tensor_sketch import TensorSketch
 from dsketch.features.tensor_srht import TensorSRHT
 from dsketch.passes.base import Flow
 from dsketch.problems.kernel.preconditioner import Woodbury, woodbury
-from dsketch.problems.kernel.system import Scaled
+from dsketch.problems.kernel.system import KernelSystem
 
 _TAIL = 1e-3  # of the series, left to the residual diagonal: far below the sketch's own error
 
 
-def tensor(system: Scaled, name: str, size: int, seed: int) -> Flow[Woodbury]:
+def tensor(system: KernelSystem, name: str, size: int, seed: int) -> Flow[Woodbury]:
     """Return the preconditioner of ``size`` sketched features.  Two passes over them."""
     return (yield from woodbury(system, sketched(system, name, size, seed, _TAIL), name, residual=True))
 
 
-def sketched(system: Scaled, name: str, size: int, seed: int, tail: float) -> TensorSketch | TensorSRHT:
+def sketched(system: KernelSystem, name: str, size: int, seed: int, tail: float) -> TensorSketch | TensorSRHT:
     """Return the map of a family, of a degree beyond which the series of a typical row has less than a share ``tail``."""
     kind, radius = {"tensor_sketch": TensorSketch, "tensor_srht": TensorSRHT}[name], typical(system)
     made = kind(system.mean, system.scale, size, degree_within(radius, tail), seed, radius)
@@ -36,7 +36,7 @@ def sketched(system: Scaled, name: str, size: int, seed: int, tail: float) -> Te
     return made
 
 
-def typical(system: Scaled) -> float:
+def typical(system: KernelSystem) -> float:
     """Return s ‖c‖² of a typical row."""
     return max(float(np.mean(system.radius)), 1e-3)
 

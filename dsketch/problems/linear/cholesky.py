@@ -19,7 +19,7 @@ from dsketch._linalg.columns import powers_near
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import Answer, Breakdown, require_squares
-from dsketch.problems.linear.polish import polished
+from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import EPS, Settings
 
@@ -53,7 +53,7 @@ def cholesky(problem: LinearSystem, settings: Settings, start: Factor | None = N
             f"rounding moves the eigenvalues of AᵀA by up to {rounding:.1e}, the smallest (columns scaled) is {least:.1e}: too near"
         )
     factor = Factor(np.asarray(sl.cholesky(scaled)) * scale)
-    answer = yield from polished(problem, factor, factor.solve(factor.solve_transposed(c)), settings, squared=True)
+    answer = yield from certify_and_correct(problem, factor, factor.solve(factor.solve_transposed(c)), settings, squared=True)
     if answer.error.max(initial=0.0) > settings.accepted:
         raise Breakdown(f"refinement of the Cholesky solution stopped at a backward error of {answer.error.max():.1e}")
     return answer

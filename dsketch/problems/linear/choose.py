@@ -2,8 +2,8 @@
 
 from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.errors import PlanError
-from dsketch.planning.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, room_words
-from dsketch.planning.price import Estimate, Means
+from dsketch.planning.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, describe_room
+from dsketch.planning.price import Estimate, Workload
 from dsketch.planning.probe import Probe
 from dsketch.problems.linear.cholesky import CONTRACTION, rounding_of_gram
 from dsketch.problems.linear.gram import TRUSTED_CONDITION
@@ -13,7 +13,7 @@ from dsketch.settings import Settings
 AUTO = ("cholesky", "gram", "whitened", "tsqr", "conjugate_gradient")
 
 
-def choose(method: str, settings: Settings, means: Means, found: Probe) -> tuple[str, dict[str, Estimate], dict[str, str], str]:
+def choose(method: str, settings: Settings, means: Workload, found: Probe) -> tuple[str, dict[str, Estimate], dict[str, str], str]:
     """Return the method, the estimates of all candidates, the rejections and the reason.
 
     Raises
@@ -62,10 +62,10 @@ def _is_safe(rows: int, found: Probe) -> bool:
     return rounding_of_gram(rows, found.trace) * found.condition**2 <= CONTRACTION
 
 
-def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Means) -> str:
+def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Workload) -> str:
     needs = ", ".join(f"{name} {format_bytes(estimates[name].memory_bytes)}" for name in names)
     return (
-        f"{room_words(means.memory_bytes)}; {needs} would be needed: {means.blocks} block(s) of "
+        f"{describe_room(means.memory_bytes)}; {needs} would be needed: {means.blocks} block(s) of "
         f"{format_bytes(means.block_bytes)} and the parts for {format_count(means.d)} columns. Give workers "
         "more memory or fewer threads, or store smaller chunks."
     )

@@ -14,7 +14,7 @@ import scipy.linalg as sl
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import Answer, Breakdown, require_squares
-from dsketch.problems.linear.polish import polished
+from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.whitened import lower_factor
 from dsketch.settings import Settings
@@ -46,7 +46,7 @@ def gram(problem: LinearSystem, settings: Settings, start: Factor | None = None)
     L = lower_factor(start.solve_transposed(start.solve_transposed(G).T))
     factor = Factor(L.T @ start.R)
     x = factor.solve(sl.solve_triangular(L, start.solve_transposed(c), lower=True))
-    answer = yield from polished(problem, factor, x, settings, squared=True)
+    answer = yield from certify_and_correct(problem, factor, x, settings, squared=True)
     if answer.error.max(initial=0.0) > settings.accepted:
         raise Breakdown(f"refinement of the Gram solution stopped at a backward error of {answer.error.max():.1e}", start)
     return answer

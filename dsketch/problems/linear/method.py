@@ -75,7 +75,7 @@ class Breakdown(Exception):  # noqa: N818 - a turn of the road, not an error: th
 MethodFlow = Callable[[LinearSystem, Settings, Factor | None], Flow[Answer]]
 
 
-def measured(factor: Factor, x: Floats, slope: Slope) -> Floats:
+def backward_error_of(factor: Factor, x: Floats, slope: Slope) -> Floats:
     """Return the backward error of x for every right-hand side, columns scaled."""
     s, Vt = factor.scaled_decomposition
     return backward_error(s, Vt, factor.scale, x, slope.g, slope.rr)

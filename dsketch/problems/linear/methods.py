@@ -34,7 +34,7 @@ NEXT = {
 }
 
 
-def solved_by(problem: LinearSystem, settings: Settings, name: str) -> Flow[tuple[Answer, str]]:
+def with_fallback(problem: LinearSystem, settings: Settings, name: str) -> Flow[tuple[Answer, str]]:
     """Return the answer and the name of the method that gave it, through as many methods as it takes."""
     notes: tuple[str, ...] = ()
     start = None

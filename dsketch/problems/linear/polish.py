@@ -18,7 +18,7 @@ from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
 from dsketch.passes import Slope
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer, measured
+from dsketch.problems.linear.method import Answer, backward_error_of
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import ROUNDING, Settings
 
@@ -28,7 +28,7 @@ _SPREAD = 4  # of E = RᵀR − AᵀA: ‖E‖ against ‖E x‖/‖x‖ for an 
 _LIMIT = 4  # certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust
 
 
-def polished(problem: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False) -> Flow[Answer]:
+def certify_and_correct(problem: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False) -> Flow[Answer]:
     """Return the answer near x with its certificate.  One pass, rarely two.
 
     Parameters
@@ -63,7 +63,7 @@ def corrected(
     new x is uncertain by u (‖dx‖/‖x‖ + ‖R dx‖/‖r‖) in backward error, which is added to the estimate; so is what ``rounding``,
     ‖RᵀR − AᵀA‖, does to RᵀR dx.  All norms are meant with columns scaled.
     """
-    error = measured(factor, x, slope)
+    error = backward_error_of(factor, x, slope)
     moved = factor.shortest(x + factor.solve(factor.solve_transposed(slope.g)))
     step = factor.R @ (moved - x)
     g = slope.g - factor.R.T @ step
@@ -72,7 +72,7 @@ def corrected(
     dx, length = norms(weights * (moved - x)), norms(weights * moved)
     doubt = ratio(dx, length) + ratio(norms(step), np.hypot(np.sqrt(rr), factor.scaled_singular[-1] * length))
     doubt = ROUNDING * doubt + rounding * _felt(factor, dx, length, np.sqrt(rr)) / size
-    new_error = measured(factor, moved, slope._replace(g=g, rr=rr)) + doubt
+    new_error = backward_error_of(factor, moved, slope._replace(g=g, rr=rr)) + doubt
     harmless = factor.scaled_condition * np.sqrt(slope.rr) <= size * norms(weights * x)
     take = (new_error < error) & ((error > enough) | harmless)
     kept = slope._replace(g=np.where(take, g, slope.g), rr=np.where(take, rr, slope.rr))

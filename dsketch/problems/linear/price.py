@@ -2,7 +2,7 @@
 
 import math
 
-from dsketch.planning.price import Estimate, Means, priced, rate
+from dsketch.planning.price import Estimate, Workload, price_passes, rate
 from dsketch.settings import Settings
 from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_SOLVING, FOR_WHITENING, distortion, rows_for
 
@@ -41,7 +41,7 @@ def part_bytes(method: str, settings: Settings, d: int, k: int) -> int:
     return {"gram": sketch + square, "cholesky": square, "tsqr": square}.get(method, max(sketch, square))
 
 
-def estimate(method: str, settings: Settings, means: Means) -> Estimate:
+def estimate(method: str, settings: Settings, means: Workload) -> Estimate:
     """Return the predicted cost of a method."""
     rates = [(sum(rate(kind, means) for kind in kinds.split("+")), times) for kinds, times in works(method, settings, means.d)]
-    return priced(rates, part_bytes(method, settings, means.d, means.k), means)
+    return price_passes(rates, part_bytes(method, settings, means.d, means.k), means)

@@ -14,20 +14,20 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import Both, Gradient, Look, Triangle
 from dsketch.passes.affine import affine
 from dsketch.passes.base import Flow
-from dsketch.planning.plan import Plan, matrix_words, means_words
-from dsketch.planning.price import Ground
-from dsketch.planning.probe import means_of, probe
+from dsketch.planning.plan import Plan, describe_data, describe_machines
+from dsketch.planning.price import Machines
+from dsketch.planning.probe import probe, workload_of
 from dsketch.problems.base import Problem, require_columns, require_settings
 from dsketch.problems.linear.centring import centred, of_stored, put_forward, put_right, recentred, shift_words, with_shift
 from dsketch.problems.linear.certificate import LinearCertificate, certificate_of, notes_of, require_finite, status_of
 from dsketch.problems.linear.choose import choose
-from dsketch.problems.linear.method import Answer, measured
-from dsketch.problems.linear.methods import METHODS, solved_by
+from dsketch.problems.linear.method import Answer, backward_error_of
+from dsketch.problems.linear.methods import METHODS, with_fallback
 from dsketch.problems.linear.statistics.observations import require_observations, require_weight
 from dsketch.problems.linear.statistics.rounding import require_squares
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Outcome
-from dsketch.settings import Settings, Word
+from dsketch.settings import Option, Settings
 
 Floats = NDArray[np.float64]
 
@@ -40,16 +40,16 @@ class LinearProblem(LinearSystem, Problem):
     ----------
     rows, penalty
         As in :class:`~dsketch.problems.linear.system.LinearSystem`.
-    asked : dict
+    parameters : dict
         The words that make this problem again.
     """
 
-    asked: dict[str, Any]
+    parameters: dict[str, Any]
 
     methods: ClassVar[tuple[str, ...]] = tuple(METHODS)
-    words: ClassVar[tuple[Word, ...]] = (
-        Word("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
-        Word("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
+        Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
     )
 
     @cached_property
@@ -57,20 +57,20 @@ class LinearProblem(LinearSystem, Problem):
         """The problem that is solved: with an intercept, columns far from 0 are shifted (:mod:`dsketch.matrix.offsets`)."""
         return with_shift(self)
 
-    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
         shifted = self.shifted
         found = probe(shifted.rows, shifted.penalty)
-        means = means_of(shifted.rows, self.sides, found, ground)
+        means = workload_of(shifted.rows, self.sides, found, ground)
         name, estimates, rejected, why = choose(method, settings, means, found)
         return Plan(
             name,
             settings,
             estimates[name],
             rejected,
-            matrix_words(self.rows, self.sides),
-            means_words(ground, found),
+            describe_data(self.rows, self.sides),
+            describe_machines(ground, found),
             why,
             estimates[name].passes * self.rows.nbytes,
             found.condition,
@@ -89,7 +89,7 @@ class LinearProblem(LinearSystem, Problem):
             If the squares of the data overflowed, so that nothing can be said about x, or all weights are 0.
         """
         shift = self.shifted.rows.shift
-        answer, method = yield from solved_by(self.shifted, plan.settings, plan.method)
+        answer, method = yield from with_fallback(self.shifted, plan.settings, plan.method)
         yield from require_observations(self.rows, answer.x, answer.slope)
         require_squares(answer.slope.peak if answer.slope else norms(answer.factor.R @ answer.x))
         require_finite(answer)
@@ -126,7 +126,7 @@ class LinearProblem(LinearSystem, Problem):
         x, slope, move = put_forward(x, factor, slope, rows.shift, given)
         weighted = self.penalty[:, None] * x
         slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
-        answer = Answer(x, factor, True, slope, measured(factor, x, slope), np.sqrt(slope.rr), move=move)
+        answer = Answer(x, factor, True, slope, backward_error_of(factor, x, slope), np.sqrt(slope.rr), move=move)
         return of_stored(certificate_of(answer, self.shape[0], by_column=True), answer, self.shape[0], rows.shift)
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.events import Converged
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer, Breakdown, measured, require_full_rank
+from dsketch.problems.linear.method import Answer, Breakdown, backward_error_of, require_full_rank
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch
@@ -51,7 +51,7 @@ def refined(problem: LinearSystem, settings: Settings, inner: Inner) -> Flow[Ans
     kept: Answer | None = None
     for _ in range(_ROUNDS):
         slope = yield from problem.gradient(x)
-        error = measured(factor, x, slope)
+        error = backward_error_of(factor, x, slope)
         worst = float(error.max(initial=0.0))
         yield Converged(worst, float(np.sqrt(slope.rr).max(initial=0.0)))
         if kept is None or worst < best:

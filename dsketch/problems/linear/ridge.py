@@ -7,7 +7,7 @@ import numpy as np
 from dsketch.problems.arguments import as_flag, as_penalty
 from dsketch.problems.linear.least_squares import tall_rows
 from dsketch.problems.linear.problem import LinearProblem
-from dsketch.settings import Word
+from dsketch.settings import Option
 
 
 class Ridge(LinearProblem):
@@ -38,9 +38,9 @@ class Ridge(LinearProblem):
 
     name = "ridge"
     title = "Ridge regression, min ‖A x − b‖² + alpha ‖x‖²."
-    words = (
-        Word("alpha", float, 1.0, "Penalty alpha ‖x‖², ≥ 0; scikit-learn's meaning, not divided by n."),
-        *LinearProblem.words,
+    options = (
+        Option("alpha", float, 1.0, "Penalty alpha ‖x‖², ≥ 0; scikit-learn's meaning, not divided by n."),
+        *LinearProblem.options,
     )
 
     def __init__(

@@ -12,7 +12,7 @@ Comput. 34, 2012.
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import Answer
-from dsketch.problems.linear.polish import polished
+from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import Settings
 
@@ -22,4 +22,4 @@ def tsqr(problem: LinearSystem, settings: Settings, start: Factor | None = None)
     del start
     R, z, _ = yield from problem.triangle(settings.seed)
     factor = Factor(R)
-    return (yield from polished(problem, factor, factor.least_squares(z), settings))
+    return (yield from certify_and_correct(problem, factor, factor.least_squares(z), settings))

@@ -16,7 +16,7 @@ import scipy.linalg as sl
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import Answer, Breakdown, require_full_rank
-from dsketch.problems.linear.polish import polished
+from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch
@@ -40,7 +40,7 @@ def whitened(problem: LinearSystem, settings: Settings, start: Factor | None = N
     W, c = yield from problem.whitened(start)
     L = lower_factor(W)
     factor, x = solve_small(L.T @ start.whitener.matrix, sl.solve_triangular(L, c, lower=True))
-    answer = yield from polished(problem, factor, x, settings)
+    answer = yield from certify_and_correct(problem, factor, x, settings)
     if answer.error.max(initial=0.0) > settings.accepted:
         raise Breakdown(
             f"the whitened solution has a backward error of {answer.error.max():.1e}: the sketch lost directions of A"

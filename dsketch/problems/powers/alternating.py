@@ -19,6 +19,7 @@ References
 Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304.
 """
 
+
 import math
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes import Gradient, Look, Slope
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import measured, require_full_rank
+from dsketch.problems.linear.method import backward_error_of, require_full_rank
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.powers.answer import (
     STAGES,
@@ -44,7 +45,7 @@ from dsketch.problems.powers.answer import (
 from dsketch.problems.powers.gram_factor import Core
 from dsketch.problems.powers.products import norm_of, product, raised, residual_after, residual_norms, side_norms
 from dsketch.problems.powers.stage import INNERS, Seen, Task
-from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.problems.powers.wide_range import WideColumns, power_of_two
 from dsketch.settings import Settings
 from dsketch.sketch import SKETCHES, Sketch, SparseSign
 from dsketch.sketch.size import FOR_ITERATING, LEAST_ROWS, distortion
@@ -81,7 +82,7 @@ def drawn(system: LinearSystem, settings: Settings, stages: int) -> tuple[Sketch
 
 
 @dataclass(frozen=True)
-class Climb:
+class Alternation:
     """What all stages share.
 
     Attributes
@@ -109,7 +110,7 @@ class Climb:
     goal: float
     inner: str
 
-    def up(self, level: int, target: Scaled, b: Floats) -> Flow[tuple[Scaled, Scaled, Stage]]:
+    def up(self, level: int, target: WideColumns, b: Floats) -> Flow[tuple[WideColumns, WideColumns, Stage]]:
         """Return y with G y ≈ target, its residual, and the record of the stage.
 
         Parameters
@@ -121,22 +122,22 @@ class Climb:
         e, factor = self.core.exponent, Factor(self.core.R)
         goal = math.log2(self.goal / self.stages) + b - 2 * (level - 1) * self.norm
 
-        def look(y: Floats) -> Flow[Seen[Scaled]]:
-            found = yield from product(self.system, e, Scaled(y, target.exponents))
+        def look(y: Floats) -> Flow[Seen[WideColumns]]:
+            found = yield from product(self.system, e, WideColumns(y, target.exponents))
             residual = target.plus(found.shifted(-2 * e), -1.0)
-            size = np.logaddexp2(2 * self.norm + Scaled.of(y, target.exponents - 2 * e).norms, target.norms)
+            size = np.logaddexp2(2 * self.norm + WideColumns.of(y, target.exponents - 2 * e).norms, target.norms)
             told = reached(ratio(residual.norms, size), power_of_two(residual.norms))
-            units = level_errors(self.core, [target, Scaled.of(y, target.exponents - 2 * e)], [residual]) / self.goal
+            units = level_errors(self.core, [target, WideColumns.of(y, target.exponents - 2 * e)], [residual]) / self.goal
             return Seen(residual.over(target.exponents), np.maximum(ratio(residual.norms, goal), units), told, residual)
 
         start = factor.solve(factor.solve_transposed(target.mantissas))
         task = Task(level, factor, self.core.factor, self.epsilon, look)
         y, residual, stage = yield from INNERS[self.inner](self.system, task, start)
-        return Scaled.of(y, target.exponents - 2 * e), residual, stage
+        return WideColumns.of(y, target.exponents - 2 * e), residual, stage
 
-    def climbed(self, start: Scaled, b: Floats, power: int) -> Flow[tuple[list[Scaled], list[Scaled], tuple[Stage, ...]]]:
+    def climbed(self, start: WideColumns, b: Floats, power: int) -> Flow[tuple[list[WideColumns], list[WideColumns], tuple[Stage, ...]]]:
         """Return the levels from ``start`` on, their residuals and the records of the stages."""
-        levels, residuals, records = [start], list[Scaled](), list[Stage]()
+        levels, residuals, records = [start], list[WideColumns](), list[Stage]()
         for level in range(1, power + 1):
             y, residual, stage = yield from self.up(level, levels[-1], b)
             levels.append(y)
@@ -150,8 +151,8 @@ class Climb:
 
         def look(y: Floats) -> Flow[Seen[Slope]]:
             found: Slope = yield Look(Gradient(y), self.system.rows)
-            reducible = Scaled.of(factor.solve_transposed(found.g)).norms
-            told = reached(measured(factor, y, found), power_of_two(residual_norms(found)))
+            reducible = WideColumns.of(factor.solve_transposed(found.g)).norms
+            told = reached(backward_error_of(factor, y, found), power_of_two(residual_norms(found)))
             return Seen(found.g, ratio(reducible, share + side_norms(found)), told, found)
 
         return (yield from INNERS[self.inner](self.system, Task(0, factor, factor, self.epsilon, look), start))
@@ -169,9 +170,9 @@ def alternating_even(system: LinearSystem, b: Floats, power: int, settings: Sett
     SA, _ = yield from system.sketch(sketch)
     start = Factor.of(SA)
     require_full_rank(start)
-    core, right = Core(start), Scaled.of(b)
+    core, right = Core(start), WideColumns.of(b)
     norm = yield from norm_of(system, core)
-    climb = Climb(system, core, epsilon, norm, power, settings.goal, inner)
+    climb = Alternation(system, core, epsilon, norm, power, settings.goal, inner)
     levels, residuals, stages = yield from climb.climbed(right, right.norms, power)
     left, x = (yield from raised(system, core, residuals)), levels[-1]
     return PowerAnswer(
@@ -203,14 +204,14 @@ def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner:
     require_full_rank(start)
     core = Core(start)
     norm = yield from norm_of(system, core)
-    climb = Climb(system, core, epsilon, norm, power + 1, settings.goal, inner)
+    climb = Alternation(system, core, epsilon, norm, power + 1, settings.goal, inner)
     y, slope, stage = yield from climb.least_squares(guess)
     norms = side_norms(slope)
-    levels, residuals, stages = yield from climb.climbed(Scaled.of(y), norms - norm, power)
+    levels, residuals, stages = yield from climb.climbed(WideColumns.of(y), norms - norm, power)
     moved, x = (yield from raised(system, core, residuals)), levels[-1]
     _, left = residual_after(core, slope, moved)
     chain = core.half(moved).norms - math.log2(1 - epsilon)
-    first = np.maximum(measured(start, y, slope), level_errors(core, levels, residuals))
+    first = np.maximum(backward_error_of(start, y, slope), level_errors(core, levels, residuals))
     return PowerAnswer(
         x=x.values("x"),
         core=core,
@@ -220,7 +221,7 @@ def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner:
         residual_norm=power_of_two(left),
         relative=ratio(chain, norms),
         outside=np.minimum(ratio(residual_norms(slope), norms), 1.0),
-        forward_error=distance(core, levels, [Scaled.of(slope.g), *residuals], left),
+        forward_error=distance(core, levels, [WideColumns.of(slope.g), *residuals], left),
         measured=STAGES,
         levels=tuple(levels),
         stages=(stage, *stages),

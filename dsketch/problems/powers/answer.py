@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
 from dsketch.problems.powers.gram_factor import Core
-from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.problems.powers.wide_range import WideColumns, power_of_two
 from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
@@ -82,7 +82,7 @@ class PowerAnswer:
         First-order bound on ‖x − x*‖/‖x‖ for a change of A by eps‖A‖ in each of its uses.
     measured : str
         What was measured in the data and what follows from a factor.
-    levels : tuple of Scaled
+    levels : tuple of WideColumns
         y₀ … y_j = x, of a solve.
     stages : tuple of Stage
         Of the alternating method.
@@ -98,7 +98,7 @@ class PowerAnswer:
     outside: Floats
     forward_error: Floats
     measured: str
-    levels: tuple[Scaled, ...] = ()
+    levels: tuple[WideColumns, ...] = ()
     stages: tuple[Stage, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -108,12 +108,12 @@ class PowerAnswer:
         return self.core.factor
 
 
-def level_residuals(levels: list[Scaled], products: list[Scaled]) -> list[Scaled]:
+def level_residuals(levels: list[WideColumns], products: list[WideColumns]) -> list[WideColumns]:
     """Return r_i = y_{i−1} − G y_i for i = 1 … j."""
     return [before.plus(product, -1.0) for before, product in zip(levels, products, strict=False)]
 
 
-def propagated(core: Core, residuals: list[Scaled]) -> Scaled:
+def propagated(core: Core, residuals: list[WideColumns]) -> WideColumns:
     """Return Σ G^(i−1) r_i by Horner's rule."""
     total = residuals[-1]
     for residual in reversed(residuals[:-1]):
@@ -130,21 +130,21 @@ def ratio(above: Floats, *below: Floats) -> Floats:
         return np.where(np.isneginf(above), 0.0, power_of_two(above - total))
 
 
-def even_error(norm: float, residual: Floats, x: Scaled, b: Floats, power: float) -> Floats:
+def even_error(norm: float, residual: Floats, x: WideColumns, b: Floats, power: float) -> Floats:
     """Return the normwise backward error of Gʲx = b, from log₂ of ‖A‖, of the residual's norm and of ‖b‖."""
     return ratio(residual, 2 * power * norm + x.norms, b)
 
 
-def level_errors(core: Core, levels: list[Scaled], residuals: list[Scaled]) -> Floats:
+def level_errors(core: Core, levels: list[WideColumns], residuals: list[WideColumns]) -> Floats:
     """Return the largest backward error of the levels, columns scaled, shape (k,): ‖D⁻¹r_i‖/(‖A D⁻¹‖²‖D y_i‖ + ‖D⁻¹y_{i−1}‖).
 
     0 where A lacks rank: a null space is known to eps of the largest unit only.
 
     Parameters
     ----------
-    levels : list of Scaled
+    levels : list of WideColumns
         y₀ … y_j, or the last of them.
-    residuals : list of Scaled
+    residuals : list of WideColumns
         r_i, one less.
     """
     worst = np.zeros(levels[-1].exponents.shape)
@@ -157,7 +157,7 @@ def level_errors(core: Core, levels: list[Scaled], residuals: list[Scaled]) -> F
     return worst
 
 
-def relative_residual(core: Core, residual: Scaled, b: Scaled) -> Floats:
+def relative_residual(core: Core, residual: WideColumns, b: WideColumns) -> Floats:
     """Return ‖r‖/‖b‖, or the same with columns scaled (D⁻¹) if that is more, shape (k,)."""
     plain = ratio(residual.norms, b.norms)
     if core.factor.is_deficient:
@@ -165,14 +165,14 @@ def relative_residual(core: Core, residual: Scaled, b: Scaled) -> Floats:
     return np.maximum(plain, ratio(core.lowered(residual).norms, core.lowered(b).norms))
 
 
-def chain_error(core: Core, residual: Scaled, x: Scaled, b: Scaled, power: int) -> Floats:
+def chain_error(core: Core, residual: WideColumns, x: WideColumns, b: WideColumns, power: int) -> Floats:
     """Return the backward error of Gʲx = b with columns scaled at both ends: ‖D⁻¹r‖/(‖D⁻¹GʲD⁻¹‖‖D x‖ + ‖D⁻¹b‖).
 
     The norm is estimated by two steps of subspace iteration, from below.  0 where A lacks rank.
     """
     if core.factor.is_deficient:
         return np.zeros(x.exponents.shape)
-    v, size = Scaled.of(core.factor.scaled_decomposition[1][:_NORM_VECTORS].T), np.zeros(0)
+    v, size = WideColumns.of(core.factor.scaled_decomposition[1][:_NORM_VECTORS].T), np.zeros(0)
     for _ in range(_NORM_STEPS):
         w, before = core.lowered(v), v.norms
         for _ in range(power):
@@ -182,12 +182,12 @@ def chain_error(core: Core, residual: Scaled, x: Scaled, b: Scaled, power: int) 
     return ratio(core.lowered(residual).norms, float(size.max()) + core.raised(x).norms, core.lowered(b).norms)
 
 
-def odd_error(core: Core, g: Scaled, residual: Floats, x: Scaled, power: int) -> Floats:
+def odd_error(core: Core, g: WideColumns, residual: Floats, x: WideColumns, power: int) -> Floats:
     """Return the Karlson–Waldén estimate for x as a minimizer of ‖M x − b‖, M = A Gʲ, relative to ‖M‖ = ‖A‖^(2j+1).
 
     Parameters
     ----------
-    g : Scaled, shape (d, k)
+    g : WideColumns, shape (d, k)
         Aᵀ(b − M x).
     residual : ndarray, shape (k,)
         Log₂ of ‖b − M x‖.
@@ -196,7 +196,7 @@ def odd_error(core: Core, g: Scaled, residual: Floats, x: Scaled, power: int) ->
         return np.zeros(x.exponents.shape)
     s, Vt = core.singular
     sizes = np.log2(s)[:, None] + core.exponent
-    pieces = Scaled.of(Vt @ g.mantissas, g.exponents)
+    pieces = WideColumns.of(Vt @ g.mantissas, g.exponents)
     with np.errstate(divide="ignore", invalid="ignore"):
         above = 2 * power * sizes + np.log2(np.abs(pieces.mantissas)) + pieces.exponents
         below = np.logaddexp2(2 * (x.norms + (2 * power + 1) * sizes), 2 * residual) / 2
@@ -204,7 +204,7 @@ def odd_error(core: Core, g: Scaled, residual: Floats, x: Scaled, power: int) ->
     return power_of_two(np.logaddexp2.reduce(terms, axis=0) / 2 - (2 * power + 1) * core.norm)
 
 
-def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = None, outside: Floats | None = None) -> Floats:
+def forward_error(core: Core, levels: list[WideColumns], residual: Floats | None = None, outside: Floats | None = None) -> Floats:
     """Return eps times the first-order sensitivity of x to changes of A by ‖A‖, one for each of its 2j (+ 1) uses.
 
     With A + E, x moves by −Σ_k G^(-k)(EᵀA + AᵀE) y_{j−k+1}.  For a b without special direction every term is about kappa, the whole
@@ -212,7 +212,7 @@ def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = No
 
     Parameters
     ----------
-    levels : list of Scaled
+    levels : list of WideColumns
         y₀ … y_j.
     residual : ndarray, shape (k,), optional
         Log₂ of the least-squares residual that y₀ left, for odd powers.
@@ -235,8 +235,8 @@ def forward_error(core: Core, levels: list[Scaled], residual: Floats | None = No
 
 def distance(
     core: Core,
-    levels: list[Scaled],
-    residuals: list[Scaled],
+    levels: list[WideColumns],
+    residuals: list[WideColumns],
     residual: Floats | None = None,
     outside: Floats | None = None,
 ) -> Floats:
@@ -244,9 +244,9 @@ def distance(
 
     Parameters
     ----------
-    levels : list of Scaled
+    levels : list of WideColumns
         y₀ … y_j.
-    residuals : list of Scaled
+    residuals : list of WideColumns
         y_{i−1} − G y_i of the last levels, in order; for odd powers first Aᵀ(b − A y₀).
     residual, outside
         As of :func:`forward_error`.
@@ -257,7 +257,7 @@ def distance(
     return forward_error(core, levels, residual, outside) + apart(moved, levels[-1])
 
 
-def apart(moved: Scaled, x: Scaled) -> Floats:
+def apart(moved: WideColumns, x: WideColumns) -> Floats:
     """Return ‖x − x*‖/‖x*‖ at most for a first-order ``moved`` = x* − x, shape (k,); infinite where x* may be 0."""
     share = ratio(moved.norms, x.norms)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -23,23 +23,23 @@ from dsketch.problems.powers.answer import (
 )
 from dsketch.problems.powers.gram_factor import Core
 from dsketch.problems.powers.products import product, residual_norms, side_norms
-from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.problems.powers.wide_range import WideColumns, power_of_two
 
 Floats = NDArray[np.float64]
 
 
-def raised_levels(system: LinearSystem, core: Core, x: Floats, power: int) -> Flow[list[Scaled]]:
+def raised_levels(system: LinearSystem, core: Core, x: Floats, power: int) -> Flow[list[WideColumns]]:
     """Return [Gʲx, …, Gx, x], every product in the data.  j passes."""
-    levels = [Scaled.of(x)]
+    levels = [WideColumns.of(x)]
     for _ in range(power):
         levels.insert(0, (yield from product(system, core.exponent, levels[0])))
     return levels
 
 
-def judged_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[PowerAnswer]:
+def check_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[PowerAnswer]:
     """Judge x as an answer to min ‖(AᵀA)ʲx − b‖.  1 + j passes."""
     R, _, _ = yield from system.triangle(0)
-    core, right = Core(Factor(R)), Scaled.of(b)
+    core, right = Core(Factor(R)), WideColumns.of(b)
     levels = yield from raised_levels(system, core, x, power)
     left = right.plus(levels[0], -1.0)
     reducible, outside = core.within(left), core.outside(right)
@@ -59,13 +59,13 @@ def judged_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[
     )
 
 
-def judged_odd(system: LinearSystem, power: int, x: Floats) -> Flow[PowerAnswer]:
+def check_odd(system: LinearSystem, power: int, x: Floats) -> Flow[PowerAnswer]:
     """Judge x as an answer to min ‖A(AᵀA)ʲx − b‖ for the b of the system's rows.  2 + j passes."""
     R, _, _ = yield from system.triangle(0)
     core = Core(Factor(R))
     levels = yield from raised_levels(system, core, x, power)
     slope = yield Look(Gradient(levels[0].values("(AᵀA)ʲx")), system.rows)
-    g, norms = Scaled.of(slope.g), side_norms(slope)
+    g, norms = WideColumns.of(slope.g), side_norms(slope)
     residual = residual_norms(slope)
     reducible = core.half_inverse(g).norms
     # What A x* cannot reach: the residual without its reducible part.
@@ -83,7 +83,7 @@ def judged_odd(system: LinearSystem, power: int, x: Floats) -> Flow[PowerAnswer]
     )
 
 
-def _apart(core: Core, residual: Scaled, x: Scaled, power: int) -> Floats:
+def _apart(core: Core, residual: WideColumns, x: WideColumns, power: int) -> Floats:
     """Return how far x is from the answer by what its residual tells, and by what of x lies in the null space."""
     moved = core.inverses(residual, power)[-1]
     return apart(moved.plus(x.plus(core.within(x), -1.0)), x)

@@ -34,7 +34,7 @@ from dsketch.problems.powers.factored import ROUTES, Route
 from dsketch.problems.powers.gram_factor import Core
 from dsketch.problems.powers.methods import LAST
 from dsketch.problems.powers.products import product
-from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.problems.powers.wide_range import WideColumns, power_of_two
 from dsketch.settings import EPS, Settings
 
 Floats = NDArray[np.float64]
@@ -123,18 +123,18 @@ def eigen(core: Core) -> tuple[Floats, Floats]:
     return s * s, Vt
 
 
-def applied(Vt: Floats, logs: Floats, b: Scaled) -> Scaled:
+def applied(Vt: Floats, logs: Floats, b: WideColumns) -> WideColumns:
     """Return V exp(logs) Vᵀb; sizes add up as exponents."""
     whole = np.floor(logs / math.log(2.0))
     pieces = (Vt @ b.mantissas) * np.exp(logs - whole * math.log(2.0))[:, None]
     top = float(whole.max())
-    return Scaled.of(Vt.T @ np.ldexp(pieces, np.maximum(whole - top, -4000).astype(np.int32)[:, None]), b.exponents + int(top))
+    return WideColumns.of(Vt.T @ np.ldexp(pieces, np.maximum(whole - top, -4000).astype(np.int32)[:, None]), b.exponents + int(top))
 
 
 def exponential(system: LinearSystem, b: Floats, terms: int | None, settings: Settings, route: Route) -> Flow[ExponentialAnswer]:
     """Answer exp(AᵀA)x = b, or its series up to the power ``terms``."""
     factor, _ = yield from route(system, settings)
-    core, right = Core(factor), Scaled.of(b)
+    core, right = Core(factor), WideColumns.of(b)
     t, Vt = eigen(core)
     logs = log_series(t, terms)
     x = applied(Vt, -logs, right)
@@ -156,7 +156,7 @@ def exponential(system: LinearSystem, b: Floats, terms: int | None, settings: Se
     )
 
 
-def error_bound(t: Floats, terms: int | None, b: Scaled, x: Scaled, backward: Floats) -> Floats:
+def error_bound(t: Floats, terms: int | None, b: WideColumns, x: WideColumns, backward: Floats) -> Floats:
     """Return a first-order bound on ‖x − x*‖/‖x‖ for a change of AᵀA by ``backward`` ‖A‖², shape (k,).
 
     f⁻¹ changes by at most its steepest slope, f'/f² at the smallest eigenvalue: f' is f itself for exp, and the series with one term
@@ -181,7 +181,7 @@ def judged_exponential(system: LinearSystem, b: Floats, terms: int | None, x: Fl
     it, and the certificate says so.
     """
     R, _, _ = yield from system.triangle(0)
-    core, right, start = Core(Factor(R)), Scaled.of(b), Scaled.of(x)
+    core, right, start = Core(Factor(R)), WideColumns.of(b), WideColumns.of(x)
     t, Vt = eigen(core)
     logs = log_series(t, terms)
     needed = terms if terms is not None else terms_for(float(t[0]))
@@ -189,7 +189,7 @@ def judged_exponential(system: LinearSystem, b: Floats, terms: int | None, x: Fl
         total = term = start
         for p in range(1, needed + 1):
             found = yield from product(system, core.exponent, term)
-            term = Scaled.of(found.mantissas / p, found.exponents)
+            term = WideColumns.of(found.mantissas / p, found.exponents)
             total = total.plus(term)
         measured = f"{needed} terms of the series in the data"
     else:

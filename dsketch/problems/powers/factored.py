@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Breakdown, measured, require_full_rank
+from dsketch.problems.linear.method import Breakdown, backward_error_of, require_full_rank
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.whitened import lower_factor
 from dsketch.problems.powers.answer import (
@@ -39,7 +39,7 @@ from dsketch.problems.powers.answer import (
 )
 from dsketch.problems.powers.gram_factor import Core
 from dsketch.problems.powers.products import products, products_and_slope, residual_after, residual_norms, side_norms
-from dsketch.problems.powers.wide_range import Scaled, power_of_two
+from dsketch.problems.powers.wide_range import WideColumns, power_of_two
 from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_WHITENING
@@ -91,7 +91,7 @@ def factored_even(system: LinearSystem, b: Floats, power: int, settings: Setting
         j ≥ 1.
     """
     factor, _ = yield from route(system, settings)
-    core, right = Core(factor), Scaled.of(b)
+    core, right = Core(factor), WideColumns.of(b)
     levels = core.inverses(core.within(right), power)
     found = yield from products(system, core, levels[1:])
     residuals = level_residuals(levels, found)
@@ -118,7 +118,7 @@ def factored_odd(system: LinearSystem, power: int, settings: Settings, route: Ro
     factor, z = yield from route(system, settings)
     core = Core(factor)
     y = factor.least_squares(z)
-    levels = core.inverses(Scaled.of(y), power)
+    levels = core.inverses(WideColumns.of(y), power)
     found, slope = yield from products_and_slope(system, core, levels[1:], y)
     residuals = level_residuals(levels, found)
     moved = propagated(core, residuals)
@@ -129,12 +129,12 @@ def factored_odd(system: LinearSystem, power: int, settings: Settings, route: Ro
         core=core,
         is_exact=True,
         backward_error=np.maximum.reduce(
-            [odd_error(core, g, residual, x, power), measured(factor, y, slope), level_errors(core, levels, residuals)]
+            [odd_error(core, g, residual, x, power), backward_error_of(factor, y, slope), level_errors(core, levels, residuals)]
         ),
         residual_norm=power_of_two(residual),
         relative=ratio(core.half(moved).norms, norms),
         outside=np.minimum(ratio(residual_norms(slope), norms), 1.0),
-        forward_error=distance(core, levels, [Scaled.of(slope.g), *residuals], residual),
+        forward_error=distance(core, levels, [WideColumns.of(slope.g), *residuals], residual),
         measured=FACTOR,
         levels=tuple(levels),
     )

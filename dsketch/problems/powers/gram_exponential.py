@@ -13,7 +13,7 @@ from dsketch.problems.outcome import Certificate, Outcome, Status, digits, shown
 from dsketch.problems.powers.exponential import MOST_TERMS, ExponentialAnswer, exponential_by, judged_exponential
 from dsketch.problems.powers.factored import ROUTES
 from dsketch.problems.powers.problem import ColumnSidesProblem, require_power
-from dsketch.settings import EPS, Word
+from dsketch.settings import EPS, Option
 
 Floats = NDArray[np.float64]
 
@@ -91,8 +91,8 @@ class GramExponential(ColumnSidesProblem):
 
     name = "gram-exp"
     title = "The exponential of the Gram matrix, exp(AᵀA)x = b."
-    words = (
-        Word(
+    options = (
+        Option(
             "terms",
             int,
             None,
@@ -104,8 +104,8 @@ class GramExponential(ColumnSidesProblem):
 
     def __init__(self, A: Any, b: Any, *, terms: int | None = None, missing: str = "error") -> None:
         self.terms = None if terms is None else require_power(terms, "Leave terms out for the exponential itself.", "terms")
-        asked = {"problem": self.name, "terms": self.terms, "missing": missing}
-        super().__init__(A, b, asked, missing, "exp(AᵀA) is d × d.")
+        parameters = {"problem": self.name, "terms": self.terms, "missing": missing}
+        super().__init__(A, b, parameters, missing, "exp(AᵀA) is d × d.")
 
     @property
     def stages(self) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
-from dsketch.problems.powers.wide_range import Scaled, exponent_of
+from dsketch.problems.powers.wide_range import WideColumns, exponent_of
 
 Floats = NDArray[np.float64]
 
@@ -83,53 +83,53 @@ class Core:
         """Largest over smallest singular value kept, in the user's units."""
         return float(self.singular[0][0] / self.singular[0][-1]) if self.factor.rank else 1.0
 
-    def raised(self, v: Scaled) -> Scaled:
+    def raised(self, v: WideColumns) -> WideColumns:
         """Return D v, D the norms of the columns (powers of two)."""
-        return Scaled.of(self.factor.scale[:, None] * v.mantissas, v.exponents)
+        return WideColumns.of(self.factor.scale[:, None] * v.mantissas, v.exponents)
 
-    def lowered(self, v: Scaled) -> Scaled:
+    def lowered(self, v: WideColumns) -> WideColumns:
         """Return D⁻¹ v."""
-        return Scaled.of(v.mantissas / self.factor.scale[:, None], v.exponents)
+        return WideColumns.of(v.mantissas / self.factor.scale[:, None], v.exponents)
 
-    def within(self, v: Scaled) -> Scaled:
+    def within(self, v: WideColumns) -> WideColumns:
         """Return v without its component in the null space."""
         if self.basis is None:
             return v
         return v.times(self.basis.T).times(self.basis)
 
-    def outside(self, v: Scaled) -> Floats:
+    def outside(self, v: WideColumns) -> Floats:
         """Return log₂ of the norm of v's component in the null space, shape (k,)."""
         if self.basis is None:
             return np.full(v.exponents.shape, -np.inf)
         return v.times(self.factor.null.T).norms
 
-    def inverse(self, v: Scaled) -> Scaled:
+    def inverse(self, v: WideColumns) -> WideColumns:
         """Return G⁺v: two triangular solves, normalized in between."""
         if not self.factor.rank:
-            return Scaled.of(np.zeros_like(v.mantissas))
+            return WideColumns.of(np.zeros_like(v.mantissas))
         half = self.half_inverse(v)
-        full = Scaled.of(_plain(self._triangle, half.mantissas), half.exponents).shifted(-self.exponent)
+        full = WideColumns.of(_plain(self._triangle, half.mantissas), half.exponents).shifted(-self.exponent)
         return full if self.basis is None else full.times(self.basis)
 
-    def inverses(self, v: Scaled, count: int) -> list[Scaled]:
+    def inverses(self, v: WideColumns, count: int) -> list[WideColumns]:
         """Return [v, G⁺v, …, (G⁺)^count v]."""
         chain = [v]
         for _ in range(count):
             chain.append(self.inverse(chain[-1]))
         return chain
 
-    def half(self, v: Scaled) -> Scaled:
+    def half(self, v: WideColumns) -> WideColumns:
         """Return R v, which has the length of A v."""
         return v.times(self.R).shifted(self.exponent)
 
-    def half_inverse(self, g: Scaled) -> Scaled:
+    def half_inverse(self, g: WideColumns) -> WideColumns:
         """Return (Rᵀ)⁺g: for g = Aᵀr it has the length of r's projection on the range of A."""
         if not self.factor.rank:
-            return Scaled.of(np.zeros_like(g.mantissas))
+            return WideColumns.of(np.zeros_like(g.mantissas))
         inner = g if self.basis is None else g.times(self.basis.T)
-        return Scaled.of(_transposed(self._triangle, inner.mantissas), inner.exponents).shifted(-self.exponent)
+        return WideColumns.of(_transposed(self._triangle, inner.mantissas), inner.exponents).shifted(-self.exponent)
 
-    def forward(self, v: Scaled) -> Scaled:
+    def forward(self, v: WideColumns) -> WideColumns:
         """Return G v."""
         return v.times(self.R).times(self.R.T).shifted(2 * self.exponent)
 

@@ -10,14 +10,14 @@ from dsketch.planning.plan import Plan
 from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.certificate import PowerCertificate, certificate_of, notes_of, status_of
-from dsketch.problems.powers.check import judged_even
+from dsketch.problems.powers.check import check_even
 from dsketch.problems.powers.methods import METHODS, powered
 from dsketch.problems.powers.problem import ColumnSidesProblem, require_power
-from dsketch.settings import Word
+from dsketch.settings import Option
 
 Floats = NDArray[np.float64]
 
-POWER = Word("power", int, 1, "The power j ≥ 1.", most=64)
+POWER = Option("power", int, 1, "The power j ≥ 1.", most=64)
 
 
 class GramPower(ColumnSidesProblem):
@@ -57,13 +57,13 @@ class GramPower(ColumnSidesProblem):
 
     name = "gram-power"
     title = "A power of the Gram matrix, min ‖(AᵀA)ʲx − b‖."
-    words = (POWER,)
+    options = (POWER,)
     methods = METHODS
 
     def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error") -> None:
         self.power = require_power(power, "For j = 0 x is b itself.")
-        asked = {"problem": self.name, "power": self.power, "missing": missing}
-        super().__init__(A, b, asked, missing, "For a b with n rows use OddGramPower.")
+        parameters = {"problem": self.name, "power": self.power, "missing": missing}
+        super().__init__(A, b, parameters, missing, "For a b with n rows use OddGramPower.")
 
     @property
     def stages(self) -> int:
@@ -96,4 +96,4 @@ class GramPower(ColumnSidesProblem):
 
     def judge(self, x: Floats) -> Flow[PowerCertificate]:
         """Judge x by j real products with AᵀA, after one pass for ‖A‖."""
-        return certificate_of((yield from judged_even(self.system, self.right, self.power, x)), self.power)
+        return certificate_of((yield from check_even(self.system, self.right, self.power, x)), self.power)

@@ -12,7 +12,7 @@ from dsketch.planning.plan import Plan
 from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.certificate import PowerCertificate, certificate_of, notes_of, status_of
-from dsketch.problems.powers.check import judged_odd
+from dsketch.problems.powers.check import check_odd
 from dsketch.problems.powers.gram_power import POWER
 from dsketch.problems.powers.methods import METHODS, powered
 from dsketch.problems.powers.problem import PoweringProblem, require_power
@@ -55,7 +55,7 @@ class OddGramPower(PoweringProblem):
 
     name = "odd-gram-power"
     title = "An odd power, min ‖A(AᵀA)ʲx − b‖."
-    words = (POWER,)
+    options = (POWER,)
     methods = METHODS
 
     def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error") -> None:
@@ -94,4 +94,4 @@ class OddGramPower(PoweringProblem):
 
     def judge(self, x: Floats) -> Flow[PowerCertificate]:
         """Judge x by j real products with AᵀA and one gradient at b, after one pass for ‖A‖."""
-        return certificate_of((yield from judged_odd(self.system, self.power, x)), self.power)
+        return certificate_of((yield from check_odd(self.system, self.power, x)), self.power)

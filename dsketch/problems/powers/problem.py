@@ -23,10 +23,10 @@ from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.planning.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, matrix_words, means_words, room_words
-from dsketch.planning.price import Estimate, Ground, Means, priced
+from dsketch.planning.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, describe_data, describe_machines, describe_room
+from dsketch.planning.price import Estimate, Machines, Workload, price_passes
 from dsketch.planning.price import rate as rate_of
-from dsketch.planning.probe import Probe, means_of, probe
+from dsketch.planning.probe import Probe, probe, workload_of
 from dsketch.problems.base import Problem, require_settings
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.powers.alternating import rows_for_stages
@@ -48,16 +48,16 @@ class PoweringProblem(Problem):
     ----------
     rows : Rows
         A, and b if it has n rows.
-    asked : dict
+    parameters : dict
     """
 
-    def __init__(self, rows: Rows, asked: dict[str, Any]) -> None:
+    def __init__(self, rows: Rows, parameters: dict[str, Any]) -> None:
         if rows.shape[0] < rows.shape[1]:
             raise DataError(
                 f"A must be tall: at least as many rows as columns; it has {rows.shape[0]} × {rows.shape[1]}. "
                 "Transpose it if rows and columns were exchanged."
             )
-        self.rows, self.asked = rows, asked
+        self.rows, self.parameters = rows, parameters
 
     @cached_property
     def system(self) -> LinearSystem:
@@ -78,11 +78,11 @@ class PoweringProblem(Problem):
         """Return what one solve may have, for each stage."""
         return self.stages * super().accepted(tol, x)
 
-    def plan(self, method: str, settings: Settings, ground: Ground) -> Plan:
+    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
         found = probe(self.system.rows, self.system.penalty)
-        means = means_of(self.rows, self.sides, found, ground)
+        means = workload_of(self.rows, self.sides, found, ground)
         prices = {name: self._price(name, settings, means, found) for name in self.methods}
         name, rejected, why = self._chosen(method, prices, means, found)
         return Plan(
@@ -90,8 +90,8 @@ class PoweringProblem(Problem):
             settings,
             prices[name],
             rejected,
-            matrix_words(self.rows, self.sides),
-            means_words(ground, found),
+            describe_data(self.rows, self.sides),
+            describe_machines(ground, found),
             why,
             prices[name].passes * self.rows.nbytes,
             found.condition,
@@ -107,7 +107,7 @@ class PoweringProblem(Problem):
         size = settings.sketch_rows or rows_for_stages(self.shape[1], self.stages)
         return (f"{self.stages} stages with one sketch of {format_count(size)} rows; passes grow with the power",)
 
-    def _price(self, name: str, settings: Settings, means: Means, found: Probe) -> Estimate:
+    def _price(self, name: str, settings: Settings, means: Workload, found: Probe) -> Estimate:
         """Return the cost of a method: kinds of work by their measured rates, wide products by that of a Gram matrix."""
         d, k, one = means.d, means.k, replace(means, k=1)
         sketch = rate_of(f"sketch_{settings.sketch}", means)
@@ -118,17 +118,17 @@ class PoweringProblem(Problem):
             return rate_of("normal", one) + rate_of("gram", one) * 4 * (columns - 1) / d
 
         if name == LAST:
-            return priced([(rate_of("triangle", means), 1), (product(self.checked), 1)], 8 * (d + k) ** 2, means)
+            return price_passes([(rate_of("triangle", means), 1), (product(self.checked), 1)], 8 * (d + k) ** 2, means)
         if name not in INNERS:
             m = settings.sketch_rows or rows_for(d, FOR_WHITENING, settings.sketch)
             if settings.sketch == "sparse_sign":
                 sketch = rate_of("sketch_sparse_sign_whitening", means)
-            return priced(
+            return price_passes(
                 [(sketch, 1), (rate_of("whitened", means), 1), (product(self.checked), 1)], 8 * max(m, d) * (d + k), means
             )
         m = settings.sketch_rows or rows_for_stages(d, self.stages)
         looks = self._all_looks(settings, found) + self.stages - 1
-        return priced([(sketch, 1), (product(min(8, d)), 2), (product(k), looks)], 8 * m * (d + k), means)
+        return price_passes([(sketch, 1), (product(min(8, d)), 2), (product(k), looks)], 8 * m * (d + k), means)
 
     def _all_looks(self, settings: Settings, found: Probe) -> int:
         """Return the passes of all stages: they never fall from level to level, so that equal ones are counted at once."""
@@ -145,7 +145,7 @@ class PoweringProblem(Problem):
         digits = math.log(self.stages / settings.goal) + 2 * level * math.log(max(found.condition, 1.0))
         return math.ceil(min(digits, -math.log(EPS)) / max(-math.log(rate), 0.02)) + _LAST_STEPS
 
-    def _chosen(self, method: str, prices: dict[str, Estimate], means: Means, found: Probe) -> tuple[str, dict[str, str], str]:
+    def _chosen(self, method: str, prices: dict[str, Estimate], means: Workload, found: Probe) -> tuple[str, dict[str, str], str]:
         """Return the method, the rejections and the reason.
 
         Raises
@@ -158,7 +158,7 @@ class PoweringProblem(Problem):
         if not fitting:
             needs = ", ".join(f"{name} {format_bytes(prices[name].memory_bytes)}" for name in names)
             raise PlanError(
-                f"{room_words(means.memory_bytes)}; {needs} would be needed. Give workers more memory or "
+                f"{describe_room(means.memory_bytes)}; {needs} would be needed. Give workers more memory or "
                 "fewer threads, or store smaller chunks."
             )
         rejected = {
@@ -191,8 +191,8 @@ class ColumnSidesProblem(PoweringProblem):
 
     sides_text = "b (d, or d × k)"
 
-    def __init__(self, A: Any, b: Any, asked: dict[str, Any], missing: str, hint: str) -> None:
-        super().__init__(Rows(open_matrix(A, missing=missing, what="A")), asked)
+    def __init__(self, A: Any, b: Any, parameters: dict[str, Any], missing: str, hint: str) -> None:
+        super().__init__(Rows(open_matrix(A, missing=missing, what="A")), parameters)
         self.b = column_sides(b, self.rows.shape[1], missing, hint)
 
     def data(self) -> dict[str, Matrix | None]:

@@ -20,7 +20,7 @@ _NONE = -(2**40)  # exponent of a zero column: below every other
 
 
 @dataclass(frozen=True)
-class Scaled:
+class WideColumns:
     """Columns ``mantissas[:, s] · 2^exponents[s]``.
 
     Attributes
@@ -34,7 +34,7 @@ class Scaled:
     exponents: Integers
 
     @classmethod
-    def of(cls, V: Floats, exponents: Integers | int = 0) -> "Scaled":
+    def of(cls, V: Floats, exponents: Integers | int = 0) -> "WideColumns":
         """Return V · 2^exponents, shape (d, k)."""
         top = np.abs(V).max(axis=0, initial=0.0)
         shift = np.frexp(top)[1].astype(np.int64)
@@ -47,18 +47,18 @@ class Scaled:
             sizes = np.log2(np.linalg.norm(self.mantissas, axis=0))
         return np.asarray(sizes + np.where(np.isfinite(sizes), self.exponents, 0))
 
-    def shifted(self, by: Integers | int) -> "Scaled":
+    def shifted(self, by: Integers | int) -> "WideColumns":
         """Return the columns times 2^by."""
-        return Scaled(self.mantissas, np.where(self.exponents > _NONE, self.exponents + by, _NONE))
+        return WideColumns(self.mantissas, np.where(self.exponents > _NONE, self.exponents + by, _NONE))
 
-    def plus(self, other: "Scaled", sign: float = 1.0) -> "Scaled":
+    def plus(self, other: "WideColumns", sign: float = 1.0) -> "WideColumns":
         """Return the sum (``sign`` −1: the difference), rounded as float64 would."""
         top = np.maximum(self.exponents, other.exponents)
-        return Scaled.of(self.over(top) + sign * other.over(top), top)
+        return WideColumns.of(self.over(top) + sign * other.over(top), top)
 
-    def times(self, M: Floats) -> "Scaled":
+    def times(self, M: Floats) -> "WideColumns":
         """Return M times the columns; entries of M of moderate size."""
-        return Scaled.of(M @ self.mantissas, self.exponents)
+        return WideColumns.of(M @ self.mantissas, self.exponents)
 
     def over(self, exponents: Integers) -> Floats:
         """Return the columns divided by 2^exponents, as plain numbers."""

@@ -83,6 +83,6 @@ def _offered(problem: type[Problem]) -> dict[str, Any]:
                 "default": word.default,
                 "help": word.help,
             }
-            for word in (*problem.words, MISSING)
+            for word in (*problem.options, MISSING)
         ],
     }

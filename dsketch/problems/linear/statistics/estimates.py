@@ -145,7 +145,7 @@ def is_flat(fit: Fit, is_centred: bool) -> NDArray[np.bool_]:
     return is_rounding(np.sqrt(fit.slope.spread), size) if is_centred else size == 0
 
 
-def explained(fit: Fit, is_centred: bool) -> tuple[Floats, Floats]:
+def explain_variance(fit: Fit, is_centred: bool) -> tuple[Floats, Floats]:
     """Return R² and adjusted R², about the mean of b or about 0; NaN for a b that does not vary."""
     slope = fit.slope
     total = slope.spread if is_centred else size_of(slope) ** 2  # neither cancels

@@ -13,7 +13,7 @@ from dsketch.passes import Both, Gradient, Look, Slope, Triangle
 from dsketch.passes.base import Floats, Flow
 from dsketch.problems.linear.method import Answer
 from dsketch.problems.linear.statistics import constant
-from dsketch.problems.linear.statistics.estimates import Fit, explained, robust_errors, significance, standard_errors, wald
+from dsketch.problems.linear.statistics.estimates import Fit, explain_variance, robust_errors, significance, standard_errors, wald
 from dsketch.problems.linear.statistics.remarks import remarks
 from dsketch.problems.linear.statistics.robust import ROBUST, Robust, robust_covariance
 from dsketch.problems.linear.statistics.rounding import require_squares
@@ -28,7 +28,7 @@ _ROUNDINGS = 16  # of the first-order bound: two answers, each with a few roundi
 
 
 @dataclass(frozen=True)
-class Wish:
+class SummaryOptions:
     """What the user asked of a summary, checked."""
 
     robust: str | None = None
@@ -55,7 +55,7 @@ class _Found(NamedTuple):
     notes: tuple[str, ...]
 
 
-def summarized(problem: LinearSystem, answer: Answer, method: str, wish: Wish, notes: tuple[str, ...] = ()) -> Flow[Summary]:
+def summarize(problem: LinearSystem, answer: Answer, method: str, wish: SummaryOptions, notes: tuple[str, ...] = ()) -> Flow[Summary]:
     """Return the statistics of a solved problem.
 
     Parameters
@@ -65,7 +65,7 @@ def summarized(problem: LinearSystem, answer: Answer, method: str, wish: Wish, n
     answer : Answer
     method : str
         That gave the answer.
-    wish : Wish
+    wish : SummaryOptions
     notes : tuple of str
         To show besides those made here.
 
@@ -157,7 +157,7 @@ def _rounding(factor: Factor, x: Floats, rr: Floats) -> Floats:
     return _ROUNDINGS * ROUNDING * kappa * (1 + kappa * ratio(np.sqrt(rr), _size(factor, x)))
 
 
-def _further(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]) -> Flow[_Found]:
+def _further(problem: LinearSystem, fit: Fit, wish: SummaryOptions, names: tuple[str, ...]) -> Flow[_Found]:
     """Return the constant and the robust meat."""
     q, stored = None, as_stored(fit, problem.rows.shift)
     passes: list[str] = []
@@ -174,14 +174,14 @@ def _further(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...]
     return _Found(stored, q, robust, tuple(passes), tuple(notes))
 
 
-def _summary(problem: LinearSystem, fit: Fit, wish: Wish, names: tuple[str, ...], found: _Found) -> Summary:
+def _summary(problem: LinearSystem, fit: Fit, wish: SummaryOptions, names: tuple[str, ...], found: _Found) -> Summary:
     is_centred = found.q is not None
     stored, robust = found.stored, found.robust
     unknown = np.zeros(len(fit.x), dtype=bool) if robust is None else robust.unknown
     errors = standard_errors(stored) if robust is None else robust_errors(stored, robust.meat, robust.halves)
     errors[unknown] = np.nan
     t, p = significance(stored, errors)
-    r_squared, adjusted = explained(fit, is_centred)
+    r_squared, adjusted = explain_variance(fit, is_centred)
     F, F_p = wald(fit, found.q, None if robust is None else robust.whole)
     if unknown.any():
         F, F_p = np.full_like(F, np.nan), np.full_like(F, np.nan)
