@@ -10,6 +10,7 @@ Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch
 the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
+from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
 from dsketch.api import check, lstsq, plan, predict, resume, ridge, solve
 from dsketch.client import Client
@@ -25,7 +26,6 @@ from dsketch.errors import (
 )
 from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
-from dsketch.planning.plan import Plan
 from dsketch.problems import (
     ExpKernel,
     GramExponential,

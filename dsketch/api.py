@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from dsketch._linalg.threads import one_blas_thread
 from dsketch._results.fitting import fitting
 from dsketch._results.make_plan import make_plan
+from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.read import too_large
 from dsketch._results.run_header import describe_run, problem_of, settings_of
@@ -21,7 +22,6 @@ from dsketch.events import Converged, Note
 from dsketch.matrix.open import open_matrix
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.planning.plan import Plan
 from dsketch.problems import LeastSquares, Problem, Ridge
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
@@ -129,7 +129,7 @@ def solve(
         made = replace(problem, options={**problem.options, **choices})
         if unknown := sorted(set(choices) - {"cluster"}):
             raise SpecError(f"a Plan has its choices already; got {', '.join(unknown)} besides. Make another plan with them.")
-        with engine_for(planned_problem(made).rows, made.options) as engine:
+        with engine_for(made.problem.rows, made.options) as engine:
             return _carry_out(made, engine, journal, progress)
     names = {*_SETTINGS, "method", "cluster", "memory_limit", "workers", "threads"}
     if unknown := sorted(set(choices) - names):
@@ -257,15 +257,8 @@ def _plan_or_record(
     return make_plan(problem, method, settings, engine, options.get("memory_limit"), options)
 
 
-def planned_problem(made: Plan) -> Problem:
-    """Return the plan's problem as what it is; a plan keeps it by its few words only."""
-    if not isinstance(made.problem, Problem):
-        raise SpecError(f"a plan of a dsketch problem was expected; its problem is a {type(made.problem).__name__}.")
-    return made.problem
-
-
 def _carry_out(made: Plan, engine: Engine, journal: str | os.PathLike[str] | None, progress: Progress) -> Solution:
-    problem = planned_problem(made)
+    problem = made.problem
     record = None if journal is None else Journal(journal)
     if record is not None:
         record.begin(describe_run(problem, made))

@@ -92,7 +92,7 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
         say(str(made))
         if journal is not None and out is not None:
             record = Journal(journal)
-            record.begin(describe_run(api.planned_problem(made), made))  # a journal of another run keeps its place for x
+            record.begin(describe_run(made.problem, made))  # a journal of another run keeps its place for x
             record.keep_out(str(absolute(out)), overwrite=overwrite)
         with listening() as tell:
             count.tell = tell

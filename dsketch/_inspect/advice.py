@@ -7,7 +7,7 @@ import numpy as np
 
 from dsketch._inspect.facts import Advice, Storage
 from dsketch._units import format_bytes, format_count
-from dsketch.planning.plan import MEMORY_SHARE
+from dsketch.planning.choice import MEMORY_SHARE
 
 # A chunk costs about 0.1 ms to open and map, 100 ms through zarr-python's own machinery or from an object store: below 1 MB
 # that is more than reading it, at 64 to 128 MB it no longer shows.

@@ -1,11 +1,11 @@
-"""Make a plan: describe the engine as ground to plan on, and let the problem choose."""
+"""Make a plan: describe the engine as machines to plan for, and let the problem choose."""
 
 from typing import Any
 
+from dsketch._results.plan import Plan
 from dsketch._units import parse_bytes
 from dsketch.engine import Engine
 from dsketch.engine.panels import tasks_of
-from dsketch.planning.plan import Plan
 from dsketch.planning.price import Machines
 from dsketch.problems import Problem
 from dsketch.problems.base import require_names
@@ -27,10 +27,11 @@ def make_plan(
         If the probed blocks cannot be read or hold a NaN.
     """
     require_names(problem, method, settings)
-    return problem.plan(method, settings, machines_of(engine, memory_limit, options))
+    choice = problem.plan(method, settings, machines_of(engine, memory_limit))
+    return Plan.of(choice, problem.as_solved, options)
 
 
-def machines_of(engine: Engine, memory_limit: str | int | None, options: dict[str, Any]) -> Machines:
+def machines_of(engine: Engine, memory_limit: str | int | None) -> Machines:
     """Return what a plan knows of an engine; ``memory_limit`` is for one worker."""
     workers = engine.workers()
     threads = max(workers.threads, 1)
@@ -44,5 +45,4 @@ def machines_of(engine: Engine, memory_limit: str | int | None, options: dict[st
         total,
         engine.cache_bytes(),
         lambda rows: len(tasks_of(rows, threads)),
-        options,
     )

@@ -23,7 +23,6 @@ from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest.failure import writing
 from dsketch.ingest.staged import staged
-from dsketch.planning.plan import Question
 from dsketch.problems import Problem
 from dsketch.problems.linear.problem import LinearProblem
 
@@ -206,13 +205,13 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
     }
 
 
-def centre_of(problem: Question, answer: Any) -> dict[str, Any]:
+def centre_of(problem: Problem, answer: Any) -> dict[str, Any]:
     """Return the shift of the columns and the intercepts that belong to it, if there is one; x's own has lost digits to it."""
     shift = problem.rows.shift if isinstance(problem, LinearProblem) else None
     return {} if shift is None else {"centred": {"shift": shift.tolist(), "intercept": answer.x[-1].tolist()}}
 
 
-def words_of(problem: Question) -> dict[str, Any]:
+def words_of(problem: Problem) -> dict[str, Any]:
     """Return the words of a problem and the sources of its data (None for data in memory), as attributes."""
     data = problem.data() if isinstance(problem, Problem) else {}
     sources = {name: matrix.source for name, matrix in data.items() if matrix is not None}

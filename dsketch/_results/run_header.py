@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import scipy
 
+from dsketch._results.plan import Plan
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
-from dsketch.planning.plan import Plan
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.settings import Settings
 from dsketch.version import __version__

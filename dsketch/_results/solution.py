@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch._jsonable import plain
+from dsketch._results.plan import Plan
 from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import SpecError
 from dsketch.events import PassRecord
 from dsketch.matrix.columns import Columns
 from dsketch.passes.base import Flow
-from dsketch.planning.plan import Plan, Question
+from dsketch.problems import Problem
 from dsketch.problems.linear.statistics import Summary, SummaryOptions, summarize
 from dsketch.problems.linear.stored_errors import stored_errors
 from dsketch.problems.linear.system import LinearSystem
@@ -43,7 +44,7 @@ class Solution:
         Names and levels of A's columns, where it has names: they stay with x wherever A goes.
     answer : object
         The method's own answer with its factor; what :mod:`dsketch.problems.linear.statistics` needs.
-    problem : Question
+    problem : Problem
     run : callable
         ``run(flow, cluster, progress)`` answers the looks of a further flow and returns what it returns.  It is handed in from above
         (:mod:`dsketch.api`), so that a Solution can ask for passes and still know no engine.
@@ -60,7 +61,7 @@ class Solution:
     notes: tuple[str, ...] = ()
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
     answer: Any = field(repr=False, kw_only=True)
-    problem: Question = field(repr=False, kw_only=True)
+    problem: Problem = field(repr=False, kw_only=True)
     run: Callable[[Flow[Any], Any, Any], Any] = field(repr=False, kw_only=True)
     predicts: Callable[..., Any] = field(repr=False, kw_only=True)
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from dsketch.matrix.base import BLOCK_BYTES
 from dsketch.matrix.rows import Rows
@@ -40,8 +39,6 @@ class Machines:
         Decoded blocks that may stay on all workers together.
     tasks : callable
         The number of tasks of one pass over some rows.
-    options : dict
-        The cluster that was asked for.
     """
 
     where: str
@@ -50,7 +47,6 @@ class Machines:
     all_bytes: int
     cache_bytes: int
     tasks: Callable[[Rows], int]
-    options: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -92,37 +88,37 @@ class Estimate:
     part_bytes: int
 
 
-def rate(kind: str, means: Workload) -> float:
+def rate(kind: str, workload: Workload) -> float:
     """Return the seconds that a kind of work takes one thread for a gigabyte of A, counted as float64 and dense.
 
     Of a sparse A, light passes and sparse sketches work on stored numbers alone, a Gram matrix on pairs of them where that is cheaper;
     other kinds make slices dense.
     """
-    dense = seconds_per_gigabyte(kind, means.d + means.k)
-    if means.nonzeros is None:
+    dense = seconds_per_gigabyte(kind, workload.d + workload.k)
+    if workload.nonzeros is None:
         return dense
     seconds = {
-        "gradient": _LIGHT_SECONDS + _SIDE_SECONDS * (means.k - 1),
-        "normal": _LIGHT_SECONDS + _SIDE_SECONDS * (means.k - 1),
-        "gram": _GRAM_SECONDS + _PAIR_SECONDS * means.nonzeros / means.n,
+        "gradient": _LIGHT_SECONDS + _SIDE_SECONDS * (workload.k - 1),
+        "normal": _LIGHT_SECONDS + _SIDE_SECONDS * (workload.k - 1),
+        "gram": _GRAM_SECONDS + _PAIR_SECONDS * workload.nonzeros / workload.n,
         **{name: _SIGN_SECONDS * signs for name, signs in _SIGNS.items()},
     }
     if kind not in seconds:
         return dense
-    sparse = seconds[kind] * means.nonzeros * 1e9 / max(means.float_bytes, 1)
+    sparse = seconds[kind] * workload.nonzeros * 1e9 / max(workload.float_bytes, 1)
     return min(sparse, dense) if kind == "gram" else sparse
 
 
-def price_passes(rates: list[tuple[float, int]], part: int, means: Workload) -> Estimate:
+def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload) -> Estimate:
     """Return the cost of passes given as (seconds a gigabyte of one thread, times), the largest part of which has ``part`` bytes."""
     count = sum(times for _, times in rates)
-    compute = sum(per_gigabyte * times for per_gigabyte, times in rates) * means.float_bytes / 1e9
-    warm = max(count - 1, 0) if means.stays_warm else 0  # the first pass finds the data where they are stored
-    reading = means.total_bytes * ((count - warm) / means.cold_bytes_per_second + warm / WARM_BYTES_PER_SECOND)
-    seconds = (compute + reading) / means.threads + count * (PASS_SECONDS + TASK_SECONDS * means.tasks)
-    waiting = 2 + math.log2(max(4096 / max(means.tasks, 1), 1)) / 2
-    slice_bytes = min(8 * heavy_rows(means.d) * (means.d + means.k), means.float_bytes)
-    if means.nonzeros is not None:
+    compute = sum(per_gigabyte * times for per_gigabyte, times in rates) * workload.float_bytes / 1e9
+    warm = max(count - 1, 0) if workload.stays_warm else 0  # the first pass finds the data where they are stored
+    reading = workload.total_bytes * ((count - warm) / workload.cold_bytes_per_second + warm / WARM_BYTES_PER_SECOND)
+    seconds = (compute + reading) / workload.threads + count * (PASS_SECONDS + TASK_SECONDS * workload.tasks)
+    waiting = 2 + math.log2(max(4096 / max(workload.tasks, 1), 1)) / 2
+    slice_bytes = min(8 * heavy_rows(workload.d) * (workload.d + workload.k), workload.float_bytes)
+    if workload.nonzeros is not None:
         slice_bytes = min(slice_bytes, BLOCK_BYTES)  # what is made dense at once
-    memory = means.blocks * means.block_bytes + 3 * slice_bytes + int(part * waiting)
+    memory = workload.blocks * workload.block_bytes + 3 * slice_bytes + int(part * waiting)
     return Estimate(count, seconds, memory, part)

@@ -42,11 +42,11 @@ class Probe:
     trace: float = 1.0
 
 
-def workload_of(rows: Rows, sides: int, found: Probe, ground: Machines) -> Workload:
+def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Workload:
     """Return data and machines as methods are price_passes on them."""
     n, d = rows.shape
     # Raw bytes stay in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
-    kept = ground.all_bytes if rows.A.is_raw else ground.cache_bytes
+    kept = machines.all_bytes if rows.A.is_raw else machines.cache_bytes
     return Workload(
         n=n,
         d=d,
@@ -54,11 +54,11 @@ def workload_of(rows: Rows, sides: int, found: Probe, ground: Machines) -> Workl
         total_bytes=rows.nbytes,
         block_bytes=found.block_bytes,
         float_bytes=8 * n * d,
-        threads=ground.threads,
-        memory_bytes=ground.memory_bytes,
+        threads=machines.threads,
+        memory_bytes=machines.memory_bytes,
         cold_bytes_per_second=found.read_bytes_per_second,
         stays_warm=rows.nbytes <= kept,
-        tasks=ground.tasks(rows),
+        tasks=machines.tasks(rows),
         blocks=1 if rows.A.is_raw else 2,
         nonzeros=rows.A.nonzeros,
     )

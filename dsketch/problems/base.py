@@ -15,7 +15,7 @@ from dsketch.matrix.columns import Columns
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.planning.plan import Plan
+from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.settings import Option, Settings
@@ -70,6 +70,11 @@ class Problem(ABC):
         return Columns.of(self.data().get("A"))
 
     @property
+    def as_solved(self) -> "Problem":
+        """The problem that is solved in its place: itself, or one that keeps more digits."""
+        return self
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(n, d) of A."""
         return self.rows.shape
@@ -85,7 +90,7 @@ class Problem(ABC):
         return self.shape[1], self.sides
 
     @abstractmethod
-    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
+    def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Return how the problem would be answered; may read a few blocks.
 
         Raises
@@ -99,7 +104,7 @@ class Problem(ABC):
         """
 
     @abstractmethod
-    def answer(self, plan: Plan) -> Flow[Outcome]:
+    def answer(self, choice: Choice) -> Flow[Outcome]:
         """Answer by the plan's method: a generator that yields looks."""
 
     @abstractmethod

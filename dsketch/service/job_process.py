@@ -20,6 +20,7 @@ import numpy as np
 import dsketch.api as api
 from dsketch._jsonable import plain
 from dsketch._results.output import Output, attributes_of
+from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.engine import Engine, connect_engine
@@ -27,7 +28,6 @@ from dsketch.engine.connect import is_small
 from dsketch.engine.journal import Journal
 from dsketch.errors import DataError, DsketchError, EngineError
 from dsketch.matrix.open import open_matrix
-from dsketch.planning.plan import Plan
 from dsketch.problems import Problem
 from dsketch.service.errors import ServiceError, SizeError, shape, shape_of
 from dsketch.service.files import put_json, with_umask

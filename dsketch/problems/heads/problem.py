@@ -12,7 +12,7 @@ from dsketch.errors import PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Flow
-from dsketch.planning.plan import MEMORY_SHARE, Plan
+from dsketch.planning.choice import MEMORY_SHARE, Choice
 from dsketch.planning.price import Estimate, Machines
 from dsketch.problems.base import Problem, require_names
 from dsketch.problems.heads.lockstep import base_of, require_one_base, together
@@ -103,7 +103,7 @@ class Heads(Problem):
         ends = np.cumsum([problem.x_shape[0] for problem in self.problems])
         return np.split(np.asarray(x), ends[:-1])
 
-    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
+    def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Plan the first head, the others by its method; the work adds up, the passes do not.
 
         Raises
@@ -111,10 +111,10 @@ class Heads(Problem):
         PlanError
             If the parts of all heads together do not fit in memory.
         """
-        plans: list[Plan] = []
+        plans: list[Choice] = []
         for problem in self.problems:
             require_names(problem, method, settings)
-            plans.append(problem.plan(method, settings, ground))
+            plans.append(problem.plan(method, settings, machines))
             method = plans[0].method
         first, passes = plans[0], max(made.estimate.passes for made in plans)
         parts = sum(made.estimate.part_bytes for made in plans[1:])
@@ -130,13 +130,12 @@ class Heads(Problem):
             estimate=cost,
             matrix=f"{len(plans)} heads of {self.rows.A.describe()}, the first: {first.matrix}",
             read_bytes=passes * self.rows.nbytes,
-            problem=self,
             details=(*first.details, f"{len(plans)} heads share every reading; seconds are those of each alone, together"),
         )
 
-    def answer(self, plan: Plan) -> Flow[Outcome]:
+    def answer(self, choice: Choice) -> Flow[Outcome]:
         """Answer all heads in lockstep."""
-        found = yield from together([problem.answer(replace(plan, problem=problem)) for problem in self.problems])
+        found = yield from together([problem.answer(choice) for problem in self.problems])
         x = np.concatenate([outcome.x.reshape(problem.x_shape) for outcome, problem in zip(found, self.problems, strict=True)])
         statuses = {outcome.status for outcome in found}
         notes = [f"head {number}: {note}" for number, outcome in enumerate(found) for note in outcome.notes]

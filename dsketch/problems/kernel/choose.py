@@ -13,7 +13,7 @@ from dsketch.errors import PlanError, SpecError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows, find_nonfinite
 from dsketch.passes.kernel_tiles import KernelProduct, sweep_rows
-from dsketch.planning.plan import MEMORY_SHARE, Plan, describe_data, describe_machines, describe_room
+from dsketch.planning.choice import MEMORY_SHARE, Choice, describe_data, describe_machines, describe_room
 from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate, Machines
 from dsketch.problems.base import Problem, require_names, require_settings
 from dsketch.problems.kernel.candidates import ENTRY_COLUMN_NS, ENTRY_NS, Candidate, asked, best, candidates
@@ -50,7 +50,7 @@ class _Work:
     passes: int
 
 
-def planned(problem: Problem, alpha: float, scale: float, method: str, settings: Settings, ground: Machines) -> Plan:
+def planned(problem: Problem, alpha: float, scale: float, method: str, settings: Settings, machines: Machines) -> Choice:
     """Return the plan.
 
     Raises
@@ -67,7 +67,7 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
     name = method if method != "auto" else ("conjugate_gradient" if alpha else "low_rank")
     _require_sense(name, alpha, settings)
     _require_vectors(*problem.x_shape)
-    most = _columns(settings.rank, problem.shape[0], ground)
+    most = _columns(settings.rank, problem.shape[0], machines)
     seen = sampled(problem, alpha, scale)
     work = _work(name, seen, settings, most, problem)
     # Fixed here, so that a run that is resumed with other memory takes the same features.
@@ -75,20 +75,18 @@ def planned(problem: Problem, alpha: float, scale: float, method: str, settings:
     n = problem.shape[0]
     part = 8 * max(n * problem.sides, work.taken.columns**2)
     memory = _memory(work.taken.columns, n * problem.sides)
-    _require_room(memory, ground)
-    return Plan(
+    _require_room(memory, machines)
+    return Choice(
         name,
         replace(settings, rank=max(rank, 1)),
-        Estimate(work.passes, _seconds(work, seen, problem, ground), memory, part),
+        Estimate(work.passes, _seconds(work, seen, problem, machines), memory, part),
         {other: reason for other, reason in _others(alpha).items() if other != name},
         describe_data(problem.rows, problem.sides),
-        describe_machines(ground),
+        describe_machines(machines),
         REASONS[name] if method == "auto" else "asked for",
         work.passes * problem.rows.nbytes,
         work.taken.condition,
-        ground.memory_bytes,
-        problem,
-        ground.options,
+        machines.memory_bytes,
         aim=f"relative residual ≤ {settings.tol or DEFAULT_TOL:.0e}",
         details=_details(name, work, is_free=settings.features == "auto"),
     )
@@ -136,7 +134,7 @@ def _require_vectors(n: int, sides: int) -> None:
         )
 
 
-def _columns(rank: int | None, n: int, ground: Machines) -> int:
+def _columns(rank: int | None, n: int, machines: Machines) -> int:
     """Return the most columns that the features may have.
 
     Raises
@@ -144,7 +142,7 @@ def _columns(rank: int | None, n: int, ground: Machines) -> int:
     PlanError
         If more were asked for than fit.
     """
-    room = MEMORY_SHARE * ground.memory_bytes / 2
+    room = MEMORY_SHARE * machines.memory_bytes / 2
     fitting = math.isqrt(int(room / (8 * _SQUARES)))
     if rank is not None and rank > fitting:
         raise PlanError(
@@ -174,13 +172,13 @@ def _work(name: str, seen: Sample, settings: Settings, most: int, problem: Probl
     return _Work(taken, steps, _FIXED_PASSES + taken.looks[0] + steps * taken.looks[1])
 
 
-def _seconds(work: _Work, seen: Sample, problem: Problem, ground: Machines) -> float:
+def _seconds(work: _Work, seen: Sample, problem: Problem, machines: Machines) -> float:
     """Return about how long it takes: the candidate's price in entries of a sweep, an entry as it was timed here."""
     n, d, k = *problem.shape, problem.sides
     price = work.taken.setup(n) + max(work.iterations, 1) * work.taken.step(n, d, k)
     modelled = (ENTRY_NS + ENTRY_COLUMN_NS * d) * 1e-9
-    fixed = work.passes * (PASS_SECONDS + TASK_SECONDS * ground.tasks(sweep_rows(problem.rows.A)))
-    return price * 1e-9 * timed(seen) / modelled / ground.threads + fixed
+    fixed = work.passes * (PASS_SECONDS + TASK_SECONDS * machines.tasks(sweep_rows(problem.rows.A)))
+    return price * 1e-9 * timed(seen) / modelled / machines.threads + fixed
 
 
 def timed(seen: Sample) -> float:
@@ -201,11 +199,11 @@ def _memory(columns: int, numbers: int) -> int:
     return 100_000_000 + 8 * (_SQUARES * columns**2 + 4 * numbers)
 
 
-def _require_room(memory: int, ground: Machines) -> None:
+def _require_room(memory: int, machines: Machines) -> None:
     """Refuse workers that are too small for any kernel; features are chosen by what is free."""
-    if memory > MEMORY_SHARE * ground.memory_bytes:
+    if memory > MEMORY_SHARE * machines.memory_bytes:
         raise PlanError(
-            f"{describe_room(ground.memory_bytes)}; a sweep of the kernel needs {format_bytes(memory)}. Give workers "
+            f"{describe_room(machines.memory_bytes)}; a sweep of the kernel needs {format_bytes(memory)}. Give workers "
             "more memory or fewer threads, or ask for fewer right-hand sides at once."
         )
 

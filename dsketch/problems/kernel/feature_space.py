@@ -120,7 +120,9 @@ def row_map(system: KernelSystem, wanted: Candidate, seed: int) -> Flow[RowMap]:
     return sketched(system, wanted.name, wanted.parameter, seed, _TAIL)
 
 
-def _ridge(system: KernelSystem, rows: Rows, settings: Settings, inner: str) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
+def _ridge(
+    system: KernelSystem, rows: Rows, settings: Settings, inner: str
+) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
     linear = LinearSystem(rows, np.full(rows.shape[1], system.alpha))
     answer, method = yield from with_fallback(linear, Settings(sketch=settings.sketch, seed=settings.seed), inner)
     # The factor is of [B; √λ I]: its squared singular values are λ above those of B.

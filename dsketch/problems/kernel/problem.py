@@ -21,7 +21,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
-from dsketch.planning.plan import Plan
+from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
 from dsketch.problems.base import Problem, require_columns
@@ -113,11 +113,11 @@ class ExpKernel(Problem):
         assert self.rows.b is not None  # noqa: S101 - the constructor put it there
         return self.rows.b
 
-    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
+    def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Sample a few rows, forecast what each preconditioner would leave, price the sweeps."""
-        return planned(self, self.alpha, self.scale, method, settings, ground)
+        return planned(self, self.alpha, self.scale, method, settings, machines)
 
-    def answer(self, plan: Plan) -> Flow[Outcome]:
+    def answer(self, choice: Choice) -> Flow[Outcome]:
         """Solve by the plan's method.
 
         Raises
@@ -125,11 +125,11 @@ class ExpKernel(Problem):
         DataError
             If a row is so long that its exponential overflows.
         """
-        settings = plan.settings
+        settings = choice.settings
         goal = Goal(tol=settings.tol or DEFAULT_TOL, columns=settings.rank or 1, seed=settings.seed)
         system = yield from scaled(self.rows.A, self.b, self.scale, self.alpha)
         flows = {"conjugate_gradient": conjugate_gradient, "low_rank": by_low_rank, "feature_space": by_features}
-        answer = yield from flows[plan.method](system, settings, goal)
+        answer = yield from flows[choice.method](system, settings, goal)
         x = answer.x[:, 0] if is_vector(self.b) else answer.x
         accepted = max(_ACCEPTED * (1 + 2 * float(system.half.max())), goal.tol)
         return Outcome(x, status_of(answer, goal.tol, accepted), answer.method, certificate_of(answer), answer.notes, answer)

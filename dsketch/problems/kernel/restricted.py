@@ -33,7 +33,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
-from dsketch.planning.plan import Plan
+from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
 from dsketch.problems.base import Problem, require_columns
@@ -202,16 +202,16 @@ class RestrictedKernel(Problem):
         """F and b."""
         return self.inner.rows
 
-    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
+    def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Plan the ridge problem in F."""
-        made = self.inner.plan(method, settings, ground)
+        made = self.inner.plan(method, settings, machines)
         dropped = self.count - len(self._kept[0])
         said = f"{self.count} centres" + (f", {dropped} of them dependent on the others to rounding" if dropped else "")
-        return replace(made, problem=self, details=(said, *made.details))
+        return replace(made, details=(said, *made.details))
 
-    def answer(self, plan: Plan) -> Flow[Outcome]:
+    def answer(self, choice: Choice) -> Flow[Outcome]:
         """Solve for v and return w = L⁻ᵀ v; the certificate is that of v."""
-        found = yield from self.inner.answer(plan)
+        found = yield from self.inner.answer(choice)
         order, U = self._kept
         v = found.x.reshape(len(U), -1)
         w = np.zeros(self.x_shape)

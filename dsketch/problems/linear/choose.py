@@ -2,7 +2,7 @@
 
 from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.errors import PlanError
-from dsketch.planning.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, describe_room
+from dsketch.planning.choice import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, describe_room
 from dsketch.planning.price import Estimate, Workload
 from dsketch.planning.probe import Probe
 from dsketch.problems.linear.cholesky import CONTRACTION, rounding_of_gram
@@ -13,7 +13,9 @@ from dsketch.settings import Settings
 AUTO = ("cholesky", "gram", "whitened", "tsqr", "conjugate_gradient")
 
 
-def choose(method: str, settings: Settings, means: Workload, found: Probe) -> tuple[str, dict[str, Estimate], dict[str, str], str]:
+def choose(
+    method: str, settings: Settings, workload: Workload, found: Probe
+) -> tuple[str, dict[str, Estimate], dict[str, str], str]:
     """Return the method, the estimates of all candidates, the rejections and the reason.
 
     Raises
@@ -22,11 +24,11 @@ def choose(method: str, settings: Settings, means: Workload, found: Probe) -> tu
         If no candidate (or not the one asked for) fits in memory; the message has both numbers.
     """
     names = AUTO if method == "auto" else (method,)
-    estimates = {name: estimate(name, settings, means) for name in dict.fromkeys((*AUTO, *names))}
-    room = MEMORY_SHARE * means.memory_bytes
+    estimates = {name: estimate(name, settings, workload) for name in dict.fromkeys((*AUTO, *names))}
+    room = MEMORY_SHARE * workload.memory_bytes
     fitting = [name for name in names if estimates[name].memory_bytes <= room]
     if not fitting:
-        raise PlanError(_too_large(names, estimates, means))
+        raise PlanError(_too_large(names, estimates, workload))
     if method != "auto":
         return method, estimates, {}, "asked for"
     rejected = {
@@ -38,7 +40,7 @@ def choose(method: str, settings: Settings, means: Workload, found: Probe) -> tu
         fitting.remove("gram")
         hint = "lack rank" if found.is_deficient else f"have condition {found.condition:.0e}"
         rejected["gram"] = f"the probed rows {hint}; a Gram matrix is trusted to {TRUSTED_CONDITION:.0e}"
-    if "cholesky" in fitting and len(fitting) > 1 and (found.is_deficient or not _is_safe(means.n, found)):
+    if "cholesky" in fitting and len(fitting) > 1 and (found.is_deficient or not _is_safe(workload.n, found)):
         fitting.remove("cholesky")
         rejected["cholesky"] = (
             f"the probed rows have condition {found.condition:.0e}: rounding could hide in AᵀA"
@@ -62,10 +64,10 @@ def _is_safe(rows: int, found: Probe) -> bool:
     return rounding_of_gram(rows, found.trace) * found.condition**2 <= CONTRACTION
 
 
-def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], means: Workload) -> str:
+def _too_large(names: tuple[str, ...], estimates: dict[str, Estimate], workload: Workload) -> str:
     needs = ", ".join(f"{name} {format_bytes(estimates[name].memory_bytes)}" for name in names)
     return (
-        f"{describe_room(means.memory_bytes)}; {needs} would be needed: {means.blocks} block(s) of "
-        f"{format_bytes(means.block_bytes)} and the parts for {format_count(means.d)} columns. Give workers "
+        f"{describe_room(workload.memory_bytes)}; {needs} would be needed: {workload.blocks} block(s) of "
+        f"{format_bytes(workload.block_bytes)} and the parts for {format_count(workload.d)} columns. Give workers "
         "more memory or fewer threads, or store smaller chunks."
     )

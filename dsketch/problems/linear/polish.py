@@ -28,7 +28,9 @@ _SPREAD = 4  # of E = RᵀR − AᵀA: ‖E‖ against ‖E x‖/‖x‖ for an 
 _LIMIT = 4  # certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust
 
 
-def certify_and_correct(problem: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False) -> Flow[Answer]:
+def certify_and_correct(
+    problem: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False
+) -> Flow[Answer]:
     """Return the answer near x with its certificate.  One pass, rarely two.
 
     Parameters

@@ -41,7 +41,9 @@ def part_bytes(method: str, settings: Settings, d: int, k: int) -> int:
     return {"gram": sketch + square, "cholesky": square, "tsqr": square}.get(method, max(sketch, square))
 
 
-def estimate(method: str, settings: Settings, means: Workload) -> Estimate:
+def estimate(method: str, settings: Settings, workload: Workload) -> Estimate:
     """Return the predicted cost of a method."""
-    rates = [(sum(rate(kind, means) for kind in kinds.split("+")), times) for kinds, times in works(method, settings, means.d)]
-    return price_passes(rates, part_bytes(method, settings, means.d, means.k), means)
+    rates = [
+        (sum(rate(kind, workload) for kind in kinds.split("+")), times) for kinds, times in works(method, settings, workload.d)
+    ]
+    return price_passes(rates, part_bytes(method, settings, workload.d, workload.k), workload)

@@ -14,7 +14,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import Both, Gradient, Look, Triangle
 from dsketch.passes.affine import affine
 from dsketch.passes.base import Flow
-from dsketch.planning.plan import Plan, describe_data, describe_machines
+from dsketch.planning.choice import Choice, describe_data, describe_machines
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import probe, workload_of
 from dsketch.problems.base import Problem, require_columns, require_settings
@@ -57,30 +57,33 @@ class LinearProblem(LinearSystem, Problem):
         """The problem that is solved: with an intercept, columns far from 0 are shifted (:mod:`dsketch.matrix.offsets`)."""
         return with_shift(self)
 
-    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
+    @property
+    def as_solved(self) -> Self:
+        """The problem with columns shifted where that keeps digits."""
+        return self.shifted
+
+    def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
         shifted = self.shifted
         found = probe(shifted.rows, shifted.penalty)
-        means = workload_of(shifted.rows, self.sides, found, ground)
-        name, estimates, rejected, why = choose(method, settings, means, found)
-        return Plan(
+        workload = workload_of(shifted.rows, self.sides, found, machines)
+        name, estimates, rejected, why = choose(method, settings, workload, found)
+        return Choice(
             name,
             settings,
             estimates[name],
             rejected,
             describe_data(self.rows, self.sides),
-            describe_machines(ground, found),
+            describe_machines(machines, found),
             why,
             estimates[name].passes * self.rows.nbytes,
             found.condition,
-            means.memory_bytes,
-            shifted,
-            ground.options,
+            workload.memory_bytes,
             details=shift_words(shifted.rows.shift),
         )
 
-    def answer(self, plan: Plan) -> Flow[Outcome]:
+    def answer(self, choice: Choice) -> Flow[Outcome]:
         """Solve by the plan's method and its successors.
 
         Raises
@@ -89,7 +92,7 @@ class LinearProblem(LinearSystem, Problem):
             If the squares of the data overflowed, so that nothing can be said about x, or all weights are 0.
         """
         shift = self.shifted.rows.shift
-        answer, method = yield from with_fallback(self.shifted, plan.settings, plan.method)
+        answer, method = yield from with_fallback(self.shifted, choice.settings, choice.method)
         yield from require_observations(self.rows, answer.x, answer.slope)
         require_squares(answer.slope.peak if answer.slope else norms(answer.factor.R @ answer.x))
         require_finite(answer)
@@ -97,7 +100,7 @@ class LinearProblem(LinearSystem, Problem):
         certificate = of_stored(certificate_of(answer, self.shape[0]), answer, self.shape[0], shift)
         x = x[:, 0] if is_vector(self.rows.b) else x
         notes = (*notes_of(answer, certificate), *shift_words(shift), *_rounded_words(self.rows.b, answer))
-        return Outcome(x, status_of(answer, plan.settings), method, certificate, notes, answer)
+        return Outcome(x, status_of(answer, choice.settings), method, certificate, notes, answer)
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to A x, plus the intercept."""

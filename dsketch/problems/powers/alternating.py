@@ -19,7 +19,6 @@ References
 Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304.
 """
 
-
 import math
 from dataclasses import dataclass
 
@@ -135,7 +134,9 @@ class Alternation:
         y, residual, stage = yield from INNERS[self.inner](self.system, task, start)
         return WideColumns.of(y, target.exponents - 2 * e), residual, stage
 
-    def climbed(self, start: WideColumns, b: Floats, power: int) -> Flow[tuple[list[WideColumns], list[WideColumns], tuple[Stage, ...]]]:
+    def climbed(
+        self, start: WideColumns, b: Floats, power: int
+    ) -> Flow[tuple[list[WideColumns], list[WideColumns], tuple[Stage, ...]]]:
         """Return the levels from ``start`` on, their residuals and the records of the stages."""
         levels, residuals, records = [start], list[WideColumns](), list[Stage]()
         for level in range(1, power + 1):

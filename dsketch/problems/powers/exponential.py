@@ -128,7 +128,9 @@ def applied(Vt: Floats, logs: Floats, b: WideColumns) -> WideColumns:
     whole = np.floor(logs / math.log(2.0))
     pieces = (Vt @ b.mantissas) * np.exp(logs - whole * math.log(2.0))[:, None]
     top = float(whole.max())
-    return WideColumns.of(Vt.T @ np.ldexp(pieces, np.maximum(whole - top, -4000).astype(np.int32)[:, None]), b.exponents + int(top))
+    return WideColumns.of(
+        Vt.T @ np.ldexp(pieces, np.maximum(whole - top, -4000).astype(np.int32)[:, None]), b.exponents + int(top)
+    )
 
 
 def exponential(system: LinearSystem, b: Floats, terms: int | None, settings: Settings, route: Route) -> Flow[ExponentialAnswer]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch.passes.base import Flow
-from dsketch.planning.plan import Plan
+from dsketch.planning.choice import Choice
 from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.outcome import Certificate, Outcome, Status, digits, shown
 from dsketch.problems.powers.exponential import MOST_TERMS, ExponentialAnswer, exponential_by, judged_exponential
@@ -121,7 +121,7 @@ class GramExponential(ColumnSidesProblem):
         """Return what singular vectors may leave."""
         return SPECTRAL * super().accepted(tol, x)
 
-    def answer(self, plan: Plan) -> Flow[Outcome]:
+    def answer(self, choice: Choice) -> Flow[Outcome]:
         """Solve by the singular values of the factor.
 
         Raises
@@ -129,14 +129,14 @@ class GramExponential(ColumnSidesProblem):
         DataError
             If ‖A‖² is so large that exp(AᵀA) is not determined by float64 data, or x does not fit into float64.
         """
-        answer, method, notes = yield from exponential_by(plan.method, self.system, self.right, self.terms, plan.settings)
-        solved = float(answer.backward_error.max(initial=0.0)) <= self.accepted(plan.settings.tol)
+        answer, method, notes = yield from exponential_by(choice.method, self.system, self.right, self.terms, choice.settings)
+        solved = float(answer.backward_error.max(initial=0.0)) <= self.accepted(choice.settings.tol)
         if (answer.forward_error > 0.1).any():
             notes = (
                 *notes,
                 f"‖AᵀA‖ is {answer.size:.1e}: x may be wrong by {min(float(answer.forward_error.max()), 1.0):.1g} of its size",
             )
-        small = max(float(np.sqrt(EPS)), plan.settings.tol or 0.0)
+        small = max(float(np.sqrt(EPS)), choice.settings.tol or 0.0)
         rounded = float(answer.relative.max(initial=0.0)) > small
         status = Status.NOT_SOLVED if not solved else Status.ROUNDED if rounded else Status.SOLVED
         x = answer.x[:, 0] if is_vector(self.b) else answer.x

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Flow
-from dsketch.planning.plan import Plan
+from dsketch.planning.choice import Choice
 from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.certificate import PowerCertificate, certificate_of, notes_of, status_of
@@ -78,7 +78,7 @@ class OddGramPower(PoweringProblem):
         """All levels of all sides, or the whole Gram matrix where that is narrower."""
         return min(self.power * self.sides, self.shape[1])
 
-    def answer(self, plan: Plan) -> Flow[Outcome]:
+    def answer(self, choice: Choice) -> Flow[Outcome]:
         """Solve by the plan's method, or by QR where that cannot go on.
 
         Raises
@@ -86,9 +86,9 @@ class OddGramPower(PoweringProblem):
         DataError
             If x does not fit into float64.
         """
-        answer, method = yield from powered(self.system, None, self.power, plan.settings, plan.method)
-        status = status_of(answer, plan.settings, self.stages, is_odd=True)
-        notes = notes_of(answer, plan.settings, self.power, is_odd=True)
+        answer, method = yield from powered(self.system, None, self.power, choice.settings, choice.method)
+        status = status_of(answer, choice.settings, self.stages, is_odd=True)
+        notes = notes_of(answer, choice.settings, self.power, is_odd=True)
         x = answer.x[:, 0] if is_vector(self.rows.b) else answer.x
         return Outcome(x, status, method, certificate_of(answer, self.power), notes, answer)
 

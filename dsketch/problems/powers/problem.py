@@ -23,7 +23,15 @@ from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.planning.plan import MEMORY_SHARE, SMALL_SECONDS, TSQR_PREMIUM, Plan, describe_data, describe_machines, describe_room
+from dsketch.planning.choice import (
+    MEMORY_SHARE,
+    SMALL_SECONDS,
+    TSQR_PREMIUM,
+    Choice,
+    describe_data,
+    describe_machines,
+    describe_room,
+)
 from dsketch.planning.price import Estimate, Machines, Workload, price_passes
 from dsketch.planning.price import rate as rate_of
 from dsketch.planning.probe import Probe, probe, workload_of
@@ -78,26 +86,24 @@ class PoweringProblem(Problem):
         """Return what one solve may have, for each stage."""
         return self.stages * super().accepted(tol, x)
 
-    def plan(self, method: str, settings: Settings, ground: Machines) -> Plan:
+    def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
         found = probe(self.system.rows, self.system.penalty)
-        means = workload_of(self.rows, self.sides, found, ground)
-        prices = {name: self._price(name, settings, means, found) for name in self.methods}
-        name, rejected, why = self._chosen(method, prices, means, found)
-        return Plan(
+        workload = workload_of(self.rows, self.sides, found, machines)
+        prices = {name: self._price(name, settings, workload, found) for name in self.methods}
+        name, rejected, why = self._chosen(method, prices, workload, found)
+        return Choice(
             name,
             settings,
             prices[name],
             rejected,
             describe_data(self.rows, self.sides),
-            describe_machines(ground, found),
+            describe_machines(machines, found),
             why,
             prices[name].passes * self.rows.nbytes,
             found.condition,
-            means.memory_bytes,
-            self,
-            ground.options,
+            workload.memory_bytes,
             details=self._details(name, settings),
         )
 
@@ -107,28 +113,28 @@ class PoweringProblem(Problem):
         size = settings.sketch_rows or rows_for_stages(self.shape[1], self.stages)
         return (f"{self.stages} stages with one sketch of {format_count(size)} rows; passes grow with the power",)
 
-    def _price(self, name: str, settings: Settings, means: Workload, found: Probe) -> Estimate:
+    def _price(self, name: str, settings: Settings, workload: Workload, found: Probe) -> Estimate:
         """Return the cost of a method: kinds of work by their measured rates, wide products by that of a Gram matrix."""
-        d, k, one = means.d, means.k, replace(means, k=1)
-        sketch = rate_of(f"sketch_{settings.sketch}", means)
+        d, k, one = workload.d, workload.k, replace(workload, k=1)
+        sketch = rate_of(f"sketch_{settings.sketch}", workload)
 
         def product(columns: int) -> float:
-            if means.nonzeros is not None:
-                return rate_of("normal", replace(means, k=columns))
+            if workload.nonzeros is not None:
+                return rate_of("normal", replace(workload, k=columns))
             return rate_of("normal", one) + rate_of("gram", one) * 4 * (columns - 1) / d
 
         if name == LAST:
-            return price_passes([(rate_of("triangle", means), 1), (product(self.checked), 1)], 8 * (d + k) ** 2, means)
+            return price_passes([(rate_of("triangle", workload), 1), (product(self.checked), 1)], 8 * (d + k) ** 2, workload)
         if name not in INNERS:
             m = settings.sketch_rows or rows_for(d, FOR_WHITENING, settings.sketch)
             if settings.sketch == "sparse_sign":
-                sketch = rate_of("sketch_sparse_sign_whitening", means)
+                sketch = rate_of("sketch_sparse_sign_whitening", workload)
             return price_passes(
-                [(sketch, 1), (rate_of("whitened", means), 1), (product(self.checked), 1)], 8 * max(m, d) * (d + k), means
+                [(sketch, 1), (rate_of("whitened", workload), 1), (product(self.checked), 1)], 8 * max(m, d) * (d + k), workload
             )
         m = settings.sketch_rows or rows_for_stages(d, self.stages)
         looks = self._all_looks(settings, found) + self.stages - 1
-        return price_passes([(sketch, 1), (product(min(8, d)), 2), (product(k), looks)], 8 * m * (d + k), means)
+        return price_passes([(sketch, 1), (product(min(8, d)), 2), (product(k), looks)], 8 * m * (d + k), workload)
 
     def _all_looks(self, settings: Settings, found: Probe) -> int:
         """Return the passes of all stages: they never fall from level to level, so that equal ones are counted at once."""
@@ -145,7 +151,9 @@ class PoweringProblem(Problem):
         digits = math.log(self.stages / settings.goal) + 2 * level * math.log(max(found.condition, 1.0))
         return math.ceil(min(digits, -math.log(EPS)) / max(-math.log(rate), 0.02)) + _LAST_STEPS
 
-    def _chosen(self, method: str, prices: dict[str, Estimate], means: Workload, found: Probe) -> tuple[str, dict[str, str], str]:
+    def _chosen(
+        self, method: str, prices: dict[str, Estimate], workload: Workload, found: Probe
+    ) -> tuple[str, dict[str, str], str]:
         """Return the method, the rejections and the reason.
 
         Raises
@@ -153,12 +161,12 @@ class PoweringProblem(Problem):
         PlanError
             If no method (or not the one asked for) fits in memory.
         """
-        names, room = self.methods if method == "auto" else (method,), MEMORY_SHARE * means.memory_bytes
+        names, room = self.methods if method == "auto" else (method,), MEMORY_SHARE * workload.memory_bytes
         fitting = [name for name in names if prices[name].memory_bytes <= room]
         if not fitting:
             needs = ", ".join(f"{name} {format_bytes(prices[name].memory_bytes)}" for name in names)
             raise PlanError(
-                f"{describe_room(means.memory_bytes)}; {needs} would be needed. Give workers more memory or "
+                f"{describe_room(workload.memory_bytes)}; {needs} would be needed. Give workers more memory or "
                 "fewer threads, or store smaller chunks."
             )
         rejected = {

@@ -21,7 +21,9 @@ def products(system: LinearSystem, core: Core, vectors: list[WideColumns]) -> Fl
     return _split(core, vectors, found, through)
 
 
-def products_and_slope(system: LinearSystem, core: Core, vectors: list[WideColumns], y: Floats) -> Flow[tuple[list[WideColumns], Slope]]:
+def products_and_slope(
+    system: LinearSystem, core: Core, vectors: list[WideColumns], y: Floats
+) -> Flow[tuple[list[WideColumns], Slope]]:
     """Return G v for each of the vectors, and the slope at y, in the same pass."""
     wide, through = _columns(core, vectors)
     slope, found = yield Look(Both(Gradient(y), Normal(wide)), system.rows)

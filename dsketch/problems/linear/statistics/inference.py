@@ -55,7 +55,9 @@ class _Found(NamedTuple):
     notes: tuple[str, ...]
 
 
-def summarize(problem: LinearSystem, answer: Answer, method: str, wish: SummaryOptions, notes: tuple[str, ...] = ()) -> Flow[Summary]:
+def summarize(
+    problem: LinearSystem, answer: Answer, method: str, wish: SummaryOptions, notes: tuple[str, ...] = ()
+) -> Flow[Summary]:
     """Return the statistics of a solved problem.
 
     Parameters

@@ -1,7 +1,7 @@
 """How a problem will be answered and what that costs: the candidates, the chosen one, and why the others lost."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.matrix.rows import Rows
@@ -16,28 +16,8 @@ SKETCHLESS = ("cholesky", "factored", "tsqr")  # methods that draw nothing
 MEMORY_SHARE = 0.8  # of a worker's limit that a task may plan with
 
 
-class Question(Protocol):
-    """What is asked, as far as plans and solutions keep it."""
-
-    @property
-    def rows(self) -> Rows:
-        """What passes read."""
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The words that make the problem again: its name and its options."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n, d) of A."""
-
-    @property
-    def sides(self) -> int:
-        """Number of right-hand sides k."""
-
-
 @dataclass(frozen=True)
-class Plan:
+class Choice:
     """The answer to "what will you do, and what will it cost me?".
 
     Attributes
@@ -59,9 +39,6 @@ class Plan:
         Of the probed rows, columns scaled.
     memory_limit_bytes : int
         Of a task thread.
-    problem : Question
-    options : dict
-        The cluster that was asked for.
     aim : str
         What the method stops at, in words, where it draws no sketch; empty for the backward error of the settings.
     details : tuple of str
@@ -78,8 +55,6 @@ class Plan:
     read_bytes: int
     condition_hint: float
     memory_limit_bytes: int
-    problem: Question
-    options: dict[str, Any]
     aim: str = ""
     details: tuple[str, ...] = ()
 
@@ -118,7 +93,7 @@ class Plan:
 
 
 def describe_data(rows: Rows, sides: int) -> str:
-    """Return the data in words: ``Plan.matrix``."""
+    """Return the data in words: ``Choice.matrix``."""
     n, d = rows.shape
     more = f", {sides} right-hand sides" if sides > 1 else ""
     beside = "".join(
@@ -131,10 +106,10 @@ def describe_data(rows: Rows, sides: int) -> str:
     )
 
 
-def describe_machines(ground: Machines, found: Probe | None = None) -> str:
-    """Return the machines in words: ``Plan.machines_text``."""
+def describe_machines(machines: Machines, found: Probe | None = None) -> str:
+    """Return the machines in words: ``Choice.machines_text``."""
     read = "" if found is None else f" · reads {format_bytes(found.read_bytes_per_second)}/s a thread (probed)"
-    return f"{ground.where} · {format_bytes(ground.memory_bytes)} a thread{read}"
+    return f"{machines.where} · {format_bytes(machines.memory_bytes)} a thread{read}"
 
 
 def describe_room(memory_bytes: int) -> str:

@@ -1,0 +1,28 @@
+"""What ``dsketch.plan`` returns: a choice of method, with the problem and the cluster it was made for, to be carried out as it is."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from dsketch.planning.choice import Choice
+from dsketch.problems import Problem
+
+
+@dataclass(frozen=True)
+class Plan(Choice):
+    """A choice that can be carried out.
+
+    Attributes
+    ----------
+    problem : Problem
+    options : dict
+        The cluster that was asked for.
+    """
+
+    problem: Problem = field(kw_only=True)
+    options: dict[str, Any] = field(kw_only=True)
+
+    @classmethod
+    def of(cls, choice: Choice, problem: Problem, options: dict[str, Any]) -> "Plan":
+        """Return the plan that carries out a choice."""
+        made = {each.name: getattr(choice, each.name) for each in fields(Choice)}
+        return cls(**made, problem=problem, options=options)
