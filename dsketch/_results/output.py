@@ -1,7 +1,7 @@
 """Write results: whole or not at all, and never over something that nobody gave up.
 
-An :class:`Output` is a place on a local disk, a :class:`~dsketch._results.remote.RemoteOutput` one behind a URL; both have ``probe``, ``write``
-for what the driver holds, and ``filling`` for what workers write block by block.
+An :class:`Output` is a place on a local disk, a :class:`~dsketch._results.remote.RemoteOutput` one behind a URL; both have
+``probe``, ``write`` for what the driver holds, and ``filling`` for what workers write block by block.
 """
 
 import errno

@@ -92,7 +92,7 @@ class RemoteOutput:
 
     @contextmanager
     def filling(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
-        """Yield an array to be filled, which is marked complete at the end; parameters as in :meth:`dsketch._results.output.Output.filling`.
+        """Yield an array to be filled, which is marked complete at the end; parameters as in ``Output.filling``.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """A head: some columns of a stored A, or A W for a narrow W, as a Matrix of its own that is never stored.
 
-Several heads of one A are problems like any other, alone; answered together (:mod:`dsketch.problems.heads.lockstep`) they share each reading of A.
+Several heads of one A are problems like any other, alone; answered together (:mod:`dsketch.problems.heads.lockstep`) they share
+each reading of A.
 """
 
 import hashlib
