@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
 
 from dsketch.engine import local_cluster
-from scripts import FOLDER
+from tests.scripts import FOLDER
 
 # No clock decides, no run differs from the last, and a few examples of each law are enough: laws are many.
 settings.register_profile(

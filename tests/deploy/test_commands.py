@@ -14,10 +14,10 @@ import pytest
 from distributed import Client
 
 import dsketch
-from deploy.commands import DEPLOY, ROLES, SOURCES, Command, programs
-from failures.data import columns, write
-from failures.processes import ENVIRONMENT
-from ports import free_ports
+from tests.deploy.commands import DEPLOY, ROLES, SOURCES, Command, programs
+from tests.failures.data import columns, write
+from tests.failures.processes import ENVIRONMENT
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 _SECONDS = 240

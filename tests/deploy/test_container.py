@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 from packaging.requirements import Requirement
 
-from deploy.commands import DEPLOY, documents
+from tests.deploy.commands import DEPLOY, documents
 
 ROOT = DEPLOY.parent
 COMPOSE = documents(DEPLOY / "compose.yaml")[0]

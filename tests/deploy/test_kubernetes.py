@@ -16,8 +16,8 @@ import pytest
 import yaml
 from kubernetes_validate import utils as published
 
-from deploy.commands import DEPLOY, documents
-from failures.processes import ENVIRONMENT
+from tests.deploy.commands import DEPLOY, documents
+from tests.failures.processes import ENVIRONMENT
 
 FOLDER = DEPLOY / "kubernetes"
 (KUSTOMIZATION,) = documents(FOLDER / "kustomization.yaml")
@@ -34,7 +34,7 @@ SECRETS = {"dsketch-tokens"}  # made by hand, see deploy/README.md
 @pytest.fixture(scope="module")
 def made() -> dict[str, Any]:
     """The operator's Deployments and Service."""
-    command = [sys.executable, "-m", "deploy.operator_pods", str(FOLDER / "cluster.yaml")]
+    command = [sys.executable, "-m", "tests.deploy.operator_pods", str(FOLDER / "cluster.yaml")]
     done = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

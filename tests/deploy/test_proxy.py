@@ -15,11 +15,11 @@ import httpx
 import pytest
 from kubernetes_validate import utils as published
 
-from deploy.commands import DEPLOY, documents
 from dsketch.service.auth import new_token
-from failures.data import columns, write
-from ports import free_ports
-from service.running import DEADLINE_SECONDS, Service, waited
+from tests.deploy.commands import DEPLOY, documents
+from tests.failures.data import columns, write
+from tests.ports import free_ports
+from tests.service.running import DEADLINE_SECONDS, Service, waited
 
 FOLDER = DEPLOY / "proxy"
 NAME = "solver.example.com"

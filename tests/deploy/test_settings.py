@@ -3,8 +3,8 @@
 import dask
 import yaml
 
-from deploy.commands import DEPLOY, documents
 from dsketch.engine.connect import _SETTINGS
+from tests.deploy.commands import DEPLOY, documents
 
 
 def test_dask_yaml_says_what_own_clusters_get() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import dask
 import pytest
 
-from deploy.commands import DEPLOY, SOURCES, programs, unit
+from tests.deploy.commands import DEPLOY, SOURCES, programs, unit
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("*.service"))
 EXPOSURE = 2.0  # of 10; systemd calls up to 2.0 fairly protected

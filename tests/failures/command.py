@@ -1,4 +1,4 @@
-"""The command line, to be killed: ``python -m failures.command point words…``, points as in :mod:`failures.driver`.
+"""The command line, to be killed: ``python -m tests.failures.command point words…``, points as in :mod:`tests.failures.driver`.
 
 Without a terminal the command line tells its passes to a logger; here a killer listens in its place.
 """
@@ -6,8 +6,8 @@ Without a terminal the command line tells its passes to a logger; here a killer 
 import sys
 
 from dsketch.cli import main, session
-from failures.driver import Killer
-from failures.scale import shrink
+from tests.failures.driver import Killer
+from tests.failures.scale import shrink
 
 if __name__ == "__main__":
     shrink()

@@ -9,15 +9,15 @@ from distributed import Client, LocalCluster
 
 import dsketch
 from dsketch.engine import local_cluster
-from failures.data import tall_files
-from failures.scale import BLOCK_BYTES
+from tests.failures.data import tall_files
+from tests.failures.scale import BLOCK_BYTES
 
 Answer = Callable[[str], dsketch.Solution]
 
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give 16 MB the blocks and tasks of 16 GB; see :mod:`failures.scale`."""
+    """Give 16 MB the blocks and tasks of 16 GB; see :mod:`tests.failures.scale`."""
     monkeypatch.setattr("dsketch.matrix.base.BLOCK_BYTES", BLOCK_BYTES)
     monkeypatch.setattr("dsketch.engine.panels.PANEL_BYTES", BLOCK_BYTES)
 

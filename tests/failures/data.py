@@ -6,7 +6,7 @@ import numpy as np
 import zarr
 
 import dsketch
-from failures.scale import CHUNK_ROWS, COLUMNS, ROWS
+from tests.failures.scale import CHUNK_ROWS, COLUMNS, ROWS
 
 
 def write(path: Path, array: np.ndarray, *, chunk_rows: int = CHUNK_ROWS, compressed: bool = False) -> str:

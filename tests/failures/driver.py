@@ -1,4 +1,4 @@
-"""A driver to be killed: ``python -m failures.driver A b journal method point``.
+"""A driver to be killed: ``python -m tests.failures.driver A b journal method point``.
 
 Points: ``after:K`` the K-th pass was recorded; ``in:K`` the K-th pass has read some rows; ``writing:K`` record K is written but
 not yet in place; ``never``.  The process kills itself at exactly that point with SIGKILL, so no handler and no buffer survives.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dsketch
 from dsketch.events import Event, PassFinished, PassStarted, Progress
-from failures.scale import shrink
+from tests.failures.scale import shrink
 
 
 class Killer:

@@ -1,10 +1,10 @@
-"""A driver to be killed: ``python -m failures.predictor x A out point [cluster]``, points as in :mod:`failures.driver`."""
+"""A driver to be killed: ``python -m tests.failures.predictor x A out point [cluster]``, points as in :mod:`tests.failures.driver`."""
 
 import sys
 
 import dsketch
-from failures.driver import Killer
-from failures.scale import shrink
+from tests.failures.driver import Killer
+from tests.failures.scale import shrink
 
 
 def main(x: str, A: str, out: str, point: str, cluster: str = "serial") -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from distributed import Client
 
-TESTS = Path(__file__).resolve().parents[1]
-ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])}
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
 def start(module: str, *words: str, log: Path | None = None) -> subprocess.Popen[bytes]:

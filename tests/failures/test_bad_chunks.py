@@ -18,8 +18,8 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 import dsketch
 from dsketch.events import Event, PassFinished, PassStarted
 from dsketch.matrix.opening import open_matrix
-from failures.data import columns
-from failures.processes import ENVIRONMENT
+from tests.failures.data import columns
+from tests.failures.processes import ENVIRONMENT
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -7,8 +7,8 @@ import pytest
 from distributed import Client
 
 import dsketch
-from failures.data import columns, write
-from failures.scale import CHUNK_ROWS
+from tests.failures.data import columns, write
+from tests.failures.scale import CHUNK_ROWS
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -7,11 +7,11 @@ import pytest
 from distributed import Client, LocalCluster
 
 import dsketch
-from failures.conftest import Answer
-from failures.data import assert_same_bits
-from failures.processes import start
-from failures.scale import BLOCKS, ROWS
-from failures.traps import ArmedBy, Trap, die
+from tests.failures.conftest import Answer
+from tests.failures.data import assert_same_bits
+from tests.failures.processes import start
+from tests.failures.scale import BLOCKS, ROWS
+from tests.failures.traps import ArmedBy, Trap, die
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -23,7 +23,7 @@ def killed(tall: tuple[str, str], journal: Path, method: str, *points: str, clus
     """Run a driver to each of the points in turn; every one but the first goes on from the journal of those before."""
     for point in points:
         words = (*tall, str(journal), method, point, cluster)
-        process = start("failures.driver", *words, log=journal.with_suffix(".log"))
+        process = start("tests.failures.driver", *words, log=journal.with_suffix(".log"))
         assert process.wait() == -signal.SIGKILL, journal.with_suffix(".log").read_text()
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_line import run
 from dsketch.engine import connect
-from failures.data import columns, write
-from failures.processes import ENVIRONMENT
-from ports import free_ports
+from tests.command_line import run
+from tests.failures.data import columns, write
+from tests.failures.processes import ENVIRONMENT
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.timeout(120)
 

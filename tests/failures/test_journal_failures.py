@@ -13,8 +13,8 @@ import pytest
 
 import dsketch
 from dsketch.events import Event, PassFinished
-from failures.conftest import Answer
-from failures.data import assert_same_bits, columns, write
+from tests.failures.conftest import Answer
+from tests.failures.data import assert_same_bits, columns, write
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -12,12 +12,12 @@ import pytest
 import dsketch
 from dsketch.engine import connect
 from dsketch.engine import dask as engine
-from failures.conftest import Answer
-from failures.data import assert_same_bits
-from failures.processes import Machines
-from failures.scale import ROWS
-from failures.traps import ArmedBy, Pipes, Trap, wait_for_release, while_caught
-from ports import free_ports
+from tests.failures.conftest import Answer
+from tests.failures.data import assert_same_bits
+from tests.failures.processes import Machines
+from tests.failures.scale import ROWS
+from tests.failures.traps import ArmedBy, Pipes, Trap, wait_for_release, while_caught
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 

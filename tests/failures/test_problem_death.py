@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from distributed import Client
 
-import command_line
 import dsketch
-from failures.data import write
-from failures.processes import start
-from failures.traps import ArmedBy, Trap, die
+from tests import command_line
+from tests.failures.data import write
+from tests.failures.processes import start
+from tests.failures.traps import ArmedBy, Trap, die
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -89,7 +89,7 @@ def killed(name: str, paths: dict[str, str], journal: Path, points: tuple[str, .
     log = journal.with_suffix(".log")
     for point in points:
         words = ("solve", *given(name, paths), "--journal", str(journal), "--scheduler", "serial")
-        process = start("failures.command", point, *words, log=log)
+        process = start("tests.failures.command", point, *words, log=log)
         assert process.wait() == -signal.SIGKILL, log.read_text()
 
 

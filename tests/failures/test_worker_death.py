@@ -9,11 +9,11 @@ from distributed import Client, LocalCluster
 
 import dsketch
 from dsketch.engine import dask as engine
-from failures.conftest import Answer
-from failures.data import assert_same_bits
-from failures.processes import Machines
-from failures.scale import BLOCKS, ROWS
-from failures.traps import ArmedBy, Pipes, Trap, die, killing_all, wait_for_release, while_caught
+from tests.failures.conftest import Answer
+from tests.failures.data import assert_same_bits
+from tests.failures.processes import Machines
+from tests.failures.scale import BLOCKS, ROWS
+from tests.failures.traps import ArmedBy, Pipes, Trap, die, killing_all, wait_for_release, while_caught
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 

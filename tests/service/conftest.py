@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("fastapi")
 
 import dsketch
-from failures.data import columns, write
-from service.running import Service
+from tests.failures.data import columns, write
+from tests.service.running import Service
 
 ROWS, COLUMNS = 40_000, 16
 

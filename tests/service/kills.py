@@ -1,4 +1,4 @@
-"""Kill the service again and again under a queue of jobs, and count: ``python -m service.kills [kills] [jobs]`` from tests/.
+"""Kill the service again and again under a queue of jobs, and count: ``python -m tests.service.kills [kills] [jobs]``.
 
 Prints one line of JSON: jobs accepted, finished, lost, finished twice, answers that differ in a bit from the library's own.
 """
@@ -16,8 +16,8 @@ from typing import Any
 import dsketch
 from dsketch.client import Client
 from dsketch.errors import DsketchError
-from failures.data import columns, write
-from service.running import Service, rested
+from tests.failures.data import columns, write
+from tests.service.running import Service, rested
 
 _LONGEST_SECONDS = 1.5  # between a start and a kill: the first job is planned, passes run, some jobs end
 

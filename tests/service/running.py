@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from dsketch.client import Client
 
 T = TypeVar("T")
-TESTS = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 240  # a busy machine is slow, not wrong
 
 
@@ -55,7 +55,7 @@ class Service:
     def start(self, *words: str) -> None:
         """Start it, with further options, and wait until it takes connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), os.environ.get("PYTHONPATH", "")])}
+        path = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dsketch", "serve", *self._words, *words],
             env={**os.environ, **path},

@@ -15,8 +15,8 @@ from dsketch.client import Client
 from dsketch.errors import DsketchError
 from dsketch.service.auth import new_token
 from dsketch.service.errors import UnknownJob
-from service.conftest import slow, spec
-from service.running import Service, rested
+from tests.service.conftest import slow, spec
+from tests.service.running import Service, rested
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 

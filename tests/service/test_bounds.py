@@ -12,8 +12,8 @@ from dsketch.errors import SpecError
 from dsketch.service.errors import SizeError
 from dsketch.service.meter import Meter
 from dsketch.service.specs import spec_of
-from service.conftest import spec
-from service.running import Service, rested
+from tests.service.conftest import spec
+from tests.service.running import Service, rested
 
 UNBOUNDED = [
     {"problem": "gram-power", "power": 65},

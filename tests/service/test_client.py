@@ -15,8 +15,8 @@ from dsketch.cli import main
 from dsketch.client import Client, told
 from dsketch.events import Converged, Note, PassFinished, PassStarted, Progress
 from dsketch.service.errors import ForbiddenMove, KeyTaken, PlaceError, UnknownJob
-from service.conftest import slow, spec
-from service.running import Service, in_pass, rested, seen
+from tests.service.conftest import slow, spec
+from tests.service.running import Service, in_pass, rested, seen
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 

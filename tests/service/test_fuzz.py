@@ -17,8 +17,8 @@ from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi import checks as openapi
 
 from dsketch.service.auth import new_token
-from service.conftest import slow, spec
-from service.running import Service, in_pass, rested, seen
+from tests.service.conftest import slow, spec
+from tests.service.running import Service, in_pass, rested, seen
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -12,8 +12,8 @@ from dsketch.client import Client
 from dsketch.service.auth import new_token
 from dsketch.service.guards import Hosts
 from dsketch.service.serve import require_prefix
-from service.conftest import spec
-from service.running import Service, rested
+from tests.service.conftest import spec
+from tests.service.running import Service, rested
 
 JOB = "0" * 20
 

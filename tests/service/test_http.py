@@ -12,8 +12,8 @@ import pytest
 
 import dsketch
 from dsketch.client import Client
-from service.conftest import slow, spec
-from service.running import Service, in_pass, rested, seen
+from tests.service.conftest import slow, spec
+from tests.service.running import Service, in_pass, rested, seen
 
 pytestmark = pytest.mark.cluster
 

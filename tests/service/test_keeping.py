@@ -10,7 +10,7 @@ from dsketch.service.events import Hub
 from dsketch.service.jobs import State
 from dsketch.service.keeping import Keeping
 from dsketch.service.store import Store
-from service.test_store import accepted
+from tests.service.test_store import accepted
 
 DAY = 86_400.0
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.kills import torment
+from tests.service.kills import torment
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
 

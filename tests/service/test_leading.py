@@ -21,8 +21,8 @@ from dsketch.service.paths import Roots
 from dsketch.service.process import locked
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
-from service.conftest import spec
-from service.running import Service
+from tests.service.conftest import spec
+from tests.service.running import Service
 
 
 @pytest.fixture

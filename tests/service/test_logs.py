@@ -15,8 +15,8 @@ from dsketch.service.auth import Tokens, new_token
 from dsketch.service.logs import OneLine
 from dsketch.service.paths import Roots
 from dsketch.service.serve import require_folders
-from service.conftest import spec
-from service.running import Service, rested
+from tests.service.conftest import spec
+from tests.service.running import Service, rested
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from dsketch.progress import finished_line
 from dsketch.service.auth import new_token
 from dsketch.service.http import UI
 from dsketch.units import format_bytes, format_seconds
-from failures.data import write
-from service.browser import FAINT, NAMELESS, RECORD, chromium, playwright, watched
-from service.running import Service, rested
+from tests.failures.data import write
+from tests.service.browser import FAINT, NAMELESS, RECORD, chromium, playwright, watched
+from tests.service.running import Service, rested
 
 expect = playwright.expect
 Opened = Callable[..., AbstractContextManager[Any]]

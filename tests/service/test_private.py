@@ -18,8 +18,8 @@ from dsketch.engine import Keys, connected
 from dsketch.matrix.rows import Rows
 from dsketch.service.hidden import hidden
 from dsketch.service.workers import Cluster
-from service.conftest import spec
-from service.running import Service, rested
+from tests.service.conftest import spec
+from tests.service.running import Service, rested
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 

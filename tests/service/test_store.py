@@ -13,7 +13,7 @@ import pytest
 from dsketch.service.errors import ForbiddenMove, KeyTaken, ServiceError, UnknownJob
 from dsketch.service.jobs import Job, State
 from dsketch.service.store import Store
-from failures.test_journal_failures import filled
+from tests.failures.test_journal_failures import filled
 
 SPEC = {"problem": "lstsq", "priority": 0}
 

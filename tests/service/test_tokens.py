@@ -26,8 +26,8 @@ from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
 from dsketch.service.tokens import new_token, read_tokens, revoke
 from dsketch.service.workers import Cluster
-from service.conftest import spec
-from service.running import DEADLINE_SECONDS, Service
+from tests.service.conftest import spec
+from tests.service.running import DEADLINE_SECONDS, Service
 
 
 def is_in(known: Tokens, token: str) -> bool:

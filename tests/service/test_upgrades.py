@@ -22,8 +22,8 @@ from dsketch.service.paths import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
 from dsketch.service.workers import Cluster
-from service.conftest import spec
-from service.running import Service, rested
+from tests.service.conftest import spec
+from tests.service.running import Service, rested
 
 DOCUMENT = spec_of(spec("tsqr")).document()
 

@@ -18,8 +18,8 @@ from dsketch.service.auth import Tokens, new_token
 from dsketch.service.plans import PLANS_AT_ONCE
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.serve import _listening
-from service.conftest import spec
-from service.running import DEADLINE_SECONDS, Service, rested
+from tests.service.conftest import spec
+from tests.service.running import DEADLINE_SECONDS, Service, rested
 
 MANY = 70  # more than the server's threads
 

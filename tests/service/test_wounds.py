@@ -10,10 +10,10 @@ from typing import Any
 import psutil
 import pytest
 
-from failures.processes import Machines
-from failures.test_journal_failures import filled
-from service.conftest import slow, spec
-from service.running import Service, in_pass, rested, seen, waited
+from tests.failures.processes import Machines
+from tests.failures.test_journal_failures import filled
+from tests.service.conftest import slow, spec
+from tests.service.running import Service, in_pass, rested, seen, waited
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 import dsketch
-from deploy.commands import DEPLOY, programs
-from deploy.slurm.gate import Gate
-from deploy.slurm.node import environment
-from deploy.slurm.packages import program, why_missing
-from failures.data import tall_files
-from failures.processes import ENVIRONMENT
-from failures.scale import BLOCK_BYTES
+from tests.deploy.commands import DEPLOY, programs
+from tests.deploy.slurm.gate import Gate
+from tests.deploy.slurm.node import environment
+from tests.deploy.slurm.packages import program, why_missing
+from tests.failures.data import tall_files
+from tests.failures.processes import ENVIRONMENT
+from tests.failures.scale import BLOCK_BYTES
 
 SCRIPTS = DEPLOY / "slurm"
 METHOD = "tsqr"  # passes: triangle, gradient
@@ -39,7 +39,7 @@ class Slurm:
 
     def __init__(self, node: Path, folder: Path) -> None:
         self.folder = folder
-        commands = programs(folder / "bin", dsketch="deploy.slurm.small")
+        commands = programs(folder / "bin", dsketch="tests.deploy.slurm.small")
         path = {"PATH": f"{commands}:{os.environ['PATH']}", "DSKETCH_INTERFACE": "lo", "DSKETCH_CLUSTER": str(folder / "cluster")}
         dask = {"DASK_CONFIG": str(DEPLOY / "dask.yaml")}
         self.environment = {**os.environ, **ENVIRONMENT, **environment(node), **path, **dask}
@@ -102,7 +102,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="slurm-") as name:  # sockets allow paths of 108 characters, pytest's are longer
         folder = Path(name)
         with (folder / "node.log").open("wb") as log:
-            command = [sys.executable, "-m", "deploy.slurm.node", name]
+            command = [sys.executable, "-m", "tests.deploy.slurm.node", name]
             talks = subprocess.PIPE
             daemons = subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}, stdin=talks, stdout=talks, stderr=log)
         try:

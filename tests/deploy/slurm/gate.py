@@ -1,7 +1,7 @@
 """A gate in the workers: the first task of the chosen kind of pass says who it is and waits.
 
 Dask loads this into each worker (``distributed.worker.preload``).  The folder named by ``DSKETCH_GATE`` is the other half: its file
-``armed`` names the kind of pass, and whoever renames it is the one to wait; see :func:`failures.traps.wait_for_release`.
+``armed`` names the kind of pass, and whoever renames it is the one to wait; see :func:`tests.failures.traps.wait_for_release`.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 from dsketch.engine import worker as engine
 from dsketch.engine.stream import run_task
-from failures.traps import Pipes, wait_for_release
+from tests.failures.traps import Pipes, wait_for_release
 
 
 def dask_setup(worker: object) -> None:
@@ -32,7 +32,7 @@ class Gate:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.folder, self.pipes = folder, Pipes(SimpleNamespace(folder=folder))
-        self.environment = {"DSKETCH_GATE": str(folder), "DASK_DISTRIBUTED__WORKER__PRELOAD": '["deploy.slurm.gate"]'}
+        self.environment = {"DSKETCH_GATE": str(folder), "DASK_DISTRIBUTED__WORKER__PRELOAD": '["tests.deploy.slurm.gate"]'}
 
     def arm(self, kind: str) -> None:
         """Let the next task of a pass of this kind wait."""

@@ -19,7 +19,7 @@ from types import FrameType
 
 import psutil
 
-from deploy.slurm.packages import program
+from tests.deploy.slurm.packages import program
 
 PROCESSORS = 16  # promised to jobs, however many there are: workers of tests wait more than they compute
 MEGABYTES = 16_000  # likewise; nothing enforces them

@@ -1,13 +1,13 @@
 """dsketch with small blocks: ``python -m deploy.slurm.small solve …``, or ``… script.py words`` for a script that uses it.
 
-16 MB of data then have the eight panels and the tasks of half a gigabyte; see :mod:`failures.scale`.
+16 MB of data then have the eight panels and the tasks of half a gigabyte; see :mod:`tests.failures.scale`.
 """
 
 import runpy
 import sys
 
 import dsketch.cli
-from failures.scale import shrink
+from tests.failures.scale import shrink
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import dask
 import pytest
 from distributed import Security
 
-from deploy.commands import DEPLOY
+from tests.deploy.commands import DEPLOY
 
 SCRIPTS = sorted(path.name for path in (DEPLOY / "slurm").glob("*.sbatch"))
 SOURCED = ["keys.sh"]

@@ -9,8 +9,8 @@ import pytest
 from distributed import Client, Security
 
 import dsketch
-from deploy.slurm.conftest import METHOD, SCRIPTS, Slurm, assert_same_bits, until
-from deploy.slurm.gate import Gate
+from tests.deploy.slurm.conftest import METHOD, SCRIPTS, Slurm, assert_same_bits, until
+from tests.deploy.slurm.gate import Gate
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -107,7 +107,7 @@ def test_job_with_too_few_tasks_says_so(slurm: Slurm) -> None:
 def test_jobqueue_starts_workers_and_ends_them(slurm: Slurm, tall: tuple[str, str], undisturbed: dsketch.Solution) -> None:
     """The cluster object of dask-jobqueue can be handed over; its jobs are gone when the solve has ended."""
     words = ("--method", METHOD, "--workers", "2", "--memory", "1GiB", "--interface", "lo", "--out", "x.npy", "--journal", "run")
-    done = slurm.run(sys.executable, "-m", "deploy.slurm.small", str(SCRIPTS / "jobqueue.py"), *tall, *words)
+    done = slurm.run(sys.executable, "-m", "tests.deploy.slurm.small", str(SCRIPTS / "jobqueue.py"), *tall, *words)
     assert done.returncode == 0, done.stderr
     assert np.load(slurm.folder / "x.npy").tobytes() == undisturbed.x.tobytes()
     assert "solved" in done.stdout

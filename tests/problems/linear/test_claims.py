@@ -8,10 +8,10 @@ import pytest
 import zarr
 
 import dsketch as ds
-from command_line import run
 from dsketch.methods import METHODS
 from dsketch.solution import LinearCertificate
 from dsketch.testing.claims import FAMILIES, ClaimTests, require_honest
+from tests.command_line import run
 
 EPS = float(np.finfo(float).eps)
 

@@ -21,7 +21,6 @@ from click.testing import CliRunner
 from distributed import LocalCluster
 
 import dsketch as ds
-from command_line import found, good, run
 from dsketch import api
 from dsketch.cli import main
 from dsketch.cli.program import INTERNAL, INTERRUPTED, Program
@@ -30,6 +29,7 @@ from dsketch.methods import METHODS, Settings
 from dsketch.problems import PROBLEMS
 from dsketch.sketch import SKETCHES
 from dsketch.testing.judge import estimated_backward_error
+from tests.command_line import found, good, run
 
 ROOT = Path(ds.__file__).parents[1]
 _CHILD = os.environ | {"PYTHONPATH": str(ROOT)}

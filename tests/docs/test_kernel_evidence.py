@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts import run_script
+from tests.scripts import run_script
 
 pytestmark = pytest.mark.usefixtures("importable_scripts")
 

@@ -12,8 +12,8 @@ import scipy.linalg as sl
 import zarr
 
 import dsketch as ds
-from command_line import found, good, run
 from dsketch.problems import PROBLEMS
+from tests.command_line import found, good, run
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

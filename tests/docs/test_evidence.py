@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts import run_script
+from tests.scripts import run_script
 
 pytestmark = pytest.mark.usefixtures("importable_scripts")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from scripts import FOLDER, run_script
+from tests.scripts import FOLDER, run_script
 
 pytestmark = pytest.mark.usefixtures("importable_scripts")
 

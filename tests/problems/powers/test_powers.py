@@ -23,7 +23,7 @@ from dsketch.probe import Probe
 from dsketch.problems import GramExponential, GramPower, OddGramPower
 from dsketch.solution import Status
 from dsketch.testing.known import tall
-from scripts import run_script
+from tests.scripts import run_script
 
 EPS = float(np.finfo(float).eps)
 U = EPS / 2

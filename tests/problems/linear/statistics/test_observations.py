@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression as Theirs
 
 import dsketch as ds
-from command_line import run
 from dsketch.methods import METHODS
 from dsketch.sklearn import LinearRegression, Ridge
+from tests.command_line import run
 
 EPS = np.finfo(float).eps
 # Two fits of well-conditioned rows whose slices lie differently: a few roundings for each row.

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, ZstdCodec
 
 import dsketch as ds
-from command_line import run
 from dsketch.engine import SerialEngine
 from dsketch.engine.panels import panels_of
 from dsketch.errors import DataError, MissingDataError, SpecError
@@ -39,7 +38,8 @@ from dsketch.problems import GramPower
 from dsketch.sketch import SKETCHES, SparseSign
 from dsketch.storage import inspect
 from dsketch.testing.matrices import MatrixTests
-from scripts import run_script
+from tests.command_line import run
+from tests.scripts import run_script
 
 EPS = float(np.finfo(float).eps)
 N, D = 503, 12

@@ -50,7 +50,7 @@ from dsketch.passes import Gram, Look
 from dsketch.testing.features import COLUMNS, EPS, GaussianTests, PowerTests, RandomGaussianTests, gaussian, mean, rows
 from dsketch.testing.matrices import MatrixTests
 from dsketch.testing.recut import Recut
-from scripts import run_script
+from tests.scripts import run_script
 
 
 class TestRandom(RandomGaussianTests):

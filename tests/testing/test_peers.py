@@ -25,7 +25,7 @@ def test_peers_cases_agree_or_have_a_reason(peer: str) -> None:
     package = FILES[peer].rpartition(".")[0]
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"this {peer} ships no tests")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PEERS.parents[1]), os.environ.get("PYTHONPATH", "")])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PEERS.parents[2]), os.environ.get("PYTHONPATH", "")])}
 
     ran = subprocess.run([sys.executable, str(PEERS), peer], env=environment, capture_output=True, text=True, check=False)
 

@@ -1,8 +1,8 @@
 """Peers' own tests, run against dsketch: numpy's and scipy's of ``lstsq``, scikit-learn's of ``LinearRegression`` and ``Ridge``.
 
-``python tests/peers.py`` takes the tests from the installed packages (where they ship), puts dsketch's solver in the place of theirs, and
-prints one table: how many cases there are, how many agree, and why the others do not.  A case that fails for no reason in the list
-``REASONS`` ends the script with exit code 1.  No code of theirs is kept here.
+``python tests/testing/peers.py`` takes the tests from the installed packages (where they ship), puts dsketch's solver in the place of
+theirs, and prints one table: how many cases there are, how many agree, and why the others do not.  A case that fails for no reason in
+the list ``REASONS`` ends the script with exit code 1.  No code of theirs is kept here.
 """
 
 import importlib
