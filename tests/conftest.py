@@ -28,7 +28,7 @@ settings.register_profile(
 )
 settings.load_profile("dsketch")
 
-pytest.register_assert_rewrite("dsketch.testing")
+pytest.register_assert_rewrite("dsketch.testing", "tests.problems.linear.statistics.oracle", "tests.sklearn.model")
 
 # Who starts the tests in the background of a shell makes them, and the processes that they start, deaf to Ctrl-C; some are about it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

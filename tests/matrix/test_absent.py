@@ -11,8 +11,8 @@ from zarr.codecs import BytesCodec, ShardingCodec, ZstdCodec
 import dsketch as ds
 from dsketch.errors import DataError, MissingDataError
 from dsketch.storage import inspect
-from tests.matrix.test_matrix import WAYS, chunk_files
-from tests.matrix.test_sparse import sparse
+from tests.matrix.csr import sparse
+from tests.matrix.stored import WAYS, chunk_files
 
 N, D = 103, 7
 NUMBERS = np.random.default_rng(0).integers(1, 100, (N, D)).astype(float)

@@ -1,0 +1,61 @@
+"""The kernel without a ridge: the shortest least squares answer."""
+
+import numpy as np
+
+from dsketch.kernel.low_rank import LowRank, TooMany, low_rank
+from tests.problems.kernel.dense import answered, data, kernel, system
+
+EPS = float(np.finfo(float).eps)
+
+
+def test_duplicate_rows_give_the_shortest_least_squares_answer() -> None:
+    """Each of 40 rows ten times: rank 40, and x, residual and outside part are those of the pseudoinverse."""
+    rng = np.random.default_rng(0)
+    A, b = np.repeat(rng.standard_normal((40, 5)), 10, axis=0), rng.standard_normal((400, 2))
+    K = kernel(A)
+
+    found = answered(low_rank(system(A, b, 0.0), 400, 0))
+
+    assert isinstance(found, LowRank)
+    assert found.rank == 40
+    expected = np.linalg.pinv(K, rcond=400 * EPS, hermitian=True) @ b
+    assert np.linalg.norm(found.x - expected) <= 100 * EPS * found.condition * np.linalg.norm(expected)
+    assert np.allclose(np.linalg.norm(found.residual, axis=0), np.linalg.norm(b - K @ expected, axis=0), rtol=1e-10)
+    assert np.allclose(found.outside, np.linalg.norm(found.residual, axis=0), rtol=1e-6)
+
+
+def test_a_spectrum_that_decays_to_nothing_is_cut_where_numpy_cuts_it() -> None:
+    """Two columns only: the eigenvalues fall through rounding; the rank is within two of NumPy's, the answer backward stable."""
+    rng = np.random.default_rng(1)
+    A = rng.standard_normal((300, 2))
+    K = kernel(A)
+    b = K @ rng.standard_normal((300, 1))
+    values = np.linalg.eigvalsh(K)
+
+    found = answered(low_rank(system(A, b, 0.0), 300, 0))
+
+    assert abs(found.rank - np.count_nonzero(values > 300 * EPS * values[-1])) <= 2
+    residual = np.linalg.norm(b - K @ found.x)
+    assert residual <= 300 * EPS * (values[-1] * np.linalg.norm(found.x) + np.linalg.norm(b))
+
+
+def test_full_rank_is_solved_outright() -> None:
+    """Forty columns make K well-conditioned: rank n and the solution of K x = b."""
+    A, b = data("wide", 150)
+    K = kernel(A)
+
+    found = answered(low_rank(system(A, b, 0.0), 150, 0))
+
+    assert found.rank == 150
+    expected = np.linalg.solve(K, b)
+    assert np.linalg.norm(found.x - expected) <= 100 * EPS * np.linalg.cond(K) * np.linalg.norm(expected)
+
+
+def test_a_rank_beyond_the_columns_is_said() -> None:
+    """With fewer columns than the rank there is no decomposition: the reason has the columns and the share of the trace left."""
+    A, b = data("wide", 150)
+
+    found = answered(low_rank(system(A, b, 0.0), 50, 0))
+
+    assert isinstance(found, TooMany)
+    assert "50 columns fit" in found.reason
