@@ -21,7 +21,7 @@ from record import Case, Record, arguments, figure, rounded, show, table
 from threadpoolctl import threadpool_limits
 
 import dsketch
-from dsketch.methods import METHODS
+from dsketch.problems.linear.methods import METHODS
 from dsketch.sketch import SKETCHES
 
 U = np.finfo(float).eps / 2

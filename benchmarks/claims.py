@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from record import Case, Record, arguments, figure, show, table
 
 import dsketch as ds
-from dsketch.methods import METHODS
+from dsketch.problems.linear.methods import METHODS
 from dsketch.sketch import SKETCHES
 from dsketch.testing.rational import Exact, distance
 

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from oracle import Long, solve_transposed, triangle
 from record import Case, Record, arguments, figure, show, table
 
+from dsketch._linalg.factor import Factor
 from dsketch.engine import SerialEngine
 from dsketch.events import ignore
-from dsketch.factor import Factor
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look, Sketching

@@ -29,10 +29,10 @@ from scipy.sparse.linalg import lsqr
 from threadpoolctl import threadpool_limits
 
 import dsketch
+from dsketch._linalg.factor import Factor
 from dsketch.engine import SerialEngine
 from dsketch.events import ignore
-from dsketch.factor import Factor
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look, Normal, Sketching
 from dsketch.sketch import CountSketch, Sketch, SparseSign

@@ -29,17 +29,18 @@ from oracle import Long, triangle
 from record import Case, Record, arguments, figure, show, table
 
 import dsketch
-from dsketch.drive import Drive
+from dsketch._linalg.factor import Factor
 from dsketch.engine import SerialEngine
+from dsketch.engine.drive import Drive
 from dsketch.events import ignore
-from dsketch.factor import Factor
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods import conjugate_gradient, gradient_descent
-from dsketch.methods.base import Breakdown
-from dsketch.methods.refined import Inner
+from dsketch.passes.base import Flow
+from dsketch.problems.linear import conjugate_gradient, gradient_descent
+from dsketch.problems.linear.method import Breakdown
+from dsketch.problems.linear.refinement import Inner
+from dsketch.problems.linear.system import LinearSystem
 from dsketch.sketch import SKETCHES, Sketch, SparseSign
-from dsketch.system import Flow, LinearSystem
 
 Floats = NDArray[np.float64]
 

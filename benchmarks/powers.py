@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 import dsketch
 from dsketch.matrix.head import Head
 from dsketch.problems import GramExponential, GramPower, OddGramPower
-from dsketch.problems.heads import Heads
+from dsketch.problems.heads.problem import Heads
 
 Floats = NDArray[np.float64]
 

@@ -34,8 +34,8 @@ import dsketch
 from dsketch.engine import DaskEngine
 from dsketch.events import ignore
 from dsketch.matrix.rows import Block
-from dsketch.methods import METHODS
 from dsketch.passes import Gradient, Gram, Look, Pass
+from dsketch.problems.linear.methods import METHODS
 
 MEMORY_LIMIT = "8GiB"
 WORKERS = 2

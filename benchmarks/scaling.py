@@ -26,14 +26,15 @@ from oracle import judge_stored
 from record import Case, Record, arguments, figure, show, spread, table
 
 import dsketch
-from dsketch.cost import PASS_SECONDS, TASK_SECONDS, Means, estimate
+from dsketch._units import parse_bytes
 from dsketch.engine import DaskEngine, local_cluster
 from dsketch.engine.panels import MOST_PANELS
 from dsketch.events import ignore
-from dsketch.methods.base import Settings
 from dsketch.passes import Gradient, Gram, Look
-from dsketch.plan import AUTO
-from dsketch.units import parse_bytes
+from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Workload
+from dsketch.problems.linear.choose import AUTO
+from dsketch.problems.linear.price import estimate
+from dsketch.settings import Settings
 
 ROWS = (100_000, 300_000, 1_000_000, 3_000_000, 8_000_000, 16_000_000)
 COLUMNS = 100
@@ -158,7 +159,7 @@ def paper(record: Record) -> None:
     """Carry the cost model to sizes that no one machine holds."""
     n, d, threads = 10_000_000_000, 100, 1000
     for name, speed in (("local disks, 1 GB/s a worker", 1e9), ("object store, 100 MB/s a worker", 1e8)):
-        means = Means(
+        means = Workload(
             n=n,
             d=d,
             k=1,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dsketch.cli import main
+from dsketch._cli import main
 
 
 def run(*words: object) -> Result:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsketch._units import format_bytes, format_count, format_seconds, parse_bytes
 from dsketch.errors import SpecError
-from dsketch.units import format_bytes, format_count, format_seconds, parse_bytes
 
 
 @pytest.mark.parametrize(

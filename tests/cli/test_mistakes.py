@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from dsketch.cli.program import INTERNAL, Program
+from dsketch._cli.program import INTERNAL, Program
 from tests.cli.regression import CHILD, DSKETCH, Data
 from tests.command_line import run
 

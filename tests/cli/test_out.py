@@ -11,8 +11,8 @@ import pytest
 import zarr
 
 import dsketch as ds
-from dsketch.cli.program import INTERRUPTED
-from dsketch.cli.solve import _how_to_go_on
+from dsketch._cli.program import INTERRUPTED
+from dsketch._cli.solve import _how_to_go_on
 from tests.cli.regression import CHILD, DSKETCH, SLOW, Data
 from tests.command_line import found, good, run
 

@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 import dsketch as ds
-from dsketch.methods import Settings
+from dsketch.settings import Settings
 from dsketch.testing.judge import estimated_backward_error
 from tests.cli.regression import Data
 from tests.command_line import found, good, run

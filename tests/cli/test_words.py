@@ -9,9 +9,9 @@ import pytest
 
 import dsketch as ds
 from dsketch import api
-from dsketch.cli import main
-from dsketch.methods import METHODS
+from dsketch._cli import main
 from dsketch.problems import PROBLEMS
+from dsketch.problems.linear.methods import METHODS
 from dsketch.sketch import SKETCHES
 from tests.cli.regression import ROOT
 from tests.command_line import good

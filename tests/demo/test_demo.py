@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from distributed import LocalCluster
 
 import dsketch as ds
-from dsketch.cli import main
-from dsketch.cli.demo import _outcome
-from dsketch.demo import Known, block_of, largest_error, make, remove, solution_of
+from dsketch._cli import main
+from dsketch._cli.demo import _outcome
+from dsketch._demo import Known, block_of, largest_error, make, remove, solution_of
 from dsketch.engine import SerialEngine
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Progress, ignore

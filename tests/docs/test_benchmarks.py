@@ -24,7 +24,7 @@ def _cells(markdown: str) -> list[list[str]]:
 
 def test_accuracy_measures_every_method_sketch_and_kind(tmp_path: Path) -> None:
     """The default is within ten times the best LAPACK driver on every tiny problem, and nobody is left out."""
-    from dsketch.methods import METHODS
+    from dsketch.problems.linear.methods import METHODS
     from dsketch.sketch import SKETCHES
 
     cases, printed = run_script("accuracy", tmp_path)

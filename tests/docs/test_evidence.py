@@ -119,8 +119,8 @@ def test_gram_solve_reaches_its_tolerance() -> None:
     from conditioning import matrix, preconditioner
     from paper import answered, gram_solve, system_of
 
-    from dsketch.factor import Factor
-    from dsketch.methods import conjugate_gradient, gradient_descent
+    from dsketch._linalg.factor import Factor
+    from dsketch.problems.linear import conjugate_gradient, gradient_descent
     from dsketch.sketch import SparseSign
 
     A = matrix("incoherent", 1e3, 200, 4, np.random.default_rng(2))

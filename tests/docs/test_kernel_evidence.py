@@ -22,7 +22,7 @@ def test_every_part_measures_everybody(tmp_path: Path) -> None:
     """No preconditioner is left out; answers meet their tolerance with the dense kernel; two workers stay within their limit."""
     from kernel_tables import PARTS, SKETCHED
 
-    from dsketch.kernel.choice import FEATURES
+    from dsketch.problems.kernel.candidates import FEATURES
 
     cases, printed = run_script("kernel", tmp_path)
     by = {part: [case for case in cases if case["part"] == part] for part in PARTS}

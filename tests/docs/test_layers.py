@@ -1,4 +1,4 @@
-"""The order of the layers, as data: a file imports only from what stands before it, and Dask from one package."""
+"""The five floors of the house, as data: imports point down, and Dask is known to one room."""
 
 import ast
 from collections.abc import Iterator
@@ -9,63 +9,26 @@ import dsketch
 
 ROOT = Path(dsketch.__file__).parent
 
-# Lowest first; each is a module or a package of dsketch.
-LAYERS = (
-    "version",
-    "errors",
-    "units",
-    "events",
-    "linalg",
-    "factor",
-    "matrix",
-    "sketch",
-    "features",
-    "passes",
-    "system",
-    "methods",
-    "powers",
-    "heads",
-    "kernel",
-    "statistics",
-    "rates",
-    "cost",
-    "probe",
-    "plain",
-    "plan",
-    "solution",
-    "certify",
-    "problems",
-    "engine",
-    "journal",
-    "planning",
-    "drive",
-    "spec",
-    "progress",
-    "running",
-    "ingest",
-    "remote",
-    "output",
-    "stored",
-    "judging",
-    "predicting",
-    "api",
-    "sklearn",
-    "storage",
-    "demo",
-    "service",
-    "client",
-    "cli",
-    "__main__",
-    "testing",
-)
+# Five floors, lowest first; a room is a package or a loose module of dsketch and stands on one of them.
+FLOORS = {
+    "words and small arithmetic, which know nothing of data": ("_jsonable", "_linalg", "_units", "errors", "events", "settings", "version"),
+    "data in blocks, and what one pass asks of them": ("features", "matrix", "passes", "sketch"),
+    "machines that answer passes, and what passes cost": ("engine", "planning"),
+    "problems: a wing for each family, with its methods": ("problems",),
+    "answers, and the faces that people meet": (
+        "__main__", "_cli", "_demo", "_inspect", "_results", "api", "client", "ingest", "service", "sklearn", "testing",
+    ),
+}  # fmt: skip
+FLOOR = {room: number for number, rooms in enumerate(FLOORS.values(), 1) for room in rooms}
+MOST_LOOSE = 10
 
 # (file, imported module): why it is imported inside a function.
 LATE = {
-    ("journal.py", "fsspec"): "an optional package; its absence is an error only for a URL",
+    ("engine/journal.py", "fsspec"): "an optional package; its absence is an error only for a URL",
     ("matrix/tables.py", "pyarrow"): "an optional package; its absence is an error only for tables that are known by a protocol",
     ("client.py", "httpx"): "an optional package; its absence is an error only for who makes a client",
-    ("cli/serve.py", "dsketch"): "the service needs optional packages; the rest of the command line does not",
-    ("cli/jobs.py", "dsketch"): "the same: only rebuild needs them",
+    ("_cli/serve.py", "dsketch"): "the service needs optional packages; the rest of the command line does not",
+    ("_cli/jobs.py", "dsketch"): "the same: only rebuild needs them",
 }
 
 CLUSTER = {"dask", "distributed"}
@@ -88,29 +51,47 @@ def imports(node: ast.AST, *, for_types: bool = True) -> Iterator[str]:
             yield from imports(child, for_types=for_types)
 
 
-def layer_of(file: Path) -> str:
-    """Return the module or package that a file belongs to; the package's own __init__ has none below it."""
+def room_of(file: Path) -> str:
+    """Return the package or loose module of dsketch that a file belongs to."""
     return file.parts[0].removesuffix(".py")
 
 
-def test_every_module_has_its_layer() -> None:
-    """What is new must say where it stands; what is gone must not stay in the list."""
-    found = {layer_of(file) for file, _ in files()} - {"__init__"}
+def test_every_room_has_its_floor() -> None:
+    """What is new must say where it stands; what is gone must not stay in the table."""
+    found = {room_of(file) for file, _ in files()} - {"__init__"}
 
-    assert found == set(LAYERS)
+    assert found == set(FLOOR)
+
+
+def test_few_modules_are_loose() -> None:
+    """A newcomer who lists the package sees rooms, not files."""
+    loose = [file.name for file, _ in files() if len(file.parts) == 1 and not file.name.startswith("__")]
+
+    assert len(loose) <= MOST_LOOSE
 
 
 def test_imports_point_down() -> None:
-    """No file imports from a layer above its own, wherever in the file."""
+    """No file imports from a floor above its own, wherever in the file."""
     upward = [
         f"{file} imports {name}"
         for file, tree in files()
         if file.parts[0] != "__init__.py"
         for name in imports(tree)
-        if name.startswith("dsketch.") and LAYERS.index(name.split(".")[1]) > LAYERS.index(layer_of(file))
+        if name.startswith("dsketch.") and FLOOR[name.split(".")[1]] > FLOOR[room_of(file)]
     ]
 
     assert not upward
+
+
+def test_rooms_make_no_circle() -> None:
+    """Rooms of one floor have an order too: no two import from each other, nor by way of others."""
+    graph: dict[str, set[str]] = {}
+    for file, tree in files():
+        if file.parts[0] != "__init__.py":
+            used = {name.split(".")[1] for name in imports(tree) if name.startswith("dsketch.")}
+            graph.setdefault(room_of(file), set()).update(used - {room_of(file)})
+
+    assert tuple(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
 
 
 def test_no_file_imports_the_package_s_own_door() -> None:
@@ -146,7 +127,7 @@ def test_imports_inside_functions_have_a_reason() -> None:
 
 def test_only_the_engine_knows_dask() -> None:
     """Everything else runs without a cluster, and could run on another one."""
-    others = [(file, name) for file, tree in files() if layer_of(file) != "engine" for name in imports(tree)]
+    others = [(file, name) for file, tree in files() if room_of(file) != "engine" for name in imports(tree)]
     outside = [f"{file} imports {name}" for file, name in others if name.split(".")[0] in CLUSTER]
 
     assert not outside

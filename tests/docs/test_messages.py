@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import dsketch as ds
-from dsketch.cli import main
+from dsketch._cli import main
 from dsketch.sklearn import Ridge
 
 A = np.random.default_rng(0).standard_normal((40, 3))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dsketch.powers.chain import METHODS
+from dsketch.problems.powers.methods import METHODS
 from tests.scripts import run_script
 
 EPS = float(np.finfo(float).eps)

@@ -217,7 +217,7 @@ def test_call_inside_a_task_stays_in_its_process(client: Client, small: tuple[st
         old, connect.LOCAL_BYTES = connect.LOCAL_BYTES, 0
         try:
             solution = dsketch.lstsq(*small, **choices)
-            return solution.x, solution.plan.means_text
+            return solution.x, solution.plan.machines_text
         except dsketch.EngineError as error:
             return str(error)
         finally:
@@ -264,14 +264,14 @@ def test_active_client_is_used_for_stored_and_dask_data(small: tuple[str, str], 
     lazy = da.from_array(A, chunks=(100, 3))
     monkeypatch.setattr(SerialEngine, "run", forbidden)
     for source in (small[0], lazy, lazy.persist()):
-        assert ", the active Client" in ds.plan(ds.LeastSquares(source, B)).means_text
+        assert ", the active Client" in ds.plan(ds.LeastSquares(source, B)).machines_text
         solution = ds.lstsq(source, B)
         assert np.abs(solution.x - X).max() <= 1e-14
         assert np.allclose(solution.predict(source), B)
         assert solution.summary().rank == 3
         assert ds.check(ds.LeastSquares(source, B), X).backward_error.max() <= 1e-15
         model = LinearRegression().fit(source, B)
-        assert ", the active Client" in model.solution_.plan.means_text
+        assert ", the active Client" in model.solution_.plan.machines_text
         assert model.score(source, B) > 1 - 1e-12
 
 
@@ -282,8 +282,8 @@ def test_active_client_is_not_used_otherwise(small: tuple[str, str]) -> None:
     plans = [ds.plan(ds.LeastSquares(A, B)), *(ds.plan(problem, cluster="serial") for problem in (stored, lazy))]
     with dask.config.set(scheduler="threads"):
         plans += [ds.plan(stored), ds.plan(lazy)]
-    assert all(made.means_text.startswith("this process") for made in plans)
-    assert "this process" in LinearRegression().fit(A, B).solution_.plan.means_text
+    assert all(made.machines_text.startswith("this process") for made in plans)
+    assert "this process" in LinearRegression().fit(A, B).solution_.plan.machines_text
 
 
 def test_no_client_or_one_that_cannot_be_used_is_no_active_one(small: tuple[str, str]) -> None:
@@ -291,7 +291,7 @@ def test_no_client_or_one_that_cannot_be_used_is_no_active_one(small: tuple[str,
 
     async def tried() -> str:
         async with Client(n_workers=1, asynchronous=True, **IN_PROCESS):
-            return ds.plan(ds.LeastSquares(*small)).means_text
+            return ds.plan(ds.LeastSquares(*small)).machines_text
 
     assert asyncio.run(tried()).startswith("this process")
-    assert ds.plan(ds.LeastSquares(*small)).means_text.startswith("this process")
+    assert ds.plan(ds.LeastSquares(*small)).machines_text.startswith("this process")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from zarr.codecs import ZstdCodec
 
 import dsketch as ds
-from dsketch.engine import DaskEngine, Engine, SerialEngine, connected
+from dsketch.engine import DaskEngine, Engine, SerialEngine, connect_engine
 from dsketch.engine.panels import MOST_PANELS, PANEL_BYTES, TASK_BYTES, merged, panels_of, tasks_of
 from dsketch.engine.stream import blocks_ahead, run_task
 from dsketch.errors import EngineError, SpecError
@@ -224,11 +224,11 @@ def test_data_in_memory_need_no_cluster() -> None:
     rows = Rows(ArrayMatrix(values()[0]))
     mine = SerialEngine(2)
 
-    with connected(None, rows) as engine:
+    with connect_engine(None, rows) as engine:
         assert isinstance(engine, SerialEngine)
-    with connected("serial", rows, threads=3) as engine:
+    with connect_engine("serial", rows, threads=3) as engine:
         assert engine.workers().threads == 3
-    with connected(mine, rows) as engine:
+    with connect_engine(mine, rows) as engine:
         assert engine is mine
 
 
@@ -238,7 +238,7 @@ def test_client_cluster_and_address_are_taken(client: Client, cluster: Any) -> N
     rows = Rows(ArrayMatrix(values()[0]))
 
     for target in (client, cluster, cluster.scheduler_address):
-        with connected(target, rows) as engine:
+        with connect_engine(target, rows) as engine:
             assert isinstance(engine, DaskEngine)
             assert engine.workers().count == 2
     assert client.status == "running"
@@ -249,7 +249,7 @@ def test_unknown_kind_of_cluster_is_refused(cluster: object) -> None:
     """What is no cluster is refused with what is."""
     with (
         pytest.raises(SpecError, match="cluster must be an address, a scheduler file"),
-        connected(cluster, Rows(ArrayMatrix(values()[0]))),
+        connect_engine(cluster, Rows(ArrayMatrix(values()[0]))),
     ):
         pass
 
@@ -258,7 +258,7 @@ def test_missing_scheduler_file_is_an_engine_error(tmp_path: Path) -> None:
     """The message has the path and what to start."""
     with (
         pytest.raises(EngineError, match="a scheduler file was expected at"),
-        connected(str(tmp_path / "none.json"), Rows(ArrayMatrix(values()[0]))),
+        connect_engine(str(tmp_path / "none.json"), Rows(ArrayMatrix(values()[0]))),
     ):
         pass
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import dsketch as ds
-from dsketch.drive import Drive
+from dsketch._linalg.factor import Factor
 from dsketch.engine import Engine, SerialEngine, Workers
+from dsketch.engine.drive import Drive
+from dsketch.engine.journal import FORMAT, Journal, digest
 from dsketch.errors import JournalError, SpecError
 from dsketch.events import PassFinished, Tell, ignore
-from dsketch.factor import Factor
-from dsketch.journal import FORMAT, Journal, digest
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
-from dsketch.methods import METHODS
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Sketching, Triangle, WhitenedGram
 from dsketch.passes.base import Part, leaves
+from dsketch.problems.linear.methods import METHODS
 from dsketch.sketch import Gaussian, SparseSign
 from dsketch.testing.known import KNOWN, tall
 

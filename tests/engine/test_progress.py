@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rich.console import Console
 
+from dsketch.engine.progress import HEARTBEAT_SECONDS, LogLines, bar_or_silence
 from dsketch.events import Note, PassFinished, PassStarted, Progress
-from dsketch.progress import HEARTBEAT_SECONDS, LogLines, bar_or_silence
 
 GB = 1_000_000_000
 

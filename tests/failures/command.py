@@ -5,7 +5,7 @@ Without a terminal the command line tells its passes to a logger; here a killer 
 
 import sys
 
-from dsketch.cli import main, session
+from dsketch._cli import main, session
 from tests.failures.driver import Killer
 from tests.failures.scale import shrink
 

@@ -17,7 +17,7 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 import dsketch
 from dsketch.events import Event, PassFinished, PassStarted
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from tests.failures.data import columns
 from tests.failures.processes import ENVIRONMENT
 

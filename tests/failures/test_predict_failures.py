@@ -10,7 +10,7 @@ import zarr
 from distributed import Client, LocalCluster
 
 import dsketch
-from dsketch.output import Output
+from dsketch._results.output import Output
 from tests.failures.processes import start
 from tests.failures.scale import BLOCKS, COLUMNS, ROWS
 from tests.failures.traps import ArmedBy, Pipes, Trap, die, killing_all, wait_for_release, while_caught

@@ -17,7 +17,7 @@ from dsketch.features import (
     Centres,
     FeatureView,
 )
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.testing.features import COLUMNS, EPS, mean, rows
 from tests.features.stored import stored_at
 

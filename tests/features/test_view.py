@@ -25,7 +25,7 @@ from dsketch.features import (
 from dsketch.features.view import feature_cuts
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Matrix
 from dsketch.matrix.cache import BLOCKS
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Gram, Look
 from dsketch.testing.features import COLUMNS, mean, rows

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsketch.cli import main
+from dsketch._cli import main
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest import ingest
 from dsketch.ingest.looks import look

@@ -8,7 +8,7 @@ import pytest
 import zarr
 from click.testing import CliRunner
 
-from dsketch.cli import main
+from dsketch._cli import main
 from dsketch.errors import DsketchError, SpecError
 from dsketch.ingest import ingest
 from tests.ingest.files import read

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from zarr.codecs import ZstdCodec
 
+from dsketch._inspect import inspect
 from dsketch.ingest import write_csr
-from dsketch.storage import inspect
 from tests.command_line import run
 from tests.matrix.csr import D, N, sparse
 

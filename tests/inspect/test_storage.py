@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import zarr
 
+from dsketch._inspect import GOOD_CHUNK_BYTES, Storage, inspect
 from dsketch.errors import DataError, MissingDataError
-from dsketch.storage import GOOD_CHUNK_BYTES, Storage, inspect
 
 Write = Callable[..., str]
 

@@ -8,7 +8,7 @@ import scipy.linalg as sl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsketch.factor import RANK_TOLERANCE, Factor, solve_small
+from dsketch._linalg.factor import RANK_TOLERANCE, Factor, solve_small
 from dsketch.testing.known import badly_scaled, one_hot, tall
 
 EPS = np.finfo(float).eps

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from dsketch.linalg import counter
-from dsketch.linalg.backward import backward_error
-from dsketch.linalg.columns import norms, powers_near_norms, ratio
-from dsketch.linalg.leaf import householder, randomized_cholesky
-from dsketch.linalg.threads import one_blas_thread
-from dsketch.linalg.whitener import BLOCK_COLUMNS, dense, substitution
+from dsketch._linalg import random_words
+from dsketch._linalg.backward import backward_error
+from dsketch._linalg.columns import norms, powers_near_norms, ratio
+from dsketch._linalg.householder import householder, randomized_cholesky
+from dsketch._linalg.threads import one_blas_thread
+from dsketch._linalg.whitener import BLOCK_COLUMNS, dense, substitution
 from dsketch.testing.judge import estimated_backward_error, optimal_backward_error
 from dsketch.testing.known import tall
 
@@ -34,43 +34,43 @@ EPS = np.finfo(float).eps
 )
 def test_words_belong_to_their_rows(seed: int, stream: int, per_row: int, start: int, low: int, rows: int) -> None:
     """Any rows can be drawn alone and have the words that they have in the whole."""
-    whole = counter.words(seed, stream, start, start + 60, per_row)
+    whole = random_words.words(seed, stream, start, start + 60, per_row)
 
-    assert np.array_equal(counter.words(seed, stream, start + low, start + low + rows, per_row), whole[low : low + rows])
+    assert np.array_equal(random_words.words(seed, stream, start + low, start + low + rows, per_row), whole[low : low + rows])
 
 
 def test_words_are_pinned() -> None:
     """Philox gives these words, for good."""
-    assert counter.words(7, 0, 0, 2, 2).tolist() == [
+    assert random_words.words(7, 0, 0, 2, 2).tolist() == [
         [16086915834549238692, 5448529601018347655],
         [7749434361382612120, 7478167007443709522],
     ]
-    assert counter.words(7, 1, 5, 6, 3).tolist() == [[3417394736008779634, 3790359909581234977, 2166835141739205322]]
-    assert counter.words(2**63 + 5, 0, 10**10, 10**10 + 1, 2).tolist() == [[1791008055339588479, 15158665203915263716]]
+    assert random_words.words(7, 1, 5, 6, 3).tolist() == [[3417394736008779634, 3790359909581234977, 2166835141739205322]]
+    assert random_words.words(2**63 + 5, 0, 10**10, 10**10 + 1, 2).tolist() == [[1791008055339588479, 15158665203915263716]]
 
 
 def test_streams_and_seeds_differ() -> None:
     """Another stream or seed has other words."""
-    drawn = {counter.words(seed, stream, 0, 1, 4).tobytes() for seed in (0, 1, 2**32) for stream in (0, 1, 2)}
+    drawn = {random_words.words(seed, stream, 0, 1, 4).tobytes() for seed in (0, 1, 2**32) for stream in (0, 1, 2)}
 
     assert len(drawn) == 9
 
 
 def test_signs_integers_and_uniforms_stay_in_range() -> None:
     """±1; 0 to bound − 1, evenly within 6 standard deviations (once in 10⁷ seeds outside); strictly between 0 and 1."""
-    raw = counter.words(1, 0, 0, 60_000, 1)[:, 0]
+    raw = random_words.words(1, 0, 0, 60_000, 1)[:, 0]
     edges = np.array([0, 2**64 - 1], dtype=np.uint64)
     for bound in (1, 3, 97, 2**31 + 11):
-        assert counter.below(edges, bound).tolist() == [0, bound - 1]
-    counts = np.bincount(counter.below(raw, 12), minlength=12)
+        assert random_words.below(edges, bound).tolist() == [0, bound - 1]
+    counts = np.bincount(random_words.below(raw, 12), minlength=12)
 
     assert len(counts) == 12
     assert (np.abs(counts - 5000) <= 6 * np.sqrt(5000)).all()
-    assert set(counter.signs(raw).tolist()) == {-1.0, 1.0}
-    assert abs(counter.signs(raw).sum()) <= 6 * np.sqrt(60_000)
-    assert (counter.uniforms(edges) > 0).all()
-    assert (counter.uniforms(edges) < 1).all()
-    assert abs(counter.uniforms(raw).mean() - 0.5) <= 6 / np.sqrt(12 * 60_000)
+    assert set(random_words.signs(raw).tolist()) == {-1.0, 1.0}
+    assert abs(random_words.signs(raw).sum()) <= 6 * np.sqrt(60_000)
+    assert (random_words.uniforms(edges) > 0).all()
+    assert (random_words.uniforms(edges) < 1).all()
+    assert abs(random_words.uniforms(raw).mean() - 0.5) <= 6 / np.sqrt(12 * 60_000)
 
 
 # ---- columns ---------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_own_estimate_is_the_judge_s(seed: int, digits: float) -> None:
 
 
 def test_backward_error_of_extremes() -> None:
-    """Zero A is explained by anything; a zero gradient is zero; units of 1e±140 change nothing; beyond squares nothing is known."""
+    """Zero A is explain_variance by anything; a zero gradient is zero; units of 1e±140 change nothing; beyond squares nothing is known."""
     eye, one, unit = np.eye(2), np.ones((2, 1)), np.ones(2)
     assert backward_error(np.zeros(2), eye, unit, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]
     assert backward_error(unit, eye, unit, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]

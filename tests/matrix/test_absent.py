@@ -9,8 +9,8 @@ import zarr
 from zarr.codecs import BytesCodec, ShardingCodec, ZstdCodec
 
 import dsketch as ds
+from dsketch._inspect import inspect
 from dsketch.errors import DataError, MissingDataError
-from dsketch.storage import inspect
 from tests.matrix.csr import sparse
 from tests.matrix.stored import WAYS, chunk_files
 

@@ -11,8 +11,8 @@ import zarr
 from numpy.lib.recfunctions import structured_to_unstructured
 
 import dsketch as ds
+from dsketch.engine.journal import Journal
 from dsketch.errors import DataError, JournalError, SpecError
-from dsketch.journal import Journal
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,6 @@ def test_only_the_first_line_of_a_store_s_error_is_told(monkeypatch: pytest.Monk
     def looking(*_: Any, **__: Any) -> Any:
         raise OSError("no libjvm\n" + "looked elsewhere\n" * 50)
 
-    monkeypatch.setattr("dsketch.matrix.opening.store_at", looking)
+    monkeypatch.setattr("dsketch.matrix.open.store_at", looking)
     with pytest.raises(DataError, match=r"^A at hdfs://x/A\.zarr cannot be opened: OSError: no libjvm\. Check .* access\.$"):
         ds.open_matrix("hdfs://x/A.zarr")

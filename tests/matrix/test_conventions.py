@@ -12,11 +12,11 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 import dsketch as ds
+from dsketch._inspect import inspect
 from dsketch.errors import DataError, JournalError
 from dsketch.ingest.csr import write_csr
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.sklearn import LinearRegression
-from dsketch.storage import inspect
 from dsketch.testing.matrices import MatrixTests
 
 N, D = 103, 3

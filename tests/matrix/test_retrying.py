@@ -20,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dsketch as ds
+from dsketch._inspect import inspect
+from dsketch._results.remote import RemoteOutput
+from dsketch.engine.journal import Journal
 from dsketch.ingest.csr import write_csr
-from dsketch.journal import Journal
 from dsketch.matrix import retrying
 from dsketch.matrix.retrying import PAUSES, RetryingStore, failure, persist
-from dsketch.remote import RemoteOutput
-from dsketch.storage import inspect
 
 pytest.importorskip("fsspec", reason="object stores need the extra dsketch[s3]")
 
@@ -330,7 +330,7 @@ class Flaky(zarr.storage.FsspecStore):
 def test_results_are_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Creating, writing chunks, listing them, marking and replacing a result: each request has its tries, and the result is whole."""
     store = RetryingStore(Flaky.from_url("memory://flaky", read_only=False))
-    monkeypatch.setattr("dsketch.remote.store_at", lambda _address, read_only=True: store.with_read_only(read_only))
+    monkeypatch.setattr("dsketch._results.remote.store_at", lambda _address, read_only=True: store.with_read_only(read_only))
     for values in (B, X):
         RemoteOutput("s3://bucket/x.zarr", overwrite=True).write(values, {"created_by": "dsketch"})
         written = zarr.open_array(store, mode="r")

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 import dsketch as ds
-from dsketch.linalg.exact import exact_product, exact_sum, float_parts
+from dsketch._linalg.exact import exact_product, exact_sum, float_parts
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.csr import csr_in_memory
 from dsketch.matrix.offsets import offsets

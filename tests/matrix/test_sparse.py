@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, ZstdCodec
 
 import dsketch as ds
+from dsketch._linalg.scatter import add_sparse
 from dsketch.ingest import write_csr
-from dsketch.linalg.scatter import add_sparse
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.cache import BlockCache
-from dsketch.matrix.entries import edges
+from dsketch.matrix.csr_slices import edges
 from dsketch.matrix.rows import Block
 from dsketch.testing.matrices import MatrixTests
 from tests.matrix.csr import D, N, doubled, full_columns, sparse

@@ -12,8 +12,8 @@ import zarr
 from distributed import Client
 
 import dsketch
+from dsketch._results.output import Output, attributes_of
 from dsketch.engine import local_cluster
-from dsketch.output import Output, attributes_of
 
 fsspec = pytest.importorskip("fsspec", reason="object stores need the extra dsketch[s3]")
 pytest.importorskip("s3fs", reason="object stores need the extra dsketch[s3]")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsketch._linalg.factor import Factor
 from dsketch.engine import SerialEngine
 from dsketch.engine.panels import merged
 from dsketch.events import ignore
-from dsketch.factor import Factor
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sandwich, Sketching, Triangle, WhitenedGram

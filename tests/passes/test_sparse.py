@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dsketch as ds
+from dsketch._linalg.factor import Factor
 from dsketch.engine import SerialEngine
 from dsketch.events import ignore
-from dsketch.factor import Factor
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
-from dsketch.matrix.recut import Recut
+from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block, Rows
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Sketching, Touch, WhitenedGram
 from dsketch.passes.rowwise import Rowwise

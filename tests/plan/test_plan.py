@@ -8,12 +8,14 @@ import pytest
 import zarr
 
 import dsketch as ds
-from dsketch.cost import Means, estimate, priced
 from dsketch.errors import DataError, PlanError, SpecError
-from dsketch.methods import METHODS, Settings
-from dsketch.plan import AUTO, choose
-from dsketch.probe import Probe, probe
+from dsketch.planning.price import Workload, price_passes
+from dsketch.planning.probe import Probe, probe
 from dsketch.problems import LeastSquares
+from dsketch.problems.linear.choose import AUTO, choose
+from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.price import estimate
+from dsketch.settings import Settings
 from dsketch.sketch import SKETCHES
 from dsketch.testing.known import KNOWN, tall
 
@@ -22,10 +24,10 @@ GOOD, BAD, LACKING = (
 )
 
 
-def means(n: int = 10**8, d: int = 100, memory: int = 10**9) -> Means:
+def means(n: int = 10**8, d: int = 100, memory: int = 10**9) -> Workload:
     """Return a large matrix on two threads."""
     total = 8 * n * d
-    return Means(n, d, 1, total, 32_000_000, total, 2, memory, 1e9, False, 16)
+    return Workload(n, d, 1, total, 32_000_000, total, 2, memory, 1e9, False, 16)
 
 
 @pytest.mark.parametrize(("condition", "expected"), [(10.0, "cholesky"), (5e5, "gram")])
@@ -84,7 +86,7 @@ def test_memory_excludes_the_large_ones_alone() -> None:
     wide = means(n=10**7, d=2000)
     needs = {name: estimate(name, Settings(), wide).memory_bytes for name in AUTO}
     smallest = min(needs, key=lambda name: needs[name])
-    room = Means(**{**vars(wide), "memory_bytes": int(needs[smallest] / 0.8 * 1.001)})
+    room = Workload(**{**vars(wide), "memory_bytes": int(needs[smallest] / 0.8 * 1.001)})
 
     method, _, rejected, _ = choose("auto", Settings(), room, GOOD)
 
@@ -186,7 +188,7 @@ def test_more_work_costs_more() -> None:
     """Seconds grow with n and d, fall with threads; memory grows with d."""
     for method in METHODS:
         one, taller, wider = (estimate(method, Settings(), size) for size in (means(), means(n=10**9), means(d=1000)))
-        two = estimate(method, Settings(), Means(**{**vars(means()), "threads": 8}))
+        two = estimate(method, Settings(), Workload(**{**vars(means()), "threads": 8}))
 
         assert one.seconds < taller.seconds
         assert one.seconds < wider.seconds
@@ -212,10 +214,10 @@ def _data(*, deficient: bool = False) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("stays_warm", [True, False])
 def test_a_price_is_the_sum_of_its_passes(stays_warm: bool) -> None:
-    """Passes are priced together, at what they cost one by one: the first reads what is stored, later ones what is in memory."""
+    """Passes are price_passes together, at what they cost one by one: the first reads what is stored, later ones what is in memory."""
     there = replace(means(), stays_warm=stays_warm)
-    one, two = priced([(2.0, 1)], 8, there), priced([(2.0, 1), (3.0, 1)], 8, there)
-    many = priced([(2.0, 1), (3.0, 10**12)], 8, there)
+    one, two = price_passes([(2.0, 1)], 8, there), price_passes([(2.0, 1), (3.0, 1)], 8, there)
+    many = price_passes([(2.0, 1), (3.0, 10**12)], 8, there)
 
     assert (one.passes, two.passes, many.passes) == (1, 2, 10**12 + 1)
     assert many.seconds == pytest.approx(one.seconds + 10**12 * (two.seconds - one.seconds), rel=1e-9)

@@ -13,10 +13,10 @@ import dsketch as ds
 from dsketch.engine.panels import panels_of
 from dsketch.features import FeatureView, TensorSketch
 from dsketch.ingest import write_csr
-from dsketch.matrix.recut import Recut
+from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Rows
-from dsketch.methods import METHODS
 from dsketch.problems import GramPower
+from dsketch.problems.linear.methods import METHODS
 from tests.matrix.csr import D, N, full_columns, sparse
 
 EPS = float(np.finfo(float).eps)

@@ -14,7 +14,7 @@ import zarr
 from click.testing import CliRunner
 
 import dsketch as ds
-from dsketch.cli import main
+from dsketch._cli import main
 from dsketch.ingest.csr import write_csr
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.head import Head

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import zarr
 
+from dsketch._results.output import Output
+from dsketch._results.remote import created
 from dsketch.errors import DataError, SpecError
-from dsketch.matrix.opening import open_matrix
-from dsketch.output import Output
-from dsketch.remote import created
+from dsketch.matrix.open import open_matrix
 
 X = np.arange(6.0).reshape(3, 2) / 7
 SUFFIXES = pytest.mark.parametrize("suffix", [".zarr", ".npy"])
@@ -138,7 +138,7 @@ def test_urls_that_cannot_be_are_refused() -> None:
 
 def test_a_result_with_as_many_rows_as_data_is_written_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """x of a kernel has n rows: chunks of bounded size, all of them there, zeros too."""
-    monkeypatch.setattr("dsketch.output._CHUNK_BYTES", 160)
+    monkeypatch.setattr("dsketch._results.output._CHUNK_BYTES", 160)
     x = np.concatenate([np.zeros((50, 2)), np.ones((3, 2))])
     Output.at(tmp_path / "x.zarr").write(x, {})
     stored = zarr.open_array(tmp_path / "x.zarr", mode="r")

@@ -17,20 +17,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dsketch as ds
-from dsketch.cli import main
+from dsketch._cli import main
+from dsketch._results.output import Output, attributes_of
+from dsketch._results.remote import created
 from dsketch.engine import SerialEngine
 from dsketch.events import PassFinished, ignore
 from dsketch.ingest.csr import write_csr
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.recut import Recut
+from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Rows
-from dsketch.output import Output, attributes_of
 from dsketch.passes import Look
 from dsketch.passes.affine import affine
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import MOST_CHUNKS, Writing, chunked
 from dsketch.problems import ExpKernel, GramPower
-from dsketch.remote import created
 
 U = np.finfo(float).eps / 2
 N, D, M = 400, 4, 1030
@@ -284,7 +284,7 @@ def test_a_number_that_is_none_is_named_and_nothing_is_left(tmp_path: Path, valu
 
 def test_predictions_beyond_memory_ask_for_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many numbers for an array are refused before anything is read, and can be written."""
-    monkeypatch.setattr("dsketch.predicting.IN_MEMORY_BYTES", 8 * M - 1)
+    monkeypatch.setattr("dsketch._results.predict.IN_MEMORY_BYTES", 8 * M - 1)
     with pytest.raises(ds.PlanError, match="Give out="):
         solved().predict(rows(M))
     assert solved().predict(rows(M), tmp_path / "y.zarr").shape == (M,)

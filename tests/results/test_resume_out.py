@@ -10,8 +10,8 @@ import zarr
 from click.testing import CliRunner
 
 import dsketch as ds
-from dsketch.cli import main
-from dsketch.journal import Journal
+from dsketch._cli import main
+from dsketch.engine.journal import Journal
 
 A = np.random.default_rng(0).standard_normal((40, 2))
 B = A @ [1.0, 2.0]

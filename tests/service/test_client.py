@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import dsketch
-from dsketch.cli import main
+from dsketch._cli import main
 from dsketch.client import Client, told
 from dsketch.events import Converged, Note, PassFinished, PassStarted, Progress
 from dsketch.service.errors import ForbiddenMove, KeyTaken, PlaceError, UnknownJob

@@ -10,7 +10,7 @@ import pytest
 import dsketch
 from dsketch.client import Client
 from dsketch.service.auth import new_token
-from dsketch.service.guards import Hosts
+from dsketch.service.middleware import Hosts
 from dsketch.service.serve import require_prefix
 from tests.service.conftest import spec
 from tests.service.running import Service, rested

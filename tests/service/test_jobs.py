@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsketch.service.errors import ForbiddenMove
-from dsketch.service.jobs import MOVES, Job, State, Step, reachable, stamp
+from dsketch.service.job import MOVES, Job, State, Step, reachable, stamp
 
 moves = st.lists(st.tuples(st.sampled_from(State), st.floats(0.0, 10.0), st.booleans(), st.integers(0, 3)), max_size=30)
 

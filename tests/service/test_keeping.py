@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dsketch.service.events import Hub
-from dsketch.service.jobs import State
+from dsketch.service.job import State
 from dsketch.service.keeping import Keeping
 from dsketch.service.store import Store
 from tests.service.test_store import accepted

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import dsketch
-from dsketch.service import leading
+from dsketch.service import job_process
 from dsketch.service.errors import ServiceError
 from dsketch.service.folder import Folder
-from dsketch.service.jobs import Job, State
-from dsketch.service.leading import Work, lead
-from dsketch.service.paths import Roots
-from dsketch.service.process import locked
+from dsketch.service.job import Job, State
+from dsketch.service.job_limits import locked
+from dsketch.service.job_process import Work, lead
+from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
 from tests.service.conftest import spec
@@ -57,8 +57,8 @@ def _nothing(*given: object) -> None:
 @pytest.fixture(autouse=True)
 def _same_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep this process' own output and handlers."""
-    monkeypatch.setattr("dsketch.service.leading.signal.signal", _nothing)
-    monkeypatch.setattr("dsketch.service.process.os.dup2", _nothing)
+    monkeypatch.setattr("dsketch.service.job_process.signal.signal", _nothing)
+    monkeypatch.setattr("dsketch.service.job_limits.os.dup2", _nothing)
 
 
 def test_a_finished_job_is_not_worked_on_again(job: tuple[Store, Job], data: Path, direct: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_result_that_was_written_before_a_death_is_its_own(
 def test_large_answers_are_zarr_arrays(job: tuple[Store, Job], data: Path, direct: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An x as large as data is not sent through: the service says where it lies."""
     store, accepted = job
-    monkeypatch.setattr(leading, "_NPY_BYTES", 10)
+    monkeypatch.setattr(job_process, "_NPY_BYTES", 10)
     folder = store.folder(accepted.id)
     worked(folder, data)
     for state in (State.PLANNING, State.RUNNING, State.SOLVED):
@@ -125,7 +125,7 @@ def test_an_answer_that_is_too_large_is_refused_before_the_work(job: tuple[Store
 def test_two_processes_never_have_one_job(job: tuple[Store, Job], monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock belongs to who holds it, and the other one gives up with a sentence."""
     folder = job[0].folder(job[1].id)
-    monkeypatch.setattr("dsketch.service.process._LOCK_SECONDS", 0)
+    monkeypatch.setattr("dsketch.service.job_limits._LOCK_SECONDS", 0)
     with (folder.path / "lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(ServiceError, match="one still works"), locked(folder):

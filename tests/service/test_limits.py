@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dsketch.service.leading import _out_of_memory
+from dsketch.service.job_process import _out_of_memory
 from dsketch.service.limits import default_memory, memory_bytes
 
 GIB = 2**30

@@ -13,7 +13,7 @@ import dsketch
 from dsketch.service.access import Access
 from dsketch.service.auth import Tokens, new_token
 from dsketch.service.logs import OneLine
-from dsketch.service.paths import Roots
+from dsketch.service.places import Roots
 from dsketch.service.serve import require_folders
 from tests.service.conftest import spec
 from tests.service.running import Service, rested

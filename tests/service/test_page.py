@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dsketch.demo import make
+from dsketch._demo import make
+from dsketch._units import format_bytes, format_seconds
+from dsketch.engine.progress import finished_line
 from dsketch.events import PassFinished
-from dsketch.progress import finished_line
+from dsketch.service.app import UI
 from dsketch.service.auth import new_token
-from dsketch.service.http import UI
-from dsketch.units import format_bytes, format_seconds
 from tests.failures.data import write
 from tests.service.browser import FAINT, NAMELESS, RECORD, chromium, playwright, watched
 from tests.service.running import Service, rested

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import dsketch
 from dsketch.service.errors import PlaceError
-from dsketch.service.paths import Roots
+from dsketch.service.places import Roots
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from distributed import Client, Security
 
 from dsketch import open_matrix
-from dsketch.engine import Keys, connected
+from dsketch.engine import Keys, connect_engine
 from dsketch.matrix.rows import Rows
 from dsketch.service.hidden import hidden
 from dsketch.service.workers import Cluster
@@ -42,7 +42,7 @@ def keys(own: Cluster) -> Keys:
 
 def test_who_has_the_keys_is_let_in(keys: Keys) -> None:
     """A job's process computes on them."""
-    with connected(keys, Rows(open_matrix(np.ones((4, 2))))) as engine:
+    with connect_engine(keys, Rows(open_matrix(np.ones((4, 2))))) as engine:
         assert engine.workers().count == 1
 
 

@@ -17,7 +17,7 @@ import dsketch
 from dsketch import open_matrix
 from dsketch.ingest.csr import write_csr
 from dsketch.service.errors import PlaceError
-from dsketch.service.paths import Roots
+from dsketch.service.places import Roots
 
 ROWS, COLUMNS, CHUNK = 100, 2, 50
 SECRET = 666.0

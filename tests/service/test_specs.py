@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import dsketch
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
-from dsketch.problems.base import MISSING
 from dsketch.service.specs import MODELS, Spec, spec_of
+from dsketch.settings import MISSING
 
 values = {
     float: st.floats(-1e10, 1e10),
@@ -26,7 +26,7 @@ values = {
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a document of any problem with any of its words."""
     name = draw(st.sampled_from(sorted(PROBLEMS)))
-    words = {word.name: draw(values[word.kind]) for word in (*PROBLEMS[name].words, MISSING) if draw(st.booleans())}
+    words = {word.name: draw(values[word.kind]) for word in (*PROBLEMS[name].options, MISSING) if draw(st.booleans())}
     method = draw(st.sampled_from(["auto", *PROBLEMS[name].methods]))
     limits = {"seconds": draw(st.none() | st.floats(0.1, 1e6)), "memory": draw(st.none() | st.sampled_from(["1GiB", 10_000]))}
     return {
@@ -65,7 +65,7 @@ def test_every_problem_has_its_words(name: str) -> None:
     """The model of a problem has the words of its command line, with the same defaults."""
     spec = spec_of({"problem": name, "A": "A.zarr", "b": "b.zarr"})
 
-    assert spec.words() == {word.name: word.default for word in (*PROBLEMS[name].words, MISSING)}
+    assert spec.words() == {word.name: word.default for word in (*PROBLEMS[name].options, MISSING)}
     assert ("features" in spec.choices()) == bool(PROBLEMS[name].families)
 
 
@@ -125,4 +125,4 @@ def test_a_document_opens_the_problem(data: Any) -> None:
     problem = spec_of({**BASE, "A": str(data / "A.zarr"), "b": str(data / "b.zarr"), "alpha": 2.0}).opened()
 
     assert isinstance(problem, dsketch.Ridge)
-    assert problem.asked["alpha"] == 2.0
+    assert problem.parameters["alpha"] == 2.0

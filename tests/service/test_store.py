@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsketch.service.errors import ForbiddenMove, KeyTaken, ServiceError, UnknownJob
-from dsketch.service.jobs import Job, State
+from dsketch.service.job import Job, State
 from dsketch.service.store import Store
 from tests.failures.test_journal_failures import filled
 

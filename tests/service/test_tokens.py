@@ -12,16 +12,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 import dsketch
-from dsketch.cli import main
+from dsketch._cli import main
 from dsketch.service import auth, tokens
+from dsketch.service.app import application
 from dsketch.service.auth import Caller, Tokens
-from dsketch.service.desk import Desk
 from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import TokenError
 from dsketch.service.events import Hub
-from dsketch.service.http import application
+from dsketch.service.jobs_api import Desk
 from dsketch.service.metrics import Metrics
-from dsketch.service.paths import Roots
+from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
 from dsketch.service.tokens import new_token, read_tokens, revoke

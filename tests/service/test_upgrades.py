@@ -11,14 +11,14 @@ import pytest
 
 from dsketch.service import store as stores
 from dsketch.service.auth import Caller
-from dsketch.service.desk import Desk
 from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import ServiceError, UnknownJob
 from dsketch.service.events import Hub
 from dsketch.service.formats import FORMAT
-from dsketch.service.jobs import Job, State, Step
+from dsketch.service.job import Job, State, Step
+from dsketch.service.jobs_api import Desk
 from dsketch.service.metrics import Metrics
-from dsketch.service.paths import Roots
+from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
 from dsketch.service.workers import Cluster

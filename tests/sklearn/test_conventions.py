@@ -58,7 +58,7 @@ def test_parameters_reach_the_solver(tmp_path: Path, client: Client) -> None:
 def test_an_answer_that_is_not_right_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backward error above the tolerance is told the way scikit-learn tells it."""
     X, y, _ = regression()
-    monkeypatch.setattr("dsketch.methods.base.ACCEPTED", 0.0)
+    monkeypatch.setattr("dsketch.settings.ACCEPTED", 0.0)
     with pytest.warns(ConvergenceWarning, match="not solved"):
         LinearRegression().fit(X, y)
 

@@ -1,1 +1,1 @@
-"""Flows that solve with the exponential kernel: never formed, swept tile by tile."""
+"""The exponential kernel, never formed: swept tile by tile, or restricted to centres."""

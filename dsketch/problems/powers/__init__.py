@@ -1,1 +1,1 @@
-"""Powers of the Gram matrix: chains of solves with AᵀA, and functions of it."""
+"""Powers of the Gram matrix, and other functions of it: chains of solves with AᵀA."""

@@ -6,7 +6,7 @@
 import runpy
 import sys
 
-import dsketch.cli
+import dsketch._cli
 from tests.failures.scale import shrink
 
 
@@ -17,7 +17,7 @@ def main() -> None:
         del sys.argv[0]
         runpy.run_path(sys.argv[0], run_name="__main__")
     else:
-        dsketch.cli.main()
+        dsketch._cli.main()
 
 
 if __name__ == "__main__":

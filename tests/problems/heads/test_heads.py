@@ -11,9 +11,9 @@ from dsketch.errors import DataError, SpecError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.head import Head
-from dsketch.matrix.recut import Recut
+from dsketch.matrix.regrid import Recut
 from dsketch.problems import GramExponential, GramPower, LeastSquares, OddGramPower
-from dsketch.problems.heads import Heads
+from dsketch.problems.heads.problem import Heads
 from dsketch.testing.flows import run_flow
 from dsketch.testing.known import tall
 

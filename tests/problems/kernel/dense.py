@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine import Engine, SerialEngine
 from dsketch.events import Converged, ignore
-from dsketch.kernel.conjugate_gradient import ConjugateGradients, Norm
-from dsketch.kernel.scaled import Scaled, scaled
-from dsketch.linalg.threads import one_blas_thread
-from dsketch.matrix.opening import open_matrix
-from dsketch.system import Flow
+from dsketch.matrix.open import open_matrix
+from dsketch.passes.base import Flow
+from dsketch.problems.kernel.conjugate_gradient import ConjugateGradients, Norm
+from dsketch.problems.kernel.system import KernelSystem, scaled
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -51,13 +51,13 @@ def kernel(A: Floats, B: Floats | None = None, scale: float = 1.0) -> Floats:
     return np.exp(scale * (A @ (A if B is None else B).T))
 
 
-def system(A: Floats, b: Floats, ridge: float, scale: float = 1.0) -> Scaled:
+def system(A: Floats, b: Floats, ridge: float, scale: float = 1.0) -> KernelSystem:
     """Return the guarded system with λ = ridge · mean diagonal."""
     alpha = ridge * float(np.mean(np.exp(scale * np.sum(A * A, axis=1))))
     return answered(scaled(open_matrix(A), open_matrix(b), scale, alpha))
 
 
-def dense(system: Scaled) -> Floats:
+def dense(system: KernelSystem) -> Floats:
     """Return G + diag shift."""
     X = np.asarray(system.A.read(0, system.rows))
     return system.gaussian(X, X) + np.diag(system.shift[:, 0])
@@ -68,7 +68,7 @@ def matrix_of(P: Any, n: int) -> Floats:
     return answered(P.apply(np.eye(n)))
 
 
-def iterations(system: Scaled, P: Any, tol: float = 1e-8, most: int = 400) -> int:
+def iterations(system: KernelSystem, P: Any, tol: float = 1e-8, most: int = 400) -> int:
     """Return the steps to a relative residual."""
     wanted = tol * np.linalg.norm(system.frame * system.beta, axis=0)
     steps = ConjugateGradients(system, P, Norm(system), system.beta, wanted, np.zeros_like(system.beta))

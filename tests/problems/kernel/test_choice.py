@@ -6,10 +6,10 @@ import scipy.linalg as sl
 
 from dsketch.errors import PlanError
 from dsketch.features.taylor import Taylor, monomials
-from dsketch.kernel import refined
-from dsketch.kernel.choice import Candidate, asked, best, candidates, steps_for
-from dsketch.kernel.forecast import Sample, sample
-from dsketch.kernel.refined import Goal
+from dsketch.problems.kernel import refinement
+from dsketch.problems.kernel.candidates import Candidate, asked, best, candidates, steps_for
+from dsketch.problems.kernel.forecast import Sample, sample
+from dsketch.problems.kernel.refinement import Goal
 from tests.problems.kernel.dense import answered, data, dense, iterations, kernel, system
 
 
@@ -57,9 +57,9 @@ def test_a_forecast_that_fails_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     A, b = data("sphere")
     given = system(A, b, 1e-2)
     lie = [Candidate("none", 0, 0, 1.5), Candidate("taylor", monomials(6, 3), 3, 30.0)]
-    monkeypatch.setattr(refined, "candidates", lambda *_: lie)
+    monkeypatch.setattr(refinement, "candidates", lambda *_: lie)
 
-    found = answered(refined.refined(given, None, Goal()))
+    found = answered(refinement.refined(given, None, Goal()))
 
     K = kernel(A) + given.alpha * np.eye(600)
     assert found.preconditioner.name == "taylor"

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from distributed import Client
 
 import dsketch as ds
-from dsketch.cli import main
+from dsketch._cli import main
+from dsketch.engine.journal import Journal
 from dsketch.errors import DataError, PlanError, SpecError
-from dsketch.journal import Journal
-from dsketch.problems.kernel_certificate import KernelCertificate
-from dsketch.solution import Status
+from dsketch.problems.kernel.certificate import KernelCertificate
+from dsketch.problems.outcome import Status
 
 EPS = float(np.finfo(float).eps)
 N, D = 400, 5
@@ -289,7 +289,7 @@ def test_workers_too_small_for_a_sweep_are_refused() -> None:
 
 def test_vectors_beyond_the_driver_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors of n numbers live in the driver; the message says how many bytes they take."""
-    monkeypatch.setattr("dsketch.problems.kernel_plan._DRIVER_BYTES", 10_000)
+    monkeypatch.setattr("dsketch.problems.kernel.choose._DRIVER_BYTES", 10_000)
     A, b = data(3)
 
     with pytest.raises(PlanError, match=r"400 × 3 take .*Give fewer right-hand sides"):

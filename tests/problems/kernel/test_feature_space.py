@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dsketch.features.taylor import Taylor
-from dsketch.kernel.choice import asked
-from dsketch.kernel.feature_space import feature_space
-from dsketch.methods import Settings
+from dsketch.problems.kernel.candidates import asked
+from dsketch.problems.kernel.feature_space import feature_space
+from dsketch.settings import Settings
 from tests.problems.kernel.dense import answered, data, kernel, system
 
 EPS = float(np.finfo(float).eps)

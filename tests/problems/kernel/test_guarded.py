@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from dsketch.errors import DataError
-from dsketch.kernel import refined
-from dsketch.kernel.refined import Goal
-from dsketch.kernel.scaled import scaled
-from dsketch.matrix.opening import open_matrix
+from dsketch.matrix.open import open_matrix
+from dsketch.problems.kernel import refinement
+from dsketch.problems.kernel.refinement import Goal
+from dsketch.problems.kernel.system import scaled
 from tests.problems.kernel.dense import answered, data, dense, kernel, on_sphere, system
 
 EPS = float(np.finfo(float).eps)
@@ -31,7 +31,7 @@ def test_rows_beyond_the_kernel_are_solved_in_the_guarded_form() -> None:
     A = 24 * on_sphere(rng.standard_normal((200, 6)))  # exp(576) is, its square is not
     hard = answered(scaled(open_matrix(A), open_matrix(np.ones((200, 1))), 1.0, float(np.exp(560.0))))
 
-    found = answered(refined.refined(hard, None, Goal()))
+    found = answered(refinement.refined(hard, None, Goal()))
 
     assert not hard.is_representable
     assert "beyond float64" in hard.notes[0]

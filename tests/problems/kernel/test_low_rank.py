@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dsketch.kernel.low_rank import LowRank, TooMany, low_rank
+from dsketch.problems.kernel.low_rank import LowRank, TooMany, low_rank
 from tests.problems.kernel.dense import answered, data, kernel, system
 
 EPS = float(np.finfo(float).eps)

@@ -5,11 +5,11 @@ import pytest
 
 from dsketch.features.centres import Centres
 from dsketch.features.taylor import Taylor
-from dsketch.kernel import preconditioner
-from dsketch.kernel.pivoted_cholesky import pivoted_cholesky, pivots
-from dsketch.kernel.preconditioner import no_features, woodbury
-from dsketch.kernel.taylor import taylor
-from dsketch.kernel.tensor import tensor
+from dsketch.problems.kernel import preconditioner
+from dsketch.problems.kernel.pivoted_cholesky import pivoted_cholesky, pivots
+from dsketch.problems.kernel.preconditioner import no_features, woodbury
+from dsketch.problems.kernel.taylor import taylor
+from dsketch.problems.kernel.tensor import tensor
 from tests.problems.kernel.dense import answered, data, dense, iterations, matrix_of, system
 
 EPS = float(np.finfo(float).eps)

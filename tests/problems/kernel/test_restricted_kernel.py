@@ -9,7 +9,7 @@ from distributed import Client
 
 import dsketch as ds
 from dsketch.errors import DataError, SpecError
-from dsketch.problems.restricted_kernel import chosen
+from dsketch.problems.kernel.restricted import chosen
 
 EPS = float(np.finfo(float).eps)
 

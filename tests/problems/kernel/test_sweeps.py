@@ -14,11 +14,11 @@ from dsketch.engine import DaskEngine, SerialEngine
 from dsketch.errors import DataError
 from dsketch.events import ignore
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.opening import open_matrix
-from dsketch.matrix.recut import Recut
+from dsketch.matrix.open import open_matrix
+from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
-from dsketch.passes.kernel import KernelProduct, KernelRows, sweep_cuts, sweep_rows
+from dsketch.passes.kernel_tiles import KernelProduct, KernelRows, sweep_cuts, sweep_rows
 from dsketch.passes.moments import Mean
 from dsketch.passes.rowwise import Picked, RowFacts, RowSquares, Rowwise
 from dsketch.passes.transposed import Transposed
@@ -39,9 +39,9 @@ def seen(pass_: Any, rows: Rows) -> Any:
 def test_each_pair_of_rows_is_met_exactly_once(n: int, tile: int, pieces: int, height: int) -> None:
     """Of equal rows every kernel value is 1, so that G v is the sum of v; with integers exactly, for any blocks, odd or even."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dsketch.passes.kernel.TILE", tile)
-        patch.setattr("dsketch.passes.kernel.PIECES", pieces)
-        patch.setattr("dsketch.passes.kernel._BLOCK_ROWS", (1, height))
+        patch.setattr("dsketch.passes.kernel_tiles.TILE", tile)
+        patch.setattr("dsketch.passes.kernel_tiles.PIECES", pieces)
+        patch.setattr("dsketch.passes.kernel_tiles._BLOCK_ROWS", (1, height))
         A = np.full((n, 3), 0.5)
         v = np.random.default_rng(n).integers(-9, 10, (n, 2)).astype(float)
 

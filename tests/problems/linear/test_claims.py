@@ -8,8 +8,8 @@ import pytest
 import zarr
 
 import dsketch as ds
-from dsketch.methods import METHODS
-from dsketch.solution import LinearCertificate
+from dsketch.problems.linear.certificate import LinearCertificate
+from dsketch.problems.linear.methods import METHODS
 from dsketch.testing.claims import FAMILIES, ClaimTests, require_honest
 from tests.command_line import run
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dsketch
+from dsketch._linalg.columns import norms
+from dsketch._linalg.factor import Factor
 from dsketch.errors import DsketchError
-from dsketch.factor import Factor
-from dsketch.linalg.columns import norms
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.recut import Recut
-from dsketch.methods import METHODS
-from dsketch.methods.base import ACCEPTED
+from dsketch.matrix.regrid import Recut
+from dsketch.problems.linear.methods import METHODS
+from dsketch.settings import ACCEPTED
 from dsketch.sketch import SKETCHES
 from dsketch.testing.judge import estimated_backward_error
 

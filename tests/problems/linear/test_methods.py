@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import dsketch as ds
-from dsketch.methods import METHODS, NEXT, Settings
-from dsketch.methods.base import ACCEPTED, QR_LEVEL
+from dsketch.problems.linear.methods import METHODS, NEXT
+from dsketch.problems.outcome import Status
+from dsketch.settings import ACCEPTED, QR_LEVEL, Settings
 from dsketch.sketch import SKETCHES
 from dsketch.sketch.size import FOR_ITERATING, FOR_SOLVING, distortion, rows_for
-from dsketch.solution import Status
 from dsketch.testing.judge import estimated_backward_error, residual
 from dsketch.testing.known import KNOWN, scaled, tall
 from dsketch.testing.methods import MethodTests, solution

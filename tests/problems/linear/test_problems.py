@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import dsketch as ds
 from dsketch.errors import DataError, SpecError
-from dsketch.methods import METHODS
-from dsketch.problems import PROBLEMS, LeastSquares, LinearProblem, Ridge
+from dsketch.problems import PROBLEMS, LeastSquares, Ridge
+from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.problem import LinearProblem
 from dsketch.testing.judge import estimated_backward_error
 from dsketch.testing.known import tall
 from dsketch.testing.problems import ProblemTests

@@ -5,7 +5,7 @@ import pytest
 
 import dsketch as ds
 from dsketch.matrix.centring import centred, uncentred
-from dsketch.solution import Status
+from dsketch.problems.outcome import Status
 from tests.problems.linear.far import CASES, EPS, NS, exact, fraction, off
 
 METHODS = ("cholesky", "conjugate_gradient", "gradient_descent", "gram", "tsqr", "whitened")

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 import dsketch as ds
 from dsketch.matrix.head import Head
 from dsketch.problems import Heads
+from dsketch.problems.outcome import Status
 from dsketch.sklearn import LinearRegression, Ridge
-from dsketch.solution import Status
 from tests.problems.linear.far import CASES, EPS, NS, exact, fraction, off
 
 # ---- rank-deficient ----------------------------------------------------------------------------------------------------

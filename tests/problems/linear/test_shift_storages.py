@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from distributed import LocalCluster
 
 import dsketch as ds
-from dsketch.cli import main
+from dsketch._cli import main
 from dsketch.matrix.head import Head
 from dsketch.matrix.offsets import offsets
 from tests.problems.linear.far import CASES, NS, exact, fraction, off

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import dsketch as ds
-from dsketch.methods.base import ACCEPTED
-from dsketch.powers.chain import METHODS
 from dsketch.problems import GramExponential, GramPower, OddGramPower
-from dsketch.solution import Status
+from dsketch.problems.outcome import Status
+from dsketch.problems.powers.methods import METHODS
+from dsketch.settings import ACCEPTED
 from tests.problems.powers.digits import DIGITS, D, Floats, N, error, exact, matrix, reference, side, solve
 
 EPS = float(np.finfo(float).eps)

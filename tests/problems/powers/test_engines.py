@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import dsketch as ds
-from dsketch.powers.chain import METHODS
 from dsketch.problems import GramExponential, GramPower, OddGramPower
+from dsketch.problems.powers.methods import METHODS
 from tests.problems.powers.digits import D, matrix, side, solve
 
 

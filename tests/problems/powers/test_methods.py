@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import dsketch as ds
-from dsketch.cost import Means
 from dsketch.errors import DataError, SpecError
-from dsketch.methods.base import Settings
 from dsketch.passes.base import heavy_rows
-from dsketch.powers.alternating import FAILURE, rows_for_stages
-from dsketch.powers.chain import METHODS
-from dsketch.probe import Probe
+from dsketch.planning.price import Workload
+from dsketch.planning.probe import Probe
 from dsketch.problems import GramExponential, GramPower, OddGramPower
+from dsketch.problems.powers.alternating import FAILURE, rows_for_stages
+from dsketch.problems.powers.methods import METHODS
+from dsketch.settings import Settings
 from dsketch.testing.known import tall
 from tests.problems.powers.digits import D, N, error, matrix, reference, side, solve
 
@@ -70,7 +70,7 @@ def test_price_turns_to_the_alternation_only_for_very_wide_matrices() -> None:
     problem, found = GramPower(matrix(10.0), side(D)), Probe(10.0, False, 1e9, 10**7)
     for d, best in ((100, False), (40_000, True)):
         n = 10**6
-        means = Means(n, d, 1, 8 * n * d, 10**7, 8 * n * d, 8, 10**12, 1e9, True, 16)
+        means = Workload(n, d, 1, 8 * n * d, 10**7, 8 * n * d, 8, 10**12, 1e9, True, 16)
         prices = {name: problem._price(name, Settings(), means, found).seconds for name in METHODS}
 
         assert (min(prices, key=lambda name: prices[name]).startswith("alternating")) is best

@@ -4,9 +4,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from dsketch.powers.chain import METHODS
 from dsketch.problems import GramPower, OddGramPower
-from dsketch.solution import Status
+from dsketch.problems.outcome import Status
+from dsketch.problems.powers.methods import METHODS
 from tests.problems.powers.digits import DIGITS, D, Floats, N, error, exact, matrix, reference, side, solve
 
 EPS = float(np.finfo(float).eps)

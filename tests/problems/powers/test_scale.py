@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 import dsketch as ds
 from dsketch.errors import DataError, SpecError
-from dsketch.methods.base import ACCEPTED
-from dsketch.powers.scaled import Scaled
-from dsketch.probe import Probe
+from dsketch.planning.probe import Probe
 from dsketch.problems import GramExponential, GramPower, OddGramPower
-from dsketch.solution import Status
+from dsketch.problems.outcome import Status
+from dsketch.problems.powers.wide_range import WideColumns
+from dsketch.settings import ACCEPTED
 from tests.problems.powers.digits import D, N, matrix, side, solve
 
 EPS = float(np.finfo(float).eps)
@@ -105,6 +105,6 @@ def test_scaled_vectors_add_like_plain_ones(left: list[float], right: list[float
     a, b = np.array(left)[:, None], np.ldexp(np.array(right)[:, None], shift)
 
     for sign in (1.0, -1.0):
-        total = Scaled.of(a).plus(Scaled.of(b), sign).over(np.zeros(1, dtype=np.int64))
+        total = WideColumns.of(a).plus(WideColumns.of(b), sign).over(np.zeros(1, dtype=np.int64))
 
         assert (np.abs(total - (a + sign * b)) <= 2 * EPS * max(np.abs(a).max(), np.abs(b).max()) + 1e-300).all()

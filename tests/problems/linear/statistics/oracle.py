@@ -10,7 +10,7 @@ import dsketch as ds
 from dsketch.engine import SerialEngine
 from dsketch.events import Tell
 from dsketch.passes.base import Look, Part
-from dsketch.statistics import Summary
+from dsketch.problems.linear.statistics import Summary
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what the oracle's imports deprecate is not ours

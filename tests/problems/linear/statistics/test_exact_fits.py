@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dsketch as ds
-from dsketch.methods import METHODS
-from dsketch.statistics import Summary
+from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.statistics import Summary
 
 ROBUST = [None, "HC0", "HC1", "HC2", "HC3"]
 A = np.random.default_rng(17).standard_normal((60, 2))
@@ -117,7 +117,7 @@ def test_each_side_by_itself(robust: str | None) -> None:
 
 
 def test_without_a_constant() -> None:
-    """A b that does not vary is explained like any other where R² compares with 0; only b = 0 leaves nothing."""
+    """A b that does not vary is explain_variance like any other where R² compares with 0; only b = 0 leaves nothing."""
     summary = ds.lstsq(A, np.full(60, 5.0)).summary()
     assert 0 < summary.r_squared < 1
     assert np.isfinite(summary.p_values).all()

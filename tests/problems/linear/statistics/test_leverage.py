@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 
 import dsketch as ds
-from dsketch.methods import METHODS
+from dsketch.problems.linear.methods import METHODS
 
 POWER = {"HC0": 0.0, "HC2": 0.5, "HC3": 1.0}
 EPS = np.finfo(float).eps

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 
 import dsketch as ds
-from dsketch.methods import METHODS
+from dsketch.problems.linear.methods import METHODS
 
 U = np.finfo(float).eps / 2
 

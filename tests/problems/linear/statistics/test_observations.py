@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression as Theirs
 
 import dsketch as ds
-from dsketch.methods import METHODS
+from dsketch.problems.linear.methods import METHODS
 from dsketch.sklearn import LinearRegression, Ridge
 from tests.command_line import run
 
@@ -28,7 +28,7 @@ def regression(seed: int = 0, rows: int = 80) -> tuple[np.ndarray, np.ndarray, n
     return A, A @ [1.0, 2.0, 3.0] + 4 + rng.standard_normal(rows), weights
 
 
-def assert_same(mine: ds.statistics.Summary, other: ds.statistics.Summary) -> None:
+def assert_same(mine: ds.Summary, other: ds.Summary) -> None:
     """Compare all that a summary says in numbers."""
     for name in ("rows", "rank", "model_degrees", "residual_degrees", "is_centred"):
         assert getattr(mine, name) == getattr(other, name), name

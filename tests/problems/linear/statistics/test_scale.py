@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import dsketch as ds
 from dsketch.engine import SerialEngine
-from dsketch.methods import METHODS
+from dsketch.problems.linear.methods import METHODS
 
 ROBUST = [None, "HC0", "HC1", "HC2", "HC3"]
 rng = np.random.default_rng(10)
@@ -22,13 +22,13 @@ CLOSE = 1e-12
 REFUSED = r"[Rr]escale A and b"
 
 
-def summary(a: Any, b: float, w: float | None, robust: str | None, **more: Any) -> ds.statistics.Summary:
+def summary(a: Any, b: float, w: float | None, robust: str | None, **more: Any) -> ds.Summary:
     """Return the statistics with columns, b and weights in some units."""
     weights = None if w is None else W * w
     return ds.lstsq(X * a, Y * b, weights=weights, intercept=True, **more).summary(robust=robust)
 
 
-def assert_same(found: ds.statistics.Summary, plain: ds.statistics.Summary) -> None:
+def assert_same(found: ds.Summary, plain: ds.Summary) -> None:
     """Compare all that has no unit."""
     for name in ("t_values", "p_values", "r_squared", "adjusted_r_squared", "f_statistic", "f_p_value"):
         np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=CLOSE, err_msg=name)

@@ -8,8 +8,8 @@ import pytest
 from distributed import Client
 
 import dsketch as ds
-from dsketch.methods import METHODS
-from dsketch.statistics import Summary
+from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.statistics import Summary
 from tests.problems.linear.statistics.oracle import ROBUST, C, Case, Counting, U, assert_equal, oracle
 
 

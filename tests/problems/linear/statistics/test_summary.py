@@ -40,7 +40,7 @@ def test_names(stored: Callable[..., str]) -> None:
     ],
 )
 def test_refusals(asked: dict[str, Any], message: str) -> None:
-    """What cannot be summarized is refused with the value and the remedy, before any pass."""
+    """What cannot be summarize is refused with the value and the remedy, before any pass."""
     engine = Counting()
     solution = ds.lstsq(np.eye(4)[:, :2], np.ones(4), cluster=engine, method="sketch_and_solve")
     before = len(engine.ran)
