@@ -80,6 +80,30 @@ def test_flights_agree_with_lapack(tmp_path: Path) -> None:
     assert cases[0]["coefficients"] == cases[2]["coefficients"]  # the same numbers, whichever format they came from
 
 
+def test_bits_are_the_same_when_runs_are_repeated(tmp_path: Path) -> None:
+    """Every problem is among the tiny runs, each made twice with the same facts, and a record of them compares as equal."""
+    from dsketch.problems import PROBLEMS
+
+    cases, printed = run_script("bits", tmp_path)
+    assert {*PROBLEMS, "heads", "check", "predict", "summary", "refused"} <= {case["problem"] for case in cases}
+    assert not any(case["differ"] or case["error"] for case in cases)
+    assert f"Of {len(cases)} runs, each made twice, 0 differ" in printed
+
+
+def test_one_bit_is_a_difference() -> None:
+    """The last bit of x, a run that is gone and a field that is new are all found, and equal facts are not."""
+    from bits import differences
+    from bits_facts import text_of
+
+    x = np.array([0.1, 0.2])
+    before = {"a": {"x": text_of(x), "notes": "[]"}, "b": {"x": text_of(x)}, "gone": {"x": ""}}
+    after = {"a": {"x": text_of(x), "notes": "[]"}, "b": {"x": text_of(np.nextafter(x, 1.0)), "more": "1"}}
+    found = differences(before, after)
+    assert set(found) == {"b", "gone"}
+    assert set(found["b"]) == {"x", "more"}
+    assert found["b"]["more"] == (None, "1")
+
+
 # ---- the judges ------------------------------------------------------------------------------------------------------
 
 
