@@ -52,9 +52,6 @@ def option(path: tuple[str, ...], name: str) -> click.Option:
     return next(param for param in LEAVES[path].params if isinstance(param, click.Option) and name in param.opts)
 
 
-# ---- words -----------------------------------------------------------------------------------------------------------
-
-
 def test_the_commands_are_the_verbs() -> None:
     """The commands, in the order in which one meets them."""
     assert list(main.commands) == [

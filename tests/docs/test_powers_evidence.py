@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from dsketch.problems.powers.methods import METHODS
+from tests.problems.powers.digits import WANTED
 from tests.scripts import run_script
 
 EPS = float(np.finfo(float).eps)
 U = EPS / 2
-WANTED = 10  # times 2j·kappa·u: what issue 3 asks of the relative error
 
 
 def test_the_benchmark_measures_all_experiments(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_row_labels_are_noted(tmp_path):
     assert "'id' is the index" in ingest(tmp_path / "u.parquet", tmp_path / "D").notes[0]
 
 
-# ---- levels, weights, targets, dropped rows --------------------------------------------------------------------------
+# ---- reference levels ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("base", [{"b": "u"}, ["b=u"], ["q"]])

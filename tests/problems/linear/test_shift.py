@@ -120,9 +120,6 @@ def test_many_sides() -> None:
         assert off(x[:, side], exact(A, B[:, side])) <= 1e-13
 
 
-# ---- other faces -------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("size", [2**40, 2**60])
 def test_integers_of_b_that_are_rounded_are_told(size: int) -> None:
     """b is not shifted: 64-bit integers beyond 2⁵³ lose their last digits, and a note says so; smaller ones are exact."""

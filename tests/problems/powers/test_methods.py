@@ -15,11 +15,10 @@ from dsketch.problems.powers.alternating import FAILURE, rows_for_stages
 from dsketch.problems.powers.methods import METHODS
 from dsketch.settings import Settings
 from dsketch.testing.known import tall
-from tests.problems.powers.digits import D, N, error, matrix, reference, side, solve
+from tests.problems.powers.digits import WANTED, D, N, error, matrix, reference, side, solve
 
 EPS = float(np.finfo(float).eps)
 U = EPS / 2
-WANTED = 10  # times 2j·kappa·u: what issue 3 asks of the relative error
 
 
 @pytest.mark.parametrize("method", ["factored_whitened", "alternating"])

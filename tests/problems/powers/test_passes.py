@@ -70,7 +70,7 @@ def test_steps_contract_by_the_sketch_s_distortion() -> None:
     assert (clear[-1] / clear[0]) ** (1 / (len(clear) - 1)) <= 0.5
 
 
-# ---- the benchmark ---------------------------------------------------------------------------------------------------
+# ---- what is told on the way -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [ds.GramPower, ds.OddGramPower])

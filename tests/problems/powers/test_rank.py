@@ -7,11 +7,10 @@ import pytest
 from dsketch.problems import GramPower, OddGramPower
 from dsketch.problems.outcome import Status
 from dsketch.problems.powers.methods import METHODS
-from tests.problems.powers.digits import DIGITS, D, Floats, N, error, exact, matrix, reference, side, solve
+from tests.problems.powers.digits import DIGITS, WANTED, D, Floats, N, error, exact, matrix, reference, side, solve
 
 EPS = float(np.finfo(float).eps)
 U = EPS / 2
-WANTED = 10  # times 2j·kappa·u: what issue 3 asks of the relative error
 
 
 def deficient(units: Floats | None = None) -> Floats:
