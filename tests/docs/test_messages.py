@@ -93,7 +93,7 @@ def test_flags_are_true_or_false(flag: Any) -> None:
         ds.lstsq(A, B, intercept=flag)
     with pytest.raises(ValueError, match="fit_intercept must be True or False"):
         Ridge(fit_intercept=flag).fit(A, B)
-    assert ds.LeastSquares(A, B, intercept=np.True_).asked["intercept"] is True  # type: ignore[arg-type]
+    assert ds.LeastSquares(A, B, intercept=np.True_).parameters["intercept"] is True  # type: ignore[arg-type]
 
 
 def test_check_says_what_the_intercept_is_to_be() -> None:

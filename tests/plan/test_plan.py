@@ -168,20 +168,22 @@ def test_plan_reads_few_blocks(tmp_path) -> None:
 def test_probe_finds_nan_and_condition() -> None:
     """What the sampled rows say: their condition number within a factor d, their rank, a NaN in them."""
     known = tall(4000, 6, condition=1e7)
-    found = probe(LeastSquares(known.A, known.b))
+    found = probe(LeastSquares(known.A, known.b).rows)
     assert 1e7 / 60 < found.condition < 6e7
     assert not found.is_deficient
-    assert probe(LeastSquares(*_data(deficient=True))).is_deficient
+    assert probe(LeastSquares(*_data(deficient=True)).rows).is_deficient
     known.A[0, 0] = np.nan
     with pytest.raises(DataError, match="row 0, column 0 is nan"):
-        probe(LeastSquares(known.A, known.b))
+        probe(LeastSquares(known.A, known.b).rows)
 
 
 def test_probe_counts_the_penalty() -> None:
     """A ridge problem is as well-conditioned as its penalty makes it."""
     known = tall(400, 6, condition=1e12)
 
-    assert probe(ds.Ridge(known.A, known.b, alpha=1.0)).condition < 100
+    ridge = ds.Ridge(known.A, known.b, alpha=1.0)
+
+    assert probe(ridge.rows, ridge.penalty).condition < 100
 
 
 def test_more_work_costs_more() -> None:

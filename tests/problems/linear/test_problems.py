@@ -70,7 +70,7 @@ def test_table_names_are_the_problems_own() -> None:
 
     for name, kind in PROBLEMS.items():
         side = b[:D] if kind.sides_text.startswith("b (d") else b
-        assert kind(A, side).asked["problem"] == kind.name == name
+        assert kind(A, side).parameters["problem"] == kind.name == name
 
 
 # ---- ridge -----------------------------------------------------------------------------------------------------------
