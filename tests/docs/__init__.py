@@ -1,0 +1,1 @@
+"""The pages that people read: they run, link, and name everything public."""
