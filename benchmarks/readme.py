@@ -1,4 +1,4 @@
-"""Put the tables of the measured figures into README.md, between the lines ``<!-- name -->`` and ``<!-- end -->``."""
+"""Put the tables of the measured figures into pages, between the lines ``<!-- name -->`` and ``<!-- end -->``."""
 
 import argparse
 import re
@@ -17,6 +17,8 @@ import rivals
 import scaling
 from record import RESULTS, load
 
+# Every table stands in the README of this folder; the site shows the few that users ask for.
+PAGES = [RESULTS.parent / "README.md", RESULTS.parents[1] / "docs" / "evidence.md"]
 BENCHMARKS = {
     module.__name__: module
     for module in (accuracy, claims, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr)
@@ -51,10 +53,11 @@ def main() -> None:
     """Fill the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON lines")
-    parser.add_argument("--readme", type=Path, nargs="+", default=[RESULTS.parent / "README.md"], help="files to fill in place")
+    parser.add_argument("--pages", type=Path, nargs="+", default=PAGES, help="files to fill in place")
     options = parser.parse_args()
-    for path in options.readme:
-        path.write_text(filled(path.read_text(), all_tables(options.results)))
+    tables = all_tables(options.results)
+    for path in options.pages:
+        path.write_text(filled(path.read_text(), tables))
 
 
 if __name__ == "__main__":
