@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import click
 from click.testing import CliRunner
 
-from dsketch.cli import main
+from dsketch._cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

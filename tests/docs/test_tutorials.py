@@ -6,8 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
 from docs.pages import ROOT, blocks, command_lines, pages, run_page, understood
+
 from dsketch.sketch import Sketch
 from dsketch.testing.sketches import SketchTests
 
