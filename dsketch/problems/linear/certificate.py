@@ -9,8 +9,8 @@ from dsketch.errors import DataError
 from dsketch.passes.base import Floats
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
 from dsketch.problems.linear.method import Answer
-from dsketch.problems.outcome import Certificate, Status, digits, shown
-from dsketch.settings import ACCEPTED, EPS, Settings
+from dsketch.problems.outcome import Certificate, digits, shown
+from dsketch.settings import ACCEPTED, EPS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,12 +132,3 @@ def notes_of(answer: Answer, certificate: LinearCertificate) -> tuple[str, ...]:
         f"{certificate.scaled_condition:.1e} and the residual allow a "
         f"relative change of x up to {min(float(certificate.forward_error.max()), 1.0):.1g}; consider ridge, or fewer columns",
     )
-
-
-def status_of(answer: Answer, settings: Settings) -> Status:
-    """Return how a solve ended."""
-    if answer.slope is None:
-        return Status.ESTIMATED
-    if answer.error.max(initial=0.0) > settings.accepted:
-        return Status.NOT_SOLVED
-    return Status.MINIMUM_NORM if answer.factor.is_deficient else Status.SOLVED

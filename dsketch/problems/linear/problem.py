@@ -19,7 +19,7 @@ from dsketch.planning.price import Machines
 from dsketch.planning.probe import probe, workload_of
 from dsketch.problems.base import Problem, require_columns, require_settings
 from dsketch.problems.linear.centring import centred, of_stored, put_forward, put_right, recentred, shift_words, with_shift
-from dsketch.problems.linear.certificate import LinearCertificate, certificate_of, notes_of, require_finite, status_of
+from dsketch.problems.linear.certificate import LinearCertificate, certificate_of, notes_of, require_finite
 from dsketch.problems.linear.choose import choose
 from dsketch.problems.linear.method import Answer, backward_error_of
 from dsketch.problems.linear.methods import METHODS, with_fallback
@@ -27,6 +27,7 @@ from dsketch.problems.linear.statistics.observations import require_observations
 from dsketch.problems.linear.statistics.rounding import require_squares
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Outcome
+from dsketch.problems.status import status_of
 from dsketch.settings import Option, Settings
 
 Floats = NDArray[np.float64]
@@ -100,7 +101,9 @@ class LinearProblem(LinearSystem, Problem):
         certificate = of_stored(certificate_of(answer, self.shape[0]), answer, self.shape[0], shift)
         x = x[:, 0] if is_vector(self.rows.b) else x
         notes = (*notes_of(answer, certificate), *shift_words(shift), *_rounded_words(self.rows.b, answer))
-        return Outcome(x, status_of(answer, choice.settings), method, certificate, notes, answer)
+        is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
+        status = status_of(answer.error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
+        return Outcome(x, status, method, certificate, notes, answer)
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to A x, plus the intercept."""
