@@ -37,9 +37,9 @@ from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Flow
 from dsketch.problems.linear import conjugate_gradient, gradient_descent
-from dsketch.problems.linear.method import Breakdown
 from dsketch.problems.linear.refinement import Inner
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.method import Breakdown
 from dsketch.sketch import SKETCHES, Sketch, SparseSign
 
 Floats = NDArray[np.float64]

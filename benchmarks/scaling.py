@@ -32,10 +32,12 @@ from dsketch.engine.panels import MOST_PANELS
 from dsketch.events import ignore
 from dsketch.passes import Gradient, Gram, Look
 from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Workload
-from dsketch.problems.linear.choose import AUTO
-from dsketch.problems.linear.price import estimate
+from dsketch.planning.probe import Probe
+from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.method import Case as PricedCase
 from dsketch.settings import Settings
 
+OFFERED = [name for name, method in METHODS.items() if method.is_offered]
 ROWS = (100_000, 300_000, 1_000_000, 3_000_000, 8_000_000, 16_000_000)
 COLUMNS = 100
 CONDITIONS = (1e5, 1e12)
@@ -172,7 +174,8 @@ def paper(record: Record) -> None:
             stays_warm=False,
             tasks=MOST_PANELS,
         )
-        methods = {name: vars(estimate(name, Settings(), means)) for name in AUTO}
+        case = PricedCase(Settings(), means, Probe(1.0, False, speed, means.block_bytes))
+        methods = {name: vars(METHODS[name].price(case)) for name in OFFERED}
         record.add(
             experiment="paper", storage=name, n=n, d=d, workers=threads, threads=threads, bytes=means.total_bytes, methods=methods
         )
@@ -187,7 +190,7 @@ def _timed(run: Callable[[], Any]) -> float:
 def _warm_up(client: Client) -> None:
     """Import on the workers what the passes need, and measure dsketch's rates if this machine has none yet."""
     small = np.random.default_rng(0).standard_normal((2000, 5))
-    for method in AUTO:
+    for method in OFFERED:
         dsketch.lstsq(small, small[:, 0], method=method, cluster=client, progress=False)
 
 

@@ -9,10 +9,6 @@ from dsketch.planning.price import Estimate, Machines
 from dsketch.planning.probe import Probe
 from dsketch.settings import Settings
 
-# TSQR needs no sketch and has nothing to fall back from: it is taken at a price up to this much above the cheapest.
-TSQR_PREMIUM = 1.1
-SMALL_SECONDS = 0.05  # below it no method is worth choosing over TSQR
-SKETCHLESS = ("cholesky", "factored", "tsqr")  # methods that draw nothing
 MEMORY_SHARE = 0.8  # of a worker's limit that a task may plan with
 
 
@@ -43,6 +39,8 @@ class Choice:
         What the method stops at, in words, where it draws no sketch; empty for the backward error of the settings.
     details : tuple of str
         Further lines that belong to the method: degrees, sizes, stages.
+    takes : tuple of str
+        The settings that the method reads besides ``tol`` and ``seed``.
     """
 
     method: str
@@ -57,6 +55,7 @@ class Choice:
     memory_limit_bytes: int
     aim: str = ""
     details: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON can hold it."""
@@ -77,8 +76,8 @@ class Choice:
     def __str__(self) -> str:
         """Return the plan as a short table."""
         e, s = self.estimate, self.settings
-        drawn = self.method not in SKETCHLESS and not self.aim
-        sketch = f", {s.sketch} sketch" + (f" of {s.sketch_rows} rows" if s.sketch_rows else "") if drawn else ""
+        is_drawn = "sketch" in self.takes and not self.aim
+        sketch = f", {s.sketch} sketch" + (f" of {s.sketch_rows} rows" if s.sketch_rows else "") if is_drawn else ""
         aim = self.aim or f"backward error {'of Householder QR' if s.tol is None else f'≤ {s.tol:.0e}'}"
         lines = [
             f"matrix   {self.matrix}",

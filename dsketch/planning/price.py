@@ -1,24 +1,19 @@
 """What a method costs: passes, bytes, seconds, memory; numbers only."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dsketch.matrix.base import BLOCK_BYTES
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import heavy_rows
 from dsketch.planning.rates import seconds_per_gigabyte
+from dsketch.planning.work import Kind, Work
 
 # Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
 WARM_BYTES_PER_SECOND = 8e9  # of one thread from the page cache or the cache of decoded blocks
-# Of one stored number of CSR rows, one thread, d = 50 … 2000 (benchmarks/sparse.py): both products of a light pass, the first side and
-# each further one; a sign of a sparse sketch, most of it waiting for memory; a Gram matrix, for each number of the same row and besides.
-_LIGHT_SECONDS, _SIDE_SECONDS = 2e-9, 1e-9
-_SIGN_SECONDS = 12e-9
-_GRAM_SECONDS, _PAIR_SECONDS = 20e-9, 5e-9
-_SIGNS = {"sketch_sparse_sign": 8, "sketch_sparse_sign_whitening": 4, "sketch_sparse_sign_guarding": 2, "sketch_count_sketch": 1}
 
 
 @dataclass(frozen=True)
@@ -88,25 +83,23 @@ class Estimate:
     part_bytes: int
 
 
-def rate(kind: str, workload: Workload) -> float:
+def rate(kind: Kind, workload: Workload) -> float:
     """Return the seconds that a kind of work takes one thread for a gigabyte of A, counted as float64 and dense.
 
     Of a sparse A, light passes and sparse sketches work on stored numbers alone, a Gram matrix on pairs of them where that is cheaper;
     other kinds make slices dense.
     """
-    dense = seconds_per_gigabyte(kind, workload.d + workload.k)
-    if workload.nonzeros is None:
-        return dense
-    seconds = {
-        "gradient": _LIGHT_SECONDS + _SIDE_SECONDS * (workload.k - 1),
-        "normal": _LIGHT_SECONDS + _SIDE_SECONDS * (workload.k - 1),
-        "gram": _GRAM_SECONDS + _PAIR_SECONDS * workload.nonzeros / workload.n,
-        **{name: _SIGN_SECONDS * signs for name, signs in _SIGNS.items()},
-    }
-    if kind not in seconds:
-        return dense
-    sparse = seconds[kind] * workload.nonzeros * 1e9 / max(workload.float_bytes, 1)
-    return min(sparse, dense) if kind == "gram" else sparse
+    width = workload.d + workload.k
+    if workload.nonzeros is None or kind.sparse_seconds is None:
+        return seconds_per_gigabyte(kind, width)
+    seconds = kind.sparse_seconds(workload.k, workload.n, workload.nonzeros)
+    sparse = seconds * workload.nonzeros * 1e9 / max(workload.float_bytes, 1)
+    return min(sparse, seconds_per_gigabyte(kind, width)) if kind.may_be_dense else sparse
+
+
+def price_works(works: Iterable[Work], part: int, workload: Workload) -> Estimate:
+    """Return the cost of the passes of a method, the largest part of which has ``part`` bytes."""
+    return price_passes([(sum(rate(kind, workload) for kind in kinds), times) for kinds, times in works], part, workload)
 
 
 def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload) -> Estimate:

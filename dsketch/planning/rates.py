@@ -6,6 +6,7 @@ axes; beyond the widest, work of d flops a number grows with d.
 
 import json
 import os
+import threading
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -14,70 +15,54 @@ from typing import Any
 import numpy as np
 import scipy
 
-from dsketch._linalg.factor import Factor
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Block
-from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Triangle, WhitenedGram
-from dsketch.sketch import SKETCHES, SparseSign
-from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_WHITENING, rows_for
+from dsketch.passes import Pass
+from dsketch.passes.base import Floats
+from dsketch.planning.work import Kind
 
 WIDTHS = (8, 32, 128, 512)
 _BLOCK_BYTES = 8_000_000
+_SLOW_SECONDS = 0.5  # of a block; work that takes longer is timed on a share of it
+_SHARE = 8
+_measuring = threading.Lock()  # plans are made side by side in a service; measurements are not
 
 
-def passes_to_time(d: int) -> dict[str, Pass[Any]]:
-    """Return the kinds of work with a pass for each, at width d."""
-    x = np.ones((d, 1))
-    whitener = Factor(np.triu(np.random.default_rng(0).standard_normal((d, d))) + 4 * np.sqrt(d) * np.eye(d)).whitener
-    table: dict[str, Pass[Any]] = {
-        "gradient": Gradient(x),
-        "gram": Gram(),
-        "normal": Normal(x),
-        "triangle": Triangle(),
-        "whitened": WhitenedGram(whitener),
-        "sketch_sparse_sign_guarding": Sketching(SparseSign(rows_for(d, FOR_GUARDING, "sparse_sign"), nonzeros=2)),
-        "sketch_sparse_sign_whitening": Sketching(SparseSign(rows_for(d, FOR_WHITENING, "sparse_sign"), nonzeros=4)),
-    }
-    for name in ("sparse_sign", "count_sketch", "block_srht"):
-        table[f"sketch_{name}"] = Sketching(SKETCHES[name](rows_for(d, FOR_ITERATING, name)))
-    return table
-
-
-def seconds_per_gigabyte(work: str, d: int) -> float:
-    """Return the rate of a kind of work at width d.
-
-    Parameters
-    ----------
-    work : str
-        A key of :func:`passes_to_time`; unknown ones (the Gaussian sketch) are price_passes at 20 s.
-    d : int
-    """
+def seconds_per_gigabyte(kind: Kind, d: int) -> float:
+    """Return the rate of a kind of work at width d; measures the kind if nobody has on this machine."""
     rates = _table()
-    if f"{work}/{WIDTHS[0]}" not in rates:
-        return 20.0 * max(d, 32) / 100
-    known = np.log([rates[f"{work}/{width}"] for width in WIDTHS])
-    beyond = max(0.0, np.log(d / WIDTHS[-1])) if work in ("gram", "triangle", "whitened") else 0.0
+    with _measuring:
+        if not all(_key(kind, width) in rates for width in WIDTHS):
+            rates |= _measure(kind)
+            _keep(rates)
+    known = np.log([rates[_key(kind, width)] for width in WIDTHS])
+    beyond = max(0.0, np.log(d / WIDTHS[-1])) if kind.grows else 0.0
     return float(np.exp(np.interp(np.log(d), np.log(WIDTHS), known) + beyond))
+
+
+def _key(kind: Kind, width: int) -> str:
+    return f"{kind.name}/{width}"
 
 
 @lru_cache(maxsize=1)
 def _table() -> dict[str, float]:
-    path = _cache_path()
+    """Return what was measured before, to be added to."""
     try:
-        known = json.loads(path.read_text())
-        if isinstance(known, dict):
-            return known
+        known = json.loads(_cache_path().read_text())
     except (OSError, ValueError):
-        pass
-    measured = _measure()
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _keep(rates: dict[str, float]) -> None:
+    path = _cache_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(measured, indent=1))
+        unfinished.write_text(json.dumps(rates, indent=1))
         unfinished.replace(path)
     except OSError:
         pass  # a read-only home costs a second at the next start, nothing else
-    return measured
 
 
 def _cache_path() -> Path:
@@ -85,20 +70,24 @@ def _cache_path() -> Path:
     return base / "dsketch" / f"rates-2-numpy{np.__version__}-scipy{scipy.__version__}.json"
 
 
-def _measure() -> dict[str, float]:
-    rates = {}
-    rng = np.random.default_rng(0)
+def _measure(kind: Kind) -> dict[str, float]:
+    heights = {d: max(_BLOCK_BYTES // (8 * d), 4 * d) for d in WIDTHS}
+    numbers = np.random.default_rng(0).standard_normal(max(d * rows for d, rows in heights.items()))
     with one_blas_thread():
-        for d in WIDTHS:
-            rows = max(_BLOCK_BYTES // (8 * d), 4 * d)
-            A = rng.standard_normal((rows, d))
-            block = Block(0, rows, A, rng.standard_normal((rows, 1)), None, False)
-            for work, pass_ in passes_to_time(d).items():
-                rates[f"{work}/{d}"] = min(_timed(pass_, block) for _ in range(2)) / (A.nbytes / 1e9)
-    return rates
+        return {_key(kind, d): _rate(kind.sample(d), numbers[: d * rows].reshape(rows, d)) for d, rows in heights.items()}
 
 
-def _timed(pass_: Pass[Any], block: Block) -> float:
+def _rate(pass_: Pass[Any], A: Floats) -> float:
+    """Return the seconds of a gigabyte by the better of two runs, as the first one also meets fresh memory."""
+    part = A[: A.shape[0] // _SHARE]
+    first = _timed(pass_, part)
+    if _SHARE * first > _SLOW_SECONDS:
+        return min(first, _timed(pass_, part)) / (part.nbytes / 1e9)
+    return min(_timed(pass_, A) for _ in range(2)) / (A.nbytes / 1e9)
+
+
+def _timed(pass_: Pass[Any], A: Floats) -> float:
+    block = Block(0, A.shape[0], A, np.ones((A.shape[0], 1)), None, False)
     began = time.perf_counter()
     pass_.map(block, None)
     return time.perf_counter() - began

@@ -4,6 +4,7 @@ A new problem is one file with one class that keeps this contract, and one line 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,8 +38,8 @@ class Problem(ABC):
         What A and b are, for ``--help``.
     options : tuple of Option
         Its options besides A, b and ``missing``.
-    methods : tuple of str
-        What ``method=`` may name besides ``auto``.
+    methods : collection of str
+        What ``method=`` may name besides ``auto``; the family's table of methods, if it has one.
     families : tuple of str
         What ``features=`` may name besides ``auto``; empty where there are no features.
     x_has_columns : bool
@@ -54,7 +55,7 @@ class Problem(ABC):
     rows_text: ClassVar[str] = "A (n × d, n ≥ d)"
     sides_text: ClassVar[str] = "b (n, or n × k)"
     options: ClassVar[tuple[Option, ...]] = ()
-    methods: ClassVar[tuple[str, ...]]
+    methods: ClassVar[Collection[str]]
     families: ClassVar[tuple[str, ...]] = ()
     x_has_columns: ClassVar[bool] = True
     rows: Rows

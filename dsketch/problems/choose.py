@@ -65,7 +65,7 @@ def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case
         for name in names
         if name not in fitting
     }
-    for name in tuple(fitting):
+    for name in reversed(fitting.copy()):  # the first ones stay longest, if something speaks against all
         if len(fitting) > 1 and (reason := methods[name].unfit(case)) is not None:
             fitting.remove(name)
             rejected[name] = reason

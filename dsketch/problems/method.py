@@ -15,6 +15,8 @@ from dsketch.planning.price import Estimate, Workload
 from dsketch.planning.probe import Probe
 from dsketch.settings import Settings
 
+SKETCHING = ("sketch", "sketch_rows")  # the settings that a method reads if it draws a sketch
+
 
 class Answer(Protocol):
     """What every method finds, whatever the family; each adds its own."""
@@ -126,15 +128,16 @@ class Method(ABC, Generic[C, S, A]):
 
 
 def table_of(methods: Iterable[Method[Any, Any, Any]]) -> dict[str, Any]:
-    """Return methods by name, in the order of their names.
+    """Return methods by name, in the order given: that in which plans weigh and tell them.
 
     Raises
     ------
     ValueError
         If two have one name, or a successor is not among them: a fault of the table, found when it is imported.
     """
-    table = {method.name: method for method in sorted(methods, key=lambda method: method.name)}
+    methods = tuple(methods)
+    table = {method.name: method for method in methods}
     lost = [method.name for method in table.values() if method.successor not in (None, *table)]
-    if lost or len(table) != len(list(methods)):
+    if lost or len(table) != len(methods):
         raise ValueError(f"methods with names of their own and successors among them were expected; got {lost or list(table)}.")
     return table

@@ -17,7 +17,8 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Triangle, WhitenedGram
 from dsketch.passes.base import Part, leaves
 from dsketch.problems import LeastSquares
-from dsketch.problems.linear.methods import METHODS, with_fallback
+from dsketch.problems.fallback import with_fallback
+from dsketch.problems.linear.methods import METHODS
 from dsketch.settings import Settings
 from dsketch.sketch import SparseSign
 from dsketch.testing.flows import run_flow
@@ -42,7 +43,7 @@ def passes() -> dict[str, Pass[Any]]:
         "large parts": Sketching(SparseSign(20_000, 1)),  # 1.4 MB each: merged where they lie
         "large pass": Normal(np.ones((D, 3000))),  # 168 kB
         "triangle": Triangle(),
-        "whitened": WhitenedGram(Factor.of(A).whitener),
+        WhitenedGram.kind: WhitenedGram(Factor.of(A).whitener),
     }
 
 
@@ -110,8 +111,8 @@ class EngineTests:
         monkeypatch.setattr("dsketch.engine.panels.PANEL_BYTES", 1)
         A, b, w = values()
         problem = LeastSquares(Recut(open_matrix(A), CUTS), b, weights=w)
-        alone = run_flow(with_fallback(problem, Settings(), method))
-        flow, digests = with_fallback(problem, Settings(), method), len(alone.digests)
+        alone = run_flow(with_fallback(METHODS, method, problem, Settings()))
+        flow, digests = with_fallback(METHODS, method, problem, Settings()), len(alone.digests)
 
         with one_blas_thread():
             look, asked = next(flow), 0
@@ -127,7 +128,7 @@ class EngineTests:
 
         assert asked == digests
         assert np.array_equal(answer.x, alone.result[0].x)
-        assert np.array_equal(answer.error, alone.result[0].error)
+        assert np.array_equal(answer.backward_error, alone.result[0].backward_error)
 
     def test_progress_ends_at_all_bytes(self, engine: Engine, rows: Rows) -> None:
         """Progress never goes back and ends exactly at the bytes of the pass."""

@@ -1,6 +1,6 @@
 """The contract of a method: right on every known answer, judged by the data; honest, repeatable, replayable, no worse for many sides."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ from dsketch.engine.journal import digest
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.passes import Look
 from dsketch.problems import LeastSquares
-from dsketch.problems.linear.methods import with_fallback
+from dsketch.problems.fallback import with_fallback
+from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.outcome import Status
 from dsketch.settings import Settings
 from dsketch.testing.flows import run_flow
@@ -42,16 +43,9 @@ def forward_bound(known: Known) -> float:
 class MethodTests:
     """What every method guarantees; give its name in ``METHODS`` as fixture ``method``.
 
-    Attributes
-    ----------
-    direct : frozenset of str
-        Methods that promise LAPACK's accuracy: a backward error at most ten times its own, or at rounding.
-    estimating : frozenset of str
-        Methods that promise an error bar instead of a certified answer.
+    What it promises besides, its object says: ``is_direct`` methods promise LAPACK's accuracy (a backward error at most ten times its
+    own, or at rounding), an ``is_estimate`` an error bar instead of a certified answer.
     """
-
-    direct: ClassVar[frozenset[str]] = frozenset({"cholesky", "gram", "tsqr", "whitened"})
-    estimating: ClassVar[frozenset[str]] = frozenset({"sketch_and_solve"})
 
     @pytest.fixture
     def method(self) -> str:
@@ -61,14 +55,14 @@ class MethodTests:
     @known_answers
     def test_backward_error_recomputed_from_the_data_is_small(self, method: str, name: str) -> None:
         """From A, b and x alone: within what counts as solved; for direct methods within 10 × LAPACK's + 2 eps."""
-        if method in self.estimating:
+        if METHODS[method].is_estimate:
             pytest.skip("promises an error bar only")
         known = KNOWN[name]()
 
         error = estimated_backward_error(known.A, known.b, solution(known, method).x).max()
 
         assert error <= Settings().accepted
-        if method in self.direct:
+        if METHODS[method].is_direct:
             lapack = estimated_backward_error(known.A, known.b, sl.lstsq(known.A, known.b)[0]).max()
             assert error <= 10 * lapack + 2 * EPS
 
@@ -80,13 +74,13 @@ class MethodTests:
         found = solution(known, method)
 
         expected = Status.SOLVED if known.rank == known.A.shape[1] else Status.MINIMUM_NORM
-        assert found.status is (Status.ESTIMATED if method in self.estimating else expected)
+        assert found.status is (Status.ESTIMATED if METHODS[method].is_estimate else expected)
         assert found.certificate.rank == known.rank
 
     @known_answers
     def test_answer_is_the_known_one(self, method: str, name: str) -> None:
         """x is the (minimum-norm) minimizer, as far as its condition allows anyone to say."""
-        if method in self.estimating:
+        if METHODS[method].is_estimate:
             pytest.skip("promises an error bar only")
         known = KNOWN[name]()
 
@@ -99,7 +93,7 @@ class MethodTests:
     @known_answers
     def test_certificate_is_honest(self, method: str, name: str) -> None:
         """What the certificate says of backward error and residual is what the data say, to a factor and rounding."""
-        if method in self.estimating:
+        if METHODS[method].is_estimate:
             pytest.skip("has no certificate")
         known = KNOWN[name]()
 
@@ -118,7 +112,7 @@ class MethodTests:
         found = solution(KNOWN[name](), method)
 
         if found.method == method:
-            spare = method in ("cholesky", "gram") and found.certificate.condition > 1e5
+            spare = METHODS[method].is_squared and found.certificate.condition > 1e5
             assert len(found.passes) <= found.plan.estimate.passes + spare
         else:
             assert any("gave way" in note for note in found.notes)
@@ -135,10 +129,10 @@ class MethodTests:
         """Fed with the recorded parts, wholly or in part, a method asks for the very same passes and returns the very same bits."""
         known = KNOWN[name]()
         problem, settings = LeastSquares(known.A, known.b), Settings()
-        first = run_flow(with_fallback(problem, settings, method))
+        first = run_flow(with_fallback(METHODS, method, problem, settings))
 
         for kept in (len(first.parts), len(first.parts) // 2, 1):
-            again = run_flow(with_fallback(problem, settings, method), first.parts[:kept])
+            again = run_flow(with_fallback(METHODS, method, problem, settings), first.parts[:kept])
 
             assert again.digests == first.digests
             assert np.array_equal(again.result[0].x, first.result[0].x)
@@ -147,9 +141,9 @@ class MethodTests:
     def test_flow_is_lazy(self, method: str) -> None:
         """Making a flow reads nothing; its first look tells the whole pass."""
         known = tall(50, 3)
-        flow = with_fallback(LeastSquares(known.A, known.b), Settings(), method)
+        flow = with_fallback(METHODS, method, LeastSquares(known.A, known.b), Settings())
 
-        first, again = next(flow), next(with_fallback(LeastSquares(known.A, known.b), Settings(), method))
+        first, again = next(flow), next(with_fallback(METHODS, method, LeastSquares(known.A, known.b), Settings()))
         assert isinstance(first, Look)
         assert isinstance(again, Look)
         assert digest(first) == digest(again)
@@ -161,18 +155,18 @@ class MethodTests:
         together = solution(known, method)
         alone = [solution(Known(known.A, known.b[:, side], known.x[:, side], 6, 100.0), method) for side in range(4)]
 
-        if method in self.direct | self.estimating:
+        if METHODS[method].is_direct or METHODS[method].is_estimate:
             assert len(together.passes) == max(len(one.passes) for one in alone)
         assert len(together.passes) <= max(one.plan.estimate.passes for one in alone)
         for side, one in enumerate(alone):
-            scale = EPS if method in self.estimating else forward_bound(known)
-            bound = 64 * known.condition * scale if method in self.estimating else 2 * scale
+            scale = EPS if METHODS[method].is_estimate else forward_bound(known)
+            bound = 64 * known.condition * scale if METHODS[method].is_estimate else 2 * scale
             assert np.linalg.norm(together.x[:, side] - one.x) <= bound * np.linalg.norm(one.x)
 
     @pytest.mark.parametrize("seed", [1, 2, 3, 2**40])
     def test_any_seed_will_do(self, method: str, seed: int) -> None:
         """Another seed is another road to the same place."""
-        if method in self.estimating:
+        if METHODS[method].is_estimate:
             pytest.skip("promises an error bar only")
         known = tall(600, 8, condition=1e5, rows="coherent")
 
@@ -184,7 +178,7 @@ class MethodTests:
     @pytest.mark.parametrize("tol", [1e-2, 1e-6, 1e-10])
     def test_tolerance_is_kept_and_saves_passes(self, method: str, tol: float) -> None:
         """A larger tol is met, and never costs more passes than none."""
-        if method in self.estimating:
+        if METHODS[method].is_estimate:
             pytest.skip("promises an error bar only")
         known = tall(600, 8, condition=1e4)
 
@@ -197,7 +191,7 @@ class MethodTests:
     @pytest.mark.parametrize("blocks", [1, 2, 7, 60])
     def test_ragged_grids_change_last_bits_only(self, method: str, blocks: int) -> None:
         """However the rows are cut into blocks, the answer is the known one."""
-        if method in self.estimating:
+        if METHODS[method].is_estimate:
             pytest.skip("promises an error bar only")
         known = tall(601, 5, condition=1e3)
         cuts = np.unique(np.linspace(0, 601, blocks + 1).astype(int) // 2 * 2)

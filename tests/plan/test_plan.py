@@ -9,12 +9,12 @@ import zarr
 
 import dsketch as ds
 from dsketch.errors import DataError, PlanError, SpecError
-from dsketch.planning.price import Workload, price_passes
+from dsketch.planning.price import Estimate, Workload, price_passes
 from dsketch.planning.probe import Probe, probe
 from dsketch.problems import LeastSquares
-from dsketch.problems.linear.choose import AUTO, choose
+from dsketch.problems.choose import Verdict, choose_method
 from dsketch.problems.linear.methods import METHODS
-from dsketch.problems.linear.price import estimate
+from dsketch.problems.method import Case
 from dsketch.settings import Settings
 from dsketch.sketch import SKETCHES
 from dsketch.testing.known import KNOWN, tall
@@ -23,6 +23,8 @@ GOOD, BAD, LACKING = (
     Probe(condition, lacks, 1e9, 32_000_000) for condition, lacks in ((10.0, False), (1e9, False), (10.0, True))
 )
 
+OFFERED = [name for name, method in METHODS.items() if method.is_offered]
+
 
 def means(n: int = 10**8, d: int = 100, memory: int = 10**9) -> Workload:
     """Return a large matrix on two threads."""
@@ -30,25 +32,35 @@ def means(n: int = 10**8, d: int = 100, memory: int = 10**9) -> Workload:
     return Workload(n, d, 1, total, 32_000_000, total, 2, memory, 1e9, False, 16)
 
 
+def choose(method: str, workload: Workload, found: Probe) -> Verdict:
+    """Return the choice among the linear methods with the usual settings."""
+    return choose_method(METHODS, method, Case(Settings(), workload, found))
+
+
+def estimate(name: str, settings: Settings, workload: Workload) -> Estimate:
+    """Return the price of a linear method."""
+    return METHODS[name].price(Case(settings, workload, GOOD))
+
+
 @pytest.mark.parametrize(("condition", "expected"), [(10.0, "cholesky"), (5e5, "gram")])
 def test_a_gram_matrix_for_well_conditioned_rows(condition: float, expected: str) -> None:
     """Large, d = 100: alone where its eigenvalues prove it (10¹⁰·u·√n ≪ 1 at 10, not at 5·10⁵), then with a sketch."""
-    method, estimates, rejected, why = choose("auto", Settings(), means(), Probe(condition, False, 1e9, 32_000_000))
+    verdict = choose("auto", means(), Probe(condition, False, 1e9, 32_000_000))
 
-    assert method == expected
-    assert "cheapest" in why
-    assert set(rejected) == set(AUTO) - {expected}
-    assert all("passes" in reason or "could hide" in reason for reason in rejected.values())
-    assert estimates[expected].passes == 2
+    assert verdict.name == expected
+    assert "cheapest" in verdict.why
+    assert set(verdict.rejected) == set(OFFERED) - {expected}
+    assert all("passes" in reason or "could hide" in reason for reason in verdict.rejected.values())
+    assert verdict.estimate.passes == 2
 
 
 @pytest.mark.parametrize(("found", "word"), [(BAD, "condition 1e+09"), (LACKING, "lack rank")])
 def test_no_gram_for_rows_that_it_cannot_bear(found: Probe, word: str) -> None:
     """Ill-conditioned or deficient rows exclude it, and the reason says what was probed."""
-    method, _, rejected, _ = choose("auto", Settings(), means(), found)
+    verdict = choose("auto", means(), found)
 
-    assert method != "gram"
-    assert word in rejected["gram"]
+    assert verdict.name != "gram"
+    assert word in verdict.rejected["gram"]
 
 
 def test_tsqr_for_small_data() -> None:
@@ -69,7 +81,7 @@ def test_asked_for_is_taken(method: str) -> None:
 def test_too_little_memory_is_refused_with_both_numbers(method: str) -> None:
     """What is needed and what there is, with what to change; nothing is read a second time for it."""
     with pytest.raises(PlanError, match=r"a task must fit in 800 kB .* would be needed") as caught:
-        choose(method, Settings(), means(memory=10**6), GOOD)
+        choose(method, means(memory=10**6), GOOD)
 
     assert "MB would be needed" in str(caught.value)
 
@@ -84,14 +96,14 @@ def test_memory_limit_of_a_cluster_is_kept(client: object) -> None:
 def test_memory_excludes_the_large_ones_alone() -> None:
     """A candidate that does not fit is rejected with its need; one that fits is taken."""
     wide = means(n=10**7, d=2000)
-    needs = {name: estimate(name, Settings(), wide).memory_bytes for name in AUTO}
+    needs = {name: estimate(name, Settings(), wide).memory_bytes for name in OFFERED}
     smallest = min(needs, key=lambda name: needs[name])
     room = Workload(**{**vars(wide), "memory_bytes": int(needs[smallest] / 0.8 * 1.001)})
 
-    method, _, rejected, _ = choose("auto", Settings(), room, GOOD)
+    verdict = choose("auto", room, GOOD)
 
-    assert needs[method] <= 0.8 * room.memory_bytes
-    assert any("needs" in reason for reason in rejected.values())
+    assert needs[verdict.name] <= 0.8 * room.memory_bytes
+    assert any("needs" in reason for reason in verdict.rejected.values())
 
 
 @pytest.mark.parametrize(

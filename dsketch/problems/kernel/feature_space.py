@@ -30,12 +30,13 @@ from dsketch.passes import Look, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
+from dsketch.problems.fallback import with_fallback
 from dsketch.problems.kernel.candidates import Candidate
 from dsketch.problems.kernel.conjugate_gradient import Norm
 from dsketch.problems.kernel.pivoted_cholesky import pivots
 from dsketch.problems.kernel.system import EPS, KernelSystem
 from dsketch.problems.kernel.tensor import sketched
-from dsketch.problems.linear.methods import with_fallback
+from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import Settings
 
@@ -124,7 +125,7 @@ def _ridge(
     system: KernelSystem, rows: Rows, settings: Settings, inner: str
 ) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
     linear = LinearSystem(rows, np.full(rows.shape[1], system.alpha))
-    answer, method = yield from with_fallback(linear, Settings(sketch=settings.sketch, seed=settings.seed), inner)
+    answer, method = yield from with_fallback(METHODS, inner, linear, Settings(sketch=settings.sketch, seed=settings.seed))
     # The factor is of [B; √λ I]: its squared singular values are λ above those of B.
     squares = np.maximum(answer.factor.singular[0] ** 2 - system.alpha, 0.0)
     rank = int(np.count_nonzero(squares > EPS * system.rows * squares[0]))

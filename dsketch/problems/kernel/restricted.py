@@ -100,7 +100,7 @@ class RestrictedKernel(Problem):
         Option("centres", int, None, "How many rows of A are centres. [default: 500, or all]"),
         Option("draw", int, 0, "Which draw of centres: the same number gives the same ones."),
     )
-    methods = tuple(METHODS)
+    methods = METHODS
     x_has_columns = False
 
     def __init__(

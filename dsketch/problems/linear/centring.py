@@ -17,7 +17,7 @@ from dsketch.matrix.centring import centred, recentred, rounding_of_intercept, s
 from dsketch.matrix.offsets import offsets
 from dsketch.passes import Slope
 from dsketch.problems.linear.certificate import LinearCertificate
-from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.stored_errors import stored_errors, stored_forward_error
 from dsketch.problems.linear.system import LinearSystem
 
@@ -42,7 +42,7 @@ def with_shift(problem: P) -> P:
     return shifted
 
 
-def put_right(answer: Answer, shift: AnyArray | None) -> tuple[Answer, Floats]:
+def put_right(answer: LinearAnswer, shift: AnyArray | None) -> tuple[LinearAnswer, Floats]:
     """Return the answer for shifted columns, the shortest once put back, and x itself."""
     if shift is not None and answer.factor.is_deficient:
         x = shortest(answer.x, answer.factor, shift)
@@ -78,7 +78,7 @@ def put_forward(
     return np.concatenate([x[:-1], x[-1:] + move]), slope, np.concatenate([np.zeros_like(x[:-1]), move])
 
 
-def of_stored(certificate: LinearCertificate, answer: Answer, rows: int, shift: AnyArray | None) -> LinearCertificate:
+def of_stored(certificate: LinearCertificate, answer: LinearAnswer, rows: int, shift: AnyArray | None) -> LinearCertificate:
     """Return the certificate of an answer for shifted columns with errors that hold for x; condition and rank say whose they are."""
     if shift is None:
         return certificate

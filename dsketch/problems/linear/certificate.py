@@ -8,7 +8,7 @@ from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
 from dsketch.passes.base import Floats
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
-from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.outcome import Certificate, digits, shown
 from dsketch.settings import ACCEPTED, EPS
 
@@ -70,7 +70,7 @@ def resolution(rows: int) -> float:
     return EPS * float(np.clip(rows**0.25 / 8, 0.5, 4.0))
 
 
-def certificate_of(answer: Answer, rows: int, *, by_column: bool = False) -> LinearCertificate:
+def certificate_of(answer: LinearAnswer, rows: int, *, by_column: bool = False) -> LinearCertificate:
     """Return what is known about an answer.
 
     Parameters
@@ -85,11 +85,11 @@ def certificate_of(answer: Answer, rows: int, *, by_column: bool = False) -> Lin
     gradient = (
         np.full(x.shape[1], np.nan)
         if answer.slope is None
-        else ratio(norms(ratio(np.abs(answer.slope.g), sizes[:, None])), np.sqrt(np.count_nonzero(sizes)) * answer.residual)
+        else ratio(norms(ratio(np.abs(answer.slope.g), sizes[:, None])), np.sqrt(np.count_nonzero(sizes)) * answer.residual_norm)
     )
     return LinearCertificate(
-        backward_error=np.where(norms(x) > 0, np.maximum(answer.error, resolution(rows)), answer.error),
-        residual_norm=answer.residual,
+        backward_error=np.where(norms(x) > 0, np.maximum(answer.backward_error, resolution(rows)), answer.backward_error),
+        residual_norm=answer.residual_norm,
         gradient_norm=gradient,
         forward_error=forward_error(answer, rows),
         condition=factor.condition,
@@ -101,7 +101,7 @@ def certificate_of(answer: Answer, rows: int, *, by_column: bool = False) -> Lin
     )
 
 
-def require_finite(answer: Answer) -> None:
+def require_finite(answer: LinearAnswer) -> None:
     """Go on only with numbers.
 
     Raises
@@ -109,18 +109,18 @@ def require_finite(answer: Answer) -> None:
     DataError
         If the squares of the data overflowed, so that nothing can be said about x.
     """
-    if not (np.isfinite(answer.x).all() and np.isfinite(answer.residual).all() and np.isfinite(answer.error).all()):
+    if not (np.isfinite(answer.x).all() and np.isfinite(answer.residual_norm).all() and np.isfinite(answer.backward_error).all()):
         raise DataError(
             "the squares of the data must be neither beyond nor below what float64 holds. Rescale A and b (units!) to entries "
             "between 1e-140 and 1e150."
         )
 
 
-def notes_of(answer: Answer, certificate: LinearCertificate) -> tuple[str, ...]:
+def notes_of(answer: LinearAnswer, certificate: LinearCertificate) -> tuple[str, ...]:
     """Return what the method decided, and a warning where the data do not determine x."""
     if answer.slope is None or not (certificate.forward_error > 0.1).any():
         return answer.notes
-    if answer.error.max(initial=0.0) > ACCEPTED:
+    if answer.backward_error.max(initial=0.0) > ACCEPTED:
         return (
             *answer.notes,
             "at this tolerance x may differ from the minimizer by "

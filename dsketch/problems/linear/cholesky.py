@@ -18,42 +18,75 @@ from numpy.typing import NDArray
 from dsketch._linalg.columns import powers_near
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer, Breakdown, require_squares
+from dsketch.planning.work import GRADIENT, GRAM, Work
+from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_squares, square_bytes
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.linear.whitened import Whitened
+from dsketch.problems.method import Breakdown, Case
 from dsketch.settings import EPS, Settings
 
 Floats = NDArray[np.float64]
 
-CONTRACTION = 0.1  # of the refinement step, at worst
+_CONTRACTION = 0.1  # of the refinement step, at worst
 
 
-def rounding_of_gram(rows: int, trace: float) -> float:
+def _rounding_of_gram(rows: int, trace: float) -> float:
     """Return how far rounding may move an eigenvalue of AᵀA of this trace."""
     return 2 * EPS * float(np.sqrt(rows)) * trace
 
 
-def cholesky(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
-    """Solve through AᵀA if its eigenvalues vouch for it; ``start`` is not needed.
+class Cholesky(LinearMethod):
+    """AᵀA alone, if its eigenvalues vouch for it."""
 
-    Raises
-    ------
-    Breakdown
-        If they do not, or the refinement does not reach the goal.
-    """
-    del start
-    G, c, _ = yield from problem.gram()
-    require_squares(G)
-    scale = powers_near(np.sqrt(np.diag(G)))
-    scaled = G / np.outer(scale, scale)
-    least = float(sl.eigvalsh(scaled, subset_by_index=[0, 0])[0]) if np.isfinite(scaled).all() else 0.0
-    rounding = rounding_of_gram(problem.shape[0], float(np.trace(scaled)))
-    if not rounding < CONTRACTION * least:
-        raise Breakdown(
-            f"rounding moves the eigenvalues of AᵀA by up to {rounding:.1e}, the smallest (columns scaled) is {least:.1e}: too near"
-        )
-    factor = Factor(np.asarray(sl.cholesky(scaled)) * scale)
-    answer = yield from certify_and_correct(problem, factor, factor.solve(factor.solve_transposed(c)), settings, squared=True)
-    if answer.error.max(initial=0.0) > settings.accepted:
-        raise Breakdown(f"refinement of the Cholesky solution stopped at a backward error of {answer.error.max():.1e}")
-    return answer
+    name = "cholesky"
+    successor = Whitened.name
+    is_squared = True
+    is_direct = True
+
+    def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
+        """Return 1 + 1 passes."""
+        del settings, d
+        return Work((GRAM,)), Work((GRADIENT,))
+
+    def part_bytes(self, settings: Settings, d: int, k: int) -> int:
+        """Return the bytes of the Gram matrix."""
+        del settings
+        return square_bytes(d, k)
+
+    def unfit(self, case: Case) -> str | None:
+        """Speak up where a Gram matrix of rows like the probed ones would not vouch for itself."""
+        found = case.found
+        if found.is_deficient:
+            return "the probed rows lack rank"
+        if _rounding_of_gram(case.workload.n, found.trace) * found.condition**2 <= _CONTRACTION:
+            return None
+        return f"the probed rows have condition {found.condition:.0e}: rounding could hide in AᵀA"
+
+    def solve(self, system: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[LinearAnswer]:
+        """Solve through AᵀA if its eigenvalues vouch for it; ``start`` is not needed.
+
+        Raises
+        ------
+        Breakdown
+            If they do not, or the refinement does not reach the goal.
+        """
+        del start
+        G, c, _ = yield from system.gram()
+        require_squares(G)
+        scale = powers_near(np.sqrt(np.diag(G)))
+        scaled = G / np.outer(scale, scale)
+        least = float(sl.eigvalsh(scaled, subset_by_index=[0, 0])[0]) if np.isfinite(scaled).all() else 0.0
+        rounding = _rounding_of_gram(system.shape[0], float(np.trace(scaled)))
+        if not rounding < _CONTRACTION * least:
+            raise Breakdown(
+                f"rounding moves the eigenvalues of AᵀA by up to {rounding:.1e}, the smallest (columns scaled) is {least:.1e}: too near"
+            )
+        factor = Factor(np.asarray(sl.cholesky(scaled)) * scale)
+        x = factor.solve(factor.solve_transposed(c))
+        answer = yield from certify_and_correct(system, factor, x, settings, squared=self.is_squared)
+        if answer.backward_error.max(initial=0.0) > settings.accepted:
+            raise Breakdown(
+                f"refinement of the Cholesky solution stopped at a backward error of {answer.backward_error.max():.1e}"
+            )
+        return answer

@@ -14,20 +14,13 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer
-from dsketch.problems.linear.refinement import refined
+from dsketch.problems.linear.refinement import RefiningMethod
 from dsketch.problems.linear.system import LinearSystem
-from dsketch.settings import Settings
+from dsketch.problems.linear.tsqr import Tsqr
 
 Floats = NDArray[np.float64]
 
 _LONGEST_ROUND = 15  # "four rounds of 15 beat two of 100" (SPIR on coherent data, kappa 1e10 to 1e12)
-
-
-def conjugate_gradient(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
-    """Solve by conjugate gradients on the sketched-preconditioned normal equations, in rounds."""
-    del start
-    return (yield from refined(problem, settings, inner))
 
 
 def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
@@ -50,3 +43,11 @@ def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol:
 
 def _squares(V: Floats) -> Floats:
     return np.asarray(np.einsum("ij,ij->j", V, V))
+
+
+class ConjugateGradient(RefiningMethod):
+    """Conjugate gradients on the sketched-preconditioned normal equations, in rounds."""
+
+    name = "conjugate_gradient"
+    successor = Tsqr.name
+    inner = staticmethod(inner)

@@ -19,18 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch._linalg.columns import norms, ratio
-from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.method import LinearAnswer
 from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 
 
-def coefficient_errors(answer: Answer, rows: int) -> Floats:
+def coefficient_errors(answer: LinearAnswer, rows: int) -> Floats:
     """Return first-order bounds on D |x − x*|, shape (d, k), D being ``answer.factor.scale``.
 
     Parameters
     ----------
-    answer : Answer
+    answer : LinearAnswer
         With a slope.
     rows : int
         n: how many terms each sum of the slope has.
@@ -51,7 +51,7 @@ def coefficient_errors(answer: Answer, rows: int) -> Floats:
     return np.asarray(unseen + np.abs(step) + felt_once + felt_twice)
 
 
-def _turned(answer: Answer) -> Floats:
+def _turned(answer: LinearAnswer) -> Floats:
     """Return how far D x may be off because rounding turns the null space, shape (d, k) or 0.
 
     A null vector v of A D⁻¹ is known to eps kappa.  In the user's units it is D⁻¹v, of length τ at least, and the shortest x is orthogonal
@@ -68,19 +68,19 @@ def _turned(answer: Answer) -> Floats:
     return np.where(np.isfinite(along), turned, np.inf)  # units too far apart for a basis
 
 
-def _doubts(answer: Answer, rows: int) -> tuple[Floats, Floats]:
+def _doubts(answer: LinearAnswer, rows: int) -> tuple[Floats, Floats]:
     """Return by how much the residual, and the scaled slope beyond it, may be off, shape (k,) each."""
     factor = answer.factor
     chain = np.sqrt(2 * np.sqrt(rows))  # sums are made in slices, then over slices: about 2√n additions one after the other
     fitted = np.abs(factor.scale[:, None] * answer.x).sum(axis=0)
-    once, twice = EPS * (answer.residual + 2 * fitted), EPS * chain * answer.residual
+    once, twice = EPS * (answer.residual_norm + 2 * fitted), EPS * chain * answer.residual_norm
     if answer.move is None:
         return once, twice
     moved = norms(factor.scale[:, None] * answer.move)
     return once + EPS * moved, twice + EPS * norms(factor.R @ answer.move) + answer.spread * moved
 
 
-def forward_error(answer: Answer, rows: int) -> Floats:
+def forward_error(answer: LinearAnswer, rows: int) -> Floats:
     """Return a first-order bound on ‖D (x − x*)‖/‖D x*‖, shape (k,): NaN without a slope, infinite where x* may be 0."""
     if answer.slope is None:
         return np.full(answer.x.shape[1], np.nan)

@@ -16,21 +16,15 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer, Breakdown
-from dsketch.problems.linear.refinement import refined
+from dsketch.problems.linear.conjugate_gradient import ConjugateGradient
+from dsketch.problems.linear.refinement import RefiningMethod
 from dsketch.problems.linear.system import LinearSystem
-from dsketch.settings import Settings
+from dsketch.problems.method import Breakdown
 
 Floats = NDArray[np.float64]
 
 _LONGEST_ROUND = 30
 _DIVERGED = 1e3  # growth of the step against the first one
-
-
-def gradient_descent(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
-    """Solve by damped gradient descent with momentum on the sketched-preconditioned normal equations, in rounds."""
-    del start
-    return (yield from refined(problem, settings, inner))
 
 
 def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
@@ -53,3 +47,12 @@ def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol:
         if size <= tol * float(np.linalg.norm(y)):
             break
     return y
+
+
+class GradientDescent(RefiningMethod):
+    """Damped gradient descent with momentum on the sketched-preconditioned normal equations, in rounds."""
+
+    name = "gradient_descent"
+    successor = ConjugateGradient.name
+    is_offered = False
+    inner = staticmethod(inner)

@@ -13,40 +13,72 @@ import scipy.linalg as sl
 
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer, Breakdown, require_squares
+from dsketch.planning.work import GRADIENT, GRAM, Work, sketching
+from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_squares, sketch_bytes, square_bytes
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
-from dsketch.problems.linear.whitened import lower_factor
+from dsketch.problems.linear.whitened import Whitened, lower_factor
+from dsketch.problems.method import SKETCHING, Breakdown, Case
 from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_GUARDING
 
-TRUSTED_CONDITION = 1e6  # columns scaled: u·kappa² = 1e-4 is the contraction of the refinement
+_SIGNS = 2  # a row of a sparse sketch: it judges a condition number and need not be sharp
+_TRUSTED_CONDITION = 1e6  # columns scaled: u·kappa² = 1e-4 is the contraction of the refinement
 
 
-def gram(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
-    """Solve through AᵀA if the sketch vouches for it.
+class Gram(LinearMethod):
+    """AᵀA and a sketch in one pass, if the sketch vouches for it."""
 
-    Raises
-    ------
-    Breakdown
-        If A is rank-deficient, its condition number above 1e6, or the refinement does not reach the goal; the factor of the sketch
-        goes along.
-    """
-    (SA, _), (G, c, _) = yield from problem.sketch_and_gram(draw_sketch(settings, problem.shape[1], FOR_GUARDING, nonzeros=2))
-    start = Factor.of(SA)
-    require_squares(G, start)
-    if start.is_deficient:
-        raise Breakdown(f"the Gram matrix of a rank-deficient A cannot be trusted ({start.rank_reason})", start)
-    if start.scaled_condition > TRUSTED_CONDITION:
-        raise Breakdown(
-            f"the condition number is {start.scaled_condition:.1e} (columns scaled); a Gram matrix is trusted to 1e6",
-            start,
-        )
-    L = lower_factor(start.solve_transposed(start.solve_transposed(G).T))
-    factor = Factor(L.T @ start.R)
-    x = factor.solve(sl.solve_triangular(L, start.solve_transposed(c), lower=True))
-    answer = yield from certify_and_correct(problem, factor, x, settings, squared=True)
-    if answer.error.max(initial=0.0) > settings.accepted:
-        raise Breakdown(f"refinement of the Gram solution stopped at a backward error of {answer.error.max():.1e}", start)
-    return answer
+    name = "gram"
+    successor = Whitened.name
+    takes = SKETCHING
+    is_squared = True
+    is_direct = True
+
+    def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
+        """Return 1 + 1 passes."""
+        del d
+        return Work((sketching(settings.sketch, FOR_GUARDING, _SIGNS), GRAM)), Work((GRADIENT,))
+
+    def part_bytes(self, settings: Settings, d: int, k: int) -> int:
+        """Return the bytes of the sketch and the Gram matrix."""
+        return sketch_bytes(settings, d, k, FOR_GUARDING) + square_bytes(d, k)
+
+    def unfit(self, case: Case) -> str | None:
+        """Speak up where the probed rows are worse than a Gram matrix can bear."""
+        found = case.found
+        if not found.is_deficient and found.condition <= _TRUSTED_CONDITION:
+            return None
+        hint = "lack rank" if found.is_deficient else f"have condition {found.condition:.0e}"
+        return f"the probed rows {hint}; a Gram matrix is trusted to {_TRUSTED_CONDITION:.0e}"
+
+    def solve(self, system: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[LinearAnswer]:
+        """Solve through AᵀA if the sketch vouches for it; ``start`` is not needed.
+
+        Raises
+        ------
+        Breakdown
+            If A is rank-deficient, its condition number above 1e6, or the refinement does not reach the goal; the factor of the sketch
+            goes along.
+        """
+        sketch = draw_sketch(settings, system.shape[1], FOR_GUARDING, nonzeros=_SIGNS)
+        (SA, _), (G, c, _) = yield from system.sketch_and_gram(sketch)
+        start = Factor.of(SA)
+        require_squares(G, start)
+        if start.is_deficient:
+            raise Breakdown(f"the Gram matrix of a rank-deficient A cannot be trusted ({start.rank_reason})", start)
+        if start.scaled_condition > _TRUSTED_CONDITION:
+            raise Breakdown(
+                f"the condition number is {start.scaled_condition:.1e} (columns scaled); a Gram matrix is trusted to 1e6",
+                start,
+            )
+        L = lower_factor(start.solve_transposed(start.solve_transposed(G).T))
+        factor = Factor(L.T @ start.R)
+        x = factor.solve(sl.solve_triangular(L, start.solve_transposed(c), lower=True))
+        answer = yield from certify_and_correct(system, factor, x, settings, squared=self.is_squared)
+        if answer.backward_error.max(initial=0.0) > settings.accepted:
+            raise Breakdown(
+                f"refinement of the Gram solution stopped at a backward error of {answer.backward_error.max():.1e}", start
+            )
+        return answer

@@ -1,7 +1,8 @@
-"""What a method is: a generator that yields looks at the data and returns an answer; no engine, no clock, no I/O."""
+"""What a method for linear systems finds, and what it costs; its flow knows no engine, no clock, no I/O."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +10,19 @@ from numpy.typing import NDArray
 from dsketch._linalg.backward import backward_error
 from dsketch._linalg.factor import Factor
 from dsketch.passes import Slope
-from dsketch.passes.base import Flow
+from dsketch.planning.price import Estimate, price_works
+from dsketch.planning.work import Work
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.method import Breakdown, Case, Method
 from dsketch.settings import EPS, Settings
+from dsketch.sketch.draw import drawn_rows
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a method found, with what a certificate needs.
+class LinearAnswer:
+    """What a method found, with what a certificate needs: an :class:`~dsketch.problems.method.Answer`.
 
     Attributes
     ----------
@@ -27,9 +31,9 @@ class Answer:
         Of A (and its penalty) if ``is_exact``, else of its sketch.
     slope : Slope or None
         Gradient and residual at x, from the data; None for sketch-and-solve.
-    error : ndarray, shape (k,)
+    backward_error : ndarray, shape (k,)
         Backward error, columns scaled; for sketch-and-solve an estimate from the sketch.
-    residual : ndarray, shape (k,)
+    residual_norm : ndarray, shape (k,)
         ‖b − A x‖ (penalty included).
     gap : ndarray or None
         Estimate of ‖A (x − x*)‖ where x is only an estimate.
@@ -47,8 +51,8 @@ class Answer:
     factor: Factor
     is_exact: bool
     slope: Slope | None
-    error: Floats
-    residual: Floats
+    backward_error: Floats
+    residual_norm: Floats
     gap: Floats | None = None
     distortion: float = 0.0
     move: Floats | None = None
@@ -56,23 +60,43 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class Breakdown(Exception):  # noqa: N818 - a turn of the road, not an error: the next method takes over
-    """A method met what it cannot do.
+class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
+    """A method for linear systems: its price is that of its passes.
 
     Attributes
     ----------
-    reason : str
-        A sentence for the status.
-    start : Factor or None
-        The factor of a good sketch, if one was made: the next method need not sketch again.
+    is_direct : bool
+        Whether it promises LAPACK's accuracy in a number of passes that no condition number changes.
+    is_estimate : bool
+        Whether it promises an error bar instead of a certified answer.
     """
 
-    reason: str
-    start: Factor | None = field(default=None)
+    is_direct: ClassVar[bool] = False
+    is_estimate: ClassVar[bool] = False
+
+    @abstractmethod
+    def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
+        """Return its passes over d columns."""
+
+    @abstractmethod
+    def part_bytes(self, settings: Settings, d: int, k: int) -> int:
+        """Return the bytes of the largest part that it makes, for k right-hand sides."""
+
+    def price(self, case: Case) -> Estimate:
+        """Return passes, seconds, memory."""
+        workload = case.workload
+        part = self.part_bytes(case.settings, workload.d, workload.k)
+        return price_works(self.works(case.settings, workload.d), part, workload)
 
 
-MethodFlow = Callable[[LinearSystem, Settings, Factor | None], Flow[Answer]]
+def square_bytes(d: int, k: int) -> int:
+    """Return the bytes of a triangle, or a Gram matrix, of [A b]."""
+    return 8 * (d + k) ** 2
+
+
+def sketch_bytes(settings: Settings, d: int, k: int, purpose: int) -> int:
+    """Return the bytes of S [A b], drawn for a purpose (:mod:`dsketch.sketch.size`)."""
+    return 8 * drawn_rows(settings, d, purpose) * (d + k)
 
 
 def backward_error_of(factor: Factor, x: Floats, slope: Slope) -> Floats:

@@ -18,7 +18,7 @@ from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
 from dsketch.passes import Slope
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer, backward_error_of
+from dsketch.problems.linear.method import LinearAnswer, backward_error_of
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import ROUNDING, Settings
 
@@ -30,7 +30,7 @@ _LIMIT = 4  # certificate passes; one is enough for an orthogonal factor, two fo
 
 def certify_and_correct(
     problem: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False
-) -> Flow[Answer]:
+) -> Flow[LinearAnswer]:
     """Return the answer near x with its certificate.  One pass, rarely two.
 
     Parameters
@@ -53,7 +53,7 @@ def certify_and_correct(
         if error.max(initial=0.0) <= settings.goal or error.max() > best / 4:
             break
         best = error.max()
-    return Answer(x, factor, True, slope, error, np.sqrt(slope.rr), move=x - before, spread=rounding)
+    return LinearAnswer(x, factor, True, slope, error, np.sqrt(slope.rr), move=x - before, spread=rounding)
 
 
 def corrected(

@@ -1,5 +1,6 @@
-"""Linear systems as problems: planned by cost, answered by :mod:`dsketch.problems.linear`, judged by an independent QR."""
+"""Linear systems as problems: planned by cost, answered by a method of the table and its successors, judged by an independent QR."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -8,22 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch._linalg.columns import norms
-from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Both, Gradient, Look, Triangle
+from dsketch.passes import Look
 from dsketch.passes.affine import affine
 from dsketch.passes.base import Flow
-from dsketch.planning.choice import Choice, describe_data, describe_machines
+from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
-from dsketch.planning.probe import probe, workload_of
 from dsketch.problems.base import Problem, require_columns, require_settings
-from dsketch.problems.linear.centring import centred, of_stored, put_forward, put_right, recentred, shift_words, with_shift
+from dsketch.problems.fallback import with_fallback
+from dsketch.problems.linear.centring import centred, of_stored, put_right, recentred, shift_words, with_shift
 from dsketch.problems.linear.certificate import LinearCertificate, certificate_of, notes_of, require_finite
-from dsketch.problems.linear.choose import choose
-from dsketch.problems.linear.method import Answer, backward_error_of
-from dsketch.problems.linear.methods import METHODS, with_fallback
-from dsketch.problems.linear.statistics.observations import require_observations, require_weight
+from dsketch.problems.linear.check import check
+from dsketch.problems.linear.choose import plan_system
+from dsketch.problems.linear.method import LinearAnswer, LinearMethod
+from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.statistics.observations import require_observations
 from dsketch.problems.linear.statistics.rounding import require_squares
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Outcome
@@ -47,7 +48,7 @@ class LinearProblem(LinearSystem, Problem):
 
     parameters: dict[str, Any]
 
-    methods: ClassVar[tuple[str, ...]] = tuple(METHODS)
+    methods: ClassVar[Mapping[str, LinearMethod]] = METHODS
     options: ClassVar[tuple[Option, ...]] = (
         Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
         Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
@@ -66,23 +67,7 @@ class LinearProblem(LinearSystem, Problem):
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
-        shifted = self.shifted
-        found = probe(shifted.rows, shifted.penalty)
-        workload = workload_of(shifted.rows, self.sides, found, machines)
-        name, estimates, rejected, why = choose(method, settings, workload, found)
-        return Choice(
-            name,
-            settings,
-            estimates[name],
-            rejected,
-            describe_data(self.rows, self.sides),
-            describe_machines(machines, found),
-            why,
-            estimates[name].passes * self.rows.nbytes,
-            found.condition,
-            workload.memory_bytes,
-            details=shift_words(shifted.rows.shift),
-        )
+        return plan_system(self, self.shifted, method, settings, machines)
 
     def answer(self, choice: Choice) -> Flow[Outcome]:
         """Solve by the plan's method and its successors.
@@ -93,7 +78,7 @@ class LinearProblem(LinearSystem, Problem):
             If the squares of the data overflowed, so that nothing can be said about x, or all weights are 0.
         """
         shift = self.shifted.rows.shift
-        answer, method = yield from with_fallback(self.shifted, choice.settings, choice.method)
+        answer, method = yield from with_fallback(METHODS, choice.method, self.shifted, choice.settings)
         yield from require_observations(self.rows, answer.x, answer.slope)
         require_squares(answer.slope.peak if answer.slope else norms(answer.factor.R @ answer.x))
         require_finite(answer)
@@ -102,7 +87,7 @@ class LinearProblem(LinearSystem, Problem):
         x = x[:, 0] if is_vector(self.rows.b) else x
         notes = (*notes_of(answer, certificate), *shift_words(shift), *_rounded_words(self.rows.b, answer))
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
-        status = status_of(answer.error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
+        status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
         return Outcome(x, status, method, certificate, notes, answer)
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
@@ -121,19 +106,7 @@ class LinearProblem(LinearSystem, Problem):
         DataError
             If all weights are 0, or the squares of b are below what float64 holds.
         """
-        rows, given = self.shifted.rows, x
-        x = centred(given, rows.shift)
-        full, slope = yield Look(Both(Triangle(), Gradient(x)), rows)
-        require_weight(slope.rows)
-        require_squares(slope.peak)
-        d = self.shape[1]
-        stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(self.penalty))]) if self.is_penalized else full[:d, :d]
-        factor = Factor.of(stacked)
-        x, slope, move = put_forward(x, factor, slope, rows.shift, given)
-        weighted = self.penalty[:, None] * x
-        slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
-        answer = Answer(x, factor, True, slope, backward_error_of(factor, x, slope), np.sqrt(slope.rr), move=move)
-        return of_stored(certificate_of(answer, self.shape[0], by_column=True), answer, self.shape[0], rows.shift)
+        return (yield from check(self.shifted, x))
 
 
 def linear_look(x: Floats, A: Matrix, *, intercept: bool, hint: str = "") -> Look:
@@ -168,7 +141,7 @@ def is_vector(b: Matrix | None) -> bool:
     return bool(getattr(b, "is_vector", False))
 
 
-def _rounded_words(b: Matrix | None, answer: Answer) -> tuple[str, ...]:
+def _rounded_words(b: Matrix | None, answer: LinearAnswer) -> tuple[str, ...]:
     """Return a note where 64-bit integers of b are beyond what float64 holds: they were rounded, whatever is certified of the numbers."""
     if b is None or answer.slope is None or b.dtype.kind not in "iu" or b.dtype.itemsize < 8:
         return ()

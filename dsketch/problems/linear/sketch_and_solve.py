@@ -13,8 +13,10 @@ import numpy as np
 from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer
+from dsketch.planning.work import Work, sketching
+from dsketch.problems.linear.method import LinearAnswer, LinearMethod, sketch_bytes, square_bytes
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.method import SKETCHING
 from dsketch.settings import QR_LEVEL, Settings
 from dsketch.sketch import CountSketch
 from dsketch.sketch.draw import draw_sketch
@@ -23,20 +25,37 @@ from dsketch.sketch.size import FOR_SOLVING, distortion
 _HEAVY_TAIL = 2.0
 
 
-def sketch_and_solve(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
-    """Estimate x from one sketch."""
-    del start
-    sketch = draw_sketch(settings, problem.shape[1], FOR_SOLVING)
-    SA, Sb = yield from problem.sketch(sketch)
-    factor, x = solve_small(SA, Sb)
-    share = distortion(problem.shape[1], sketch.size) ** 2
-    seen = np.linalg.norm(Sb - SA @ x, axis=0)
-    gap = seen * np.sqrt(share) / (1 - share)
-    # A(x − x*) is orthogonal to the optimal residual, so Aᵀr = AᵀA(x* − x): ‖gap‖ ‖A‖ bounds it, and moving A by gap/‖x‖ explains it.
-    length, size = norms(factor.scale[:, None] * x), float(np.linalg.norm(factor.scaled))
-    # ‖A(x − x*)‖ is spread like the length of d normal numbers: up to that many times its mean, but once in a million; where few
-    # heavy rows fall into one bucket of CountSketch it is more, up to 1.9 times that in 2,245 small problems.
-    tail = 1 + np.sqrt(2 * np.log(1e6) / max(factor.rank, 1))
-    tail *= _HEAVY_TAIL if sketch.name == CountSketch.name else 1.0
-    error = np.minimum(ratio(tail * gap, size * length) + QR_LEVEL * (length > 0), 1.0)
-    return Answer(x, factor, False, None, error, seen / (1 - share), gap)
+class SketchAndSolve(LinearMethod):
+    """The minimizer of one sketch, an estimate."""
+
+    name = "sketch_and_solve"
+    takes = SKETCHING
+    is_offered = False
+    is_estimate = True
+
+    def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
+        """Return 1 pass."""
+        del d
+        return (Work((sketching(settings.sketch),)),)
+
+    def part_bytes(self, settings: Settings, d: int, k: int) -> int:
+        """Return the bytes of the sketch."""
+        return max(sketch_bytes(settings, d, k, FOR_SOLVING), square_bytes(d, k))
+
+    def solve(self, system: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[LinearAnswer]:
+        """Estimate x from one sketch; ``start`` is not needed."""
+        del start
+        sketch = draw_sketch(settings, system.shape[1], FOR_SOLVING)
+        SA, Sb = yield from system.sketch(sketch)
+        factor, x = solve_small(SA, Sb)
+        share = distortion(system.shape[1], sketch.size) ** 2
+        seen = np.linalg.norm(Sb - SA @ x, axis=0)
+        gap = seen * np.sqrt(share) / (1 - share)
+        # A(x − x*) is orthogonal to the optimal residual, so Aᵀr = AᵀA(x* − x): ‖gap‖ ‖A‖ bounds it, and moving A by gap/‖x‖ explains it.
+        length, size = norms(factor.scale[:, None] * x), float(np.linalg.norm(factor.scaled))
+        # ‖A(x − x*)‖ is spread like the length of d normal numbers: up to that many times its mean, but once in a million; where few
+        # heavy rows fall into one bucket of CountSketch it is more, up to 1.9 times that in 2,245 small problems.
+        tail = 1 + np.sqrt(2 * np.log(1e6) / max(factor.rank, 1))
+        tail *= _HEAVY_TAIL if sketch.name == CountSketch.name else 1.0
+        error = np.minimum(ratio(tail * gap, size * length) + QR_LEVEL * (length > 0), 1.0)
+        return LinearAnswer(x, factor, False, None, error, seen / (1 - share), gap)

@@ -14,7 +14,7 @@ from dsketch._linalg.columns import norms, ratio
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import null_space, shortest, uncentred
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
-from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.method import LinearAnswer
 from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 _TURN = 4 * EPS  # times kappa: how far a null vector, columns scaled, may be off; R itself is known to 0.1 to 2.8 eps
 
 
-def stored_errors(answer: Answer, rows: int, shift: AnyArray | None) -> Floats:
+def stored_errors(answer: LinearAnswer, rows: int, shift: AnyArray | None) -> Floats:
     """Return first-order bounds on |x − x*|, shape (d, k), x being that of A as it is stored; as :func:`coefficient_errors`."""
     scale = answer.factor.scale[:, None]
     if shift is None:
@@ -37,7 +37,7 @@ def stored_errors(answer: Answer, rows: int, shift: AnyArray | None) -> Floats:
     return _spread_along_null(errors, answer, x, shift) + _rounding(x)
 
 
-def stored_forward_error(answer: Answer, rows: int, shift: AnyArray) -> Floats:
+def stored_forward_error(answer: LinearAnswer, rows: int, shift: AnyArray) -> Floats:
     """Return a first-order bound on ‖D (x − x*)‖/‖D x*‖, shape (k,), D the norms of the columns as they are stored.
 
     At full rank the larger of this and of the one for shifted columns: it holds in both units.
@@ -59,7 +59,7 @@ def _rounding(x: Floats) -> Floats:
     return np.concatenate([np.zeros_like(x[:-1]), EPS / 2 * np.abs(x[-1:])])
 
 
-def _spread_along_null(errors: Floats, answer: Answer, x: Floats, shift: AnyArray) -> Floats:
+def _spread_along_null(errors: Floats, answer: LinearAnswer, x: Floats, shift: AnyArray) -> Floats:
     """Return the errors of the shortest x: projected, with the part of x that is not shortest, and with the turn of the null space."""
     factor = answer.factor
     null, own = null_space(factor, shift)

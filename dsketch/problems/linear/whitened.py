@@ -15,37 +15,58 @@ import scipy.linalg as sl
 
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Answer, Breakdown, require_full_rank
+from dsketch.planning.work import GRADIENT, WHITENED_GRAM, Work, sketching
+from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_full_rank, sketch_bytes, square_bytes
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.linear.tsqr import Tsqr
+from dsketch.problems.method import SKETCHING, Breakdown
 from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_WHITENING
 
-WEAKEST_SKETCH = 20.0  # cond(Y): a good sketch leaves 3 to 9; u·20² in W is still rounding
+_SIGNS = 4  # a row of a sparse sketch: only injectivity matters where a Gram matrix follows
+_WEAKEST_SKETCH = 20.0  # cond(Y): a good sketch leaves 3 to 9; u·20² in W is still rounding
 
 
-def whitened(problem: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[Answer]:
-    """Solve through the Gram matrix of A R₀⁻¹; ``start`` is the factor of a sketch made before.
+class Whitened(LinearMethod):
+    """The Gram matrix of A R₀⁻¹."""
 
-    Raises
-    ------
-    Breakdown
-        If the sketch did not whiten A (its family lost rank on this A), or lost directions that the answer needs.
-    """
-    if start is None:
-        SA, _ = yield from problem.sketch(draw_sketch(settings, problem.shape[1], FOR_WHITENING, nonzeros=4))
-        start = Factor.of(SA)
-    require_full_rank(start)
-    W, c = yield from problem.whitened(start)
-    L = lower_factor(W)
-    factor, x = solve_small(L.T @ start.whitener.matrix, sl.solve_triangular(L, c, lower=True))
-    answer = yield from certify_and_correct(problem, factor, x, settings)
-    if answer.error.max(initial=0.0) > settings.accepted:
-        raise Breakdown(
-            f"the whitened solution has a backward error of {answer.error.max():.1e}: the sketch lost directions of A"
-        )
-    return answer
+    name = "whitened"
+    successor = Tsqr.name
+    takes = SKETCHING
+    is_direct = True
+
+    def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
+        """Return 1 + 1 + 1 passes."""
+        del d
+        return Work((sketching(settings.sketch, FOR_WHITENING, _SIGNS),)), Work((WHITENED_GRAM,)), Work((GRADIENT,))
+
+    def part_bytes(self, settings: Settings, d: int, k: int) -> int:
+        """Return the bytes of the sketch, or of the Gram matrix."""
+        return max(sketch_bytes(settings, d, k, FOR_WHITENING), square_bytes(d, k))
+
+    def solve(self, system: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[LinearAnswer]:
+        """Solve through the Gram matrix of A R₀⁻¹; ``start`` is the factor of a sketch made before.
+
+        Raises
+        ------
+        Breakdown
+            If the sketch did not whiten A (its family lost rank on this A), or lost directions that the answer needs.
+        """
+        if start is None:
+            SA, _ = yield from system.sketch(draw_sketch(settings, system.shape[1], FOR_WHITENING, nonzeros=_SIGNS))
+            start = Factor.of(SA)
+        require_full_rank(start)
+        W, c = yield from system.whitened(start)
+        L = lower_factor(W)
+        factor, x = solve_small(L.T @ start.whitener.matrix, sl.solve_triangular(L, c, lower=True))
+        answer = yield from certify_and_correct(system, factor, x, settings)
+        if answer.backward_error.max(initial=0.0) > settings.accepted:
+            raise Breakdown(
+                f"the whitened solution has a backward error of {answer.backward_error.max():.1e}: the sketch lost directions of A"
+            )
+        return answer
 
 
 def lower_factor(W: np.ndarray) -> np.ndarray:
@@ -61,7 +82,7 @@ def lower_factor(W: np.ndarray) -> np.ndarray:
     except (sl.LinAlgError, ValueError) as error:
         raise Breakdown(f"the sketch did not whiten A: its Gram matrix is not positive definite ({error})") from error
     pivots = np.abs(np.diag(L))
-    if pivots.size and pivots.max() > WEAKEST_SKETCH * pivots.min():
+    if pivots.size and pivots.max() > _WEAKEST_SKETCH * pivots.min():
         raise Breakdown(
             f"the sketch did not whiten A: cond(A R⁻¹) is at least {pivots.max() / pivots.min():.1e}, about 3 was expected"
         )

@@ -27,8 +27,8 @@ from dsketch._linalg.factor import Factor
 from dsketch.errors import DataError
 from dsketch.passes import Look, Normal
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Breakdown
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.method import Breakdown
 from dsketch.problems.powers.answer import apart
 from dsketch.problems.powers.factored import ROUTES, Route
 from dsketch.problems.powers.gram_factor import Core

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Breakdown, backward_error_of, require_full_rank
+from dsketch.problems.linear.method import backward_error_of, require_full_rank
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.whitened import lower_factor
+from dsketch.problems.method import Breakdown
 from dsketch.problems.powers.answer import (
     FACTOR,
     PowerAnswer,

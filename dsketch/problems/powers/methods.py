@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import Breakdown
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.method import Breakdown
 from dsketch.problems.powers.alternating import alternating_even, alternating_odd
 from dsketch.problems.powers.answer import Floats, PowerAnswer, reached
 from dsketch.problems.powers.factored import ROUTES, factored_even, factored_odd

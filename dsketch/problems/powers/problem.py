@@ -25,8 +25,6 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.planning.choice import (
     MEMORY_SHARE,
-    SMALL_SECONDS,
-    TSQR_PREMIUM,
     Choice,
     describe_data,
     describe_machines,
@@ -35,8 +33,11 @@ from dsketch.planning.choice import (
 from dsketch.planning.price import Estimate, Machines, Workload, price_passes
 from dsketch.planning.price import rate as rate_of
 from dsketch.planning.probe import Probe, probe, workload_of
+from dsketch.planning.work import GRAM, NORMAL, TRIANGLE, WHITENED_GRAM, sketching
 from dsketch.problems.base import Problem, require_settings
+from dsketch.problems.choose import SAFE_PREMIUM, SMALL_SECONDS
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.method import SKETCHING
 from dsketch.problems.powers.alternating import rows_for_stages
 from dsketch.problems.powers.methods import LAST
 from dsketch.problems.powers.stage import INNERS
@@ -105,6 +106,7 @@ class PoweringProblem(Problem):
             found.condition,
             workload.memory_bytes,
             details=self._details(name, settings),
+            takes=() if name == LAST else SKETCHING,
         )
 
     def _details(self, name: str, settings: Settings) -> tuple[str, ...]:
@@ -116,21 +118,23 @@ class PoweringProblem(Problem):
     def _price(self, name: str, settings: Settings, workload: Workload, found: Probe) -> Estimate:
         """Return the cost of a method: kinds of work by their measured rates, wide products by that of a Gram matrix."""
         d, k, one = workload.d, workload.k, replace(workload, k=1)
-        sketch = rate_of(f"sketch_{settings.sketch}", workload)
+        sketch = rate_of(sketching(settings.sketch), workload)
 
         def product(columns: int) -> float:
             if workload.nonzeros is not None:
-                return rate_of("normal", replace(workload, k=columns))
-            return rate_of("normal", one) + rate_of("gram", one) * 4 * (columns - 1) / d
+                return rate_of(NORMAL, replace(workload, k=columns))
+            return rate_of(NORMAL, one) + rate_of(GRAM, one) * 4 * (columns - 1) / d
 
         if name == LAST:
-            return price_passes([(rate_of("triangle", workload), 1), (product(self.checked), 1)], 8 * (d + k) ** 2, workload)
+            return price_passes([(rate_of(TRIANGLE, workload), 1), (product(self.checked), 1)], 8 * (d + k) ** 2, workload)
         if name not in INNERS:
             m = settings.sketch_rows or rows_for(d, FOR_WHITENING, settings.sketch)
             if settings.sketch == "sparse_sign":
-                sketch = rate_of("sketch_sparse_sign_whitening", workload)
+                sketch = rate_of(sketching(settings.sketch, FOR_WHITENING, 4), workload)
             return price_passes(
-                [(sketch, 1), (rate_of("whitened", workload), 1), (product(self.checked), 1)], 8 * max(m, d) * (d + k), workload
+                [(sketch, 1), (rate_of(WHITENED_GRAM, workload), 1), (product(self.checked), 1)],
+                8 * max(m, d) * (d + k),
+                workload,
             )
         m = settings.sketch_rows or rows_for_stages(d, self.stages)
         looks = self._all_looks(settings, found) + self.stages - 1
@@ -183,7 +187,7 @@ class PoweringProblem(Problem):
             best, why = min(fitting, key=lambda name: prices[name].seconds), f"the cheapest of {len(fitting)}"
             if found.is_deficient and LAST in fitting:
                 best, why = LAST, "the probed rows lack rank, which only a factor of A itself can confirm"
-            elif LAST in fitting and prices[LAST].seconds <= max(TSQR_PREMIUM * prices[best].seconds, SMALL_SECONDS):
+            elif LAST in fitting and prices[LAST].seconds <= max(SAFE_PREMIUM * prices[best].seconds, SMALL_SECONDS):
                 best, why = LAST, "stable for every A, at a price near the cheapest"
         del rejected[best]
         return best, rejected, why

@@ -29,8 +29,8 @@ from dsketch.events import Converged
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.problems.linear import conjugate_gradient
-from dsketch.problems.linear.method import Breakdown
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.method import Breakdown
 from dsketch.problems.powers.answer import Stage
 
 Floats = NDArray[np.float64]

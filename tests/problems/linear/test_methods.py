@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dsketch as ds
-from dsketch.problems.linear.methods import METHODS, NEXT
+from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.outcome import Status
 from dsketch.settings import ACCEPTED, QR_LEVEL, Settings
 from dsketch.sketch import SKETCHES
@@ -34,8 +34,8 @@ def test_every_road_ends_at_tsqr() -> None:
     """Whoever gives way has a successor, and following successors ends at a method that has none and needs none."""
     for name in METHODS:
         seen = [name]
-        while name in NEXT:
-            name = NEXT[name]
+        while (successor := METHODS[name].successor) is not None:
+            name = successor
             assert name not in seen
             seen.append(name)
         assert name in ("tsqr", "sketch_and_solve")

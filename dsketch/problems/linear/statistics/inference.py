@@ -11,7 +11,8 @@ from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
 from dsketch.passes import Both, Gradient, Look, Slope, Triangle
 from dsketch.passes.base import Floats, Flow
-from dsketch.problems.linear.method import Answer
+from dsketch.problems.linear.method import LinearAnswer
+from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.statistics import constant
 from dsketch.problems.linear.statistics.estimates import Fit, explain_variance, robust_errors, significance, standard_errors, wald
 from dsketch.problems.linear.statistics.remarks import remarks
@@ -56,7 +57,7 @@ class _Found(NamedTuple):
 
 
 def summarize(
-    problem: LinearSystem, answer: Answer, method: str, wish: SummaryOptions, notes: tuple[str, ...] = ()
+    problem: LinearSystem, answer: LinearAnswer, method: str, wish: SummaryOptions, notes: tuple[str, ...] = ()
 ) -> Flow[Summary]:
     """Return the statistics of a solved problem.
 
@@ -64,7 +65,7 @@ def summarize(
     ----------
     problem : LinearSystem
         Without a penalty.
-    answer : Answer
+    answer : LinearAnswer
     method : str
         That gave the answer.
     wish : SummaryOptions
@@ -105,14 +106,14 @@ def _names(problem: LinearSystem, asked: tuple[str, ...] | None) -> tuple[str, .
     return names
 
 
-def _exact(problem: LinearSystem, answer: Answer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
+def _exact(problem: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
     """Return the fit of the minimizer with A's own factor, the passes that took (none or one) and what to say of it.
 
     Where the factor is not A's own, or it or x has lost digits to a Gram matrix, a QR that no conditioning stops gives R and Qᵀb, and x
     follows from them: an iterate, however small its backward error, is not what the statistics are about.
     """
     d, slope = problem.shape[1], answer.slope
-    if slope is not None and answer.is_exact and not (method in ("gram", "cholesky") and _has_lost_digits(answer, slope)):
+    if slope is not None and answer.is_exact and not (METHODS[method].is_squared and _has_lost_digits(answer, slope)):
         return Fit(answer.x, slope, answer.factor), (), ()
     if slope is None:
         full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), problem.rows)  # the slope for the moments of b
@@ -126,7 +127,7 @@ def _exact(problem: LinearSystem, answer: Answer, method: str) -> Flow[tuple[Fit
     return fit, passes, _of_another_x(fit, answer, method)
 
 
-def _has_lost_digits(answer: Answer, slope: Slope) -> bool:
+def _has_lost_digits(answer: LinearAnswer, slope: Slope) -> bool:
     """Return whether a Gram matrix shows in the factor, or in an x that was not refined to rounding: (AᵀA)⁻¹g is what it misses."""
     factor, x = answer.factor, answer.x
     if ROUNDING * factor.scaled_condition**2 > _GRAM_ERROR:
@@ -135,7 +136,7 @@ def _has_lost_digits(answer: Answer, slope: Slope) -> bool:
     return bool((_size(factor, missed) > _rounding(factor, x, slope.rr) * _size(factor, x)).any())
 
 
-def _of_another_x(fit: Fit, answer: Answer, method: str) -> tuple[str, ...]:
+def _of_another_x(fit: Fit, answer: LinearAnswer, method: str) -> tuple[str, ...]:
     """Return what is said where the solution's x is not the minimizer."""
     if answer.slope is None:
         return ("coefficients and statistics are those of the exact factor; the solution's x is the sketch's estimate",)

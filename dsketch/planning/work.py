@@ -1,0 +1,97 @@
+"""Kinds of work that passes do to every row: how each is timed, how it grows with the width, what it takes of sparse rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dsketch._linalg.factor import Factor
+from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Triangle, WhitenedGram
+from dsketch.settings import Settings
+from dsketch.sketch import CountSketch, Gaussian, SparseSign
+from dsketch.sketch.draw import draw_sketch
+from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_WHITENING
+
+# Of one stored number of CSR rows, one thread, d = 50 … 2000 (benchmarks/csr.py): both products of a light pass, the first side and
+# each further one; a sign of a sparse sketch, most of it waiting for memory; a Gram matrix, for each number of the same row and besides.
+_LIGHT_SECONDS, _SIDE_SECONDS = 2e-9, 1e-9
+_SIGN_SECONDS = 12e-9
+_GRAM_SECONDS, _PAIR_SECONDS = 20e-9, 5e-9
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of work.
+
+    Attributes
+    ----------
+    name : str
+        By which its measured speed is kept.
+    sample : callable
+        Makes, for d columns, a pass to time.
+    grows : bool
+        Whether the work of a number grows with d beyond the widest width measured.
+    sparse_seconds : callable or None
+        Seconds of one stored number of sparse rows, from the numbers of sides, rows and stored numbers; None: slices are made dense.
+    may_be_dense : bool
+        Whether slices of sparse rows are made dense where that is cheaper.
+    """
+
+    name: str
+    sample: Callable[[int], Pass[Any]]
+    grows: bool = False
+    sparse_seconds: Callable[[int, int, int], float] | None = None
+    may_be_dense: bool = False
+
+
+class Work(NamedTuple):
+    """Passes of a method: what each does to every row, in one reading, and how many there are."""
+
+    kinds: tuple[Kind, ...]
+    times: int = 1
+
+
+def _light_seconds(sides: int, rows: int, nonzeros: int) -> float:
+    del rows, nonzeros
+    return _LIGHT_SECONDS + _SIDE_SECONDS * (sides - 1)
+
+
+def _pair_seconds(sides: int, rows: int, nonzeros: int) -> float:
+    del sides
+    return _GRAM_SECONDS + _PAIR_SECONDS * nonzeros / rows
+
+
+def _whitened(d: int) -> Pass[Any]:
+    return WhitenedGram(Factor(np.triu(np.random.default_rng(0).standard_normal((d, d))) + 4 * np.sqrt(d) * np.eye(d)).whitener)
+
+
+GRADIENT = Kind(Gradient.kind, lambda d: Gradient(np.ones((d, 1))), sparse_seconds=_light_seconds)
+NORMAL = Kind(Normal.kind, lambda d: Normal(np.ones((d, 1))), sparse_seconds=_light_seconds)
+GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
+TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True)
+WHITENED_GRAM = Kind(WhitenedGram.kind, _whitened, grows=True)
+
+# Sparse signs are fewer a row where a Gram matrix follows: another kind of work, with a name of its own.
+_NAMES = {FOR_GUARDING: "_guarding", FOR_WHITENING: "_whitening"}
+
+
+def sketching(family: str, purpose: int = FOR_ITERATING, nonzeros: int = 8) -> Kind:
+    """Return the work of drawing and applying a sketch.
+
+    Parameters
+    ----------
+    family : str
+        Name of the sketch.
+    purpose, nonzeros : int
+        As :func:`dsketch.sketch.draw.draw_sketch` takes them; the speed of any family but sparse sign is that of a sketch for iterating.
+    """
+    is_sparse_sign = family == SparseSign.name
+    purpose, name = (purpose, _NAMES.get(purpose, "")) if is_sparse_sign else (FOR_ITERATING, "")
+    signs = {SparseSign.name: nonzeros, CountSketch.name: 1}.get(family)
+    return Kind(
+        f"{Sketching.kind}_{family}{name}",
+        lambda d: Sketching(draw_sketch(Settings(sketch=family), d, purpose, nonzeros=nonzeros)),
+        grows=family == Gaussian.name,
+        sparse_seconds=None if signs is None else lambda *_: _SIGN_SECONDS * signs,
+    )

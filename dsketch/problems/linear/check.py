@@ -1,0 +1,46 @@
+"""Judge any x by the data: one pass that knows nothing of how x was found."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch._linalg.factor import Factor
+from dsketch.passes import Both, Gradient, Look, Triangle
+from dsketch.passes.base import Flow
+from dsketch.problems.linear.centring import centred, of_stored, put_forward
+from dsketch.problems.linear.certificate import LinearCertificate, certificate_of
+from dsketch.problems.linear.method import LinearAnswer, backward_error_of
+from dsketch.problems.linear.statistics.observations import require_weight
+from dsketch.problems.linear.statistics.rounding import require_squares
+from dsketch.problems.linear.system import LinearSystem
+
+Floats = NDArray[np.float64]
+
+
+def check(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
+    """Judge x by a QR of A, the residual and the gradient at x, in one pass.
+
+    Parameters
+    ----------
+    system : LinearSystem
+        With shifted columns, if they are.
+    x : ndarray, shape (d, k)
+        For A as it is stored.  Where columns are shifted, what is judged is the best of the intercepts that x, rounded to float64, may
+        stand for.
+
+    Raises
+    ------
+    DataError
+        If all weights are 0, or the squares of b are below what float64 holds.
+    """
+    (n, d), shift = system.shape, system.rows.shift
+    given, x = x, centred(x, shift)
+    full, slope = yield Look(Both(Triangle(), Gradient(x)), system.rows)
+    require_weight(slope.rows)
+    require_squares(slope.peak)
+    stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(system.penalty))]) if system.is_penalized else full[:d, :d]
+    factor = Factor.of(stacked)
+    x, slope, move = put_forward(x, factor, slope, shift, given)
+    weighted = system.penalty[:, None] * x
+    slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
+    answer = LinearAnswer(x, factor, True, slope, backward_error_of(factor, x, slope), np.sqrt(slope.rr), move=move)
+    return of_stored(certificate_of(answer, n, by_column=True), answer, n, shift)
