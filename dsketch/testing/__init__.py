@@ -9,6 +9,6 @@ Whoever adds an implementation inherits the suite and says what to test (needs p
         def family(self):
             return Mine
 
-``known`` has the problems, ``judge`` recomputes errors from the data in extended precision, ``recut`` gives rows another grid of
-blocks, ``flows`` runs a method by hand; these four need NumPy and SciPy only.
+``toy`` is a method in forty lines, to start from.  ``known`` has the problems, ``judge`` recomputes errors from the data in extended
+precision, ``recut`` gives rows another grid of blocks, ``flows`` runs a method by hand; these five need NumPy and SciPy only.
 """
