@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray
-from dsketch.matrix.centring import centred, recentred, rounding_of_intercept, shortest, uncentred
+from dsketch.matrix.centring import rounding_of_intercept, shortest, uncentred
 from dsketch.matrix.offsets import offsets
 from dsketch.passes import Slope
 from dsketch.problems.linear.certificate import LinearCertificate
@@ -78,7 +78,9 @@ def put_forward(
     return np.concatenate([x[:-1], x[-1:] + move]), slope, np.concatenate([np.zeros_like(x[:-1]), move])
 
 
-def of_stored(certificate: LinearCertificate, answer: LinearAnswer, rows: int, shift: AnyArray | None) -> LinearCertificate:
+def certificate_as_stored(
+    certificate: LinearCertificate, answer: LinearAnswer, rows: int, shift: AnyArray | None
+) -> LinearCertificate:
     """Return the certificate of an answer for shifted columns with errors that hold for x; condition and rank say whose they are."""
     if shift is None:
         return certificate
@@ -108,13 +110,10 @@ def kept_centre(words: dict[str, Any], x: Floats) -> Centre | None:
     return Centre(shift, np.concatenate([x[:-1], np.reshape(kept["intercept"], x[-1:].shape)]))
 
 
-def shift_words(shift: AnyArray | None) -> tuple[str, ...]:
+def shift_notes(shift: AnyArray | None) -> tuple[str, ...]:
     """Return the sentence for plans and notes, if anything was shifted."""
     if shift is None:
         return ()
     count = int(np.count_nonzero(shift))
     columns = f"{count} column{' is' if count == 1 else 's are'}"
     return (f"{columns} shifted by a stored value on the way (large against how much they vary); the intercept is put right",)
-
-
-__all__ = ["Centre", "centred", "kept_centre", "of_stored", "put_forward", "put_right", "recentred", "shift_words", "with_shift"]

@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch._linalg.factor import Factor
+from dsketch.matrix.centring import centred
 from dsketch.passes import Both, Gradient, Look, Triangle
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.centring import centred, of_stored, put_forward
+from dsketch.problems.linear.centring import certificate_as_stored, put_forward
 from dsketch.problems.linear.certificate import LinearCertificate, certificate_of
 from dsketch.problems.linear.method import LinearAnswer, backward_error_of
 from dsketch.problems.linear.statistics.observations import require_weight
@@ -43,4 +44,4 @@ def check(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
     weighted = system.penalty[:, None] * x
     slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
     answer = LinearAnswer(x, factor, True, slope, backward_error_of(factor, x, slope), np.sqrt(slope.rr), move=move)
-    return of_stored(certificate_of(answer, n, by_column=True), answer, n, shift)
+    return certificate_as_stored(certificate_of(answer, n, by_column=True), answer, n, shift)

@@ -4,7 +4,7 @@ from dsketch.planning.choice import Choice, describe_data, describe_machines
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import probe, workload_of
 from dsketch.problems.choose import choose_method
-from dsketch.problems.linear.centring import shift_words
+from dsketch.problems.linear.centring import shift_notes
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Case
@@ -35,6 +35,6 @@ def plan_system(stored: LinearSystem, shifted: LinearSystem, method: str, settin
         verdict.estimate.passes * stored.rows.nbytes,
         found.condition,
         workload.memory_bytes,
-        details=shift_words(shifted.rows.shift),
+        details=shift_notes(shifted.rows.shift),
         takes=METHODS[verdict.name].takes,
     )

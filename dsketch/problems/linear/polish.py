@@ -29,7 +29,7 @@ _LIMIT = 4  # certificate passes; one is enough for an orthogonal factor, two fo
 
 
 def certify_and_correct(
-    problem: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False
+    system: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False
 ) -> Flow[LinearAnswer]:
     """Return the answer near x with its certificate.  One pass, rarely two.
 
@@ -44,11 +44,11 @@ def certify_and_correct(
     best, rounding = np.inf, np.zeros(x.shape[1])
     weights = factor.scale[:, None]
     for _ in range(_LIMIT):
-        slope = yield from problem.gradient(x)
+        slope = yield from system.gradient(x)
         if squared:
             rounding = np.maximum(rounding, _SPREAD * ratio(norms(slope.g / weights), norms(weights * x)))
         before = x
-        x, slope, error = corrected(factor, x, slope, settings.tol or ROUNDING, rounding)
+        x, slope, error = correct(factor, x, slope, settings.tol or ROUNDING, rounding)
         yield Converged(float(error.max(initial=0.0)), float(np.sqrt(slope.rr).max(initial=0.0)))
         if error.max(initial=0.0) <= settings.goal or error.max() > best / 4:
             break
@@ -56,7 +56,7 @@ def certify_and_correct(
     return LinearAnswer(x, factor, True, slope, error, np.sqrt(slope.rr), move=x - before, spread=rounding)
 
 
-def corrected(
+def correct(
     factor: Factor, x: Floats, slope: Slope, enough: float, rounding: float | Floats = 0.0
 ) -> tuple[Floats, Slope, Floats]:
     """Return x (corrected where that helps), its slope and its backward error, without another pass.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.columns import norms
 from dsketch.matrix.base import AnyArray, Matrix
+from dsketch.matrix.centring import centred, recentred
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.affine import affine
@@ -18,7 +19,7 @@ from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.base import Problem, require_columns, require_settings
 from dsketch.problems.fallback import with_fallback
-from dsketch.problems.linear.centring import centred, of_stored, put_right, recentred, shift_words, with_shift
+from dsketch.problems.linear.centring import certificate_as_stored, put_right, shift_notes, with_shift
 from dsketch.problems.linear.certificate import LinearCertificate, certificate_of, notes_of, require_finite
 from dsketch.problems.linear.check import check
 from dsketch.problems.linear.choose import plan_system
@@ -83,9 +84,9 @@ class LinearProblem(LinearSystem, Problem):
         require_squares(answer.slope.peak if answer.slope else norms(answer.factor.R @ answer.x))
         require_finite(answer)
         answer, x = put_right(answer, shift)
-        certificate = of_stored(certificate_of(answer, self.shape[0]), answer, self.shape[0], shift)
+        certificate = certificate_as_stored(certificate_of(answer, self.shape[0]), answer, self.shape[0], shift)
         x = x[:, 0] if is_vector(self.rows.b) else x
-        notes = (*notes_of(answer, certificate), *shift_words(shift), *_rounded_words(self.rows.b, answer))
+        notes = (*notes_of(answer, certificate), *shift_notes(shift), *_rounding_notes(self.rows.b, answer))
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
         return Outcome(x, status, method, certificate, notes, answer)
@@ -141,7 +142,7 @@ def is_vector(b: Matrix | None) -> bool:
     return bool(getattr(b, "is_vector", False))
 
 
-def _rounded_words(b: Matrix | None, answer: LinearAnswer) -> tuple[str, ...]:
+def _rounding_notes(b: Matrix | None, answer: LinearAnswer) -> tuple[str, ...]:
     """Return a note where 64-bit integers of b are beyond what float64 holds: they were rounded, whatever is certified of the numbers."""
     if b is None or answer.slope is None or b.dtype.kind not in "iu" or b.dtype.itemsize < 8:
         return ()

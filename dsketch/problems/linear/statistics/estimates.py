@@ -63,7 +63,7 @@ class Fit:
         """T itself, shape (d, r)."""
         return self.whitener.apply(np.eye(self.factor.R.shape[0]))
 
-    def told(self, V: Floats) -> Floats:
+    def restate(self, V: Floats) -> Floats:
         """Return solutions, shape (d, m), as x is told: the shortest of the minimizers."""
         return self.factor.shortest(V)
 
@@ -74,7 +74,7 @@ class Fit:
     @cached_property
     def spread(self) -> Floats:
         """T projected, such that x = T Qᵀb: the covariance of x is T M Tᵀ."""
-        return self.told(self.basis)
+        return self.restate(self.basis)
 
     @property
     def degrees(self) -> int:

@@ -57,18 +57,18 @@ class _Found(NamedTuple):
 
 
 def summarize(
-    problem: LinearSystem, answer: LinearAnswer, method: str, wish: SummaryOptions, notes: tuple[str, ...] = ()
+    system: LinearSystem, answer: LinearAnswer, method: str, options: SummaryOptions, notes: tuple[str, ...] = ()
 ) -> Flow[Summary]:
     """Return the statistics of a solved problem.
 
     Parameters
     ----------
-    problem : LinearSystem
+    system : LinearSystem
         Without a penalty.
     answer : LinearAnswer
     method : str
         That gave the answer.
-    wish : SummaryOptions
+    options : SummaryOptions
     notes : tuple of str
         To show besides those made here.
 
@@ -84,43 +84,43 @@ def summarize(
     coefficients are then those of the same factor); one for a robust covariance, one more where a row has leverage near 1; one light
     one if a few rows suggest that A holds a constant of its own.
     """
-    if problem.is_penalized:
+    if system.is_penalized:
         raise SpecError(
-            f"standard errors need an unbiased estimator; this is ridge with alpha = {float(problem.penalty.max())!r}. "
+            f"standard errors need an unbiased estimator; this is ridge with alpha = {float(system.penalty.max())!r}. "
             "Solve LeastSquares(A, b) for them, or bootstrap the ridge coefficients."
         )
-    names = _names(problem, wish.names)
-    fit, passes, said = yield from _exact(problem, answer, method)
-    found = yield from _further(problem, fit, wish, names)
-    return _summary(problem, fit, wish, names, found._replace(passes=passes + found.passes, notes=notes + said + found.notes))
+    names = _names(system, options.names)
+    fit, passes, said = yield from _exact(system, answer, method)
+    found = yield from _further(system, fit, options, names)
+    return _summary(system, fit, options, names, found._replace(passes=passes + found.passes, notes=notes + said + found.notes))
 
 
-def _names(problem: LinearSystem, asked: tuple[str, ...] | None) -> tuple[str, ...]:
+def _names(system: LinearSystem, asked: tuple[str, ...] | None) -> tuple[str, ...]:
     """Return a name for each coefficient: those asked for, those stored with A, or x0, x1, …, then the intercept."""
-    d, has_intercept = problem.shape[1], problem.rows.intercept
+    d, has_intercept = system.shape[1], system.rows.intercept
     own = d - has_intercept
-    names = (problem.rows.A.names or tuple(f"x{place}" for place in range(own))) if asked is None else asked
+    names = (system.rows.A.names or tuple(f"x{place}" for place in range(own))) if asked is None else asked
     names = (*names, "intercept") if has_intercept and len(names) == own else names
     if len(names) != d:
         raise SpecError(f"names must be one for each of the {own} columns of A; got {len(names)}. Leave them out for x0, x1, ….")
     return names
 
 
-def _exact(problem: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
+def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
     """Return the fit of the minimizer with A's own factor, the passes that took (none or one) and what to say of it.
 
     Where the factor is not A's own, or it or x has lost digits to a Gram matrix, a QR that no conditioning stops gives R and Qᵀb, and x
     follows from them: an iterate, however small its backward error, is not what the statistics are about.
     """
-    d, slope = problem.shape[1], answer.slope
+    d, slope = system.shape[1], answer.slope
     if slope is not None and answer.is_exact and not (METHODS[method].is_squared and _has_lost_digits(answer, slope)):
         return Fit(answer.x, slope, answer.factor), (), ()
     if slope is None:
-        full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), problem.rows)  # the slope for the moments of b
+        full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
         require_squares(slope.peak)
         passes: tuple[str, ...] = ("triangle & gradient",)
     else:
-        full = yield Look(Triangle(), problem.rows)
+        full = yield Look(Triangle(), system.rows)
         passes = ("triangle",)
     factor, z, rest = Factor(full[:d, :d]), full[:d, d:], full[d:, d:]
     fit = Fit(factor.least_squares(z), slope._replace(g=np.zeros_like(z), rr=np.einsum("ij,ij->j", rest, rest)), factor)
@@ -160,24 +160,24 @@ def _rounding(factor: Factor, x: Floats, rr: Floats) -> Floats:
     return _ROUNDINGS * ROUNDING * kappa * (1 + kappa * ratio(np.sqrt(rr), _size(factor, x)))
 
 
-def _further(problem: LinearSystem, fit: Fit, wish: SummaryOptions, names: tuple[str, ...]) -> Flow[_Found]:
+def _further(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tuple[str, ...]) -> Flow[_Found]:
     """Return the constant and the robust meat."""
-    q, stored = None, as_stored(fit, problem.rows.shift)
+    q, stored = None, as_stored(fit, system.rows.shift)
     passes: list[str] = []
     notes: list[str] = []
-    if problem.rows.intercept:
+    if system.rows.intercept:
         q = fit.whitener.matrix[:, -1]
-    elif constant.is_plausible(problem.rows):
-        q = yield from constant.direction(problem.rows, fit.basis, fit.factor.scaled_condition)
+    elif constant.is_plausible(system.rows):
+        q = yield from constant.direction(system.rows, fit.basis, fit.factor.scaled_condition)
         passes.append("normal")
     robust = None
-    if wish.robust is not None and fit.degrees:
-        robust = yield from robust_covariance(problem, fit, stored, wish.robust, names)
+    if options.robust is not None and fit.degrees:
+        robust = yield from robust_covariance(system, fit, stored, options.robust, names)
         passes, notes = [*passes, *robust.passes], [*notes, *robust.notes]
     return _Found(stored, q, robust, tuple(passes), tuple(notes))
 
 
-def _summary(problem: LinearSystem, fit: Fit, wish: SummaryOptions, names: tuple[str, ...], found: _Found) -> Summary:
+def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tuple[str, ...], found: _Found) -> Summary:
     is_centred = found.q is not None
     stored, robust = found.stored, found.robust
     unknown = np.zeros(len(fit.x), dtype=bool) if robust is None else robust.unknown
@@ -188,7 +188,7 @@ def _summary(problem: LinearSystem, fit: Fit, wish: SummaryOptions, names: tuple
     F, F_p = wald(fit, found.q, None if robust is None else robust.whole)
     if unknown.any():
         F, F_p = np.full_like(F, np.nan), np.full_like(F, np.nan)
-    is_vector = bool(getattr(problem.rows.b, "is_vector", False))
+    is_vector = bool(getattr(system.rows.b, "is_vector", False))
     by_coefficient = [array[:, 0] if is_vector else array for array in (stored.x, errors, t, p)]
     by_side = [array[0] if is_vector else array for array in (r_squared, adjusted, fit.variance, F, F_p)]
     if robust is None:
@@ -204,13 +204,13 @@ def _summary(problem: LinearSystem, fit: Fit, wish: SummaryOptions, names: tuple
         model_degrees=fit.factor.rank - is_centred,
         residual_degrees=fit.degrees,
         is_centred=is_centred,
-        is_weighted=problem.rows.weights is not None,
-        robust=wish.robust,
-        level=wish.level,
+        is_weighted=system.rows.weights is not None,
+        robust=options.robust,
+        level=options.level,
         is_estimable=stored.is_estimable,
         singular_values=fit.factor.singular[0],
         passes=found.passes,
-        notes=(*found.notes, *remarks(stored, problem.shape[0], wish.robust, F, is_centred)),
+        notes=(*found.notes, *remarks(stored, system.shape[0], options.robust, F, is_centred)),
         spread=np.where(unknown[:, None], np.nan, stored.spread),
         meat=meat,
         halves=halves,

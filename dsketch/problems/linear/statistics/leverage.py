@@ -82,7 +82,7 @@ def near_limit(factor: Factor) -> float:
     return float(np.clip(EPS * factor.rank * factor.scaled_condition / _WANTED, _NEAREST, _FARTHEST))
 
 
-def judged(fit: Fit, stored: Fit, found: Meat, rest: Floats) -> Near:
+def judge_near(fit: Fit, stored: Fit, found: Meat, rest: Floats) -> Near:
     """Return what the rows set aside are worth.
 
     Parameters
@@ -110,7 +110,7 @@ def judged(fit: Fit, stored: Fit, found: Meat, rest: Floats) -> Near:
         beside = base if len(groups) == 1 else _below(base, aside[np.setdiff1d(others, group)])
         moves[group], residual[group], room[group] = _together(beside, found.X[group], found.Y[group])
     return Near(
-        found.rows.astype(np.int64), fit.whitener.apply(found.X), stored.told(moves.T).T, residual, room, is_alone, is_decided
+        found.rows.astype(np.int64), fit.whitener.apply(found.X), stored.restate(moves.T).T, residual, room, is_alone, is_decided
     )
 
 
@@ -160,7 +160,7 @@ def _direct(fit: Fit, X: Floats, Y: Floats) -> tuple[Floats, Floats, Floats]:
     return whitened @ fit.basis.T, Y - X @ fit.x, np.maximum(room, EPS)
 
 
-def unknown(fit: Fit, near: Near, robust: str) -> NDArray[np.bool_]:
+def find_unknown(fit: Fit, near: Near, robust: str) -> NDArray[np.bool_]:
     """Return which coefficients have no robust error, because rows of leverage 1 decide them.
 
     HC2 and HC3 are 0/0 for all to which such a row contributes; HC0 and HC1 take its r for the 0 that it is, and are

@@ -9,8 +9,8 @@ from dsketch.passes import Look, Sandwich
 from dsketch.passes.base import Floats, Flow
 from dsketch.passes.sandwich import Rest
 from dsketch.problems.linear.statistics.estimates import Fit
-from dsketch.problems.linear.statistics.leverage import judged, near_limit, unknown
-from dsketch.problems.linear.statistics.remarks import of_leverage
+from dsketch.problems.linear.statistics.leverage import find_unknown, judge_near, near_limit
+from dsketch.problems.linear.statistics.remarks import leverage_remark
 from dsketch.problems.linear.system import LinearSystem
 
 # Power of 1 − h in the pass, and whether the meat is stretched by n/(n − rank).
@@ -42,25 +42,25 @@ class Robust:
     notes: tuple[str, ...] = ()
 
 
-def robust_covariance(problem: LinearSystem, fit: Fit, stored: Fit, robust: str, names: tuple[str, ...]) -> Flow[Robust]:
+def robust_covariance(system: LinearSystem, fit: Fit, stored: Fit, robust: str, names: tuple[str, ...]) -> Flow[Robust]:
     """Return the covariance, told as ``stored`` is; one pass, two where a row has leverage near 1."""
     power, is_stretched = ROBUST[robust]
     # An exact fit has no residuals but rounding.
     stretch = np.where(fit.is_met, np.nan, fit.rows / fit.degrees if is_stretched else 1.0)[:, None, None]
-    found = yield Look(Sandwich(fit.x, fit.whitener, power, near_limit(fit.factor)), problem.rows)
+    found = yield Look(Sandwich(fit.x, fit.whitener, power, near_limit(fit.factor)), system.rows)
     meat, d = found.meat * stretch, len(fit.x)
     if not found.rows.size:
         return Robust(meat, np.zeros((len(meat), d, 0)), meat, np.zeros(d, dtype=bool))
-    rest = yield Look(Rest(left_out=found.rows), problem.rows)
-    near = judged(fit, stored, found, rest)
-    lost = unknown(stored, near, robust)
+    rest = yield Look(Rest(left_out=found.rows), system.rows)
+    near = judge_near(fit, stored, found, rest)
+    lost = find_unknown(stored, near, robust)
     notes: tuple[str, ...] = ()
     if near.is_alone.any():
         rows = near.rows[near.is_alone]
-        notes = (of_leverage(rows, _chosen(names, near.is_decided), _chosen(names, lost), robust),)
+        notes = (leverage_remark(rows, _pick_names(names, near.is_decided), _pick_names(names, lost), robust),)
     halves, whole = near.halves(power) * np.sqrt(stretch), meat + near.meat(power) * stretch
     return Robust(meat, halves, whole, lost, ("sandwich", "rest"), notes)
 
 
-def _chosen(names: tuple[str, ...], places: NDArray[np.bool_]) -> list[str]:
+def _pick_names(names: tuple[str, ...], places: NDArray[np.bool_]) -> list[str]:
     return [name for name, is_chosen in zip(names, places, strict=True) if is_chosen]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from dsketch._jsonable import plain
 from dsketch._linalg.columns import norms, powers_near
 from dsketch.errors import SpecError
 from dsketch.problems.linear.statistics.table import coefficient_lines, note_lines
@@ -114,8 +115,7 @@ class Summary:
         left_out = {"spread", "meat", "halves"}
         fields = {name: value for name, value in vars(self).items() if name not in left_out}
         return {
-            name: _plain(value)
-            for name, value in {**fields, "confidence": self.confidence(), "condition": self.condition}.items()
+            name: plain(value) for name, value in {**fields, "confidence": self.confidence(), "condition": self.condition}.items()
         }
 
     def __str__(self) -> str:
@@ -149,12 +149,3 @@ def _near_one(V: Floats) -> tuple[Floats, NDArray[np.int64]]:
     """Return the rows divided by powers of two near their norms, exactly, and the powers: squares of these stay in range."""
     units = powers_near(norms(V.T))
     return V / units[:, None], np.frexp(units)[1].astype(np.int64) - 1
-
-
-def _plain(value: Any) -> Any:
-    """Return lists, Python numbers and None for arrays, NumPy numbers and what is not finite."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -33,7 +33,7 @@ class Uncentred(Fit):
     shift: AnyArray = field(kw_only=True)
     met: NDArray[np.bool_] = field(kw_only=True)
 
-    def told(self, V: Floats) -> Floats:
+    def restate(self, V: Floats) -> Floats:
         """Return solutions as :meth:`Fit.told`, with the last row put right."""
         return uncentred(shortest(V, self.factor, self.shift), self.shift)
 
