@@ -11,11 +11,14 @@ I. K. Ozaslan, M. Pilanci, O. Arikan, "Iterative Hessian sketch with momentum", 
 E. N. Epperly, M. Meier, Y. Nakatsukasa, arXiv 2406.03468, 2024 (FOSSILS).
 """
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
+from dsketch.problems.iterations import damp, heavy_ball
 from dsketch.problems.linear.conjugate_gradient import ConjugateGradient
 from dsketch.problems.linear.refinement import RefiningMethod
 from dsketch.problems.linear.system import LinearSystem
@@ -35,18 +38,19 @@ def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol:
     Breakdown
         If the steps grow: some eigenvalue lies outside the interval that the sketch promised.
     """
-    momentum, damping = epsilon**2, (1 - epsilon**2) ** 2
-    y, old, first = damping * c, np.zeros_like(c), float(np.linalg.norm(damping * c))
-    for _ in range(_LONGEST_ROUND):
-        h = factor.solve_transposed((yield from problem.normal(factor.solve(y))))
-        step = damping * (c - h) + momentum * (y - old)
-        y, old = y + step, y
+    first = damp(c, epsilon)
+    limit, steps = _DIVERGED * float(np.linalg.norm(first)), itertools.count(1)
+
+    def descent(y: Floats) -> Flow[Floats | None]:
+        return c - factor.solve_transposed((yield from problem.normal(factor.solve(y))))
+
+    def is_last(step: Floats, y: Floats) -> bool:
         size = float(np.linalg.norm(step))
-        if not size <= _DIVERGED * first:
+        if not size <= limit:
             raise Breakdown(f"gradient descent diverged: the sketch's distortion is larger than the promised {epsilon:.2f}")
-        if size <= tol * float(np.linalg.norm(y)):
-            break
-    return y
+        return size <= tol * float(np.linalg.norm(y)) or next(steps) == _LONGEST_ROUND
+
+    return (yield from heavy_ball(descent, first, epsilon, is_last, before=np.zeros_like(c)))
 
 
 class GradientDescent(RefiningMethod):
