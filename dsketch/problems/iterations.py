@@ -1,13 +1,19 @@
 """The iterations that several families run on their own systems, as flows: what a step costs, and when to stop, is the caller's."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch.events import Converged
 from dsketch.passes.base import Flow
 
 Floats = NDArray[np.float64]
+Operator = Callable[[Floats], Flow[Floats]]  # of sides beside each other, shape (n, k), whatever passes that takes
+Sides = slice | NDArray[np.int64]  # a slice keeps the memory layout of what it takes, numbers do not
+ALL: Sides = slice(None)
 
 
 def heavy_ball(
@@ -53,3 +59,111 @@ def heavy_ball(
 def damp(residual: Floats, epsilon: float) -> Floats:
     """Return the part of a heavy ball's step that its residual gives: the whole step from rest."""
     return (1 - epsilon**2) ** 2 * residual
+
+
+@dataclass
+class Recurrence:
+    """Where conjugate gradients are.
+
+    Attributes
+    ----------
+    y, r : ndarray, shape (n, k)
+        The iterate, and its residual by recurrence.
+    p : ndarray, shape (n, k)
+        The last directions.
+    rho : ndarray, shape (k,)
+        ⟨r, P⁻¹ r⟩ before the last step; 0 at the start.
+    """
+
+    y: Floats
+    r: Floats
+    p: Floats
+    rho: Floats
+
+    @classmethod
+    def begin(cls, right: Floats) -> "Recurrence":
+        """Return the start y = 0, laid out in memory as the right-hand sides are: sums are then taken in one order throughout."""
+        p = np.full_like(right, -0.0)  # what is added to −0 keeps every bit, its sign too
+        return cls(np.zeros_like(right), right.copy(order="K"), p, np.zeros(right.shape[1]))
+
+
+class Step(NamedTuple):
+    """What a step did.
+
+    Attributes
+    ----------
+    sides : slice or ndarray
+        Which took it.
+    lengths, betas : ndarray
+        Of the step along p, and of the old direction in the new one, a number for each of these sides.
+    is_good : ndarray of bool
+        Whether the curvature along p was positive; the length is 0 where it was not.
+    """
+
+    sides: Sides
+    lengths: Floats
+    betas: Floats
+    is_good: NDArray[np.bool_]
+
+
+def pcg(
+    apply: Operator,
+    precondition: Operator,
+    at: Recurrence,
+    most: int,
+    going: Callable[[], Sides | None],
+    note: Callable[[Step], Converged | None] = lambda _: None,
+) -> Flow[None]:
+    """Take up to so many steps of preconditioned conjugate gradients, all right-hand sides beside each other, each with its own lengths.
+
+    Lengths and betas are the coefficients of Lanczos' method for P⁻¹H: who keeps them has the Ritz values for nothing.  Scalings belong
+    to the operators.
+
+    Parameters
+    ----------
+    apply : callable
+        Returns H p, H positive definite.
+    precondition : callable
+        Returns P⁻¹ r; :func:`unpreconditioned` for r itself.
+    at : Recurrence
+        Changed in place, so that the iteration can be stopped and taken up again.
+    most : int
+        Steps.
+    going : callable
+        Asked before every step for the sides that take it; None ends the iteration.
+    note : callable, optional
+        Told every step; what it returns is passed on to listeners.
+
+    References
+    ----------
+    M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. NBS 49, 1952.
+    G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th ed., 2013, sections 11.3 and 11.5.
+    """
+    for _ in range(most):
+        if (sides := going()) is None:
+            return
+        r, old = at.r[:, sides], at.rho[sides]
+        z = yield from precondition(r)
+        rho = inner_products(r, z)
+        betas = np.where(old > 0, rho / np.where(old > 0, old, 1.0), 0.0)
+        p = z + betas * at.p[:, sides]
+        q = yield from apply(p)
+        curvature = inner_products(p, q)
+        good = (curvature > 0) & (rho > 0)
+        lengths = np.where(good, rho / np.where(good, curvature, 1.0), 0.0)
+        at.y[:, sides] += lengths * p
+        at.r[:, sides] -= lengths * q
+        at.p[:, sides], at.rho[sides] = p, rho
+        if (told := note(Step(sides, lengths, betas, good))) is not None:
+            yield told
+
+
+def unpreconditioned(r: Floats) -> Flow[Floats]:
+    """Return r itself.  No pass."""
+    yield from ()
+    return r
+
+
+def inner_products(V: Floats, W: Floats) -> Floats:
+    """Return ⟨v, w⟩ for each pair of columns."""
+    return np.asarray(np.einsum("ij,ij->j", V, W))

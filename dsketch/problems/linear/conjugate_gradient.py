@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
+from dsketch.problems.iterations import ALL, Recurrence, Sides, inner_products, pcg, unpreconditioned
 from dsketch.problems.linear.refinement import RefiningMethod
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.tsqr import Tsqr
@@ -26,23 +27,17 @@ _LONGEST_ROUND = 15  # "four rounds of 15 beat two of 100" (SPIR on coherent dat
 def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
     """Return y ≈ H⁻¹c for H = R⁻ᵀAᵀA R⁻¹, all right-hand sides side by side, each with its own step lengths."""
     del epsilon
-    y, residual, p = np.zeros_like(c), c, c
-    rho = _squares(residual)
-    wanted = tol**2 * rho
-    for _ in range(_LONGEST_ROUND):
-        if (rho <= wanted).all():
-            break
-        q = factor.solve_transposed((yield from problem.normal(factor.solve(p))))
-        curvature = np.einsum("ij,ij->j", p, q)
-        step = np.where(curvature > 0, rho / np.where(curvature > 0, curvature, 1.0), 0.0)
-        y, residual = y + step * p, residual - step * q
-        old, rho = rho, _squares(residual)
-        p = residual + np.where(old > 0, rho / np.where(old > 0, old, 1.0), 0.0) * p
-    return y
+    at = Recurrence.begin(c)
+    wanted = tol**2 * inner_products(c, c)
 
+    def normal(p: Floats) -> Flow[Floats]:
+        return factor.solve_transposed((yield from problem.normal(factor.solve(p))))
 
-def _squares(V: Floats) -> Floats:
-    return np.asarray(np.einsum("ij,ij->j", V, V))
+    def going() -> Sides | None:
+        return None if (inner_products(at.r, at.r) <= wanted).all() else ALL
+
+    yield from pcg(normal, unpreconditioned, at, _LONGEST_ROUND, going)
+    return at.y
 
 
 class ConjugateGradient(RefiningMethod):
