@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dsketch._units import format_bytes, format_count, format_seconds
+from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import PlanError
-from dsketch.planning.choice import MEMORY_SHARE, describe_room
-from dsketch.planning.price import Estimate, Workload
-from dsketch.problems.method import Case, Method
+from dsketch.planning.choice import MEMORY_SHARE
+from dsketch.planning.price import Estimate
+from dsketch.problems.method import Method, Priced
 
 # A safe method has nothing to fall back from: it is taken at a price up to this much above the cheapest.
 SAFE_PREMIUM = 1.1
@@ -38,8 +38,10 @@ class Verdict:
     why: str
 
 
-def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case: Case) -> Verdict:
+def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case: Priced) -> Verdict:
     """Return the method to take.
+
+    A method against which something speaks is not even priced, unless no other fits in memory.
 
     Parameters
     ----------
@@ -48,35 +50,43 @@ def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case
 
     Raises
     ------
+    SpecError
+        If the one asked for cannot answer the case.
     PlanError
         If no candidate (or not the one asked for) fits in memory; the message has both numbers.
     """
-    offered = [method for method in methods.values() if method.is_offered or method.name == asked]
-    prices = {method.name: method.price(case) for method in offered}
-    names = list(prices) if asked == "auto" else [asked]
-    room = MEMORY_SHARE * case.workload.memory_bytes
-    fitting = [name for name in names if prices[name].memory_bytes <= room]
-    if not fitting:
-        raise PlanError(_too_large({name: prices[name] for name in names}, case.workload))
     if asked != "auto":
-        return Verdict(asked, prices[asked], {}, "asked for")
-    rejected = {
-        name: f"needs {format_bytes(prices[name].memory_bytes)} of {format_bytes(room)} a thread"
-        for name in names
-        if name not in fitting
-    }
-    for name in reversed(fitting.copy()):  # the first ones stay longest, if something speaks against all
-        if len(fitting) > 1 and (reason := methods[name].unfit(case)) is not None:
-            fitting.remove(name)
-            rejected[name] = reason
-    best, why = _cheapest(methods, {name: prices[name] for name in fitting})
-    rejected |= {name: _price_text(prices[name]) for name in fitting if name != best}
+        methods[asked].require(case)
+        price = methods[asked].price(case)
+        if not _fits(price, case):
+            raise PlanError(case.explain_need({asked: price}))
+        return Verdict(asked, price, {}, "asked for")
+    offered = [name for name, method in methods.items() if method.is_offered]
+    unfit = {name: reason for name in offered if (reason := methods[name].unfit(case)) is not None}
+    prices = {name: methods[name].price(case) for name in offered if name not in unfit}
+    if not any(_fits(price, case) for price in prices.values()):
+        prices |= {name: methods[name].price(case) for name in unfit}
+        unfit.pop(next((name for name in unfit if _fits(prices[name], case)), ""), None)  # the first, if any
+    fitting = {name: prices[name] for name in offered if name not in unfit and _fits(prices[name], case)}
+    if not fitting:
+        raise PlanError(case.explain_need({name: prices[name] for name in offered}))
+    best, why = _cheapest(methods, fitting)
+    rejected = {name: _need_text(price, case) for name, price in prices.items() if not _fits(price, case)}
+    rejected |= {name: reason for name, reason in unfit.items() if name not in rejected}
+    rejected |= {name: _price_text(price) for name, price in fitting.items() if name != best}
+    rejected |= {name: method.aside for name, method in methods.items() if not method.is_offered and method.aside is not None}
     return Verdict(best, prices[best], rejected, why)
+
+
+def _fits(price: Estimate, case: Priced) -> bool:
+    return price.memory_bytes <= MEMORY_SHARE * case.memory_bytes
 
 
 def _cheapest(methods: Mapping[str, Method[Any, Any, Any]], prices: dict[str, Estimate]) -> tuple[str, str]:
     """Return the name of the cheapest, or of a safe one near it, and the reason."""
     best = min(prices, key=lambda name: prices[name].seconds)
+    if len(prices) == 1 and (reason := methods[best].reason) is not None:
+        return best, reason
     limit = max(SAFE_PREMIUM * prices[best].seconds, SMALL_SECONDS)
     for name, price in prices.items():
         if methods[name].is_safe and name != best and price.seconds <= limit:
@@ -88,10 +98,5 @@ def _price_text(price: Estimate) -> str:
     return f"about {format_seconds(price.seconds)} in {price.passes} passes"
 
 
-def _too_large(prices: dict[str, Estimate], workload: Workload) -> str:
-    needs = ", ".join(f"{name} {format_bytes(price.memory_bytes)}" for name, price in prices.items())
-    return (
-        f"{describe_room(workload.memory_bytes)}; {needs} would be needed: {workload.blocks} block(s) of "
-        f"{format_bytes(workload.block_bytes)} and the parts for {format_count(workload.d)} columns. Give workers "
-        "more memory or fewer threads, or store smaller chunks."
-    )
+def _need_text(price: Estimate, case: Priced) -> str:
+    return f"needs {format_bytes(price.memory_bytes)} of {format_bytes(MEMORY_SHARE * case.memory_bytes)} a thread"

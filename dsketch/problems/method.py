@@ -5,12 +5,14 @@ A family of problems has a tuple of methods, a :class:`Case` on which they are p
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from dsketch._linalg.factor import Factor
+from dsketch._units import format_bytes, format_count
 from dsketch.passes.base import Floats, Flow
+from dsketch.planning.choice import describe_room
 from dsketch.planning.price import Estimate, Workload
 from dsketch.planning.probe import Probe
 from dsketch.settings import Settings
@@ -58,9 +60,20 @@ class Breakdown(Exception):  # noqa: N818 - a turn of the road, not an error: th
     start: Any = field(default=None)
 
 
+class Priced(Protocol):
+    """What choosing needs to know of the case that methods are priced on."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of one task thread."""
+
+    def explain_need(self, prices: Mapping[str, Estimate]) -> str:
+        """Return the message for when none of these methods fits into a task thread."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """What a method is priced on; families add what their prices depend on.
+    """What a method is priced on where a probe of A tells what there is to know; families add what their prices depend on.
 
     Attributes
     ----------
@@ -75,8 +88,23 @@ class Case:
     workload: Workload
     found: Probe
 
+    @property
+    def memory_bytes(self) -> int:
+        """Of one task thread."""
+        return self.workload.memory_bytes
 
-C = TypeVar("C", bound=Case, contravariant=True)
+    def explain_need(self, prices: Mapping[str, Estimate]) -> str:
+        """Return the message for when none of these methods fits into a task thread."""
+        workload = self.workload
+        needs = ", ".join(f"{name} {format_bytes(price.memory_bytes)}" for name, price in prices.items())
+        return (
+            f"{describe_room(workload.memory_bytes)}; {needs} would be needed: {workload.blocks} block(s) of "
+            f"{format_bytes(workload.block_bytes)} and the parts for {format_count(workload.d)} columns. Give workers "
+            "more memory or fewer threads, or store smaller chunks."
+        )
+
+
+C = TypeVar("C", bound=Priced, contravariant=True)
 S = TypeVar("S", contravariant=True)
 A = TypeVar("A", bound=Answer, covariant=True)
 
@@ -94,6 +122,10 @@ class Method(ABC, Generic[C, S, A]):
         The settings that it reads besides ``tol`` and ``seed``.
     is_offered : bool
         Whether ``auto`` considers it.
+    aside : str or None
+        Where it is not offered: why not, as a sentence without a dot, if plans are to tell it.
+    reason : str or None
+        Why it is taken where nothing else fits the problem, likewise; None: by its price.
     is_safe : bool
         Whether it is stable for every A: taken at a price a little above the cheapest.
     is_squared : bool
@@ -104,6 +136,8 @@ class Method(ABC, Generic[C, S, A]):
     successor: ClassVar[str | None] = None
     takes: ClassVar[tuple[str, ...]] = ()
     is_offered: ClassVar[bool] = True
+    aside: ClassVar[str | None] = None
+    reason: ClassVar[str | None] = None
     is_safe: ClassVar[bool] = False
     is_squared: ClassVar[bool] = False
 
@@ -115,6 +149,16 @@ class Method(ABC, Generic[C, S, A]):
         """Return why ``auto`` should not take it here, as a sentence without a dot; None if nothing speaks against it."""
         del case
         return None
+
+    def require(self, case: C) -> None:
+        """Refuse a case that it cannot answer although it was asked for by name.
+
+        Raises
+        ------
+        SpecError
+            Saying what it is for.
+        """
+        del case
 
     @abstractmethod
     def solve(self, system: S, settings: Settings, start: Any = None) -> Flow[A]:
