@@ -166,7 +166,7 @@ class Solution:
         SpecError
             If the method made no factor.
         """
-        if not hasattr(self.answer, "factor"):
+        if getattr(self.answer, "factor", None) is None:
             raise SpecError(f"{self.method} made no factor of A. Use tsqr, whitened or gram.")
         values: Floats = self.answer.factor.singular[0]
         return values

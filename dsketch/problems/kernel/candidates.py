@@ -11,10 +11,8 @@ from dsketch.features.taylor import monomials, remaining
 from dsketch.passes.base import Flow
 from dsketch.problems.kernel.forecast import Sample
 from dsketch.problems.kernel.pivoted_cholesky import ROUNDS, pivoted_cholesky
-from dsketch.problems.kernel.preconditioner import Preconditioner, no_features
+from dsketch.problems.kernel.preconditioners import Preconditioner, no_features, taylor, tensor, typical_radius
 from dsketch.problems.kernel.system import KernelSystem
-from dsketch.problems.kernel.taylor import taylor
-from dsketch.problems.kernel.tensor import tensor, typical
 
 FEATURES = ("none", "pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
 
@@ -75,7 +73,7 @@ class Candidate:
         """Passes to make it, and of one iteration."""
         return {"none": (0, 1), "pivoted_cholesky": (2 * ROUNDS + 3, 3)}.get(self.name, (2, 3))
 
-    def made(self, system: KernelSystem, seed: int) -> Flow[Preconditioner]:
+    def make(self, system: KernelSystem, seed: int) -> Flow[Preconditioner]:
         """Make it."""
         return (yield from MAKERS[self.name](system, self, seed))
 
@@ -92,7 +90,7 @@ def steps_for(condition: float, tol: float) -> int:
     return max(math.ceil(math.log(2 / tol) / (2 * math.atanh(1 / root))), 1)
 
 
-def candidates(seen: Sample, most: int) -> list[Candidate]:
+def forecast_candidates(seen: Sample, most: int) -> list[Candidate]:
     """Return what is worth trying with at most ``most`` columns, each with its forecast.
 
     Sketched features are not among them: their error is of the order 1/√m of the whole, where a preconditioner needs that of the ridge.
@@ -116,7 +114,7 @@ def candidates(seen: Sample, most: int) -> list[Candidate]:
     return found
 
 
-def best(found: list[Candidate], n: int, d: int, k: int, tol: float) -> Candidate:
+def choose_candidate(found: list[Candidate], n: int, d: int, k: int, tol: float) -> Candidate:
     """Return the candidate to take for n rows, d columns, k sides: near the cheapest, the one with the fewest iterations."""
     costs = {candidate: candidate.cost(n, d, k, tol) for candidate in found}
     cheapest = min(costs.values())
@@ -124,8 +122,8 @@ def best(found: list[Candidate], n: int, d: int, k: int, tol: float) -> Candidat
     return min(near, key=lambda candidate: (candidate.iterations(tol), costs[candidate]))
 
 
-def asked(system: KernelSystem, name: str, rank: int | None, most: int, n: int) -> Candidate:
-    """Return the candidate of an asked family for n rows, with ``rank`` columns or as many as are worth it and fit.
+def candidate_named(system: KernelSystem, name: str, rank: int | None, most: int, n: int) -> Candidate:
+    """Return the candidate of a family for n rows, with ``rank`` columns or as many as are worth it and fit.
 
     Raises
     ------
@@ -138,7 +136,7 @@ def asked(system: KernelSystem, name: str, rank: int | None, most: int, n: int) 
     columns = min(rank or min(most, DEFAULT_RANK), n)
     if name != "taylor":
         return Candidate(name, columns, columns, math.inf)
-    degree, radius, ridge = 0, typical(system), float(np.median(system.shift))
+    degree, radius, ridge = 0, typical_radius(system), float(np.median(system.shift))
     while monomials(d, degree + 1) <= (rank or most):
         degree += 1
         if rank is None and remaining(n, d, radius, degree) * math.exp(-radius) < ENOUGH_LEFT * ridge:
@@ -154,28 +152,28 @@ def asked(system: KernelSystem, name: str, rank: int | None, most: int, n: int) 
 Maker = Callable[[KernelSystem, Candidate, int], Flow[Preconditioner]]
 
 
-def _none(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+def _make_none(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
     del candidate, seed
     return (yield from no_features(system))
 
 
-def _taylor(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+def _make_taylor(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
     del seed
     return (yield from taylor(system, candidate.parameter))
 
 
-def _pivoted(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+def _make_pivoted(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
     return (yield from pivoted_cholesky(system, candidate.parameter, seed))
 
 
-def _sketched(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
+def _make_tensor(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[Preconditioner]:
     return (yield from tensor(system, candidate.name, candidate.parameter, seed))
 
 
 MAKERS: dict[str, Maker] = {
-    "none": _none,
-    "pivoted_cholesky": _pivoted,
-    "taylor": _taylor,
-    "tensor_sketch": _sketched,
-    "tensor_srht": _sketched,
+    "none": _make_none,
+    "pivoted_cholesky": _make_pivoted,
+    "taylor": _make_taylor,
+    "tensor_sketch": _make_tensor,
+    "tensor_srht": _make_tensor,
 }

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch._linalg.columns import norms
-from dsketch.problems.kernel.methods import KernelAnswer
+from dsketch.problems.kernel.answer import KernelAnswer
 from dsketch.problems.outcome import Certificate, digits, shown
 from dsketch.settings import EPS
 

@@ -1,150 +1,101 @@
-"""Preconditioned conjugate gradients on the guarded kernel system, all right-hand sides in one sweep, each with its own steps.
+"""The exact kernel, swept tile by tile and never formed, by preconditioned conjugate gradients with a refinement.
 
-The recurrences' coefficients are those of Lanczos' method for P⁻¹(G + diag shift): the eigenvalues of their tridiagonal matrix tell the
-condition number that the preconditioner has left, with no further product.
-
-References
-----------
-M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. NBS 49, 1952.
-G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th ed., 2013, section 11.3 (Ritz values from the coefficients).
+n²/2 exponentials an iteration, and as many iterations as the preconditioner leaves.  Without a ridge b is taken to lie in the range of K,
+and x need not be the shortest.
 """
 
-from dataclasses import dataclass, field
+import math
+from typing import Any
 
-import numpy as np
-import scipy.linalg as sl
-from numpy.typing import NDArray
-
-from dsketch._linalg.columns import norms, ratio
-from dsketch.events import Converged
+from dsketch._linalg.columns import norms
 from dsketch.passes.base import Flow
-from dsketch.problems.kernel.preconditioner import Preconditioner
-from dsketch.problems.kernel.system import KernelSystem, norm_bound
-
-Floats = NDArray[np.float64]
-
-_POWER_STEPS = 3  # of the norm: K is positive, so its row sums are near its leading eigenvector
-
-
-@dataclass
-class Norm:
-    """A lower bound of ‖K + λ I‖, from a vector that rides along in the first sweeps and from every product.
-
-    Attributes
-    ----------
-    value : float
-    steps : int
-        Of the power iteration done so far.
-    """
-
-    system: KernelSystem
-    value: float = 0.0
-    steps: int = 0
-    x: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin with the row sums that long rows dominate."""
-        frame = self.system.frame
-        self.x = frame / norms(frame)
-
-    def product(self, y: Floats) -> Flow[Floats]:
-        """Return (G + diag shift) y, taking the power iteration a step further on the way.  One sweep."""
-        if self.steps >= _POWER_STEPS:
-            product = yield from self.system.product(y)
-        else:
-            both = yield from self.system.product(np.column_stack([y, self.system.frame * self.x]))
-            product, moved = both[:, :-1], self.system.frame * both[:, -1:]
-            size = norms(moved)
-            self.value, self.steps, self.x = max(self.value, float(size[0])), self.steps + 1, moved / size
-        self.value = max(self.value, norm_bound(self.system, y, product))
-        return product
+from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank
+from dsketch.problems.kernel.candidates import Candidate, candidate_named, choose_candidate
+from dsketch.problems.kernel.case import KernelCase
+from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, Work
+from dsketch.problems.kernel.pivoted_cholesky import Pivots
+from dsketch.problems.kernel.preconditioners import Woodbury, woodbury
+from dsketch.problems.kernel.refinement import Goal, Solved, observe_condition, refine
+from dsketch.problems.kernel.system import KernelSystem
+from dsketch.settings import Settings
 
 
-class ConjugateGradients:
-    """The iteration from y = 0, to be advanced step by step.
+class ConjugateGradient(KernelMethod):
+    """Preconditioned conjugate gradients on the exact kernel."""
 
-    Parameters
-    ----------
-    system : KernelSystem
-    preconditioner : Preconditioner
-    norm : Norm
-    right : ndarray, shape (n, k)
-    wanted : ndarray, shape (k,)
-        Residual norms (in the frame) at which a side has finished.
-    offset : ndarray, shape (n, k)
-        What y will be added to: rounding is relative to their sum.
+    name = "conjugate_gradient"
+    takes = ("features", "rank")
+    reason = "there is a ridge: the exact kernel, preconditioned"
 
-    Attributes
-    ----------
-    y, r : ndarray, shape (n, k)
-        The iterate and its residual by recurrence.
-    history : list of ndarray, shape (k,)
-        Residual norms in the frame, before the first step and after each.
-    """
+    def unfit(self, case: KernelCase) -> str | None:
+        """Without a ridge low_rank tells more."""
+        return None if case.alpha else "does not tell the rank, nor the shortest x"
 
-    def __init__(
-        self, system: KernelSystem, preconditioner: Preconditioner, norm: Norm, right: Floats, wanted: Floats, offset: Floats
-    ) -> None:
-        self.system, self.preconditioner, self.norm, self.wanted, self.offset = system, preconditioner, norm, wanted, offset
-        self.y, self.r, self.p = np.zeros_like(right), right.copy(), np.zeros_like(right)
-        self.rho = np.zeros(right.shape[1])
-        self.history = [norms(system.frame * right)]
-        self.broken = np.zeros(right.shape[1], dtype=bool)
-        self.coefficients: list[list[tuple[float, float]]] = [[] for _ in range(right.shape[1])]
+    def work(self, case: KernelCase) -> Work:
+        """Forecast what each preconditioner would leave, or the one that was asked for."""
+        settings, is_free = case.settings, case.settings.features == "auto"
+        taken = choose_candidate(case.candidates, *case.sizes, case.tol)
+        if not is_free:
+            taken = candidate_named(case.sample.system, settings.features, settings.rank, case.most, case.sizes[0])
+            alike = (candidate for candidate in case.candidates if _key(candidate) == _key(taken))
+            taken = next(alike, taken)
+        steps = taken.iterations(case.tol) if math.isfinite(taken.condition) else 0
+        passes = FIXED_PASSES + taken.looks[0] + steps * taken.looks[1]
+        return Work(taken, steps, passes, case.most if is_free else taken.columns)
 
-    @property
-    def iterations(self) -> int:
-        """Steps taken."""
-        return len(self.history) - 1
+    def details(self, case: KernelCase) -> tuple[str, ...]:
+        """Say which preconditioner, and what is forecast of it."""
+        work = self.work(case)
+        taken = work.taken
+        if not math.isfinite(taken.condition):
+            return (f"preconditioner {taken.name} with {taken.columns} columns",)
+        return (
+            f"preconditioner {taken.name} with {taken.columns} columns: condition number about {taken.condition:.1e} (forecast from "
+            f"sampled rows), at most {work.iterations} iterations",
+            *(
+                ("the solve forecasts once more, from rows of all blocks, and may take another",)
+                if case.settings.features == "auto"
+                else ()
+            ),
+        )
 
-    @property
-    def live(self) -> NDArray[np.int64]:
-        """Sides that have not finished: neither small enough nor broken down; what rounding allows, a fresh residual tells."""
-        return np.flatnonzero((self.history[-1] > self.wanted) & ~self.broken)
-
-    @property
-    def lengths(self) -> Floats:
-        """Norms of x, shape (k,)."""
-        return norms((self.offset + self.y) / self.system.frame)
-
-    def advance(self, steps: int) -> Flow[None]:
-        """Take up to so many steps.  Each costs a sweep and what the preconditioner costs."""
-        for _ in range(steps):
-            live = self.live
-            if not live.size:
-                return
-            z = yield from self.preconditioner.apply(self.r[:, live])
-            rho = np.einsum("ij,ij->j", self.r[:, live], z)
-            old = self.rho[live]
-            beta = np.where(old > 0, rho / np.where(old > 0, old, 1.0), 0.0)
-            p = z + beta * self.p[:, live]
-            q = yield from self.norm.product(p)
-            curvature = np.einsum("ij,ij->j", p, q)
-            good = (curvature > 0) & (rho > 0)
-            step = np.where(good, rho / np.where(good, curvature, 1.0), 0.0)
-            self.y[:, live] += step * p
-            self.r[:, live] -= step * q
-            self.p[:, live], self.rho[live], self.broken[live] = p, rho, ~good
-            for side, a, b in zip(live[good], step[good], beta[good], strict=True):
-                self.coefficients[side].append((float(a), float(b)))
-            self.history.append(norms(self.system.frame * self.r))
-            yield Converged(self._backward(), float(self.history[-1].max(initial=0.0)))
-
-    def _backward(self) -> float:
-        """Return the largest backward error by the recurrence."""
-        size = self.norm.value * self.lengths + norms(self.system.frame * self.system.beta)
-        return float(np.max(ratio(self.history[-1], size), initial=0.0))
-
-    def ritz(self) -> tuple[float, float]:
-        """Return the smallest and the largest Ritz value of P⁻¹(G + diag shift) over all sides; (1, 1) before the first step."""
-        found = [spectrum(pairs) for pairs in self.coefficients if pairs]
-        return (min(low for low, _ in found), max(high for _, high in found)) if found else (1.0, 1.0)
+    def solve(self, system: KernelSystem, settings: Settings, start: Any = None) -> Flow[KernelAnswer]:
+        """Answer with the preconditioner of the settings, or of the pivots that low_rank chose."""
+        goal, first = Goal.of(settings), None
+        made: Woodbury | None = None
+        if isinstance(start, Pivots):
+            made = yield from woodbury(system, start.features(system), "pivoted_cholesky+diagonal", residual=True)
+            first = Candidate("pivoted_cholesky", made.columns, made.columns, math.inf)
+        elif settings.features != "auto":
+            first = candidate_named(system, settings.features, settings.rank, goal.columns, system.rows)
+        return answer_of(system, (yield from refine(system, first, goal, made)))
 
 
-def spectrum(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-    """Return the extreme eigenvalues of Lanczos' tridiagonal matrix from the steps and the betas of conjugate gradients."""
-    steps, betas = np.array(pairs).T
-    diagonal = 1.0 / steps
-    diagonal[1:] += betas[1:] / steps[:-1]
-    values = sl.eigvalsh_tridiagonal(diagonal, np.sqrt(betas[1:]) / steps[:-1])
-    return float(max(values[0], np.finfo(float).tiny)), float(values[-1])
+def answer_of(system: KernelSystem, solved: Solved) -> KernelAnswer:
+    """Return the answer in the user's rows."""
+    left, frame = observe_condition(solved.ritz), system.frame
+    size = norms(frame * solved.residual)
+    notes = (
+        f"{solved.iterations} iterations with {solved.preconditioner.name}, {solved.preconditioner.columns} columns; "
+        f"Ritz values show a preconditioned condition number of {left:.1e}",
+    )
+    return KernelAnswer(
+        x=solved.y / system.growth,
+        residual_norm=size,
+        reducible=size,
+        x_norm=norms(solved.y / frame),
+        b_norm=norms(frame * system.beta),
+        norm=solved.norm,
+        condition=bound_condition(system, solved.norm),
+        rank=system.rows,
+        rank_reason=explain_rank(system),
+        preconditioned=left,
+        iterations=solved.iterations,
+        columns=solved.preconditioner.columns,
+        is_scaled=not system.is_representable,
+        notes=(*system.notes, *solved.notes, *notes),
+    )
+
+
+def _key(candidate: Candidate) -> tuple[str, int]:
+    return candidate.name, candidate.columns

@@ -74,7 +74,7 @@ class Sample:
         D = np.maximum(self.shift + left, LEAST_DIAGONAL)
         ends = [self._ends(F[:m], D[:m], m) for m in (max(len(self.X) // 4, 1), len(self.X))]
         doublings = np.log2(self.ratio)
-        above, below = (_grown(small, large, doublings) for small, large in zip(*ends, strict=True))
+        above, below = (_extrapolate_growth(small, large, doublings) for small, large in zip(*ends, strict=True))
         return float((1 + above) * min(1 + below, np.max(D / np.maximum(self.shift, np.finfo(float).tiny))))
 
     def taylor(self, degree: int) -> float:
@@ -123,11 +123,11 @@ class Sample:
         """
         place = _EFFECTIVE * rank
         return 1 + max(
-            _continued(self.spectrum[:known], place) for known in (len(self.spectrum), max(len(self.spectrum) // 4, 2))
+            _extrapolate(self.spectrum[:known], place) for known in (len(self.spectrum), max(len(self.spectrum) // 4, 2))
         )
 
 
-def _continued(values: Floats, place: float) -> float:
+def _extrapolate(values: Floats, place: float) -> float:
     """Return value number ``place`` of a falling sequence, beyond its end by the power law of its last three quarters."""
     known = len(values)
     if place < known:
@@ -137,7 +137,7 @@ def _continued(values: Floats, place: float) -> float:
     return float(values[-1] * (place / known) ** slope)
 
 
-def sample(system: KernelSystem, seed: int) -> Flow[Sample]:
+def draw_sample(system: KernelSystem, seed: int) -> Flow[Sample]:
     """Return a sample of rows.  One light pass."""
     n, d = system.A.shape
     size = min(_ROWS, max(n // _SHARE, _LEAST_ROWS), max(_NUMBERS // d, 8), n)
@@ -147,7 +147,7 @@ def sample(system: KernelSystem, seed: int) -> Flow[Sample]:
     return Sample(system, X, system.shift[numbers, 0], n)
 
 
-def _grown(small: float, large: float, doublings: float) -> float:
+def _extrapolate_growth(small: float, large: float, doublings: float) -> float:
     """Return what a value that grew from ``small`` to ``large`` in two doublings comes to after more of them."""
     if large <= 0:
         return 0.0

@@ -16,13 +16,16 @@ H. Harbrecht, M. Peters, R. Schneider, "On the low-rank approximation by the piv
 2012.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
 from dsketch._linalg.columns import norms
+from dsketch.errors import SpecError
 from dsketch.features.view import FeatureView
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
@@ -30,19 +33,26 @@ from dsketch.passes import Look, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
-from dsketch.problems.kernel.conjugate_gradient import Norm
-from dsketch.problems.kernel.pivoted_cholesky import Pivots, pivots
-from dsketch.problems.kernel.system import EPS, KernelSystem
+from dsketch.problems.kernel.answer import KernelAnswer
+from dsketch.problems.kernel.candidates import Candidate
+from dsketch.problems.kernel.case import KernelCase
+from dsketch.problems.kernel.iteration import Norm
+from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, Work
+from dsketch.problems.kernel.pivoted_cholesky import choose_pivots
+from dsketch.problems.kernel.system import KernelSystem
+from dsketch.problems.method import Breakdown
+from dsketch.settings import EPS, Settings
 
 Floats = NDArray[np.float64]
 
 _REFINEMENTS = 4  # each gains the digits that u/σ leaves: eight at the limit of the rank
+_INSTEAD = "b is taken to lie in the range, and x need not be the shortest"  # what its successor does
 _TRACE = 8 * EPS  # of a row's diagonal: rounding of a kernel value and of the sum that is taken from it
 
 
 @dataclass(frozen=True)
-class LowRank:
-    """K⁺ b.
+class Minimizer:
+    """K⁺ b, the shortest minimizer of ‖K x − b‖.
 
     Attributes
     ----------
@@ -90,33 +100,90 @@ class LowRank:
         return f"{kept}{dropped}the limit {EPS * len(self.x):.1e}"
 
 
-@dataclass(frozen=True)
-class TooMany:
-    """The decomposition cannot be had.
+class LowRank(KernelMethod):
+    """Pivoted Cholesky to rounding, and the pseudoinverse from it."""
 
-    Attributes
-    ----------
-    reason : str
-        A sentence.
-    chosen : Pivots, optional
-        As many as fit.
+    name = "low_rank"
+    successor = "conjugate_gradient"
+    takes = ("features", "rank")  # features: of the conjugate gradients that it may give way to
+    reason = "there is no ridge: least squares with the numerical rank"
+
+    def require(self, case: KernelCase) -> None:
+        """Refuse a ridge.
+
+        Raises
+        ------
+        SpecError
+            With the ridge.
+        """
+        if case.alpha:
+            raise SpecError(
+                f"low_rank is for alpha=0; got alpha={case.alpha:g}. Use conjugate_gradient, or leave the method out."
+            )
+
+    def unfit(self, case: KernelCase) -> str | None:
+        """With a ridge K + λ I has full rank."""
+        return "is for alpha=0" if case.alpha else None
+
+    def work(self, case: KernelCase) -> Work:
+        """Count with as many pivots as fit."""
+        taken = Candidate("pivoted_cholesky", case.most, case.most, math.inf)
+        return Work(taken, 2, FIXED_PASSES + taken.looks[0] + 6, case.most)
+
+    def details(self, case: KernelCase) -> tuple[str, ...]:
+        """Say how many pivots there may be."""
+        return (f"up to {case.most} pivots; beyond them conjugate gradients take over",)
+
+    def solve(self, system: KernelSystem, settings: Settings, start: Any = None) -> Flow[KernelAnswer]:
+        """Answer in the sense of least squares, with the numerical rank.
+
+        Raises
+        ------
+        Breakdown
+            If the rank is beyond the columns that fit; the pivots go along.
+        """
+        del start
+        found = yield from solve_shortest(system, settings.rank or 1, settings.seed)
+        return answer_of(system, found)
+
+
+def answer_of(system: KernelSystem, found: Minimizer) -> KernelAnswer:
+    """Return the answer of the truncated decomposition."""
+    b_norm = norms(system.b)
+    notes: tuple[str, ...] = (
+        f"{found.columns} pivots reproduce the kernel to rounding; norm of b outside its range: {np.max(found.outside / b_norm):.1e} of b",
+    )
+    return KernelAnswer(
+        x=found.x,
+        residual_norm=norms(found.residual),
+        reducible=found.inside,
+        x_norm=norms(found.x),
+        b_norm=b_norm,
+        norm=found.norm,
+        condition=found.condition,
+        rank=found.rank,
+        rank_reason=found.rank_reason,
+        columns=found.columns,
+        notes=(*system.notes, *notes),
+    )
+
+
+def solve_shortest(system: KernelSystem, most: int, seed: int) -> Flow[Minimizer]:
+    """Return K⁺ b if K's numerical rank is at most ``most``; the penalty must be 0.
+
+    Raises
+    ------
+    Breakdown
+        If it is not, with as many pivots as fit, or K's entries are no numbers.
     """
-
-    reason: str
-    chosen: Pivots | None = None
-
-
-def low_rank(system: KernelSystem, most: int, seed: int) -> Flow[LowRank | TooMany]:
-    """Return K⁺ b if K's numerical rank is at most ``most``; the penalty must be 0."""
     if not system.is_representable:
-        return TooMany("exp(s‖a‖²) of the longest row is not a number")
-    chosen = yield from pivots(system, min(most, system.rows), seed, 0.0)
+        raise Breakdown(f"exp(s‖a‖²) of the longest row is not a number; {_INSTEAD}")
+    chosen = yield from choose_pivots(system, min(most, system.rows), seed, 0.0)
     weight = np.exp(2 * (system.half - system.half.max()))
     left, enough = float(np.sum(weight * chosen.left)), _TRACE * float(weight.sum())
     if left > enough and chosen.rank < system.rows:
-        return TooMany(
-            f"{chosen.rank} columns fit, and they leave a share {left / weight.sum():.1e} of the kernel's trace", chosen
-        )
+        share = f"they leave a share {left / weight.sum():.1e} of the kernel's trace"
+        raise Breakdown(f"{chosen.rank} columns fit, and {share}; {_INSTEAD}", chosen)
     view = FeatureView(system.A, chosen.features(system))
     growth = system.growth
     rows = Rows(view, ArrayMatrix(system.beta), ArrayMatrix(growth**2))
@@ -135,7 +202,7 @@ def low_rank(system: KernelSystem, most: int, seed: int) -> Flow[LowRank | TooMa
         residual = system.b - growth * product
         Btr: Floats = yield Look(Transposed(growth * residual), plain)
         z = (V.T @ Btr) / s_kept
-        found = LowRank(x, residual, norms(z), outside, s**2, rank, max(norm.value, float(s[0] ** 2)))
+        found = Minimizer(x, residual, norms(z), outside, s**2, rank, max(norm.value, float(s[0] ** 2)))
         if kept is not None and not (found.inside < 0.5 * kept.inside).any():
             break
         kept = found

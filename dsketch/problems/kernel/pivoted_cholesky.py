@@ -26,9 +26,10 @@ from dsketch.features.view import FeatureView
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Picked, RowSquares
-from dsketch.problems.kernel.forecast import Sample, sample
-from dsketch.problems.kernel.preconditioner import Woodbury, woodbury
-from dsketch.problems.kernel.system import EPS, KernelSystem
+from dsketch.problems.kernel.forecast import Sample, draw_sample
+from dsketch.problems.kernel.preconditioners import Woodbury, woodbury
+from dsketch.problems.kernel.system import KernelSystem
+from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 
@@ -86,16 +87,16 @@ def pivoted_cholesky(system: KernelSystem, rank: int, seed: int, seen: Sample | 
         Of the rows; None: one is drawn.
     """
     longest = float(system.half.max())
-    chosen = yield from pivots(system, rank, seed, ENOUGH * system.alpha * np.exp(-2 * longest))
+    chosen = yield from choose_pivots(system, rank, seed, ENOUGH * system.alpha * np.exp(-2 * longest))
     if seen is None:
-        seen = yield from sample(system, seed)
+        seen = yield from draw_sample(system, seed)
     features = chosen.features(system)
     residual = not system.alpha or seen.condition(features) < seen.condition(features, residual=False)
     name = "pivoted_cholesky" + ("+diagonal" if residual else "")
     return (yield from woodbury(system, features, name, residual=residual))
 
 
-def pivots(system: KernelSystem, rank: int, seed: int, enough: float) -> Flow[Pivots]:
+def choose_pivots(system: KernelSystem, rank: int, seed: int, enough: float) -> Flow[Pivots]:
     """Choose rows until there are ``rank`` of them, or the trace left of K is small.
 
     Parameters
@@ -112,10 +113,10 @@ def pivots(system: KernelSystem, rank: int, seed: int, enough: float) -> Flow[Pi
         if chosen.rank >= rank or share.sum() <= max(enough, _LEAST_PIVOT * weight.sum()):
             break
         draws = uniforms(words(seed, _STREAM, number * block, (number + 1) * block, 2))
-        candidates = drawn(share, draws[:, 0])
+        candidates = draw_pivots(share, draws[:, 0])
         rows: Floats = yield Look(Picked(candidates), system.features(system.A))
         first = chosen.rank
-        chosen = grown(system, chosen, candidates, rows, draws[:, 1], rank)
+        chosen = grow_factor(system, chosen, candidates, rows, draws[:, 1], rank)
         if chosen.rank > first:
             view = FeatureView(system.A, Centres(system.mean, system.scale, chosen.centres))
             squares: Floats = yield Look(RowSquares(chosen.mix(first)), system.features(view))
@@ -125,13 +126,15 @@ def pivots(system: KernelSystem, rank: int, seed: int, enough: float) -> Flow[Pi
     return chosen
 
 
-def drawn(share: Floats, draws: Floats) -> NDArray[np.int64]:
+def draw_pivots(share: Floats, draws: Floats) -> NDArray[np.int64]:
     """Return row numbers drawn in proportion to ``share``, one for each uniform number."""
     total = np.cumsum(share)
     return np.asarray(np.minimum(np.searchsorted(total, draws * total[-1], side="right"), len(share) - 1), dtype=np.int64)
 
 
-def grown(system: KernelSystem, chosen: Pivots, candidates: NDArray[np.int64], rows: Floats, draws: Floats, rank: int) -> Pivots:
+def grow_factor(
+    system: KernelSystem, chosen: Pivots, candidates: NDArray[np.int64], rows: Floats, draws: Floats, rank: int
+) -> Pivots:
     """Return the pivots with those candidates that pass the rejection.
 
     A candidate was drawn by the diagonal left before the round; it is taken if a uniform share of that is still below what is left

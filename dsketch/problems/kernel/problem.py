@@ -24,21 +24,21 @@ from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
-from dsketch.problems.base import Problem, require_columns
+from dsketch.problems.base import Problem, require_columns, require_names, require_settings
+from dsketch.problems.fallback import with_fallback
 from dsketch.problems.kernel.candidates import FEATURES
 from dsketch.problems.kernel.certificate import KernelCertificate, certificate_of
-from dsketch.problems.kernel.choose import DEFAULT_TOL, planned
-from dsketch.problems.kernel.methods import KernelAnswer, by_features, by_low_rank, conjugate_gradient, judged
-from dsketch.problems.kernel.refinement import Goal
-from dsketch.problems.kernel.system import EPS, scaled
+from dsketch.problems.kernel.check import check_answer
+from dsketch.problems.kernel.choose import plan_kernel
+from dsketch.problems.kernel.methods import METHODS
+from dsketch.problems.kernel.refinement import DEFAULT_TOL
+from dsketch.problems.kernel.system import guard_system
 from dsketch.problems.linear.problem import is_vector
-from dsketch.problems.outcome import Outcome, Status
-from dsketch.settings import Option, Settings
+from dsketch.problems.outcome import Outcome
+from dsketch.problems.status import status_of
+from dsketch.settings import ACCEPTED, EPS, Option, Settings
 
 Floats = NDArray[np.float64]
-
-# A kernel value is exact to u (1 + s‖a‖²): what the entries themselves are uncertain by, a few times over.
-_ACCEPTED = 16 * EPS
 
 
 class ExpKernel(Problem):
@@ -88,7 +88,7 @@ class ExpKernel(Problem):
         Option("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares."),
         Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
     )
-    methods = ("conjugate_gradient", "feature_space", "low_rank")
+    methods = tuple(METHODS)
     families = FEATURES
     x_has_columns = False
 
@@ -115,7 +115,9 @@ class ExpKernel(Problem):
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Sample a few rows, forecast what each preconditioner would leave, price the sweeps."""
-        return planned(self, self.alpha, self.scale, method, settings, machines)
+        require_names(self, method, settings)
+        require_settings(settings, 0)
+        return plan_kernel(self.rows, self.alpha, self.scale, method, settings, machines)
 
     def answer(self, choice: Choice) -> Flow[Outcome]:
         """Solve by the plan's method.
@@ -125,14 +127,19 @@ class ExpKernel(Problem):
         DataError
             If a row is so long that its exponential overflows.
         """
-        settings = choice.settings
-        goal = Goal(tol=settings.tol or DEFAULT_TOL, columns=settings.rank or 1, seed=settings.seed)
-        system = yield from scaled(self.rows.A, self.b, self.scale, self.alpha)
-        flows = {"conjugate_gradient": conjugate_gradient, "low_rank": by_low_rank, "feature_space": by_features}
-        answer = yield from flows[choice.method](system, settings, goal)
+        settings, tol = choice.settings, choice.settings.tol or DEFAULT_TOL
+        system = yield from guard_system(self.rows.A, self.b, self.scale, self.alpha)
+        answer, method = yield from with_fallback(METHODS, choice.method, system, settings)
         x = answer.x[:, 0] if is_vector(self.b) else answer.x
-        accepted = max(_ACCEPTED * (1 + 2 * float(system.half.max())), goal.tol)
-        return Outcome(x, status_of(answer, goal.tol, accepted), answer.method, certificate_of(answer), answer.notes, answer)
+        status = status_of(
+            answer.backward_error,
+            # A kernel value is exact to u (1 + s‖a‖²): what the entries themselves are uncertain by, a few times over.
+            max(ACCEPTED * (1 + 2 * float(system.half.max())), tol),
+            is_approximate=answer.is_approximate,
+            is_outside=bool((answer.outside > max(tol, EPS) * answer.b_norm).any()),
+            is_rounded=not (answer.relative_residual <= tol).all(),
+        )
+        return Outcome(x, status, method, certificate_of(answer), answer.notes, answer)
 
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return the tolerance, which is above rounding: a relative residual is never below the backward error."""
@@ -140,8 +147,8 @@ class ExpKernel(Problem):
 
     def judge(self, x: Floats) -> Flow[KernelCertificate]:
         """Judge x by sweeps of its own over the exact kernel."""
-        system = yield from scaled(self.rows.A, self.b, self.scale, self.alpha)
-        return certificate_of((yield from judged(system, x)))
+        system = yield from guard_system(self.rows.A, self.b, self.scale, self.alpha)
+        return certificate_of((yield from check_answer(system, x)))
 
     @property
     def judge_passes(self) -> int:
@@ -152,23 +159,3 @@ class ExpKernel(Problem):
         """Return the sweep exp(s⟨new, a_j⟩) x for the rows of a new matrix."""
         require_columns(A, self.shape[1])
         return Look(KernelRows(self.rows.A, np.zeros(self.shape[1]), self.scale, x), sweep_rows(A))
-
-
-def status_of(answer: KernelAnswer, tol: float, accepted: float) -> Status:
-    """Return how the solve ended.
-
-    Parameters
-    ----------
-    tol : float
-        Residual relative to b.
-    accepted : float
-        Normwise backward error that counts as solved where the residual is out of reach.
-    """
-    if answer.method == "feature_space":
-        return Status.APPROXIMATE
-    if (answer.backward_error > accepted).any():
-        return Status.NOT_SOLVED
-    outside = np.sqrt(np.maximum(answer.residual_norm**2 - answer.reducible**2, 0.0))
-    if answer.method == "low_rank" and (outside > max(tol, EPS) * answer.b_norm).any():
-        return Status.LEAST_SQUARES
-    return Status.SOLVED if (answer.relative_residual <= tol).all() else Status.ROUNDED

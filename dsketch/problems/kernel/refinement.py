@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.columns import norms, ratio
 from dsketch.passes.base import Flow
-from dsketch.problems.kernel.candidates import Candidate, best, candidates
-from dsketch.problems.kernel.conjugate_gradient import ConjugateGradients, Norm
-from dsketch.problems.kernel.forecast import sample
-from dsketch.problems.kernel.preconditioner import Preconditioner
+from dsketch.problems.kernel.candidates import Candidate, choose_candidate, forecast_candidates
+from dsketch.problems.kernel.forecast import draw_sample
+from dsketch.problems.kernel.iteration import ConjugateGradients, Norm
+from dsketch.problems.kernel.preconditioners import Preconditioner
 from dsketch.problems.kernel.system import KernelSystem
+from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 
+DEFAULT_TOL = 1e-10  # relative residual: beyond it nothing in a regression changes
 ROUNDS = 4  # refinement ends them at rounding long before
 _MARGIN = 0.5  # of the wanted residual, for the recurrence: so that the true residual meets it too
 _LOOKS = (10, 40, 160)  # steps after which the forecast is made again
@@ -75,26 +77,31 @@ class Goal:
     seed : int
     """
 
-    tol: float = 1e-10
+    tol: float = DEFAULT_TOL
     most: int = 1000
     columns: int = 1024
     seed: int = 0
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Goal":
+        """Return the goal of settings that a plan has fixed."""
+        return cls(tol=settings.tol or DEFAULT_TOL, columns=settings.rank or 1, seed=settings.seed)
 
-def refined(system: KernelSystem, first: Candidate | None, goal: Goal, made: Preconditioner | None = None) -> Flow[Solved]:
+
+def refine(system: KernelSystem, first: Candidate | None, goal: Goal, made: Preconditioner | None = None) -> Flow[Solved]:
     """Solve with the given preconditioner (``made`` of it already, or not), or by forecast if there is none given."""
-    found = [] if first else candidates((yield from sample(system, goal.seed)), goal.columns)
-    taken = first or best(found, *system.shape, goal.tol)
-    preconditioner = made or (yield from taken.made(system, goal.seed))
+    found = [] if first else forecast_candidates((yield from draw_sample(system, goal.seed)), goal.columns)
+    taken = first or choose_candidate(found, *system.sizes, goal.tol)
+    preconditioner = made or (yield from taken.make(system, goal.seed))
     norm, beta = Norm(system), system.beta
     size = norms(system.frame * beta)
     y, r = np.zeros_like(beta), beta
-    iterations, ritz, notes, smallest = 0, (1.0, 1.0), _words(taken, found), np.inf
+    iterations, ritz, notes, smallest = 0, (1.0, 1.0), _explain(taken, found), np.inf
     kept: Solved | None = None
     for _ in range(ROUNDS):
         while True:
             steps = ConjugateGradients(system, preconditioner, norm, r, _MARGIN * goal.tol * size, y)
-            other = yield from _advanced(steps, taken, found, goal, iterations)
+            other = yield from _advance(steps, taken, found, goal, iterations)
             y, iterations = y + steps.y, iterations + steps.iterations
             ritz = max(ritz, steps.ritz(), key=lambda pair: pair[1] / pair[0])
             if other is None:
@@ -105,7 +112,7 @@ def refined(system: KernelSystem, first: Candidate | None, goal: Goal, made: Pre
             )
             found = [candidate for candidate in found if candidate != taken]
             r, taken = steps.r, other
-            preconditioner = yield from taken.made(system, goal.seed)
+            preconditioner = yield from taken.make(system, goal.seed)
         r = beta - (yield from norm.product(y))
         worst = float(np.max(ratio(norms(system.frame * r), size), initial=0.0))
         if kept is None or worst < smallest:
@@ -117,7 +124,7 @@ def refined(system: KernelSystem, first: Candidate | None, goal: Goal, made: Pre
     return replace(kept, norm=norm.value, iterations=iterations)
 
 
-def _advanced(
+def _advance(
     steps: ConjugateGradients, taken: Candidate, found: list[Candidate], goal: Goal, before: int
 ) -> Flow[Candidate | None]:
     """Advance to the end, or to where another candidate promises to be done sooner; return that one."""
@@ -127,14 +134,14 @@ def _advanced(
         if not steps.live.size or before + steps.iterations >= goal.most:
             return None
         if others:
-            shape = steps.system.shape
-            other = best(others, *shape, goal.tol)
-            if _SWITCH * other.cost(*shape, goal.tol) < remaining(steps, goal.most) * taken.step(*shape):
+            sizes = steps.system.sizes
+            other = choose_candidate(others, *sizes, goal.tol)
+            if _SWITCH * other.cost(*sizes, goal.tol) < forecast_steps(steps, goal.most) * taken.step(*sizes):
                 return other
     return None
 
 
-def remaining(steps: ConjugateGradients, most: int) -> float:
+def forecast_steps(steps: ConjugateGradients, most: int) -> float:
     """Return how many more steps the rate of the later half so far forecasts for the slowest side."""
     live, history = steps.live, np.array(steps.history)
     half = len(history) // 2
@@ -143,7 +150,7 @@ def remaining(steps: ConjugateGradients, most: int) -> float:
     return float(min(np.max(np.where(gained > 0, wanted / np.where(gained > 0, gained, 1.0), most)), most))
 
 
-def _words(taken: Candidate, found: list[Candidate]) -> tuple[str, ...]:
+def _explain(taken: Candidate, found: list[Candidate]) -> tuple[str, ...]:
     if not found:
         return ()
     return (
@@ -152,6 +159,6 @@ def _words(taken: Candidate, found: list[Candidate]) -> tuple[str, ...]:
     )
 
 
-def observed(ritz: tuple[float, float]) -> float:
+def observe_condition(ritz: tuple[float, float]) -> float:
     """Return the condition number that Ritz values show."""
     return ritz[1] / ritz[0] if math.isfinite(ritz[1]) else math.inf

@@ -32,7 +32,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
+from dsketch.passes.kernel_tiles import LONGEST, KernelRows, sweep_rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
@@ -47,7 +47,6 @@ Floats = NDArray[np.float64]
 
 _MOST_BLOCKS = 64  # of A that are read for centres: a compressed block is decoded whole for a single row
 _F = "K_nM L⁻ᵀ"  # what certificates are relative to
-_LONGEST = 700.0  # of s‖a‖²/2: exp of it, times a kernel value, is still a number
 
 
 class RestrictedKernel(Problem):
@@ -155,21 +154,23 @@ class RestrictedKernel(Problem):
         DataError
             If one is not finite or so long that its exponential overflows.
         """
-        numbers = chosen(self.A, self.count, self.draw)
+        numbers = draw_centres(self.A, self.count, self.draw)
         cuts = self.A.cuts
         places = np.searchsorted(cuts, numbers, side="right") - 1
-        pieces = [self._picked(int(cuts[place]), int(cuts[place + 1]), numbers[places == place]) for place in np.unique(places)]
+        pieces = [
+            self._read_rows(int(cuts[place]), int(cuts[place + 1]), numbers[places == place]) for place in np.unique(places)
+        ]
         rows = np.concatenate(pieces)
         half = 0.5 * self.scale * squares(rows)
         worst = int(np.argmax(np.where(np.isfinite(half), half, np.inf)))
-        if not half[worst] <= _LONGEST:
+        if not half[worst] <= LONGEST:
             raise DataError(
-                f"s‖a‖²/2 must be a number of at most {_LONGEST:.0f} for every centre, or exp overflows; row {numbers[worst]} has "
+                f"s‖a‖²/2 must be a number of at most {LONGEST:.0f} for every centre, or exp overflows; row {numbers[worst]} has "
                 f"{half[worst]:.4g} at scale={self.scale:g}. Use a smaller scale, normalise the rows, or mend the row."
             )
         return rows
 
-    def _picked(self, start: int, stop: int, numbers: NDArray[np.int64]) -> Floats:
+    def _read_rows(self, start: int, stop: int, numbers: NDArray[np.int64]) -> Floats:
         if self.A.is_raw:  # single rows cost what they hold
             rows = [self.A.read(int(number), int(number) + 1) for number in numbers]
             return np.concatenate([np.asarray(row, dtype=np.float64) for row in rows])
@@ -263,7 +264,7 @@ class RestrictedKernel(Problem):
         return Look(KernelRows(centres, np.zeros(self.A.shape[1]), self.scale, x), sweep_rows(A))
 
 
-def chosen(A: Matrix, count: int, draw: int) -> NDArray[np.int64]:
+def draw_centres(A: Matrix, count: int, draw: int) -> NDArray[np.int64]:
     """Return row numbers drawn without repetition, from at most 64 blocks (more where those hold too few rows), in order."""
     cuts = A.cuts
     blocks = len(cuts) - 1

@@ -20,12 +20,12 @@ from dsketch.passes.base import Flow
 from dsketch.passes.kernel_tiles import LONGEST, KernelProduct, augmented, sweep_rows
 from dsketch.passes.moments import Mean
 from dsketch.passes.rowwise import RowFacts, Rowwise
+from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 
-EPS = float(np.finfo(float).eps)
 LEAST_DIAGONAL = 16 * EPS  # of D where there is no shift: what rounding leaves of a unit diagonal
-_REPRESENTABLE = 170.0  # the same, so that K and the squares of its entries, e^(4·170), are numbers
+_REPRESENTABLE = 170.0  # s‖a‖²/2 of the longest row up to which K and the squares of its entries, e^(4·170), are numbers
 _GATHERED_BYTES = 1_000_000_000  # of an array persisted on a cluster, which a pass cannot carry as futures
 
 
@@ -60,7 +60,7 @@ class KernelSystem:
         return len(self.half)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def sizes(self) -> tuple[int, int, int]:
         """(n, d, k)."""
         return self.rows, self.A.shape[1], self.b.shape[1]
 
@@ -115,7 +115,7 @@ class KernelSystem:
         return Rows(view, weights=None if weights is None else ArrayMatrix(np.ascontiguousarray(weights)))
 
 
-def scaled(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[KernelSystem]:
+def guard_system(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[KernelSystem]:
     """Return the guarded system.  Two light passes.
 
     Raises
@@ -123,7 +123,7 @@ def scaled(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[KernelSyste
     DataError
         If a row is too long for its own exponential.
     """
-    A = yield from at_hand(A)
+    A = yield from gather(A)
     rows = sweep_rows(A)
     mean: Floats = yield Look(Mean(), rows)
     facts: Floats = yield Look(RowFacts(mean), Rows(rows.A, b, pieces=rows.pieces))
@@ -132,7 +132,7 @@ def scaled(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[KernelSyste
     return KernelSystem(A, mean, scale, alpha, half, scale * facts[:, 1], facts[:, 2:])
 
 
-def at_hand(A: Matrix) -> Flow[Matrix]:
+def gather(A: Matrix) -> Flow[Matrix]:
     """Return a matrix that a pass can carry: itself, or a copy of what is persisted on a cluster.
 
     Raises
@@ -170,7 +170,7 @@ def require_short(half: Floats, scale: float, what: str = "") -> None:
         )
 
 
-def norm_bound(system: KernelSystem, w: Floats, product: Floats) -> float:
+def bound_norm(system: KernelSystem, w: Floats, product: Floats) -> float:
     """Return a lower bound of ‖K + λ I‖ (in the frame) from one product: the largest ‖(K + λ I) v‖/‖v‖.
 
     Parameters

@@ -9,8 +9,8 @@ from dsketch.engine import Engine, SerialEngine
 from dsketch.events import Converged, ignore
 from dsketch.matrix.open import open_matrix
 from dsketch.passes.base import Flow
-from dsketch.problems.kernel.conjugate_gradient import ConjugateGradients, Norm
-from dsketch.problems.kernel.system import KernelSystem, scaled
+from dsketch.problems.kernel.iteration import ConjugateGradients, Norm
+from dsketch.problems.kernel.system import KernelSystem, guard_system
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -54,7 +54,7 @@ def kernel(A: Floats, B: Floats | None = None, scale: float = 1.0) -> Floats:
 def system(A: Floats, b: Floats, ridge: float, scale: float = 1.0) -> KernelSystem:
     """Return the guarded system with λ = ridge · mean diagonal."""
     alpha = ridge * float(np.mean(np.exp(scale * np.sum(A * A, axis=1))))
-    return answered(scaled(open_matrix(A), open_matrix(b), scale, alpha))
+    return answered(guard_system(open_matrix(A), open_matrix(b), scale, alpha))
 
 
 def dense(system: KernelSystem) -> Floats:

@@ -7,8 +7,14 @@ import scipy.linalg as sl
 from dsketch.errors import PlanError
 from dsketch.features.taylor import Taylor, monomials
 from dsketch.problems.kernel import refinement
-from dsketch.problems.kernel.candidates import Candidate, asked, best, candidates, steps_for
-from dsketch.problems.kernel.forecast import Sample, sample
+from dsketch.problems.kernel.candidates import (
+    Candidate,
+    candidate_named,
+    choose_candidate,
+    forecast_candidates,
+    steps_for,
+)
+from dsketch.problems.kernel.forecast import Sample, draw_sample
 from dsketch.problems.kernel.refinement import Goal
 from tests.problems.kernel.dense import answered, data, dense, iterations, kernel, system
 
@@ -18,7 +24,7 @@ def test_forecast_tells_good_from_bad(family: str) -> None:
     """From a quarter of the rows the condition number is forecast to a factor 6 of that of the whole pencil."""
     A, b = data(family, 512)
     given = system(A, b, 1e-2)
-    look = answered(sample(given, 0))
+    look = answered(draw_sample(given, 0))
     whole = Sample(given, A, given.shift[:, 0], 512)
 
     for features in (None, Taylor(given.mean, 1.0, 1), Taylor(given.mean, 1.0, 2)):
@@ -45,9 +51,9 @@ def test_choice_is_near_the_best(family: str) -> None:
     """The chosen preconditioner takes at most half as many steps again as the best candidate."""
     A, b = data(family, 300)
     given = system(A, b[:, :1], 1e-3)
-    found = candidates(answered(sample(given, 0)), 150)
-    chosen = best(found, *given.shape, 1e-6)
-    steps = {candidate: iterations(given, answered(candidate.made(given, 0)), 1e-6, 150) for candidate in found}
+    found = forecast_candidates(answered(draw_sample(given, 0)), 150)
+    chosen = choose_candidate(found, *given.sizes, 1e-6)
+    steps = {candidate: iterations(given, answered(candidate.make(given, 0)), 1e-6, 150) for candidate in found}
 
     assert steps[chosen] <= 1.5 * min(steps.values()) + 2
 
@@ -57,9 +63,9 @@ def test_a_forecast_that_fails_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     A, b = data("sphere")
     given = system(A, b, 1e-2)
     lie = [Candidate("none", 0, 0, 1.5), Candidate("taylor", monomials(6, 3), 3, 30.0)]
-    monkeypatch.setattr(refinement, "candidates", lambda *_: lie)
+    monkeypatch.setattr(refinement, "forecast_candidates", lambda *_: lie)
 
-    found = answered(refinement.refined(given, None, Goal()))
+    found = answered(refinement.refine(given, None, Goal()))
 
     K = kernel(A) + given.alpha * np.eye(600)
     assert found.preconditioner.name == "taylor"
@@ -81,4 +87,4 @@ def test_taylor_that_does_not_fit_is_refused() -> None:
     A, b = data("wide", 60)
 
     with pytest.raises(PlanError, match=r"degree 1 need 41 columns; 30 were allowed. Choose features='pivoted_cholesky'"):
-        asked(system(A, b, 1.0), "taylor", 30, 30, 60)
+        candidate_named(system(A, b, 1.0), "taylor", 30, 30, 60)

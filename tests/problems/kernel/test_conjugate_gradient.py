@@ -5,10 +5,10 @@ import pytest
 import scipy.linalg as sl
 
 from dsketch.problems.kernel import refinement
-from dsketch.problems.kernel.candidates import FEATURES, asked
-from dsketch.problems.kernel.conjugate_gradient import ConjugateGradients, Norm
+from dsketch.problems.kernel.candidates import FEATURES, candidate_named
+from dsketch.problems.kernel.iteration import ConjugateGradients, Norm
+from dsketch.problems.kernel.preconditioners import taylor
 from dsketch.problems.kernel.refinement import Goal
-from dsketch.problems.kernel.taylor import taylor
 from tests.problems.kernel.dense import Floats, answered, data, dense, kernel, matrix_of, system
 
 EPS = float(np.finfo(float).eps)
@@ -55,8 +55,8 @@ def test_solution_is_cholesky_s(family: str, features: str) -> None:
     expected = sl.cho_solve(sl.cho_factor(K), b)
     goal = Goal(tol=1e-11, columns=220)
 
-    first = None if features == "auto" else asked(given, features, 100, goal.columns, 300)
-    found = answered(refinement.refined(given, first, goal))
+    first = None if features == "auto" else candidate_named(given, features, 100, goal.columns, 300)
+    found = answered(refinement.refine(given, first, goal))
 
     x = found.y / given.growth
     residual = np.linalg.norm(b - K @ x, axis=0) / np.linalg.norm(b, axis=0)
@@ -76,7 +76,7 @@ def test_tiny_ridge_is_solved_to_the_backward_error_of_cholesky() -> None:
         size = np.linalg.norm(K, 2) * np.linalg.norm(x, axis=0) + np.linalg.norm(b, axis=0)
         return float(np.max(np.linalg.norm(b - K @ x, axis=0) / size))
 
-    found = answered(refinement.refined(given, None, Goal(tol=1e-13, columns=400)))
+    found = answered(refinement.refine(given, None, Goal(tol=1e-13, columns=400)))
 
     assert backward(found.y / given.growth) <= max(8 * backward(expected), 4 * EPS)
 
@@ -84,7 +84,7 @@ def test_tiny_ridge_is_solved_to_the_backward_error_of_cholesky() -> None:
 def test_answers_agree_whatever_the_sides_beside_them() -> None:
     """A side solved alone and beside another is the same up to the tolerance: each has its own steps."""
     A, b = data("gaussian", 250)
-    both, alone = (answered(refinement.refined(system(A, b[:, :k], 1e-2), None, Goal(columns=150))).y for k in (2, 1))
+    both, alone = (answered(refinement.refine(system(A, b[:, :k], 1e-2), None, Goal(columns=150))).y for k in (2, 1))
 
     assert np.linalg.norm(both[:, 0] - alone[:, 0]) <= 1e-6 * np.linalg.norm(alone)
 
@@ -92,7 +92,7 @@ def test_answers_agree_whatever_the_sides_beside_them() -> None:
 def test_a_zero_side_is_zero() -> None:
     """b = 0 needs no step and gives x = 0 beside other sides."""
     A, b = data("gaussian", 100)
-    found = answered(refinement.refined(system(A, b * [1.0, 0.0], 1e-1), None, Goal(columns=50)))
+    found = answered(refinement.refine(system(A, b * [1.0, 0.0], 1e-1), None, Goal(columns=50)))
 
     assert np.any(found.y[:, 0])
     assert not np.any(found.y[:, 1])

@@ -289,7 +289,7 @@ def test_workers_too_small_for_a_sweep_are_refused() -> None:
 
 def test_vectors_beyond_the_driver_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors of n numbers live in the driver; the message says how many bytes they take."""
-    monkeypatch.setattr("dsketch.problems.kernel.choose._DRIVER_BYTES", 10_000)
+    monkeypatch.setattr("dsketch.problems.kernel.method._DRIVER_BYTES", 10_000)
     A, b = data(3)
 
     with pytest.raises(PlanError, match=r"400 × 3 take .*Give fewer right-hand sides"):

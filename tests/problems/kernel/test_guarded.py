@@ -7,7 +7,7 @@ from dsketch.errors import DataError
 from dsketch.matrix.open import open_matrix
 from dsketch.problems.kernel import refinement
 from dsketch.problems.kernel.refinement import Goal
-from dsketch.problems.kernel.system import scaled
+from dsketch.problems.kernel.system import guard_system
 from tests.problems.kernel.dense import answered, data, dense, kernel, on_sphere, system
 
 EPS = float(np.finfo(float).eps)
@@ -29,9 +29,9 @@ def test_rows_beyond_the_kernel_are_solved_in_the_guarded_form() -> None:
     """Where exp(s‖a‖²) is no number the guarded system still is: solved to its own rounding, and said."""
     rng = np.random.default_rng(0)
     A = 24 * on_sphere(rng.standard_normal((200, 6)))  # exp(576) is, its square is not
-    hard = answered(scaled(open_matrix(A), open_matrix(np.ones((200, 1))), 1.0, float(np.exp(560.0))))
+    hard = answered(guard_system(open_matrix(A), open_matrix(np.ones((200, 1))), 1.0, float(np.exp(560.0))))
 
-    found = answered(refinement.refined(hard, None, Goal()))
+    found = answered(refinement.refine(hard, None, Goal()))
 
     assert not hard.is_representable
     assert "beyond float64" in hard.notes[0]
@@ -44,4 +44,4 @@ def test_a_row_that_overflows_is_named() -> None:
     A[31] = 20
 
     with pytest.raises(DataError, match=r"row 31 has 800 at scale=1. Use scale ≤ 0.88, or normalise the rows"):
-        answered(scaled(open_matrix(A), open_matrix(np.ones(50)), 1.0, 1.0))
+        answered(guard_system(open_matrix(A), open_matrix(np.ones(50)), 1.0, 1.0))

@@ -5,21 +5,19 @@ import pytest
 
 from dsketch.features.centres import Centres
 from dsketch.features.taylor import Taylor
-from dsketch.problems.kernel import preconditioner
-from dsketch.problems.kernel.pivoted_cholesky import pivoted_cholesky, pivots
-from dsketch.problems.kernel.preconditioner import no_features, woodbury
-from dsketch.problems.kernel.taylor import taylor
-from dsketch.problems.kernel.tensor import tensor
+from dsketch.problems.kernel import preconditioners
+from dsketch.problems.kernel.pivoted_cholesky import choose_pivots, pivoted_cholesky
+from dsketch.problems.kernel.preconditioners import no_features, taylor, tensor, woodbury
 from tests.problems.kernel.dense import answered, data, dense, iterations, matrix_of, system
 
 EPS = float(np.finfo(float).eps)
 
 
 @pytest.mark.parametrize("residual", [True, False])
-@pytest.mark.parametrize("limit", [preconditioner.GRAM_LIMIT, 0.0], ids=["gram", "qr"])
+@pytest.mark.parametrize("limit", [preconditioners.GRAM_LIMIT, 0.0], ids=["gram", "qr"])
 def test_woodbury_is_the_inverse_of_the_sum(residual: bool, limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """P⁻¹ applied to the identity, through a Gram matrix or a QR, inverts F Fᵀ + D to u times its condition number."""
-    monkeypatch.setattr(preconditioner, "GRAM_LIMIT", limit)
+    monkeypatch.setattr(preconditioners, "GRAM_LIMIT", limit)
     A, b = data("gaussian", 150)
     given = system(A, b, 1e-3)
     features = Taylor(given.mean, given.scale, 3)
@@ -36,7 +34,7 @@ def test_mixed_columns_are_applied_without_mixing_rows() -> None:
     """Pivoted Cholesky's F = Φ L⁻ᵀ is applied through Φ alone; the inverse is the same."""
     A, b = data("clusters", 200)
     given = system(A, b, 1e-2)
-    chosen = answered(pivots(given, 40, 0, 0.0))
+    chosen = answered(choose_pivots(given, 40, 0, 0.0))
     features = chosen.features(given)
     F = features.apply(A)
     P = F @ F.T + np.diag(given.shift[:, 0])
@@ -53,7 +51,7 @@ def test_pivots_factor_the_kernel_at_their_rows() -> None:
     A, b = data("gaussian", 500)
     given = system(A, b, 1e-2)
 
-    chosen = answered(pivots(given, 120, 3, 0.0))
+    chosen = answered(choose_pivots(given, 120, 3, 0.0))
     F = chosen.features(given).apply(A)
 
     assert chosen.rank == 120
@@ -70,7 +68,7 @@ def test_pivots_leave_little_more_than_the_best_columns_could() -> None:
     weight = np.exp(2 * given.half)
     values = np.sort(np.linalg.eigvalsh(np.sqrt(weight)[:, None] * (dense(given) - np.diag(given.shift[:, 0])) * np.sqrt(weight)))
 
-    left = [float(np.sum(weight * answered(pivots(given, 60, seed, 0.0)).left)) for seed in range(4)]
+    left = [float(np.sum(weight * answered(choose_pivots(given, 60, seed, 0.0)).left)) for seed in range(4)]
 
     tails = np.cumsum(values)[::-1]  # tails[k]: the best trace that k columns leave
     k = max(k for k in range(60) if k * (1 + np.log(tails[0] / tails[k])) <= 60)
@@ -84,7 +82,7 @@ def test_duplicate_rows_end_the_pivots() -> None:
     A = np.repeat(rng.standard_normal((40, 6)), 10, axis=0)
     given = system(A, np.ones((400, 1)), 0.0)
 
-    chosen = answered(pivots(given, 400, 0, 0.0))
+    chosen = answered(choose_pivots(given, 400, 0, 0.0))
 
     assert chosen.rank == 40
     assert np.max(chosen.left) <= 64 * EPS

@@ -9,7 +9,7 @@ from distributed import Client
 
 import dsketch as ds
 from dsketch.errors import DataError, SpecError
-from dsketch.problems.kernel.restricted import chosen
+from dsketch.problems.kernel.restricted import draw_centres
 
 EPS = float(np.finfo(float).eps)
 
@@ -79,11 +79,11 @@ def test_centres_are_rows_drawn_once_each(stored: Any) -> None:
     A, y = data(500)
     matrix = ds.open_matrix(A)
 
-    assert np.array_equal(chosen(matrix, 60, 1), chosen(matrix, 60, 1))
-    assert not np.array_equal(chosen(matrix, 60, 1), chosen(matrix, 60, 2))
-    assert len(set(chosen(matrix, 500, 0).tolist())) == 500
+    assert np.array_equal(draw_centres(matrix, 60, 1), draw_centres(matrix, 60, 1))
+    assert not np.array_equal(draw_centres(matrix, 60, 1), draw_centres(matrix, 60, 2))
+    assert len(set(draw_centres(matrix, 500, 0).tolist())) == 500
     problem = ds.RestrictedKernel(stored("A", A, 90), stored("b", y, 500), centres=60)
-    assert np.array_equal(problem.centre_rows, A[chosen(problem.A, 60, 0)])
+    assert np.array_equal(problem.centre_rows, A[draw_centres(problem.A, 60, 0)])
 
 
 @pytest.mark.cluster
