@@ -22,7 +22,7 @@ from dsketch.passes.many import Projected, many
 T = TypeVar("T")
 
 
-def together(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
+def advance_together(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
     """Return what the flows return, in order; passes: those of the slowest.
 
     Raises
@@ -36,8 +36,8 @@ def together(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
         yield from _advance(number, flow, None, results, waiting)
     while waiting:
         looks = dict(waiting)
-        passes, places = _distinct([_projected(look) for look in looks.values()])
-        found = yield Look(many(passes), _shared([look.rows for look in looks.values()]))
+        passes, places = _drop_repeats([_project(look) for look in looks.values()])
+        found = yield Look(many(passes), _share([look.rows for look in looks.values()]))
         for number, place in zip(looks, places, strict=True):
             yield from _advance(number, flows[number], found[place], results, waiting)
     return [results[number] for number in range(len(flows))]
@@ -61,14 +61,14 @@ def base_of(A: Matrix) -> Matrix:
     return A.base if isinstance(A, Head) else A
 
 
-def _projected(look: Look) -> Projected:
+def _project(look: Look) -> Projected:
     rows = look.rows
     selection = rows.A.selection if isinstance(rows.A, Head) else Selection(0, rows.A.shape[1])
     return Projected(look.pass_, selection, rows.b, rows.weights, rows.intercept, rows.shift)
 
 
-def _shared(rows: list[Rows]) -> Rows:
-    """Return the rows of A alone that all heads are taken from."""
+def _share(rows: list[Rows]) -> Rows:
+    """Return the rows of A alone, from which all heads are taken."""
     base = base_of(rows[0].A)
     require_one_base([each.A for each in rows])
     return Rows(base, pieces=max(each.pieces for each in rows))
@@ -92,19 +92,19 @@ def require_one_base(matrices: Sequence[Matrix]) -> None:
             )
 
 
-def _distinct(passes: list[Projected]) -> tuple[list[Projected], list[int]]:
+def _drop_repeats(passes: list[Projected]) -> tuple[list[Projected], list[int]]:
     """Return the passes without repetitions, and for each of the given ones its place among them."""
     kept: list[Projected] = []
     places = []
     for pass_ in passes:
-        place = next((place for place, other in enumerate(kept) if _alike(pass_, other)), len(kept))
+        place = next((place for place, other in enumerate(kept) if _are_alike(pass_, other)), len(kept))
         if place == len(kept):
             kept.append(pass_)
         places.append(place)
     return kept, places
 
 
-def _alike(left: Projected, right: Projected) -> bool:
+def _are_alike(left: Projected, right: Projected) -> bool:
     mine, other = contents(left), contents(right)
     return len(mine) == len(other) and all(_equal(a, b) for a, b in zip(mine, other, strict=True))
 

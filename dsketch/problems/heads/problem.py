@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +14,14 @@ from dsketch.passes.base import Flow
 from dsketch.planning.choice import MEMORY_SHARE, Choice
 from dsketch.planning.price import Estimate, Machines
 from dsketch.problems.base import Problem, require_names
-from dsketch.problems.heads.lockstep import base_of, require_one_base, together
+from dsketch.problems.heads.lockstep import advance_together, base_of, require_one_base
 from dsketch.problems.linear.methods import METHODS as LINEAR
-from dsketch.problems.outcome import Certificate, Outcome, Status
+from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.problems.powers.methods import METHODS as POWERS
+from dsketch.problems.status import gravest
 from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
-
-# What is said of all heads, the first that holds of any.
-_GRAVEST = (
-    Status.NOT_SOLVED,
-    Status.ESTIMATED,
-    Status.APPROXIMATE,
-    Status.LEAST_SQUARES,
-    Status.MINIMUM_NORM,
-    Status.ROUNDED,
-    Status.SOLVED,
-)
 
 
 class Heads(Problem):
@@ -135,21 +124,22 @@ class Heads(Problem):
 
     def answer(self, choice: Choice) -> Flow[Outcome]:
         """Answer all heads in lockstep."""
-        found = yield from together([problem.answer(choice) for problem in self.problems])
+        found = yield from advance_together([problem.answer(choice) for problem in self.problems])
         x = np.concatenate([outcome.x.reshape(problem.x_shape) for outcome, problem in zip(found, self.problems, strict=True)])
-        statuses = {outcome.status for outcome in found}
         notes = [f"head {number}: {note}" for number, outcome in enumerate(found) for note in outcome.notes]
-        status = next(status for status in _GRAVEST if status in statuses)
+        status = gravest(outcome.status for outcome in found)
         method = ", ".join(dict.fromkeys(outcome.method for outcome in found))
-        return Outcome(x, status, method, _joined([outcome.certificate for outcome in found]), tuple(notes), tuple(found))
+        return Outcome(x, status, method, _join([outcome.certificate for outcome in found]), tuple(notes), tuple(found))
 
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Judge all heads in lockstep."""
-        found = yield from together([problem.judge(part) for problem, part in zip(self.problems, self.split(x), strict=True)])
-        return _joined(found)
+        found = yield from advance_together(
+            [problem.judge(part) for problem, part in zip(self.problems, self.split(x), strict=True)]
+        )
+        return _join(found)
 
 
-def _joined(certificates: Sequence[Any]) -> Certificate:
+def _join(certificates: Sequence[Certificate]) -> Certificate:
     """Return the certificate of all: numbers side by side, the worst condition."""
     worst = max(certificates, key=lambda certificate: certificate.condition)
     return Certificate(

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
+from dsketch.problems.fallback import with_fallback
 from dsketch.problems.kernel.low_rank import Minimizer, solve_shortest
+from dsketch.problems.kernel.methods import METHODS
+from dsketch.problems.kernel.pivoted_cholesky import choose_pivots
 from dsketch.problems.method import Breakdown
+from dsketch.settings import Settings
+from dsketch.testing.flows import run_flow
 from tests.problems.kernel.dense import answered, data, kernel, system
 
 EPS = float(np.finfo(float).eps)
@@ -62,3 +67,18 @@ def test_a_rank_beyond_the_columns_is_said() -> None:
 
     assert "50 columns fit" in stopped.value.reason
     assert stopped.value.start.rank == 50
+
+
+def test_pivots_go_along_with_the_one_who_takes_over() -> None:
+    """Conjugate gradients are preconditioned with the pivots that low_rank made: no pass of theirs is repeated."""
+    A, b = data("wide", 150)
+    given = system(A, b, 0.0)
+    pivots = run_flow(choose_pivots(given, 50, 0, 0.0)).digests
+
+    run = run_flow(with_fallback(METHODS, "low_rank", given, Settings(rank=50)))
+
+    answer, method = run.result
+    assert method == "conjugate_gradient"
+    assert answer.columns == 50
+    assert run.digests[: len(pivots)] == pivots
+    assert not set(pivots) & set(run.digests[len(pivots) :])
