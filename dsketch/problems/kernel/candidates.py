@@ -20,11 +20,11 @@ FEATURES = ("none", "pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht"
 # d = 8 … 128 on one machine; only their ratios decide, and a factor two changes no verdict by more than that.
 ENTRY_NS, ENTRY_COLUMN_NS, ENTRY_SIDE_NS = 0.75, 0.018, 0.06
 FEATURE_NS, GRAM_NS = 2.5, 0.023
-PASS_ENTRIES = 2e7  # of a sweep, that the fixed part of a pass is worth
-ENOUGH = 1.5  # a condition that no more columns can better by much
-ENOUGH_LEFT = 0.5  # of the ridge: the same, as the rule for the degree has it
-_WORST = 1e40  # condition number: beyond counting
-DEFAULT_RANK = 1024  # of a family that was asked for without a number
+PASS_ENTRIES = 2e7  # the fixed part of a pass is worth so many entries of a sweep
+ENOUGH = 1.5  # no more columns can better this condition number by much
+ENOUGH_LEFT = 0.5  # likewise, if the monomials leave this share of the ridge
+_WORST = 1e40  # no larger condition number is told from another
+DEFAULT_RANK = 1024  # columns of a family that was asked for without a number
 NEAR = 1.5  # among candidates within this factor of the cheapest the one with the fewest iterations is taken
 
 

@@ -25,10 +25,10 @@ from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 
-MOST_COLUMNS = 4096  # of features by default: their Gram matrix has 134 MB and costs as much as a sweep of 300,000 rows
-SQUARES = 5  # Gram matrices in a worker at once: a part, its product, two that are merged, their sum
-_SAMPLED = 384  # rows, shared by three blocks
-_TIMED_ROWS = 1024  # of a tile sweep: a millisecond
+MOST_COLUMNS = 4096  # the default for features: their Gram matrix has 134 MB and costs as much as a sweep of 300,000 rows
+SQUARES = 5  # Gram matrices are in a worker at once: a part, its product, two that are merged, their sum
+_SAMPLED = 384  # rows are sampled, shared by three blocks
+_TIMED_ROWS = 1024  # a sweep of so many rows takes a millisecond
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class KernelCase:
     scale: float
 
     @property
-    def sizes(self) -> tuple[int, int, int]:
+    def dimensions(self) -> tuple[int, int, int]:
         """(n, d, k)."""
         return *self.A.shape, self.sides
 

@@ -34,9 +34,9 @@ class ConjugateGradient(KernelMethod):
     def work(self, case: KernelCase) -> Work:
         """Forecast what each preconditioner would leave, or the one that was asked for."""
         settings, is_free = case.settings, case.settings.features == "auto"
-        taken = choose_candidate(case.candidates, *case.sizes, case.tol)
+        taken = choose_candidate(case.candidates, *case.dimensions, case.tol)
         if not is_free:
-            taken = candidate_named(case.sample.system, settings.features, settings.rank, case.most, case.sizes[0])
+            taken = candidate_named(case.sample.system, settings.features, settings.rank, case.most, case.dimensions[0])
             alike = (candidate for candidate in case.candidates if _key(candidate) == _key(taken))
             taken = next(alike, taken)
         steps = taken.iterations(case.tol) if math.isfinite(taken.condition) else 0

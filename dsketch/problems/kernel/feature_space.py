@@ -49,9 +49,9 @@ from dsketch.settings import EPS, Settings
 Floats = NDArray[np.float64]
 
 FAMILIES = ("pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
-_TAIL = 1e-6  # of the series, in a typical row: beyond what sketched features of any affordable size resolve
-_GRADIENT_PASSES = 45  # of the linear core
-_WITNESSES = 4  # random vectors that measure K − B Bᵀ
+_TAIL = 1e-6  # a share of the series in a typical row that sketched features of no affordable size resolve
+_GRADIENT_PASSES = 45  # the linear core takes about so many
+_WITNESSES = 4  # random vectors measure K − B Bᵀ
 _STREAM = 43
 
 
@@ -115,7 +115,7 @@ class FeatureSpace(KernelMethod):
     def work(self, case: KernelCase) -> Work:
         """Count with the family that was asked for, or tensor_srht."""
         system, settings = case.sample.system, case.settings
-        taken = candidate_named(system, family_of(settings), settings.rank, case.most, case.sizes[0])
+        taken = candidate_named(system, family_of(settings), settings.rank, case.most, case.dimensions[0])
         return Work(taken, 1, FIXED_PASSES + _GRADIENT_PASSES, taken.columns)
 
     def details(self, case: KernelCase) -> tuple[str, ...]:

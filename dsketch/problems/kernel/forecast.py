@@ -26,10 +26,10 @@ from dsketch.problems.kernel.system import LEAST_DIAGONAL, KernelSystem
 
 Floats = NDArray[np.float64]
 
-_ROWS = 512  # of the sample at most: its eigenvalues take a tenth of a second
-_SHARE = 8  # n over the sample's rows, for small n: looking must cost less than solving
+_ROWS = 512  # the most rows of a sample: its eigenvalues take a tenth of a second
+_SHARE = 8  # of few rows only one in so many is sampled: looking must cost less than solving
 _LEAST_ROWS = 128
-_NUMBERS = 4_000_000  # of the sample: rows of very many columns are fewer
+_NUMBERS = 4_000_000  # a sample holds no more numbers: rows of very many columns are fewer
 _STREAM = 42
 _EFFECTIVE = 0.55  # r random pivots leave about the eigenvalue number 0.55 r (measured 0.5 to 0.7, r = 512 and 1024)
 

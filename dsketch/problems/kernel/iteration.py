@@ -23,7 +23,7 @@ from dsketch.problems.kernel.system import KernelSystem, bound_norm
 
 Floats = NDArray[np.float64]
 
-_POWER_STEPS = 3  # of the norm: K is positive, so its row sums are near its leading eigenvector
+_POWER_STEPS = 3  # steps of the power iteration are enough: K is positive, so its row sums are near its leading eigenvector
 
 
 @dataclass

@@ -47,7 +47,7 @@ Floats = NDArray[np.float64]
 
 _REFINEMENTS = 4  # each gains the digits that u/σ leaves: eight at the limit of the rank
 _INSTEAD = "b is taken to lie in the range, and x need not be the shortest"  # what its successor does
-_TRACE = 8 * EPS  # of a row's diagonal: rounding of a kernel value and of the sum that is taken from it
+_TRACE = 8 * EPS  # rounding of a kernel value, and of the sum that is taken from it, relative to the diagonal
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from dsketch.problems.kernel.case import SQUARES, KernelCase
 from dsketch.problems.kernel.system import KernelSystem
 from dsketch.problems.method import Method
 
-FIXED_PASSES = 4  # mean, lengths, sample, and the product that certifies
-_VECTORS = 14  # of n × k numbers at once in the driver: the iteration's six, what passes carry, what merges make
+FIXED_PASSES = 4  # every method takes these: mean, lengths, sample, and the product that certifies
+_VECTORS = 14  # the driver holds so many times n × k numbers at once: the iteration's six, what passes carry, what merges make
 _DRIVER_BYTES = 4_000_000_000
-_TASK_BYTES = 100_000_000  # blocks of rows and features of a task thread
-_TRAVELLING = 4  # of n × k numbers in a task thread: vectors that travel and their parts
+_TASK_BYTES = 100_000_000  # blocks of rows and features take this of a task thread
+_TRAVELLING = 4  # a task thread holds so many times n × k numbers: vectors that travel and their parts
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class KernelMethod(Method[KernelCase, KernelSystem, KernelAnswer]):
         """
         _require_vectors(case)
         _require_columns(case)
-        work, (n, d, k) = self.work(case), case.sizes
+        work, (n, d, k) = self.work(case), case.dimensions
         spent = work.taken.setup(n) + max(work.iterations, 1) * work.taken.step(n, d, k)
         modelled = (ENTRY_NS + ENTRY_COLUMN_NS * d) * 1e-9
         fixed = work.passes * (PASS_SECONDS + TASK_SECONDS * case.tasks)
@@ -73,7 +73,7 @@ class KernelMethod(Method[KernelCase, KernelSystem, KernelAnswer]):
 
 
 def _require_vectors(case: KernelCase) -> None:
-    n, _, sides = case.sizes
+    n, _, sides = case.dimensions
     needed = _VECTORS * 8 * n * sides
     if needed > _DRIVER_BYTES:
         raise PlanError(

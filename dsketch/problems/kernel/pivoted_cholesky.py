@@ -33,11 +33,11 @@ from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 
-ROUNDS = 10  # that a given rank is shared over
-_MOST_ROUNDS = 40  # when most candidates are rejected the spectrum has ended
-ENOUGH = 0.1  # of the ridge: a trace left below it leaves a condition number of at most 1.1
+ROUNDS = 10  # a given rank is shared over so many rounds
+_MOST_ROUNDS = 40  # the spectrum has ended when so many rounds reject most candidates
+ENOUGH = 0.1  # a trace below this share of the ridge leaves a condition number of at most 1.1
 _STREAM = 41  # of the random words
-_LEAST_PIVOT = 8 * EPS  # of a unit diagonal: below it there is nothing but rounding
+_LEAST_PIVOT = 8 * EPS  # of a unit diagonal there is nothing but rounding below it
 
 
 @dataclass(frozen=True)

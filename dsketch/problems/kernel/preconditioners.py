@@ -50,8 +50,10 @@ Floats = NDArray[np.float64]
 
 # I + FᵀD⁻¹F from a Gram matrix is off by u·‖FᵀD⁻¹F‖ against an identity that matters: 1e-7 at 1e9; from there on take it from a QR.
 GRAM_LIMIT = 1e9
-_TAIL = 1e-3  # of the series, left to the residual diagonal: far below the error of a tensor sketch itself
-_LEAST_SHARE = 1e-6  # of D's mean, where pivots leave nothing and there is no ridge: D⁻¹ must not drown the others' digits
+_TAIL = 1e-3  # the share of the series that is left to the residual diagonal: far below the error of a tensor sketch itself
+_LEAST_SHARE = (
+    1e-6  # D is at least this share of its mean: where pivots leave nothing and there is no ridge D⁻¹ would drown others' digits
+)
 
 
 class Preconditioner(Protocol):

@@ -27,11 +27,11 @@ from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 
-DEFAULT_TOL = 1e-10  # relative residual: beyond it nothing in a regression changes
-ROUNDS = 4  # refinement ends them at rounding long before
-_MARGIN = 0.5  # of the wanted residual, for the recurrence: so that the true residual meets it too
-_LOOKS = (10, 40, 160)  # steps after which the forecast is made again
-_SWITCH = 1.5  # how much sooner another preconditioner must promise to be done
+DEFAULT_TOL = 1e-10  # a relative residual beyond which nothing in a regression changes
+ROUNDS = 4  # rounding ends the refinement long before
+_MARGIN = 0.5  # the recurrence aims at half the wanted residual, so that the true one meets it too
+_LOOKS = (10, 40, 160)  # after so many steps the forecast is made again
+_SWITCH = 1.5  # another preconditioner must promise to be done so much sooner
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Goal:
 def refine(system: KernelSystem, first: Candidate | None, goal: Goal, made: Preconditioner | None = None) -> Flow[Solved]:
     """Solve with the given preconditioner (``made`` of it already, or not), or by forecast if there is none given."""
     found = [] if first else forecast_candidates((yield from draw_sample(system, goal.seed)), goal.columns)
-    taken = first or choose_candidate(found, *system.sizes, goal.tol)
+    taken = first or choose_candidate(found, *system.dimensions, goal.tol)
     preconditioner = made or (yield from taken.make(system, goal.seed))
     norm, beta = Norm(system), system.beta
     size = norms(system.frame * beta)
@@ -134,9 +134,9 @@ def _advance(
         if not steps.live.size or before + steps.iterations >= goal.most:
             return None
         if others:
-            sizes = steps.system.sizes
-            other = choose_candidate(others, *sizes, goal.tol)
-            if _SWITCH * other.cost(*sizes, goal.tol) < forecast_steps(steps, goal.most) * taken.step(*sizes):
+            dimensions = steps.system.dimensions
+            other = choose_candidate(others, *dimensions, goal.tol)
+            if _SWITCH * other.cost(*dimensions, goal.tol) < forecast_steps(steps, goal.most) * taken.step(*dimensions):
                 return other
     return None
 

@@ -45,7 +45,7 @@ from dsketch.settings import Option, Settings
 
 Floats = NDArray[np.float64]
 
-_MOST_BLOCKS = 64  # of A that are read for centres: a compressed block is decoded whole for a single row
+_MOST_BLOCKS = 64  # centres are drawn from so many blocks of A: a compressed block is decoded whole for a single row
 _F = "K_nM L⁻ᵀ"  # what certificates are relative to
 
 

@@ -24,9 +24,9 @@ from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
 
-LEAST_DIAGONAL = 16 * EPS  # of D where there is no shift: what rounding leaves of a unit diagonal
+LEAST_DIAGONAL = 16 * EPS  # rounding leaves about this of a unit diagonal; D is nowhere below it
 _REPRESENTABLE = 170.0  # s‖a‖²/2 of the longest row up to which K and the squares of its entries, e^(4·170), are numbers
-_GATHERED_BYTES = 1_000_000_000  # of an array persisted on a cluster, which a pass cannot carry as futures
+_GATHERED_BYTES = 1_000_000_000  # the largest copy of an array persisted on a cluster, which a pass cannot carry as futures
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class KernelSystem:
         return len(self.half)
 
     @property
-    def sizes(self) -> tuple[int, int, int]:
+    def dimensions(self) -> tuple[int, int, int]:
         """(n, d, k)."""
         return self.rows, self.A.shape[1], self.b.shape[1]
 

@@ -52,7 +52,7 @@ def test_choice_is_near_the_best(family: str) -> None:
     A, b = data(family, 300)
     given = system(A, b[:, :1], 1e-3)
     found = forecast_candidates(answered(draw_sample(given, 0)), 150)
-    chosen = choose_candidate(found, *given.sizes, 1e-6)
+    chosen = choose_candidate(found, *given.dimensions, 1e-6)
     steps = {candidate: iterations(given, answered(candidate.make(given, 0)), 1e-6, 150) for candidate in found}
 
     assert steps[chosen] <= 1.5 * min(steps.values()) + 2
