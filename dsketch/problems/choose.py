@@ -71,6 +71,8 @@ def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case
     if not fitting:
         raise PlanError(case.explain_need({name: prices[name] for name in offered}))
     best, why = _cheapest(methods, fitting)
+    if methods[best].reason is None:
+        why = _reason_of_all(unfit, [name for name in offered if name != best]) or why
     rejected = {name: _need_text(price, case) for name, price in prices.items() if not _fits(price, case)}
     rejected |= {name: reason for name, reason in unfit.items() if name not in rejected}
     rejected |= {name: _price_text(price) for name, price in fitting.items() if name != best}
@@ -80,6 +82,12 @@ def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case
 
 def _fits(price: Estimate, case: Priced) -> bool:
     return price.memory_bytes <= MEMORY_SHARE * case.memory_bytes
+
+
+def _reason_of_all(unfit: Mapping[str, str], others: list[str]) -> str | None:
+    """Return what speaks against all others, if one sentence does: it decides then, and not the price."""
+    reasons = {unfit.get(name) for name in others}
+    return reasons.pop() if len(reasons) == 1 else None
 
 
 def _cheapest(methods: Mapping[str, Method[Any, Any, Any]], prices: dict[str, Estimate]) -> tuple[str, str]:

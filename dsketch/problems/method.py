@@ -160,6 +160,11 @@ class Method(ABC, Generic[C, S, A]):
         """
         del case
 
+    def details(self, case: C) -> tuple[str, ...]:
+        """Return further lines of a plan by this method: degrees, sizes, stages."""
+        del case
+        return ()
+
     @abstractmethod
     def solve(self, system: S, settings: Settings, start: Any = None) -> Flow[A]:
         """Answer; ``start`` is what the method before left.

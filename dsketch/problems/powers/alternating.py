@@ -1,229 +1,61 @@
-"""The paper's own sequence: one sketch, and for every level a preconditioned solve with AᵀA; passes grow with the power.
+"""The paper's stages, each by gradient descent with momentum.
 
-1. One sketch SA = QR, used by all levels.  Its size lets every one of the j stages fail with probability δ/j at most.
-2. Odd powers begin with u = argmin ‖Au − b‖ and go on with b = u.
-3. For k = 1 … j solve AᵀA y_k = y_{k−1}; x = y_j.
-
-A fixed relative tolerance τ per level would leave a relative residual up to τ·kappa^(2(j−1)).  The rule is therefore absolute,
-
-    ‖r_k‖ ≤ ε ‖b‖ / (j ‖A‖^(2(k−1))),
-
-so that Σ ‖A‖^(2(k−1))‖r_k‖ ≤ ε‖b‖ without knowing kappa.  In relative terms it asks for 2(k−1) log kappa more at level k: the work is
-quadratic in j through log kappa.  Where rounding ends a stage first, the normwise backward error stays small all the same.
-
-Prefer it to ``factored`` only for very wide or very sparse A, where n d² flops are out of reach.  Passes: 1 for the
-sketch, 2 for ‖A‖, about 14 … 35 for each level, j − 1 for the certificate.
+The paper's unit step needs m > 39.5 d rows in the form z ← z − Hᵀ(Hz − c), which also takes two products a step, and m > 11.7 d in the
+form z ← z − (Hz − c): the largest eigenvalue of H = R⁻ᵀAᵀA R⁻¹ must stay below √2 or 2.  The heavy ball with momentum ε² and step
+(1 − ε²)² contracts by ε = the sketch's distortion at any size.  When to prefer it, and its passes:
+:mod:`dsketch.problems.powers.staged`.
 
 References
 ----------
 Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-conditioner", AISTATS 2024, arXiv 2308.14304.
+B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; I. K. Ozaslan, M. Pilanci, O. Arikan,
+"Iterative Hessian sketch with momentum", ICASSP 2019.
 """
 
-import math
-from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch._linalg.factor import Factor, solve_small
-from dsketch.passes import Gradient, Look, Slope
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.method import backward_error_of, require_full_rank
-from dsketch.problems.linear.system import LinearSystem
-from dsketch.problems.powers.answer import (
-    STAGES,
-    PowerAnswer,
-    Stage,
-    distance,
-    even_error,
-    level_errors,
-    ratio,
-    reached,
-    relative_residual,
-)
-from dsketch.problems.powers.gram_factor import Core
-from dsketch.problems.powers.products import norm_of, product, raised, residual_after, residual_norms, side_norms
-from dsketch.problems.powers.stage import INNERS, Seen, Task
-from dsketch.problems.powers.wide_range import WideColumns, power_of_two
-from dsketch.settings import Settings
-from dsketch.sketch import SKETCHES, Sketch, SparseSign
-from dsketch.sketch.size import FOR_ITERATING, LEAST_ROWS, distortion
+from dsketch.problems.iterations import heavy_ball
+from dsketch.problems.powers.answer import Stage
+from dsketch.problems.powers.stage import StageTask, Watch
+from dsketch.problems.powers.staged import StagedMethod
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
-# A failed embedding is seen (the steps grow, or progress stops) and costs passes, never accuracy.
-FAILURE = 1e-3
-
-
-def rows_for_stages(columns: int, stages: int, failure: float = FAILURE) -> int:
-    """Return the sketch size at which the distortion is at most 1/√12 in each of the stages with probability 1 − δ/j.
-
-    The singular values of SU lie in 1 ± (√(d/m) + t) but for a probability 2 exp(−m t²/2) (Davidson and Szarek 2001, Theorem II.13);
-    with t = √(2 log(2j/δ)/m) both terms together are 1/√12 at m = 12 (√d + √(2 log(2j/δ)))².
-
-    Examples
-    --------
-    >>> rows_for_stages(100, 1), rows_for_stages(100, 16)
-    (2336, 2560)
-    """
-    tail = math.sqrt(2 * math.log(2 * stages / failure))
-    return 8 * math.ceil((FOR_ITERATING * (math.sqrt(columns) + tail) ** 2 + LEAST_ROWS) / 8)
+_PATIENCE = (
+    5  # looks: the heavy ball swings about zero within an envelope of εᵏ, and these outlast a swing 500 times deeper than it
+)
 
 
-def drawn(system: LinearSystem, settings: Settings, stages: int) -> tuple[Sketch, float]:
-    """Return the sketch for all stages and the distortion that the iteration counts on."""
-    d = system.shape[1]
-    if settings.sketch_rows is not None:
-        size, epsilon = settings.sketch_rows, distortion(d, settings.sketch_rows)
-    else:
-        size, epsilon = rows_for_stages(d, stages), 1 / math.sqrt(FOR_ITERATING)
-    return (SparseSign if settings.sketch == SparseSign.name else SKETCHES[settings.sketch])(size, settings.seed), epsilon
+class Alternating(StagedMethod):
+    """Stages by the heavy ball."""
 
+    name = "alternating"
 
-@dataclass(frozen=True)
-class Alternation:
-    """What all stages share.
+    def run_stage(self, task: StageTask[T], y: Floats) -> Flow[tuple[Floats, T, Stage]]:
+        """Return y with its last look and the record of the stage, from a start y.
 
-    Attributes
-    ----------
-    system : LinearSystem
-    core : Core
-        Of the sketch.
-    epsilon : float
-        Its distortion.
-    norm : float
-        Log₂ of ‖A‖.
-    stages : int
-        Among which tolerance and failure are split.
-    goal : float
-        ε of the rule.
-    inner : str
-        A key of :data:`~dsketch.problems.powers.stage.INNERS`.
-    """
-
-    system: LinearSystem
-    core: Core
-    epsilon: float
-    norm: float
-    stages: int
-    goal: float
-    inner: str
-
-    def up(self, level: int, target: WideColumns, b: Floats) -> Flow[tuple[WideColumns, WideColumns, Stage]]:
-        """Return y with G y ≈ target, its residual, and the record of the stage.
-
-        Parameters
-        ----------
-        b : ndarray, shape (k,)
-            Log₂ of ‖b‖.
+        Raises
+        ------
+        Breakdown
+            If the residual grows: some eigenvalue lies outside the interval that the sketch promised.
         """
-        # In the units of the target's mantissas and of A · 2^-e: every number is of moderate size.
-        e, factor = self.core.exponent, Factor(self.core.R)
-        goal = math.log2(self.goal / self.stages) + b - 2 * (level - 1) * self.norm
+        watch = Watch(task, _PATIENCE)
 
-        def look(y: Floats) -> Flow[Seen[WideColumns]]:
-            found = yield from product(self.system, e, WideColumns(y, target.exponents))
-            residual = target.plus(found.shifted(-2 * e), -1.0)
-            size = np.logaddexp2(2 * self.norm + WideColumns.of(y, target.exponents - 2 * e).norms, target.norms)
-            told = reached(ratio(residual.norms, size), power_of_two(residual.norms))
-            units = level_errors(self.core, [target, WideColumns.of(y, target.exponents - 2 * e)], [residual]) / self.goal
-            return Seen(residual.over(target.exponents), np.maximum(ratio(residual.norms, goal), units), told, residual)
+        def descent(y: Floats) -> Flow[Floats | None]:
+            seen = yield from task.look(y)
+            yield seen.event
+            if not watch.goes_on(y, seen):
+                return None
+            return task.factor.solve(task.factor.solve_transposed(seen.residual))
 
-        start = factor.solve(factor.solve_transposed(target.mantissas))
-        task = Task(level, factor, self.core.factor, self.epsilon, look)
-        y, residual, stage = yield from INNERS[self.inner](self.system, task, start)
-        return WideColumns.of(y, target.exponents - 2 * e), residual, stage
+        def is_last(step: Floats, y: Floats) -> bool:
+            watch.note_step(step, y)
+            return False
 
-    def climbed(
-        self, start: WideColumns, b: Floats, power: int
-    ) -> Flow[tuple[list[WideColumns], list[WideColumns], tuple[Stage, ...]]]:
-        """Return the levels from ``start`` on, their residuals and the records of the stages."""
-        levels, residuals, records = [start], list[WideColumns](), list[Stage]()
-        for level in range(1, power + 1):
-            y, residual, stage = yield from self.up(level, levels[-1], b)
-            levels.append(y)
-            residuals.append(residual)
-            records.append(stage)
-        return levels, residuals, tuple(records)
-
-    def least_squares(self, start: Floats) -> Flow[tuple[Floats, Slope, Stage]]:
-        """Return y near the minimizer of ‖A y − b‖, its slope, and the record of stage 0."""
-        factor, share = self.core.factor, math.log2(self.goal / self.stages)
-
-        def look(y: Floats) -> Flow[Seen[Slope]]:
-            found: Slope = yield Look(Gradient(y), self.system.rows)
-            reducible = WideColumns.of(factor.solve_transposed(found.g)).norms
-            told = reached(backward_error_of(factor, y, found), power_of_two(residual_norms(found)))
-            return Seen(found.g, ratio(reducible, share + side_norms(found)), told, found)
-
-        return (yield from INNERS[self.inner](self.system, Task(0, factor, factor, self.epsilon, look), start))
-
-
-def alternating_even(system: LinearSystem, b: Floats, power: int, settings: Settings, inner: str) -> Flow[PowerAnswer]:
-    """Answer min ‖(AᵀA)ʲx − b‖ stage by stage.
-
-    Raises
-    ------
-    Breakdown
-        If the sketch lacks rank, or a stage diverges.
-    """
-    sketch, epsilon = drawn(system, settings, power)
-    SA, _ = yield from system.sketch(sketch)
-    start = Factor.of(SA)
-    require_full_rank(start)
-    core, right = Core(start), WideColumns.of(b)
-    norm = yield from norm_of(system, core)
-    climb = Alternation(system, core, epsilon, norm, power, settings.goal, inner)
-    levels, residuals, stages = yield from climb.climbed(right, right.norms, power)
-    left, x = (yield from raised(system, core, residuals)), levels[-1]
-    return PowerAnswer(
-        x=x.values("x"),
-        core=core,
-        is_exact=False,
-        backward_error=np.maximum(even_error(norm, left.norms, x, right.norms, power), level_errors(core, levels, residuals)),
-        residual_norm=power_of_two(left.norms),
-        relative=relative_residual(core, left, right),
-        outside=np.zeros(b.shape[1]),
-        forward_error=distance(core, levels, residuals),
-        measured=STAGES,
-        levels=tuple(levels),
-        stages=stages,
-    )
-
-
-def alternating_odd(system: LinearSystem, power: int, settings: Settings, inner: str) -> Flow[PowerAnswer]:
-    """Answer min ‖A(AᵀA)ʲx − b‖ stage by stage, least squares first.
-
-    Raises
-    ------
-    Breakdown
-        If the sketch lacks rank, or a stage diverges.
-    """
-    sketch, epsilon = drawn(system, settings, power + 1)
-    SA, Sb = yield from system.sketch(sketch)
-    start, guess = solve_small(SA, Sb)
-    require_full_rank(start)
-    core = Core(start)
-    norm = yield from norm_of(system, core)
-    climb = Alternation(system, core, epsilon, norm, power + 1, settings.goal, inner)
-    y, slope, stage = yield from climb.least_squares(guess)
-    norms = side_norms(slope)
-    levels, residuals, stages = yield from climb.climbed(WideColumns.of(y), norms - norm, power)
-    moved, x = (yield from raised(system, core, residuals)), levels[-1]
-    _, left = residual_after(core, slope, moved)
-    chain = core.half(moved).norms - math.log2(1 - epsilon)
-    first = np.maximum(backward_error_of(start, y, slope), level_errors(core, levels, residuals))
-    return PowerAnswer(
-        x=x.values("x"),
-        core=core,
-        is_exact=False,
-        # A changes once for the least-squares stage (Karlson and Waldén) and once for the chain.
-        backward_error=first + even_error(norm, chain, x, norms, power + 0.5),
-        residual_norm=power_of_two(left),
-        relative=ratio(chain, norms),
-        outside=np.minimum(ratio(residual_norms(slope), norms), 1.0),
-        forward_error=distance(core, levels, [WideColumns.of(slope.g), *residuals], left),
-        measured=STAGES,
-        levels=tuple(levels),
-        stages=(stage, *stages),
-    )
+        yield from heavy_ball(descent, y, task.epsilon, is_last)
+        return watch.result()

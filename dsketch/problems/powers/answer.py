@@ -113,7 +113,7 @@ def level_residuals(levels: list[WideColumns], products: list[WideColumns]) -> l
     return [before.plus(product, -1.0) for before, product in zip(levels, products, strict=False)]
 
 
-def propagated(core: Core, residuals: list[WideColumns]) -> WideColumns:
+def propagate(core: Core, residuals: list[WideColumns]) -> WideColumns:
     """Return Σ G^(i−1) r_i by Horner's rule."""
     total = residuals[-1]
     for residual in reversed(residuals[:-1]):
@@ -121,7 +121,7 @@ def propagated(core: Core, residuals: list[WideColumns]) -> WideColumns:
     return total
 
 
-def ratio(above: Floats, *below: Floats) -> Floats:
+def ratio_of_logs(above: Floats, *below: Floats) -> Floats:
     """Return 2^above over the sum of 2^below; 0 where above is −∞."""
     total = below[0]
     for term in below[1:]:
@@ -132,7 +132,7 @@ def ratio(above: Floats, *below: Floats) -> Floats:
 
 def even_error(norm: float, residual: Floats, x: WideColumns, b: Floats, power: float) -> Floats:
     """Return the normwise backward error of Gʲx = b, from log₂ of ‖A‖, of the residual's norm and of ‖b‖."""
-    return ratio(residual, 2 * power * norm + x.norms, b)
+    return ratio_of_logs(residual, 2 * power * norm + x.norms, b)
 
 
 def level_errors(core: Core, levels: list[WideColumns], residuals: list[WideColumns]) -> Floats:
@@ -152,17 +152,17 @@ def level_errors(core: Core, levels: list[WideColumns], residuals: list[WideColu
         return worst
     size = 2 * float(np.log2(core.factor.scaled_singular[0]))
     for before, after, residual in zip(levels, levels[1:], residuals, strict=False):
-        below = (size + core.raised(after).norms, core.lowered(before).norms)
-        worst = np.maximum(worst, ratio(core.lowered(residual).norms, *below))
+        below = (size + core.times_units(after).norms, core.over_units(before).norms)
+        worst = np.maximum(worst, ratio_of_logs(core.over_units(residual).norms, *below))
     return worst
 
 
 def relative_residual(core: Core, residual: WideColumns, b: WideColumns) -> Floats:
     """Return ‖r‖/‖b‖, or the same with columns scaled (D⁻¹) if that is more, shape (k,)."""
-    plain = ratio(residual.norms, b.norms)
+    plain = ratio_of_logs(residual.norms, b.norms)
     if core.factor.is_deficient:
         return plain
-    return np.maximum(plain, ratio(core.lowered(residual).norms, core.lowered(b).norms))
+    return np.maximum(plain, ratio_of_logs(core.over_units(residual).norms, core.over_units(b).norms))
 
 
 def chain_error(core: Core, residual: WideColumns, x: WideColumns, b: WideColumns, power: int) -> Floats:
@@ -174,12 +174,12 @@ def chain_error(core: Core, residual: WideColumns, x: WideColumns, b: WideColumn
         return np.zeros(x.exponents.shape)
     v, size = WideColumns.of(core.factor.scaled_decomposition[1][:_NORM_VECTORS].T), np.zeros(0)
     for _ in range(_NORM_STEPS):
-        w, before = core.lowered(v), v.norms
+        w, before = core.over_units(v), v.norms
         for _ in range(power):
             w = core.forward(w)
-        v = core.lowered(w)
+        v = core.over_units(w)
         size = v.norms - before
-    return ratio(core.lowered(residual).norms, float(size.max()) + core.raised(x).norms, core.lowered(b).norms)
+    return ratio_of_logs(core.over_units(residual).norms, float(size.max()) + core.times_units(x).norms, core.over_units(b).norms)
 
 
 def odd_error(core: Core, g: WideColumns, residual: Floats, x: WideColumns, power: int) -> Floats:
@@ -230,7 +230,7 @@ def forward_error(core: Core, levels: list[WideColumns], residual: Floats | None
         total = np.logaddexp2(total, size + residual - (2 * power + 2) * low)
     if outside is not None:
         total = np.logaddexp2(total, size + outside - (2 * power + 1) * low)
-    return EPS * ratio(total, levels[-1].norms)
+    return EPS * ratio_of_logs(total, levels[-1].norms)
 
 
 def distance(
@@ -254,16 +254,16 @@ def distance(
     moved = core.inverse(residuals[0])
     for step in residuals[1:]:
         moved = core.inverse(moved.plus(step))
-    return forward_error(core, levels, residual, outside) + apart(moved, levels[-1])
+    return forward_error(core, levels, residual, outside) + relative_distance(moved, levels[-1])
 
 
-def apart(moved: WideColumns, x: WideColumns) -> Floats:
+def relative_distance(moved: WideColumns, x: WideColumns) -> Floats:
     """Return ‖x − x*‖/‖x*‖ at most for a first-order ``moved`` = x* − x, shape (k,); infinite where x* may be 0."""
-    share = ratio(moved.norms, x.norms)
+    share = ratio_of_logs(moved.norms, x.norms)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.isfinite(share), np.maximum(share, share / np.abs(1 - share)), np.inf)
 
 
-def reached(backward_error: Floats, residual_norm: Floats) -> Converged:
+def event_of(backward_error: Floats, residual_norm: Floats) -> Converged:
     """Return how far a solve has come, for listeners."""
     return Converged(float(backward_error.max(initial=0.0)), float(residual_norm.max(initial=0.0)))

@@ -1,4 +1,4 @@
-"""Certificate, status and notes of an answer to a power of the Gram matrix."""
+"""Certificates, statuses and notes of answers to powers of the Gram matrix and to its exponential."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from dsketch._linalg.columns import norms
 from dsketch.problems.outcome import Certificate, Status, digits, shown
 from dsketch.problems.powers.answer import PowerAnswer, Stage
+from dsketch.problems.powers.exponential import ExponentialAnswer
+from dsketch.problems.status import status_of
 from dsketch.settings import EPS, Settings
 
 Floats = NDArray[np.float64]
@@ -64,6 +66,38 @@ class PowerCertificate(Certificate):
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExponentialCertificate(Certificate):
+    """What is known about the x of exp(AᵀA)x = b.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (k,)
+        Of a solve: how much AᵀA must change, relative to ‖A‖², for x to be exact; of ``check``: ‖r‖/(‖exp(AᵀA)‖‖x‖ + ‖b‖).
+    residual_norm, relative_residual : ndarray, shape (k,)
+        ‖b − exp(AᵀA)x‖, and over ‖b‖.
+    forward_error : ndarray, shape (k,)
+        First-order bound on ‖x − x*‖/‖x‖ for that backward error (at least eps), and the rounding of x itself.
+    condition : float
+        Of exp(AᵀA) or of its series.
+    measured : str
+        What was measured in the data, and what follows from the factor.
+    """
+
+    relative_residual: Floats
+    measured: str
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people."""
+        return [
+            f"backward    {shown(self.backward_error)}",
+            f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
+            f"forward error ≤ {shown(self.forward_error)}",
+            f"condition   {digits(self.condition)}; {self.rank_reason}",
+            f"measured    {self.measured}",
+        ]
+
+
 def certificate_of(answer: PowerAnswer, power: int) -> PowerCertificate:
     """Return what is known about an answer."""
     factor, is_zero = answer.factor, norms(answer.x) == 0
@@ -84,15 +118,15 @@ def certificate_of(answer: PowerAnswer, power: int) -> PowerCertificate:
     )
 
 
-def status_of(answer: PowerAnswer, settings: Settings, levels: int, *, is_odd: bool) -> Status:
-    """Return how a solve ended; each of the ``levels`` may have the backward error that one solve may have."""
-    if not answer.backward_error.max(initial=0.0) <= levels * settings.accepted:
-        return Status.NOT_SOLVED
-    if not is_odd and lies_outside(answer):
-        return Status.LEAST_SQUARES
-    if answer.factor.is_deficient:
-        return Status.MINIMUM_NORM
-    return Status.ROUNDED if _is_rounded(answer, settings) else Status.SOLVED
+def status_of_power(answer: PowerAnswer, settings: Settings, accepted: float, *, is_odd: bool) -> Status:
+    """Return how a solve ended."""
+    return status_of(
+        answer.backward_error,
+        accepted,
+        is_outside=not is_odd and lies_outside(answer),
+        is_deficient=answer.factor.is_deficient,
+        is_rounded=is_rounded(answer, settings),
+    )
 
 
 def lies_outside(answer: PowerAnswer) -> bool:
@@ -100,7 +134,8 @@ def lies_outside(answer: PowerAnswer) -> bool:
     return bool(answer.outside.max(initial=0.0) > 8 * EPS * answer.factor.scaled_condition)
 
 
-def _is_rounded(answer: PowerAnswer, settings: Settings) -> bool:
+def is_rounded(answer: PowerAnswer | ExponentialAnswer, settings: Settings) -> bool:
+    """Whether the residual is larger than what people would call small, relative to b."""
     return bool(answer.relative.max(initial=0.0) > max(SMALL_RESIDUAL, settings.tol or 0.0))
 
 
@@ -115,7 +150,7 @@ def notes_of(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: boo
             f"{float(answer.outside.max()):.2%} of b lies outside the range of {'A' if is_odd else 'AᵀA'}; x is the least-squares answer"
             + (" of minimum norm" if answer.factor.is_deficient else "")
         )
-    if _is_rounded(answer, settings):
+    if is_rounded(answer, settings):
         exponent = 2 * power * np.log10(answer.core.condition) + np.log10(EPS / 2)
         notes.append(
             f"the residual of {name}x is {_beyond(float(answer.relative.max()))} of ‖b‖: u·kappa^(2j) is 1e{exponent:+.0f}, and no x in "
@@ -136,3 +171,25 @@ def _stage_text(stage: Stage) -> str:
 
 def _beyond(value: float) -> str:
     return f"{value:.1e}" if np.isfinite(value) else "more than 1e308"
+
+
+def certificate_of_exponential(answer: ExponentialAnswer) -> ExponentialCertificate:
+    """Return what is known about an answer to the exponential."""
+    return ExponentialCertificate(
+        backward_error=answer.backward_error,
+        residual_norm=answer.residual_norm,
+        forward_error=answer.forward_error,
+        condition=answer.condition,
+        rank=answer.factor.R.shape[0],
+        rank_reason=f"exp(AᵀA) has full rank {answer.factor.R.shape[0]}; ‖AᵀA‖ {answer.size:.2e}",
+        relative_residual=answer.relative,
+        measured=answer.measured,
+    )
+
+
+def notes_of_exponential(answer: ExponentialAnswer) -> tuple[str, ...]:
+    """Return what people should know besides the status."""
+    if not (answer.forward_error > 0.1).any():
+        return answer.notes
+    wrong = min(float(answer.forward_error.max()), 1.0)
+    return (*answer.notes, f"‖AᵀA‖ is {answer.size:.1e}: x may be wrong by {wrong:.1g} of its size")

@@ -28,19 +28,11 @@ from dsketch.errors import DataError
 from dsketch.passes import Look, Normal
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.system import LinearSystem
-from dsketch.problems.method import Breakdown
-from dsketch.problems.powers.answer import apart
-from dsketch.problems.powers.factored import ROUTES, Route
 from dsketch.problems.powers.gram_factor import Core
-from dsketch.problems.powers.methods import LAST
-from dsketch.problems.powers.products import product
 from dsketch.problems.powers.wide_range import WideColumns, power_of_two
-from dsketch.settings import EPS, Settings
+from dsketch.settings import EPS
 
 Floats = NDArray[np.float64]
-
-MOST_TERMS = 200  # passes that a judgement may take: enough for ‖A‖² up to about 150
-_ENOUGH = 60.0  # log₂: a remainder below 2⁻⁶⁰ of the sum is below rounding
 
 
 @dataclass(frozen=True)
@@ -63,6 +55,7 @@ class ExponentialAnswer:
     condition : float
         Of f(AᵀA); ∞ beyond float64.
     measured : str
+    notes : tuple of str
     """
 
     x: Floats
@@ -73,6 +66,7 @@ class ExponentialAnswer:
     forward_error: Floats
     condition: float
     measured: str
+    notes: tuple[str, ...] = ()
 
     @property
     def factor(self) -> Factor:
@@ -95,18 +89,7 @@ def log_series(t: Floats, terms: int | None) -> Floats:
     return np.asarray(logsumexp(logs, axis=0))
 
 
-def exponential_by(
-    method: str, system: LinearSystem, b: Floats, terms: int | None, settings: Settings
-) -> Flow[tuple["ExponentialAnswer", str, tuple[str, ...]]]:
-    """Return the answer by a route of :data:`~dsketch.problems.powers.factored.ROUTES`, its name, and why the QR took over if it did."""
-    try:
-        return (yield from exponential(system, b, terms, settings, ROUTES[method])), method, ()
-    except Breakdown as stop:
-        reason = f"{method} gave way to {LAST}: {stop.reason}"
-        return (yield from exponential(system, b, terms, settings, ROUTES[LAST])), LAST, (reason,)
-
-
-def eigen(core: Core) -> tuple[Floats, Floats]:
+def decompose_gram(core: Core) -> tuple[Floats, Floats]:
     """Return the eigenvalues of AᵀA and its eigenvectors as rows, null space included, shapes (d,) and (d, d).
 
     Raises
@@ -123,7 +106,7 @@ def eigen(core: Core) -> tuple[Floats, Floats]:
     return s * s, Vt
 
 
-def applied(Vt: Floats, logs: Floats, b: WideColumns) -> WideColumns:
+def apply_logs(Vt: Floats, logs: Floats, b: WideColumns) -> WideColumns:
     """Return V exp(logs) Vᵀb; sizes add up as exponents."""
     whole = np.floor(logs / math.log(2.0))
     pieces = (Vt @ b.mantissas) * np.exp(logs - whole * math.log(2.0))[:, None]
@@ -133,18 +116,17 @@ def applied(Vt: Floats, logs: Floats, b: WideColumns) -> WideColumns:
     )
 
 
-def exponential(system: LinearSystem, b: Floats, terms: int | None, settings: Settings, route: Route) -> Flow[ExponentialAnswer]:
-    """Answer exp(AᵀA)x = b, or its series up to the power ``terms``."""
-    factor, _ = yield from route(system, settings)
+def factored_exponential(system: LinearSystem, b: Floats, terms: int | None, factor: Factor) -> Flow[ExponentialAnswer]:
+    """Answer exp(AᵀA)x = b, or its series up to the power ``terms``, by the factor R of A.  One pass."""
     core, right = Core(factor), WideColumns.of(b)
-    t, Vt = eigen(core)
+    t, Vt = decompose_gram(core)
     logs = log_series(t, terms)
-    x = applied(Vt, -logs, right)
+    x = apply_logs(Vt, -logs, right)
     e = core.exponent
     G = np.ldexp((yield Look(Normal(np.ldexp(np.eye(len(t)), -e)), system.rows)), -e)
     s = np.ldexp(np.sqrt(t), -e)
     change = float(np.linalg.norm(G - (Vt.T * s**2) @ Vt, 2)) / float(s[0] ** 2) if t[0] else 0.0
-    left = right.plus(applied(Vt, logs, x), -1.0).norms
+    left = right.plus(apply_logs(Vt, logs, x), -1.0).norms
     backward = np.where(np.isfinite(x.norms), change, 0.0)
     return ExponentialAnswer(
         x=x.values("x"),
@@ -153,7 +135,7 @@ def exponential(system: LinearSystem, b: Floats, terms: int | None, settings: Se
         residual_norm=power_of_two(left),
         relative=power_of_two(left - np.where(np.isfinite(right.norms), right.norms, 0.0)),
         forward_error=error_bound(t, terms, right, x, backward),
-        condition=_condition(logs),
+        condition=condition_of(logs),
         measured="AᵀA − VΣ²Vᵀ in the data; the residual by the factor",
     )
 
@@ -172,51 +154,6 @@ def error_bound(t: Floats, terms: int | None, b: WideColumns, x: WideColumns, ba
     return np.where(np.isfinite(x.norms), (slope * float(t[0]) * np.maximum(backward, EPS) + own) * amplified, 0.0)
 
 
-def _condition(logs: Floats) -> float:
+def condition_of(logs: Floats) -> float:
+    """Return the condition number of f(AᵀA) from the logarithms of its eigenvalues; ∞ beyond float64."""
     return float(power_of_two(np.array((logs.max() - logs.min()) / math.log(2.0))))
-
-
-def judged_exponential(system: LinearSystem, b: Floats, terms: int | None, x: Floats) -> Flow[ExponentialAnswer]:
-    """Judge x by summing the series in real products with AᵀA.
-
-    One pass a term: as many as the series has, or as exp(‖A‖²) needs for rounding; if that is more than ``MOST_TERMS``, the factor sums
-    it, and the certificate says so.
-    """
-    R, _, _ = yield from system.triangle(0)
-    core, right, start = Core(Factor(R)), WideColumns.of(b), WideColumns.of(x)
-    t, Vt = eigen(core)
-    logs = log_series(t, terms)
-    needed = terms if terms is not None else terms_for(float(t[0]))
-    if needed <= MOST_TERMS:
-        total = term = start
-        for p in range(1, needed + 1):
-            found = yield from product(system, core.exponent, term)
-            term = WideColumns.of(found.mantissas / p, found.exponents)
-            total = total.plus(term)
-        measured = f"{needed} terms of the series in the data"
-    else:
-        total = applied(Vt, logs, start)
-        measured = f"by the factor: the series would take {needed} passes (at most {MOST_TERMS} are made)"
-    residual = right.plus(total, -1.0)
-    left, moved = residual.norms, applied(Vt, -logs, residual)
-    below = np.logaddexp2(float(logs.max()) / math.log(2.0) + start.norms, right.norms)
-    with np.errstate(invalid="ignore"):
-        backward = np.where(np.isfinite(left), power_of_two(left - below), 0.0)
-    return ExponentialAnswer(
-        x=x,
-        core=core,
-        backward_error=backward,
-        residual_norm=power_of_two(left),
-        relative=power_of_two(left - np.where(np.isfinite(right.norms), right.norms, 0.0)),
-        forward_error=error_bound(t, terms, right, start, np.zeros(x.shape[1])) + apart(moved, start),
-        condition=_condition(logs),
-        measured=measured,
-    )
-
-
-def terms_for(size: float) -> int:
-    """Return how many terms of exp(size) leave a remainder below rounding (of exp(size), not of 1)."""
-    p = max(int(size), 1)
-    while (p * math.log(max(size, 1e-300)) - math.lgamma(p + 1) - size) / math.log(2.0) > -_ENOUGH:
-        p += 1 + p // 50
-    return p

@@ -1,6 +1,6 @@
 """exp(AᵀA)x = b, or the truncated series in its place, for many right-hand sides with d rows."""
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,50 +8,25 @@ from numpy.typing import NDArray
 
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
-from dsketch.problems.linear.problem import is_vector
-from dsketch.problems.outcome import Certificate, Outcome, Status, digits, shown
-from dsketch.problems.powers.exponential import MOST_TERMS, ExponentialAnswer, exponential_by, judged_exponential
-from dsketch.problems.powers.factored import ROUTES
+from dsketch.problems.fallback import with_fallback
+from dsketch.problems.outcome import Outcome
+from dsketch.problems.powers.certificate import (
+    ExponentialCertificate,
+    certificate_of_exponential,
+    is_rounded,
+    notes_of_exponential,
+)
+from dsketch.problems.powers.check import MOST_TERMS, check_exponential
+from dsketch.problems.powers.methods import DIRECT
 from dsketch.problems.powers.problem import ColumnSidesProblem, require_power
-from dsketch.settings import EPS, Option
+from dsketch.problems.powers.system import ExponentialSystem
+from dsketch.problems.status import status_of
+from dsketch.settings import Option
 
 Floats = NDArray[np.float64]
 
-
 # Times what one QR may leave: LAPACK's singular vectors leave 5 to 60 eps at d = 10 to 300 (measured on well-conditioned matrices).
 SPECTRAL = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExponentialCertificate(Certificate):
-    """What is known about the x of exp(AᵀA)x = b.
-
-    Attributes
-    ----------
-    backward_error : ndarray, shape (k,)
-        Of a solve: how much AᵀA must change, relative to ‖A‖², for x to be exact; of ``check``: ‖r‖/(‖exp(AᵀA)‖‖x‖ + ‖b‖).
-    residual_norm, relative_residual : ndarray, shape (k,)
-        ‖b − exp(AᵀA)x‖, and over ‖b‖.
-    forward_error : ndarray, shape (k,)
-        First-order bound on ‖x − x*‖/‖x‖ for that backward error (at least eps), and the rounding of x itself.
-    condition : float
-        Of exp(AᵀA) or of its series.
-    measured : str
-        What was measured in the data, and what follows from the factor.
-    """
-
-    relative_residual: Floats
-    measured: str
-
-    def lines(self) -> list[str]:
-        """Return the certificate as lines for people."""
-        return [
-            f"backward    {shown(self.backward_error)}",
-            f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
-            f"forward error ≤ {shown(self.forward_error)}",
-            f"condition   {digits(self.condition)}; {self.rank_reason}",
-            f"measured    {self.measured}",
-        ]
 
 
 class GramExponential(ColumnSidesProblem):
@@ -100,7 +75,7 @@ class GramExponential(ColumnSidesProblem):
             most=1000,
         ),
     )
-    methods = tuple(ROUTES)
+    methods = DIRECT
 
     def __init__(self, A: Any, b: Any, *, terms: int | None = None, missing: str = "error") -> None:
         self.terms = None if terms is None else require_power(terms, "Leave terms out for the exponential itself.", "terms")
@@ -121,6 +96,11 @@ class GramExponential(ColumnSidesProblem):
         """Return what singular vectors may leave."""
         return SPECTRAL * super().accepted(tol, x)
 
+    @cached_property
+    def system(self) -> ExponentialSystem:
+        """A, b and the function."""
+        return ExponentialSystem(self.linear, self.right, self.terms)
+
     def answer(self, choice: Choice) -> Flow[Outcome]:
         """Solve by the singular values of the factor.
 
@@ -129,18 +109,12 @@ class GramExponential(ColumnSidesProblem):
         DataError
             If ‖A‖² is so large that exp(AᵀA) is not determined by float64 data, or x does not fit into float64.
         """
-        answer, method, notes = yield from exponential_by(choice.method, self.system, self.right, self.terms, choice.settings)
-        solved = float(answer.backward_error.max(initial=0.0)) <= self.accepted(choice.settings.tol)
-        if (answer.forward_error > 0.1).any():
-            notes = (
-                *notes,
-                f"‖AᵀA‖ is {answer.size:.1e}: x may be wrong by {min(float(answer.forward_error.max()), 1.0):.1g} of its size",
-            )
-        small = max(float(np.sqrt(EPS)), choice.settings.tol or 0.0)
-        rounded = float(answer.relative.max(initial=0.0)) > small
-        status = Status.NOT_SOLVED if not solved else Status.ROUNDED if rounded else Status.SOLVED
-        x = answer.x[:, 0] if is_vector(self.b) else answer.x
-        return Outcome(x, status, method, _certificate_of(answer), notes, answer)
+        answer, method = yield from with_fallback(self.methods, choice.method, self.system, choice.settings)
+        accepted = self.accepted(choice.settings.tol)
+        status = status_of(answer.backward_error, accepted, is_rounded=is_rounded(answer, choice.settings))
+        return Outcome(
+            self.shape_like_b(answer.x), status, method, certificate_of_exponential(answer), notes_of_exponential(answer), answer
+        )
 
     @property
     def judge_passes(self) -> int:
@@ -149,17 +123,4 @@ class GramExponential(ColumnSidesProblem):
 
     def judge(self, x: Floats) -> Flow[ExponentialCertificate]:
         """Judge x by the series in real products with AᵀA, one a term, as far as that is reasonable."""
-        return _certificate_of((yield from judged_exponential(self.system, self.right, self.terms, x)))
-
-
-def _certificate_of(answer: ExponentialAnswer) -> ExponentialCertificate:
-    return ExponentialCertificate(
-        backward_error=answer.backward_error,
-        residual_norm=answer.residual_norm,
-        forward_error=answer.forward_error,
-        condition=answer.condition,
-        rank=answer.factor.R.shape[0],
-        rank_reason=f"exp(AᵀA) has full rank {answer.factor.R.shape[0]}; ‖AᵀA‖ {answer.size:.2e}",
-        relative_residual=answer.relative,
-        measured=answer.measured,
-    )
+        return certificate_of_exponential((yield from check_exponential(self.system, x)))

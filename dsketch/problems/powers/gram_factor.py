@@ -83,11 +83,11 @@ class Core:
         """Largest over smallest singular value kept, in the user's units."""
         return float(self.singular[0][0] / self.singular[0][-1]) if self.factor.rank else 1.0
 
-    def raised(self, v: WideColumns) -> WideColumns:
+    def times_units(self, v: WideColumns) -> WideColumns:
         """Return D v, D the norms of the columns (powers of two)."""
         return WideColumns.of(self.factor.scale[:, None] * v.mantissas, v.exponents)
 
-    def lowered(self, v: WideColumns) -> WideColumns:
+    def over_units(self, v: WideColumns) -> WideColumns:
         """Return D⁻¹ v."""
         return WideColumns.of(v.mantissas / self.factor.scale[:, None], v.exponents)
 
@@ -108,7 +108,7 @@ class Core:
         if not self.factor.rank:
             return WideColumns.of(np.zeros_like(v.mantissas))
         half = self.half_inverse(v)
-        full = WideColumns.of(_plain(self._triangle, half.mantissas), half.exponents).shifted(-self.exponent)
+        full = WideColumns.of(_plain(self._triangle, half.mantissas), half.exponents).shift(-self.exponent)
         return full if self.basis is None else full.times(self.basis)
 
     def inverses(self, v: WideColumns, count: int) -> list[WideColumns]:
@@ -120,18 +120,18 @@ class Core:
 
     def half(self, v: WideColumns) -> WideColumns:
         """Return R v, which has the length of A v."""
-        return v.times(self.R).shifted(self.exponent)
+        return v.times(self.R).shift(self.exponent)
 
     def half_inverse(self, g: WideColumns) -> WideColumns:
         """Return (Rᵀ)⁺g: for g = Aᵀr it has the length of r's projection on the range of A."""
         if not self.factor.rank:
             return WideColumns.of(np.zeros_like(g.mantissas))
         inner = g if self.basis is None else g.times(self.basis.T)
-        return WideColumns.of(_transposed(self._triangle, inner.mantissas), inner.exponents).shifted(-self.exponent)
+        return WideColumns.of(_transposed(self._triangle, inner.mantissas), inner.exponents).shift(-self.exponent)
 
     def forward(self, v: WideColumns) -> WideColumns:
         """Return G v."""
-        return v.times(self.R).times(self.R.T).shifted(2 * self.exponent)
+        return v.times(self.R).times(self.R.T).shift(2 * self.exponent)
 
 
 def _plain(triangle: Factor, v: Floats) -> Floats:

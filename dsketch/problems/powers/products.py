@@ -11,17 +11,17 @@ from dsketch.problems.powers.wide_range import WideColumns
 
 Floats = NDArray[np.float64]
 
-_NORM_VECTORS, _NORM_LOOKS = 8, 2
+NORM_VECTORS, NORM_LOOKS = 8, 2  # of the iteration for ‖A‖
 
 
-def products(system: LinearSystem, core: Core, vectors: list[WideColumns]) -> Flow[list[WideColumns]]:
+def multiply_levels(system: LinearSystem, core: Core, vectors: list[WideColumns]) -> Flow[list[WideColumns]]:
     """Return G v for each of the vectors, shapes (d, k).  One pass, however many they are."""
     wide, through = _columns(core, vectors)
     found = yield Look(Normal(wide), system.rows)
     return _split(core, vectors, found, through)
 
 
-def products_and_slope(
+def multiply_levels_with_slope(
     system: LinearSystem, core: Core, vectors: list[WideColumns], y: Floats
 ) -> Flow[tuple[list[WideColumns], Slope]]:
     """Return G v for each of the vectors, and the slope at y, in the same pass."""
@@ -30,22 +30,22 @@ def products_and_slope(
     return _split(core, vectors, found, through), slope
 
 
-def product(system: LinearSystem, exponent: int, v: WideColumns) -> Flow[WideColumns]:
+def multiply(system: LinearSystem, exponent: int, v: WideColumns) -> Flow[WideColumns]:
     """Return G v.  One pass; v travels as v · 2^-e, so that no intermediate number is a square of A's."""
     found = yield Look(Normal(np.ldexp(v.mantissas, -exponent)), system.rows)
     return WideColumns.of(found, v.exponents + exponent)
 
 
-def norm_of(system: LinearSystem, core: Core) -> Flow[float]:
+def estimate_norm(system: LinearSystem, core: Core) -> Flow[float]:
     """Return log₂ of ‖A‖ by subspace iteration from the leading singular vectors of a sketch.
 
     It is below the truth, by a few parts in a hundred after the first look (the sketch's vectors err by ε, the Ritz value by ε²) and
     much less after the second; the sketch alone would err by ε, which ‖A‖^(2j) makes a large factor.
     """
-    V = core.singular[1][:_NORM_VECTORS].T
+    V = core.singular[1][:NORM_VECTORS].T
     value = core.norm
-    for _ in range(_NORM_LOOKS):
-        found = yield from product(system, core.exponent, WideColumns(V, np.zeros(V.shape[1], dtype=np.int64)))
+    for _ in range(NORM_LOOKS):
+        found = yield from multiply(system, core.exponent, WideColumns(V, np.zeros(V.shape[1], dtype=np.int64)))
         W = found.over(np.full(V.shape[1], 2 * core.exponent))
         top = float(np.linalg.eigvalsh(V.T @ W)[-1])
         value = float(np.log2(top) / 2) + core.exponent
@@ -53,11 +53,11 @@ def norm_of(system: LinearSystem, core: Core) -> Flow[float]:
     return value
 
 
-def raised(system: LinearSystem, core: Core, residuals: list[WideColumns]) -> Flow[WideColumns]:
+def propagate_in_data(system: LinearSystem, core: Core, residuals: list[WideColumns]) -> Flow[WideColumns]:
     """Return Σ G^(i−1) r_i by Horner's rule in the data.  One pass less than there are residuals."""
     total = residuals[-1]
     for residual in reversed(residuals[:-1]):
-        total = (yield from product(system, core.exponent, total)).plus(residual)
+        total = (yield from multiply(system, core.exponent, total)).plus(residual)
     return total
 
 

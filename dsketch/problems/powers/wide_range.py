@@ -47,7 +47,7 @@ class WideColumns:
             sizes = np.log2(np.linalg.norm(self.mantissas, axis=0))
         return np.asarray(sizes + np.where(np.isfinite(sizes), self.exponents, 0))
 
-    def shifted(self, by: Integers | int) -> "WideColumns":
+    def shift(self, by: Integers | int) -> "WideColumns":
         """Return the columns times 2^by."""
         return WideColumns(self.mantissas, np.where(self.exponents > _NONE, self.exponents + by, _NONE))
 

@@ -11,8 +11,9 @@ from dsketch.passes.base import heavy_rows
 from dsketch.planning.price import Workload
 from dsketch.planning.probe import Probe
 from dsketch.problems import GramExponential, GramPower, OddGramPower
-from dsketch.problems.powers.alternating import FAILURE, rows_for_stages
+from dsketch.problems.powers.method import PowerCase
 from dsketch.problems.powers.methods import METHODS
+from dsketch.problems.powers.sequence import FAILURE, rows_for_stages
 from dsketch.settings import Settings
 from dsketch.testing.known import tall
 from tests.problems.powers.digits import WANTED, D, N, error, matrix, reference, side, solve
@@ -70,7 +71,8 @@ def test_price_turns_to_the_alternation_only_for_very_wide_matrices() -> None:
     for d, best in ((100, False), (40_000, True)):
         n = 10**6
         means = Workload(n, d, 1, 8 * n * d, 10**7, 8 * n * d, 8, 10**12, 1e9, True, 16)
-        prices = {name: problem._price(name, Settings(), means, found).seconds for name in METHODS}
+        case = PowerCase(Settings(), means, found, problem.stages, problem.checked)
+        prices = {name: method.price(case).seconds for name, method in METHODS.items()}
 
         assert (min(prices, key=lambda name: prices[name]).startswith("alternating")) is best
         assert heavy_rows(d) >= 2048

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 import dsketch as ds
 from dsketch.errors import DataError, SpecError
+from dsketch.planning.price import Workload
 from dsketch.planning.probe import Probe
 from dsketch.problems import GramExponential, GramPower, OddGramPower
 from dsketch.problems.outcome import Status
+from dsketch.problems.powers import staged
+from dsketch.problems.powers.method import PowerCase
 from dsketch.problems.powers.wide_range import WideColumns
 from dsketch.settings import ACCEPTED
 from tests.problems.powers.digits import WANTED, D, N, matrix, side, solve
@@ -62,24 +65,24 @@ def test_kappa_to_the_2j_beyond_float64_does_no_harm() -> None:
 
 
 @pytest.mark.parametrize("problem", [GramPower, OddGramPower])
-def test_planning_costs_the_same_for_every_power(problem: Any) -> None:
+def test_planning_costs_the_same_for_every_power(problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a stage takes is looked up where it changes, not level by level, and the price is that of the sum over all levels."""
     n, power = 200, 10_000
     made = problem(matrix(1e3, n=n), side(n if problem is OddGramPower else D), power=power)
     asked: list[int] = []
-    looks = type(made)._looks
+    passes_of_stage = staged.passes_of_stage
 
-    def counted(self: Any, level: int, *given: Any) -> int:
+    def counted(level: int, case: PowerCase) -> int:
         asked.append(level)
-        return looks(self, level, *given)
+        return passes_of_stage(level, case)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(made), "_looks", counted)
-        plan = ds.plan(made, cluster="serial")
+    monkeypatch.setattr(staged, "passes_of_stage", counted)
+    plan = ds.plan(made, cluster="serial")
 
-    found = Probe(1e3, False, 1e9, 10**7)
     assert len(asked) < 5_000, "10,000 levels for each of two methods would be 20,000"
-    assert made._all_looks(plan.settings, found) == sum(made._looks(level, plan.settings, found) for level in range(made.stages))
+    means = Workload(n, D, 1, 8 * n * D, 10**7, 8 * n * D, 8, 10**12, 1e9, True, 16)
+    case = PowerCase(plan.settings, means, Probe(1e3, False, 1e9, 10**7), made.stages, made.checked)
+    assert staged.passes_of_stages(case) == sum(passes_of_stage(level, case) for level in range(made.stages))
 
 
 @pytest.mark.parametrize("power", [10_001, 10**9, 10**400])
