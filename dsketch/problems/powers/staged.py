@@ -69,7 +69,7 @@ class StagedMethod(Method[PowerCase, PowerSystem, PowerAnswer]):
         del start
         answer = yield from alternate(system, settings, self.run_stage)
         worst = float(answer.backward_error.max(initial=0.0))
-        if not worst <= len(answer.stages) * settings.accepted:
+        if not worst <= system.stages * settings.accepted:
             raise Breakdown(f"the stages made no more progress at a backward error of {worst:.1e}")
         return answer
 

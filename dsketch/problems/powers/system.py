@@ -47,14 +47,9 @@ class PowerSystem:
     power: int
 
     @property
-    def is_odd(self) -> bool:
-        """Whether b belongs to the rows."""
-        return self.right is None
-
-    @property
     def stages(self) -> int:
         """Solves with AᵀA, the least-squares solve of an odd power counted."""
-        return self.power + self.is_odd
+        return self.power + (self.right is None)
 
     def answer_by(self, factor: Factor, z: Floats) -> Flow[PowerAnswer]:
         """Answer by A's own factor.  One pass."""

@@ -78,6 +78,31 @@ def test_price_turns_to_the_alternation_only_for_very_wide_matrices() -> None:
         assert heavy_rows(d) >= 2048
 
 
+def test_where_the_probed_rows_lack_rank_that_decides_for_a_factor_of_a() -> None:
+    """One sentence speaks against every method that relies on a sketch, and is the reason for the one that does not."""
+    A = matrix(10.0, 400)
+    A[:, 2] = A[:, 1]
+    sentence = "the probed rows lack rank, which only a factor of A itself can confirm"
+
+    for problem in (GramPower(A, side(D), power=2), OddGramPower(A, side(400)), GramExponential(A, side(D))):
+        plan = ds.plan(problem, cluster="serial")
+
+        assert (plan.method, plan.why) == ("factored", sentence)
+        assert plan.rejected == {name: sentence for name in problem.methods if name != "factored"}
+
+
+def test_what_gives_way_says_so_for_the_exponential_too() -> None:
+    """The fallback is that of all families: the note is there, and x is that of the QR."""
+    A, b = tall(N, D, condition=1e6, rows="coherent").A, side(D)
+    problem = GramExponential(A, b)
+
+    solution = solve(problem, method="factored_whitened", sketch="count_sketch", sketch_rows=D)
+
+    assert solution.method == "factored"
+    assert solution.notes[0].startswith("factored_whitened gave way to factored: the sketch ")
+    assert np.array_equal(solution.x, solve(problem, method="factored").x)
+
+
 @pytest.mark.parametrize("power", [0, -1, 1.5, True, "2"])
 def test_a_power_below_one_is_refused_with_a_remedy(power: Any) -> None:
     """The message has the value and what to use instead."""
