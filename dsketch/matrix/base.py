@@ -72,6 +72,7 @@ class Matrix(ABC):
 
     shape: tuple[int, int]
     dtype: np.dtype[np.generic]
+    is_vector: bool = False  # its one column came without a second dimension: a vector b asks for a vector x
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
     names: tuple[str, ...] | None = None  # of the columns, where the storage knows them
     levels: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # of the source's columns that became one-hot

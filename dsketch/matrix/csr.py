@@ -83,7 +83,6 @@ class CsrMatrix(Matrix):
         self.nonzeros = data.shape[0]
         self.source, self.names = source, names
         self.is_local = self.is_raw = data.is_local
-        self.is_vector = False
         self._data, self._indices, self._indptr, self._what = data, indices, indptr, what
 
     def __getstate__(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Recut(Matrix):
         self.matrix = matrix
         self.shape, self.dtype, self.source = matrix.shape, matrix.dtype, matrix.source
         self.is_raw, self.is_local, self.is_kept = matrix.is_raw, matrix.is_local, matrix.is_kept
-        self.is_vector = getattr(matrix, "is_vector", False)
+        self.is_vector = matrix.is_vector
         self.names, self.held = matrix.names, matrix.held
         self.is_kept, self.nonzeros = matrix.is_kept, matrix.nonzeros
         self.nonzeros, self.nbytes = matrix.nonzeros, matrix.nbytes

@@ -168,7 +168,7 @@ def require_columns(A: Matrix, columns: int, hint: str = "") -> None:
     DataError
         With both numbers.
     """
-    if A.shape[1] != columns and getattr(A, "is_vector", False) and A.shape[0] == columns:
+    if A.shape[1] != columns and A.is_vector and A.shape[0] == columns:
         raise DataError(
             f"A must have the {columns} columns that x belongs to; it is a vector of {columns} numbers, which are so many rows. "
             "For one row wrap it: predict([row])."

@@ -97,7 +97,7 @@ def in_memory(y: Any) -> NDArray[np.float64]:
     """Return stored targets as an array."""
     matrix = open_matrix(y, what="y")
     values = np.asarray(matrix.read(0, matrix.shape[0]), dtype=np.float64)
-    return values[:, 0] if getattr(matrix, "is_vector", False) else values
+    return values[:, 0] if matrix.is_vector else values
 
 
 def _learn_columns(estimator: Any, A: Matrix) -> None:

@@ -32,13 +32,14 @@ class MatrixTests:
         raise NotImplementedError
 
     def test_shape_and_dtype_are_the_values_own(self, pair: tuple[Matrix, AnyArray]) -> None:
-        """A matrix has two dimensions, a native dtype and the size that follows from them."""
+        """A matrix has two dimensions, a native dtype and the size that follows from them; a vector has one column."""
         matrix, values = pair
 
         assert matrix.shape == values.shape
         assert matrix.dtype == values.dtype
         assert matrix.dtype.isnative
         assert matrix.nbytes == values.nbytes if matrix.nonzeros is None else matrix.nbytes > 0
+        assert matrix.shape[1] == 1 or not matrix.is_vector
 
     @LAW
     @given(data=st.data())

@@ -50,7 +50,7 @@ class Trap(Matrix):
         self.inner, self.folder, self.row, self.action = inner, folder, row, action
         self.shape, self.dtype, self.source = inner.shape, inner.dtype, inner.source
         self.is_raw = inner.is_raw
-        self.is_vector = getattr(inner, "is_vector", False)
+        self.is_vector = inner.is_vector
 
     @property
     def cuts(self) -> Cuts:

@@ -139,7 +139,7 @@ def centred_look(x: Floats, A: Matrix, shift: AnyArray) -> Look:
 
 def is_vector(b: Matrix | None) -> bool:
     """Whether b came with one dimension, so that x has one too."""
-    return bool(getattr(b, "is_vector", False))
+    return b is not None and b.is_vector
 
 
 def _rounding_notes(b: Matrix | None, answer: LinearAnswer) -> tuple[str, ...]:

@@ -188,7 +188,7 @@ def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
     F, F_p = wald(fit, found.q, None if robust is None else robust.whole)
     if unknown.any():
         F, F_p = np.full_like(F, np.nan), np.full_like(F, np.nan)
-    is_vector = bool(getattr(system.rows.b, "is_vector", False))
+    is_vector = system.rows.b is not None and system.rows.b.is_vector
     by_coefficient = [array[:, 0] if is_vector else array for array in (stored.x, errors, t, p)]
     by_side = [array[0] if is_vector else array for array in (r_squared, adjusted, fit.variance, F, F_p)]
     if robust is None:
