@@ -1,10 +1,9 @@
 """Make a plan: describe the engine as machines to plan for, and let the problem choose."""
 
-from typing import Any
-
 from dsketch._results.plan import Plan
 from dsketch._units import parse_bytes
-from dsketch.engine import Engine
+from dsketch.engine.base import Engine
+from dsketch.engine.cluster import Cluster
 from dsketch.engine.panels import tasks_of
 from dsketch.planning.price import Machines
 from dsketch.problems import Problem
@@ -12,10 +11,8 @@ from dsketch.problems.base import require_names
 from dsketch.settings import Settings
 
 
-def make_plan(
-    problem: Problem, method: str, settings: Settings, engine: Engine, memory_limit: str | int | None, options: dict[str, Any]
-) -> Plan:
-    """Return the plan for a problem on an engine.
+def make_plan(problem: Problem, method: str, settings: Settings, engine: Engine, cluster: Cluster) -> Plan:
+    """Return the plan for a problem on an engine, which is that of ``cluster``.
 
     Raises
     ------
@@ -27,8 +24,8 @@ def make_plan(
         If the probed blocks cannot be read or hold a NaN.
     """
     require_names(problem, method, settings)
-    choice = problem.plan(method, settings, machines_of(engine, memory_limit))
-    return Plan.of(choice, problem.as_solved, options)
+    choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
+    return Plan.of(choice, problem.as_solved, cluster)
 
 
 def machines_of(engine: Engine, memory_limit: str | int | None) -> Machines:

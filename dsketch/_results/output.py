@@ -213,6 +213,5 @@ def centre_of(problem: Problem, answer: Any) -> dict[str, Any]:
 
 def words_of(problem: Problem) -> dict[str, Any]:
     """Return the words of a problem and the sources of its data (None for data in memory), as attributes."""
-    data = problem.data() if isinstance(problem, Problem) else {}
-    sources = {name: matrix.source for name, matrix in data.items() if matrix is not None}
+    sources = {name: matrix.source for name, matrix in problem.data().items() if matrix is not None}
     return {"problem": problem.parameters, "sources": sources}

@@ -4,20 +4,22 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._results.choices import spell_out
 from dsketch._results.output import Output, words_of
 from dsketch._results.read import StoredX, numbers_of, read_x, too_large
 from dsketch._results.remote import RemoteOutput
 from dsketch._results.run_header import problem_of
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
+from dsketch.engine.cluster import Cluster, ClusterChoices
 from dsketch.engine.drive import Drive
-from dsketch.engine.session import Progress, engine_for, listener, say
+from dsketch.engine.session import Progress, listener, say
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
@@ -33,6 +35,7 @@ from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_
 IN_MEMORY_BYTES = 1_000_000_000  # of predictions that come back as an array: they pass through the scheduler and the driver
 
 
+@spell_out
 def predict(
     answer: Any,
     A: Any,
@@ -42,7 +45,7 @@ def predict(
     intercept: bool | None = None,
     missing: str = "error",
     progress: Progress = None,
-    **options: Any,
+    **options: Unpack[ClusterChoices],
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer predicts for the rows of a new matrix; one pass over it.
 
@@ -90,7 +93,8 @@ def predict(
     >>> predict(np.array([2.0, 3.0]), np.eye(2))
     array([2., 3.])
     """
-    return _predicted(_rule_of(answer, intercept), open_matrix(A, missing=missing, what="A"), out, overwrite, options, progress)
+    cluster = Cluster.of(options)
+    return _predicted(_rule_of(answer, intercept), open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress)
 
 
 def predict_by(
@@ -99,20 +103,19 @@ def predict_by(
     A: Any,
     out: str | os.PathLike[str] | None = None,
     *,
-    overwrite: bool = False,
+    cluster: Cluster,
     progress: Progress = None,
-    **options: Any,
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer x to a problem, from wherever it comes, predicts; otherwise as :func:`predict`."""
-    return _predicted(_by(problem, x), open_matrix(A, what="A"), out, overwrite, options, progress)
+    return _predicted(_by(problem, x), open_matrix(A, what="A"), out, False, cluster, progress)
 
 
 def predict_centred(
-    centre: Centre, A: Any, out: str | os.PathLike[str] | None = None, *, progress: Progress = None, **options: Any
+    centre: Centre, A: Any, out: str | os.PathLike[str] | None = None, *, cluster: Cluster, progress: Progress = None
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer for shifted columns predicts; otherwise as :func:`predict`."""
     rule = _Rule(partial(centred_look, shift=centre.shift), centre.x, {})
-    return _predicted(rule, open_matrix(A, what="A"), out, False, options, progress)
+    return _predicted(rule, open_matrix(A, what="A"), out, False, cluster, progress)
 
 
 # ---- what an answer predicts by ----------------------------------------------------------------------------------------
@@ -166,8 +169,6 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
 
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     problem = solution.problem
-    if not isinstance(problem, Problem):
-        raise SpecError(f"a solution of a dsketch problem was expected; its problem is a {type(problem).__name__}.")
     _require_agreement(problem.parameters, intercept)
     if isinstance(problem, LinearProblem) and problem.rows.shift is not None:
         x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
@@ -223,42 +224,40 @@ def _remade(attributes: dict[str, Any], columns: Columns | None) -> Problem:
 
 
 def _predicted(
-    rule: _Rule, A: Matrix, out: str | os.PathLike[str] | None, overwrite: bool, options: dict[str, Any], progress: Progress
+    rule: _Rule, A: Matrix, out: str | os.PathLike[str] | None, overwrite: bool, cluster: Cluster, progress: Progress
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     A, note = in_order(rule.columns, A)
     look = rule.look(A)
     if note is not None:
         say(note, progress)
     if out is None:
-        return _gathered(look, rule, options, progress)
-    return _written(look, rule, Output.at(out, overwrite=overwrite), options, progress)
+        return _gathered(look, rule, cluster, progress)
+    return _written(look, rule, Output.at(out, overwrite=overwrite), cluster, progress)
 
 
-def _gathered(look: Look, rule: _Rule, options: dict[str, Any], progress: Progress) -> Floats:
+def _gathered(look: Look, rule: _Rule, cluster: Cluster, progress: Progress) -> Floats:
     count = 8 * look.rows.shape[0] * rule.sides
     if count > IN_MEMORY_BYTES:
         raise PlanError(
             f"predictions of at most {format_bytes(IN_MEMORY_BYTES)} come back as an array; these take {format_bytes(count)}. Give "
             "out=, a path or URL to write them to."
         )
-    values: Floats = _answered(look, rule, options, progress)
+    values: Floats = _answered(look, rule, cluster, progress)
     return values.reshape(rule.shape(len(values)))
 
 
-def _written(
-    look: Look, rule: _Rule, output: "Output | RemoteOutput", options: dict[str, Any], progress: Progress
-) -> "zarr.Array[Any]":
+def _written(look: Look, rule: _Rule, output: "Output | RemoteOutput", cluster: Cluster, progress: Progress) -> "zarr.Array[Any]":
     A, chunk_rows = chunked(look.rows.A)
     rows = replace(look.rows, A=A)
     output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.words.get("sources", {}).values()])
     attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), "created_by": "dsketch"}
     with output.filling(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
-        _answered(Look(Writing(look.pass_, target, rule.sides), rows), rule, options, progress)
+        _answered(Look(Writing(look.pass_, target, rule.sides), rows), rule, cluster, progress)
     return zarr.open_array(store_at(str(output.path)), mode="r")
 
 
-def _answered(look: Look, rule: _Rule, options: dict[str, Any], progress: Progress) -> Any:
-    with engine_for(look.rows, options) as engine, listener(progress) as tell:
+def _answered(look: Look, rule: _Rule, cluster: Cluster, progress: Progress) -> Any:
+    with cluster.engine(look.rows) as engine, listener(progress) as tell:
         return Drive(engine, tell, suspect=too_large(rule.x)).run(_once(look))
 
 

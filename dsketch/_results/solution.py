@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dsketch._jsonable import plain
 from dsketch._results.plan import Plan
 from dsketch._units import format_bytes, format_seconds
+from dsketch.engine.session import Progress
 from dsketch.errors import SpecError
 from dsketch.events import PassRecord
 from dsketch.matrix.columns import Columns
@@ -62,7 +63,7 @@ class Solution:
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
     answer: Any = field(repr=False, kw_only=True)
     problem: Problem = field(repr=False, kw_only=True)
-    run: Callable[[Flow[Any], Any, Any], Any] = field(repr=False, kw_only=True)
+    run: Callable[[Flow[Any], Any, Progress], Any] = field(repr=False, kw_only=True)
     predicts: Callable[..., Any] = field(repr=False, kw_only=True)
 
     def summary(
@@ -72,7 +73,7 @@ class Solution:
         level: float = 0.95,
         names: Iterable[str] | None = None,
         cluster: Any = None,
-        progress: Any = None,
+        progress: Progress = None,
     ) -> Summary:
         """Return the statistics of a least-squares fit: standard errors, t, p, intervals, R², F, covariance.
 
@@ -122,7 +123,7 @@ class Solution:
         overwrite: bool = False,
         missing: str = "error",
         cluster: Any = None,
-        progress: Any = None,
+        progress: Progress = None,
     ) -> Any:
         """Return what the answer predicts for the rows of a new A, for linear problems A x plus the intercept; one pass over it.
 

@@ -1,39 +1,14 @@
-"""What every verb needs before it can look at data: an engine, and somebody who listens."""
+"""Who listens while a verb looks at data."""
 
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
-from dsketch.engine import Engine, connect_engine
 from dsketch.engine.progress import bar_or_silence
-from dsketch.errors import SpecError
 from dsketch.events import Note, Tell, ignore
-from dsketch.matrix.rows import Rows
 
 Progress = bool | Tell | None
-
-CLUSTER_OPTIONS = ("cluster", "memory_limit", "workers", "threads")
-
-
-def engine_for(rows: Rows, options: dict[str, Any]) -> AbstractContextManager[Engine]:
-    """Return the engine that ``cluster, memory_limit, workers, threads`` mean for these rows (see :func:`dsketch.engine.connect_engine`).
-
-    Raises
-    ------
-    SpecError
-        For any other option.
-    """
-    if unknown := sorted(set(options) - set(CLUSTER_OPTIONS)):
-        raise SpecError(f"the options of a cluster are {', '.join(sorted(CLUSTER_OPTIONS))}; got {', '.join(unknown)}.")
-    return connect_engine(
-        options.get("cluster"),
-        rows,
-        workers=options.get("workers"),
-        threads=options.get("threads"),
-        memory=options.get("memory_limit"),
-    )
 
 
 def say(text: str, progress: Progress = None) -> None:

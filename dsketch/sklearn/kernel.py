@@ -120,8 +120,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
         return self
 
     def _scale(self) -> float:
-        options = {"cluster": self.cluster, "memory_limit": self.memory_limit}
-        return 1.0 / (mean_square(Rows(open_matrix(self.X_fit_)), options) or 1.0)
+        return 1.0 / (mean_square(Rows(open_matrix(self.X_fit_)), self._machines()) or 1.0)
 
     def _problem(self, y: Any) -> ExpKernel:
         return ExpKernel(self.X_fit_, y, alpha=self.alpha, scale=self.scale_)
@@ -140,9 +139,8 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
         ndarray or zarr.Array, shape (m,) or (m, k)
         """
         check_is_fitted(self)
-        options = {"cluster": self.cluster, "memory_limit": self.memory_limit}
         problem = self._problem(self.dual_coef_)  # predictions look at x and not at y, which is gone
-        return predict_by(problem, self.dual_coef_, new_rows(self, X), out, progress=False, **options)
+        return predict_by(problem, self.dual_coef_, new_rows(self, X), out, cluster=self._machines(), progress=False)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² of the predictions for X, the mean over targets.

@@ -130,10 +130,9 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         rows, centre = new_rows(self, X, dtype=NUMBERS), self._kept_centre()
         if out is None and not is_stored(X) and centre is None:
             return rows @ np.asarray(self.coef_).T + self.intercept_
-        options = {"cluster": self.cluster, "memory_limit": self.memory_limit}
         if centre is not None:
-            return predict_centred(centre, rows, out, progress=False, **options)
-        return predict(self._x(), rows, out, intercept=True, progress=False, **options)
+            return predict_centred(centre, rows, out, cluster=self._machines(), progress=False)
+        return predict(self._x(), rows, out, intercept=True, progress=False, cluster=self.cluster, memory_limit=self.memory_limit)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² of the predictions for X, the mean over targets; one pass and no n-vector where X is stored.
@@ -152,11 +151,10 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         check_is_fitted(self)  # a target that does not vary is met or not, to rounding; scikit-learn's ratio would be noise
         A, rows, x = open_matrix(new_rows(self, X), what="X"), None, self._x()
         weights = None if sample_weight is None else weight_of_each(sample_weight, A.shape[0])
-        options = {"cluster": self.cluster, "memory_limit": self.memory_limit}
         if (centre := self._kept_centre()) is not None:
             x, shift = recentred(centre.x.reshape(len(x), -1), centre.shift, A.dtype)
             rows = Rows(A, intercept=True, shift=shift)
-        return r_squared(rows or Rows(A, intercept=True), beside(y), weights, x, options)
+        return r_squared(rows or Rows(A, intercept=True), beside(y), weights, x, self._machines())
 
 
 class LinearRegression(_Linear):

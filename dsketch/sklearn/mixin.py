@@ -7,13 +7,15 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from dsketch._results.solution import Solution
+from dsketch.engine.cluster import Cluster
 from dsketch.problems.outcome import Status
 
 
 class SharedCluster:
-    """A mixin for estimators with a ``cluster`` and a ``solution_``."""
+    """A mixin for estimators with a ``cluster``, a ``memory_limit`` and a ``solution_``."""
 
     cluster: Any
+    memory_limit: str | int | None
     solution_: Solution | None
 
     def _keep(self, solution: Solution) -> None:
@@ -21,6 +23,10 @@ class SharedCluster:
         self.solution_ = solution
         if solution.status is Status.NOT_SOLVED:
             warnings.warn(solution.status.value, ConvergenceWarning, stacklevel=4)
+
+    def _machines(self) -> Cluster:
+        """Return where passes beside the solve run: where it ran."""
+        return Cluster(self.cluster, self.memory_limit)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the solution behind: it is tied to the data."""

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from dsketch.engine.cluster import Cluster
 from dsketch.engine.drive import Drive
-from dsketch.engine.session import engine_for, listener
+from dsketch.engine.session import listener
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Gradient, Look, Slope
@@ -16,7 +17,7 @@ from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.rounding import is_rounding, size_of
 
 
-def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, options: dict[str, Any]) -> float:
+def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, cluster: Cluster) -> float:
     """Return 1 − Σ w (y − ŷ)² / Σ w (y − ȳ)², the mean over the columns of y.
 
     Parameters
@@ -26,8 +27,7 @@ def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, options: dict[str, An
     y : stored or in memory, shape (n,) or (n, k)
     weights : stored or in memory, shape (n,), or None
     x : ndarray, shape (d + 1,) or (d + 1, k)
-    options : dict
-        ``cluster, memory_limit``.
+    cluster : Cluster
 
     Notes
     -----
@@ -39,7 +39,7 @@ def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, options: dict[str, An
         If all weights are 0.
     """
     b, w = open_matrix(y, what="y"), None if weights is None else open_matrix(weights, what="sample_weight")
-    slope: Slope = _seen(Look(Gradient(x.reshape(len(x), -1)), replace(rows, b=b, weights=w)), options)
+    slope: Slope = _seen(Look(Gradient(x.reshape(len(x), -1)), replace(rows, b=b, weights=w)), cluster)
     require_weight(slope.rows)
     varies = ~is_rounding(np.sqrt(slope.spread), size_of(slope))
     is_missed = ~is_rounding(np.sqrt(slope.rr), size_of(slope))
@@ -47,14 +47,14 @@ def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, options: dict[str, An
     return float(np.mean(1.0 - ratio))
 
 
-def mean_square(rows: Rows, options: dict[str, Any]) -> float:
+def mean_square(rows: Rows, cluster: Cluster) -> float:
     """Return the mean squared length of the rows."""
-    squares: Floats = _seen(Look(RowSquares(), rows), options)
+    squares: Floats = _seen(Look(RowSquares(), rows), cluster)
     return float(np.mean(squares))
 
 
-def _seen(look: Look, options: dict[str, Any]) -> Any:
-    with engine_for(look.rows, options) as engine, listener(False) as tell:
+def _seen(look: Look, cluster: Cluster) -> Any:
+    with cluster.engine(look.rows) as engine, listener(False) as tell:
         return Drive(engine, tell).run(_once(look))
 
 

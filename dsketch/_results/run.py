@@ -1,0 +1,151 @@
+"""One run, from a problem to x at its place: plan → solve → write, the same for Python, the command line and the service."""
+
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, TypeVar
+
+from dsketch._linalg.threads import one_blas_thread
+from dsketch._results.make_plan import make_plan
+from dsketch._results.output import Output, attributes_of
+from dsketch._results.plan import Plan
+from dsketch._results.predict import predict
+from dsketch._results.remote import RemoteOutput
+from dsketch._results.run_header import describe_run
+from dsketch._results.solution import Solution
+from dsketch.engine.base import Engine
+from dsketch.engine.cluster import Cluster
+from dsketch.engine.drive import Drive
+from dsketch.engine.journal import Journal
+from dsketch.engine.session import Progress, listener
+from dsketch.events import Converged, Note
+from dsketch.passes import Look
+from dsketch.passes.base import Flow
+from dsketch.problems import Problem
+from dsketch.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A problem, how and where it is solved, and what is kept of it.
+
+    Guarantees: a run that its journal has begun keeps its method, whatever the machines say today; a place for x is tried before
+    the first pass; what is written is whole or not there.
+
+    Attributes
+    ----------
+    problem : Problem
+    method : str
+        As it was asked for: a name or ``auto``.
+    settings : Settings
+    cluster : Cluster
+        Where later passes run that the solution asks for.
+    journal : path or URL, optional
+    out : Output or RemoteOutput, optional
+        Where x goes.
+    """
+
+    problem: Problem
+    method: str
+    settings: Settings
+    cluster: Cluster
+    journal: str | os.PathLike[str] | None = None
+    out: Output | RemoteOutput | None = None
+
+    @cached_property
+    def header(self) -> dict[str, Any] | None:
+        """What the journal knew of this run when it was first asked; None for a new run."""
+        return None if self.journal is None else Journal(self.journal).header()
+
+    def probe(self, apart_from: Iterable[str | os.PathLike[str] | None] = ()) -> None:
+        """Try the place for x, and keep it apart from what is read, from the journal, and from other places.
+
+        Raises
+        ------
+        SpecError, DataError
+            As :meth:`dsketch._results.output.Output.probe`.
+        """
+        if self.out is not None:
+            sources = [matrix.source for matrix in self.problem.data().values() if matrix is not None]
+            self.out.probe(8 * math.prod(self.problem.x_shape), [*sources, self.journal, *apart_from])
+
+    def plan(self, engine: Engine) -> Plan:
+        """Return how it will be solved on the engine of its cluster.
+
+        Raises
+        ------
+        SpecError, PlanError, DataError
+            As :func:`dsketch._results.make_plan.make_plan`.
+        """
+        method = self.method
+        if method == "auto" and self.header is not None:
+            method = self.header["method"]  # the probe's timings may choose another one today
+        return make_plan(self.problem, method, self.settings, engine, self.cluster)
+
+    def solve(self, made: Plan, engine: Engine, progress: Progress = None) -> Solution:
+        """Carry out its plan, recording each pass.
+
+        Raises
+        ------
+        DataError, EngineError, JournalError
+        """
+        problem = made.problem
+        record = None if self.journal is None else Journal(self.journal)
+        if record is not None:
+            record.begin(describe_run(problem, made))
+        with listener(progress) as tell:
+            drive = Drive(engine, tell, record, made.estimate.passes)
+            found = drive.run(problem.answer(made))
+            for note in found.notes:
+                tell(Note(note))
+        return Solution(
+            found.x,
+            found.status,
+            found.method,
+            found.certificate,
+            tuple(drive.passes),
+            made,
+            found.notes,
+            answer=found.detail,
+            columns=problem.columns,
+            problem=problem,
+            run=partial(_run_further, problem, made.cluster),
+            predicts=partial(predict, **vars(made.cluster)),
+        )
+
+    def write(self, solution: Solution) -> None:
+        """Write x to its place, if it has one.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written, or something came to lie there.
+        """
+        if self.out is not None:
+            self.out.write(solution.x, attributes_of(solution, self.journal))
+
+
+def _run_further(problem: Problem, asked: Cluster, flow: Flow[T], cluster: Any, progress: Progress) -> T:
+    """Return what a flow returns that a Solution asks later; connects only if it looks at the data at all."""
+    with one_blas_thread():
+        try:
+            first = next(flow)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+    with asked.at(cluster).engine(problem.rows) as engine, listener(progress) as tell:
+        return Drive(engine, tell).run(_begun(first, flow))
+
+
+def _begun(look: Look | Converged, flow: Flow[T]) -> Flow[T]:
+    """Yield what a flow has already yielded, then the rest."""
+    try:
+        while True:
+            look = flow.send((yield look))
+    except StopIteration as end:
+        result: T = end.value
+        return result
