@@ -24,8 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch import events
-from dsketch.errors import DataError, DsketchError, EngineError, SpecError
-from dsketch.service import errors as service_errors
+from dsketch.errors import DataError, DsketchError, EngineError, SpecError, UnknownJob
 
 DEFAULT_URL = "http://127.0.0.1:8750"
 _FIRST_PAUSE_SECONDS = 0.5  # doubled each time
@@ -294,7 +293,7 @@ def _sendable_word(name: str, value: Any) -> Any:
 
 def _place(id_: str) -> str:
     if not id_.isalnum():
-        raise service_errors.UnknownJob(f"the id of a job was expected; got {id_!r}. dsketch jobs list shows them.")
+        raise UnknownJob(f"the id of a job was expected; got {id_!r}. dsketch jobs list shows them.")
     return f"/v1/jobs/{id_}"
 
 

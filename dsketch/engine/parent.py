@@ -6,15 +6,10 @@ from pathlib import Path
 
 import dask
 
-from dsketch.engine.active import is_in_task
+from dsketch.engine.active import can_have_children, is_in_task
 from dsketch.errors import EngineError
 
 _GUARD = 'if __name__ == "__main__":'
-
-
-def can_have_children() -> bool:
-    """Whether this process may start others: tasks of Dask and members of a multiprocessing pool may not."""
-    return not (is_in_task() or multiprocessing.current_process().daemon)
 
 
 def require_parent() -> None:

@@ -1,72 +1,54 @@
-"""Errors of the service, and the one shape in which every error goes out: ``{error, message, found, try}``.
+"""The status of an error over HTTP, and the one shape in which every error goes out: ``{error, message, found, try}``.
 
-::
-
-    DsketchError
-    ├── JobError(LookupError)
-    │   ├── UnknownJob              404: no such job, or not yours
-    │   ├── ForbiddenMove           409: its state does not allow that
-    │   └── KeyTaken                409: the idempotency key came with another request
-    ├── AccessError(PermissionError)
-    │   ├── TokenError              401: no token, or a wrong one
-    │   └── PlaceError              403: data outside the declared places
-    ├── SizeError(ValueError)       413: the request, or the answer asked for, is too large
-    ├── RateError(RuntimeError)     429: too many requests, streams or jobs
-    └── ServiceError(RuntimeError)  503: the service cannot do it now
+============== ===
+UnknownJob     404: no such job, or not yours
+other JobError 409: its state does not allow that, or the idempotency key came with another request
+TokenError     401: no token, or a wrong one
+AccessError    403: data outside the declared places
+SizeError      413: the request, or the answer asked for, is too large
+RateError      429: too many requests, streams or jobs
+ServiceError   503: the service cannot do it now
+EngineError    503: its cluster cannot
+JournalError   409
+other errors   422
+============== ===
 """
 
 from typing import Any
 
 from dsketch.errors import (
+    AccessError,
     DataError,
     DsketchError,
     EngineError,
+    ForbiddenMove,
     JobError,
     JournalError,
+    KeyTaken,
+    PlaceError,
     PlanError,
+    RateError,
+    ServiceError,
+    SizeError,
     SpecError,
+    TokenError,
+    UnknownJob,
 )
 
-
-class UnknownJob(JobError):  # noqa: N818 - reads as what it is
-    """No job of this id that the caller may see."""
-
-
-class ForbiddenMove(JobError):  # noqa: N818 - reads as what it is
-    """The state of the job does not allow what was asked."""
-
-
-class KeyTaken(JobError):  # noqa: N818 - reads as what it is
-    """The idempotency key was used before, with another request."""
-
-
-class AccessError(DsketchError, PermissionError):
-    """The caller may not do that."""
-
-    def __str__(self) -> str:
-        # PermissionError formats (errno, strerror) pairs; ours is one sentence.
-        return str(self.args[0]) if self.args else ""
-
-
-class TokenError(AccessError):
-    """No token came with the request, or one that nobody has."""
-
-
-class PlaceError(AccessError):
-    """The data lie outside the places that the service may open."""
-
-
-class SizeError(DsketchError, ValueError):
-    """The request, or the answer that it asks for, is too large."""
-
-
-class RateError(DsketchError, RuntimeError):
-    """Too much at once."""
-
-
-class ServiceError(DsketchError, RuntimeError):
-    """The service cannot do it at the moment."""
-
+__all__ = [
+    "AccessError",
+    "ForbiddenMove",
+    "KeyTaken",
+    "PlaceError",
+    "RateError",
+    "ServiceError",
+    "SizeError",
+    "TokenError",
+    "UnknownJob",
+    "shape",
+    "shape_of",
+    "status_of",
+]
 
 STATUS: dict[type[DsketchError], int] = {
     UnknownJob: 404,

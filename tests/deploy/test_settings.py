@@ -3,7 +3,7 @@
 import dask
 import yaml
 
-from dsketch.engine.connect import _SETTINGS
+from dsketch.engine.local import _SETTINGS
 from tests.deploy.commands import DEPLOY, documents
 
 

@@ -24,6 +24,9 @@ MOST_LOOSE = 10
 
 # (file, imported module): why it is imported inside a function.
 LATE = {
+    ("engine/connect.py", "dsketch"): "the one door to distributed: 600 modules that a solve in this process has no use for",
+    ("engine/active.py", "dask"): "only where distributed is loaded, for there is no client and no task without it",
+    ("engine/active.py", "distributed"): "the same",
     ("engine/journal.py", "fsspec"): "an optional package; its absence is an error only for a URL",
     ("matrix/tables.py", "pyarrow"): "an optional package; its absence is an error only for tables that are known by a protocol",
     ("client.py", "httpx"): "an optional package; its absence is an error only for who makes a client",

@@ -1,0 +1,108 @@
+"""From what a user has of Dask (an address, a file, a Client, keys, a cluster object, or nothing yet) to an engine on its workers.
+
+Whoever imports this file imports distributed.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Security
+from distributed.comm import connect
+
+from dsketch.engine.dask import DaskEngine
+from dsketch.engine.local import local_cluster
+from dsketch.engine.private import Keys, private_client
+from dsketch.engine.reach import require_usable
+from dsketch.errors import EngineError, SpecError
+
+_CONNECT_SECONDS = 20  # a scheduler that starts in a batch job may need them; nobody waits longer gladly
+
+
+@contextmanager
+def dask_engine(
+    cluster: Any, how: str, workers: int | None, threads: int | None, memory: str | int | None
+) -> Iterator[DaskEngine]:
+    """Yield the engine on a cluster, and release afterwards what was started for it.
+
+    Parameters
+    ----------
+    cluster : "local", Keys, distributed.Client, address, path of a scheduler file, or cluster object
+    how : str
+        What a plan says of how a Client was found, if anything.
+    workers, threads, memory
+        Of an own LocalCluster.
+
+    Raises
+    ------
+    SpecError, EngineError
+        As :func:`dsketch.engine.connect_engine`.
+    """
+    if isinstance(cluster, str) and cluster == "local":
+        with local_cluster(workers, threads, memory) as own, _client(own) as client:
+            yield DaskEngine(client)
+    elif isinstance(cluster, Keys):
+        with private_client(cluster, _CONNECT_SECONDS) as client:
+            yield DaskEngine(client)
+    elif isinstance(cluster, Client):
+        require_usable(cluster)
+        yield DaskEngine(cluster, how)
+    else:
+        with _client(_address(cluster)) as client:
+            yield DaskEngine(client)
+
+
+def _address(cluster: Any) -> Any:
+    """Return what Client takes: an address or the cluster object."""
+    if hasattr(cluster, "scheduler_address"):
+        return cluster
+    if not isinstance(cluster, str | os.PathLike):
+        raise SpecError(
+            "cluster must be an address, a scheduler file, a Client or a cluster object; got "
+            f"{type(cluster).__name__}. Leave it out for a local cluster."
+        )
+    text = os.fspath(cluster)
+    return text if "://" in text or not (text.endswith(".json") or Path(text).exists()) else _address_in(Path(text))
+
+
+def _address_in(file: Path) -> str:
+    """Return the address that a scheduler wrote into its file."""
+    try:
+        return str(json.loads(file.read_text())["address"])
+    except FileNotFoundError as error:
+        raise EngineError(
+            f"a scheduler file was expected at {file}; there is none. Start the scheduler with --scheduler-file {file} first."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(
+            f"a scheduler file was expected at {file}; it cannot be read as one ({type(error).__name__}: {error}). "
+            f"Start the scheduler with --scheduler-file {file} again."
+        ) from error
+
+
+@contextmanager
+def _client(target: Any) -> Iterator[Client]:
+    require_usable(target)
+    try:
+        if isinstance(target, str):
+            with ThreadPoolExecutor(1) as thread:  # the caller's own thread may have an event loop already, as in a notebook
+                thread.submit(asyncio.run, _greeted(target)).result()
+        client = Client(target, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else f"nothing within {_CONNECT_SECONDS} seconds"
+        raise EngineError(
+            f"a Dask scheduler was expected at {target}; it did not answer ({reason}). Check the address and that it runs."
+        ) from error
+    with client:
+        yield client
+
+
+async def _greeted(address: str) -> None:
+    """Return if somebody at the address speaks Dask's protocol; a Client waits for ever for one who accepts and says nothing."""
+    greeting = connect(address, timeout=_CONNECT_SECONDS, **Security().get_connection_args("client"))
+    await (await asyncio.wait_for(greeting, _CONNECT_SECONDS)).close()
