@@ -1,6 +1,5 @@
 """``dsketch solve`` and ``dsketch resume``: answer a problem, or go on answering it."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,16 +7,17 @@ from typing import Any
 
 import click
 
-import dsketch.api as api
 from dsketch._cli.options import CLUSTER, JOURNAL, JSON, MEMORY_LIMIT, OUT, for_each_problem, with_options
 from dsketch._cli.program import Stopped
 from dsketch._cli.session import absolute, engine_from, listening, problem_from, say, text_of
 from dsketch._cli.show import print_json, solution_text
-from dsketch._results.output import Output, attributes_of
+from dsketch._results.choices import settings_from
+from dsketch._results.output import Output
 from dsketch._results.read import holds, stands_at
-from dsketch._results.remote import RemoteOutput
-from dsketch._results.run_header import describe_run, problem_of, settings_of
+from dsketch._results.run import Run
+from dsketch._results.run_header import problem_of, settings_of
 from dsketch._results.solution import Solution
+from dsketch.engine.cluster import Cluster
 from dsketch.engine.journal import Journal
 from dsketch.errors import JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
@@ -34,8 +34,6 @@ def solve() -> None:
 
 
 def _solve(name: str, **given: Any) -> int:
-    if given["journal"] and given["method"] == "auto" and (header := Journal(given["journal"]).header()):
-        given["method"] = header["method"]  # the probe's timings may choose another one today
     return _answer(problem_from(name, given), given)
 
 
@@ -84,23 +82,23 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
         given.pop(name) for name in ("out", "overwrite", "summary", "robust", "as_json", "journal")
     )
     out, overwrite, is_left = _place(out, overwrite, given.pop("kept", None))
-    output = None if out is None or is_left else _probed(Output.at(out, overwrite=overwrite), problem, journal)
+    output = None if out is None or is_left else Output.at(out, overwrite=overwrite)
+    run = Run(problem, given["method"], settings_from(given), Cluster(memory_limit=given["memory_limit"]), journal, output)
+    run.probe()
     if (wants_summary or robust) and not isinstance(problem, LeastSquares):
         raise SpecError(f"--summary was asked of {problem.name}, whose answers have no such errors. Use solve lstsq.")
     with _stoppable(journal) as count, engine_from(given, problem.rows) as engine:
-        made = api.plan(problem, cluster=engine, **given)
+        made = run.plan(engine)
         say(str(made))
-        if journal is not None and out is not None:
-            record = Journal(journal)
-            record.begin(describe_run(made.problem, made))  # a journal of another run keeps its place for x
+        record = run.begin(made)  # a journal of another run keeps its place for x
+        if record is not None and out is not None:
             record.keep_out(str(absolute(out)), overwrite=overwrite)
         with listening() as tell:
             count.tell = tell
-            solution = api.solve(made, journal=journal, progress=count, cluster=engine)
+            solution = run.solve(made, engine, count)
             summary = solution.summary(robust=robust, cluster=engine, progress=tell) if wants_summary or robust else None
-    if output is not None:
-        output.write(solution.x, attributes_of(solution, journal))
-    elif is_left and not holds(str(out), solution.x):
+    run.write(solution)
+    if is_left and not holds(str(out), solution.x):
         say(
             f"dsketch: {text_of(str(out))} holds something else than this x and is left as it is. Give --overwrite, or --out another place."
         )
@@ -115,13 +113,6 @@ def _place(out: str | None, overwrite: bool, kept: tuple[str, bool] | None) -> t
         return out, overwrite, False
     out, overwrite = kept[0], overwrite or kept[1]
     return out, overwrite, not overwrite and stands_at(out)
-
-
-def _probed(output: Output | RemoteOutput, problem: Problem, journal: str | None) -> Output | RemoteOutput:
-    """Try the output, and keep it apart from what is read."""
-    sources = [matrix.source for matrix in problem.data().values() if matrix is not None]
-    output.probe(8 * math.prod(problem.x_shape), [*sources, journal])
-    return output
 
 
 @contextmanager

@@ -86,6 +86,20 @@ class Run:
             method = self.header["method"]  # the probe's timings may choose another one today
         return make_plan(self.problem, method, self.settings, engine, self.cluster)
 
+    def begin(self, made: Plan) -> Journal | None:
+        """Return the journal, begun with this plan or found to be of this very run; None without one.
+
+        Raises
+        ------
+        JournalError
+            If it is of another run, or cannot be written.
+        """
+        if self.journal is None:
+            return None
+        record = Journal(self.journal)
+        record.begin(describe_run(made.problem, made))
+        return record
+
     def solve(self, made: Plan, engine: Engine, progress: Progress = None) -> Solution:
         """Carry out its plan, recording each pass.
 
@@ -93,10 +107,7 @@ class Run:
         ------
         DataError, EngineError, JournalError
         """
-        problem = made.problem
-        record = None if self.journal is None else Journal(self.journal)
-        if record is not None:
-            record.begin(describe_run(problem, made))
+        problem, record = made.problem, self.begin(made)
         with listener(progress) as tell:
             drive = Drive(engine, tell, record, made.estimate.passes)
             found = drive.run(problem.answer(made))

@@ -10,24 +10,24 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import dsketch.api as api
 from dsketch._jsonable import plain
+from dsketch._results.choices import cluster_from, settings_from
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
+from dsketch._results.read import holds
+from dsketch._results.run import Run
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.engine import Engine, connect_engine
 from dsketch.engine.connect import is_small
-from dsketch.engine.journal import Journal
-from dsketch.errors import DataError, DsketchError, EngineError
-from dsketch.matrix.open import open_matrix
+from dsketch.errors import DsketchError, EngineError
 from dsketch.problems import Problem
 from dsketch.service.errors import ServiceError, SizeError, shape, shape_of
 from dsketch.service.files import put_json, with_umask
@@ -118,7 +118,7 @@ def _planned(work: Work, link: Link) -> dict[str, Any]:
     meter = Meter(work.most_read_bytes)
     meter.require(problem.rows.nbytes, "one pass")
     with _engine(work, problem, link) as engine:
-        made = api.plan(problem, cluster=engine, **spec.choices())
+        made = _run(spec, problem).plan(engine)
     meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
     return _described(made)
 
@@ -129,19 +129,23 @@ def _solved(work: Work, folder: Folder, link: Link) -> None:
     _require_fitting(problem, work.most_result_bytes)
     meter = Meter(work.most_read_bytes, link.hear)
     meter.require(problem.rows.nbytes, "one pass")
-    output = _output(work, spec)
-    header = Journal(folder.journal).header()
-    if output is not None and header is None:
+    run = replace(_run(spec, problem), journal=folder.journal, out=_output(work, spec))
+    if run.header is None:  # else it was tried, and a process of this job may have filled it before it died
         with with_umask(work.results_umask):
-            output.probe(8 * int(np.prod(problem.x_shape)), [*spec.addresses().values(), folder.path])
+            run.probe([*spec.addresses().values(), folder.path])
     with _engine(work, problem, link) as engine:
-        # A run that was begun keeps its method: the probe's timings may differ today.
-        made = api.plan(problem, cluster=engine, **{**spec.choices(), **({"method": header["method"]} if header else {})})
+        made = run.plan(engine)
         meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
         put_json(folder.path / "plan.json", _described(made))
         link.tell("planned", plan=_described(made))
-        solution = api.solve(made, journal=folder.journal, progress=meter.hear, cluster=engine)
-    _put_in_place(solution, folder, _output(work, spec), work.results_umask)  # looked at again: hours may have passed
+        solution = run.solve(made, engine, meter.hear)
+    _put_in_place(solution, folder, replace(run, out=_output(work, spec)), work.results_umask)  # looked at again, hours later
+
+
+def _run(spec: Spec, problem: Problem) -> Run:
+    """Return the run that a spec describes."""
+    choices = spec.choices()
+    return Run(problem, choices["method"], settings_from(choices), cluster_from(choices))
 
 
 def _output(work: Work, spec: Spec) -> Output | None:
@@ -179,15 +183,14 @@ def _described(made: Plan) -> dict[str, Any]:
     return hidden_in(plain({**made.to_dict(), "text": str(made)}))
 
 
-def _put_in_place(solution: Solution, folder: Folder, output: Output | None, mask: int) -> None:
+def _put_in_place(solution: Solution, folder: Folder, run: Run, mask: int) -> None:
     """Write x, then ``out``, then the rest: what is there last says that all is there."""
     x = np.ascontiguousarray(solution.x)
-    attributes = attributes_of(solution, folder.journal)
     place = Output(folder.path / ("x.npy" if x.nbytes <= _NPY_BYTES else "x.zarr"), overwrite=True)
-    place.write(x, attributes)
-    if output is not None and not _holds(output.path, x):
+    place.write(x, attributes_of(solution, folder.journal))
+    if run.out is not None and not holds(str(run.out.path), x):  # a process of this job may have died before it could say so
         with with_umask(mask):
-            output.write(x, attributes)
+            run.write(solution)
     facts = solution.to_dict()
     facts["x"] = {
         "shape": list(x.shape),
@@ -195,22 +198,7 @@ def _put_in_place(solution: Solution, folder: Folder, output: Output | None, mas
         "bytes": x.nbytes,
         "sha256": hashlib.sha256(x.data).hexdigest(),
         "file": place.path.name,
-        "out": None if output is None else str(output.path),
+        "out": None if run.out is None else str(run.out.path),
     }
     told = {**facts, "is_success": solution.status.is_success, "text": str(solution)}
     put_json(folder.path / "solution.json", hidden_in(plain(told)))
-
-
-def _holds(path: Path, x: np.ndarray) -> bool:
-    """Whether x lies there already: written by a process of this job that died before it could say so."""
-    if not path.exists():
-        return False
-    try:
-        if path.suffix == ".npy":
-            found = np.load(path, allow_pickle=False)
-        else:
-            stored = open_matrix(str(path), what="out")
-            found = np.asarray(stored.read(0, stored.shape[0]))
-        return bool(found.tobytes() == x.tobytes())
-    except (DataError, OSError, ValueError):
-        return False

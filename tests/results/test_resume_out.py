@@ -48,7 +48,7 @@ def other(path: Path) -> None:
 def test_resume_writes_where_solve_was_told_to(tmp_path: Path, paths: list[str], name: str, monkeypatch: Any) -> None:
     """After an interruption the place is known, whatever the folder; --out says otherwise, and that is then the place."""
     journal, out = tmp_path / "run", tmp_path / name
-    monkeypatch.setattr("dsketch.api.solve", interrupted)
+    monkeypatch.setattr("dsketch._results.run.Run.solve", interrupted)
     monkeypatch.chdir(tmp_path)
     CliRunner().invoke(main, ["solve", "lstsq", *paths, "--journal", str(journal), "--out", name])
     assert not out.exists()
