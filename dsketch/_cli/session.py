@@ -3,13 +3,14 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from dsketch._results.run_header import make_problem
 from dsketch.engine import Engine, connect_engine
 from dsketch.engine.progress import LogLines, bar_or_silence
 from dsketch.events import Tell
@@ -28,10 +29,10 @@ def absolute(address: str | None) -> str | None:
 
 def problem_from(name: str, given: dict[str, Any]) -> Problem:
     """Open the problem that the arguments describe; what belongs to it is taken out of ``given``."""
-    kind: Callable[..., Problem] = PROBLEMS[name]
-    words = {word.name: given.pop(word.name) for word in (*PROBLEMS[name].options, MISSING)}
-    words |= {word.name: absolute(words[word.name]) for word in PROBLEMS[name].options if word.kind is Matrix}
-    return kind(absolute(given.pop("a")), absolute(given.pop("b")), **words)
+    options = {option: given.pop(option.name) for option in (*PROBLEMS[name].options, MISSING)}
+    words = {option.name: value for option, value in options.items() if option.kind is not Matrix}
+    data = {option.name: absolute(value) for option, value in options.items() if option.kind is Matrix}
+    return make_problem({"problem": name, **words}, {"A": absolute(given.pop("a")), "b": absolute(given.pop("b")), **data})
 
 
 def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Engine]:

@@ -14,7 +14,7 @@ from dsketch._results.choices import spell_out
 from dsketch._results.output import Output, words_of
 from dsketch._results.read import StoredX, numbers_of, read_x, too_large
 from dsketch._results.remote import RemoteOutput
-from dsketch._results.run_header import problem_of
+from dsketch._results.run_header import make_problem
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.engine.cluster import Cluster, ClusterChoices
@@ -211,7 +211,7 @@ def _remade(attributes: dict[str, Any], columns: Columns | None) -> Problem:
             f"predictions of {attributes['problem']['problem']} read its {', '.join(lost)} again; when x was written they were in "
             "memory. Predict with the Solution, or solve from a path."
         )
-    problem = problem_of({"problem": attributes["problem"], "sources": sources, "data": sources})
+    problem = make_problem(attributes["problem"], sources)
     if columns is not None and problem.columns is not None and columns.order_in(problem.columns, "its A") is not None:
         raise DataError(
             f"A with the columns of x in their order was expected at {sources.get('A')}; they are {', '.join(problem.columns.names)}. "

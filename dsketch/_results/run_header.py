@@ -1,6 +1,7 @@
 """The one description of a run: the same for Python, the command line, a journal's header and, later, HTTP."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,13 +59,24 @@ def problem_of(header: dict[str, Any]) -> Problem:
         raise SpecError(
             f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem=LeastSquares(A, b))."
         )
-    words = dict(header["problem"])
-    name = words.pop("problem")
-    if name not in PROBLEMS:
+    if (name := header["problem"]["problem"]) not in PROBLEMS:
         raise SpecError(f"the journal of {name} does not make the problem again; give it: resume(journal, problem=…).")
-    kind = PROBLEMS[name]
-    given = {name: source for name, source in sources.items() if source is not None}
-    return kind(**given, **words)
+    return make_problem(header["problem"], sources)
+
+
+def make_problem(words: Mapping[str, Any], data: Mapping[str, Any]) -> Problem:
+    """Return the problem that its words make of its data.
+
+    Parameters
+    ----------
+    words : mapping
+        ``{"problem": name, …options}``, as :attr:`dsketch.problems.Problem.parameters`.
+    data : mapping
+        What the constructor opens, by argument: ``A``, ``b`` …; None: not given.
+    """
+    kind: Callable[..., Problem] = PROBLEMS[words["problem"]]
+    options = {name: value for name, value in words.items() if name != "problem"}
+    return kind(**options, **{name: source for name, source in data.items() if source is not None})
 
 
 def settings_of(header: dict[str, Any]) -> Settings:
