@@ -76,3 +76,8 @@ __all__ = [
     "ridge",
     "solve",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what is for users; rooms below are found by their paths."""
+    return sorted([*__all__, "ingest"])

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import dsketch
+
 # In a fresh process: import, then use what needs no worker; a line of JSON with the modules after each.
 SCRIPT = """
 import json, sys
@@ -38,3 +40,9 @@ def test_clusters_and_the_service_are_loaded_where_they_are_used() -> None:
     assert not solved & FAR, f"of {len(solved)} modules"
     assert {"dask", "distributed"} <= on_workers
     assert len(on_workers) - len(imported) > 200  # that many a plain import is spared: 990 modules instead of 1303
+
+
+def test_the_package_shows_what_is_for_users() -> None:
+    """``dir(dsketch)`` lists the public names, not the rooms that importing them brought in; each of them is there."""
+    assert dir(dsketch) == sorted([*dsketch.__all__, "ingest"])
+    assert all(hasattr(dsketch, name) for name in dir(dsketch))
