@@ -17,6 +17,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._atomic import beside, replacing, write_flushed
 from dsketch._results.remote import RemoteOutput, created, require_complete
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
@@ -84,16 +85,13 @@ class Output:
         """
         self._keep_apart(apart_from)
         self._admit()
-        part = self._part()
+        part = beside(self.path)
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if (free := shutil.disk_usage(self.path.parent).free) < result_bytes:
                 raise OSError(errno.ENOSPC, f"{format_bytes(result_bytes)} are needed and {format_bytes(free)} are free")
             try:
-                with part.open("wb") as file:
-                    file.write(bytes(min(result_bytes, _CHUNK_BYTES) + _PROBE_BYTES))
-                    file.flush()
-                    os.fsync(file.fileno())
+                write_flushed(part, bytes(min(result_bytes, _CHUNK_BYTES) + _PROBE_BYTES))
             finally:
                 part.unlink(missing_ok=True)
 
@@ -145,19 +143,8 @@ class Output:
                     left_behind.unlink()
 
     def _write_npy(self, x: NDArray[np.float64]) -> None:
-        part = self._part()
-        with writing(self.path):
-            try:
-                with part.open("wb") as file:
-                    np.save(file, np.ascontiguousarray(x))
-                    file.flush()
-                    os.fsync(file.fileno())
-                part.replace(self.path)
-            finally:
-                part.unlink(missing_ok=True)
-
-    def _part(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.part-{os.getpid()}")
+        with writing(self.path), replacing(self.path) as file:
+            np.save(file, np.ascontiguousarray(x))
 
     def _keep_apart(self, others: Iterable[str | os.PathLike[str] | None]) -> None:
         mine = self.path.resolve()

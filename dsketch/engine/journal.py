@@ -6,7 +6,6 @@ resumed run has the bits of an uninterrupted one.  Layout: ``header.json``, ``pa
 ``out.json``, where x shall be written, which is no part of the run and follows what was said last.
 """
 
-import contextlib
 import hashlib
 import io
 import json
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._atomic import write_whole
 from dsketch.errors import DataError, JournalError
 from dsketch.matrix.access import package_for
 from dsketch.matrix.retrying import persist
@@ -208,22 +208,10 @@ Get = Callable[[str], bytes | None]
 
 def _local(folder: Path) -> tuple[Put, Get]:
     def put(name: str, data: bytes) -> None:
-        unfinished = folder / f".{name}.{os.getpid()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(folder / name)
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            write_whole(folder / name, data)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
             raise JournalError(
                 f"the journal {folder / name} ({len(data)} bytes) cannot be written: "
                 f"{error.strerror or error}. Free space or choose another place; "

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from dsketch._atomic import beside
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest.failure import writing
 
@@ -29,7 +30,7 @@ def staged(finals: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
     _refuse_nesting(finals)
     for final in finals:
         _admit(final, overwrite)
-    parts = [final.with_name(f".{final.name}.part-{os.getpid()}") for final in finals]
+    parts = [beside(final) for final in finals]
     try:
         for part in parts:
             _clear(part)
@@ -67,6 +68,7 @@ def _clear(part: Path) -> None:
 
 
 def _publish(parts: Sequence[Path], finals: Sequence[Path]) -> None:
+    """Rename all, or none; folders are not flushed, as their many chunks are not: a rename must not outlive what it names."""
     replaced: list[Path] = []
     with ExitStack() as undo:
         for part, final in zip(parts, finals, strict=True):

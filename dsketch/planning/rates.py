@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from dsketch._atomic import write_whole
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Block
 from dsketch.passes import Pass
@@ -58,9 +59,7 @@ def _keep(rates: dict[str, float]) -> None:
     path = _cache_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(rates, indent=1))
-        unfinished.replace(path)
+        write_whole(path, json.dumps(rates, indent=1).encode())
     except OSError:
         pass  # a read-only home costs a second at the next start, nothing else
 

@@ -1,4 +1,4 @@
-"""Small files that are there whole or not at all, also after a crash or on a full disk."""
+"""Small files of the service, as JSON."""
 
 import json
 import os
@@ -7,33 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-
-def put(path: Path, data: bytes) -> None:
-    """Write a file beside its place, flush it, and rename it there; on any failure the old file stays.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        _write(part, data)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    flush_folder(path.parent)
+from dsketch._atomic import write_flushed, write_whole
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON and flush it, in a folder that nobody looks into yet."""
-    _write(path, _json(value))
+    write_flushed(path, _json(value))
 
 
 def put_json(path: Path, value: Any) -> None:
     """Write a value as JSON, whole or not at all."""
-    put(path, _json(value))
+    write_whole(path, _json(value))
 
 
 def get_json(path: Path) -> Any | None:
@@ -42,15 +26,6 @@ def get_json(path: Path) -> Any | None:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-
-
-def flush_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -65,10 +40,3 @@ def with_umask(mask: int) -> Iterator[None]:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, allow_nan=False, indent=1).encode()
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

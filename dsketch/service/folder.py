@@ -20,7 +20,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dsketch.service.files import flush_folder, get_json, put_json, write_json
+from dsketch._atomic import flush_folder
+from dsketch.service.files import get_json, put_json, write_json
 from dsketch.service.job import Job, Step
 from dsketch.service.specs import completed
 

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import fcntl
 import logging
-import os
 import secrets
 import shutil
 import sqlite3
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from dsketch._atomic import write_flushed
 from dsketch.service.errors import ForbiddenMove, KeyTaken, ServiceError, UnknownJob
 from dsketch.service.folder import Folder, sweep
 from dsketch.service.formats import make_private, require_known_format
@@ -292,9 +292,7 @@ class Store:
         """Return why no job could be taken now, found by writing a file and removing it; None if one could."""
         probe = self.jobs / ".probe"
         try:
-            probe.write_bytes(bytes(_PROBE_BYTES))
-            with probe.open("rb") as file:
-                os.fsync(file.fileno())
+            write_flushed(probe, bytes(_PROBE_BYTES))
         except OSError as error:
             return "the disk of the state directory is full" if _is_full(error) else f"the state directory gave: {error.strerror}"
         finally:

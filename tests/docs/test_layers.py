@@ -11,7 +11,9 @@ ROOT = Path(dsketch.__file__).parent
 
 # Five floors, lowest first; a room is a package or a loose module of dsketch and stands on one of them.
 FLOORS = {
-    "words and small arithmetic, which know nothing of data": ("_jsonable", "_linalg", "_units", "errors", "events", "settings", "version"),
+    "words and small arithmetic, which know nothing of data": (
+        "_atomic", "_jsonable", "_linalg", "_units", "errors", "events", "settings", "version",
+    ),
     "data in blocks, and what one pass asks of them": ("features", "matrix", "passes", "sketch"),
     "machines that answer passes, and what passes cost": ("engine", "planning"),
     "problems: a wing for each family, with its methods": ("problems",),

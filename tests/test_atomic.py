@@ -1,0 +1,61 @@
+"""Files that are there whole or not at all: what stands at a path after a success, a failure and a full disk."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from dsketch._atomic import beside, replacing, write_flushed, write_whole
+
+
+def test_what_is_written_takes_the_place_of_what_was(tmp_path: Path) -> None:
+    """The new bytes stand there, with the mode of any new file, and nothing lies beside."""
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    before = os.umask(0o027)
+    try:
+        write_whole(path, b"new")
+    finally:
+        os.umask(before)
+
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_order_is_file_rename_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename before the bytes are on the disk could show half a file after a power cut, one that is not flushed no file."""
+    seen, sync = [], os.fsync
+
+    def note(descriptor: int) -> None:
+        seen.append((Path(f"/proc/self/fd/{descriptor}").readlink(), (tmp_path / "x").exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_whole(tmp_path / "x", b"bytes")
+
+    assert seen == [(beside(tmp_path / "x"), False), (tmp_path, True)]
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), ValueError("other")])
+def test_a_failure_leaves_what_was(tmp_path: Path, failure: BaseException) -> None:
+    """Whatever ends the writing, the old file stays and nothing lies beside it."""
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+
+    with pytest.raises(type(failure)), replacing(path) as file:  # noqa: PT012 - the body is what fails
+        file.write(b"half")
+        raise failure
+
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_takes_nothing_gives_its_own_error(tmp_path: Path) -> None:
+    """The system's first error is told, not that there was nothing to remove."""
+    for write in (write_whole, write_flushed):
+        with pytest.raises(FileNotFoundError):
+            write(tmp_path / "absent" / "x", b"")
+        with pytest.raises(OSError, match="too long"):
+            write(tmp_path / ("x" * 300), b"")
