@@ -19,7 +19,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dsketch._linalg.random_words import below, signs, words
+from dsketch._linalg.random_words import below, draw, signs
+from dsketch._linalg.streams import DEMO_ROWS, DEMO_X
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
@@ -29,7 +30,6 @@ from dsketch.ingest.failure import writing
 Floats = NDArray[np.float64]
 
 CHUNK_BYTES = 32_000_000
-_ROW_STREAM, _X_STREAM = 101, 102  # of the seed; sketches use others
 _MANTISSA_BITS = 53
 _VALUE_BITS = 7  # magnitude of u, G and r
 _X_BITS = 3
@@ -131,7 +131,7 @@ def remove(folder: Path) -> None:
 
 def solution_of(columns: int, seed: int) -> Floats:
     """Return x: integers of magnitude 1 to 8 with random signs."""
-    raw = words(seed, _X_STREAM, 0, columns, 2)
+    raw = draw(seed, DEMO_X, 0, columns, 2)
     return signs(raw[:, 0]) * (below(raw[:, 1], 1 << _X_BITS) + 1.0)
 
 
@@ -139,7 +139,7 @@ def block_of(start: int, stop: int, rows: int, x: Floats, bits: int, seed: int) 
     """Return rows ``start:stop`` of A and b and their Σ r², a function of row numbers and seed alone; ``start`` is even."""
     columns = x.shape[0]
     pairs = range(start // 2, -(-stop // 2))
-    raw = words(seed, _ROW_STREAM, pairs.start, pairs.stop, -(-(columns + 2) // 8))
+    raw = draw(seed, DEMO_ROWS, pairs.start, pairs.stop, -(-(columns + 2) // 8))
     values = raw.view(np.int8)[:, : columns + 2].astype(np.float64)
     half = np.ldexp(values[:, 2:], -bits)
     half += values[:, :1]

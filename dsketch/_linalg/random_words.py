@@ -11,16 +11,19 @@ J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.streams import Stream
+
 _WORDS_PER_COUNT = 4  # Philox4x64 gives four 64-bit words for every counter value
 
 
-def words(seed: int, stream: int, start: int, stop: int, per_row: int) -> NDArray[np.uint64]:
+def draw(seed: int, stream: Stream, start: int, stop: int, per_row: int) -> NDArray[np.uint64]:
     """Return ``per_row`` random 64-bit words for each of the rows ``start:stop``.
 
     Parameters
     ----------
-    seed, stream : int
-        Key of the generator; distinct streams of one seed are independent.
+    seed : int
+    stream : Stream
+        One of :mod:`dsketch._linalg.streams`; distinct streams of one seed are independent.
     start, stop : int
         Global row numbers.
     per_row : int
@@ -32,13 +35,13 @@ def words(seed: int, stream: int, start: int, stop: int, per_row: int) -> NDArra
 
     Examples
     --------
-    >>> whole = words(7, 0, 0, 10, 3)
-    >>> bool((words(7, 0, 4, 6, 3) == whole[4:6]).all())
+    >>> whole = draw(7, Stream(0), 0, 10, 3)
+    >>> bool((draw(7, Stream(0), 4, 6, 3) == whole[4:6]).all())
     True
     """
     first = start * per_row
     skip = first % _WORDS_PER_COUNT
-    bits = np.random.Philox(key=[seed & (2**64 - 1), stream])
+    bits = np.random.Philox(key=[seed & (2**64 - 1), int(stream)])
     bits.advance(first // _WORDS_PER_COUNT)
     return bits.random_raw(skip + (stop - start) * per_row)[skip:].reshape(stop - start, per_row)
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from dsketch._linalg import random_words
 from dsketch._linalg.scratch import scratch
+from dsketch._linalg.streams import MACLAURIN_DEGREES, MACLAURIN_SIGNS
 from dsketch.features.base import DrawnMap, Floats, product
 
 HIGHEST_DEGREE = 50  # a degree beyond has probability 2⁻⁵¹
-_DEGREES, _SIGNS = 5 << 32, 6 << 32  # streams; factor t draws its signs from stream _SIGNS + t
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Maclaurin(DrawnMap):
     @cached_property
     def _degrees(self) -> NDArray[np.int64]:
         """The degree of each feature, falling: the number of zeros below the lowest one of a random word."""
-        raw = random_words.words(self.seed, _DEGREES, 0, self.size, 1)[:, 0]
+        raw = random_words.draw(self.seed, MACLAURIN_DEGREES, 0, self.size, 1)[:, 0]
         lowest = raw & (~raw + np.uint64(1))
         return np.sort(np.minimum(np.log2(np.maximum(lowest, 1)).astype(np.int64), HIGHEST_DEGREE))[::-1]
 
@@ -57,7 +57,7 @@ class Maclaurin(DrawnMap):
         found = []
         for factor in range(1, int(self._degrees[0]) + 1):
             count = int(np.count_nonzero(self._degrees >= factor))
-            raw = random_words.words(self.seed, _SIGNS + factor, 0, len(self.mean), -(-count // 64))
+            raw = random_words.draw(self.seed, MACLAURIN_SIGNS.at(factor), 0, len(self.mean), -(-count // 64))
             bits = np.unpackbits(raw.view(np.uint8), axis=1, bitorder="little")[:, :count]
             found.append(1.0 - 2.0 * bits.astype(np.float64))
         return found

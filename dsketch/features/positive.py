@@ -16,9 +16,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from dsketch._linalg import random_words
+from dsketch._linalg.streams import POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, Stream
 from dsketch.features.base import DrawnMap, Floats, product, squares
-
-_DIRECTIONS, _LENGTHS = 7 << 32, 8 << 32  # streams; block i draws from stream + i
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +41,11 @@ class Positive(DrawnMap):
         blocks = []
         for number, low in enumerate(range(0, self.size, columns)):
             count = min(columns, self.size - low)
-            basis, corner = np.linalg.qr(_gaussian(self.seed, _DIRECTIONS + number, columns, count))
-            lengths = np.linalg.norm(_gaussian(self.seed, _LENGTHS + number, columns, count), axis=0)
+            basis, corner = np.linalg.qr(_gaussian(self.seed, POSITIVE_DIRECTIONS.at(number), columns, count))
+            lengths = np.linalg.norm(_gaussian(self.seed, POSITIVE_LENGTHS.at(number), columns, count), axis=0)
             blocks.append(basis * (np.sign(np.diag(corner)) * lengths))  # the signs make the directions uniform
         return np.hstack(blocks)
 
 
-def _gaussian(seed: int, stream: int, rows: int, columns: int) -> Floats:
-    return np.asarray(ndtri(random_words.uniforms(random_words.words(seed, stream, 0, rows, columns))))
+def _gaussian(seed: int, stream: Stream, rows: int, columns: int) -> Floats:
+    return np.asarray(ndtri(random_words.uniforms(random_words.draw(seed, stream, 0, rows, columns))))

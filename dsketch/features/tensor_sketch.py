@@ -16,11 +16,10 @@ from typing import Any, ClassVar
 
 import scipy.fft
 
+from dsketch._linalg.streams import TENSOR_SKETCH_LEAVES
 from dsketch.features.base import Floats
 from dsketch.features.hashing import count_sketch
 from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
-
-_STREAM = 1 << 32  # leaf t draws from stream _STREAM + t
 
 
 def sketched_powers(hashed: Hashed, columns: int, sizes: Sizes, seed: int) -> Iterator[tuple[int, Floats]]:
@@ -32,7 +31,7 @@ def sketched_powers(hashed: Hashed, columns: int, sizes: Sizes, seed: int) -> It
     full, length, running = max(sizes.values(), default=0), 0, None
     for power in range(1, max(sizes, default=0) + 1):
         longest = max(size for later, size in sizes.items() if later >= power)
-        leaf = scipy.fft.rfft(hashed(count_sketch(seed, _STREAM + power, columns, full, longest)), axis=0)
+        leaf = scipy.fft.rfft(hashed(count_sketch(seed, TENSOR_SKETCH_LEAVES.at(power), columns, full, longest)), axis=0)
         if running is not None:
             leaf *= _thinned(running, length, longest)
         running, length = leaf, longest

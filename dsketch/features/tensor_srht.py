@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 from dsketch._linalg import random_words
 from dsketch._linalg.hadamard import hadamard
 from dsketch._linalg.scratch import scratch
+from dsketch._linalg.streams import TREE_LEAVES, TREE_PLACES, TREE_SIGNS
 from dsketch.features.base import Floats
 from dsketch.features.hashing import osnap
 from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
 
 NONZEROS = 4  # of a leaf's row: with 1 the leaves' own error doubles that of the tree, above 4 it no longer shows
-_LEAVES, _SIGNS, _PLACES = 2 << 32, 3 << 32, 4 << 32  # streams; a node adds 64 · start + length
+_LONGEST = 64  # above the degrees of all trees: a node's place in its streams is 64 · start + length
 
 Node = tuple[int, int]  # the first leaf, and how many
 
@@ -81,7 +82,7 @@ class Tree:
         """Return the rows themselves, padded, or their OSNAP where they are longer than a node."""
         padded = 1 << (self.columns - 1).bit_length()
         if padded > self.size:
-            return self.hashed(osnap(self.seed, _LEAVES + node[0], self.columns, self.size, min(NONZEROS, self.size)))
+            return self.hashed(osnap(self.seed, TREE_LEAVES.at(node[0]), self.columns, self.size, min(NONZEROS, self.size)))
         plain = self.hashed(_identity(self.columns))
         leaf = scratch(f"leaf {node}", (padded, plain.shape[1]))
         leaf[: self.columns], leaf[self.columns :] = plain, 0.0
@@ -94,15 +95,19 @@ def _taken(vector: Floats, places: NDArray[np.int64], name: str) -> Floats:
     return np.take(vector, places & (len(vector) - 1), axis=0, out=result, mode="clip")  # clip: the mode without a copy
 
 
+def _place(node: Node) -> int:
+    return _LONGEST * node[0] + node[1]
+
+
 @lru_cache(maxsize=128)
 def _signs(seed: int, node: Node, length: int) -> Floats:
-    return random_words.signs(random_words.words(seed, _SIGNS + 64 * node[0] + node[1], 0, length, 1)[:, 0])
+    return random_words.signs(random_words.draw(seed, TREE_SIGNS.at(_place(node)), 0, length, 1)[:, 0])
 
 
 @lru_cache(maxsize=128)
 def _places(seed: int, node: Node, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return two random words of 31 bits for each feature of a node; a power of two of lowest bits is a uniform place."""
-    raw = random_words.words(seed, _PLACES + 64 * node[0] + node[1], 0, size, 1)[:, 0]
+    raw = random_words.draw(seed, TREE_PLACES.at(_place(node)), 0, size, 1)[:, 0]
     return (raw >> np.uint64(33)).astype(np.int64), (raw & np.uint64(2**31 - 1)).astype(np.int64)
 
 

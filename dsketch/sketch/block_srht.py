@@ -20,6 +20,7 @@ import scipy.sparse
 
 from dsketch._linalg import random_words
 from dsketch._linalg.hadamard import hadamard
+from dsketch._linalg.streams import SRHT_MIXING, SRHT_SAMPLE
 from dsketch.sketch.base import Floats, Sketch
 
 
@@ -53,6 +54,7 @@ class BlockSRHT(Sketch):
 
     def _draw(self, number: int) -> tuple[Floats, np.ndarray, np.ndarray]:
         """Return signs (B,), permutation (B,) and the m sampled rows of run ``number``."""
-        raw = random_words.words(self.seed, 1, number * self.run, (number + 1) * self.run, 2)
-        sample = np.argsort(random_words.words(self.seed, 2, number * self.run, (number + 1) * self.run, 1)[:, 0], kind="stable")
+        start, stop = number * self.run, (number + 1) * self.run
+        raw = random_words.draw(self.seed, SRHT_MIXING, start, stop, 2)
+        sample = np.argsort(random_words.draw(self.seed, SRHT_SAMPLE, start, stop, 1)[:, 0], kind="stable")
         return random_words.signs(raw[:, 0]), np.argsort(raw[:, 1], kind="stable"), sample[: self.size]

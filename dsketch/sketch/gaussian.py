@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from dsketch._linalg import random_words
+from dsketch._linalg.streams import SKETCH_ENTRIES
 from dsketch.sketch.base import Floats, Sketch
 
 
@@ -26,6 +27,6 @@ class Gaussian(Sketch):
 
     def operator(self, start: int, stop: int) -> Callable[[Floats], Floats]:
         """Return one dense product with m normal numbers a row."""
-        raw = random_words.words(self.seed, 0, start, stop, self.size)
+        raw = random_words.draw(self.seed, SKETCH_ENTRIES, start, stop, self.size)
         S = (ndtri(random_words.uniforms(raw)) / np.sqrt(self.size)).T
         return lambda X: S @ X

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from dsketch._linalg import random_words
 from dsketch._linalg.scatter import add_entries
+from dsketch._linalg.streams import SKETCH_ENTRIES
 from dsketch.sketch.base import Floats, Sketch
 
 
@@ -61,7 +62,7 @@ class SparseSign(Sketch):
     def _draw(self, start: int, stop: int) -> tuple[NDArray[np.int32], Floats]:
         """Return places and values of the nonzeros of S[:, start:stop], shape (rows, z), stack by stack."""
         per_row = min(self.nonzeros, self.size)
-        raw = random_words.words(self.seed, 0, start, stop, -(-per_row // 2)).view(np.uint32)[:, :per_row]
+        raw = random_words.draw(self.seed, SKETCH_ENTRIES, start, stop, -(-per_row // 2)).view(np.uint32)[:, :per_row]
         edges = (np.arange(per_row + 1) * self.size) // per_row
         heights = np.diff(edges).astype(np.uint64)
         places = ((raw >> np.uint32(1)) * heights) >> np.uint64(31)

@@ -34,31 +34,31 @@ EPS = np.finfo(float).eps
 )
 def test_words_belong_to_their_rows(seed: int, stream: int, per_row: int, start: int, low: int, rows: int) -> None:
     """Any rows can be drawn alone and have the words that they have in the whole."""
-    whole = random_words.words(seed, stream, start, start + 60, per_row)
+    whole = random_words.draw(seed, stream, start, start + 60, per_row)
 
-    assert np.array_equal(random_words.words(seed, stream, start + low, start + low + rows, per_row), whole[low : low + rows])
+    assert np.array_equal(random_words.draw(seed, stream, start + low, start + low + rows, per_row), whole[low : low + rows])
 
 
 def test_words_are_pinned() -> None:
     """Philox gives these words, for good."""
-    assert random_words.words(7, 0, 0, 2, 2).tolist() == [
+    assert random_words.draw(7, 0, 0, 2, 2).tolist() == [
         [16086915834549238692, 5448529601018347655],
         [7749434361382612120, 7478167007443709522],
     ]
-    assert random_words.words(7, 1, 5, 6, 3).tolist() == [[3417394736008779634, 3790359909581234977, 2166835141739205322]]
-    assert random_words.words(2**63 + 5, 0, 10**10, 10**10 + 1, 2).tolist() == [[1791008055339588479, 15158665203915263716]]
+    assert random_words.draw(7, 1, 5, 6, 3).tolist() == [[3417394736008779634, 3790359909581234977, 2166835141739205322]]
+    assert random_words.draw(2**63 + 5, 0, 10**10, 10**10 + 1, 2).tolist() == [[1791008055339588479, 15158665203915263716]]
 
 
 def test_streams_and_seeds_differ() -> None:
     """Another stream or seed has other words."""
-    drawn = {random_words.words(seed, stream, 0, 1, 4).tobytes() for seed in (0, 1, 2**32) for stream in (0, 1, 2)}
+    drawn = {random_words.draw(seed, stream, 0, 1, 4).tobytes() for seed in (0, 1, 2**32) for stream in (0, 1, 2)}
 
     assert len(drawn) == 9
 
 
 def test_signs_integers_and_uniforms_stay_in_range() -> None:
     """±1; 0 to bound − 1, evenly within 6 standard deviations (once in 10⁷ seeds outside); strictly between 0 and 1."""
-    raw = random_words.words(1, 0, 0, 60_000, 1)[:, 0]
+    raw = random_words.draw(1, 0, 0, 60_000, 1)[:, 0]
     edges = np.array([0, 2**64 - 1], dtype=np.uint64)
     for bound in (1, 3, 97, 2**31 + 11):
         assert random_words.below(edges, bound).tolist() == [0, bound - 1]

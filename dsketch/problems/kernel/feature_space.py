@@ -20,7 +20,8 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 
 from dsketch._linalg.columns import norms, ratio
-from dsketch._linalg.random_words import signs, words
+from dsketch._linalg.random_words import draw, signs
+from dsketch._linalg.streams import KERNEL_WITNESSES
 from dsketch.errors import DataError, SpecError
 from dsketch.features.base import RowMap
 from dsketch.features.taylor import Taylor
@@ -52,7 +53,6 @@ FAMILIES = ("pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
 _TAIL = 1e-6  # a share of the series in a typical row that sketched features of no affordable size resolve
 _GRADIENT_PASSES = 45  # the linear core takes about so many
 _WITNESSES = 4  # random vectors measure K − B Bᵀ
-_STREAM = 43
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _solve_shortest(system: KernelSystem, rows: Rows, seed: int) -> Flow[tuple[F
 def _measure(system: KernelSystem, view: FeatureView, x: Floats, seed: int) -> Flow[tuple[Floats, float, float]]:
     """Return b − (K + λ I) x, the distance of B Bᵀ from K, and ‖K + λ I‖.  One sweep and two passes over the features."""
     n, growth = system.rows, system.growth
-    V = signs(words(seed, _STREAM, 0, n, _WITNESSES)) / np.sqrt(n)
+    V = signs(draw(seed, KERNEL_WITNESSES, 0, n, _WITNESSES)) / np.sqrt(n)
     norm = Norm(system)
     both = yield from norm.product(growth * np.column_stack([x, V]))
     k = x.shape[1]

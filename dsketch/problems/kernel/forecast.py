@@ -16,7 +16,8 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch._linalg.random_words import uniforms, words
+from dsketch._linalg.random_words import draw, uniforms
+from dsketch._linalg.streams import KERNEL_SAMPLE
 from dsketch.features.base import RowMap
 from dsketch.features.taylor import Taylor
 from dsketch.passes import Look
@@ -30,7 +31,6 @@ _ROWS = 512  # the most rows of a sample: its eigenvalues take a tenth of a seco
 _SHARE = 8  # of few rows only one in so many is sampled: looking must cost less than solving
 _LEAST_ROWS = 128
 _NUMBERS = 4_000_000  # a sample holds no more numbers: rows of very many columns are fewer
-_STREAM = 42
 _EFFECTIVE = 0.55  # r random pivots leave about the eigenvalue number 0.55 r (measured 0.5 to 0.7, r = 512 and 1024)
 
 
@@ -141,7 +141,7 @@ def draw_sample(system: KernelSystem, seed: int) -> Flow[Sample]:
     """Return a sample of rows.  One light pass."""
     n, d = system.A.shape
     size = min(_ROWS, max(n // _SHARE, _LEAST_ROWS), max(_NUMBERS // d, 8), n)
-    order = np.argsort(uniforms(words(seed, _STREAM, 0, n, 1))[:, 0], kind="stable")
+    order = np.argsort(uniforms(draw(seed, KERNEL_SAMPLE, 0, n, 1))[:, 0], kind="stable")
     numbers = order[:size].astype(np.int64)
     X: Floats = yield Look(Picked(numbers), system.features(system.A))
     return Sample(system, X, system.shift[numbers, 0], n)

@@ -20,7 +20,8 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
-from dsketch._linalg.random_words import uniforms, words
+from dsketch._linalg.random_words import draw, uniforms
+from dsketch._linalg.streams import KERNEL_PIVOTS
 from dsketch.features.centres import Centres
 from dsketch.features.view import FeatureView
 from dsketch.passes import Look
@@ -36,7 +37,6 @@ Floats = NDArray[np.float64]
 ROUNDS = 10  # a given rank is shared over so many rounds
 _MOST_ROUNDS = 40  # the spectrum has ended when so many rounds reject most candidates
 ENOUGH = 0.1  # a trace below this share of the ridge leaves a condition number of at most 1.1
-_STREAM = 41  # of the random words
 _LEAST_PIVOT = 8 * EPS  # of a unit diagonal there is nothing but rounding below it
 
 
@@ -112,7 +112,7 @@ def choose_pivots(system: KernelSystem, rank: int, seed: int, enough: float) -> 
         share = weight * chosen.left
         if chosen.rank >= rank or share.sum() <= max(enough, _LEAST_PIVOT * weight.sum()):
             break
-        draws = uniforms(words(seed, _STREAM, number * block, (number + 1) * block, 2))
+        draws = uniforms(draw(seed, KERNEL_PIVOTS, number * block, (number + 1) * block, 2))
         candidates = draw_pivots(share, draws[:, 0])
         rows: Floats = yield Look(Picked(candidates), system.features(system.A))
         first = chosen.rank

@@ -20,8 +20,9 @@ import scipy.linalg as sl
 import scipy.sparse
 from numpy.typing import NDArray
 
+from dsketch._linalg import random_words
 from dsketch._linalg.columns import norms
-from dsketch._linalg.random_words import words
+from dsketch._linalg.streams import CENTRE_BLOCKS, CENTRE_ROWS
 from dsketch.errors import DataError, SpecError
 from dsketch.features import FeatureView
 from dsketch.features.base import squares
@@ -268,9 +269,9 @@ def draw_centres(A: Matrix, count: int, draw: int) -> NDArray[np.int64]:
     """Return row numbers drawn without repetition, from at most 64 blocks (more where those hold too few rows), in order."""
     cuts = A.cuts
     blocks = len(cuts) - 1
-    order = np.argsort(words(draw, 0, 0, blocks, 1)[:, 0], kind="stable")
+    order = np.argsort(random_words.draw(draw, CENTRE_BLOCKS, 0, blocks, 1)[:, 0], kind="stable")
     sizes = np.diff(cuts)[order]
     taken = max(min(_MOST_BLOCKS, blocks), int(np.searchsorted(np.cumsum(sizes), count)) + 1)
     rows = np.concatenate([np.arange(cuts[block], cuts[block + 1]) for block in np.sort(order[:taken])])
-    keys = words(draw, 1, 0, len(rows), 1)[:, 0]
+    keys = random_words.draw(draw, CENTRE_ROWS, 0, len(rows), 1)[:, 0]
     return np.sort(rows[np.argsort(keys, kind="stable")[:count]])

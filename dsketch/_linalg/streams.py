@@ -1,0 +1,84 @@
+"""The streams of random words: one table, from which every use takes its number, so that no two draw the same words unawares.
+
+Words belong to (seed, stream, row).  A use that draws once has one number; one that draws for many things (the factors of a feature, the
+nodes of a tree) has a range of :data:`MANY`, and :meth:`Stream.at` refuses what lies outside.  Three seeds are told apart: ``seed`` of a
+run's settings, ``draw`` of a restricted kernel problem, and the seed of the demonstration's data.  A user may give two of them the same
+value; within one, no two streams share a number (``tests/linalg/test_streams.py``), but for those that are named as sharing it.
+
+Numbers never change: they decide the bits of x, and with them whether a journal can go on.
+"""
+
+MANY = 1 << 32
+
+
+class Stream(int):
+    """The number of a stream, with how many follow it that are of the same use.
+
+    Parameters
+    ----------
+    first : int
+        The first number.
+    count : int
+        Numbers in a row that belong to the use.
+    """
+
+    count: int
+
+    def __new__(cls, first: int, count: int = 1) -> "Stream":
+        """Return the number."""
+        stream = super().__new__(cls, first)
+        stream.count = count
+        return stream
+
+    def at(self, place: int) -> "Stream":
+        """Return the stream at a place of the range.
+
+        Raises
+        ------
+        ValueError
+            If the range ends before: the next one belongs to another use.
+
+        >>> Stream(7, 3).at(2)
+        9
+        """
+        if not 0 <= place < self.count:
+            raise ValueError(
+                f"a place below {self.count} was expected for stream {int(self)}; got {place}. Give the use a longer range."
+            )
+        return Stream(self + place)
+
+
+# ---- of a run's seed ---------------------------------------------------------------------------------------------------
+# The entries of S.  Gaussian and sparse signs (CountSketch is one of them) share the number: a run has sketches of one family, and two of
+# different sizes are not meant to be independent.
+SKETCH_ENTRIES = Stream(0)
+SRHT_MIXING = Stream(1)  # sign and place of each row within its run
+SRHT_SAMPLE = Stream(2)  # which rows of a transform are kept
+KERNEL_PIVOTS = Stream(41)
+KERNEL_SAMPLE = Stream(42)  # the rows by which preconditioners are forecast
+KERNEL_WITNESSES = Stream(43)  # vectors of signs that measure how far features are from their kernel
+TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # one a leaf
+TREE_LEAVES = Stream(2 << 32, MANY)  # one a leaf
+TREE_SIGNS = Stream(3 << 32, MANY)  # one a node
+TREE_PLACES = Stream(4 << 32, MANY)  # one a node
+MACLAURIN_DEGREES = Stream(5 << 32)
+MACLAURIN_SIGNS = Stream(6 << 32, MANY)  # one a factor
+POSITIVE_DIRECTIONS = Stream(7 << 32, MANY)  # one a block of d features
+POSITIVE_LENGTHS = Stream(8 << 32, MANY)  # likewise
+
+# ---- of a restricted kernel's draw -------------------------------------------------------------------------------------
+CENTRE_BLOCKS = Stream(0)
+CENTRE_ROWS = Stream(1)
+
+# ---- of the demonstration's seed ---------------------------------------------------------------------------------------
+DEMO_ROWS = Stream(101)
+DEMO_X = Stream(102)
+
+OF_SEED = {
+    "seed": (
+        SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
+        TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS,
+    ),
+    "draw": (CENTRE_BLOCKS, CENTRE_ROWS),
+    "demo": (DEMO_ROWS, DEMO_X),
+}  # fmt: skip
