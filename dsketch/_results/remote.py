@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.core.sync import sync
 
 from dsketch.errors import DataError, DsketchError, SpecError
 from dsketch.matrix.access import package_for, remedy_for, told_by
+from dsketch.matrix.compat import wait_for
 from dsketch.matrix.retrying import store_at
 
 
@@ -77,7 +77,7 @@ class RemoteOutput:
         self._admit()
         with self._speaking():
             tried = created(f"{self.path}.probe", (1,), 1, {}, overwrite=True)
-            sync(tried.store.delete_dir(tried.path))
+            wait_for(tried.store.delete_dir(tried.path))
 
     def write(self, x: NDArray[np.float64], attributes: dict[str, Any]) -> None:
         """Write x with its attributes.
@@ -109,7 +109,7 @@ class RemoteOutput:
                 array.update_attributes({"complete": True})
         except BaseException:
             with suppress(Exception):  # what is left is marked, and the first error is the one to tell
-                sync(array.store.delete_dir(array.path))
+                wait_for(array.store.delete_dir(array.path))
             raise
 
     def _admit(self) -> None:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Security
-from distributed.comm import connect
+from distributed import Client
 
+from dsketch.engine.compat import greet
 from dsketch.engine.dask import DaskEngine
 from dsketch.engine.local import local_cluster
 from dsketch.engine.private import Keys, private_client
@@ -91,7 +91,7 @@ def _client(target: Any) -> Iterator[Client]:
     try:
         if isinstance(target, str):
             with ThreadPoolExecutor(1) as thread:  # the caller's own thread may have an event loop already, as in a notebook
-                thread.submit(asyncio.run, _greeted(target)).result()
+                thread.submit(asyncio.run, greet(target, _CONNECT_SECONDS)).result()
         client = Client(target, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else f"nothing within {_CONNECT_SECONDS} seconds"
@@ -100,9 +100,3 @@ def _client(target: Any) -> Iterator[Client]:
         ) from error
     with client:
         yield client
-
-
-async def _greeted(address: str) -> None:
-    """Return if somebody at the address speaks Dask's protocol; a Client waits for ever for one who accepts and says nothing."""
-    greeting = connect(address, timeout=_CONNECT_SECONDS, **Security().get_connection_args("client"))
-    await (await asyncio.wait_for(greeting, _CONNECT_SECONDS)).close()

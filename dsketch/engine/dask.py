@@ -15,6 +15,7 @@ from dsketch._linalg.threads import one_blas_thread
 from dsketch._units import format_bytes
 from dsketch.engine.agreement import agreed, lacking
 from dsketch.engine.base import Engine, Workers
+from dsketch.engine.compat import has_pending, wait_for_any
 from dsketch.engine.packing import packed
 from dsketch.engine.panels import Task, merged, tasks_of
 from dsketch.engine.waiting import Waiting
@@ -240,10 +241,7 @@ class _Run:
     def _finished(self) -> Iterator[tuple[Any, Any]]:
         """Yield (future, its result if results are asked for) as they come; when none comes, see that something still runs."""
         while not self.coming.is_empty():
-            with self.coming.thread_condition:
-                if not self.coming.has_ready():
-                    self.coming.thread_condition.wait(_QUIET_SECONDS)
-            if not self.coming.has_ready():
+            if not wait_for_any(self.coming, _QUIET_SECONDS):
                 self._require_progress()
             for item in self.coming.next_batch(block=False):
                 future, result = item if self.coming.with_results else (item, None)
@@ -265,9 +263,7 @@ class _Run:
             If there are no workers and none come.
         """
         self.engine.require_workers()
-        with self.coming.lock:
-            futures = list(self.coming.futures)
-        if any(future.status == "pending" for future in futures) and not any(
+        if has_pending(self.coming) and not any(
             self.name in str(key) for keys in self.client.processing().values() for key in keys
         ):
             raise _Stranded("its tasks wait and none runs")

@@ -6,8 +6,9 @@ Dask unpacks the arguments of a task while it reads from the scheduler; a worker
 from typing import Any
 
 import numpy as np
-from distributed.protocol import pickle
 from numpy.typing import NDArray
+
+from dsketch.engine.compat import from_bytes, to_bytes
 
 Packed = tuple[bytes, list[NDArray[np.uint8]]]
 
@@ -15,7 +16,7 @@ Packed = tuple[bytes, list[NDArray[np.uint8]]]
 def packed(value: Any) -> Packed:
     """Return a value as bytes, and beside them the memory of its arrays, of which no copy is made."""
     buffers: list[Any] = []
-    body = pickle.dumps(value, buffer_callback=buffers.append)
+    body = to_bytes(value, buffers)
     return body, [np.frombuffer(buffer.raw(), np.uint8) for buffer in buffers]
 
 
@@ -27,4 +28,4 @@ def unpacked(sent: Packed) -> Any:
     ImportError
         If this process lacks a package that the value needs.
     """
-    return pickle.loads(sent[0], buffers=sent[1])
+    return from_bytes(sent[0], sent[1])

@@ -1,12 +1,12 @@
 """Whether this process can have worker processes: they import its main script, and some processes may have no children."""
 
-import multiprocessing
 import sys
 from pathlib import Path
 
 import dask
 
 from dsketch.engine.active import can_have_children, is_in_task
+from dsketch.engine.compat import is_importing_its_parent
 from dsketch.errors import EngineError
 
 _GUARD = 'if __name__ == "__main__":'
@@ -23,7 +23,7 @@ def require_parent() -> None:
         In a child that has come here while it imports its parent's script: the script has no guard.  The child leaves without a
         word, and the parent says what is wrong (:func:`not_started`).
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    if is_importing_its_parent():
         raise SystemExit(1)
     if not can_have_children():
         kind = "a Dask task" if is_in_task() else "a daemon process (of a multiprocessing pool, say)"

@@ -3,9 +3,7 @@
 import asyncio
 from typing import Any
 
-from distributed import Scheduler, Security
-from distributed.comm import normalize_address, resolve_address
-
+from dsketch.engine.compat import certificates, is_served_by, needs_certificates
 from dsketch.errors import EngineError
 
 _TO_THREAD = "call dsketch by await asyncio.to_thread(...)"
@@ -46,10 +44,10 @@ def _address(target: Any) -> str:
 
 
 def _require_certificates(address: str) -> None:
-    if not address.startswith("tls://") and not ("://" not in address and normalize_address(address).startswith("tls://")):
+    if not needs_certificates(address):
         return
     try:
-        context, found = Security().get_connection_args("client").get("ssl_context"), "Dask's configuration names none"
+        context, found = certificates(), "Dask's configuration names none"
     except (OSError, ValueError) as error:
         context, found = None, f"those of Dask's configuration cannot be read ({error})"
     if context is None:
@@ -65,19 +63,8 @@ def _require_other_loop(address: str) -> None:
         here = asyncio.get_running_loop()
     except RuntimeError:
         return
-    if any(_is_at(scheduler, address) and _loop(scheduler) is here for scheduler in list(getattr(Scheduler, "_instances", ()))):
+    if is_served_by(here, address):
         raise EngineError(
             f"a Dask scheduler that can answer was expected at {address}; it lives in the event loop of this thread, which this call "
             f"holds up. In a coroutine {_TO_THREAD}."
         )
-
-
-def _loop(scheduler: Any) -> Any:
-    return getattr(scheduler.loop, "asyncio_loop", None)
-
-
-def _is_at(scheduler: Any, address: str) -> bool:
-    try:
-        return bool(scheduler.address in (address, resolve_address(address)))
-    except (OSError, ValueError):  # it does not run yet, or the address is none: connecting says so
-        return False

@@ -8,11 +8,11 @@ from typing import Any
 from distributed import Client
 
 from dsketch._units import format_bytes
+from dsketch.engine.compat import describe_workers, ended_for_memory
 from dsketch.errors import EngineError
 
 _ASK_SECONDS = 0.1  # between two looks at who is there
 _RESTARTS = 3  # of workers for their memory, while we wait; the next would not be better
-_MEMORY_TOPIC = "worker-restart-memory"  # of the scheduler's log: nannies write there
 
 
 class Waiting:
@@ -27,7 +27,7 @@ class Waiting:
     def __init__(self, client: Client, most_seconds: float) -> None:
         self.client, self.most_seconds = client, most_seconds
         self._began = time.monotonic()
-        self._restarts = len(self._log())
+        self._restarts = len(ended_for_memory(self.client))
         self._limits: list[int] = []  # of the workers that were there at any look
 
     def running(self) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ class Waiting:
         EngineError
             If it has been long enough.
         """
-        lost = self._log()[self._restarts :]
+        lost = ended_for_memory(self.client)[self._restarts :]
         if len(lost) >= _RESTARTS:
             raise EngineError(self._restarting(lost))
         if time.monotonic() - self._began > self.most_seconds:
@@ -67,22 +67,13 @@ class Waiting:
     # ---- what the scheduler knows ---------------------------------------------------------------------------------
 
     def _infos(self) -> list[dict[str, Any]]:
-        # Asked of the scheduler itself: client.scheduler_info() returns a cache that a timer of the client overwrites, at times in
-        # between, with a description that lists no workers.
-        try:
-            identity = self.client.sync(self.client.scheduler.identity, n_workers=-1)
-        except TypeError:  # before distributed 2025.4 the call lists all workers and takes no argument
-            identity = self.client.sync(self.client.scheduler.identity)
-        self._limits = [info["memory_limit"] for info in identity["workers"].values() if info.get("memory_limit")] or self._limits
-        return [{**info, "address": address} for address, info in identity["workers"].items()]
+        infos = describe_workers(self.client)
+        self._limits = [info["memory_limit"] for info in infos if info.get("memory_limit")] or self._limits
+        return infos
 
     @staticmethod
     def _running(infos: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [info for info in infos if info.get("status", "running") == "running"]
-
-    def _log(self) -> list[dict[str, Any]]:
-        """Return what nannies reported of workers that they ended for their memory."""
-        return [message for _, message in self.client.get_events(_MEMORY_TOPIC) or ()]
 
     @contextmanager
     def _work(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from distributed import get_worker
 
 from dsketch import version
 from dsketch._linalg.threads import one_blas_thread
+from dsketch.engine.compat import memory_limit_of
 from dsketch.engine.packing import Packed, unpacked
 from dsketch.engine.panels import Task
 from dsketch.engine.stream import run_task
@@ -32,7 +33,7 @@ def cache_bytes(dask_worker: Any) -> int:
         By this name ``Client.run`` hands it over.
     """
     if not BLOCKS.limit_bytes:
-        memory = getattr(dask_worker.memory_manager, "memory_limit", None) or 0
+        memory = memory_limit_of(dask_worker)
         BLOCKS.limit_bytes = max(cache_share(memory, psutil.Process().memory_info().rss), 1)
     return BLOCKS.limit_bytes
 
@@ -63,8 +64,3 @@ def versions() -> dict[str, Any]:
         "scipy": scipy.__version__,
         "dsketch": version.__version__,
     }
-
-
-def forget_blocks() -> None:
-    """Empty the cache of decoded blocks."""
-    BLOCKS.clear()

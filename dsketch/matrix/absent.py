@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from zarr.abc.store import RangeByteRequest, SuffixByteRequest
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
+from zarr.buffer import default_buffer_prototype
 
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
+from dsketch.matrix.compat import wait_for
 
 _NOWHERE = 2**64 - 1  # in a shard's index: this chunk was left out
 _CHECKSUM_BYTES = 4
@@ -83,7 +83,7 @@ class ShardIndex:
         size = wanted + _CHECKSUM_BYTES * (len(self._names) - 1)
         is_first = str(getattr(self._codec.index_location, "value", self._codec.index_location)) == "start"
         request = RangeByteRequest(0, size) if is_first else SuffixByteRequest(size)
-        found = sync(self._store.get(key, default_buffer_prototype(), request))
+        found = wait_for(self._store.get(key, default_buffer_prototype(), request))
         if found is None or len(found) != size:
             raise DataError(f"the shard {key} is shorter than its index of {size} bytes. It is truncated: copy it again.")
         offsets = np.frombuffer(found.to_bytes()[:wanted], f"{self._order}u8").reshape(*self._grid, 2)

@@ -14,9 +14,10 @@ import re
 from typing import Any
 
 import zarr
-from zarr.storage import StorePath, WrapperStore
+from zarr.storage import WrapperStore
 
 from dsketch.errors import DataError
+from dsketch.matrix.compat import array_on
 
 HEADER_BYTES = 16
 CHUNK_KEY = re.compile(r"(?:c[./])?(\d+)(?:[./]\d+)*")
@@ -79,10 +80,7 @@ def framed(array: "zarr.Array[Any]", what: str, source: str) -> "zarr.Array[Any]
     """
     if array.shards is not None or not _ends_with_blosc(array.metadata):
         return array
-    inner = array._async_array
-    config = getattr(inner, "config", None) or getattr(inner, "_config", None)  # public since zarr 3.1
-    place = StorePath(FrameStore(array.store, array.path, what, source), array.path)
-    return zarr.Array(zarr.AsyncArray(inner.metadata, place, config))
+    return array_on(array, FrameStore(array.store, array.path, what, source))
 
 
 def _ends_with_blosc(metadata: Any) -> bool:

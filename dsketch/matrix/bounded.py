@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numcodecs
 import numpy as np
 import zarr
 from zarr.abc.codec import ArrayArrayCodec, BytesBytesCodec
 from zarr.codecs import ShardingCodec, TransposeCodec
-from zarr.storage import StorePath, WrapperStore
+from zarr.storage import WrapperStore
 
 from dsketch._units import format_bytes
 from dsketch.errors import DataError
 from dsketch.matrix.blosc_check import CHUNK_KEY
+from dsketch.matrix.compat import array_on, codec_of_format_2, inner_store, numcodec_of, with_codecs
 from dsketch.matrix.decoders import DECODERS, Bound, OverlongError, decode
 
 # These decode to Python's objects, as many as their bytes say; pickle runs what its author wrote on the way.
@@ -49,22 +49,16 @@ def _names(document: Any) -> Iterable[str]:
 
 def bounded(array: "zarr.Array[Any]") -> "zarr.Array[Any]":
     """Return the array for reading, with bounds on what its chunks are made of and decode to."""
-    inner = array._async_array
-    config = getattr(inner, "config", None) or getattr(inner, "_config", None)  # public since zarr 3.1
-    place = StorePath(_of_size(array), array.path)
-    made = zarr.AsyncArray(inner.metadata, place, config)
     try:
-        pipeline = type(made.codec_pipeline).from_codecs(_chain(array))
+        return with_codecs(array_on(array, _of_size(array)), _chain(array))
     except NotImplementedError:  # another implementation of all codecs at once
         return array
-    object.__setattr__(made, "codec_pipeline", pipeline)  # a frozen dataclass makes it from the metadata and takes none
-    return zarr.Array(made)
 
 
 def _chain(array: "zarr.Array[Any]") -> tuple[Any, ...]:
     if array.metadata.zarr_format == 3:
         return _bounded_chain(array.metadata.codecs)
-    (codec,) = zarr.core.array.create_codec_pipeline(array.metadata)
+    codec = codec_of_format_2(array)
     shape, itemsize = array.chunks, np.dtype(array.dtype).itemsize
     stages = [*(codec.filters or ()), *([codec.compressor] if codec.compressor else [])]
     made = [
@@ -132,8 +126,7 @@ class BoundedBytes(BytesBytesCodec):  # type: ignore[misc]  # zarr publishes no 
 
     def _decode_sync(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
         bound = Bound.of(chunk_spec.shape, chunk_spec.dtype.to_native_dtype().itemsize, is_exact=self.is_exact)
-        codec = getattr(self.codec, "_codec", None) or numcodecs.get_codec({"id": self.name})
-        found = decode(self.name, codec, chunk_bytes.as_numpy_array(), bound)
+        found = decode(self.name, numcodec_of(self.codec, self.name), chunk_bytes.as_numpy_array(), bound)
         return chunk_spec.prototype.buffer.from_array_like(np.frombuffer(found, np.uint8))
 
     async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
@@ -144,7 +137,7 @@ def _of_size(array: "zarr.Array[Any]") -> Any:
     """Return the array's store; a local one with a look at the length of files."""
     root = getattr(array.store, "root", None)
     if not isinstance(root, Path):
-        root = getattr(getattr(array.store, "_store", None), "root", None)
+        root = getattr(inner_store(array.store), "root", None)
     if not isinstance(root, Path):
         return array.store
     shape = array.shards or array.chunks

@@ -9,6 +9,7 @@ import numpy as np
 from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.compat import is_in_memory
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.numbers import names_in
 from dsketch.matrix.tables import digest_of_labels
@@ -38,11 +39,7 @@ def is_on_disk(source: Any) -> bool:
 
 def is_elsewhere(source: Any) -> bool:
     """Whether it is lazy or lies in a file, so that reading all of it is not ours to do."""
-    return is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not _is_loaded(source))
-
-
-def _is_loaded(source: Any) -> bool:
-    return bool(getattr(getattr(source, "variable", source), "_in_memory", True))  # xarray has no public word for it
+    return is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not is_in_memory(source))
 
 
 def open_labelled(source: Any, what: str) -> Matrix:
@@ -56,7 +53,7 @@ def open_labelled(source: Any, what: str) -> Matrix:
     _require_unpacked(source.attrs, what)
     if is_lazy(source):
         matrix: Matrix = DaskMatrix(source.data, what=what)
-    elif not _is_loaded(source):
+    elif not is_in_memory(source):
         matrix = SlicedMatrix(source, what=what)
     else:
         values = np.asanyarray(source.data)

@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import zarr
-from zarr.abc.store import Store
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.group import AsyncGroup
+from zarr.buffer import default_buffer_prototype
 from zarr.storage import FsspecStore, StorePath, WrapperStore
 
 from dsketch.errors import DataError
+from dsketch.matrix.compat import array_on, get_each, inner_store, set_each
 
 PAUSES = (
     0.25,
@@ -69,12 +68,9 @@ def retrying(found: Any) -> Any:
     store = getattr(found, "store", None)
     if not isinstance(found, zarr.Array | zarr.Group) or isinstance(store, RetryingStore) or not _is_remote(store):
         return found
-    place = StorePath(RetryingStore(store), found.path)
     if isinstance(found, zarr.Group):
-        return zarr.Group(AsyncGroup(metadata=found.metadata, store_path=place))
-    inner = found._async_array
-    config = getattr(inner, "config", None) or getattr(inner, "_config", None)  # public since zarr 3.1
-    return zarr.Array(zarr.AsyncArray(inner.metadata, place, config))
+        return zarr.Group(zarr.AsyncGroup(metadata=found.metadata, store_path=StorePath(RetryingStore(store), found.path)))
+    return array_on(found, RetryingStore(store))
 
 
 class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no types that we follow
@@ -102,7 +98,7 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
         return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
 
     async def _get_many(self, requests: Iterable[tuple[str, Any, Any]]) -> AsyncIterator[tuple[str, Any]]:
-        async for found in Store._get_many(self, requests):
+        async for found in get_each(self, requests):
             yield found
 
     async def exists(self, key: str) -> bool:
@@ -127,7 +123,7 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
         await self._kept(key, lambda: self._store.set_if_not_exists(key, value))
 
     async def _set_many(self, values: Iterable[tuple[str, Any]]) -> None:
-        await Store._set_many(self, values)
+        await set_each(self, values)
 
     async def delete(self, key: str) -> None:
         """Delete the object."""
@@ -184,7 +180,7 @@ async def _listed(keys: AsyncIterator[T]) -> "list[T]":
 
 def _innermost(store: Any) -> Any:
     while isinstance(store, WrapperStore):
-        store = store._store
+        store = inner_store(store)
     return store
 
 

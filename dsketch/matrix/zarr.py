@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
+from zarr.buffer import default_buffer_prototype
 
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, DsketchError, MissingDataError
@@ -27,6 +26,7 @@ from dsketch.matrix.absent import ShardIndex, is_filled, remedy
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
 from dsketch.matrix.blosc_check import framed
 from dsketch.matrix.bounded import bounded, check_codecs
+from dsketch.matrix.compat import wait_for
 from dsketch.matrix.conventions import conventions_of, is_missing
 from dsketch.matrix.decoders import OverlongError
 from dsketch.matrix.raw import RawRows, open_file
@@ -291,9 +291,9 @@ class ZarrMatrix(Matrix):
     def _require_key(self, number: tuple[int, ...]) -> None:
         """Refuse an absent object, and one without a byte, which reads as an empty shard."""
         key = self._key(number)
-        if not sync(self._array.store.exists(key)):
+        if not wait_for(self._array.store.exists(key)):
             self._refuse_missing(number[0], self._place(number), None)
-        elif sync(self._array.store.getsize(key)) == 0:
+        elif wait_for(self._array.store.getsize(key)) == 0:
             name = f"chunk {number[0]} of {self._what} ({self._place(number)})"
             raise DataError(f"{name} has no bytes. It is truncated: copy it again from its origin.")
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import zarr
-from zarr.core.sync import sync
 
 from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.compat import wait_for
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Floats, Part, Pass
@@ -106,7 +106,7 @@ def _put(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
         If the target is not there for this process, or does not take them.
     """
     try:
-        is_there = sync(target.store.exists(f"{target.path}/zarr.json".lstrip("/")))
+        is_there = wait_for(target.store.exists(f"{target.path}/zarr.json".lstrip("/")))
         if is_there:
             target[start : start + len(values)] = values[:, 0] if target.ndim == 1 else values
     except DsketchError:  # of a store that was tried again and again

@@ -6,10 +6,10 @@ Clients that send a byte now and then would otherwise hold connections, and with
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from dsketch.service.compat import Http11
 
 
-class PatientProtocol(H11Protocol):
+class PatientProtocol(Http11):
     """uvicorn's protocol with a limit on the time until the head of a request is there."""
 
     patience_seconds = 20.0
@@ -26,7 +26,7 @@ class PatientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; wait on, or no longer, by whether a request is under way now."""
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.is_answering:
             self._stop_waiting()
         else:
             self._wait()
@@ -38,7 +38,7 @@ class PatientProtocol(H11Protocol):
 
     def _wait(self) -> None:
         if self._waiting is None:
-            self._waiting = self.loop.call_later(self.patience_seconds, self.transport.close)
+            self._waiting = self.close_after(self.patience_seconds)
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
-from zarr.core.buffer import default_buffer_prototype
+from zarr.buffer import default_buffer_prototype
 
 from dsketch.errors import DataError
 from dsketch.service.errors import PlaceError

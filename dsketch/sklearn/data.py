@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from dsketch.engine.session import say
 from dsketch.matrix.base import Matrix
@@ -14,6 +14,7 @@ from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.labelled import is_elsewhere
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
+from dsketch.sklearn.compat import check_sample_weight
 from dsketch.sklearn.unheard import heed, with_integers
 
 FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
@@ -44,7 +45,7 @@ def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) 
     estimator._columns_in = None
     X, y = validate_data(estimator, with_integers(X), in_memory(y) if is_stored(y) else y, **checks)
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        sample_weight = check_sample_weight(sample_weight, X)
     return X, y, sample_weight
 
 

@@ -1,0 +1,102 @@
+"""What we need of zarr and xarray beyond what they publish: the only place that knows, so that a new version is met here.
+
+Each function names what it stands on, in all versions from zarr 3.1 on unless said, and what would take its place.  Besides, stores and
+codecs of ours fill in hooks that zarr calls and does not document: ``WrapperStore._with_store``, ``Store._get_many``, ``Store._set_many``,
+``get_sync`` of local stores (3.2 and later), ``BytesBytesCodec._decode_single`` and ``_decode_sync``.
+``tests/matrix/test_compat.py`` holds that each does what we need.
+"""
+
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import Any, TypeVar
+
+import numcodecs
+import zarr
+import zarr.core.array
+from zarr.abc.store import Store
+from zarr.core.sync import sync
+from zarr.storage import StorePath
+
+T = TypeVar("T")
+
+
+def wait_for(coroutine: "Coroutine[Any, Any, T]") -> T:
+    """Return what a coroutine of a store returns, from zarr's own event loop, in which the store's connections live.
+
+    Stands on ``zarr.core.sync.sync``.  To be replaced by synchronous methods of stores, once they all have them.
+    """
+    result: T = sync(coroutine)
+    return result
+
+
+def array_on(array: "zarr.Array[Any]", store: Any) -> "zarr.Array[Any]":
+    """Return an array as it is, metadata and configuration, over another store.
+
+    Stands on ``Array._async_array`` and ``AsyncArray._config``; ``Array.async_array`` and ``config`` are public in
+    later versions and will do when 3.1.0 is no longer accepted.
+    """
+    inner = array._async_array
+    config = getattr(inner, "config", None) or getattr(inner, "_config", None)
+    return zarr.Array(zarr.AsyncArray(inner.metadata, StorePath(store, array.path), config))
+
+
+def with_codecs(array: "zarr.Array[Any]", codecs: Iterable[Any]) -> "zarr.Array[Any]":
+    """Return an array that decodes by other codecs than its metadata say.
+
+    Stands on ``AsyncArray.codec_pipeline``, which a frozen dataclass makes from the metadata and takes none.  Nothing public is
+    planned.
+
+    Raises
+    ------
+    NotImplementedError
+        If one implementation does all codecs at once.
+    """
+    made = array_on(array, array.store)._async_array
+    object.__setattr__(made, "codec_pipeline", type(made.codec_pipeline).from_codecs(codecs))
+    return zarr.Array(made)
+
+
+def codec_of_format_2(array: "zarr.Array[Any]") -> Any:
+    """Return the one codec that stands for filters and compressor of an array of format 2, a dataclass with both.
+
+    Stands on ``zarr.core.array.create_codec_pipeline`` and ``zarr.codecs.V2Codec``'s fields ``filters`` and ``compressor``.
+    """
+    (codec,) = zarr.core.array.create_codec_pipeline(array.metadata)
+    return codec
+
+
+def numcodec_of(codec: Any, name: str) -> Any:
+    """Return the codec of numcodecs inside one of format 3, or a fresh one of that name.
+
+    Stands on ``numcodecs.zarr3`` and ``zarr.codecs.numcodecs``, whose classes keep it as ``_codec``.
+    """
+    return getattr(codec, "_codec", None) or numcodecs.get_codec({"id": name})
+
+
+def inner_store(store: Any) -> Any:
+    """Return the store that another one wraps, or None.
+
+    Stands on ``WrapperStore._store``.
+    """
+    return getattr(store, "_store", None)
+
+
+async def get_each(store: Store, requests: Iterable[tuple[str, Any, Any]]) -> AsyncIterator[tuple[str, Any]]:
+    """Yield the answers of a store's own ``get`` for keys, prototypes and ranges.
+
+    Stands on ``Store._get_many``: a ``WrapperStore`` would ask the store within for all at once, past the wrapper.
+    """
+    async for found in Store._get_many(store, requests):
+        yield found
+
+
+async def set_each(store: Store, values: Iterable[tuple[str, Any]]) -> None:
+    """Write objects by a store's own ``set``; stands on ``Store._set_many``, as :func:`get_each`."""
+    await Store._set_many(store, values)
+
+
+def is_in_memory(labelled: Any) -> bool:
+    """Whether an xarray ``DataArray`` or ``Variable`` has its numbers in memory.
+
+    Stands on ``Variable._in_memory``; nothing public tells it without loading.  True where it is gone.
+    """
+    return bool(getattr(getattr(labelled, "variable", labelled), "_in_memory", True))
