@@ -14,9 +14,8 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
-
-Floats = NDArray[np.float64]
 
 # Within these, the square of a residual, and eps times a column times a residual (the gradient of an x that is right to rounding),
 # are normal numbers.

@@ -2,9 +2,8 @@
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dsketch._linalg.arrays import Floats
 
 
 def norms(V: Floats) -> Floats:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dsketch._linalg.arrays import Floats
 
 _SPLITTER = 2.0**27 + 1
 

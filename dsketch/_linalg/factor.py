@@ -8,13 +8,11 @@ from functools import cached_property
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import powers_near_norms, ratio
 from dsketch._linalg.householder import householder
 from dsketch._linalg.whitener import Whitener, dense, substitution
-
-Floats = NDArray[np.float64]
 
 # A computed R of an exactly rank-deficient A has trailing singular values (columns scaled to norm one) of 0.1 to 2.8 eps: measured
 # for d = 5 to 400, n to two million; duplicate, dependent, one-hot and product columns, by triangle and by sketch.  Dropping what

@@ -1,11 +1,9 @@
 """The fast Walsh–Hadamard transform, in place."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
-
-Floats = NDArray[np.float64]
 
 
 def hadamard(X: Floats) -> Floats:

@@ -10,11 +10,9 @@ arXiv 2309.05868, 2023.
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.whitener import substitution
-
-Floats = NDArray[np.float64]
 
 CHOLESKY_FROM_COLUMNS = 384  # below, LAPACK's QR of a cache-sized slice is at least as fast (measured, d = 100 … 1000)
 _WORST_CONDITION = 20.0  # of the Cholesky factor of Y: a good sketch leaves 3; beyond 20 the sketch was unlucky

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dsketch._linalg.arrays import Floats
 
 # Adding a whole dense array costs 0.5 ns a number; placing one entry 8 ns: with fewer than 1/16 of all numbers it pays.
 _SPARSE_SHARE = 1 / 16

@@ -10,15 +10,14 @@ columns 10²⁴ apart would leave nothing of the small ones.
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.columns import powers_near_norms
-
-Floats = NDArray[np.float64]
 
 BLOCK_COLUMNS = 128  # gemm is at full speed from here; flops are n d² (1 + 128/d)
 
@@ -37,6 +36,10 @@ class Whitener:
 
     matrix: Floats
     inverses: tuple[Floats, ...]
+
+    def state(self) -> Iterator[State]:
+        """Yield the bytes of its matrix, which tells all."""
+        yield self.matrix.tobytes()
 
     @property
     def rank(self) -> int:

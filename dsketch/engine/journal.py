@@ -20,7 +20,7 @@ from dsketch._atomic import write_whole
 from dsketch.errors import DataError, JournalError
 from dsketch.matrix.access import package_for
 from dsketch.matrix.retrying import persist
-from dsketch.passes.base import Look, Part, contents
+from dsketch.passes.base import Look, Part
 
 FORMAT = 1
 _SINCE = frozenset({"columns"})  # keys that headers of format 1 have not had from the beginning
@@ -163,18 +163,20 @@ class Journal:
 
 
 def digest(look: Look) -> str:
-    """Return a digest of a pass: its kinds, shapes and every bit of its arrays."""
+    """Return a digest of a pass: its kinds, shapes and every bit of its arrays (:meth:`~dsketch.passes.base.Pass.state`).
+
+    Raises
+    ------
+    TypeError
+        If a field of the pass does not say what tells it apart.
+    """
     state = hashlib.sha256()
-    for value in contents(look.pass_):
+    for value in look.pass_.state():
         if isinstance(value, np.ndarray):
             state.update(f"{value.dtype}{value.shape}".encode())
             state.update(np.ascontiguousarray(value).data)
-        elif hasattr(value, "matrix") and hasattr(value, "inverses"):  # a whitener: its matrix tells all
-            state.update(np.ascontiguousarray(value.matrix).data)
-        elif hasattr(value, "fingerprint"):  # a matrix that a pass reads besides its rows
-            state.update(value.fingerprint().encode())
         else:
-            state.update(repr(value).encode())
+            state.update(value.encode() if isinstance(value, str) else value)
     return state.hexdigest()[:24]
 
 

@@ -8,7 +8,8 @@ The table holds the maps that need no look at the data but its mean; :class:`Cen
 
 from typing import Protocol
 
-from dsketch.features.base import Floats, GaussianMap, RowMap
+from dsketch._linalg.arrays import Floats
+from dsketch.features.base import GaussianMap, RowMap
 from dsketch.features.centres import Centres
 from dsketch.features.maclaurin import Maclaurin
 from dsketch.features.positive import Positive

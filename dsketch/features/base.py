@@ -16,13 +16,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.errors import DataError, SpecError
-
-Floats = NDArray[np.float64]
 
 # Every matrix product has this many rows: tall enough for BLAS, and the same shape whatever the rows' number.
 PRODUCT_ROWS = 256

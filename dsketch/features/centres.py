@@ -16,9 +16,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.errors import SpecError
-from dsketch.features.base import PRODUCT_ROWS, Floats, GaussianMap, product, squares
+from dsketch.features.base import PRODUCT_ROWS, GaussianMap, product, squares
 
 # With as many rows half a megabyte: written by the product, clipped and exponentiated before it leaves the cache.
 PANEL_COLUMNS = 256

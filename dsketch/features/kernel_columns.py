@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dsketch.features.base import Floats, squares
+from dsketch._linalg.arrays import Floats
+from dsketch.features.base import squares
 from dsketch.features.centres import Centres
 
 

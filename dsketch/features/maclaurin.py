@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch._linalg import random_words
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch._linalg.streams import MACLAURIN_DEGREES, MACLAURIN_SIGNS
-from dsketch.features.base import DrawnMap, Floats, product
+from dsketch.features.base import DrawnMap, product
 
 HIGHEST_DEGREE = 50  # a degree beyond has probability 2⁻⁵¹
 

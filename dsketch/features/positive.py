@@ -16,8 +16,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from dsketch._linalg import random_words
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.streams import POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, Stream
-from dsketch.features.base import DrawnMap, Floats, product, squares
+from dsketch.features.base import DrawnMap, product, squares
 
 
 @dataclass(frozen=True, eq=False)

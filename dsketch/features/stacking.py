@@ -25,8 +25,9 @@ import numpy as np
 import scipy.fft
 import scipy.sparse
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
-from dsketch.features.base import Floats, GaussianMap, RowMap, require_size
+from dsketch.features.base import GaussianMap, RowMap, require_size
 from dsketch.features.taylor import expand_monomials, factorials, monomials
 
 HIGHEST_DEGREE = 60  # p! and the numbers of tree nodes stay small; ρ^60/60! is below 1e-16 for ρ ≤ 10

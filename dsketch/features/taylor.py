@@ -16,8 +16,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
-from dsketch.features.base import Floats, GaussianMap, RowMap
+from dsketch.features.base import GaussianMap, RowMap
 
 
 class Step(NamedTuple):

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import scipy.fft
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.streams import TENSOR_SKETCH_LEAVES
-from dsketch.features.base import Floats
 from dsketch.features.hashing import count_sketch
 from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
 

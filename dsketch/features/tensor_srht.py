@@ -22,10 +22,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from dsketch._linalg import random_words
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.hadamard import hadamard
 from dsketch._linalg.scratch import scratch
 from dsketch._linalg.streams import TREE_LEAVES, TREE_PLACES, TREE_SIGNS
-from dsketch.features.base import Floats
 from dsketch.features.hashing import osnap
 from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
 

@@ -1,7 +1,7 @@
 """What every matrix is: a shape, a dtype, a grid of row blocks, and ``read(start, stop)``."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import State
 from dsketch.errors import DataError
 
 AnyArray = NDArray[np.generic]
@@ -122,6 +123,10 @@ class Matrix(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a short text that changes when the data does (metadata and a sample of rows)."""
+
+    def state(self) -> Iterator[State]:
+        """Yield the fingerprint: of a matrix that a pass reads besides its rows, all that its digest holds."""
+        yield self.fingerprint()
 
     def describe(self) -> str:
         """Return a few words for the plan: where it lies and how it is stored."""

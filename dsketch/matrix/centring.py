@@ -5,14 +5,12 @@ The dot product is exact and rounded once: c and s·w cancel where the columns l
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.exact import exact_product, exact_sum, float_parts
 from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.shift import exact_type
-
-Floats = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 _NOISE = 64 * _EPS  # times the condition: of a null vector, columns scaled

@@ -6,9 +6,10 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Sparse
-from dsketch.matrix.shift import Floats, difference
+from dsketch.matrix.shift import difference
 
 Indices = NDArray[np.integer]
 

@@ -5,19 +5,18 @@ each reading of A.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats, State
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,10 @@ class Selection:
         """Return a text that tells selections apart."""
         W = "" if self.W is None else hashlib.sha256(np.ascontiguousarray(self.W).data).hexdigest()[:16]
         return f"{self.start}:{self.stop}{W}"
+
+    def state(self) -> Iterator[State]:
+        """Yield the fingerprint."""
+        yield self.fingerprint()
 
 
 class Head(Matrix):

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
 from dsketch.matrix.alignment import require_same_rows
@@ -20,8 +20,6 @@ from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.csr_slices import SLICE_ENTRIES, edges, float_rows, require_finite_entries
 from dsketch.matrix.raw import RawRows
 from dsketch.matrix.shift import Difference
-
-Floats = NDArray[np.float64]
 
 SLICE_BYTES = 400_000  # of A at once: stays in a 1 MB second-level cache beside its products
 _LEAST_DENSIFIED = 256  # rows of CSR made dense at once: making a slice costs 0.1 ms

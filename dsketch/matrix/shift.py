@@ -11,9 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import AnyArray
-
-Floats = NDArray[np.float64]
 
 _FEW = 4  # one column in so many is subtracted by itself; more of them in one sweep over the slice (measured, 1 to 200 columns)
 _TILE = 512  # numbers of a sweep's period: rows of a few columns would be a loop each

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dsketch.passes.base import Floats
+from dsketch._linalg.arrays import Floats
 from dsketch.passes.rowwise import Rowwise
 
 

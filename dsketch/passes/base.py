@@ -5,19 +5,20 @@ small arrays, and does no I/O.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats as Floats
+from dsketch._linalg.arrays import State, Stated
 from dsketch.events import Converged
 from dsketch.matrix.rows import Block, Rows
 
-Floats = NDArray[np.float64]
 Part = Any  # a tuple of arrays, nested for a product of passes
 R = TypeVar("R")
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, slice)  # their repr is all of them, in every process
 
 
 class Pass(ABC, Generic[R]):
@@ -46,6 +47,26 @@ class Pass(ABC, Generic[R]):
     def names(self) -> str:
         """Return the kind as the ledger shows it."""
         return self.kind
+
+    def state(self) -> Iterator[State]:
+        """Yield what decides the part besides the rows: the kind, and the name and state of each field, nested passes opened.
+
+        The digest of a journal's record is made of it, so it must be the same in every process and tell all passes apart.
+
+        Raises
+        ------
+        TypeError
+            If a field is of a type that does not say what tells its values apart: a dict, or an object without ``state()``.
+        """
+        yield repr(self.kind)
+        for field in fields(self):  # type: ignore[arg-type]  # every Pass is a dataclass
+            value = getattr(self, field.name)
+            if nested := _nested(value):
+                for inner in nested:
+                    yield from inner.state()
+            else:
+                yield repr(field.name)
+                yield from _state_of(value, f"{type(self).__name__}.{field.name}")
 
     def __and__(self, other: "Pass[Any]") -> "Both":
         """Return the product: both passes in one reading of the data."""
@@ -146,16 +167,35 @@ def leaves(part: Part) -> list[Floats]:
 
 
 def contents(pass_: Pass[Any]) -> list[Any]:
-    """Return kind and parameters of a pass, nested passes opened: what its digest is made of."""
+    """Return kind and parameters of a pass, nested passes opened."""
     values: list[Any] = [pass_.kind]
     for field in fields(pass_):  # type: ignore[arg-type]  # every Pass is a dataclass
         value = getattr(pass_, field.name)
-        nested = value if isinstance(value, tuple) else (value,)
-        if nested and all(isinstance(item, Pass) for item in nested):
+        if nested := _nested(value):
             values.extend(piece for item in nested for piece in contents(item))
         else:
             values.extend([field.name, value])
     return values
+
+
+def _nested(value: Any) -> tuple[Pass[Any], ...]:
+    """Return the passes that a field holds, if it holds nothing else."""
+    held = value if isinstance(value, tuple) else (value,)
+    return held if all(isinstance(item, Pass) for item in held) else ()
+
+
+def _state_of(value: Any, what: str) -> Iterator[State]:
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, Stated):
+        yield from value.state()
+    elif isinstance(value, _PLAIN) or (isinstance(value, tuple) and all(isinstance(item, _PLAIN) for item in value)):
+        yield repr(value)
+    else:
+        raise TypeError(
+            f"a number, a text, an array, a pass or a value with state() was expected as a field of a pass; {what} is of type "
+            f"{type(value).__name__}. Use one of these, or let the pass's own state() say what tells it apart."
+        )
 
 
 T = TypeVar("T")

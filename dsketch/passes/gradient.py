@@ -5,8 +5,9 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch.matrix.rows import Block
-from dsketch.passes.base import Floats, Part, Pass
+from dsketch.passes.base import Part, Pass
 
 _SMALLEST = 1e-140  # below, squares are no longer normal numbers
 

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scatter import add_sparse
 from dsketch.matrix.base import BLOCK_BYTES, Sparse
-from dsketch.passes.base import Floats, Part, SlicePass
+from dsketch.passes.base import Part, SlicePass
 
 # A multiplication of a sparse product costs 2.7 ns at the density where it matters (9 %), one of BLAS 0.02 ns (measured, d = 100 … 2000).
 _SPARSE_PRICE = 128

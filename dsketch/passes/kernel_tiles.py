@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
 from dsketch.matrix.base import Cuts, Matrix
 from dsketch.matrix.cache import BlockCache
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block, Rows
-from dsketch.passes.base import Floats, Part, Pass
+from dsketch.passes.base import Part, Pass
 from dsketch.passes.rowwise import RowPass
 
 TILE = 512  # rows and columns: 2 MB, of which the exponential and two products each make one sweep at cache speed

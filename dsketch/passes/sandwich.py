@@ -14,9 +14,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.whitener import Whitener
 from dsketch.matrix.rows import Block
-from dsketch.passes.base import Floats, Part, Pass, heavy_rows
+from dsketch.passes.base import Part, Pass, heavy_rows
 from dsketch.passes.triangle import Triangle
 
 

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse
 
-from dsketch.passes.base import Floats, Part, SlicePass
+from dsketch._linalg.arrays import Floats
+from dsketch.passes.base import Part, SlicePass
 from dsketch.sketch.base import Sketch
 
 

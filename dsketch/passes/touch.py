@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch.matrix.rows import Block
-from dsketch.passes.base import Floats, Part, Pass
+from dsketch.passes.base import Part, Pass
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.householder import CHOLESKY_FROM_COLUMNS, householder, randomized_cholesky
 from dsketch.matrix.rows import Block
-from dsketch.passes.base import Floats, Part, Pass
+from dsketch.passes.base import Part, Pass
 from dsketch.sketch.size import rows_for
 from dsketch.sketch.sparse_sign import SparseSign
 

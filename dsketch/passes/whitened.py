@@ -12,9 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch._linalg.whitener import Whitener
-from dsketch.passes.base import Floats, Part, SlicePass
+from dsketch.passes.base import Part, SlicePass
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,20 @@ The only pass that writes.  A block's rows are whole chunks of the target, so th
 that is retried, or runs twice at once, writes the same bytes again.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import zarr
 
+from dsketch._linalg.arrays import Floats, State
 from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block
-from dsketch.passes.base import Floats, Part, Pass
+from dsketch.passes.base import Part, Pass
 
 MOST_CHUNKS = 16_384  # of an output whose blocks are uneven: a folder of more files is slow to list
 
@@ -71,6 +73,14 @@ class Writing(Pass[Written]):
         """Return k + 1 numbers."""
         del columns, sides
         return 8 * (self.sides + 1)
+
+    def state(self) -> Iterator[State]:
+        """Yield what is written, and where."""
+        yield repr(self.kind)
+        yield from self.inner.state()
+        for name, value in (("target", self.target), ("sides", self.sides)):
+            yield repr(name)
+            yield repr(value)
 
     def names(self) -> str:
         """Return both kinds."""

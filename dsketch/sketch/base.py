@@ -1,14 +1,13 @@
 """What every sketch is: an m × n random matrix S, a function of (seed, global row number), applied block by block."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dsketch._linalg.arrays import Floats, State
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,10 @@ class Sketch(ABC):
 
     name: ClassVar[str]
     slice_rows: ClassVar[int] = 16384  # rows sketched at once: large against m, small against memory
+
+    def state(self) -> Iterator[State]:
+        """Yield the family and its numbers, of which S is a function."""
+        yield repr(self)
 
     @abstractmethod
     def operator(self, start: int, stop: int) -> Callable[[Floats], Floats]:

@@ -19,9 +19,10 @@ import numpy as np
 import scipy.sparse
 
 from dsketch._linalg import random_words
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.hadamard import hadamard
 from dsketch._linalg.streams import SRHT_MIXING, SRHT_SAMPLE
-from dsketch.sketch.base import Floats, Sketch
+from dsketch.sketch.base import Sketch
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dsketch.sketch.base import Floats, Sketch
+from dsketch._linalg.arrays import Floats
+from dsketch.sketch.base import Sketch
 from dsketch.sketch.sparse_sign import SparseSign
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from dsketch._linalg import random_words
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.streams import SKETCH_ENTRIES
-from dsketch.sketch.base import Floats, Sketch
+from dsketch.sketch.base import Sketch
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from dsketch._linalg import random_words
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scatter import add_entries
 from dsketch._linalg.streams import SKETCH_ENTRIES
-from dsketch.sketch.base import Floats, Sketch
+from dsketch.sketch.base import Sketch
 
 
 @dataclass(frozen=True)
