@@ -173,10 +173,8 @@ class RestrictedKernel(Problem):
 
     def _read_rows(self, start: int, stop: int, numbers: NDArray[np.int64]) -> Floats:
         if self.A.is_raw:  # single rows cost what they hold
-            rows = [self.A.read(int(number), int(number) + 1) for number in numbers]
-            return np.concatenate([np.asarray(row, dtype=np.float64) for row in rows])
-        block: Any = self.A.read(start, stop)[numbers - start]
-        return np.asarray(block.toarray() if scipy.sparse.issparse(block) else block, dtype=np.float64)
+            return np.concatenate([_dense(self.A.read(int(number), int(number) + 1)) for number in numbers])
+        return _dense(self.A.read(start, stop)[numbers - start])
 
     @cached_property
     def _kept(self) -> tuple[NDArray[np.int64], Floats]:
@@ -263,6 +261,10 @@ class RestrictedKernel(Problem):
         require_columns(A, self.A.shape[1])
         centres = ArrayMatrix(self.centre_rows)
         return Look(KernelRows(centres, np.zeros(self.A.shape[1]), self.scale, x), sweep_rows(A))
+
+
+def _dense(rows: Any) -> Floats:
+    return np.asarray(rows.toarray() if scipy.sparse.issparse(rows) else rows, dtype=np.float64)
 
 
 def draw_centres(A: Matrix, count: int, draw: int) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 from distributed import Client
 
 import dsketch as ds
@@ -84,6 +85,16 @@ def test_centres_are_rows_drawn_once_each(stored: Any) -> None:
     assert len(set(draw_centres(matrix, 500, 0).tolist())) == 500
     problem = ds.RestrictedKernel(stored("A", A, 90), stored("b", y, 500), centres=60)
     assert np.array_equal(problem.centre_rows, A[draw_centres(problem.A, 60, 0)])
+
+
+@pytest.mark.parametrize("centres", [4, 30])
+def test_sparse_rows_in_memory_give_what_dense_ones_give(centres: int) -> None:
+    """Rows that are picked one by one from CSR are made dense."""
+    A = np.where(np.arange(120).reshape(30, 4) % 3 == 0, 0.0, 0.1 * np.sin(np.arange(120.0).reshape(30, 4)))
+    dense, sparse = (ds.RestrictedKernel(rows, A[:, 0], centres=centres) for rows in (A, scipy.sparse.csr_array(A)))
+
+    assert np.array_equal(dense.centre_rows, sparse.centre_rows)
+    assert np.allclose(ds.solve(dense, progress=False).x, ds.solve(sparse, progress=False).x)
 
 
 @pytest.mark.cluster
