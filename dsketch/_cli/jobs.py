@@ -12,6 +12,7 @@ from dsketch._cli.program import Stopped
 from dsketch._cli.serve import DEFAULT_STATE, require_service
 from dsketch._cli.session import listening, say
 from dsketch._cli.show import print_json, row_text
+from dsketch._results.format import OURS
 from dsketch._results.output import Output
 from dsketch._units import format_seconds
 from dsketch.client import DEFAULT_URL, Client, Document, told
@@ -206,7 +207,7 @@ def fetch(job: str, out: str | None, overwrite: bool, as_json: bool, **given: An
         return _placed(x, as_json)
     if out is not None:
         output = Output.at(out, overwrite=overwrite)
-        output.write(x, {"status": facts["status"], "method": facts["method"], "job": job, "created_by": "dsketch"})
+        output.write(x, {"status": facts["status"], "method": facts["method"], "job": job, **OURS})
     if as_json:
         print_json({**facts, "x": x if out is None else out})
     else:

@@ -18,6 +18,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dsketch._atomic import beside, replacing, write_flushed
+from dsketch._results.format import OURS
 from dsketch._results.remote import RemoteOutput, created, require_complete
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
@@ -188,7 +189,7 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
         **words_of(solution.problem),
         **({} if solution.columns is None else solution.columns.attributes()),
         **centre_of(solution.problem, solution.answer),
-        "created_by": "dsketch",
+        **OURS,
     }
 
 

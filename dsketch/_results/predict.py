@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dsketch._results.choices import spell_out
+from dsketch._results.format import OURS
 from dsketch._results.output import Output, words_of
 from dsketch._results.read import StoredX, numbers_of, read_x, too_large
 from dsketch._results.remote import RemoteOutput
@@ -250,7 +251,7 @@ def _written(look: Look, rule: _Rule, output: "Output | RemoteOutput", cluster: 
     A, chunk_rows = chunked(look.rows.A)
     rows = replace(look.rows, A=A)
     output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.words.get("sources", {}).values()])
-    attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), "created_by": "dsketch"}
+    attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), **OURS}
     with output.filling(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
         _answered(Look(Writing(look.pass_, target, rule.sides), rows), rule, cluster, progress)
     return zarr.open_array(store_at(str(output.path)), mode="r")

@@ -8,10 +8,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._results.format import require_known_format
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
+from dsketch.matrix.zarr import address_of
 
 _LARGE = 1e100  # an x beyond may be what overflows
 
@@ -29,7 +31,7 @@ def read_x(source: "str | os.PathLike[str] | zarr.Array[Any]") -> StoredX:
     Raises
     ------
     MissingDataError, DataError
-        If there is none, or it is not numbers.
+        If there is none, it is not numbers, or a later version stored it in a format of its own.
     """
     if not isinstance(source, zarr.Array):
         address = os.fspath(source)
@@ -37,9 +39,11 @@ def read_x(source: "str | os.PathLike[str] | zarr.Array[Any]") -> StoredX:
             return StoredX(_numpy_file(address), {})
         open_matrix(address, what="x")  # says what is wrong if it is no array of numbers
         source = zarr.open_array(store_at(address), mode="r")
+    attributes = source.attrs.asdict()
+    require_known_format(attributes, address_of(source) or "x")
     matrix = open_matrix(source, what="x")
     x = numbers_of(matrix.read(0, matrix.shape[0]))
-    return StoredX(x.reshape(source.shape), source.attrs.asdict())
+    return StoredX(x.reshape(source.shape), attributes)
 
 
 def stands_at(address: str) -> bool:
