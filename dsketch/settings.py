@@ -1,6 +1,12 @@
-"""What users may choose: how a method works, and the options by which problems and settings are told to every face."""
+"""What users may choose, each choice said once.
+
+Python, command line, HTTP, page and estimators are made from these options, or held to them by ``tests/docs/test_options.py``.  What a
+problem itself takes stands with the problem (``Problem.options``); which problem takes which settings follows from what its methods read
+(:mod:`dsketch.problems.options`).
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,20 +56,34 @@ class Settings:
         return max(ACCEPTED, self.tol or 0.0)
 
 
+class Bytes(int):
+    """The kind of an option that is a size: a number of bytes, or text with a unit such as 512MiB."""
+
+
 @dataclass(frozen=True)
 class Option:
-    """One option of a problem: an argument of its constructor, and by the same name an option of the command line.
+    """One choice: a keyword in Python, and by the same name an option of the command line and a field of a document.
 
     Attributes
     ----------
     name : str
+        Of the keyword; with a dot where a document nests it.
     kind : type
-        ``float``, ``int``, ``bool``, or ``Matrix`` for data of one row for each of A.
+        ``float``, ``int``, ``bool``, ``str``, :class:`Bytes`; ``Path`` for a path or URL to write to, ``Matrix`` for data of one row for
+        each of A, ``object`` for what is none of these.
     default : object
     help : str
-        A sentence for ``--help``.
+        A sentence, with what None means.
+    choices : tuple of str
+        What it may be; empty if that is no list.  Where it depends on the problem, :func:`dsketch.problems.options.settings_of` gives it.
+    least, above, below : number or None
+        Its bounds; ``above`` and ``below`` are not taken themselves.
     most : int or None
         The largest number that a service takes for it, as the work grows with it.
+    flag : str
+        Its name on the command line, if that is another one.
+    metavar : str
+        The letter or word for its value in ``--help``; empty: by its kind.
     """
 
     name: str
@@ -71,6 +91,122 @@ class Option:
     default: Any
     help: str
     most: int | None = None
+    choices: tuple[str, ...] = ()
+    least: int | None = None
+    above: float | None = None
+    below: float | None = None
+    flag: str = ""
+    metavar: str = ""
 
 
-MISSING = Option("missing", str, "error", "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill).")
+MISSING = Option(
+    "missing",
+    str,
+    "error",
+    "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill).",
+    choices=("error", "fill"),
+)
+
+# ---- how a problem is solved: the method, and the fields of Settings in their order --------------------------------------
+
+METHOD = Option(
+    "method",
+    str,
+    "auto",
+    "How to solve; auto probes a few blocks and takes the cheapest that reaches the tolerance.",
+)
+TOL = Option(
+    "tol",
+    float,
+    None,
+    "What to reach: a backward error relative to ‖A‖; for kernels a relative residual. [default: that of Householder QR; kernels 1e-10]",
+    above=0,
+    below=1,
+    metavar="E",
+)
+SKETCH = Option("sketch", str, "sparse_sign", "Family of the random sketch S.")
+SKETCH_ROWS = Option("sketch_rows", int, None, "Rows m of the sketch. [default: a multiple of d, by its use]", least=1)
+SEED = Option("seed", int, 0, "Of all random words: the same seed gives the same bits.", least=0)
+FEATURES = Option(
+    "features",
+    str,
+    "auto",
+    "The features that precondition the kernel, or replace it with --method feature_space.",
+)
+RANK = Option("rank", int, None, "How many features. [default: a rule of the family]", least=1)
+SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK)
+
+# ---- where its passes run --------------------------------------------------------------------------------------------
+
+MEMORY_LIMIT = Option(
+    "memory_limit",
+    Bytes,
+    None,
+    "Memory of a worker that the plan may count on, such as 2GiB. [default: what the workers have]",
+)
+
+
+def cluster_options(default: str) -> tuple[Option, ...]:
+    """Return the options of a cluster; ``default`` says in words where passes run without any.
+
+    Python's ``memory_limit`` says both what a plan may count on and what own workers get, for which the command line has two names.
+    """
+    return (
+        Option(
+            "cluster",
+            object,
+            None,
+            "A running Dask scheduler: tcp://host:8786 or its scheduler file; or 'serial' (this process), 'local' (own "
+            f"workers). [default: {default}]",
+            flag="scheduler",
+            metavar="WHERE",
+        ),
+        Option("workers", int, None, "Start this many own worker processes. [default: one a processor]", least=1),
+        Option("threads", int, None, "Task threads of each own worker. [default: 1]", least=1),
+        Option(
+            "memory_limit",
+            Bytes,
+            None,
+            "Memory limit of each own worker, such as 4GiB. [default: an equal share]",
+            flag="memory",
+        ),
+    )
+
+
+CLUSTER = cluster_options("this process for data below 256 MB, else own workers")
+
+# ---- what becomes of a run -------------------------------------------------------------------------------------------
+
+JOURNAL = Option(
+    "journal",
+    Path,
+    None,
+    "Record each finished pass in this folder or URL; if it holds this very run, go on from there. [default: none]",
+    metavar="FOLDER",
+)
+PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar if standard error is a terminal]")
+OUT = Option(
+    "out",
+    Path,
+    None,
+    "Write x here when solved: a Zarr array, or a NumPy file if the name ends in .npy. [default: print it]",
+    metavar="X",
+)
+OVERWRITE = Option("overwrite", bool, False, "Replace what is at --out; otherwise that is an error.")
+SUMMARY = Option("summary", bool, False, "Also print the regression table: standard errors, t, p, confidence intervals, R².")
+ROBUST = Option("robust", str, None, "The table with errors for unequal variances; one more pass.")
+
+# ---- what a service is told besides ------------------------------------------------------------------------------------
+
+JOB = (
+    Option(
+        "out",
+        Path,
+        None,
+        "Also write x here, on the service's side, under a folder that it may write. [default: nowhere else]",
+        metavar="X",
+    ),
+    Option("priority", int, 0, "In your own line; larger goes first.", most=100, least=-100),
+    Option("limits.seconds", float, None, "Time limit. [default: the service's]", above=0, flag="max_seconds", metavar="S"),
+    Option("limits.memory", Bytes, None, "Memory limit of the job's process. [default: the service's]", flag="max_memory"),
+)

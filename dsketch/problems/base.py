@@ -18,6 +18,7 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
+from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.settings import Option, Settings
 from dsketch.sketch import SKETCHES
@@ -42,6 +43,8 @@ class Problem(ABC):
         What ``method=`` may name besides ``auto``; the family's table of methods, if it has one.
     families : tuple of str
         What ``features=`` may name besides ``auto``; empty where there are no features.
+    has_table : bool
+        Whether its answers have a regression table: standard errors, t, p.
     x_has_columns : bool
         Whether the rows of x belong to the columns of A, so that they change places with them.
     rows : Rows
@@ -57,6 +60,7 @@ class Problem(ABC):
     options: ClassVar[tuple[Option, ...]] = ()
     methods: ClassVar[Collection[str]]
     families: ClassVar[tuple[str, ...]] = ()
+    has_table: ClassVar[bool] = False
     x_has_columns: ClassVar[bool] = True
     rows: Rows
     parameters: dict[str, Any]
@@ -143,7 +147,7 @@ class Problem(ABC):
 
 
 def require_names(problem: Problem, method: str, settings: Settings) -> None:
-    """Refuse a method, and features, that the problem does not know.
+    """Refuse a method, and features, that the problem does not know, and settings that none of its methods reads.
 
     Raises
     ------
@@ -154,6 +158,7 @@ def require_names(problem: Problem, method: str, settings: Settings) -> None:
         raise SpecError(f"method must be one of auto, {', '.join(sorted(problem.methods))}; got {method!r}.")
     if not problem.families and (settings.features != "auto" or settings.rank is not None):
         raise SpecError(f"features and rank are for kernels; {problem.name} has no features. Leave them out.")
+    require_taken(problem, settings)
     if settings.features not in ("auto", *problem.families):
         raise SpecError(f"features must be one of auto, {', '.join(problem.families)}; got {settings.features!r}.")
     if settings.rank is not None and not (isinstance(settings.rank, int) and settings.rank >= 1):

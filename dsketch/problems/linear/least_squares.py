@@ -42,6 +42,7 @@ class LeastSquares(LinearProblem):
 
     name = "lstsq"
     title = "Least squares, min ‖A x − b‖."
+    has_table = True
 
     def __init__(self, A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error") -> None:
         intercept = as_flag("intercept", intercept)

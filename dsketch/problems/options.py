@@ -1,0 +1,59 @@
+"""Which problem takes which settings: those that one of its methods reads, and no others.
+
+A new setting is one :class:`~dsketch.settings.Option` and its name in ``takes`` of the methods that read it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dsketch.errors import SpecError
+from dsketch.settings import FEATURES, METHOD, RANK, SEED, SETTINGS, SKETCH, SKETCH_ROWS, TOL, Option, Settings
+from dsketch.sketch import SKETCHES
+
+if TYPE_CHECKING:
+    from dsketch.problems.base import Problem
+
+
+def settings_of(problem: "Problem | type[Problem]") -> tuple[Option, ...]:
+    """Return how a problem can be told to solve: its method, tolerance, seed, and the settings that its methods read.
+
+    Examples
+    --------
+    >>> from dsketch.problems import ExpKernel
+    >>> [option.name for option in settings_of(ExpKernel)]
+    ['method', 'tol', 'sketch', 'seed', 'features', 'rank']
+    """
+    taken = {TOL.name, SEED.name, *_taken(problem)}
+    choices = {
+        METHOD.name: ("auto", *sorted(problem.methods)),
+        SKETCH.name: tuple(sorted(SKETCHES)),
+        FEATURES.name: ("auto", *problem.families),
+    }
+    options = (METHOD, *(option for option in SETTINGS if option.name in taken))
+    return tuple(replace(option, choices=choices.get(option.name, ())) for option in options)
+
+
+def _taken(problem: "Problem | type[Problem]") -> set[str]:
+    """Return the names of the settings that methods read besides tolerance and seed."""
+    if isinstance(problem.methods, Mapping):
+        return {name for method in problem.methods.values() for name in method.takes}
+    return {SKETCH.name, *((FEATURES.name, RANK.name) if problem.families else (SKETCH_ROWS.name,))}
+
+
+def require_taken(problem: "Problem", settings: Settings) -> None:
+    """Refuse a setting that no method of the problem reads; one that has its default says nothing, and passes.
+
+    Raises
+    ------
+    SpecError
+        With the settings that the problem takes.
+    """
+    names = [option.name for option in settings_of(problem)]
+    for option in SETTINGS:
+        given = getattr(settings, option.name)
+        if option.name not in names and given != option.default:
+            raise SpecError(
+                f"of {problem.name} only {', '.join(names)} can be set; got {option.name}={given!r}. Leave it out: no method of this "
+                "problem reads it."
+            )
