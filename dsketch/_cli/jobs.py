@@ -7,7 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
-from dsketch._cli.options import JSON, SIZE, for_each_problem, with_options
+from dsketch._cli.options import JSON, for_each_problem, option_of, with_options
 from dsketch._cli.program import Stopped
 from dsketch._cli.serve import DEFAULT_STATE, require_service
 from dsketch._cli.session import listening, say
@@ -19,6 +19,7 @@ from dsketch.client import DEFAULT_URL, Client, Document, told
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
+from dsketch.settings import JOB
 
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
 
@@ -70,15 +71,8 @@ for_each_problem(
     submit,
     _submit,
     [
-        click.Option(["--out"], metavar="X", help="Also write x here, on the service's side, under a folder that it may write."),
+        *(option_of(option, of_service=True) for option in JOB),
         click.Option(["--name", "title"], metavar="TEXT", default="", help="For people."),
-        click.Option(
-            ["--priority"], metavar="N", type=click.IntRange(-100, 100), default=0, help="In your own line; larger goes first."
-        ),
-        click.Option(
-            ["--max-seconds"], metavar="S", type=click.FloatRange(0, min_open=True), help="Time limit. [default: the service's]"
-        ),
-        click.Option(["--max-memory"], type=SIZE, help="Memory limit of the job's process. [default: the service's]"),
         click.Option(["--key"], metavar="KEY", help="The same key with the same run gives the same job. [default: a new one]"),
         click.Option(["--follow"], is_flag=True, help="Watch it until it rests."),
         *URL,

@@ -1,17 +1,21 @@
-"""Options that commands share, as data: each list is appended to a command's own."""
+"""Options that commands share, made from those that are said once (:mod:`dsketch.settings`): each list is appended to a command's own."""
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
+from dsketch import settings
 from dsketch._units import parse_bytes
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.linear.statistics.robust import ROBUST
-from dsketch.settings import MISSING, Option
-from dsketch.sketch import SKETCHES
+from dsketch.problems.options import settings_of
+from dsketch.settings import MISSING, Bytes, Option
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on; we allow older ones
@@ -31,126 +35,58 @@ SIZE = Size()
 
 DATA = [click.Argument(["A"], metavar="A"), click.Argument(["b"], metavar="b")]
 
-MISSING_CHOICE = click.Choice(["error", "fill"])
+_KINDS: dict[type, Any] = {Bytes: SIZE, Matrix: str, object: str, Path: click.Path()}
+_METAVARS = {Matrix: "W", float: "P", int: "N"}
+
+
+def option_of(option: Option, *, of_service: bool = False) -> click.Option:
+    """Return an option as click has it.
+
+    Parameters
+    ----------
+    of_service : bool
+        Whether it is for a service, so that the largest number that one takes binds.
+    """
+    flag = f"--{(option.flag or option.name).replace('_', '-')}"
+    if option.kind is bool:
+        return click.Option([flag], is_flag=True, default=option.default, help=option.help)
+    kind = _type_of(option, option.most if of_service else None)
+    metavar = option.metavar or (None if option.choices else _METAVARS.get(option.kind))
+    return click.Option([flag], type=kind, default=option.default, metavar=metavar, help=option.help)
+
+
+def _type_of(option: Option, most: int | None) -> Any:
+    if option.choices:
+        return click.Choice(option.choices)
+    if option.least is not None:
+        return click.IntRange(option.least, most)
+    if option.above is not None and option.below is None:
+        return click.FloatRange(option.above, min_open=True)
+    return _KINDS.get(option.kind, option.kind)  # an interval is for the problem to refuse, in a sentence on what it means
 
 
 def options_of(problem: type[Problem]) -> list[click.Option]:
-    """Return the options of a problem: one a word, with its name, kind, default and help."""
-    return [_option_of(word) for word in (*problem.options, MISSING)]
-
-
-def _option_of(word: Option) -> click.Option:
-    flag = f"--{word.name.replace('_', '-')}"
-    if word.kind is bool:
-        return click.Option([flag], is_flag=True, default=word.default, help=word.help)
-    kind = MISSING_CHOICE if word is MISSING else str if word.kind is Matrix else word.kind
-    return click.Option([flag], type=kind, default=word.default, metavar=_METAVARS.get(word.kind), help=word.help)
-
-
-_METAVARS = {Matrix: "W", float: "P", int: "N"}
-
-MEMORY_LIMIT = [
-    click.Option(
-        ["--memory-limit"],
-        type=SIZE,
-        help="Memory of a worker that the plan may count on, such as 2GiB. [default: what the workers have]",
-    )
-]
+    """Return the options of a problem."""
+    return [option_of(option) for option in (*problem.options, MISSING)]
 
 
 def method_options(problem: type[Problem]) -> list[click.Option]:
     """Return the options that say how a problem is solved."""
-    return [
-        click.Option(
-            ["--method"],
-            type=click.Choice(["auto", *sorted(problem.methods)]),
-            default="auto",
-            help="How to solve; auto probes a few blocks and takes the cheapest that reaches the tolerance.",
-        ),
-        *SETTINGS,
-        *(_feature_options(problem) if problem.families else []),
-    ]
-
-
-def _feature_options(problem: type[Problem]) -> list[click.Option]:
-    return [
-        click.Option(
-            ["--features"],
-            type=click.Choice(["auto", *problem.families]),
-            default="auto",
-            help="The features that precondition the kernel, or replace it with --method feature_space.",
-        ),
-        click.Option(["--rank"], metavar="N", type=click.IntRange(1), help="How many features. [default: a rule of the family]"),
-    ]
-
-
-SETTINGS = [
-    click.Option(
-        ["--tol"],
-        metavar="E",
-        type=float,
-        help="What to reach: a backward error relative to ‖A‖; for kernels a relative residual. [default: that of Householder QR; "
-        "kernels 1e-10]",
-    ),
-    click.Option(["--sketch"], type=click.Choice(sorted(SKETCHES)), default="sparse_sign", help="Family of the random sketch S."),
-    click.Option(
-        ["--sketch-rows"],
-        metavar="N",
-        type=click.IntRange(1),
-        help="Rows m of the sketch. [default: a multiple of d, by its use]",
-    ),
-    click.Option(
-        ["--seed"], metavar="N", type=click.IntRange(0), default=0, help="Of all random words: the same seed gives the same bits."
-    ),
-    *MEMORY_LIMIT,
-]
+    return [*map(option_of, settings_of(problem)), *MEMORY_LIMIT]
 
 
 def cluster_options(default: str) -> list[click.Option]:
     """Return the options that say where passes run; ``default`` in words for the help."""
-    return [
-        click.Option(
-            ["--scheduler"],
-            metavar="WHERE",
-            help="A running Dask scheduler: tcp://host:8786 or its scheduler file; or 'serial' (this process), 'local' (own "
-            f"workers). [default: {default}]",
-        ),
-        click.Option(
-            ["--workers"],
-            metavar="N",
-            type=click.IntRange(1),
-            help="Start this many own worker processes. [default: one a processor]",
-        ),
-        click.Option(["--threads"], metavar="N", type=click.IntRange(1), help="Task threads of each own worker. [default: 1]"),
-        click.Option(["--memory"], type=SIZE, help="Memory limit of each own worker, such as 4GiB. [default: an equal share]"),
-    ]
+    return [*map(option_of, settings.cluster_options(default))]
 
 
-CLUSTER = cluster_options("this process for data below 256 MB, else own workers")
-
+CLUSTER = [*map(option_of, settings.CLUSTER)]
+MEMORY_LIMIT = [option_of(settings.MEMORY_LIMIT)]
+JOURNAL = [option_of(settings.JOURNAL)]
 OUT = [
-    click.Option(
-        ["--out"],
-        metavar="X",
-        type=click.Path(),
-        help="Write x here when solved: a Zarr array, or a NumPy file if the name ends in .npy. [default: print it]",
-    ),
-    click.Option(["--overwrite"], is_flag=True, help="Replace what is at --out; otherwise that is an error."),
-    click.Option(
-        ["--summary"], is_flag=True, help="Also print the regression table: standard errors, t, p, confidence intervals, R²."
-    ),
-    click.Option(
-        ["--robust"], type=click.Choice(list(ROBUST)), help="The table with errors for unequal variances; one more pass."
-    ),
+    *map(option_of, (settings.OUT, settings.OVERWRITE, settings.SUMMARY, replace(settings.ROBUST, choices=tuple(ROBUST)))),
 ]
-
-JOURNAL = [
-    click.Option(
-        ["--journal"],
-        metavar="FOLDER",
-        help="Record each finished pass in this folder or URL; if it holds this very run, go on from there. [default: none]",
-    )
-]
+_OF_TABLES = (settings.SUMMARY.name, settings.ROBUST.name)
 
 JSON = [click.Option(["--json", "as_json"], is_flag=True, help="Print exactly one JSON object on standard output.")]
 
@@ -199,7 +135,7 @@ def for_each_problem(
                     *(p for p in params if isinstance(p, click.Argument)),
                     *options_of(problem),
                     *(method_options(problem) if with_method else []),
-                    *(p for p in params if isinstance(p, click.Option)),
+                    *(_shown(p, problem) for p in params if isinstance(p, click.Option)),
                     *JSON,
                 ],
                 callback=_bound(act, name),
@@ -207,6 +143,15 @@ def for_each_problem(
                 short_help=problem.title,
             )
         )
+
+
+def _shown(option: click.Option, problem: type[Problem]) -> click.Option:
+    """Return an option, out of the help's sight where the problem has no use for it: who gives it all the same is told why."""
+    if option.name not in _OF_TABLES or problem.has_table:
+        return option
+    unseen = copy(option)
+    unseen.hidden = True
+    return unseen
 
 
 def _bound(act: Callable[..., int], name: str) -> Callable[..., int]:

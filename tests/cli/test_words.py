@@ -12,6 +12,8 @@ from dsketch import api
 from dsketch._cli import main
 from dsketch.problems import PROBLEMS
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.options import settings_of
+from dsketch.settings import SETTINGS
 from dsketch.sketch import SKETCHES
 from tests.cli.regression import ROOT
 from tests.command_line import good
@@ -78,7 +80,7 @@ def test_python_keywords_are_options(verb: str, problem: str) -> None:
         taken |= {*inspect.signature(api.plan).parameters, "journal"}
     said = {param.name for param in LEAVES[verb, problem].params}
     elsewhere = {"problem", "progress", "choices", "options"}  # the command itself, the terminal, and **keywords
-    elsewhere |= set() if PROBLEMS[problem].families else {"features", "rank"}
+    elsewhere |= {option.name for option in SETTINGS} - {option.name for option in settings_of(PROBLEMS[problem])}
     renamed = {"A": "a", "cluster": "scheduler"}
     assert {renamed.get(name, name) for name in taken - elsewhere} <= said
 
