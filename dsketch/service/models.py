@@ -145,4 +145,5 @@ class About(BaseModel):
     out_roots: list[str]
     dashboard: str | None = Field(description="Of the Dask cluster.")
     most_jobs: int
-    problems: list[dict[str, Any]] = Field(description="Every problem with its words and methods: what a form needs.")
+    job: list[dict[str, Any]] = Field(description="What a run may say of its job: place in line, limits, where x goes.")
+    problems: list[dict[str, Any]] = Field(description="Every problem with its words, methods and settings: what a form needs.")

@@ -6,23 +6,32 @@
      "out": null, "priority": 0, "limits": {"seconds": 3600, "memory": "4GiB"}}
 
 ``problem``, ``A`` and ``b`` must be there, everything else has a default; a word that the problem does not know is refused.  The
-models are made from the tables (``PROBLEMS``, their words, ``SKETCHES``, the fields of ``Settings``): a new problem needs no line here.
+models are made from the options (:mod:`dsketch.settings`, :mod:`dsketch.problems.options`): a new problem or setting needs no line here.
 """
 
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
 from dsketch._units import parse_bytes
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.settings import MISSING, Option, Settings
-from dsketch.sketch import SKETCHES
+from dsketch.problems.options import settings_of
+from dsketch.settings import JOB, MEMORY_LIMIT, MISSING, SETTINGS, Bytes, Option, Settings
 
-MOST_PRIORITY = 100
 _MOST_CHARACTERS = 4096  # of a path, as Linux has it
 _MOST_INTEGER = 2**53 - 1  # what every reader of JSON keeps exactly
 _MOST_SECONDS = 366 * 86400.0
@@ -51,8 +60,9 @@ Size = Annotated[
         _bytes, json_schema_input_type=Annotated[int, Field(gt=0)] | Annotated[str, Field(pattern=r"^[1-9][0-9]*([kMGT]i?B)?$")]
     ),
 ]
-Natural = Annotated[int, Field(ge=0, le=_MOST_INTEGER)]
-Positive = Annotated[int, Field(ge=1, le=_MOST_INTEGER)]
+
+_JOB = {option.name: option for option in JOB}
+_DEFAULTS = {option.name: option.default for option in SETTINGS}
 
 
 class Strict(BaseModel):
@@ -64,10 +74,8 @@ class Strict(BaseModel):
 class Limits(Strict):
     """What a job may use."""
 
-    seconds: Annotated[float, Field(gt=0, le=_MOST_SECONDS)] | None = Field(
-        default=None, description="Of work; None: the service's limit."
-    )
-    memory: Size | None = Field(default=None, description="Bytes of the process that leads the job; None: the service's limit.")
+    seconds: Annotated[float, Field(gt=0, le=_MOST_SECONDS)] | None = Field(default=None, description=_JOB["limits.seconds"].help)
+    memory: Size | None = Field(default=None, description=_JOB["limits.memory"].help)
 
 
 class Spec(Strict):
@@ -76,15 +84,23 @@ class Spec(Strict):
     problem: str
     A: Address
     b: Address
-    memory_limit: Size | None = Field(default=None, description="Memory of a worker that the plan may count on.")
     out: Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_printable)] | None = Field(
-        default=None,
-        description="Also write x here, under a place that the service may write; Zarr, or NumPy if it ends in .npy.",
+        default=None, description=_JOB["out"].help
     )
-    priority: int = Field(
-        default=0, ge=-MOST_PRIORITY, le=MOST_PRIORITY, description="Place in the owner's own line; larger goes first."
-    )
+    priority: int = Field(default=0, ge=_JOB["priority"].least, le=_JOB["priority"].most, description=_JOB["priority"].help)
     limits: Limits = Limits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_silence(cls, document: Any) -> Any:
+        """Let a setting that the problem does not take pass with its default: documents of other versions hold them all."""
+        if not isinstance(document, dict):
+            return document
+        return {
+            name: value
+            for name, value in document.items()
+            if name in cls.model_fields or name not in _DEFAULTS or value != _DEFAULTS[name]
+        }
 
     def document(self) -> dict[str, Any]:
         """Return the whole document, defaults included, as JSON can hold it."""
@@ -124,37 +140,30 @@ class Spec(Strict):
         return kind(A, b, **{**self.words(), **data})
 
 
-def _field(word: Option) -> Any:
-    """Return type and default of a problem's word."""
-    if word is MISSING:
-        return Literal["error", "fill"], Field(word.default, description=word.help)
-    kind: Any = {Matrix: Address, int: Annotated[int, Field(ge=-_MOST_INTEGER, le=_MOST_INTEGER)]}.get(word.kind, word.kind)
-    return kind | None if word.default is None else kind, Field(word.default, description=word.help)
+_KINDS: dict[type, Any] = {Matrix: Address, Bytes: Size}
 
 
-def _settings(problem: type[Problem]) -> dict[str, Any]:
-    known: dict[str, Any] = {
-        "tol": (
-            Annotated[float, Field(gt=0, lt=1)] | None,
-            Field(default=None, description="What to reach; None: as accurate as QR."),
-        ),
-        "sketch": (Literal[tuple(sorted(SKETCHES))], "sparse_sign"),
-        "sketch_rows": (Positive | None, None),
-        "seed": (Natural, 0),
-        "features": (Literal["auto", *problem.families], "auto"),
-        "rank": (Positive | None, None),
-    }
-    left_out = () if problem.families else ("features", "rank")
-    return {field.name: known[field.name] for field in fields(Settings) if field.name not in left_out}
+def _field(option: Option) -> Any:
+    """Return type and default of an option."""
+    kind: Any = _kind_of(option)
+    return kind | None if option.default is None else kind, Field(option.default, description=option.help)
+
+
+def _kind_of(option: Option) -> Any:
+    if option.choices:
+        return Literal[option.choices]
+    if option.kind is int:
+        return Annotated[int, Field(ge=-_MOST_INTEGER if option.least is None else option.least, le=_MOST_INTEGER)]
+    if option.kind is float:
+        return Annotated[float, Field(gt=option.above, lt=option.below)]
+    return _KINDS.get(option.kind, option.kind)
 
 
 def model_of(problem: type[Problem]) -> type[Spec]:
     """Return the model of a problem's documents."""
     words: dict[str, Any] = {
         "problem": (Literal[problem.name], ...),
-        **{word.name: _field(word) for word in (*problem.options, MISSING)},
-        "method": (Literal["auto", *sorted(problem.methods)], "auto"),
-        **_settings(problem),
+        **{option.name: _field(option) for option in (*problem.options, MISSING, *settings_of(problem), MEMORY_LIMIT)},
     }
     return create_model(f"{problem.__name__}Spec", __base__=Spec, __doc__=problem.title, **words)
 

@@ -1,7 +1,7 @@
 """The service itself: what it offers, whether it is well, its figures."""
 
 import time
-from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
@@ -10,13 +10,14 @@ from fastapi.responses import JSONResponse, Response
 from dsketch._jsonable import plain
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.options import settings_of
 from dsketch.service.auth import Caller, Tokens
 from dsketch.service.errors import shape
 from dsketch.service.jobs_api import Desk
 from dsketch.service.models import About, Health, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
-from dsketch.settings import MISSING, Settings
+from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, MISSING, Bytes, Option
 from dsketch.sketch import SKETCHES
 from dsketch.version import __version__
 
@@ -39,7 +40,8 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
             "out_roots": [*map(str, roots.outputs)],
             "dashboard": dispatcher.cluster.dashboard,
             "most_jobs": dispatcher.rules.most_jobs,
-            "problems": [_offered(problem) for problem in PROBLEMS.values()],
+            "job": [_told(option) for option in JOB],
+            "problems": [offered(problem) for problem in PROBLEMS.values()],
         }
         return JSONResponse(plain(facts))
 
@@ -66,23 +68,31 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
         return Response(dispatcher.metrics.text(dispatcher.store.counts(), age), media_type="text/plain; version=0.0.4")
 
 
-def _offered(problem: type[Problem]) -> dict[str, Any]:
+def offered(problem: type[Problem]) -> dict[str, Any]:
     """Return a problem as a form needs it."""
+    how = {option.name: option for option in settings_of(problem)}
     return {
         "name": problem.name,
         "title": problem.title,
         "sides": problem.sides_text,
-        "methods": ["auto", *sorted(problem.methods)],
+        "methods": list(how[METHOD.name].choices),
         "families": list(problem.families),
         "sketches": sorted(SKETCHES),
-        "settings": [field.name for field in fields(Settings)],
-        "words": [
-            {
-                "name": word.name,
-                "kind": "data" if word.kind is Matrix else word.kind.__name__,
-                "default": word.default,
-                "help": word.help,
-            }
-            for word in (*problem.options, MISSING)
-        ],
+        "settings": [name for name in how if name != METHOD.name],
+        "words": [_told(option) for option in (*problem.options, MISSING)],
+        "options": [_told(option) for option in (*how.values(), MEMORY_LIMIT)],
     }
+
+
+def _told(option: Option) -> dict[str, Any]:
+    """Return an option as a form needs it."""
+    return {
+        "name": option.name,
+        "kind": _KINDS.get(option.kind, option.kind.__name__),
+        "default": option.default,
+        "help": option.help,
+        "choices": list(option.choices) or None,
+    }
+
+
+_KINDS = {Matrix: "data", Bytes: "size", Path: "place"}

@@ -5,38 +5,15 @@
  *   initial: any, isNeeded?: boolean, isAdvanced?: boolean, hint?: string}} Field
  */
 
-const METHOD_HELP = "auto looks at a few blocks and takes the cheapest that can reach the tolerance.";
-const SETTINGS = {
-  tol: {
-    kind: "float",
-    help: "Relative backward error to reach, between 0 and 1. Empty: as accurate as Householder QR.",
-    initial: null,
-    hint: "1e-10",
-  },
-  sketch: {
-    kind: "choice",
-    help: "Family of random matrices; sparse_sign is right unless you compare families.",
-    initial: "sparse_sign",
-  },
-  sketch_rows: {
-    kind: "int",
-    help: "Rows of the sketch, at least the columns of A. Empty: the rule of the family.",
-    initial: null,
-  },
-  seed: { kind: "int", help: "Of all random words; the same seed gives the same bits.", initial: 0 },
-  features: { kind: "choice", help: "Family of features that preconditions or replaces the kernel.", initial: "auto" },
-  rank: { kind: "int", help: "How many features. Empty: the rule of the family.", initial: null },
-};
+const HINTS = { tol: "1e-10" };
+const KINDS = { data: "text", place: "text", str: "text" }; // what is not here is a kind of field itself
+const ALWAYS_SEEN = ["method"];
 
 /** Return the fields for a problem of the service. */
 export function fieldsOf(problem, about) {
   const where = about.data_roots.length
     ? `Path under ${about.data_roots[0]}, or a full path or URL that the service may read.`
     : "Path that the service may read.";
-  const choices = { sketch: problem.sketches, features: ["auto", ...problem.families] };
-  const settings = problem.settings.filter(
-    (name) => SETTINGS[name] && (problem.families.length || !["features", "rank"].includes(name)),
-  );
   return [
     {
       name: "A",
@@ -56,67 +33,24 @@ export function fieldsOf(problem, about) {
       isNeeded: true,
       hint: "demo/b.zarr",
     },
-    ...problem.words.map(wordField),
-    { name: "method", label: "method", kind: "choice", help: METHOD_HELP, choices: problem.methods, initial: "auto" },
-    ...settings.map((name) => ({ name, label: name, isAdvanced: true, choices: choices[name], ...SETTINGS[name] })),
-    {
-      name: "memory_limit",
-      label: "memory_limit",
-      kind: "size",
-      help: "Memory of a worker that the plan may count on, such as 2GiB. Empty: what it has.",
-      initial: null,
-      isAdvanced: true,
-    },
-    {
-      name: "priority",
-      label: "priority",
-      kind: "int",
-      help: "Place in your own line, -100 to 100; larger goes first.",
-      initial: 0,
-      isAdvanced: true,
-    },
-    {
-      name: "limits.seconds",
-      label: "limits.seconds",
-      kind: "float",
-      help: "Longest time of work. Empty: the service's limit.",
-      initial: null,
-      isAdvanced: true,
-    },
-    {
-      name: "limits.memory",
-      label: "limits.memory",
-      kind: "size",
-      help: "Memory of the job's own process, such as 4GiB. Empty: the service's limit.",
-      initial: null,
-      isAdvanced: true,
-    },
-    ...(about.out_roots.length ? [outField(about)] : []),
+    ...problem.words.map((option) => fieldOf(option, option.name === "missing")),
+    ...problem.options.map((option) => fieldOf(option, !ALWAYS_SEEN.includes(option.name))),
+    ...about.job.filter((option) => option.name !== "out" || about.out_roots.length).map((option) => fieldOf(option, true, about)),
   ];
 }
 
-function wordField(word) {
-  const kinds = { data: "text", float: "float", int: "int", bool: "bool", str: "text" };
-  const isMissing = word.name === "missing";
+/** A field for an option as the service tells it; its help says what leaving it empty means. */
+function fieldOf(option, isAdvanced, about) {
+  const place = option.name === "out" ? ` Here: under ${about.out_roots[0]}; Zarr, or NumPy if it ends in .npy.` : "";
   return {
-    name: word.name,
-    label: word.name,
-    help: word.help,
-    initial: word.default,
-    kind: isMissing ? "choice" : kinds[word.kind],
-    choices: isMissing ? ["error", "fill"] : undefined,
-    isAdvanced: isMissing,
-  };
-}
-
-function outField(about) {
-  return {
-    name: "out",
-    label: "out",
-    kind: "text",
-    help: `Also write x here, under ${about.out_roots[0]}; Zarr, or NumPy if it ends in .npy.`,
-    initial: null,
-    isAdvanced: true,
+    name: option.name,
+    label: option.name,
+    help: `${option.help}${place}`,
+    initial: option.default,
+    kind: option.choices ? "choice" : (KINDS[option.kind] ?? option.kind),
+    choices: option.choices ?? undefined,
+    hint: HINTS[option.name],
+    isAdvanced,
   };
 }
 
