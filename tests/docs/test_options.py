@@ -1,0 +1,259 @@
+"""Options are said once: every face has their names, kinds and defaults, and offers none that a problem ignores."""
+
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from types import MappingProxyType, UnionType
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+
+import dsketch as ds
+from dsketch._cli import main
+from dsketch._results.make_plan import machines_of
+from dsketch.engine import SerialEngine
+from dsketch.matrix.base import Matrix
+from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.options import settings_of
+from dsketch.service.app import UI
+from dsketch.service.routes.about import offered
+from dsketch.service.specs import MODELS, spec_of
+from dsketch.settings import (
+    CLUSTER,
+    JOB,
+    JOURNAL,
+    MEMORY_LIMIT,
+    METHOD,
+    MISSING,
+    OUT,
+    OVERWRITE,
+    PROGRESS,
+    ROBUST,
+    SETTINGS,
+    SUMMARY,
+    Bytes,
+    Option,
+    Settings,
+)
+from dsketch.sklearn import KernelRidge, LinearRegression, Ridge
+from dsketch.testing.flows import run_flow
+
+NAMES = frozenset(option.name for option in SETTINGS)
+SOLVING = MappingProxyType({option.name: option for option in (METHOD, *SETTINGS, *CLUSTER, MEMORY_LIMIT, JOURNAL, PROGRESS)})
+WRITING = (OUT, OVERWRITE, SUMMARY, ROBUST)
+EMPTY = inspect.Parameter.empty
+each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PROBLEMS))
+
+
+def taken(problem: type[Problem]) -> dict[str, Option]:
+    """Return every option of a problem and of how it is solved."""
+    return {option.name: option for option in (*problem.options, MISSING, *settings_of(problem))}
+
+
+# ---- Python ----------------------------------------------------------------------------------------------------------
+
+KINDS: dict[type, set[Any]] = {Bytes: {str, int}, Matrix: {Any}, object: {Any}}
+
+
+def types_of(annotation: Any) -> set[Any]:
+    """Return the members of a union but None."""
+    is_union = isinstance(annotation, UnionType) or typing.get_origin(annotation) is typing.Union
+    return {*(typing.get_args(annotation) if is_union else [annotation])} - {type(None)}
+
+
+def keywords(function: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
+    """Return annotation and default of all that may be given by name alone, those of a TypedDict included."""
+    found = {}
+    for name, one in inspect.signature(function, eval_str=True).parameters.items():
+        if one.kind is inspect.Parameter.VAR_KEYWORD and typing.get_origin(one.annotation) is typing.Unpack:
+            (words,) = typing.get_args(one.annotation)
+            found |= {word: (kind, EMPTY) for word, kind in typing.get_type_hints(words).items()}
+        elif one.kind is inspect.Parameter.KEYWORD_ONLY or name == "alpha":
+            found[name] = one.annotation, one.default
+    return found
+
+
+def require_said(option: Option, annotation: Any, default: Any) -> None:
+    """Hold a keyword to its option."""
+    if default is not EMPTY:
+        assert (default, type(default)) == (option.default, type(option.default)), option.name
+    if option not in (JOURNAL, PROGRESS):  # a path of any kind; a flag or somebody who listens
+        assert types_of(annotation) == KINDS.get(option.kind, {option.kind}), (option.name, annotation)
+
+
+@pytest.mark.parametrize("verb", [ds.plan, ds.solve, ds.resume, ds.check, ds.lstsq, ds.ridge], ids=lambda verb: verb.__name__)
+def test_verbs_say_what_the_options_say(verb: Callable[..., Any]) -> None:
+    """A keyword of a verb is an option of its run or its problem, by the same name, kind and default."""
+    problem = {**taken(ds.LeastSquares), **taken(ds.Ridge)} if verb in (ds.lstsq, ds.ridge) else {}
+    for name, (annotation, default) in keywords(verb).items():
+        if name != "problem":
+            require_said({**problem, **SOLVING}[name], annotation, default)
+
+
+def test_plan_takes_everything_that_says_how() -> None:
+    """Method, settings and cluster."""
+    assert {*keywords(ds.plan)} == {*SOLVING} - {"journal", "progress"}
+
+
+def test_settings_are_the_options() -> None:
+    """The fields that methods read, and that stand in journals, are the options in their order, with their defaults."""
+    assert [(field.name, field.default) for field in fields(Settings)] == [(option.name, option.default) for option in SETTINGS]
+
+
+@each_problem
+def test_constructors_say_what_the_options_say(problem: type[Problem]) -> None:
+    """A problem's constructor takes its options and ``missing``, by name, kind and default."""
+    said = {option.name: option for option in (*problem.options, MISSING)}
+
+    found = keywords(problem)
+
+    assert found.keys() == said.keys()
+    for name, (annotation, default) in found.items():
+        require_said(said[name], annotation, default)
+
+
+ESTIMATORS = {LinearRegression: ds.LeastSquares, Ridge: ds.Ridge, KernelRidge: ds.ExpKernel}
+OWN = {"fit_intercept", "kernel", "scale"}  # scikit-learn's word for intercept, its only kernel, and a scale that fits the data
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda kind: kind.__name__)
+def test_estimators_say_what_the_options_say(estimator: type) -> None:
+    """What an estimator takes is an option of its problem or of a run, by name, kind and default."""
+    said = {**{name: option for name, option in SOLVING.items() if name not in NAMES}, **taken(ESTIMATORS[estimator])}
+    for name, (annotation, default) in keywords(estimator).items():
+        if name not in OWN:
+            require_said(said[name], annotation, default)
+
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+
+HOW = {"plan": (), "solve": (JOURNAL, *WRITING), "check": (), "jobs submit": JOB}
+OTHERS = {
+    "plan": {"a", "b", "as_json"},
+    "solve": {"a", "b", "as_json"},
+    "check": {"a", "b", "x", "tol", "by_column", "as_json"},
+    "jobs submit": {"a", "b", "title", "key", "follow", "url", "token_from", "as_json"},
+}
+
+
+@each_problem
+@pytest.mark.parametrize("command", HOW)
+def test_the_command_line_says_what_the_options_say(command: str, problem: type[Problem]) -> None:
+    """A command has the options that its problem takes, those of its verb, and no others; their help is the options' own."""
+    said = [*problem.options, MISSING, *(CLUSTER if command != "jobs submit" else ()), *HOW[command]]
+    said += [] if command == "check" else [*settings_of(problem), MEMORY_LIMIT]
+    group: Any = main
+    for word in command.split():
+        group = group.commands[word]
+    params = {param.name: param for param in group.commands[problem.name].params}
+
+    assert params.keys() == {(option.flag or option.name) for option in said} | OTHERS[command]
+    for option in said:
+        param = params[option.flag or option.name]
+        assert (param.help, param.default) == (option.help, option.default)
+        assert param.is_flag == (option.kind is bool)
+        assert not option.choices or tuple(param.type.choices) == option.choices
+        assert option.least is None or param.type.min == option.least
+
+
+@each_problem
+def test_help_shows_a_table_where_there_is_one(problem: type[Problem]) -> None:
+    """--summary and --robust are out of sight where answers have no table of errors; whoever gives them is told so."""
+    command: Any = main.commands["solve"]
+    hidden = {param.name for param in command.commands[problem.name].params if isinstance(param, click.Option) and param.hidden}
+
+    assert hidden == (set() if problem.has_table else {"summary", "robust"})
+
+
+# ---- the service and its page ----------------------------------------------------------------------------------------
+
+
+@each_problem
+def test_documents_say_what_the_options_say(problem: type[Problem]) -> None:
+    """The document of a run has the options that its problem takes, by name, default and description, and no others."""
+    model, said = MODELS[problem.name].model_fields, {**taken(problem), MEMORY_LIMIT.name: MEMORY_LIMIT}
+
+    assert model.keys() == {"problem", "A", "b", *said, *(option.name.split(".")[0] for option in JOB)}
+    for name, option in said.items():
+        assert (model[name].default, model[name].description) == (option.default, option.help)
+
+
+@each_problem
+def test_the_service_tells_what_the_options_say(problem: type[Problem]) -> None:
+    """A form learns from /v1/service every option with its kind, default, help and choices."""
+    told = offered(problem)
+
+    said = {option["name"]: option for option in (*told["words"], *told["options"])}
+    assert said.keys() == {*taken(problem), MEMORY_LIMIT.name}
+    assert told["settings"] == [name for name in taken(problem) if name in NAMES]
+    for name, option in taken(problem).items():
+        assert (said[name]["default"], said[name]["help"]) == (option.default, option.help)
+        assert said[name]["choices"] == (list(option.choices) or None)
+
+
+def test_the_page_says_no_option_itself() -> None:
+    """The script of the form names no setting, but for an example of a tolerance."""
+    script = (Path(UI) / "fields.js").read_text(encoding="utf-8")
+
+    assert {name for name in NAMES if re.search(rf"\b{name}\b", script)} <= {"tol"}
+    assert not [option.name for option in (*SETTINGS, METHOD, *JOB) if option.help in script]
+
+
+# ---- what a problem ignores ------------------------------------------------------------------------------------------
+
+OTHER = {"sketch": "gaussian", "sketch_rows": 64, "features": "taylor", "rank": 9}
+IGNORED = [(name, word) for name, kind in PROBLEMS.items() for word in OTHER if word not in taken(kind)]
+
+
+def small(name: str) -> Problem:
+    """Return a problem of a few rows."""
+    A = np.random.default_rng(0).standard_normal((60, 3)) / 4
+    kind: Callable[..., Problem] = PROBLEMS[name]
+    return kind(A, np.ones(3 if name in ("gram-power", "gram-exp") else 60))
+
+
+@pytest.mark.parametrize(("name", "word"), IGNORED)
+def test_a_setting_that_a_problem_ignores_is_refused(name: str, word: str) -> None:
+    """Python and HTTP refuse what no method of the problem reads; its default says nothing, and passes."""
+    default = getattr(Settings(), word)
+    document = {"problem": name, "A": "A.zarr", "b": "b.zarr"}
+
+    with pytest.raises(ds.SpecError, match=rf"{word}.*Leave"):
+        ds.plan(small(name), cluster="serial", **{word: OTHER[word]})
+    with pytest.raises(ds.SpecError, match=f"only known fields were expected; got {name}.{word}"):
+        spec_of({**document, word: OTHER[word]})
+    assert spec_of({**document, word: default}) == spec_of(document)
+
+
+class Watched(Settings):
+    """Settings that note which of them the methods read."""
+
+    read: typing.ClassVar[set[str]] = set()
+
+    def __getattribute__(self, name: str) -> Any:
+        """Note a setting that code of the package asks for."""
+        file = sys._getframe(1).f_code.co_filename
+        if name in NAMES and file.startswith(str(Path(ds.__file__).parent)):
+            Watched.read.add(name)
+        return super().__getattribute__(name)
+
+
+@each_problem
+def test_what_a_problem_offers_is_read(problem: type[Problem]) -> None:
+    """Of the methods that solve, each setting is read by one at least, and nothing that is not offered is read."""
+    asked, machines = small(problem.name), machines_of(SerialEngine(1), None)
+    if problem is ds.ExpKernel:
+        asked = ds.ExpKernel(asked.rows.A, asked.rows.b, alpha=0.5)
+    Watched.read = set()
+    for method in asked.methods:
+        if method != "low_rank":  # for alpha = 0 alone; reads no more than the others
+            made = asked.plan(method, Settings(), machines)
+            run_flow(asked.as_solved.answer(replace(made, settings=Watched(**vars(made.settings)))))
+
+    assert Watched.read == {*taken(problem)} & NAMES
