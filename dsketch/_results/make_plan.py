@@ -1,5 +1,7 @@
 """Make a plan: describe the engine as machines to plan for, and let the problem choose."""
 
+from dataclasses import replace
+
 from dsketch._results.plan import Plan
 from dsketch._units import parse_bytes
 from dsketch.engine.base import Engine
@@ -8,6 +10,7 @@ from dsketch.engine.panels import tasks_of
 from dsketch.planning.price import Machines
 from dsketch.problems import Problem
 from dsketch.problems.base import require_names
+from dsketch.problems.options import unread
 from dsketch.settings import Settings
 
 
@@ -25,6 +28,7 @@ def make_plan(problem: Problem, method: str, settings: Settings, engine: Engine,
     """
     require_names(problem, method, settings)
     choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
+    choice = replace(choice, details=(*choice.details, *unread(problem, choice.method, settings)))
     return Plan.of(choice, problem.as_solved, cluster)
 
 

@@ -5,7 +5,7 @@ A new setting is one :class:`~dsketch.settings.Option` and its name in ``takes``
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dsketch.errors import SpecError
 from dsketch.settings import FEATURES, METHOD, RANK, SEED, SETTINGS, SKETCH, SKETCH_ROWS, TOL, Option, Settings
@@ -36,8 +36,9 @@ def settings_of(problem: "Problem | type[Problem]") -> tuple[Option, ...]:
 
 def _taken(problem: "Problem | type[Problem]") -> set[str]:
     """Return the names of the settings that methods read besides tolerance and seed."""
-    if isinstance(problem.methods, Mapping):
-        return {name for method in problem.methods.values() for name in method.takes}
+    methods: Any = problem.methods
+    if isinstance(methods, Mapping):
+        return {name for method in methods.values() for name in method.takes}
     return {SKETCH.name, *((FEATURES.name, RANK.name) if problem.families else (SKETCH_ROWS.name,))}
 
 
@@ -57,3 +58,21 @@ def require_taken(problem: "Problem", settings: Settings) -> None:
                 f"of {problem.name} only {', '.join(names)} can be set; got {option.name}={given!r}. Leave it out: no method of this "
                 "problem reads it."
             )
+
+
+def unread(problem: "Problem", method: str, settings: Settings) -> tuple[str, ...]:
+    """Return a line of the plan for each setting that was given and that neither the method nor who takes over from it reads.
+
+    No error, as ``auto`` may choose a method that does without.
+    """
+    methods: Any = problem.methods
+    if not isinstance(methods, Mapping):
+        return ()
+    read, name = {TOL.name, SEED.name}, method
+    while name is not None:
+        read |= {*methods[name].takes}
+        name = methods[name].successor
+    given = [option for option in SETTINGS if getattr(settings, option.name) != option.default]
+    return tuple(
+        f"{option.name}={getattr(settings, option.name)} is not read by {method}" for option in given if option.name not in read
+    )

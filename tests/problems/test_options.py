@@ -1,0 +1,41 @@
+"""Settings follow from methods: what a problem takes, and what a method of it leaves unread."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dsketch.errors import SpecError
+from dsketch.problems.options import require_taken, settings_of, unread
+from dsketch.settings import Settings
+
+METHODS = {
+    "drawn": SimpleNamespace(takes=("sketch",), successor="plain"),
+    "light": SimpleNamespace(takes=(), successor="drawn"),
+    "plain": SimpleNamespace(takes=(), successor=None),
+}
+TOY: Any = SimpleNamespace(name="toy", methods=METHODS, families=())
+
+
+def test_a_problem_takes_what_its_methods_read() -> None:
+    """Method, tolerance and seed always; of the others the union of what methods take."""
+    method, *settings = settings_of(TOY)
+
+    assert method.choices == ("auto", "drawn", "light", "plain")
+    assert [option.name for option in settings] == ["tol", "sketch", "seed"]
+
+
+def test_what_no_method_reads_is_refused() -> None:
+    """The message has what can be set, what was given, and what to do; defaults pass."""
+    require_taken(TOY, Settings(sketch="gaussian", tol=1e-3, seed=7))
+    with pytest.raises(SpecError, match=r"of toy only method, tol, sketch, seed can be set; got sketch_rows=9\. Leave it out"):
+        require_taken(TOY, Settings(sketch_rows=9))
+
+
+def test_what_one_method_leaves_unread_is_said() -> None:
+    """A plan says which given setting neither its method nor a successor of it reads; it is no error."""
+    settings = Settings(sketch="gaussian", seed=3)
+
+    assert unread(TOY, "plain", settings) == ("sketch=gaussian is not read by plain",)
+    assert unread(TOY, "drawn", settings) == unread(TOY, "light", settings) == ()
+    assert unread(TOY, "plain", Settings(tol=1e-3)) == ()
