@@ -19,7 +19,7 @@ from dsketch.client import DEFAULT_URL, Client, Document, told
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
-from dsketch.settings import JOB
+from dsketch.settings import JOB, OVERWRITE
 
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
 
@@ -182,13 +182,12 @@ for _word, _act, _short, _long in (
     _about_one(_act, _word, _short, _long)
 
 
-@with_options(URL, JSON)
+@with_options([option_of(OVERWRITE)], URL, JSON)
 @jobs.command(short_help="Fetch x of a solved job.")
 @click.argument("job")
 @click.option(
     "--out", metavar="X", type=click.Path(), help="Write x here: Zarr, or NumPy if it ends in .npy. [default: print it]"
 )
-@click.option("--overwrite", is_flag=True, help="Replace what is at --out; otherwise that is an error.")
 def fetch(job: str, out: str | None, overwrite: bool, as_json: bool, **given: Any) -> int:
     """Fetch x of JOB, and check that it came with the bits it was solved with.
 

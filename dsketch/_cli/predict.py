@@ -7,30 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dsketch.api as api
-from dsketch._cli.options import CLUSTER, JSON, with_options
+from dsketch._cli.options import CLUSTER, JSON, option_of, with_options
 from dsketch._cli.session import absolute, engine_from, listening, text_of
 from dsketch._cli.show import MOST_SHOWN, print_json, row_text
 from dsketch._results.output import Output
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
+from dsketch.settings import MISSING, OVERWRITE
 
 
-@with_options(CLUSTER, JSON)
+@with_options([option_of(OVERWRITE), option_of(MISSING)], CLUSTER, JSON)
 @click.command(short_help="Predict new rows from an answer.")
 @click.argument("x", metavar="X")
 @click.argument("a", metavar="A")
 @click.option(
     "--out", metavar="Y", help="Write the predictions here as Zarr, a path or URL, block by block. [default: print them]"
 )
-@click.option("--overwrite", is_flag=True, help="Replace what is at --out; otherwise that is an error.")
 @click.option(
     "--intercept", is_flag=True, default=None, help="The last row of X is an intercept. [default: what solve --out wrote into X]"
-)
-@click.option(
-    "--missing",
-    type=click.Choice(["error", "fill"]),
-    default="error",
-    help="What an absent chunk of A means: lost data, or fill value.",
 )
 def predict(x: str, a: str, out: str | None, as_json: bool, **given: Any) -> int:
     """Predict the rows of A (m × d) from the answer X: A x, plus the intercept if X has one. One pass over A.

@@ -171,7 +171,7 @@ def test_the_form_has_the_words_of_each_problem(opened: Opened, running: Service
         page.get_by_text("Advanced").click()
         for problem in problems:
             page.get_by_label("problem", exact=True).select_option(problem["name"])
-            for word in problem["words"]:
+            for word in (*problem["words"], *problem["options"]):
                 expect(page.locator(f"[name={word['name']}]")).to_have_accessible_description(word["help"])
             assert page.locator("[name=method] option").all_text_contents() == problem["methods"]
             assert page.locator("[name=rank]").count() == bool(problem["families"])
