@@ -206,7 +206,7 @@ JOB = (
         "Also write x here, on the service's side, under a folder that it may write. [default: nowhere else]",
         metavar="X",
     ),
-    Option("priority", int, 0, "In your own line; larger goes first.", most=100, least=-100),
+    Option("priority", int, 0, "In your own line, from -100 to 100; larger goes first.", most=100, least=-100),
     Option("limits.seconds", float, None, "Time limit. [default: the service's]", above=0, flag="max_seconds", metavar="S"),
     Option("limits.memory", Bytes, None, "Memory limit of the job's process. [default: the service's]", flag="max_memory"),
 )

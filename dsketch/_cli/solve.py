@@ -21,7 +21,7 @@ from dsketch.engine.cluster import Cluster
 from dsketch.engine.journal import Journal
 from dsketch.errors import JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
-from dsketch.problems import LeastSquares, Problem
+from dsketch.problems import Problem
 from dsketch.problems.linear.statistics import Summary
 
 
@@ -85,7 +85,7 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
     output = None if out is None or is_left else Output.at(out, overwrite=overwrite)
     run = Run(problem, given["method"], settings_from(given), Cluster(memory_limit=given["memory_limit"]), journal, output)
     run.probe()
-    if (wants_summary or robust) and not isinstance(problem, LeastSquares):
+    if (wants_summary or robust) and not problem.has_table:
         raise SpecError(f"--summary was asked of {problem.name}, whose answers have no such errors. Use solve lstsq.")
     with _stoppable(journal) as count, engine_from(given, problem.rows) as engine:
         made = run.plan(engine)
