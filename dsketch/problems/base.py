@@ -4,7 +4,7 @@ A new problem is one file with one class that keeps this contract, and one line 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
+from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.settings import Option, Settings
@@ -39,8 +40,8 @@ class Problem(ABC):
         What A and b are, for ``--help``.
     options : tuple of Option
         Its options besides A, b and ``missing``.
-    methods : collection of str
-        What ``method=`` may name besides ``auto``; the family's table of methods, if it has one.
+    methods : mapping of str to Method
+        What ``method=`` may name besides ``auto``: the family's table of methods.
     families : tuple of str
         What ``features=`` may name besides ``auto``; empty where there are no features.
     has_table : bool
@@ -58,7 +59,7 @@ class Problem(ABC):
     rows_text: ClassVar[str] = "A (n × d, n ≥ d)"
     sides_text: ClassVar[str] = "b (n, or n × k)"
     options: ClassVar[tuple[Option, ...]] = ()
-    methods: ClassVar[Collection[str]]
+    methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
     x_has_columns: ClassVar[bool] = True

@@ -3,12 +3,11 @@
 A new setting is one :class:`~dsketch.settings.Option` and its name in ``takes`` of the methods that read it.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dsketch.errors import SpecError
-from dsketch.settings import FEATURES, METHOD, RANK, SEED, SETTINGS, SKETCH, SKETCH_ROWS, TOL, Option, Settings
+from dsketch.settings import FEATURES, METHOD, SEED, SETTINGS, SKETCH, TOL, Option, Settings
 from dsketch.sketch import SKETCHES
 
 if TYPE_CHECKING:
@@ -36,10 +35,7 @@ def settings_of(problem: "Problem | type[Problem]") -> tuple[Option, ...]:
 
 def _taken(problem: "Problem | type[Problem]") -> set[str]:
     """Return the names of the settings that methods read besides tolerance and seed."""
-    methods: Any = problem.methods
-    if isinstance(methods, Mapping):
-        return {name for method in methods.values() for name in method.takes}
-    return {SKETCH.name, *((FEATURES.name, RANK.name) if problem.families else (SKETCH_ROWS.name,))}
+    return {name for method in problem.methods.values() for name in method.takes}
 
 
 def require_taken(problem: "Problem", settings: Settings) -> None:
@@ -65,13 +61,11 @@ def unread(problem: "Problem", method: str, settings: Settings) -> tuple[str, ..
 
     No error, as ``auto`` may choose a method that does without.
     """
-    methods: Any = problem.methods
-    if not isinstance(methods, Mapping):
-        return ()
-    read, name = {TOL.name, SEED.name}, method
-    while name is not None:
-        read |= {*methods[name].takes}
-        name = methods[name].successor
+    read = {TOL.name, SEED.name}
+    taker: str | None = method
+    while taker is not None:
+        read |= {*problem.methods[taker].takes}
+        taker = problem.methods[taker].successor
     given = [option for option in SETTINGS if getattr(settings, option.name) != option.default]
     return tuple(
         f"{option.name}={getattr(settings, option.name)} is not read by {method}" for option in given if option.name not in read

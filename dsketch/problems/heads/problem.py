@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class Heads(Problem):
 
     name = "heads"
     title = "Several problems on heads of one A, in shared passes."
-    methods = tuple(dict.fromkeys((*POWERS, *LINEAR)))
+    methods = MappingProxyType({**POWERS, **LINEAR})
     x_has_columns = False
 
     def __init__(self, problems: Sequence[Problem]) -> None:

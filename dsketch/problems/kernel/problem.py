@@ -88,7 +88,7 @@ class ExpKernel(Problem):
         Option("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares."),
         Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
     )
-    methods = tuple(METHODS)
+    methods = METHODS
     families = FEATURES
     x_has_columns = False
 
