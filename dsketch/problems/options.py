@@ -63,7 +63,7 @@ def unread(problem: "Problem", method: str, settings: Settings) -> tuple[str, ..
     """
     read = {TOL.name, SEED.name}
     taker: str | None = method
-    while taker is not None:
+    while taker is not None and taker in problem.methods:  # heads may be of a family whose methods are not all theirs
         read |= {*problem.methods[taker].takes}
         taker = problem.methods[taker].successor
     given = [option for option in SETTINGS if getattr(settings, option.name) != option.default]
