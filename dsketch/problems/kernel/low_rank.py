@@ -36,6 +36,7 @@ from dsketch.passes.transposed import Transposed
 from dsketch.problems.kernel.answer import KernelAnswer
 from dsketch.problems.kernel.candidates import Candidate
 from dsketch.problems.kernel.case import KernelCase
+from dsketch.problems.kernel.conjugate_gradient import ConjugateGradient
 from dsketch.problems.kernel.iteration import Norm
 from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, Work
 from dsketch.problems.kernel.pivoted_cholesky import choose_pivots
@@ -104,7 +105,7 @@ class LowRank(KernelMethod):
     """Pivoted Cholesky to rounding, and the pseudoinverse from it."""
 
     name = "low_rank"
-    successor = "conjugate_gradient"
+    successor = ConjugateGradient.name
     takes = ("features", "rank")  # features: of the conjugate gradients that it may give way to
     reason = "there is no ridge: least squares with the numerical rank"
 
