@@ -47,7 +47,6 @@ from dsketch.testing.flows import run_flow
 NAMES = frozenset(option.name for option in SETTINGS)
 SOLVING = MappingProxyType({option.name: option for option in (METHOD, *SETTINGS, *CLUSTER, MEMORY_LIMIT, JOURNAL, PROGRESS)})
 WRITING = (OUT, OVERWRITE, SUMMARY, ROBUST)
-EMPTY = inspect.Parameter.empty
 each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PROBLEMS))
 
 
@@ -68,37 +67,42 @@ def types_of(annotation: Any) -> set[Any]:
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
-    """Return annotation and default of all that may be given by name alone, those of a TypedDict included."""
-    found = {}
-    for name, one in inspect.signature(function, eval_str=True).parameters.items():
-        if one.kind is inspect.Parameter.VAR_KEYWORD and typing.get_origin(one.annotation) is typing.Unpack:
-            (words,) = typing.get_args(one.annotation)
-            found |= {word: (kind, EMPTY) for word, kind in typing.get_type_hints(words).items()}
-        elif one.kind is inspect.Parameter.KEYWORD_ONLY or name == "alpha":
-            found[name] = one.annotation, one.default
-    return found
+    """Return annotation and default of all that may be given by name alone, and of alpha."""
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    return {one.name: (one.annotation, one.default) for one in parameters if one.kind is one.KEYWORD_ONLY or one.name == "alpha"}
 
 
 def require_said(option: Option, annotation: Any, default: Any) -> None:
     """Hold a keyword to its option."""
-    if default is not EMPTY:
-        assert (default, type(default)) == (option.default, type(option.default)), option.name
+    assert (default, type(default)) == (option.default, type(option.default)), option.name
     if option not in (JOURNAL, PROGRESS):  # a path of any kind; a flag or somebody who listens
         assert types_of(annotation) == KINDS.get(option.kind, {option.kind}), (option.name, annotation)
 
 
-@pytest.mark.parametrize("verb", [ds.plan, ds.solve, ds.resume, ds.check, ds.lstsq, ds.ridge], ids=lambda verb: verb.__name__)
+HEARD = {"journal", "progress"}
+PLACES = {option.name for option in (*CLUSTER, MEMORY_LIMIT)}
+LINEAR = {"missing", "weights", "intercept", *(option.name for option in settings_of(ds.LeastSquares)), *PLACES, *HEARD}
+VERBS = {
+    ds.plan: {*SOLVING} - HEARD,
+    ds.solve: {*SOLVING},
+    ds.resume: {"problem", *PLACES, "progress"},
+    ds.check: {*PLACES, "progress"},
+    ds.lstsq: LINEAR,
+    ds.ridge: LINEAR | {"alpha"},
+}
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
 def test_verbs_say_what_the_options_say(verb: Callable[..., Any]) -> None:
-    """A keyword of a verb is an option of its run or its problem, by the same name, kind and default."""
-    problem = {**taken(ds.LeastSquares), **taken(ds.Ridge)} if verb in (ds.lstsq, ds.ridge) else {}
-    for name, (annotation, default) in keywords(verb).items():
+    """The keywords of a verb are the options of its run and of its problem, by name, kind and default."""
+    said = {**taken(ds.LeastSquares), **taken(ds.Ridge), **SOLVING}
+
+    found = keywords(verb)
+
+    assert found.keys() == VERBS[verb]
+    for name, (annotation, default) in found.items():
         if name != "problem":
-            require_said({**problem, **SOLVING}[name], annotation, default)
-
-
-def test_plan_takes_everything_that_says_how() -> None:
-    """Method, settings and cluster."""
-    assert {*keywords(ds.plan)} == {*SOLVING} - {"journal", "progress"}
+            require_said(said[name], annotation, default)
 
 
 def test_settings_are_the_options() -> None:
