@@ -1,4 +1,4 @@
-"""The one description of a run: the same for Python, the command line, a journal's header and, later, HTTP."""
+"""The one description of a run: what a journal's header holds, and what makes the problem and the settings again."""
 
 import hashlib
 from collections.abc import Callable, Mapping
