@@ -17,7 +17,7 @@ from distributed import Client, LocalCluster
 from distributed.core import Status
 
 import dsketch as ds
-from dsketch.engine import DaskEngine, SerialEngine, connect
+from dsketch.engine import DaskEngine, SerialEngine, clients
 from dsketch.engine import dask as engine
 from dsketch.sklearn import LinearRegression
 
@@ -236,7 +236,7 @@ def test_memory_limit_alone_starts_nothing_for_data_in_memory(monkeypatch: pytes
     def forbidden(*sizes: object) -> None:
         raise AssertionError(sizes)
 
-    monkeypatch.setattr(connect, "local_cluster", forbidden)
+    monkeypatch.setattr(clients, "local_cluster", forbidden)
     assert_solved(memory_limit="80MB")
     with pytest.raises(ds.PlanError, match=r"a task must fit in .* of \S+ k?B a thread"):
         ds.lstsq(A, B, memory_limit="1kB")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsketch.engine import connect
+from dsketch.engine import clients
 from tests.command_line import run
 from tests.failures.data import columns, write
 from tests.failures.processes import ENVIRONMENT
@@ -46,7 +46,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, words: str
 
 def test_no_scheduler_is_a_cluster_failure(small: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3 for an address where nobody is; users wait 20 seconds for a scheduler, this test two."""
-    monkeypatch.setattr(connect, "_CONNECT_SECONDS", 2)
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 2)
     port = next(free_ports())
     out = tmp_path / "x.zarr"
     ran = run("solve", "lstsq", *small, "--out", out, "--scheduler", f"tcp://127.0.0.1:{port}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dsketch
-from dsketch.engine import connect
+from dsketch.engine import clients
 from dsketch.engine import dask as engine
 from tests.failures.conftest import Answer
 from tests.failures.data import assert_same_bits
@@ -47,7 +47,7 @@ def test_killed_scheduler_costs_the_current_pass(tall: tuple[str, str], undistur
 @pytest.fixture
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait two seconds where users would wait 20 for a scheduler and 60 for a worker."""
-    monkeypatch.setattr(connect, "_CONNECT_SECONDS", 2)
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 2)
     monkeypatch.setattr(engine, "_WORKER_SECONDS", 2)
 
 
