@@ -32,13 +32,13 @@ def test_plan_counts_on_what_workers_keep(client: Client) -> None:
     bounds = client.run(cache_bytes)
     assert len(bounds) == engine.workers().count
     assert min(bounds.values()) > 1
-    assert sum(bounds.values()) == before == engine.cache_bytes() == machines_of(engine, None, {}).cache_bytes
+    assert sum(bounds.values()) == before == engine.cache_bytes() == machines_of(engine, None).cache_bytes
 
 
 def test_serial_engine_keeps_nothing_decoded(stored: Callable[..., str]) -> None:
     """In this process each pass decodes anew: a plan counts on a warm second pass for raw chunks only."""
     A = np.random.default_rng(0).standard_normal((1000, 4))
-    ground = machines_of(SerialEngine(1), None, {})
+    ground = machines_of(SerialEngine(1), None)
     for name, compressors, is_warm in (("raw", None, True), ("decoded", ZstdCodec(), False)):
         problem = dsketch.LeastSquares(stored(name, A, 100, compressors=compressors), A[:, 0])
         assert workload_of(problem.rows, 1, probe(problem), ground).stays_warm is is_warm
