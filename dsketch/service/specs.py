@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from dsketch._results.run_header import make_problem
 from dsketch._units import parse_bytes
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
@@ -134,10 +135,9 @@ class Spec(Strict):
 
     def opened(self, source: Callable[[str, str], Any] = lambda address, _: address) -> Problem:
         """Open the problem that the document describes; ``source`` gives what to open for an address and its word."""
-        kind: Callable[..., Problem] = PROBLEMS[self.problem]
         data = {name: source(address, name) for name, address in self.addresses().items()}
-        A, b = data.pop("A"), data.pop("b")
-        return kind(A, b, **{**self.words(), **data})
+        options = {name: value for name, value in self.words().items() if name not in data}
+        return make_problem({"problem": self.problem, **options}, data)
 
 
 _KINDS: dict[type, Any] = {Matrix: Address, Bytes: Size}
