@@ -41,4 +41,4 @@ def test_serial_engine_keeps_nothing_decoded(stored: Callable[..., str]) -> None
     ground = machines_of(SerialEngine(1), None)
     for name, compressors, is_warm in (("raw", None, True), ("decoded", ZstdCodec(), False)):
         problem = dsketch.LeastSquares(stored(name, A, 100, compressors=compressors), A[:, 0])
-        assert workload_of(problem.rows, 1, probe(problem), ground).stays_warm is is_warm
+        assert workload_of(problem.rows, 1, probe(problem.rows), ground).stays_warm is is_warm
