@@ -14,8 +14,10 @@ from dsketch.problems.options import unread
 from dsketch.settings import Settings
 
 
-def make_plan(problem: Problem, method: str, settings: Settings, engine: Engine, cluster: Cluster) -> Plan:
-    """Return the plan for a problem on an engine, which is that of ``cluster``.
+def make_plan(
+    problem: Problem, method: str, settings: Settings, engine: Engine, cluster: Cluster, *, is_begun: bool = False
+) -> Plan:
+    """Return the plan for a problem on an engine, which is that of ``cluster``; ``is_begun``: of a run that has a journal.
 
     Raises
     ------
@@ -26,7 +28,7 @@ def make_plan(problem: Problem, method: str, settings: Settings, engine: Engine,
     DataError
         If the probed blocks cannot be read or hold a NaN.
     """
-    require_names(problem, method, settings)
+    require_names(problem, method, settings, is_begun=is_begun)
     choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
     choice = replace(choice, details=(*choice.details, *unread(problem, choice.method, settings)))
     return Plan.of(choice, problem.as_solved, cluster)

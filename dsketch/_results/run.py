@@ -84,7 +84,7 @@ class Run:
         method = self.method
         if method == "auto" and self.header is not None:
             method = self.header["method"]  # the probe's timings may choose another one today
-        return make_plan(self.problem, method, self.settings, engine, self.cluster)
+        return make_plan(self.problem, method, self.settings, engine, self.cluster, is_begun=self.header is not None)
 
     def begin(self, made: Plan) -> Journal | None:
         """Return the journal, begun with this plan or found to be of this very run; None without one.

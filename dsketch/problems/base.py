@@ -147,8 +147,10 @@ class Problem(ABC):
         raise SpecError(f"a problem that predicts rows was expected; {self.name} does not. Use its x.")
 
 
-def require_names(problem: Problem, method: str, settings: Settings) -> None:
+def require_names(problem: Problem, method: str, settings: Settings, *, is_begun: bool = False) -> None:
     """Refuse a method, and features, that the problem does not know, and settings that none of its methods reads.
+
+    A run that is begun keeps the settings that it began with, read or not.
 
     Raises
     ------
@@ -159,7 +161,8 @@ def require_names(problem: Problem, method: str, settings: Settings) -> None:
         raise SpecError(f"method must be one of auto, {', '.join(sorted(problem.methods))}; got {method!r}.")
     if not problem.families and (settings.features != "auto" or settings.rank is not None):
         raise SpecError(f"features and rank are for kernels; {problem.name} has no features. Leave them out.")
-    require_taken(problem, settings)
+    if not is_begun:
+        require_taken(problem, settings)
     if settings.features not in ("auto", *problem.families):
         raise SpecError(f"features must be one of auto, {', '.join(problem.families)}; got {settings.features!r}.")
     if settings.rank is not None and not (isinstance(settings.rank, int) and settings.rank >= 1):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dsketch.errors import SpecError
+from dsketch.problems.base import require_names
 from dsketch.problems.options import require_taken, settings_of, unread
 from dsketch.settings import Settings
 
@@ -39,3 +40,10 @@ def test_what_one_method_leaves_unread_is_said() -> None:
     assert unread(TOY, "plain", settings) == ("sketch=gaussian is not read by plain",)
     assert unread(TOY, "drawn", settings) == unread(TOY, "light", settings) == ()
     assert unread(TOY, "plain", Settings(tol=1e-3)) == ()
+
+
+def test_a_run_that_is_begun_keeps_what_it_began_with() -> None:
+    """A journal may hold a setting that today would be refused at the door; its run goes on."""
+    require_names(TOY, "plain", Settings(sketch_rows=9), is_begun=True)
+    with pytest.raises(SpecError, match="sketch_rows"):
+        require_names(TOY, "plain", Settings(sketch_rows=9))
