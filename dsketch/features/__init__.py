@@ -9,6 +9,7 @@ The table holds the maps that need no look at the data but its mean; :class:`Cen
 from typing import Protocol
 
 from dsketch._linalg.arrays import Floats
+from dsketch._registry import Registry
 from dsketch.features.base import GaussianMap, RowMap
 from dsketch.features.centres import Centres
 from dsketch.features.maclaurin import Maclaurin
@@ -45,13 +46,16 @@ def _taylor(mean: Floats, scale: float, size: int, degree: int, seed: int = 0, r
     return Taylor(mean, scale, max(fitting, default=0))
 
 
-FEATURES: dict[str, Recipe] = {
-    "maclaurin": _maclaurin,
-    "positive": _positive,
-    "taylor": _taylor,
-    "tensor_sketch": TensorSketch,
-    "tensor_srht": TensorSRHT,
-}
+FEATURES: Registry[Recipe] = Registry(
+    "features",
+    {
+        "maclaurin": _maclaurin,
+        "positive": _positive,
+        "taylor": _taylor,
+        "tensor_sketch": TensorSketch,
+        "tensor_srht": TensorSRHT,
+    },
+)
 
 __all__ = [
     "FEATURES",

@@ -1,4 +1,4 @@
-"""``open_matrix``: anything tall as a Matrix; one table line for each kind of storage."""
+"""``open_matrix``: anything tall as a Matrix; one line of ``OPENERS`` for each kind of source."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,7 @@ import scipy.sparse
 import zarr
 from zarr.abc.store import Store
 
+from dsketch._registry import Registry
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
 from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file, require_memory, told_by
 from dsketch.matrix.array import ArrayMatrix
@@ -17,8 +18,9 @@ from dsketch.matrix.columns import described
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_labelled, is_on_disk, open_labelled
+from dsketch.matrix.opener import Opener, is_a, known_by
 from dsketch.matrix.retrying import retrying, store_at
-from dsketch.matrix.tables import open_table
+from dsketch.matrix.tables import TABLES
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
 
@@ -65,46 +67,37 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
     """
     if missing not in ("error", "fill"):
         raise SpecError(f"missing must be 'error' or 'fill'; got {missing!r}.")
-    if isinstance(source, Matrix):
-        return source
-    if isinstance(source, np.ndarray):
-        return ArrayMatrix(source, what=what)
-    if isinstance(source, zarr.Array | zarr.Group):
-        return _stored(source, missing, what)
-    if isinstance(source, Store):
-        return _stored(_opened(source, str(getattr(source, "root", source)), what), missing, what)
-    if scipy.sparse.issparse(source):
-        return csr_in_memory(source, what=what)
-    if isinstance(source, str | os.PathLike):
-        return _stored(_open_zarr(os.fspath(source), what), missing, what)
-    if (opened := _of_library(source, what)) is not None:
-        return opened
+    for opener in OPENERS.values():
+        if opener.takes(source):
+            return opener(source, missing, what)
     raise SpecError(
         f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array, or a table in memory; got "
         f"{type(source).__name__}. For .npy, CSV and Parquet files use dsketch ingest."
     )
 
 
-def _of_library(source: Any, what: str) -> Matrix | None:
-    """Return what another library made: lazy arrays as they are, tables and arrays in memory by their values; None for anything else."""
-    if hasattr(type(source), "to_dask_array"):
-        raise SpecError(
-            f"{what} must be an array; this dask {type(source).__name__} is a table. Pass its .to_dask_array(lengths=True), numbers only."
-        )
-    if is_dask_array(source):
-        return DaskMatrix(source, what=what)
-    if is_labelled(source):
-        return open_labelled(source, what)
-    if is_on_disk(source):
-        return SlicedMatrix(source, what=what)
-    return open_table(source, what)
+def _itself(matrix: Matrix, *, what: str) -> Matrix:
+    del what
+    return matrix
 
 
-def _open_zarr(address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
+def _at(place: str | os.PathLike[str], *, missing: str, what: str) -> Matrix:
+    """Return what is stored at a path or URL."""
+    address = os.fspath(place)
     if "://" not in address:
         address = str(Path(address).absolute())  # a worker may run in another folder
         require_folder(Path(address), what)
-    return _opened(address, address, what)
+    return _stored(_opened(address, address, what), missing=missing, what=what)
+
+
+def _in_store(store: Store, *, missing: str, what: str) -> Matrix:
+    return _stored(_opened(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
+
+
+def _not_a_table(source: Any, *, what: str) -> Matrix:
+    raise SpecError(
+        f"{what} must be an array; this dask {type(source).__name__} is a table. Pass its .to_dask_array(lengths=True), numbers only."
+    )
 
 
 def require_folder(path: Path, what: str) -> None:
@@ -142,7 +135,7 @@ def _opened(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] |
     return found
 
 
-def _stored(found: "zarr.Array[Any] | zarr.Group", missing: str, what: str) -> Matrix:
+def _stored(found: "zarr.Array[Any] | zarr.Group", *, missing: str, what: str) -> Matrix:
     """Return an array, or a group that is a CSR matrix."""
     found = retrying(found)
     if isinstance(found, zarr.Array):
@@ -159,3 +152,22 @@ def _stored(found: "zarr.Array[Any] | zarr.Group", missing: str, what: str) -> M
         f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. Add the array's name to the path (a "
         f"sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
     )
+
+
+# The first that takes a source opens it: an array of a library has methods of a table, a DataArray over dask those of dask's own.
+OPENERS: Registry[Opener] = Registry(
+    "kind of source",
+    {
+        "Matrix": Opener(is_a(Matrix), _itself),
+        "NumPy array": Opener(is_a(np.ndarray), ArrayMatrix),
+        "Zarr array or group": Opener(is_a(zarr.Array, zarr.Group), _stored, may_lack=True),
+        "Zarr store": Opener(is_a(Store), _in_store, may_lack=True),
+        "scipy.sparse": Opener(scipy.sparse.issparse, csr_in_memory),
+        "path or URL": Opener(is_a(str, os.PathLike), _at, may_lack=True),
+        "dask table": Opener(known_by("to_dask_array"), _not_a_table),
+        "dask array": Opener(is_dask_array, DaskMatrix),
+        "DataArray": Opener(is_labelled, open_labelled),
+        "h5py.Dataset": Opener(is_on_disk, SlicedMatrix),
+        **TABLES,
+    },
+)

@@ -18,36 +18,13 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.csr import csr_in_memory
 from dsketch.matrix.masked import listed
 from dsketch.matrix.numbers import Column, from_objects, joined, names_in, numbers_in
+from dsketch.matrix.opener import Opener, has, known_by
 
 _ARROW_NUMBERS = ("int", "uint", "float", "double", "halffloat", "bool", "decimal")
 
 
-def open_table(source: Any, what: str) -> Matrix | None:
-    """Return a table, a column, or anything that converts to an array; None for what does not.
-
-    Raises
-    ------
-    DataError
-        Naming a column that holds no numbers, or row and column of a value that is missing or not finite.
-    SpecError
-        For a lazy table, with the word that reads it, or where a protocol needs pyarrow.
-    """
-    if _has(source, "collect", "collect_schema"):
-        raise SpecError(f"{what} must be rows that are there; {_title(source)} is lazy. Pass its .collect().")
-    if _has(source, "iloc", "to_numpy"):
-        return _of_pandas(source, what)
-    if _has(source, "null_count", "to_numpy", "to_arrow"):
-        return _of_polars(source, what)
-    if any(_has(source, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")):
-        return _of_arrow(source, what)
-    if _is_array_like(source):
-        return _of_array(source, what)
-    return None
-
-
-def _has(source: Any, *names: str) -> bool:
-    """Whether its class has these: instances of some classes answer to any name."""
-    return all(hasattr(type(source), name) for name in names)
+def _lazy(source: Any, what: str) -> Matrix:
+    raise SpecError(f"{what} must be rows that are there; {_title(source)} is lazy. Pass its .collect().")
 
 
 def _title(source: Any) -> str:
@@ -70,11 +47,11 @@ def _table(columns: Sequence[Column], rows: int, labels: Sequence[Any], what: st
 
 def _of_pandas(source: Any, what: str) -> Matrix:
     digest = digest_of_labels(source.index)
-    if not _has(source, "columns"):
+    if not has(source, "columns"):
         values = numbers_in(_pandas_column(source, None if source.name is None else str(source.name)), 0, what)
         return _matrix(values, names_in([source.name]), what, digest)
     labels = list(source.columns)
-    if labels and all(_has(dtype, "subtype", "fill_value") for dtype in source.dtypes):
+    if labels and all(has(dtype, "subtype", "fill_value") for dtype in source.dtypes):
         return _of_sparse(source, what, digest)
     names = names_in(labels) or [None] * len(labels)
     columns = [_pandas_column(source.iloc[:, place], name) for place, name in enumerate(names)]
@@ -128,7 +105,7 @@ def _hash(content: bytes) -> str:
 
 
 def _of_polars(source: Any, what: str) -> Matrix:
-    if not _has(source, "get_columns"):
+    if not has(source, "get_columns"):
         return _matrix(numbers_in(_polars_column(source), 0, what), (source.name,) if source.name else None, what)
     found = source.get_columns()
     return _table([_polars_column(series) for series in found], source.height, [series.name for series in found], what)
@@ -168,9 +145,9 @@ def _arrow(source: Any, what: str) -> Any:
     except ImportError as error:
         raise SpecError(f"{what} as {_title(source)} is read by pyarrow, which is not installed. pip install pyarrow.") from error
     try:
-        if not (_has(source, "__arrow_c_stream__") or _has(source, "__arrow_c_array__")):
+        if not (has(source, "__arrow_c_stream__") or has(source, "__arrow_c_array__")):
             return pyarrow.interchange.from_dataframe(source)
-        if _has(source, "column_names") or _has(source, "columns"):
+        if has(source, "column_names") or has(source, "columns"):
             return pa.table(source)
         return _arrow_by_trial(source, pa)
     except Exception as error:
@@ -185,7 +162,7 @@ def _arrow_by_trial(source: Any, pa: Any) -> Any:
     try:
         return pa.table(source)
     except (TypeError, ValueError):
-        return pa.chunked_array(source) if _has(source, "__arrow_c_stream__") else pa.array(source)
+        return pa.chunked_array(source) if has(source, "__arrow_c_stream__") else pa.array(source)
 
 
 def _arrow_column(column: Any, name: str | None) -> Column:
@@ -211,10 +188,14 @@ def _kind(word: str) -> str:
 # ---- what converts to an array -----------------------------------------------------------------------------------------
 
 
+def _speaks_arrow(source: Any) -> bool:
+    return any(has(source, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__"))
+
+
 def _is_array_like(source: Any) -> bool:
     if isinstance(source, bytes | str | np.generic):
         return False
-    return isinstance(source, Sequence) or any(_has(source, name) for name in ("__array__", "__array_interface__", "__buffer__"))
+    return isinstance(source, Sequence) or any(has(source, name) for name in ("__array__", "__array_interface__", "__buffer__"))
 
 
 def _of_array(source: Any, what: str) -> Matrix:
@@ -229,3 +210,13 @@ def _of_array(source: Any, what: str) -> Matrix:
     if values.dtype.kind == "O" and values.ndim in (1, 2):
         values = from_objects(np.asarray(values), what)
     return ArrayMatrix(values, what=what)
+
+
+# Tables, columns, and whatever converts to an array.  What comes first is known better: by methods of its own, then by a protocol.
+TABLES: dict[str, Opener] = {
+    "lazy table": Opener(known_by("collect", "collect_schema"), _lazy),
+    "pandas": Opener(known_by("iloc", "to_numpy"), _of_pandas),
+    "polars": Opener(known_by("null_count", "to_numpy", "to_arrow"), _of_polars),
+    "Arrow": Opener(_speaks_arrow, _of_arrow),
+    "array": Opener(_is_array_like, _of_array),
+}

@@ -1,5 +1,6 @@
 """Problems: what is asked; one file each, one line in the table."""
 
+from dsketch._registry import Registry
 from dsketch.problems.base import Problem
 from dsketch.problems.heads.problem import Heads
 from dsketch.problems.kernel.problem import ExpKernel
@@ -12,9 +13,10 @@ from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
 
-PROBLEMS: dict[str, type[Problem]] = {
-    kind.name: kind for kind in (LeastSquares, Ridge, GramPower, OddGramPower, GramExponential, ExpKernel, RestrictedKernel)
-}
+PROBLEMS: Registry[type[Problem]] = Registry(
+    "problem",
+    {kind.name: kind for kind in (LeastSquares, Ridge, GramPower, OddGramPower, GramExponential, ExpKernel, RestrictedKernel)},
+)
 
 __all__ = [
     "PROBLEMS",

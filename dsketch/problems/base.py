@@ -194,8 +194,7 @@ def require_settings(settings: Settings, columns: int) -> None:
     SpecError
         Naming the value and the choices.
     """
-    if settings.sketch not in SKETCHES:
-        raise SpecError(f"sketch must be one of {', '.join(sorted(SKETCHES))}; got {settings.sketch!r}.")
+    SKETCHES.require(settings.sketch)
     if settings.tol is not None and not 0 < settings.tol < 1:
         raise SpecError(
             f"tol must lie between 0 and 1 (a relative backward error), or be None for the accuracy of QR; got {settings.tol!r}."
