@@ -1,8 +1,13 @@
 """Tables of things by name: what they hold, what they refuse, and that every table is one."""
 
+import numpy as np
 import pytest
 
 from dsketch._registry import Registry
+from dsketch.engine import SerialEngine
+from dsketch.engine.clients import ON_WORKERS
+from dsketch.engine.connect import CLUSTERS
+from dsketch.engine.private import Keys
 from dsketch.errors import SpecError
 from dsketch.features import FEATURES
 from dsketch.matrix.open import OPENERS
@@ -42,7 +47,30 @@ def test_names_are_those_of_the_things() -> None:
     """What a sketch or a problem calls itself in journals is its name in the table."""
     assert all(issubclass(kind, Sketch) and kind.name == name for name, kind in SKETCHES.items())
     assert all(issubclass(kind, Problem) and kind.name == name for name, kind in PROBLEMS.items())
-    assert {type(table) for table in (SKETCHES, PROBLEMS, FEATURES, OPENERS)} == {Registry}
+    assert {type(table) for table in (SKETCHES, PROBLEMS, FEATURES, OPENERS, CLUSTERS, ON_WORKERS)} == {Registry}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind"),
+    [
+        ("serial", "serial"),
+        (SerialEngine(1), "Engine"),
+        ("local", "workers"),
+        ("tcp://host:1", "workers"),
+        (np.ones(2), "workers"),
+    ],
+)
+def test_a_cluster_is_taken_by_the_first_kind_that_knows_it(cluster: object, kind: str) -> None:
+    """Only what needs workers loads distributed; there an unknown kind is refused by name."""
+    assert next(name for name, connector in CLUSTERS.items() if connector.takes(cluster)) == kind
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind"), [("local", "local"), (Keys("a", "b", "c"), "Keys"), ("tcp://host:1", "address"), (3, "address")]
+)
+def test_workers_are_reached_by_the_first_kind_that_knows_them(cluster: object, kind: str) -> None:
+    """A word, keys, a client; else an address, a file or a cluster object."""
+    assert next(name for name, connector in ON_WORKERS.items() if connector.takes(cluster)).startswith(kind)
 
 
 def test_what_no_opener_takes_is_refused() -> None:

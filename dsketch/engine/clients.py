@@ -8,13 +8,16 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from distributed import Client
 
+from dsketch._registry import Registry
+from dsketch.engine.base import Engine
 from dsketch.engine.compat import greet
+from dsketch.engine.connector import Asked, Connector, is_word
 from dsketch.engine.dask import DaskEngine
 from dsketch.engine.local import local_cluster
 from dsketch.engine.private import Keys, private_client
@@ -24,37 +27,60 @@ from dsketch.errors import EngineError, SpecError
 _CONNECT_SECONDS = 20  # a scheduler that starts in a batch job may need them; nobody waits longer gladly
 
 
-@contextmanager
-def dask_engine(
-    cluster: Any, how: str, workers: int | None, threads: int | None, memory: str | int | None
-) -> Iterator[DaskEngine]:
-    """Yield the engine on a cluster, and release afterwards what was started for it.
+def dask_engine(cluster: Any, asked: Asked) -> AbstractContextManager[Engine]:
+    """Return the engine on a cluster, as a context that releases at its end what was started for it.
 
     Parameters
     ----------
     cluster : "local", Keys, distributed.Client, address, path of a scheduler file, or cluster object
-    how : str
-        What a plan says of how a Client was found, if anything.
-    workers, threads, memory
-        Of an own LocalCluster.
+    asked : Asked
 
     Raises
     ------
     SpecError, EngineError
         As :func:`dsketch.engine.connect_engine`.
     """
-    if isinstance(cluster, str) and cluster == "local":
-        with local_cluster(workers, threads, memory) as own, _client(own) as client:
-            yield DaskEngine(client)
-    elif isinstance(cluster, Keys):
-        with private_client(cluster, _CONNECT_SECONDS) as client:
-            yield DaskEngine(client)
-    elif isinstance(cluster, Client):
-        require_usable(cluster)
-        yield DaskEngine(cluster, how)
-    else:
-        with _client(_address(cluster)) as client:
-            yield DaskEngine(client)
+    connector = next(connector for connector in ON_WORKERS.values() if connector.takes(cluster))
+    return connector.engine(cluster, asked)
+
+
+@contextmanager
+def _on_own(cluster: str, asked: Asked) -> Iterator[DaskEngine]:
+    del cluster
+    with local_cluster(asked.workers, asked.threads, asked.memory) as own, _client(own) as client:
+        yield DaskEngine(client)
+
+
+@contextmanager
+def _on_private(keys: Keys, asked: Asked) -> Iterator[DaskEngine]:
+    del asked
+    with private_client(keys, _CONNECT_SECONDS) as client:
+        yield DaskEngine(client)
+
+
+@contextmanager
+def _of_client(client: Client, asked: Asked) -> Iterator[DaskEngine]:
+    require_usable(client)
+    yield DaskEngine(client, asked.how)
+
+
+@contextmanager
+def _at(cluster: Any, asked: Asked) -> Iterator[DaskEngine]:
+    del asked
+    with _client(_address(cluster)) as client:
+        yield DaskEngine(client)
+
+
+# The first that takes a cluster connects to it.
+ON_WORKERS: Registry[Connector] = Registry(
+    "kind of cluster",
+    {
+        "local": Connector(is_word("local"), _on_own),
+        "Keys": Connector(lambda cluster: isinstance(cluster, Keys), _on_private),
+        "Client": Connector(lambda cluster: isinstance(cluster, Client), _of_client),
+        "address, scheduler file or cluster object": Connector(lambda _: True, _at),
+    },
+)
 
 
 def _address(cluster: Any) -> Any:

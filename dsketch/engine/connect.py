@@ -1,11 +1,13 @@
 """Which engine a run gets: this process, or workers; distributed is imported only for the latter."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from dsketch._registry import Registry
 from dsketch.engine.active import active_client, can_have_children
 from dsketch.engine.base import Engine
+from dsketch.engine.connector import Asked, Connector, is_word
 from dsketch.engine.serial import SerialEngine
 from dsketch.matrix.rows import Rows
 
@@ -45,15 +47,36 @@ def connect_engine(
         cluster, how, threads = _chosen(rows, workers, threads, memory)
     else:
         how = ""
-    if isinstance(cluster, Engine):
-        yield cluster
-    elif cluster == "serial":
-        yield SerialEngine(threads)
-    else:
-        from dsketch.engine.clients import dask_engine
+    connector = next(connector for connector in CLUSTERS.values() if connector.takes(cluster))
+    with connector.engine(cluster, Asked(how, workers, threads, memory)) as engine:
+        yield engine
 
-        with dask_engine(cluster, how, workers, threads, memory) as engine:
-            yield engine
+
+def _itself(engine: Engine, asked: Asked) -> AbstractContextManager[Engine]:
+    del asked
+    return nullcontext(engine)
+
+
+def _serial(cluster: str, asked: Asked) -> AbstractContextManager[Engine]:
+    del cluster
+    return nullcontext(SerialEngine(asked.threads))
+
+
+def _on_workers(cluster: Any, asked: Asked) -> AbstractContextManager[Engine]:
+    from dsketch.engine.clients import dask_engine
+
+    return dask_engine(cluster, asked)
+
+
+# The first that takes a cluster connects to it; only the last loads distributed, whose own kinds stand in dsketch.engine.clients.
+CLUSTERS: Registry[Connector] = Registry(
+    "kind of cluster",
+    {
+        "Engine": Connector(lambda cluster: isinstance(cluster, Engine), _itself),
+        "serial": Connector(is_word("serial"), _serial),
+        "workers": Connector(lambda _: True, _on_workers),
+    },
+)
 
 
 def _chosen(rows: Rows, workers: int | None, threads: int | None, memory: str | int | None) -> tuple[Any, str, int | None]:

@@ -23,11 +23,10 @@ class Recut(Matrix):
     def __init__(self, matrix: Matrix, cuts: ArrayLike) -> None:
         self.matrix = matrix
         self.shape, self.dtype, self.source = matrix.shape, matrix.dtype, matrix.source
-        self.is_raw, self.is_local, self.is_kept = matrix.is_raw, matrix.is_local, matrix.is_kept
+        self.is_raw, self.is_local = matrix.is_raw, matrix.is_local
         self.is_vector = matrix.is_vector
         self.names, self.held = matrix.names, matrix.held
-        self.is_kept, self.nonzeros = matrix.is_kept, matrix.nonzeros
-        self.nonzeros, self.nbytes = matrix.nonzeros, matrix.nbytes
+        self.is_kept, self.nonzeros, self.nbytes = matrix.is_kept, matrix.nonzeros, matrix.nbytes
         self._cuts = np.asarray(cuts, dtype=np.int64)
 
     @property

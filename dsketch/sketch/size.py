@@ -22,7 +22,7 @@ def rows_for(columns: int, purpose: int, name: str) -> int:
     columns : int
         d.
     purpose : int
-        γ: one of ``FOR_WHITENING``, ``FOR_ITERATING``, ``FOR_SOLVING``.
+        γ: one of ``FOR_WHITENING``, ``FOR_GUARDING``, ``FOR_ITERATING``, ``FOR_SOLVING``.
     name : str
         Name of the sketch.  CountSketch gets d² rows up to 40 d: its guarantee asks for d² (Clarkson and Woodruff 2013), memory
         for a multiple of d.
