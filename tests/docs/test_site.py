@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from docs.pages import DOCS, ROOT, pages
 
 import dsketch
+from tests.docs.pages import DOCS, ROOT, pages
 
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 PACKAGES = ("dsketch", "dsketch.problems", "dsketch.sketch", "dsketch.sklearn", "dsketch.ingest")

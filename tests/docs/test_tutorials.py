@@ -6,10 +6,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from docs.pages import ROOT, blocks, command_lines, pages, run_page, understood
 
 from dsketch.sketch import Sketch
 from dsketch.testing.sketches import SketchTests
+from tests.docs.pages import ROOT, blocks, command_lines, pages, run_page, understood
 
 LINES = sorted({line for page in pages() for line in command_lines(page)})
 
