@@ -1,5 +1,6 @@
 """Fixtures that tests share: a real two-process cluster, and Zarr matrices on disk."""
 
+import compileall
 import os
 import shutil
 import signal
@@ -14,7 +15,9 @@ import zarr
 from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
 
+import dsketch
 from dsketch.engine import local_cluster
+from tests.longest import LONGEST
 from tests.scripts import FOLDER
 
 # No clock decides, no run differs from the last, and a few examples of each law are enough: laws are many.
@@ -32,6 +35,20 @@ pytest.register_assert_rewrite("dsketch.testing", "tests.problems.linear.statist
 
 # Who starts the tests in the background of a shell makes them, and the processes that they start, deaf to Ctrl-C; some are about it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hand out files in the order below, and compile the package once for the hundreds of processes that tests start."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+    if not hasattr(config, "workerinput"):  # not again in each process of xdist
+        compileall.compile_dir(str(Path(dsketch.__file__).parent), quiet=2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no process of xdist is left alone with one of them at the end."""
+    order = {file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 @pytest.fixture(scope="session")

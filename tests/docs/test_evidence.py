@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.scripts import run_script
+from tests.scripts import run_here
 
 pytestmark = pytest.mark.usefixtures("importable_scripts")
 
@@ -17,7 +17,7 @@ U = float(np.finfo(float).eps) / 2
 
 def test_paper_runs_its_three_experiments(tmp_path: Path) -> None:
     """Conjugate gradients end in two steps in every draw; the unit step diverges with 4 d rows and converges with 48 d."""
-    cases, printed = run_script("paper", tmp_path)
+    cases, printed = run_here("paper", tmp_path)
     by = {name: [case for case in cases if case["experiment"] == name] for name in ("two", "spectrum", "steps")}
     for case in by["two"]:
         conjugate = case["found"]["conjugate gradients (library)"]
@@ -42,7 +42,7 @@ def test_conditioning_measures_every_sketch_and_kind(tmp_path: Path) -> None:
 
     from dsketch.sketch import SKETCHES
 
-    cases, printed = run_script("conditioning", tmp_path)
+    cases, printed = run_here("conditioning", tmp_path)
     assert {case["kind"] for case in cases} == set(KINDS)
     for case in cases:
         assert set(case["found"]) == set(SKETCHES)
@@ -135,7 +135,7 @@ def test_gram_solve_reaches_its_tolerance() -> None:
 
 def test_claims_are_held_to_the_exact_minimizer(tmp_path: Path) -> None:
     """No certificate of the fuzz is better than a third of the truth, of any method and of x that no method made."""
-    cases, printed = run_script("claims", tmp_path)
+    cases, printed = run_here("claims", tmp_path)
     judged = [case for case in cases if "judged" in case]
     assert {case["method"] for case in judged} >= {"check: zero", "check: stretched", "tsqr", "conjugate_gradient"}
     assert sum(case["judged"] for case in judged) > 60

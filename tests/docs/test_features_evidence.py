@@ -5,12 +5,12 @@ from pathlib import Path
 from dsketch.features import (
     FEATURES,
 )
-from tests.scripts import run_script
+from tests.scripts import run_here
 
 
 def test_benchmark_runs(tmp_path: Path) -> None:
     """The script measures every family of rows and every map, and the tensor sketch's error at degree 3."""
-    cases, _ = run_script("features", tmp_path)
+    cases, _ = run_here("features", tmp_path)
 
     kernel = [case for case in cases if case["experiment"] == "kernel"]
     assert {case["map"] for case in kernel} == set(FEATURES)

@@ -2,8 +2,11 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import dsketch
 
@@ -39,10 +42,17 @@ LATE = {
 CLUSTER = {"dask", "distributed"}
 
 
-def files() -> Iterator[tuple[Path, ast.Module]]:
-    """Yield each source file, relative to the package, and its syntax tree."""
-    for path in sorted(ROOT.rglob("*.py")):
-        yield path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def files() -> tuple[tuple[Path, ast.Module], ...]:
+    """Return each source file, relative to the package, and its syntax tree; parsed once for all tests."""
+    return tuple((path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(ROOT.rglob("*.py")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _let_go() -> Iterator[None]:
+    """Half a million nodes would slow the garbage collector for the tests that follow."""
+    yield
+    files.cache_clear()
 
 
 def imports(node: ast.AST, *, for_types: bool = True) -> Iterator[str]:

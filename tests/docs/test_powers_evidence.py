@@ -6,7 +6,7 @@ import numpy as np
 
 from dsketch.problems.powers.methods import METHODS
 from tests.problems.powers.digits import WANTED
-from tests.scripts import run_script
+from tests.scripts import run_here
 
 EPS = float(np.finfo(float).eps)
 U = EPS / 2
@@ -14,7 +14,7 @@ U = EPS / 2
 
 def test_the_benchmark_measures_all_experiments(tmp_path: Path) -> None:
     """At tiny size: every case within ten times 2j·kappa·u, passes of the direct methods at most 3, and the figure is there."""
-    cases, printed = run_script("powers", tmp_path)
+    cases, printed = run_here("powers", tmp_path)
 
     assert {case["experiment"] for case in cases} == {"accuracy", "exponential", "accumulation", "heads", "time"}
     for case in cases:

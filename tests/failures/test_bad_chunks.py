@@ -244,36 +244,43 @@ def test_right_side_and_weights_are_data_too(tmp_path: Path, engine: str | Clien
 _AS_NOBODY = """
 import os, sys
 import dsketch
-dsketch.lstsq(sys.argv[1], sys.argv[2], method="sketch_and_solve", cluster="serial")  # whatever is imported late is here now
-os.chmod(sys.argv[3], 0)
+b, *places = sys.argv[1:]
+pairs = list(zip(places[::2], places[1::2]))
+for A, hidden in pairs:
+    dsketch.lstsq(A, b, method="sketch_and_solve", cluster="serial")  # whatever is imported late is here now
+    os.chmod(hidden, 0)
 os.setgid(65534), os.setuid(65534)
-try:
-    dsketch.lstsq(sys.argv[1], sys.argv[2], method="tsqr", cluster="serial")
-except dsketch.DataError as error:
-    print(type(error).__name__, error)
+for A, hidden in pairs:
+    try:
+        dsketch.lstsq(A, b, method="tsqr", cluster="serial")
+    except dsketch.DataError as error:
+        print(type(error).__name__, error)
 """
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user, and nobody else needs to: see the test below")
-@pytest.mark.parametrize("layout", ["raw", "blosc"])
-def test_chunk_that_may_not_be_read_by_another_user(tmp_path: Path, layout: str) -> None:
-    """A user without the right to read a chunk gets the chunk and the reason; it is not taken for absent."""
-    _, b, chunk = stored(tmp_path, layout)
-    side = tmp_path / "b.zarr"
-    zarr.create_array(store=str(side), shape=b.shape, dtype=b.dtype, chunks=b.shape)[:] = b
-    home = Path("/var/tmp") / f"dsketch-{os.getpid()}-{layout}"  # noqa: S108  # pytest's own folders admit their owner only
+def test_chunk_that_may_not_be_read_by_another_user(tmp_path: Path) -> None:
+    """A user without the right to read a chunk gets the chunk and the reason, raw or coded; it is not taken for absent."""
+    home, hidden = Path("/var/tmp") / f"dsketch-{os.getpid()}", []  # noqa: S108  # pytest's own folders admit their owner only
     try:
-        shutil.copytree(tmp_path, home)
+        home.mkdir(mode=0o755)
         home.chmod(0o755)
-        hidden = home / chunk.relative_to(tmp_path)
-        words = [sys.executable, "-c", _AS_NOBODY, str(home / "A.zarr"), str(home / "b.zarr"), str(hidden)]
+        for layout in ("raw", "blosc"):
+            (home / layout).mkdir()
+            _, b, chunk = stored(home / layout, layout)
+            hidden.append(chunk)
+        zarr.create_array(store=str(home / "b.zarr"), shape=b.shape, dtype=b.dtype, chunks=b.shape)[:] = b
+        places = [str(place) for chunk in hidden for place in (chunk.parents[2], chunk)]
+        words = [sys.executable, "-c", _AS_NOBODY, str(home / "b.zarr"), *places]
         said = run(words, env={**os.environ, **ENVIRONMENT, "HOME": str(home)}, capture_output=True, text=True, check=False)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    assert said.stdout.startswith("DataError"), said
-    assert str(hidden) in said.stdout
-    assert f"chunk {HURT} of A" in said.stdout
-    assert "ermission" in said.stdout
+    raw, coded = said.stdout.splitlines()
+    for line, chunk in ((raw, hidden[0]), (coded, hidden[1])):
+        assert line.startswith("DataError"), said
+        assert str(chunk) in line
+        assert f"chunk {HURT} of A" in line
+        assert "ermission" in line
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="permission bits do not bind root: see the test above")

@@ -41,7 +41,10 @@ def peak_bytes() -> tuple[int, int]:
 
 @pytest.fixture(scope="module", params=["raw", "compressed"])
 def big(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Paths of A and b = A·(1, 2, …); deleted afterwards.  Entries are small integers, so that they compress."""
+    """Paths of A and b = A·(1, 2, …); deleted afterwards.  Entries are small integers, so that they compress.
+
+    Chunk k holds the first one's columns turned by k: after ``COLUMNS`` chunks they come again, as further names of the same files.
+    """
     folder = tmp_path_factory.mktemp("big")
     if psutil.disk_usage(str(folder)).free < 2 * ROWS * COLUMNS * 8:
         pytest.skip("too little space on the disk for 2 GB")
@@ -53,7 +56,13 @@ def big(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     for number in range(CHUNKS):
         rows = slice(number * CHUNK_ROWS, (number + 1) * CHUNK_ROWS)
         block = np.roll(base, number, axis=1)
-        A[rows], b[rows] = block, block @ TRUTH
+        b[rows] = block @ TRUTH
+        if number < COLUMNS:
+            A[rows] = block
+        else:
+            same, place = (folder / "A.zarr" / A.metadata.encode_chunk_key((chunk, 0)) for chunk in (number % COLUMNS, number))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.hardlink_to(same)
     zarr.create_array(str(folder / "b.zarr"), data=b, chunks=(CHUNK_ROWS,))
     yield str(folder / "A.zarr"), str(folder / "b.zarr")
     shutil.rmtree(folder)
