@@ -1,9 +1,13 @@
-"""A driver to be killed: ``python -m tests.failures.driver A b journal method point``.
+"""Drivers to be killed: ``python -m tests.failures.driver A b journal method point`` is one.
+
+``python -m tests.failures.driver`` alone has imported all that a driver needs and starts one, by a fork, for each line of words that it
+reads; when the driver is dead it prints how it ended.  Each is a process that has done nothing before.
 
 Points: ``after:K`` the K-th pass was recorded; ``in:K`` the K-th pass has read some rows; ``writing:K`` record K is written but
 not yet in place; ``never``.  The process kills itself at exactly that point with SIGKILL, so no handler and no buffer survives.
 """
 
+import json
 import os
 import signal
 import sys
@@ -45,5 +49,17 @@ def main(A: str, b: str, journal: str, method: str, point: str, cluster: str = "
     dsketch.lstsq(A, b, journal=journal, method=method, cluster=cluster, progress=Killer(point))
 
 
+def start_many() -> None:
+    """Read words, start a driver with them, print its exit code (negative: the signal that ended it); and so on."""
+    for line in sys.stdin:
+        if (driver := os.fork()) == 0:
+            main(*json.loads(line))
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(driver, 0)[1]), flush=True)  # noqa: T201 - the answer
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:]:
+        main(*sys.argv[1:])
+    else:
+        start_many()

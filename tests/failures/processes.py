@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from distributed import Client
 
@@ -13,12 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
-def start(module: str, *words: str, log: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start ``python -m module words`` with this repository in its path; its output goes to ``log``."""
+def start(module: str, *words: str, log: Path | None = None, **streams: Any) -> subprocess.Popen[bytes]:
+    """Start ``python -m module words`` with this repository in its path; its output goes to ``log``, unless ``streams`` say otherwise."""
     with (log or Path(os.devnull)).open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *words], env={**os.environ, **ENVIRONMENT}, stdout=output, stderr=subprocess.STDOUT
-        )
+        streams = {"stdout": output, "stderr": subprocess.STDOUT, **streams}
+        return subprocess.Popen([sys.executable, "-m", module, *words], env={**os.environ, **ENVIRONMENT}, **streams)
 
 
 @contextmanager

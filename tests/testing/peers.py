@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ REASONS = (
     (r"::test_dtype_match", "float32 in, float64 out: coefficients are not rounded to the type of X"),
     (r"::test_ridge_shapes_type", "a y of one column: Ridge keeps it in coef_ (said in its docstring)"),
     (r"::test_ridge_fit_intercept_sparse_(error|sag)", "solvers that refuse sparse X, or warn of it: every method takes it"),
+    (r"float128|longdouble", "long doubles: refused, dsketch solves in float64"),
     (r"complex", "complex numbers: refused, dsketch solves real systems"),
     (r"must be tall", "more columns than rows: refused with numpy.linalg.lstsq's name, which solves them"),
     (r"at least one row and one column", "empty A: refused, nothing can be certified"),
@@ -105,8 +107,12 @@ class Peer:
 class Listener:
     """A pytest plugin that counts the selected tests for a peer."""
 
-    def __init__(self, peer: Peer, wanted: Callable[[Any], bool]) -> None:
-        self.peer, self.wanted = peer, wanted
+    def __init__(self, peer: Peer, wanted: Callable[[Any], bool], style: str) -> None:
+        self.peer, self.wanted, self.style = peer, wanted, style
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Choose how failures are told: "native" is quick, where pytest would parse the whole file for each to show the test's source."""
+        config.option.tbstyle = self.style
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         """Keep the tests that are wanted."""
@@ -118,10 +124,12 @@ class Listener:
             self.peer.note(report.nodeid, str(report.longrepr) if report.failed else None)
 
 
-def run_file(peer: Peer, module: Any, wanted: Callable[[Any], bool]) -> None:
+def run_file(peer: Peer, module: Any, wanted: Callable[[Any], bool], style: str = "auto") -> None:
     """Run the tests of an installed file."""
-    words = ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:xdist", "-c", os.devnull, "-W", "ignore"]
-    pytest.main([*words, "--rootdir", str(Path(module.__file__).parent), module.__file__], plugins=[Listener(peer, wanted)])
+    words = ["-p", "no:cacheprovider", "-p", "no:terminal", "--assert", "plain", "-c", os.devnull, "-W", "ignore"]
+    pytest.main(
+        [*words, "--rootdir", str(Path(module.__file__).parent), module.__file__], plugins=[Listener(peer, wanted, style)]
+    )
 
 
 def of_numpy() -> Peer:
@@ -148,7 +156,7 @@ def of_scipy() -> Peer:
     peer = Peer("scipy.linalg.lstsq")
     module = importlib.import_module("scipy.linalg.tests.test_basic")
     module.lstsq = like_scipy  # type: ignore[attr-defined]
-    run_file(peer, module, lambda item: "TestLstsq" in item.nodeid)
+    run_file(peer, module, lambda item: "TestLstsq" in item.nodeid, style="native")
     return peer
 
 
@@ -183,7 +191,7 @@ def of_sklearn() -> Peer:
     models.LinearRegression, models.Ridge = LinearRegression, Ridge
     peer = Peer("sklearn LinearRegression, Ridge")
     for name in ("test_base", "test_ridge"):
-        run_file(peer, importlib.import_module(f"sklearn.linear_model.tests.{name}"), _is_about_ours)
+        run_file(peer, importlib.import_module(f"sklearn.linear_model.tests.{name}"), _is_about_ours, style="native")
     return peer
 
 
@@ -196,7 +204,12 @@ def _taken(model: Any, work: Any, *more: str) -> Any:
 
 def _is_about_ours(item: Any) -> bool:
     """Whether a test makes one of the two models itself, and no other that is not dsketch's."""
-    source = inspect.getsource(item.function)
+    return _makes_ours(item.function)
+
+
+@cache
+def _makes_ours(test: Callable[..., None]) -> bool:
+    source = inspect.getsource(test)
     return bool(re.search(r"\b(LinearRegression|Ridge)\(", source)) and not re.search(
         r"ridge_regression\(|RidgeCV|Classifier", source
     )
@@ -208,6 +221,7 @@ PEERS = {"numpy": of_numpy, "scipy": of_scipy, "sklearn": of_sklearn}
 def main(names: list[str]) -> int:
     """Run the named peers, or all; print the table."""
     warnings.simplefilter("ignore")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the peers' tests need none
     peers = [PEERS[name]() for name in names or PEERS]
     print("| peer | cases | agree | why not |\n|---|---:|---:|---|")
     print("\n".join(row for peer in peers for row in peer.rows()))
