@@ -100,9 +100,10 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or told == "truncate"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server of A and b in several layouts."""
+@pytest.fixture(scope="module")
+def layouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A and b in several layouts; no test may change them."""
+    folder = tmp_path_factory.mktemp("layouts")
     for name, options in (
         ("A.zarr", {}),
         ("raw.zarr", {"compressors": None}),
@@ -110,9 +111,17 @@ def server(tmp_path: Path) -> Iterator[Server]:
         ("shards.zarr", {"shards": (200, 3), "chunks": (100, 3)}),
     ):
         options = {"chunks": (100, 3), **options}
-        zarr.create_array(tmp_path / name, shape=A.shape, dtype="f8", config={"write_empty_chunks": True}, **options)[:] = A
-    zarr.create_array(tmp_path / "b.zarr", data=B, chunks=(100,))
-    write_csr(tmp_path / "csr.zarr", scipy.sparse.csr_array(A))
+        zarr.create_array(folder / name, shape=A.shape, dtype="f8", config={"write_empty_chunks": True}, **options)[:] = A
+    zarr.create_array(folder / "b.zarr", data=B, chunks=(100,))
+    write_csr(folder / "csr.zarr", scipy.sparse.csr_array(A))
+    return folder
+
+
+@pytest.fixture
+def server(tmp_path: Path, layouts: Path) -> Iterator[Server]:
+    """A server of them, and of what a test puts beside them."""
+    for stored in layouts.iterdir():
+        (tmp_path / stored.name).symlink_to(stored)
     served = Server(tmp_path)
     threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
     yield served
