@@ -1,11 +1,12 @@
 """Fixtures that tests share: a real two-process cluster, and Zarr matrices on disk."""
 
 import compileall
+import gc
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.loadscopereorder = False
     if not hasattr(config, "workerinput"):  # not again in each process of xdist
         compileall.compile_dir(str(Path(dsketch.__file__).parent), quiet=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Collect without collecting garbage: modules and tests stay to the end, and are not searched again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
