@@ -24,7 +24,7 @@ from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest.failure import writing
-from dsketch.ingest.staged import staged
+from dsketch.ingest.staged import staging
 from dsketch.problems import Problem
 from dsketch.problems.linear.problem import LinearProblem
 
@@ -134,7 +134,7 @@ class Output:
         if self.is_npy:
             raise SpecError(f"a Zarr array was expected for a result written in blocks; got {self.path.name}. Leave out .npy.")
         self._admit()
-        with staged([self.path], overwrite=self.overwrite) as (part,):
+        with staging([self.path], overwrite=self.overwrite) as (part,):
             with writing(self.path):
                 array = created(str(part), shape, rows, attributes)
             yield array

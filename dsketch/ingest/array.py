@@ -15,10 +15,10 @@ import numpy as np
 
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Note, Progress, Tell
-from dsketch.ingest.choice import Choice
+from dsketch.ingest.choice import ColumnChoice
 from dsketch.ingest.failure import reading, writing
-from dsketch.ingest.rows import Matrix, Rows, narrowest, rows_per_block
-from dsketch.ingest.screen import kept, refuse_nonfinite
+from dsketch.ingest.rows import Floats, RowSource, narrowest_dtype, rows_per_block
+from dsketch.ingest.screen import keep_finite, refuse_nonfinite
 from dsketch.ingest.tally import Tally
 
 _FAILURES = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
@@ -40,10 +40,10 @@ class _Arrays:
         """Name each column, the target last."""
         return (*(f"x{i}" for i in range(self.matrix.shape[1])), *([self.target_name] if self.target_name else []))
 
-    def block(self, start: int, stop: int, picked: list[int]) -> Matrix:
+    def block(self, start: int, stop: int, picked: list[int]) -> Floats:
         """Return some columns of some rows as float64; the index ``d`` is the target."""
         width = self.matrix.shape[1]
-        block: Matrix = np.empty((stop - start, len(picked)))
+        block: Floats = np.empty((stop - start, len(picked)))
         inside = [index for index in picked if index < width]
         whole = inside == list(range(width))
         values = self.matrix[start:stop] if whole else self.matrix[start:stop][:, inside]
@@ -56,18 +56,18 @@ class _Arrays:
         return block
 
 
-def open_rows(files: list[Path], base: Path | None, choice: Choice, scratch: Path, tell: Tell) -> Rows:
+def open_rows(files: list[Path], base: Path | None, choice: ColumnChoice, scratch: Path, tell: Tell) -> RowSource:
     """Return the rows of one ``.npy`` or ``.npz`` file."""
     del base
     source = files[0]
     with reading(str(source), *_FAILURES):
         arrays = (
-            _matrix(_mapped(source, str(source)), str(source)) if source.suffix.lower() == ".npy" else _unpacked(source, scratch)
+            _matrix(_map_array(source, str(source)), str(source)) if source.suffix.lower() == ".npy" else _unpack(source, scratch)
         )
-    return _settled(arrays, _completed(arrays, choice), tell)
+    return _settle_rows(arrays, _complete_choice(arrays, choice), tell)
 
 
-def _completed(arrays: _Arrays, choice: Choice) -> Choice:
+def _complete_choice(arrays: _Arrays, choice: ColumnChoice) -> ColumnChoice:
     for word, given in (("base", choice.base), ("categories", choice.categories)):
         if given:
             raise SpecError(f"{word} is about columns of text; an array of NumPy has numbers only. Leave it out.")
@@ -76,7 +76,7 @@ def _completed(arrays: _Arrays, choice: Choice) -> Choice:
     return replace(choice, targets=(name,)) if is_free and name is not None and not choice.targets else choice
 
 
-def _settled(arrays: _Arrays, choice: Choice, tell: Tell) -> Rows:
+def _settle_rows(arrays: _Arrays, choice: ColumnChoice, tell: Tell) -> RowSource:
     names = choice.used(arrays.names)
     if choice.like is not None and choice.ignored(arrays.names):
         tell(Note(f"not in {choice.like.path}, and left out: {', '.join(map(repr, choice.ignored(arrays.names)[:12]))}"))
@@ -84,15 +84,15 @@ def _settled(arrays: _Arrays, choice: Choice, tell: Tell) -> Rows:
     passes = 2 if choice.nulls == "drop" else 1
     tally = Tally(names)
     if passes == 2:
-        for _ in _blocks(arrays, picked, names, choice, _Told(tell, 0, passes), tally):
+        for _ in _blocks(arrays, picked, names, choice, _PassProgress(tell, 0, passes), tally):
             pass
     else:
         tally.add_whole(len(arrays.matrix))
-    told = _Told(tell, passes - 1, passes)
+    told = _PassProgress(tell, passes - 1, passes)
     sides = len(choice.sides)
-    return Rows(
+    return RowSource(
         names=names[: len(names) - sides],
-        dtype=narrowest([arrays.matrix.dtype] if arrays.matrix.dtype.kind != "b" else []),
+        dtype=narrowest_dtype([arrays.matrix.dtype] if arrays.matrix.dtype.kind != "b" else []),
         tally=tally,
         targets=choice.targets,
         has_weights=choice.weights is not None,
@@ -102,7 +102,7 @@ def _settled(arrays: _Arrays, choice: Choice, tell: Tell) -> Rows:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _PassProgress:
     """Progress over several passes, as one count of bytes."""
 
     tell: Tell
@@ -114,8 +114,13 @@ class _Told:
 
 
 def _blocks(
-    arrays: _Arrays, picked: list[int], names: tuple[str, ...], choice: Choice, told: _Told, tally: Tally | None = None
-) -> Iterator[Matrix]:
+    arrays: _Arrays,
+    picked: list[int],
+    names: tuple[str, ...],
+    choice: ColumnChoice,
+    told: _PassProgress,
+    tally: Tally | None = None,
+) -> Iterator[Floats]:
     step = rows_per_block(arrays.matrix.shape[1])
     total = len(arrays.matrix)
     row_bytes = arrays.matrix.dtype.itemsize * arrays.matrix.shape[1]
@@ -123,7 +128,7 @@ def _blocks(
         stop = min(start + step, total)
         block = arrays.block(start, stop, picked)
         lacking = np.isnan(block)
-        keep = kept(lacking, choice.nulls, names, start, choice.needed)
+        keep = keep_finite(lacking, choice.nulls, names, start, choice.needed)
         if tally is not None:
             tally.add(lacking, keep)
         block = block if keep.all() else block[keep]
@@ -132,7 +137,7 @@ def _blocks(
         told.at(stop * row_bytes, total * row_bytes)
 
 
-def _mapped(file: Path, called: str) -> Any:
+def _map_array(file: Path, called: str) -> Any:
     array = np.lib.format.open_memmap(file, mode="r")
     if array.dtype.kind not in "fiub":
         raise DataError(
@@ -149,7 +154,7 @@ def _matrix(array: Any, called: str) -> _Arrays:
     return _Arrays(array.reshape(len(array), -1), is_vector=array.ndim == 1)
 
 
-def _unpacked(source: Path, scratch: Path) -> _Arrays:
+def _unpack(source: Path, scratch: Path) -> _Arrays:
     with zipfile.ZipFile(source) as archive:
         members = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         matrix_key, target_key = _keys(members, source)
@@ -171,7 +176,7 @@ def _member(archive: zipfile.ZipFile, key: str, scratch: Path) -> Any:
     place = scratch / f"{len(list(scratch.iterdir()))}.npy"
     with archive.open(f"{key}.npy") as packed, writing(scratch), place.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked, length=1 << 20)
-    return _mapped(place, f"{archive.filename}[{key!r}]")
+    return _map_array(place, f"{archive.filename}[{key!r}]")
 
 
 def _keys(members: list[str], source: Path) -> tuple[str, str | None]:

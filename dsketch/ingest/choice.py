@@ -13,7 +13,7 @@ _UNSEEN = ("error", "zero")
 
 
 @dataclass(frozen=True)
-class Choice:
+class ColumnChoice:
     """What the caller asked for, independent of the format of the source.
 
     Parameters
@@ -59,8 +59,8 @@ class Choice:
     dialect: Dialect = field(default_factory=Dialect)
 
     def __post_init__(self) -> None:
-        _one_of("nulls", self.nulls, _NULLS)
-        _one_of("unseen", self.unseen, _UNSEEN)
+        _require_one_of("nulls", self.nulls, _NULLS)
+        _require_one_of("unseen", self.unseen, _UNSEEN)
         if self.weights is not None and not isinstance(self.weights, str):
             raise SpecError(f"weights: the name of one column was expected; got {self.weights!r}. Write it as a text.")
         for name in self.sides:
@@ -97,14 +97,14 @@ class Choice:
         _refuse_repeats([name for name in names if name not in self.drop], DataError, "the source")
         self._check_places()
         for name in (*(self.columns or ()), *self.drop, *self.sides, *self.categories):
-            _known(name, names)
+            _require_known(name, names)
         if self.like is not None:
             return self.like.pick(names)
         left_out = {*self.drop, *self.sides}
         picked = tuple(name for name in (names if self.columns is None else self.columns) if name not in left_out)
         if not picked:
             raise SpecError(
-                f"at least one column for A was expected; none of {_listed(names)} is left. "
+                f"at least one column for A was expected; none of {_list_names(names)} is left. "
                 "Name more in columns or fewer in drop."
             )
         return picked
@@ -126,7 +126,7 @@ class Choice:
         return () if self.like is None else tuple(self.like.sources)
 
     def _check_like(self, like: Like) -> None:
-        for option, given in _decided(self):
+        for option, given in _options_of_like(self):
             if given:
                 raise SpecError(f"with like the columns are those of {like.path}; {option} was given too. Leave one of them out.")
         for name in (*self.drop, *self.sides):
@@ -137,11 +137,11 @@ class Choice:
 
     def _check_places(self) -> None:
         what = ", ".join(map(repr, self.targets))
-        _paired("target", what, self.wants_target, "b")
-        _paired("weights", "" if self.weights is None else repr(self.weights), self.wants_weights, "the weights")
+        _require_pair("target", what, self.wants_target, "b")
+        _require_pair("weights", "" if self.weights is None else repr(self.weights), self.wants_weights, "the weights")
 
 
-def _decided(choice: Choice) -> Iterator[tuple[str, bool]]:
+def _options_of_like(choice: ColumnChoice) -> Iterator[tuple[str, bool]]:
     """Yield the options that ``like`` leaves no room for, and whether they were given."""
     yield "columns", choice.columns is not None
     yield "drop_first (--drop-first)", choice.drop_first
@@ -162,7 +162,7 @@ def base_texts(base: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
     return tuple(map(str, base))
 
 
-def _paired(word: str, named: str, has_place: bool, what: str) -> None:
+def _require_pair(word: str, named: str, has_place: bool, what: str) -> None:
     if named and not has_place:
         raise SpecError(
             f"{word}_to was expected with the {word} {named}; got none. "
@@ -172,7 +172,7 @@ def _paired(word: str, named: str, has_place: bool, what: str) -> None:
         raise SpecError(f"a {word} was expected with {word}_to; got none. Name the column that becomes {what}.")
 
 
-def _one_of(word: str, value: object, allowed: tuple[str, str]) -> None:
+def _require_one_of(word: str, value: object, allowed: tuple[str, str]) -> None:
     if value not in allowed:
         raise SpecError(f"{word}: {allowed[0]!r} or {allowed[1]!r} was expected; got {value!r}. Choose one of the two.")
 
@@ -185,13 +185,13 @@ def _refuse_repeats(names: Iterable[str], error: type[SpecError] | type[DataErro
         seen.add(name)
 
 
-def _known(name: str, names: Sequence[str]) -> None:
+def _require_known(name: str, names: Sequence[str]) -> None:
     if name in names:
         return
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"It has {_listed(names)}."
+    hint = f"Did you mean {near[0]!r}?" if near else f"It has {_list_names(names)}."
     raise SpecError(f"a column of the source was expected; got {name!r}. {hint}")
 
 
-def _listed(names: Sequence[str], most: int = 12) -> str:
+def _list_names(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(map(repr, names[:most])) + (f" … ({len(names):,} in all)" if len(names) > most else "")

@@ -53,7 +53,7 @@ class Column:
     def check(self) -> None:
         """Raise a DataError if no number can be made of it."""
         if self.kind is Kind.UNFIT:
-            raise unfit(self.name, str(self.type))
+            raise unfit_error(self.name, str(self.type))
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,15 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def classified(name: str, arrow_type: pa.DataType) -> Column:
+def classify_column(name: str, arrow_type: pa.DataType) -> Column:
     """Return the Column for a column of this Arrow type.
 
-    >>> classified("x", pa.int16()).dtypes, classified("s", pa.dictionary(pa.int8(), pa.string())).kind
+    >>> classify_column("x", pa.int16()).dtypes, classify_column("s", pa.dictionary(pa.int8(), pa.string())).kind
     (('i2',), <Kind.CATEGORY: 'category'>)
     """
     types = pa.types
     if types.is_dictionary(arrow_type):
-        inner = classified(name, arrow_type.value_type)
+        inner = classify_column(name, arrow_type.value_type)
         kind = inner.kind if inner.kind is Kind.UNFIT or types.is_null(inner.type) else Kind.CATEGORY
         return Column(name, kind, inner.type, is_declared=True)
     if types.is_string(arrow_type) or types.is_large_string(arrow_type) or str(arrow_type) == "string_view":
@@ -106,10 +106,10 @@ def classified(name: str, arrow_type: pa.DataType) -> Column:
     return Column(name, Kind.UNFIT, arrow_type)
 
 
-def unfit(name: str, what: str, *, may_be_levels: bool = False) -> DataError:
+def unfit_error(name: str, what: str, *, may_be_levels: bool = False) -> DataError:
     """Return the error for a column of dates, prices and the like; text may also be meant as categories."""
-    levels = f", or, if each value is a category, say {remedy.categories(name)}" if may_be_levels else ""
+    levels = f", or, if each value is a category, say {remedy.categories_text(name)}" if may_be_levels else ""
     return DataError(
-        f"numbers, booleans or text were expected; column {name!r} holds {what}. Leave it out with {remedy.drop(name)}, "
+        f"numbers, booleans or text were expected; column {name!r} holds {what}. Leave it out with {remedy.drop_text(name)}, "
         f"or make numbers of it first (days since a date, plain digits with a decimal point, …){levels}."
     )

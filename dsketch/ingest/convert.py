@@ -15,15 +15,15 @@ import numpy as np
 from dsketch._units import parse_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Event, Note, Tell, ignore
-from dsketch.ingest.choice import Choice, base_texts
+from dsketch.ingest.choice import ColumnChoice, base_texts
 from dsketch.ingest.csr import is_sparse_npz, load_npz, write_csr
 from dsketch.ingest.dialect import Dialect
 from dsketch.ingest.failure import writing
 from dsketch.ingest.formats import open_source
 from dsketch.ingest.like import INTERCEPT, Like
-from dsketch.ingest.rows import Rows
-from dsketch.ingest.staged import staged
-from dsketch.ingest.writer import chunk_rows, create, write
+from dsketch.ingest.rows import RowSource
+from dsketch.ingest.staged import staging
+from dsketch.ingest.writer import create_array, rows_per_chunk, write_rows
 from dsketch.matrix.csr_slices import require_finite_entries
 
 
@@ -195,39 +195,41 @@ def ingest(
     >>> folder.cleanup()
     """
     begun = time.perf_counter()
-    choice = Choice(
-        targets=_targets(target),
+    choice = ColumnChoice(
+        targets=_target_names(target),
         weights=weights,
         wants_target=target_to is not None,
         wants_weights=weights_to is not None,
-        columns=_names(columns, "columns"),
-        drop=_names(drop, "drop") or (),
+        columns=_parse_names(columns, "columns"),
+        drop=_parse_names(drop, "drop") or (),
         nulls=nulls,
         drop_first=drop_first,
         base=base_texts(base),
-        categories=_names(categories, "categories") or (),
-        like=None if like is None else Like.read(_text(like, "like")),
+        categories=_parse_names(categories, "categories") or (),
+        like=None if like is None else Like.read(_path_text(like, "like")),
         unseen=unseen,
         dialect=Dialect(delimiter, encoding, header),
     )
     limit_bytes = parse_bytes(chunk_bytes)
-    finals = [_local(path) for path in (to, target_to, weights_to) if path is not None]
-    address = _text(source, "source")
+    finals = [_local_path(path) for path in (to, target_to, weights_to) if path is not None]
+    address = _path_text(source, "source")
     if is_sparse_npz(Path(address)):
-        if choice != Choice() or add_intercept:
+        if choice != ColumnChoice() or add_intercept:
             raise SpecError(
                 "a sparse matrix is taken as it is: --to, --chunk-bytes and --overwrite alone were expected. Leave out the rest."
             )
-        return _csr(Path(address), finals[0], limit_bytes, overwrite, begun)
+        return _convert_csr(Path(address), finals[0], limit_bytes, overwrite, begun)
     if choice.like is not None and add_intercept:
         raise SpecError("with like the columns are those of that matrix; add_intercept was given too. Leave one of them out.")
     has_intercept = add_intercept or (choice.like is not None and choice.like.has_intercept)
-    heard = _Heard(tell)
-    with staged(finals, overwrite=overwrite) as parts, _scratch(parts[0]) as scratch:
+    heard = _NoteKeeper(tell)
+    with staging(finals, overwrite=overwrite) as parts, _scratch_folder(parts[0]) as scratch:
         rows = open_source(address, choice, scratch, heard)
-        names = _labelled(rows, has_intercept)
-        outputs = _outputs(parts, rows, names, limit_bytes, _said(rows, names, address, has_intercept=has_intercept))
-        write(rows, outputs, has_intercept=has_intercept)
+        names = _label_columns(rows, has_intercept)
+        outputs = _create_outputs(
+            parts, rows, names, limit_bytes, _attributes_of(rows, names, address, has_intercept=has_intercept)
+        )
+        write_rows(rows, outputs, has_intercept=has_intercept)
         bytes_written = sum(file.stat().st_size for part in parts for file in part.rglob("*") if file.is_file())
     return Ingested(
         matrix=os.fspath(to),
@@ -247,7 +249,7 @@ def ingest(
     )
 
 
-class _Heard:
+class _NoteKeeper:
     """A listener that keeps the notes."""
 
     def __init__(self, tell: Tell) -> None:
@@ -260,7 +262,7 @@ class _Heard:
         self._tell(event)
 
 
-def _csr(source: Path, final: Path, chunk_bytes: int, overwrite: bool, begun: float) -> Ingested:
+def _convert_csr(source: Path, final: Path, chunk_bytes: int, overwrite: bool, begun: float) -> Ingested:
     X = load_npz(source)
     require_finite_entries(str(source), X, 0)
     said = {"source": str(source), "created_by": "dsketch ingest"}
@@ -280,11 +282,11 @@ def _csr(source: Path, final: Path, chunk_bytes: int, overwrite: bool, begun: fl
     )
 
 
-def _targets(target: str | Sequence[str] | None) -> tuple[str, ...]:
-    return () if target is None else (target,) if isinstance(target, str) else _names(target, "target") or ()
+def _target_names(target: str | Sequence[str] | None) -> tuple[str, ...]:
+    return () if target is None else (target,) if isinstance(target, str) else _parse_names(target, "target") or ()
 
 
-def _names(names: Sequence[str] | None, what: str) -> tuple[str, ...] | None:
+def _parse_names(names: Sequence[str] | None, what: str) -> tuple[str, ...] | None:
     if isinstance(names, str):
         raise SpecError(f"{what}: a list of names was expected; got the text {names!r}. Write [{names!r}].")
     if names is not None and (not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names)):
@@ -292,20 +294,20 @@ def _names(names: Sequence[str] | None, what: str) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
 
 
-def _text(path: object, what: str) -> str:
+def _path_text(path: object, what: str) -> str:
     if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
         raise SpecError(f"{what}: a path was expected; got {path!r}. Write it as text or pathlib.Path.")
     return text
 
 
-def _local(path: str | os.PathLike[str]) -> Path:
-    if "://" in _text(path, "to"):
+def _local_path(path: str | os.PathLike[str]) -> Path:
+    if "://" in _path_text(path, "to"):
         raise SpecError(f"a path on a local disk was expected; got {path!r}. Write here, and copy it when complete.")
     return Path(path).resolve()
 
 
 @contextmanager
-def _scratch(part: Path) -> Iterator[Path]:
+def _scratch_folder(part: Path) -> Iterator[Path]:
     with writing(part):
         place = tempfile.mkdtemp(prefix=f"{part.name}-", dir=part.parent)
     try:
@@ -314,7 +316,7 @@ def _scratch(part: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _labelled(rows: Rows, has_intercept: bool) -> tuple[str, ...]:
+def _label_columns(rows: RowSource, has_intercept: bool) -> tuple[str, ...]:
     if not rows.tally.count:
         worst = next(iter(rows.tally.cost.items()), None)
         where = f" (column {worst[0]!r} has no value in {worst[1]:,})" if worst else ""
@@ -331,7 +333,7 @@ def _labelled(rows: Rows, has_intercept: bool) -> tuple[str, ...]:
     return names
 
 
-def _said(rows: Rows, names: tuple[str, ...], source: str, *, has_intercept: bool) -> list[dict[str, Any]]:
+def _attributes_of(rows: RowSource, names: tuple[str, ...], source: str, *, has_intercept: bool) -> list[dict[str, Any]]:
     """Return the attributes of each output."""
     origin = {"source": source, "created_by": "dsketch ingest", "rows_digest": rows.tally.digest}
     names_of_levels = {
@@ -348,12 +350,12 @@ def _said(rows: Rows, names: tuple[str, ...], source: str, *, has_intercept: boo
     return [*said, origin] if rows.has_weights else said
 
 
-def _outputs(
-    parts: list[Path], rows: Rows, names: tuple[str, ...], chunk_bytes: int, said: list[dict[str, Any]]
+def _create_outputs(
+    parts: list[Path], rows: RowSource, names: tuple[str, ...], chunk_bytes: int, said: list[dict[str, Any]]
 ) -> list[tuple[Path, Any]]:
     count = rows.tally.count
     # b is cut where A is cut, so that a block of rows needs one chunk of each.
-    height = chunk_rows(count, len(names), rows.dtype.itemsize, chunk_bytes)
+    height = rows_per_chunk(count, len(names), rows.dtype.itemsize, chunk_bytes)
     matrix = (count,) if rows.is_vector and len(names) == 1 else (count, len(names))
     sides = [(count,) if len(rows.targets) == 1 else (count, len(rows.targets))] if rows.targets else []
     shapes = [matrix, *sides, *([(count,)] if rows.has_weights else [])]
@@ -361,5 +363,5 @@ def _outputs(
     outputs = []
     for part, shape, dtype, attributes in zip(parts, shapes, dtypes, said, strict=True):
         with writing(part):
-            outputs.append((part, create(part, shape, height, dtype, attributes)))
+            outputs.append((part, create_array(part, shape, height, dtype, attributes)))
     return outputs

@@ -12,10 +12,10 @@ import zarr
 
 from dsketch.errors import DataError
 from dsketch.ingest.failure import reading, writing
-from dsketch.ingest.staged import staged
+from dsketch.ingest.staged import staging
 from dsketch.matrix.csr import ENCODING, PARTS
 
-CHUNK_NONZEROS = 8_000_000  # 64 MB of float64: beyond it, opening a chunk no longer shows
+_CHUNK_NONZEROS = 8_000_000  # 64 MB of float64: beyond it, opening a chunk no longer shows
 _MEMBERS = {"data.npy", "indices.npy", "indptr.npy", "shape.npy", "format.npy"}
 
 
@@ -23,7 +23,7 @@ def write_csr(
     path: str | os.PathLike[str],
     X: Any,
     *,
-    chunk_nonzeros: int = CHUNK_NONZEROS,
+    chunk_nonzeros: int = _CHUNK_NONZEROS,
     overwrite: bool = False,
     attributes: dict[str, Any] | None = None,
     **options: Any,
@@ -62,7 +62,7 @@ def write_csr(
     final = Path(path).resolve()
     zarr_format = options.pop("zarr_format", 3)
     options = {"compressors": None, "config": {"write_empty_chunks": True}, **options}
-    with staged([final], overwrite=overwrite) as (part,), writing(final):
+    with staging([final], overwrite=overwrite) as (part,), writing(final):
         said = {"encoding-type": ENCODING, "encoding-version": "0.1.0", "shape": [int(size) for size in X.shape]}
         group = zarr.open_group(str(part), mode="w", zarr_format=zarr_format, attributes={**said, **(attributes or {})})
         for name in PARTS:

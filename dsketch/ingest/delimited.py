@@ -4,7 +4,7 @@ All cells are read as text.  pyarrow's own inference would fix the type of a col
 fail on an integer column that turns to floats, or to text, a million rows later.  Here the first pass looks at every
 cell; see :mod:`dsketch.ingest.survey`.
 
-Spaces around a cell are dropped.  An empty cell and the words in ``NULLS`` are nulls, quoted or not.
+Spaces around a cell are dropped.  An empty cell and the words in ``_NULLS`` are nulls, quoted or not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,18 +18,18 @@ from pyarrow import csv
 from dsketch.errors import DataError
 from dsketch.events import Tell
 from dsketch.ingest import remedy
-from dsketch.ingest.choice import Choice
+from dsketch.ingest.choice import ColumnChoice
 from dsketch.ingest.columns import Column, Kind, Table
 from dsketch.ingest.dialect import Dialect
 from dsketch.ingest.heading import odd_names, require_delimiter, require_names
 from dsketch.ingest.partitions import keys_of
-from dsketch.ingest.rows import Rows
-from dsketch.ingest.several import common
-from dsketch.ingest.stream import decoding, head, opened
-from dsketch.ingest.table import settled
+from dsketch.ingest.rows import RowSource
+from dsketch.ingest.several import common_columns
+from dsketch.ingest.stream import decoding, first_lines, open_stream
+from dsketch.ingest.table import settle_table
 
 # The defaults of pyarrow, which are those of pandas 1, and NAN.
-NULLS = (
+_NULLS = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null", "NAN"),
 )
@@ -53,17 +53,17 @@ class _File:
         return [*self.names, *(key for key in self.keys if key not in self.names)]
 
 
-def open_rows(files: list[Path], base: Path | None, choice: Choice, scratch: Path, tell: Tell) -> Rows:
+def open_rows(files: list[Path], base: Path | None, choice: ColumnChoice, scratch: Path, tell: Tell) -> RowSource:
     """Return the rows of all files together; the first line of each has the names, unless the dialect has none."""
     del scratch
-    return settled(_table([_file(path, base, choice) for path in files], choice), choice, tell)
+    return settle_table(_table([_file(path, base, choice) for path in files], choice), choice, tell)
 
 
-def _file(path: Path, base: Path | None, choice: Choice) -> _File:
+def _file(path: Path, base: Path | None, choice: ColumnChoice) -> _File:
     dialect = choice.dialect
     size_bytes = _size(path)
-    require_delimiter(path, head(path, dialect), dialect, _sign(path, dialect))
-    with decoding(path, dialect), _opened(path, dialect, csv.ConvertOptions())[0] as reader:
+    require_delimiter(path, first_lines(path, dialect), dialect, _sign(path, dialect))
+    with decoding(path, dialect), _open_csv(path, dialect, csv.ConvertOptions())[0] as reader:
         raw = reader.schema.names
     names = [f"x{place}" for place in range(len(raw))] if dialect.header is False else [name.strip() for name in raw]
     if dialect.header is not False:
@@ -79,8 +79,8 @@ def _size(path: Path) -> int:
     return size_bytes
 
 
-def _table(files: list[_File], choice: Choice) -> Table:
-    names = common({str(file.path): file.columns for file in files}, choice)
+def _table(files: list[_File], choice: ColumnChoice) -> Table:
+    names = common_columns({str(file.path): file.columns for file in files}, choice)
     return Table(
         columns={name: Column(name, Kind.CELL, pa.string()) for name in names},
         size_bytes=sum(file.size_bytes for file in files),
@@ -90,12 +90,12 @@ def _table(files: list[_File], choice: Choice) -> Table:
     )
 
 
-def _require_distinct(names: list[str], path: Path, choice: Choice) -> None:
+def _require_distinct(names: list[str], path: Path, choice: ColumnChoice) -> None:
     for name in names:
         if names.count(name) > 1 and choice.concerns(name):
             raise DataError(
                 f"different column names were expected; {path} has {name!r} twice. Rename one, leave both out with "
-                f"{remedy.drop(name)}, or, if the first line is a row, say header=False (--no-header)."
+                f"{remedy.drop_text(name)}, or, if the first line is a row, say header=False (--no-header)."
             )
 
 
@@ -103,8 +103,8 @@ def _sign(path: Path, dialect: Dialect) -> str:
     return dialect.sign or ("\t" if ".tsv" in path.name.lower() else ",")
 
 
-def _opened(path: Path, dialect: Dialect, convert: csv.ConvertOptions) -> tuple[csv.CSVStreamingReader, pa.NativeFile]:
-    stream, told = opened(path, dialect)
+def _open_csv(path: Path, dialect: Dialect, convert: csv.ConvertOptions) -> tuple[csv.CSVStreamingReader, pa.NativeFile]:
+    stream, told = open_stream(path, dialect)
     parse = csv.ParseOptions(delimiter=_sign(path, dialect), newlines_in_values=True)
     # Without threads an error names its row; measured, that costs a fifth of the time.
     read = csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False, autogenerate_column_names=dialect.header is False)
@@ -125,7 +125,7 @@ def _batches(file: _File, picked: Sequence[str], dialect: Dialect) -> Iterator[t
     used = [file.raw[file.names.index(name)] for name in stored] or file.raw[:1]
     convert = csv.ConvertOptions(include_columns=used, column_types=dict.fromkeys(used, pa.string()), strings_can_be_null=False)
     with decoding(file.path, dialect):
-        reader, told = _opened(file.path, dialect, convert)
+        reader, told = _open_csv(file.path, dialect, convert)
         with reader:
             for batch in reader:
                 cells = dict(zip(stored, map(_cells, batch.columns), strict=False))
@@ -135,5 +135,5 @@ def _batches(file: _File, picked: Sequence[str], dialect: Dialect) -> Iterator[t
 
 def _cells(column: pa.Array) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(column)
-    is_null = pc.is_in(trimmed, value_set=pa.array(NULLS))
+    is_null = pc.is_in(trimmed, value_set=pa.array(_NULLS))
     return pc.if_else(is_null, pa.scalar(None, pa.string()), trimmed)

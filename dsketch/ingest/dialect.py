@@ -51,10 +51,10 @@ class Dialect:
         return BLANKS if self.delimiter in ("space", BLANKS) else _NAMED.get(self.delimiter, self.delimiter)
 
 
-def named(sign: str) -> str:
+def name_of_sign(sign: str) -> str:
     """Return how to say a delimiter in a shell.
 
-    >>> named(chr(9)), named(";")
+    >>> name_of_sign(chr(9)), name_of_sign(";")
     ('tab', "';'")
     """
     return {"\t": "tab", BLANKS: "space", ",": "comma"}.get(sign, f"'{sign}'")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dsketch.errors import DataError
-from dsketch.ingest.rows import Matrix
+from dsketch.ingest.rows import Floats
 
 
 class Encoder(Protocol):
@@ -26,12 +26,12 @@ class Encoder(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Columns of A."""
 
-    def fill(self, column: pa.Array, out: Matrix) -> None:
+    def fill(self, column: pa.Array, out: Floats) -> None:
         """Write the floats for ``column`` into ``out``, of shape (rows, len(labels))."""
 
 
 @dataclass(frozen=True)
-class Number:
+class Numeric:
     """x ↦ x, the nearest float64: numbers, booleans, or text that is a number in every row."""
 
     name: str
@@ -41,7 +41,7 @@ class Number:
         """Give the column's own name."""
         return (self.name,)
 
-    def fill(self, column: pa.Array, out: Matrix) -> None:
+    def fill(self, column: pa.Array, out: Floats) -> None:
         """Write the numbers."""
         out[:, 0] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
@@ -57,7 +57,7 @@ class Flag:
         """Give the column's own name."""
         return (self.name,)
 
-    def fill(self, column: pa.Array, out: Matrix) -> None:
+    def fill(self, column: pa.Array, out: Floats) -> None:
         """Write ones and zeros."""
         out[:, 0] = pc.equal(pc.ascii_lower(column), "true").to_numpy(zero_copy_only=False)
 
@@ -96,7 +96,7 @@ class OneHot:
         """Give one name for each level that has a column."""
         return tuple(f"{self.name}={level}" for level in self.shown)
 
-    def fill(self, column: pa.Array, out: Matrix) -> None:
+    def fill(self, column: pa.Array, out: Floats) -> None:
         """Write a one for the level of each row."""
         # The base stands last, behind the levels that have columns.
         known = (*self.shown, *([] if self.base is None else [self.base]))

@@ -7,31 +7,31 @@ from pathlib import Path
 
 from dsketch.errors import DataError, MissingDataError, SpecError
 from dsketch.events import Tell
-from dsketch.ingest.choice import Choice
+from dsketch.ingest.choice import ColumnChoice
 from dsketch.ingest.dialect import Dialect
-from dsketch.ingest.rows import Rows
+from dsketch.ingest.rows import RowSource
 
-_Opener = Callable[[list[Path], Path | None, Choice, Path, Tell], Rows]
+_Opener = Callable[[list[Path], Path | None, ColumnChoice, Path, Tell], RowSource]
 
-PARQUET = (".parquet", ".pq", ".parq")
-DELIMITED = tuple(f"{text}{packed}" for text in (".csv", ".tsv") for packed in ("", ".gz", ".bz2", ".xz", ".zst"))
+_PARQUET = (".parquet", ".pq", ".parq")
+_DELIMITED = tuple(f"{text}{packed}" for text in (".csv", ".tsv") for packed in ("", ".gz", ".bz2", ".xz", ".zst"))
 _READERS = {
     ".npy": "array",
     ".npz": "array",
-    **dict.fromkeys(DELIMITED, "delimited"),
-    **dict.fromkeys(PARQUET, "parquet"),
+    **dict.fromkeys(_DELIMITED, "delimited"),
+    **dict.fromkeys(_PARQUET, "parquet"),
 }
 _SEVERAL = ("delimited", "parquet")
 
 
-def open_source(source: str, choice: Choice, scratch: Path, tell: Tell) -> Rows:
+def open_source(source: str, choice: ColumnChoice, scratch: Path, tell: Tell) -> RowSource:
     """Return the rows of ``source``, whatever its format.
 
     Parameters
     ----------
     source : str
         A file, a directory of CSV or of Parquet files, or a glob of them.
-    choice : Choice
+    choice : ColumnChoice
         Columns, target, nulls.
     scratch : Path
         Directory for members of an ``.npz``; whoever calls removes it.
@@ -47,12 +47,12 @@ def open_source(source: str, choice: Choice, scratch: Path, tell: Tell) -> Rows:
     DataError
         If pyarrow is needed and not installed, or the data is not fit.
     """
-    files = _found(source)
+    files = _find_files(source)
     readers = {_READERS.get(_ending(file), "") for file in files}
     reader = readers.pop() if len(readers) == 1 else ""
     if not reader or (len(files) > 1 and reader not in _SEVERAL):
         raise SpecError(
-            f"one {', '.join(_READERS)} file, or several of CSV or of Parquet, was expected; got {source!r}{_mixed(files)}. "
+            f"one {', '.join(_READERS)} file, or several of CSV or of Parquet, was expected; got {source!r}{_two_of(files)}. "
             "Convert it, or correct the name."
         )
     if choice.dialect != Dialect() and reader != "delimited":
@@ -61,7 +61,7 @@ def open_source(source: str, choice: Choice, scratch: Path, tell: Tell) -> Rows:
     return _reader(reader)(files, base, choice, scratch, tell)
 
 
-def _found(source: str) -> list[Path]:
+def _find_files(source: str) -> list[Path]:
     if "://" in source:
         raise SpecError(f"a local path was expected; got {source!r}. Copy it to this machine first.")
     path = Path(source)
@@ -75,7 +75,7 @@ def _found(source: str) -> list[Path]:
     return found
 
 
-def _mixed(files: list[Path]) -> str:
+def _two_of(files: list[Path]) -> str:
     return f" with {files[0].name} and {files[-1].name}" if len(files) > 1 else ""
 
 

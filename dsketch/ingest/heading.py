@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dsketch.errors import DataError
-from dsketch.ingest.dialect import BLANKS, Dialect, named
+from dsketch.ingest.dialect import BLANKS, Dialect, name_of_sign
 from dsketch.ingest.looks import is_number
 
 _SIGNS = (";", "\t", "|", ",", ":")
@@ -33,11 +33,11 @@ def require_delimiter(path: Path, lines: Sequence[str], dialect: Dialect, sign: 
         seen = BLANKS
     if seen is not None:
         what = "blanks" if seen == BLANKS else "a tab" if seen == "\t" else repr(seen)
-        value = named(seen)
+        value = name_of_sign(seen)
         raise DataError(
             f"columns with {'a tab' if sign == chr(9) else repr(sign)} between them were expected; {path} has the one column "
             f"{lines[0][:80]!r}, with {what} inside. Say delimiter='{value.strip(chr(39))}' (--delimiter {value}), or, if it is "
-            f"one column, --delimiter {named(sign)}."
+            f"one column, --delimiter {name_of_sign(sign)}."
         )
 
 

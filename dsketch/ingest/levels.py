@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 from dsketch.errors import SpecError
 from dsketch.ingest import remedy
-from dsketch.ingest.columns import Kind, unfit
+from dsketch.ingest.columns import Kind, unfit_error
 from dsketch.ingest.encode import Encoder, OneHot
-from dsketch.ingest.looks import is_number, looks
+from dsketch.ingest.looks import appearance_of_levels, is_number
 
 # Plain numbers beside a few words, or with a unit, may well be categories (grades, doses) while they are this few.
-FEW_LEVELS = 12
+_FEW_LEVELS = 12
 # A text that differs from row to row says which row it is.  Tables smaller than this have a level a row by chance.
 _FEW_ROWS = 7
 _SAME_AS_ROWS = 0.9
 
 
-def judge(name: str, kind: Kind, levels: Sequence[str], rows: int, witness: str) -> str | None:
+def judge_levels(name: str, kind: Kind, levels: Sequence[str], rows: int, witness: str) -> str | None:
     """Return a sentence on levels of text that one should know of, or None.
 
     Parameters
@@ -37,11 +37,11 @@ def judge(name: str, kind: Kind, levels: Sequence[str], rows: int, witness: str)
     DataError
         If the values are numbers, dates, … written as text.
     """
-    found = looks(levels)
-    if found is not None and (found[0] not in ("numbers", "numbers with a unit") or len(levels) > FEW_LEVELS):
+    found = appearance_of_levels(levels)
+    if found is not None and (found[0] not in ("numbers", "numbers with a unit") or len(levels) > _FEW_LEVELS):
         what, example = found
         beside = f"; {witness}" if witness and what == "numbers" else ""
-        raise unfit(
+        raise unfit_error(
             name, f"{what} ({example}, …) as text{beside}" if what != "dates" else f"dates ({example}, …)", may_be_levels=True
         )
     numbers = [level for level in levels if is_number(level)]
@@ -51,15 +51,15 @@ def judge(name: str, kind: Kind, levels: Sequence[str], rows: int, witness: str)
     if rows > _FEW_ROWS and len(levels) > _SAME_AS_ROWS * rows:
         return (
             f"column {name!r} is one-hot with {len(levels):,} levels in {rows:,} rows ({levels[0]!r}, …), so it says which row it is; "
-            f"leave it out with {remedy.drop(name)}"
+            f"leave it out with {remedy.drop_text(name)}"
         )
     return None
 
 
-def in_order(levels: Sequence[str]) -> tuple[str, ...]:
+def sort_levels(levels: Sequence[str]) -> tuple[str, ...]:
     """Return levels sorted, by size where all are numbers.
 
-    >>> in_order(["10", "9"]), in_order(["b", "10", "9"])
+    >>> sort_levels(["10", "9"]), sort_levels(["b", "10", "9"])
     (('9', '10'), ('10', '9', 'b'))
     """
     return tuple(sorted(levels, key=lambda text: (float(text), text))) if all(map(is_number, levels)) else tuple(sorted(levels))
@@ -82,7 +82,7 @@ def with_bases(encoders: Sequence[Encoder], base: Sequence[str]) -> list[Encoder
     """
     chosen: dict[str, str] = {}
     for text in base:
-        name, level = _resolved([one for one in encoders if isinstance(one, OneHot)], text)
+        name, level = _resolve_level([one for one in encoders if isinstance(one, OneHot)], text)
         if chosen.setdefault(name, level) != level:
             raise SpecError(
                 f"one reference level a column was expected; {name!r} was given {chosen[name]!r} and {level!r}. Leave one out."
@@ -95,7 +95,7 @@ def with_bases(encoders: Sequence[Encoder], base: Sequence[str]) -> list[Encoder
     ]
 
 
-def _resolved(columns: Sequence[OneHot], text: str) -> tuple[str, str]:
+def _resolve_level(columns: Sequence[OneHot], text: str) -> tuple[str, str]:
     pairs = [(one.name, level) for one in columns for level in one.levels]
     exact = [(name, level) for name, level in pairs if f"{name}={level}" == text]
     found = exact or [(name, level) for name, level in pairs if level == text]

@@ -89,7 +89,7 @@ class Like:
         lacking = [name for name in self.sources if name not in names]
         if lacking:
             raise DataError(
-                f"the columns of {self.path} were expected; the source lacks {_listed(lacking)} and has {_listed(names)}. "
+                f"the columns of {self.path} were expected; the source lacks {_list_names(lacking)} and has {_list_names(names)}. "
                 "Add or rename them."
             )
         return self.sources
@@ -123,5 +123,5 @@ def _mapping(said: dict[str, Any], word: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _listed(names: Sequence[str], most: int = 12) -> str:
+def _list_names(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(map(repr, names[:most])) + (f" … ({len(names):,} in all)" if len(names) > most else "")

@@ -61,11 +61,11 @@ def is_number(text: str) -> bool:
         return False
 
 
-def look(text: str) -> str:
+def appearance_of(text: str) -> str:
     """Return what one text looks like: "numbers", a kind that must be converted first, "numbers with a unit", or "".
 
-    >>> look("1,500"), look("$1.50"), look("20 %"), look("12:30"), look("01/02/2020"), look("A 1"), look("18-25")
-    ('numbers with separators or signs of their own', 'amounts of money', 'percentages', 'clock times', 'dates', '', '')
+    >>> [appearance_of(text) for text in ("1,500", "$1.50", "20 %", "12:30", "01/02/2020", "A 1", "18-25")]
+    ['numbers with separators or signs of their own', 'amounts of money', 'percentages', 'clock times', 'dates', '', '']
     """
     if is_number(text):
         return "numbers"
@@ -77,15 +77,15 @@ def look(text: str) -> str:
     return "numbers with a unit" if _UNIT.fullmatch(plain) else ""
 
 
-def looks(levels: Sequence[str]) -> tuple[str, str] | None:
+def appearance_of_levels(levels: Sequence[str]) -> tuple[str, str] | None:
     """Return what nearly all levels look like, with one of them as an example; None if they are words.
 
     Plain numbers among dressed ones ("1,500" and "20") are of the dressed ones' kind.
 
-    >>> looks(["1,500", "20", "3,250"]), looks(["a", "b"]), looks(["1", "2", "n.a."])
+    >>> appearance_of_levels(["1,500", "20", "3,250"]), appearance_of_levels(["a", "b"]), appearance_of_levels(["1", "2", "n.a."])
     (('numbers with separators or signs of their own', '1,500'), None, None)
     """
-    found = [look(level) for level in levels]
+    found = [appearance_of(level) for level in levels]
     units = {match[1] for level in levels if (match := _UNIT.fullmatch(level)) is not None}
     told = [kind for kind in found if kind and (kind != "numbers with a unit" or len(units) == 1)]
     if len(told) < _MOST * len(levels):

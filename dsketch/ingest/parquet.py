@@ -19,14 +19,14 @@ from pyarrow import parquet
 from dsketch.errors import DataError
 from dsketch.events import Tell
 from dsketch.ingest import remedy
-from dsketch.ingest.choice import Choice
-from dsketch.ingest.columns import Column, Kind, Table, classified
+from dsketch.ingest.choice import ColumnChoice
+from dsketch.ingest.columns import Column, Kind, Table, classify_column
 from dsketch.ingest.failure import reading
 from dsketch.ingest.heading import is_index
-from dsketch.ingest.partitions import keys_of, typed, value_of
-from dsketch.ingest.rows import Rows, rows_per_block
-from dsketch.ingest.several import common
-from dsketch.ingest.table import settled
+from dsketch.ingest.partitions import key_types, keys_of, value_of
+from dsketch.ingest.rows import RowSource, rows_per_block
+from dsketch.ingest.several import common_columns
+from dsketch.ingest.table import settle_table
 
 # Read-ahead for each column; many columns are read side by side.
 _BUFFER_BYTES = 65_536
@@ -42,15 +42,17 @@ class _File:
     index: tuple[str, ...] = ()
 
 
-def open_rows(files: list[Path], base: Path | None, choice: Choice, scratch: Path, tell: Tell) -> Rows:
+def open_rows(files: list[Path], base: Path | None, choice: ColumnChoice, scratch: Path, tell: Tell) -> RowSource:
     """Return the rows of all files together."""
     del scratch
     keys = [keys_of(file, base) for file in files]
-    types = typed(keys)
-    return settled(_table([_file(file, own, types, choice) for file, own in zip(files, keys, strict=True)], choice), choice, tell)
+    types = key_types(keys)
+    return settle_table(
+        _table([_file(file, own, types, choice) for file, own in zip(files, keys, strict=True)], choice), choice, tell
+    )
 
 
-def _file(path: Path, keys: Mapping[str, str | None], types: Mapping[str, pa.DataType], choice: Choice) -> _File:
+def _file(path: Path, keys: Mapping[str, str | None], types: Mapping[str, pa.DataType], choice: ColumnChoice) -> _File:
     with reading(str(path), pa.ArrowException):
         with parquet.ParquetFile(path) as opened:
             schema, rows = opened.schema_arrow, opened.metadata.num_rows
@@ -58,7 +60,7 @@ def _file(path: Path, keys: Mapping[str, str | None], types: Mapping[str, pa.Dat
         own = {key: text for key, text in keys.items() if key not in schema.names}
         return _File(
             path=str(path),
-            columns=_by_name([*schema, *(pa.field(key, types[key]) for key in own)], str(path), choice),
+            columns=_columns_by_name([*schema, *(pa.field(key, types[key]) for key in own)], str(path), choice),
             constants={key: value_of(text, types[key]) for key, text in own.items()},
             rows=rows,
             size_bytes=path.stat().st_size,
@@ -71,33 +73,35 @@ def _index_of(schema: pa.Schema) -> tuple[str, ...]:
     return tuple(name for name in said.get("index_columns", ()) if isinstance(name, str) and not is_index(name))
 
 
-def _by_name(fields: list[pa.Field], path: str, choice: Choice) -> dict[str, Column]:
-    columns = {field.name: classified(field.name, field.type) for field in fields}
+def _columns_by_name(fields: list[pa.Field], path: str, choice: ColumnChoice) -> dict[str, Column]:
+    columns = {field.name: classify_column(field.name, field.type) for field in fields}
     if len(columns) < len(fields):
         names = [field.name for field in fields]
         twice = next((name for name in names if names.count(name) > 1 and choice.concerns(name)), None)
         if twice is not None:
             raise DataError(
                 f"different column names were expected; {path} has {twice!r} twice. Rename one, or leave both out with "
-                f"{remedy.drop(twice)}."
+                f"{remedy.drop_text(twice)}."
             )
     return columns
 
 
-def _table(files: list[_File], choice: Choice) -> Table:
-    names = common({file.path: list(file.columns) for file in files}, choice)
-    joined = {name: reduce(_joined, (file.columns[name] for file in files if name in file.columns)) for name in names}
+def _table(files: list[_File], choice: ColumnChoice) -> Table:
+    names = common_columns({file.path: list(file.columns) for file in files}, choice)
+    joined = {name: reduce(_join_columns, (file.columns[name] for file in files if name in file.columns)) for name in names}
     index = dict.fromkeys(name for file in files for name in file.index if choice.concerns(name))
     return Table(
         columns=joined,
         size_bytes=sum(file.size_bytes for file in files),
         rows=sum(file.rows for file in files),
         batches=lambda picked: _batches(files, picked, joined),
-        notes=tuple(f"column {name!r} is the index of a pandas table; leave it out with {remedy.drop(name)}" for name in index),
+        notes=tuple(
+            f"column {name!r} is the index of a pandas table; leave it out with {remedy.drop_text(name)}" for name in index
+        ),
     )
 
 
-def _joined(one: Column, other: Column) -> Column:
+def _join_columns(one: Column, other: Column) -> Column:
     """Return what two columns of one name are together; a column of nulls fits any."""
     if pa.types.is_null(one.type):
         return other
@@ -107,7 +111,7 @@ def _joined(one: Column, other: Column) -> Column:
     if not is_same:
         raise DataError(
             f"one type in all files was expected; column {one.name!r} holds {one.type} in one and {other.type} in "
-            f"another. Convert one of them, or leave it out with {remedy.drop(one.name)}."
+            f"another. Convert one of them, or leave it out with {remedy.drop_text(one.name)}."
         )
     return replace(one, dtypes=(*one.dtypes, *other.dtypes), is_declared=one.is_declared and other.is_declared)
 

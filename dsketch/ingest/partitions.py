@@ -32,10 +32,10 @@ def keys_of(file: Path, base: Path | None) -> dict[str, str | None]:
     return {unquote(key): None if value == _NULL else unquote(value) for key, value in found}
 
 
-def typed(keys: Sequence[Mapping[str, str | None]]) -> dict[str, pa.DataType]:
+def key_types(keys: Sequence[Mapping[str, str | None]]) -> dict[str, pa.DataType]:
     """Return the type of each key over all files: integers, else numbers, else text.
 
-    >>> typed([{"year": "2020", "g": "1"}, {"year": "2021", "g": "b"}])
+    >>> key_types([{"year": "2020", "g": "1"}, {"year": "2021", "g": "b"}])
     {'year': DataType(int64), 'g': DataType(string)}
     """
     values: dict[str, list[str]] = {}

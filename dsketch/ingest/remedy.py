@@ -3,10 +3,10 @@
 import shlex
 
 
-def option(flag: str, name: str) -> str:
+def option_text(flag: str, name: str) -> str:
     """Return an option that takes a list of names, with one name.
 
-    >>> print(option("--drop", "Date Egg"), option("--drop", ""), option("--drop", "a,b"))
+    >>> print(option_text("--drop", "Date Egg"), option_text("--drop", ""), option_text("--drop", "a,b"))
     --drop 'Date Egg' --drop '' --drop '"a,b"'
     """
     is_list = any(sign in name for sign in ',"\r\n') or name != name.lstrip()
@@ -15,19 +15,19 @@ def option(flag: str, name: str) -> str:
     return f"{flag}={shlex.quote(quoted)}" if quoted.startswith("-") else f"{flag} {shlex.quote(quoted)}"
 
 
-def drop(name: str) -> str:
+def drop_text(name: str) -> str:
     """Return how a column is left out.
 
-    >>> drop("day")
+    >>> drop_text("day")
     "drop=('day',) (--drop day)"
     """
-    return f"drop=({name!r},) ({option('--drop', name)})"
+    return f"drop=({name!r},) ({option_text('--drop', name)})"
 
 
-def categories(name: str) -> str:
+def categories_text(name: str) -> str:
     """Return how each value of a column is declared a level.
 
-    >>> categories("zip")
+    >>> categories_text("zip")
     "categories=('zip',) (--categories zip)"
     """
-    return f"categories=({name!r},) ({option('--categories', name)})"
+    return f"categories=({name!r},) ({option_text('--categories', name)})"

@@ -8,14 +8,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from dsketch.ingest.tally import Tally
 
-Matrix = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 # A block of decoded rows; big enough for NumPy to be at full speed, small beside a chunk of the output.
 BLOCK_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowSource:
     """What the writer has to know, and the blocks to write.
 
     Parameters
@@ -44,18 +44,18 @@ class Rows:
     targets: tuple[str, ...]
     has_weights: bool
     is_vector: bool
-    blocks: Callable[[], Iterator[Matrix]]
+    blocks: Callable[[], Iterator[Floats]]
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     base: Mapping[str, str] = field(default_factory=dict)
 
 
-def narrowest(kinds: list[DTypeLike]) -> "np.dtype[np.floating]":
+def narrowest_dtype(kinds: list[DTypeLike]) -> "np.dtype[np.floating]":
     """Return float32 if that holds all of the values of the columns, else float64.
 
     float32 needs at least one floating column, none above 32 bit, and no integer above 16 bit (float32 is exact up to
     2²⁴).  Columns of zeros and ones are not counted.
 
-    >>> narrowest(["f4", "i2"]), narrowest(["f4", "i4"]), narrowest(["i2"])
+    >>> narrowest_dtype(["f4", "i2"]), narrowest_dtype(["f4", "i4"]), narrowest_dtype(["i2"])
     (dtype('float32'), dtype('float64'), dtype('float64'))
     """
     dtypes = [np.dtype(kind) for kind in kinds]

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dsketch.errors import DataError
 from dsketch.ingest import remedy
-from dsketch.ingest.rows import Matrix
+from dsketch.ingest.rows import Floats
 
 
-def kept(
+def keep_finite(
     missing: NDArray[np.bool_], nulls: str, names: Sequence[str], first_row: int, needed: Sequence[str] = ()
 ) -> NDArray[np.bool_]:
     """Return the rows without a missing value, as a mask.
@@ -41,7 +41,7 @@ def kept(
         row = int(np.argmax(bad))
         column = names[int(np.argmax(missing[row]))]
         drop = "drop such rows with nulls='drop' (--nulls drop)"
-        remedies = f"or {drop}" if column in needed else f"{drop}, or the column with {remedy.drop(column)}"
+        remedies = f"or {drop}" if column in needed else f"{drop}, or the column with {remedy.drop_text(column)}"
         raise DataError(
             f"a value in every cell was expected; column {column!r} has a null or NaN in row {first_row + row + 1:,}. Fill it, {remedies}."
         )
@@ -49,7 +49,7 @@ def kept(
     return complete
 
 
-def refuse_nonfinite(block: Matrix, names: Sequence[str], row_numbers: NDArray[np.intp]) -> None:
+def refuse_nonfinite(block: Floats, names: Sequence[str], row_numbers: NDArray[np.intp]) -> None:
     """Raise a DataError that names column, row and value of the first infinity; ``row_numbers`` count from 0."""
     finite = np.isfinite(block)
     if finite.all():

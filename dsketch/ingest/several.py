@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from dsketch.errors import DataError
 from dsketch.ingest import remedy
-from dsketch.ingest.choice import Choice
+from dsketch.ingest.choice import ColumnChoice
 
 
-def common(names: Mapping[str, Sequence[str]], choice: Choice) -> list[str]:
+def common_columns(names: Mapping[str, Sequence[str]], choice: ColumnChoice) -> list[str]:
     """Return all columns of some files, in the order of the first.
 
     Parameters
     ----------
     names : dict
         By file, its columns.
-    choice : Choice
+    choice : ColumnChoice
         Columns that are not used, or dropped, need not be in all files.
 
     Raises
@@ -29,6 +29,6 @@ def common(names: Mapping[str, Sequence[str]], choice: Choice) -> list[str]:
             owner = next(file for file, columns in names.items() if name in columns)
             raise DataError(
                 f"the same columns in all files were expected; {lacking[0]} has no {name!r}, {owner} has. "
-                f"Add it, leave the file out, or leave the column out with {remedy.drop(name)}."
+                f"Add it, leave the file out, or leave the column out with {remedy.drop_text(name)}."
             )
     return list(found)

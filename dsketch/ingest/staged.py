@@ -12,7 +12,7 @@ from dsketch.ingest.failure import writing
 
 
 @contextmanager
-def staged(finals: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
+def staging(finals: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
     """Yield one empty temporary directory for each final path, and rename all of them at the end.
 
     Guarantees: a final path never holds half an output.  If the body fails in any way, also by KeyboardInterrupt, the

@@ -29,10 +29,10 @@ _MAGIC = {
 }
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _HEAD_BYTES = 65_536
-FAILURES = (pa.ArrowException, lzma.LZMAError, EOFError)
+_FAILURES = (pa.ArrowException, lzma.LZMAError, EOFError)
 
 
-def opened(path: Path, dialect: Dialect) -> tuple[Any, Callable[[], int]]:
+def open_stream(path: Path, dialect: Dialect) -> tuple[Any, Callable[[], int]]:
     """Return a stream that pyarrow reads, and a function that says how many bytes of the file have gone by.
 
     Raises
@@ -55,10 +55,10 @@ def opened(path: Path, dialect: Dialect) -> tuple[Any, Callable[[], int]]:
     return stream, file.tell
 
 
-def head(path: Path, dialect: Dialect, most: int = 10) -> list[str]:
+def first_lines(path: Path, dialect: Dialect, most: int = 10) -> list[str]:
     """Return the first lines that are not blank, without their ends; none where a line is very long."""
     with decoding(path, dialect):
-        stream, _ = opened(path, dialect)
+        stream, _ = open_stream(path, dialect)
         with stream:
             taken = stream.read(_HEAD_BYTES)
     text = taken.decode("utf-8-sig", errors="ignore")
@@ -71,7 +71,7 @@ def head(path: Path, dialect: Dialect, most: int = 10) -> list[str]:
 def decoding(path: Path, dialect: Dialect) -> Iterator[None]:
     """Raise one sentence for bytes that are not of the encoding, and for a file that cannot be read."""
     try:
-        with reading(str(path), *FAILURES):
+        with reading(str(path), *_FAILURES):
             yield
     except UnicodeError as error:
         raise _undecodable(path, dialect, str(error)) from error

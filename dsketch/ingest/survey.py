@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError
 from dsketch.events import Note, Tell
 from dsketch.ingest import remedy
-from dsketch.ingest.choice import Choice
+from dsketch.ingest.choice import ColumnChoice
 from dsketch.ingest.columns import Column, Kind, Table
-from dsketch.ingest.encode import Encoder, Flag, Number, OneHot, as_text
-from dsketch.ingest.levels import in_order, judge, with_bases
-from dsketch.ingest.screen import kept
+from dsketch.ingest.encode import Encoder, Flag, Numeric, OneHot, as_text
+from dsketch.ingest.levels import judge_levels, sort_levels, with_bases
+from dsketch.ingest.screen import keep_finite
 from dsketch.ingest.tally import Tally
 
 # Wider one-hot blocks are nearly always identifiers or free text that was not meant to be used.
@@ -34,7 +34,7 @@ class Survey:
     tally: Tally
 
 
-def survey(table: Table, used: Sequence[str], choice: Choice, told: Callable[[int], None], tell: Tell) -> Survey:
+def survey(table: Table, used: Sequence[str], choice: ColumnChoice, report: Callable[[int], None], tell: Tell) -> Survey:
     """Read the columns ``used`` once.
 
     Parameters
@@ -43,9 +43,9 @@ def survey(table: Table, used: Sequence[str], choice: Choice, told: Callable[[in
         Source.
     used : sequence of str
         Columns of A, then the targets and the weights.
-    choice : Choice
+    choice : ColumnChoice
         Nulls, targets, levels.
-    told : function
+    report : function
         Is called with the bytes read so far.
     tell : Tell
         Hears a Note for each column that is text although some of its values are numbers.
@@ -58,23 +58,23 @@ def survey(table: Table, used: Sequence[str], choice: Choice, told: Callable[[in
     found = [_census(table.columns[name], choice) for name in used]
     tally = Tally(used)
     for batch, done_bytes in table.batches(used):
-        lacking = missing(batch)
-        keep = kept(lacking, choice.nulls, used, tally.read, choice.needed)
+        lacking = missing_mask(batch)
+        keep = keep_finite(lacking, choice.nulls, used, tally.read, choice.needed)
         for census, column in zip(found, batch.columns, strict=True):
             census.add(column, keep, tally.read)
         tally.add(lacking, keep)
-        told(done_bytes)
+        report(done_bytes)
     encoders = [census.encoder(tally.count, tell) for census in found]
     return Survey(with_bases(encoders, choice.base), tally)
 
 
-def missing(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+def missing_mask(batch: pa.RecordBatch) -> NDArray[np.bool_]:
     """Return where ``batch`` has a null or NaN, of shape (rows, columns)."""
     masks = [pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False) for column in batch.columns]
     return np.column_stack(masks)
 
 
-class Census(Protocol):
+class _Census(Protocol):
     """What is known so far about the values of one column."""
 
     def add(self, values: pa.Array, keep: NDArray[np.bool_], first_row: int) -> None:
@@ -84,19 +84,19 @@ class Census(Protocol):
         """Return how the column is to be written, now that all of it was seen and ``rows`` stay."""
 
 
-def _census(column: Column, choice: Choice) -> Census:
+def _census(column: Column, choice: ColumnChoice) -> _Census:
     like = choice.like
     if column.name in choice.sides:
-        return Free(column, must_be="a target" if column.name in choice.targets else "weights")
+        return _OpenCensus(column, must_be="a target" if column.name in choice.targets else "weights")
     if like is None:
-        return Free(column, drop_first=choice.drop_first, is_category=column.name in choice.categories)
+        return _OpenCensus(column, drop_first=choice.drop_first, is_category=column.name in choice.categories)
     if column.name in like.levels:
         levels, base = like.levels[column.name], like.base.get(column.name)
-        return Known(OneHot(column.name, levels, base, choice.unseen == "zero"), like.path)
-    return Free(column, must_be=f"a column of numbers, as in {like.path},")
+        return _LikeCensus(OneHot(column.name, levels, base, choice.unseen == "zero"), like.path)
+    return _OpenCensus(column, must_be=f"a column of numbers, as in {like.path},")
 
 
-class Known:
+class _LikeCensus:
     """A column whose levels are those of a matrix that is there.
 
     Parameters
@@ -123,7 +123,7 @@ class Known:
         example = text[int(strange[0])].as_py()
         if not self._wanted.takes_others:
             raise DataError(
-                f"the levels {_listed(self._wanted.levels)} were expected in column {self._wanted.name!r}, as in {self._path}; "
+                f"the levels {_list_names(self._wanted.levels)} were expected in column {self._wanted.name!r}, as in {self._path}; "
                 f"row {first_row + int(strange[0]) + 1:,} has {example!r}. Correct it, remove such rows, or let it be none of them "
                 "with unseen='zero' (--unseen zero)."
             )
@@ -142,7 +142,7 @@ class Known:
         return self._wanted
 
 
-class Free:
+class _OpenCensus:
     """A column of which nothing is known before.
 
     Parameters
@@ -172,7 +172,7 @@ class Free:
         if self._column.kind is Kind.NUMBER and not self._is_category:
             return
         if self._column.kind is Kind.CELL and self._text is None:
-            index = first_text(values)
+            index = _first_text(values)
             self._text = None if index is None else (first_row + index, values[index].as_py())
         if self._overflow is None:
             self._add_levels(values if keep.all() else values.filter(pa.array(keep)), first_row + len(values))
@@ -183,15 +183,15 @@ class Free:
         """Return how the column is to be written, now that all of it was seen and ``rows`` stay."""
         name = self._column.name
         if not self._is_text:
-            return Number(name)
+            return Numeric(name)
         words = {level.lower() for level in self._levels}
         if self._column.kind is Kind.CELL and not self._is_category and words <= {"true", "false"}:
             return Flag(name)
         if self._must_be:
             raise self._no_number()
-        levels = in_order(list(self._levels))
+        levels = sort_levels(list(self._levels))
         if levels and not self._is_category and not self._column.is_declared:
-            note = judge(name, self._column.kind, levels, rows, self._witness() if self._text else "")
+            note = judge_levels(name, self._column.kind, levels, rows, self._witness() if self._text else "")
             if note is not None:
                 tell(Note(note))
         return OneHot(name, levels, levels[0] if self._drop_first and levels else None)
@@ -223,7 +223,7 @@ class Free:
         return DataError(
             f"at most {MAX_LEVELS:,} distinct values were expected in a column of text; "
             f"{name!r} has {count:,} by row {row:,}{why}. "
-            f"Leave it out with {remedy.drop(name)}, or encode it as numbers first."
+            f"Leave it out with {remedy.drop_text(name)}, or encode it as numbers first."
         )
 
     def _no_number(self) -> DataError:
@@ -232,12 +232,12 @@ class Free:
         return DataError(f"{what} was expected; {self._column.name!r} is text: {found}. Correct it or encode it first.")
 
 
-def first_text(values: pa.Array) -> int | None:
+def _first_text(values: pa.Array) -> int | None:
     """Return the index of the first value that does not parse as a number, or None.
 
     One cast decides for the whole array; only if it fails, halving finds the place with log₂ n more.
 
-    >>> first_text(pa.array(["1", None, "-2.5e3", "x", "y"]))
+    >>> _first_text(pa.array(["1", None, "-2.5e3", "x", "y"]))
     3
     """
     if _parses(values):
@@ -260,5 +260,5 @@ def _parses(values: pa.Array) -> bool:
     return True
 
 
-def _listed(names: Sequence[str], most: int = 6) -> str:
+def _list_names(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(map(repr, names[:most])) + (f" … ({len(names):,} in all)" if len(names) > most else "")

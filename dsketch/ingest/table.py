@@ -8,17 +8,17 @@ import pyarrow as pa
 from dsketch.errors import DataError
 from dsketch.events import Note, Progress, Tell
 from dsketch.ingest import remedy
-from dsketch.ingest.choice import Choice
+from dsketch.ingest.choice import ColumnChoice
 from dsketch.ingest.columns import Kind, Table
-from dsketch.ingest.encode import Encoder, Number, OneHot
+from dsketch.ingest.encode import Encoder, Numeric, OneHot
 from dsketch.ingest.heading import is_index
-from dsketch.ingest.rows import Matrix, Rows, narrowest, rows_per_block
-from dsketch.ingest.screen import kept, refuse_nonfinite
-from dsketch.ingest.survey import Survey, missing, survey
+from dsketch.ingest.rows import Floats, RowSource, narrowest_dtype, rows_per_block
+from dsketch.ingest.screen import keep_finite, refuse_nonfinite
+from dsketch.ingest.survey import Survey, missing_mask, survey
 from dsketch.ingest.tally import Tally
 
 
-def settled(table: Table, choice: Choice, tell: Tell) -> Rows:
+def settle_table(table: Table, choice: ColumnChoice, tell: Tell) -> RowSource:
     """Return the rows of ``table`` as floats.
 
     The first pass is left out if nothing depends on it: all columns are numbers by their type, the file knows its
@@ -32,11 +32,11 @@ def settled(table: Table, choice: Choice, tell: Tell) -> Rows:
             raise DataError(
                 f"a target of numbers was expected; {side!r} holds {table.columns[side].type}. Encode it as numbers first."
             )
-    _note(table, used, choice, tell)
+    _tell_notes(table, used, choice, tell)
     if table.rows is not None and _is_plain(table, used, choice):
         tally = Tally(used)
         tally.add_whole(table.rows)
-        found = Survey([Number(name) for name in used], tally)
+        found = Survey([Numeric(name) for name in used], tally)
         passes = 1
     else:
         passes = 2
@@ -44,20 +44,20 @@ def settled(table: Table, choice: Choice, tell: Tell) -> Rows:
     return _rows(table, used, choice, found, passes, tell)
 
 
-def _is_plain(table: Table, used: Sequence[str], choice: Choice) -> bool:
+def _is_plain(table: Table, used: Sequence[str], choice: ColumnChoice) -> bool:
     has_levels = {*choice.categories, *(choice.like.levels if choice.like else ())}
     numbers = all(table.columns[name].kind is Kind.NUMBER and name not in has_levels for name in used)
     return numbers and choice.nulls == "error" and not choice.base
 
 
-def _note(table: Table, used: Sequence[str], choice: Choice, tell: Tell) -> None:
+def _tell_notes(table: Table, used: Sequence[str], choice: ColumnChoice, tell: Tell) -> None:
     for text in table.notes:
         tell(Note(text))
     for name in used:
         if is_index(name):
             tell(
                 Note(
-                    f"column {name!r} looks like the labels of the rows (an index) and is in A; leave it out with {remedy.drop(name)}"
+                    f"column {name!r} looks like the labels of the rows (an index) and is in A; leave it out with {remedy.drop_text(name)}"
                 )
             )
     ignored = choice.ignored(list(table.columns))
@@ -66,12 +66,12 @@ def _note(table: Table, used: Sequence[str], choice: Choice, tell: Tell) -> None
         tell(Note(f"not in {choice.like.path}, and left out: {shown}"))
 
 
-def _rows(table: Table, used: Sequence[str], choice: Choice, found: Survey, passes: int, tell: Tell) -> Rows:
+def _rows(table: Table, used: Sequence[str], choice: ColumnChoice, found: Survey, passes: int, tell: Tell) -> RowSource:
     of_matrix = found.encoders[: len(used) - len(choice.sides)]
     one_hot = [encoder for encoder in of_matrix if isinstance(encoder, OneHot)]
-    return Rows(
+    return RowSource(
         names=tuple(label for encoder in of_matrix for label in encoder.labels),
-        dtype=narrowest([dtype for encoder in of_matrix for dtype in _exact(table, encoder)]),
+        dtype=narrowest_dtype([dtype for encoder in of_matrix for dtype in _exact(table, encoder)]),
         tally=found.tally,
         targets=choice.targets,
         has_weights=choice.weights is not None,
@@ -87,12 +87,12 @@ def _exact(table: Table, encoder: Encoder) -> tuple[str, ...]:
     if isinstance(encoder, OneHot):
         return ()
     # A number in text has no type; take the widest.
-    return ("f8",) if column.kind is Kind.CELL and isinstance(encoder, Number) else column.dtypes
+    return ("f8",) if column.kind is Kind.CELL and isinstance(encoder, Numeric) else column.dtypes
 
 
 def _blocks(
-    table: Table, used: Sequence[str], choice: Choice, encoders: list[Encoder], passes: int, tell: Tell
-) -> Iterator[Matrix]:
+    table: Table, used: Sequence[str], choice: ColumnChoice, encoders: list[Encoder], passes: int, tell: Tell
+) -> Iterator[Floats]:
     labels = [label for encoder in encoders for label in encoder.labels]
     owners = [encoder.name for encoder in encoders for _ in encoder.labels]
     step = rows_per_block(max(len(labels), 1))
@@ -106,10 +106,10 @@ def _blocks(
         tell(Progress(before + done_bytes, passes * table.size_bytes))
 
 
-def _block(piece: pa.RecordBatch, choice: Choice, encoders: list[Encoder], owners: list[str], first_row: int) -> Matrix:
-    keep = kept(missing(piece), choice.nulls, piece.schema.names, first_row, choice.needed)
+def _block(piece: pa.RecordBatch, choice: ColumnChoice, encoders: list[Encoder], owners: list[str], first_row: int) -> Floats:
+    keep = keep_finite(missing_mask(piece), choice.nulls, piece.schema.names, first_row, choice.needed)
     whole = piece if keep.all() else piece.filter(pa.array(keep))
-    block: Matrix = np.empty((whole.num_rows, len(owners)))
+    block: Floats = np.empty((whole.num_rows, len(owners)))
     stop = 0
     for encoder, column in zip(encoders, whole.columns, strict=True):
         start, stop = stop, stop + len(encoder.labels)

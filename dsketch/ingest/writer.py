@@ -11,19 +11,19 @@ import zarr
 
 from dsketch.errors import DataError
 from dsketch.ingest.failure import writing
-from dsketch.ingest.rows import Matrix, Rows
+from dsketch.ingest.rows import Floats, RowSource
 
 
-def chunk_rows(count: int, width: int, itemsize: int, chunk_bytes: int) -> int:
+def rows_per_chunk(count: int, width: int, itemsize: int, chunk_bytes: int) -> int:
     """Return the number of full rows in a chunk of about ``chunk_bytes``; at least one, at most all.
 
-    >>> chunk_rows(count=1_000_000, width=100, itemsize=8, chunk_bytes=64_000_000)
+    >>> rows_per_chunk(count=1_000_000, width=100, itemsize=8, chunk_bytes=64_000_000)
     80000
     """
     return max(1, min(count, chunk_bytes // (width * itemsize)))
 
 
-def create(path: Path, shape: tuple[int, ...], rows: int, dtype: object, attributes: dict[str, Any]) -> Any:
+def create_array(path: Path, shape: tuple[int, ...], rows: int, dtype: object, attributes: dict[str, Any]) -> Any:
     """Create an uncompressed Zarr 3 array at ``path`` whose chunks are ``rows`` full rows."""
     return zarr.create_array(
         store=str(path),
@@ -39,7 +39,7 @@ def create(path: Path, shape: tuple[int, ...], rows: int, dtype: object, attribu
     )
 
 
-class ChunkWriter:
+class _ChunkWriter:
     """Collects rows of any number and writes them as whole chunks.
 
     Guarantees: each chunk is written once and complete, in order.  At most one chunk is on its way to the disk while
@@ -101,7 +101,7 @@ class ChunkWriter:
             self._pending = None
 
 
-def write(rows: Rows, outputs: list[tuple[Path, Any]], *, has_intercept: bool) -> None:
+def write_rows(rows: RowSource, outputs: list[tuple[Path, Any]], *, has_intercept: bool) -> None:
     """Write all blocks of ``rows`` to A and, where there are more outputs, their other columns to b and the weights.
 
     Raises
@@ -124,12 +124,12 @@ def write(rows: Rows, outputs: list[tuple[Path, Any]], *, has_intercept: bool) -
 
 
 @contextmanager
-def _writers(outputs: list[tuple[Path, Any]], has_intercept: bool) -> Iterator[list[ChunkWriter]]:
+def _writers(outputs: list[tuple[Path, Any]], has_intercept: bool) -> Iterator[list[_ChunkWriter]]:
     # Leaving the pool waits for the chunk on its way, so that nothing writes into a directory that is being removed,
     # even after Ctrl-C.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest-write") as pool:
         writers = [
-            ChunkWriter(array, path, pool, has_intercept=has_intercept and number == 0)
+            _ChunkWriter(array, path, pool, has_intercept=has_intercept and number == 0)
             for number, (path, array) in enumerate(outputs)
         ]
         yield writers
@@ -137,7 +137,7 @@ def _writers(outputs: list[tuple[Path, Any]], has_intercept: bool) -> Iterator[l
             writer.finish()
 
 
-def _split(block: Matrix, rows: Rows) -> list[Matrix]:
+def _split(block: Floats, rows: RowSource) -> list[Floats]:
     width, sides = len(rows.names), len(rows.targets)
     parts = [block[:, 0] if rows.is_vector else block[:, :width]]
     if sides:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dsketch._cli import main
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest import ingest
-from dsketch.ingest.looks import look
+from dsketch.ingest.looks import appearance_of
 from tests.ingest.files import read
 from tests.ingest.tables import put, put_parquet, said
 
@@ -101,7 +101,8 @@ def test_a_level_for_each_row_is_noted(tmp_path):
 def test_every_dress_of_a_number_is_seen(number):
     """With separators, a currency or a percent sign, any number looks like a number."""
     assert all(
-        look(text) for text in (f"{number:,}", f"${number:,}", f"{number} %", f"{number} €", f"{number:,}".replace(",", "'"))
+        appearance_of(text)
+        for text in (f"{number:,}", f"${number:,}", f"{number} %", f"{number} €", f"{number:,}".replace(",", "'"))
     )
 
 
