@@ -126,7 +126,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     require_service()
     from dsketch.service import serve as service
     from dsketch.service.logs import begin
-    from dsketch.service.middleware import Bounds
+    from dsketch.service.middleware import RequestBounds
 
     state = state.expanduser().absolute()
     begin(given["log_level"])
@@ -138,7 +138,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
 
     places = given["data_root"], given["out_root"]
     cluster = {name: given[name] for name in ("scheduler", "workers", "threads", "memory", "dashboard")}
-    bounds = Bounds(given["max_body"], given["patience"], given["rate"])
+    bounds = RequestBounds(given["max_body"], given["patience"], given["rate"])
     most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
     more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
     service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce, **more)

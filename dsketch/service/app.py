@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from dsketch.errors import DsketchError
 from dsketch.service.access import Access
 from dsketch.service.auth import Tokens
-from dsketch.service.errors import shape, shape_of, status_of
+from dsketch.service.errors import document_of, error_document, http_status_of
 from dsketch.service.jobs_api import Desk
-from dsketch.service.middleware import Bodies, Bounds, Headers, Hosts, Prefix, Rates, path_below
+from dsketch.service.middleware import Bodies, Headers, Hosts, Prefix, Rates, RequestBounds, path_below
 from dsketch.service.routes.about import add_about
 from dsketch.service.routes.dependencies import who_asks
 from dsketch.service.routes.events import add_events
@@ -32,7 +32,7 @@ def application(
     tokens: Tokens,
     *,
     host: str = "127.0.0.1",
-    bounds: Bounds | None = None,
+    bounds: RequestBounds | None = None,
     allowed: Iterable[str] = (),
     root_path: str = "",
 ) -> FastAPI:
@@ -45,14 +45,14 @@ def application(
     tokens : Tokens
     host : str
         Where it will listen; decides which names are good.
-    bounds : Bounds, optional
+    bounds : RequestBounds, optional
         Of requests.
     allowed : iterable of str
         Names by which a proxy reaches it; none: any where tokens are needed, else this machine's own.
     root_path : str
         Prefix under which a proxy shows it, such as ``/dsketch``; requests may come with or without it.
     """
-    bounds = bounds or Bounds()
+    bounds = bounds or RequestBounds()
     threads = Threads()
     about = "Solve least-squares problems on a cluster: submit a run, follow its events, fetch x with its certificate."
     app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None, root_path=root_path)
@@ -76,13 +76,13 @@ def application(
 def _speak_of_errors(app: FastAPI) -> None:
     @app.exception_handler(DsketchError)
     async def ours(_: Request, error: DsketchError) -> Response:
-        status = status_of(error)
+        status = http_status_of(error)
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "5"} if status in (429, 503) else None
-        return JSONResponse(shape_of(error), status, headers)
+        return JSONResponse(document_of(error), status, headers)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> Response:
-        return JSONResponse(shape("SpecError", sentence_of(error.errors())), 422)
+        return JSONResponse(error_document("SpecError", sentence_of(error.errors())), 422)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
@@ -92,11 +92,13 @@ def _speak_of_errors(app: FastAPI) -> None:
             400: "a JSON object was expected as the body; it cannot be parsed. Send valid JSON.",
         }.get(error.status_code, str(error.detail))
         status = 422 if error.status_code == 400 else error.status_code
-        return JSONResponse(shape("SpecError", said), status, getattr(error, "headers", None))
+        return JSONResponse(error_document("SpecError", said), status, getattr(error, "headers", None))
 
     @app.exception_handler(Exception)
     async def defect(_: Request, __: Exception) -> Response:
-        return JSONResponse(shape("Defect", "the service met a defect of its own. Report it with the service's log."), 500)
+        return JSONResponse(
+            error_document("Defect", "the service met a defect of its own. Report it with the service's log."), 500
+        )
 
 
 def _add_page(app: FastAPI) -> None:

@@ -42,7 +42,7 @@ class Ending:
     ----------
     kind : str
         ``ended``: the process said so; ``failed``: it said why not; ``passing``: the same, and it may be better later; ``died``: it
-        said nothing; ``over``: beyond a limit; ``stopped``: by :meth:`Run.stop`.
+        said nothing; ``over``: beyond a limit; ``stopped``: by :meth:`Attempt.stop`.
     message : str
     fields : dict
         What came with the last word.
@@ -53,7 +53,7 @@ class Ending:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-class Run:
+class Attempt:
     """An attempt.
 
     Parameters
@@ -107,7 +107,7 @@ class Run:
                 self._process.start()
                 self.pid = self._process.pid
             try:
-                return self._watched(ours, self._process)
+                return self._watch(ours, self._process)
             finally:
                 self._process.kill()
                 self._process.join()
@@ -115,15 +115,15 @@ class Run:
                     self._process.close()
                     self._process = None
 
-    def _watched(self, pipe: Any, process: ForkServerProcess) -> Ending:
+    def _watch(self, pipe: Any, process: ForkServerProcess) -> Ending:
         deadline = None if self._seconds is None else time.monotonic() + max(self._seconds - self._spent, 0.0)
         while True:
             ready = wait([pipe, process.sentinel], timeout=_LOOK_SECONDS)
-            if pipe in ready and (ending := self._lines(pipe)) is not None:
+            if pipe in ready and (ending := self._hear_lines(pipe)) is not None:
                 return ending
             if process.sentinel in ready and pipe not in ready:
                 break
-            if (over := self._over(process, deadline)) is not None:
+            if (over := self._overrun(process, deadline)) is not None:
                 process.kill()
                 return over
         process.join()
@@ -131,7 +131,7 @@ class Run:
             return Ending("stopped", self._stopped)
         return Ending("died", _obituary(process.exitcode))
 
-    def _lines(self, pipe: Any) -> Ending | None:
+    def _hear_lines(self, pipe: Any) -> Ending | None:
         """Hear what lies in the pipe; the ending, if it was the last word or the line is cut."""
         try:
             while pipe.poll():
@@ -162,7 +162,7 @@ class Run:
         except EngineError as error:
             return {"address": None, "message": str(error)}
 
-    def _over(self, process: ForkServerProcess, deadline: float | None) -> Ending | None:
+    def _overrun(self, process: ForkServerProcess, deadline: float | None) -> Ending | None:
         if deadline is not None and time.monotonic() > deadline:
             return Ending(
                 "over",

@@ -13,7 +13,7 @@ from dsketch.service.tokens import hash_of, new_token, read_tokens
 
 __all__ = ["Caller", "Tokens", "is_loopback", "new_token", "require_safe_host"]
 
-LOCAL_OWNER = "local"
+_LOCAL_OWNER = "local"
 _SETTLED_NANOSECONDS = 2_000_000_000  # file systems tell two changes within some milliseconds, or a second, by nothing
 
 log = logging.getLogger("dsketch.service")
@@ -59,7 +59,7 @@ class Tokens:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         # What is looked at before is never newer than what is read after.
-        self._read_at = None if path is None else _changed_at(path)
+        self._read_at = None if path is None else _version_of(path)
         self._known = () if path is None else read_tokens(path)
         self._trouble: str | None = None
         self._is_settled = False
@@ -78,7 +78,7 @@ class Tokens:
             The same for no token, a wrong scheme and a wrong token.
         """
         if self._path is None:
-            return Caller(LOCAL_OWNER, is_admin=True)
+            return Caller(_LOCAL_OWNER, is_admin=True)
         self._read_if_changed(self._path)
         scheme, _, token = (header or "").partition(" ")
         given = hash_of(token.strip()) if scheme.lower() == "bearer" else ""
@@ -97,7 +97,7 @@ class Tokens:
         return self._trouble
 
     def _read_if_changed(self, path: Path) -> None:
-        changed_at = _changed_at(path)
+        changed_at = _version_of(path)
         if changed_at == self._read_at and self._is_settled:
             return
         self._is_settled = changed_at is None or time.time_ns() - changed_at[0] > _SETTLED_NANOSECONDS
@@ -132,7 +132,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _changed_at(path: Path) -> tuple[int, ...] | None:
+def _version_of(path: Path) -> tuple[int, ...] | None:
     """Return what tells one content of a file from the next; None if it is not there."""
     try:
         found = path.stat()

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dsketch.service.attempt import Ending, Run, warm
+from dsketch.service.attempt import Attempt, Ending, warm
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.events import Hub
 from dsketch.service.job import MOST_FAULTS, Job, State
 from dsketch.service.job_process import Work
 from dsketch.service.metrics import Metrics
 from dsketch.service.places import Roots
-from dsketch.service.queue import Queue, Waiting
+from dsketch.service.queue import Queue, QueuedJob
 from dsketch.service.specs import Spec, limit_of
 from dsketch.service.store import Store
-from dsketch.service.workers import Cluster
+from dsketch.service.workers import JobCluster
 
 log = logging.getLogger("dsketch.service")
 audit = logging.getLogger("dsketch.service.audit")
@@ -79,11 +79,11 @@ class Dispatcher:
     rules : Rules
     """
 
-    def __init__(self, store: Store, hub: Hub, cluster: Cluster, roots: Roots, metrics: Metrics, rules: Rules) -> None:
+    def __init__(self, store: Store, hub: Hub, cluster: JobCluster, roots: Roots, metrics: Metrics, rules: Rules) -> None:
         self.store, self.hub, self.cluster, self.roots, self.metrics, self.rules = store, hub, cluster, roots, metrics, rules
         self.queue = Queue(rules.most_jobs)
         self._changed = threading.Condition()
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, Attempt] = {}
         self._is_stopping = False
         self._pool = ThreadPoolExecutor(rules.most_jobs, thread_name_prefix="job")
         self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
@@ -108,7 +108,7 @@ class Dispatcher:
     def add(self, job: Job, ready_at: float = 0.0) -> None:
         """Put a queued job in line."""
         with self._changed:
-            self.queue.add(Waiting(job.id, job.owner, job.priority, ready_at))
+            self.queue.add(QueuedJob(job.id, job.owner, job.priority, ready_at))
             self._changed.notify_all()
 
     def cancel(self, id_: str) -> Job:
@@ -141,7 +141,7 @@ class Dispatcher:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def admitted(self, spec: Spec) -> dict[str, Any]:
+    def admit(self, spec: Spec) -> dict[str, Any]:
         """Return the document of a run with the data's full addresses.
 
         Raises
@@ -150,15 +150,15 @@ class Dispatcher:
             If it asks for what the service does not do.
         """
         spec.require_bounded()
-        places = {name: self.roots.admitted(address, name) for name, address in spec.addresses().items()}
+        places = {name: self.roots.admit(address, name) for name, address in spec.addresses().items()}
         if spec.out is not None:
             places["out"] = self.roots.writable(spec.out)
         return spec.document() | places
 
-    def work(self, document: dict[str, Any], folder: Path | None) -> Work:
+    def work_for(self, document: dict[str, Any], folder: Path | None) -> Work:
         """Return what a process is to do for a document; only to plan, without a folder."""
         rules = self.rules
-        memory = least(limit_of(document, "memory"), rules.most_memory_bytes)
+        memory = lesser_limit(limit_of(document, "memory"), rules.most_memory_bytes)
         return Work(
             document,
             folder,
@@ -196,7 +196,7 @@ class Dispatcher:
             while not self._is_stopping:
                 taken = self.queue.take(time.monotonic())
                 if taken is not None:
-                    run = Run(self._listener(taken.id), self.cluster.address)
+                    run = Attempt(self._listener(taken.id), self.cluster.address)
                     self._runs[taken.id] = run
                     self._pool.submit(self._attempt, taken.id, run)
                     continue
@@ -204,12 +204,12 @@ class Dispatcher:
                 pause = None if later is None or self.queue.is_full else max(later - time.monotonic(), 0.01)
                 self._changed.wait(pause)
 
-    def _attempt(self, id_: str, run: Run) -> None:
+    def _attempt(self, id_: str, run: Attempt) -> None:
         """Run a job once; whatever happens, the line goes on."""
         try:
             job = self.move(id_, State.PLANNING, passes=self.store.folder(id_).passes)
-            allowed = least(limit_of(job.spec, "seconds"), self.rules.most_seconds)
-            work = self.work(job.spec, self.store.folder(id_).path)
+            allowed = lesser_limit(limit_of(job.spec, "seconds"), self.rules.most_seconds)
+            work = self.work_for(job.spec, self.store.folder(id_).path)
             self._conclude(id_, run.go(work, allowed, self.store.seconds(job), self.rules.most_planning_seconds))
         except (UnknownJob, ForbiddenMove) as error:
             log.info("job %s is not started: %s", id_, error)  # cancelled or removed in the moment before
@@ -219,7 +219,7 @@ class Dispatcher:
         finally:
             self.hub.forget(id_)
             with self._changed:
-                self.queue.done(id_)
+                self.queue.finish(id_)
                 self._runs.pop(id_, None)
                 self._changed.notify_all()
 
@@ -251,7 +251,7 @@ class Dispatcher:
             self.move(id_, State.INTERRUPTED, ending.message, passes=passes)
         elif ending.kind in ("passing", "died"):
             job = self.move(id_, State.INTERRUPTED, ending.message, passes=passes, is_fault=True)
-            self._again(job, ending, passes)
+            self._try_again(job, ending, passes)
         else:
             self.move(id_, State.FAILED, ending.message, passes=passes)
 
@@ -264,7 +264,7 @@ class Dispatcher:
         state = State.SOLVED if facts["is_success"] else State.NOT_SOLVED
         self.move(id_, state, facts["message"], passes=len(facts["passes"]))
 
-    def _again(self, job: Job, ending: Ending, passes: int) -> None:
+    def _try_again(self, job: Job, ending: Ending, passes: int) -> None:
         """Try once more after a pause, unless that was tried often enough."""
         faults = job.faults
         if faults >= MOST_FAULTS:
@@ -292,10 +292,10 @@ class Dispatcher:
         return hear
 
 
-def least(asked: Any, allowed: Any) -> Any:
+def lesser_limit(asked: Any, allowed: Any) -> Any:
     """Return the smaller of two limits, either of which may be None.
 
-    >>> least(3, None), least(None, 2), least(3, 2)
+    >>> lesser_limit(3, None), lesser_limit(None, 2), lesser_limit(3, 2)
     (3, 2, 2)
     """
     return min((limit for limit in (asked, allowed) if limit is not None), default=None)

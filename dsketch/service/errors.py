@@ -45,12 +45,12 @@ __all__ = [
     "SizeError",
     "TokenError",
     "UnknownJob",
-    "shape",
-    "shape_of",
-    "status_of",
+    "document_of",
+    "error_document",
+    "http_status_of",
 ]
 
-STATUS: dict[type[DsketchError], int] = {
+_STATUS: dict[type[DsketchError], int] = {
     UnknownJob: 404,
     JobError: 409,
     TokenError: 401,
@@ -66,18 +66,18 @@ STATUS: dict[type[DsketchError], int] = {
 }
 
 
-def status_of(error: DsketchError) -> int:
+def http_status_of(error: DsketchError) -> int:
     """Return the HTTP status of an error: that of the first class of its ancestry in the table."""
-    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
 
 
-def shape(name: str, message: str) -> dict[str, Any]:
+def error_document(name: str, message: str) -> dict[str, Any]:
     """Return an error as it goes out.
 
     Messages have three parts, "what was expected; what was found. What to do."; ``found`` and ``try`` are the latter two, None
     where a message has no such part.
 
-    >>> shape("SpecError", "alpha must be a number ≥ 0; got -1. Use 0 for plain least squares.")["found"]
+    >>> error_document("SpecError", "alpha must be a number ≥ 0; got -1. Use 0 for plain least squares.")["found"]
     'got -1'
     """
     head, dot, advice = message.strip().removesuffix(".").rpartition(". ")
@@ -91,6 +91,6 @@ def shape(name: str, message: str) -> dict[str, Any]:
     }
 
 
-def shape_of(error: DsketchError) -> dict[str, Any]:
+def document_of(error: DsketchError) -> dict[str, Any]:
     """Return an error of dsketch as it goes out."""
-    return shape(type(error).__name__, str(error))
+    return error_document(type(error).__name__, str(error))

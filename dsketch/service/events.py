@@ -18,7 +18,7 @@ from dsketch.service.job import stamp
 
 log = logging.getLogger("dsketch.service")
 
-KEEP_ALIVE_SECONDS = 15.0  # proxies cut connections that are silent for 30 or 60
+_KEEP_ALIVE_SECONDS = 15.0  # proxies cut connections that are silent for 30 or 60
 
 
 class Hub:
@@ -61,11 +61,11 @@ class Hub:
         self._live[job] = progress
         self._wake(job)
 
-    def live(self, job: str) -> dict[str, Any] | None:
+    def current_pass(self, job: str) -> dict[str, Any] | None:
         """Return where the current pass is."""
         return self._live.get(job)
 
-    def kept(self, job: str, after: int = 0) -> list[dict[str, Any]]:
+    def events_after(self, job: str, after: int = 0) -> list[dict[str, Any]]:
         """Return the kept events that came after one."""
         try:
             lines = self._path(job).read_bytes().split(b"\n")[:-1]  # what follows the last line's end is not whole yet
@@ -85,7 +85,7 @@ class Hub:
             while not self._is_closed:
                 listener.awake.clear()
                 rests = await asyncio.to_thread(is_resting)  # asked first: what happens after it wakes us
-                for event in await asyncio.to_thread(self.kept, job, after):
+                for event in await asyncio.to_thread(self.events_after, job, after):
                     after = event["id"]
                     yield event
                 if (now := self._live.get(job)) is not None and now is not shown:
@@ -94,7 +94,7 @@ class Hub:
                 if rests:
                     return
                 try:
-                    await asyncio.wait_for(listener.awake.wait(), KEEP_ALIVE_SECONDS)
+                    await asyncio.wait_for(listener.awake.wait(), _KEEP_ALIVE_SECONDS)
                 except TimeoutError:
                     yield {}
         finally:

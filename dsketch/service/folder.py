@@ -22,7 +22,7 @@ from typing import Any
 
 from dsketch._atomic import flush_folder
 from dsketch.service.files import get_json, put_json, write_json
-from dsketch.service.job import Job, Step
+from dsketch.service.job import Job, StateChange
 from dsketch.service.specs import completed
 
 ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
@@ -102,7 +102,7 @@ class Folder:
         about, spec, states = (get_json(self.path / f"{name}.json") for name in ("job", "spec", "state"))
         if about is None or spec is None or states is None:
             raise ValueError(f"job.json, spec.json and state.json were expected in {self.path}; not all are there.")
-        history = tuple(Step.of(step) for step in states["history"])
+        history = tuple(StateChange.of(step) for step in states["history"])
         owner, name, key, digest = (_text(about, word, default) for word, default in _WORDS)
         if owner is None or name is None or not history:
             raise ValueError(f"an owner and a history were expected in {self.path}; they lack.")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dsketch.service.job import Job, State, Step
+from dsketch.service.job import Job, State, StateChange
 
 log = logging.getLogger("dsketch.service")
 
@@ -38,7 +38,7 @@ class Index:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local, self._readers = threading.local(), list[sqlite3.Connection]()
-        self._writer = self._opened()
+        self._writer = self._open()
 
     # ---- change ------------------------------------------------------------------------------------------------------
 
@@ -129,17 +129,17 @@ class Index:
         connection: sqlite3.Connection = self._local.connection
         return connection
 
-    def _opened(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         try:
-            return _connected(self.path)
+            return _connect(self.path)
         except sqlite3.DatabaseError:
             log.warning("the index %s was damaged and is made anew", self.path)
             for suffix in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            return _connected(self.path)
+            return _connect(self.path)
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # before SQLite, whose side files have the mode of this one
     path.chmod(0o600)
     connection = sqlite3.connect(path, check_same_thread=False)
@@ -156,4 +156,4 @@ def _row(job: Job) -> tuple[str, str, str, str | None, str]:
 
 def _job(document: str) -> Job:
     fields = json.loads(document)
-    return Job(**{**fields, "history": tuple(Step.of(step) for step in fields["history"])})
+    return Job(**{**fields, "history": tuple(StateChange.of(step) for step in fields["history"])})

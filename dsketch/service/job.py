@@ -79,7 +79,7 @@ MOVES: dict[State, frozenset[State]] = {
 
 
 @dataclass(frozen=True)
-class Step:
+class StateChange:
     """One change of state.
 
     Attributes
@@ -116,7 +116,7 @@ class Step:
         return {**{name: value for name, value in known.items() if name != "more"}, **self.more}
 
     @classmethod
-    def of(cls, fields: dict[str, Any]) -> "Step":
+    def of(cls, fields: dict[str, Any]) -> "StateChange":
         """Return the step that :meth:`to_dict` described, of whatever version.
 
         A state that this version does not know is shown as failed: nothing happens to the job by itself, and what is written of the
@@ -152,7 +152,7 @@ class Job:
         The document of the run (:mod:`dsketch.service.specs`).
     created : float
         Seconds since 1970, UTC.
-    history : tuple of Step
+    history : tuple of StateChange
         Oldest first, never empty.
     key, digest : str or None
         The client's idempotency key, and a digest of what came with it.
@@ -163,7 +163,7 @@ class Job:
     name: str
     spec: dict[str, Any]
     created: float
-    history: tuple[Step, ...]
+    history: tuple[StateChange, ...]
     key: str | None = None
     digest: str | None = None
 
@@ -195,7 +195,7 @@ class Job:
                 found, passes = found + 1, step.passes
         return found
 
-    def moved(
+    def with_state(
         self,
         state: State,
         at: float,
@@ -220,7 +220,7 @@ class Job:
                 f"{allowed}. Look at its state first."
             )
         known = self.history[-1].passes if passes is None else passes
-        step = Step(state, at, sentence or state.sentence, known, is_fault, is_asked, worked)
+        step = StateChange(state, at, sentence or state.sentence, known, is_fault, is_asked, worked)
         return replace(self, history=(*self.history, step))
 
     def seconds(self, now: float) -> float:
@@ -245,7 +245,7 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def reachable(starts: Iterable[State]) -> frozenset[State]:
+def reachable_from(starts: Iterable[State]) -> frozenset[State]:
     """Return every state that the table leads to from any of some."""
     found, rest = set(starts), list(starts)
     while rest:

@@ -35,7 +35,7 @@ def limit_memory(limit_bytes: int | None) -> None:
 
 
 @contextmanager
-def locked(folder: Folder) -> Iterator[None]:
+def hold_lock(folder: Folder) -> Iterator[None]:
     """Hold the job's lock.
 
     Raises
@@ -59,7 +59,7 @@ def locked(folder: Folder) -> Iterator[None]:
 
 
 @contextmanager
-def logged(folder: Folder) -> Iterator[None]:
+def redirect_prints(folder: Folder) -> Iterator[None]:
     """Send what the process prints to the job's log."""
     descriptor = os.open(folder.path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()

@@ -11,7 +11,7 @@ from dsketch import events
 from dsketch._jsonable import plain
 from dsketch.engine import Keys
 from dsketch.errors import EngineError
-from dsketch.service.hidden import hidden
+from dsketch.service.hidden import hide_addresses
 
 _TOLD_SECONDS = 0.25  # between two signs of progress
 
@@ -27,7 +27,7 @@ class Link:
     def tell(self, event: str, /, **fields: Any) -> None:
         """Send a line."""
         with self._sending:
-            self._pipe.send_bytes(hidden(json.dumps(plain({"event": event, **fields}), allow_nan=False)).encode())
+            self._pipe.send_bytes(hide_addresses(json.dumps(plain({"event": event, **fields}), allow_nan=False)).encode())
 
     def cluster(self) -> str | Keys:
         """Ask for the address of the cluster, or the keys of a private one.

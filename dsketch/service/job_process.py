@@ -29,11 +29,11 @@ from dsketch.engine import Engine, connect_engine
 from dsketch.engine.connect import is_small
 from dsketch.errors import DsketchError, EngineError
 from dsketch.problems import Problem
-from dsketch.service.errors import ServiceError, SizeError, shape, shape_of
+from dsketch.service.errors import ServiceError, SizeError, document_of, error_document
 from dsketch.service.files import put_json, with_umask
 from dsketch.service.folder import Folder
-from dsketch.service.hidden import hidden_in
-from dsketch.service.job_limits import end_with_parent, limit_memory, locked, logged
+from dsketch.service.hidden import hide_addresses_in
+from dsketch.service.job_limits import end_with_parent, hold_lock, limit_memory, redirect_prints
 from dsketch.service.job_pipe import Link
 from dsketch.service.meter import Meter
 from dsketch.service.places import Roots
@@ -86,19 +86,19 @@ def lead(pipe: Connection, work: Work) -> None:
             link.tell("ended", plan=_planned(work, link))
         else:
             folder = Folder(work.folder)
-            with locked(folder), logged(folder):
+            with hold_lock(folder), redirect_prints(folder):
                 if folder.solution() is None:
                     _solved(work, folder, link)
                 link.tell("ended")
     except DsketchError as error:
         is_passing = isinstance(error, EngineError | ServiceError)
-        link.tell("failed", is_passing=is_passing, **shape_of(error))
+        link.tell("failed", is_passing=is_passing, **document_of(error))
     except MemoryError as error:
-        link.tell("failed", is_passing=False, **shape("SizeError", _out_of_memory(work.memory_bytes, error)))
+        link.tell("failed", is_passing=False, **error_document("SizeError", _out_of_memory(work.memory_bytes, error)))
     except Exception as error:  # noqa: BLE001 - whatever it is becomes the state of the job
         traceback.print_exc()
         said = f"{type(error).__name__} in the job's process, a defect of dsketch. Report it with the job's log."
-        link.tell("failed", is_passing=False, **shape("Defect", said))
+        link.tell("failed", is_passing=False, **error_document("Defect", said))
 
 
 def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
@@ -114,7 +114,7 @@ def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
 
 def _planned(work: Work, link: Link) -> dict[str, Any]:
     spec = _admitted(work)
-    problem = spec.opened(work.roots.opened)
+    problem = spec.opened(work.roots.open)
     meter = Meter(work.most_read_bytes)
     meter.require(problem.rows.nbytes, "one pass")
     with _engine(work, problem, link) as engine:
@@ -125,7 +125,7 @@ def _planned(work: Work, link: Link) -> dict[str, Any]:
 
 def _solved(work: Work, folder: Folder, link: Link) -> None:
     spec = _admitted(work)
-    problem = spec.opened(work.roots.opened)
+    problem = spec.opened(work.roots.open)
     _require_fitting(problem, work.most_result_bytes)
     meter = Meter(work.most_read_bytes, link.hear)
     meter.require(problem.rows.nbytes, "one pass")
@@ -156,7 +156,7 @@ def _admitted(work: Work) -> Spec:
     """Return the spec with the data's full addresses, after a look at what lies there."""
     spec = spec_of(work.spec)
     spec.require_bounded()
-    places = {name: work.roots.admitted(address, name) for name, address in spec.addresses().items()}
+    places = {name: work.roots.admit(address, name) for name, address in spec.addresses().items()}
     for name, address in places.items():
         work.roots.screen(address, name)
     return spec.model_copy(update=places)
@@ -180,7 +180,7 @@ def _engine(work: Work, problem: Problem, link: Link) -> Iterator[Engine]:
 
 
 def _described(made: Plan) -> dict[str, Any]:
-    return hidden_in(plain({**made.to_dict(), "text": str(made)}))
+    return hide_addresses_in(plain({**made.to_dict(), "text": str(made)}))
 
 
 def _put_in_place(solution: Solution, folder: Folder, run: Run, mask: int) -> None:
@@ -201,4 +201,4 @@ def _put_in_place(solution: Solution, folder: Folder, run: Run, mask: int) -> No
         "out": None if run.out is None else str(run.out.path),
     }
     told = {**facts, "is_success": solution.status.is_success, "text": str(solution)}
-    put_json(folder.path / "solution.json", hidden_in(plain(told)))
+    put_json(folder.path / "solution.json", hide_addresses_in(plain(told)))

@@ -40,11 +40,11 @@ class Desk:
         ------
         SpecError, PlaceError, MissingDataError, KeyTaken, RateError, ServiceError
         """
-        document = self.dispatcher.admitted(spec)
+        document = self.dispatcher.admit(spec)
         digest = hashlib.sha256(json.dumps([name, document], sort_keys=True).encode()).hexdigest()
         rules, store = self.dispatcher.rules, self.dispatcher.store
         is_full = self.dispatcher.queue.waiting(caller.owner) >= rules.most_waiting
-        if is_full and store.known(caller.owner, key, digest) is None:
+        if is_full and store.find_by_key(caller.owner, key, digest) is None:
             raise RateError(
                 f"at most {rules.most_waiting} waiting jobs of an owner were expected; all are taken. Wait for some to end."
             )
@@ -153,7 +153,7 @@ class Desk:
 
     # ---- words for a job ---------------------------------------------------------------------------------------------
 
-    def described(self, job: Job, *, whole: bool) -> dict[str, Any]:
+    def describe(self, job: Job, *, whole: bool) -> dict[str, Any]:
         """Return a job as it goes out; ``whole``: with history, plan, progress."""
         first, last = job.history[0], job.history[-1]
         about = {
@@ -175,7 +175,7 @@ class Desk:
         return {
             **about,
             "passes": max(last.passes, folder.passes),
-            "progress": self.dispatcher.hub.live(job.id),
+            "progress": self.dispatcher.hub.current_pass(job.id),
             "plan": _plan_of(folder),
             "history": [
                 {"state": step.state.value, "at": stamp(step.at), "sentence": step.sentence, "passes": step.passes}

@@ -49,10 +49,10 @@ class Keeping:
             return []
         removed = []
         for state in State:
-            removed += self._removed(state, now - self._days * _DAY_SECONDS) if state.is_resting else []
+            removed += self._remove_ended(state, now - self._days * _DAY_SECONDS) if state.is_resting else []
         return removed
 
-    def _removed(self, state: State, before: float) -> list[str]:
+    def _remove_ended(self, state: State, before: float) -> list[str]:
         store, removed, after = self._dispatcher.store, list[str](), None
         while page := store.page(state=state, after=after, limit=_AT_ONCE):
             after = page[-1].id

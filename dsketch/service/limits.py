@@ -23,10 +23,10 @@ def default_memory(most_jobs: int, total_bytes: int | None = None) -> int:
 
 def memory_bytes(system: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self/cgroup")) -> int:
     """Return the memory of this machine, or the least that a control group above this process allows: a container, a unit."""
-    return min(int(psutil.virtual_memory().total), *_allowed(system, process), 2**63)
+    return min(int(psutil.virtual_memory().total), *_control_group_limits(system, process), 2**63)
 
 
-def _allowed(system: Path, process: Path) -> Iterator[int]:
+def _control_group_limits(system: Path, process: Path) -> Iterator[int]:
     """Yield the limits of control groups, from the process's own upwards (version 2, and the one of version 1)."""
     try:
         own = next((line[3:].strip("/\n") for line in process.read_text().splitlines() if line.startswith("0::")), "")

@@ -21,9 +21,9 @@ def begin(level: str) -> None:
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("dsketch").setLevel(level.upper())
-    logging.getLogger("uvicorn.error").addFilter(is_news)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
 
 
-def is_news(record: logging.LogRecord) -> bool:
+def _is_news(record: logging.LogRecord) -> bool:
     """Whether a line of the server says more than that an answer was cut off because the service stops."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))

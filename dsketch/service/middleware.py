@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsketch.service.auth import Tokens, is_loopback
-from dsketch.service.errors import TokenError, shape
+from dsketch.service.errors import TokenError, error_document
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -35,7 +35,7 @@ _MOST_CLIENTS = 10_000  # whose rate is remembered
 
 
 @dataclass(frozen=True)
-class Bounds:
+class RequestBounds:
     """What a request may be.
 
     Attributes
@@ -95,7 +95,9 @@ class Prefix:
         if scope["type"] == "http" and prefix:
             if scope["path"] == prefix:
                 extra = [(b"location", f"{prefix}/".encode())]
-                await _answer(send, 307, shape("Moved", f"{prefix}/ was expected; got {prefix}. Add the slash."), extra=extra)
+                await _send_answer(
+                    send, 307, error_document("Moved", f"{prefix}/ was expected; got {prefix}. Add the slash."), extra=extra
+                )
                 return
             if not scope["path"].startswith(f"{prefix}/"):
                 scope = {**scope, "path": prefix + scope["path"]}
@@ -129,13 +131,13 @@ class Hosts:
         if scope["type"] == "http" and path_below(scope) not in _HEALTH:
             refusal = self._refusal(dict(scope["headers"]), scope["method"])
             if refusal is not None:
-                await _answer(send, 403, shape("AccessError", refusal))
+                await _send_answer(send, 403, error_document("AccessError", refusal))
                 return
         await self.app(scope, receive, send)
 
     def _refusal(self, headers: dict[bytes, bytes], method: str) -> str | None:
         asked = headers.get(b"host", b"").decode("latin-1")
-        name = _name(asked)
+        name = _host_of(asked)
         if name and not self._is_known(name):
             if self._allowed:
                 return f"a name that --allowed-host allows was expected as host; got {name[:100]!r}. Use one of those."
@@ -170,13 +172,13 @@ class Hosts:
             return False
         standard = {"http": ":80", "https": ":443"}[scheme]
         same = {place, place.removesuffix(standard)} & {asked.lower(), asked.lower().removesuffix(standard)}
-        return bool(same) or (bool(self._allowed) and not is_loopback(_name(place)) and self._is_known(_name(place)))
+        return bool(same) or (bool(self._allowed) and not is_loopback(_host_of(place)) and self._is_known(_host_of(place)))
 
 
 class Bodies:
     """Refuses bodies that are too large or come too slowly, before anything looks at them."""
 
-    def __init__(self, app: App, bounds: Bounds) -> None:
+    def __init__(self, app: App, bounds: RequestBounds) -> None:
         self.app, self._bounds = app, bounds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -188,11 +190,11 @@ class Bodies:
             body = await asyncio.wait_for(self._read(scope, receive), self._bounds.patience_seconds)
         except TimeoutError:
             said = f"a body within {self._bounds.patience_seconds:g} seconds was expected; it did not come. Send it again."
-            await _answer(send, 408, shape("SlowRequest", said), close=True)
+            await _send_answer(send, 408, error_document("SlowRequest", said), close=True)
             return
         if body is None:
             said = f"a body of at most {self._bounds.body_bytes} bytes was expected; it is larger. Send data as Zarr, not in the request."
-            await _answer(send, 413, shape("SizeError", said), close=True)
+            await _send_answer(send, 413, error_document("SizeError", said), close=True)
             return
         given = iter([{"type": "http.request", "body": body, "more_body": False}])
 
@@ -229,7 +231,7 @@ class Rates:
     A client is the owner of a valid token, or an address from which requests come without one.
     """
 
-    def __init__(self, app: App, bounds: Bounds, tokens: Tokens) -> None:
+    def __init__(self, app: App, bounds: RequestBounds, tokens: Tokens) -> None:
         self.app, self._tokens, self._rate, self._burst = app, tokens, bounds.rate, max(4 * bounds.rate, 1.0)
         self._left: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
@@ -237,7 +239,7 @@ class Rates:
         """Answer a request."""
         if scope["type"] == "http" and not self._admits(scope):
             said = f"at most {self._rate:g} requests a second were expected; there were more. Ask again a little later."
-            await _answer(send, 429, shape("RateError", said), extra=[(b"retry-after", b"1")])
+            await _send_answer(send, 429, error_document("RateError", said), extra=[(b"retry-after", b"1")])
             return
         await self.app(scope, receive, send)
 
@@ -264,10 +266,10 @@ def path_below(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", "")) or "/"
 
 
-def _name(place: str) -> str:
+def _host_of(place: str) -> str:
     """Return the name or address in ``name:port``, without brackets.
 
-    >>> _name("[::1]:8750"), _name("Solver.example.com:80"), _name("127.0.0.1")
+    >>> _host_of("[::1]:8750"), _host_of("Solver.example.com:80"), _host_of("127.0.0.1")
     ('::1', 'solver.example.com', '127.0.0.1')
     """
     if place.startswith("["):
@@ -275,7 +277,7 @@ def _name(place: str) -> str:
     return place.rsplit(":", 1)[0].lower()
 
 
-async def _answer(
+async def _send_answer(
     send: Send, status: int, body: dict[str, Any], *, extra: list[tuple[bytes, bytes]] | None = None, close: bool = False
 ) -> None:
     headers = [(b"content-type", b"application/json"), *(extra or []), *([(b"connection", b"close")] if close else [])]

@@ -8,7 +8,7 @@ from dsketch.service.job import State
 from dsketch.service.specs import ANY_SPEC, Strict
 
 _MOST_NAME = 200
-MOST_LISTED = 500
+_MOST_LISTED = 500
 
 
 def _printable(text: str) -> str:
@@ -39,7 +39,7 @@ class Listing(BaseModel):
     after: Annotated[str, Field(pattern="^[0-9a-f]{20}$")] | None = Field(
         default=None, description="``next`` of the page before."
     )
-    limit: int = Field(default=100, ge=1, le=MOST_LISTED)
+    limit: int = Field(default=100, ge=1, le=_MOST_LISTED)
 
 
 class Trouble(BaseModel):

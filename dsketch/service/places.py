@@ -35,7 +35,7 @@ class Roots:
     Notes
     -----
     A path is resolved before it is compared, so that neither ``..`` nor a link leads out.  :meth:`screen` then looks at every entry of
-    the array, because a chunk may be a link too: it says early what is wrong.  What decides is the store that :meth:`opened` gives: it
+    the array, because a chunk may be a link too: it says early what is wrong.  What decides is the store that :meth:`open` gives: it
     asks where a file lies whenever it opens one (:mod:`dsketch.service.rooted`), in this process and in workers.
     """
 
@@ -53,7 +53,7 @@ class Roots:
             tuple(Path(place).resolve() for place in writes),
         )
 
-    def admitted(self, address: str, what: str = "A") -> str:
+    def admit(self, address: str, what: str = "A") -> str:
         """Return the address of data in its full form.
 
         Raises
@@ -64,7 +64,7 @@ class Roots:
             If it is a path and there is nothing.
         """
         if _is_url(address):
-            return self._admitted_url(address, what)
+            return self._admit_url(address, what)
         path = _under(address, self.folders)
         if path is None:
             raise self._elsewhere(address, what)
@@ -116,7 +116,7 @@ class Roots:
             if entry.name in _METADATA and entry.is_file():
                 _refuse_running_codecs(Path(entry.path), what)
 
-    def opened(self, address: str, what: str = "A") -> "str | RootedStore":
+    def open(self, address: str, what: str = "A") -> "str | RootedStore":
         """Return what to open data from, a full address as :meth:`admitted` gives it: a URL itself, files by a store that watches.
 
         Raises
@@ -129,7 +129,7 @@ class Roots:
         require_folder(Path(address), what)
         return RootedStore(Path(address), self.folders, what)
 
-    def _admitted_url(self, address: str, what: str) -> str:
+    def _admit_url(self, address: str, what: str) -> str:
         plain = address.rstrip("/")
         path = plain.partition("://")[2]
         is_plain = (

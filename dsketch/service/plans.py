@@ -4,12 +4,12 @@ import threading
 from typing import Any
 
 from dsketch.errors import DsketchError
-from dsketch.service.attempt import Run
+from dsketch.service.attempt import Attempt
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import RateError, ServiceError
 from dsketch.service.specs import Spec
 
-PLAN_SECONDS = 120.0  # a probe reads a few blocks; own workers may have to start before
+_PLAN_SECONDS = 120.0  # a probe reads a few blocks; own workers may have to start before
 PLANS_AT_ONCE = 4
 _GONE = "nobody waits for the plan any more"
 _STOPPING = "a plan was expected; the service is about to stop. Ask again when it runs."
@@ -58,7 +58,7 @@ class Plans:
             self._under_way.add(planning)
         return planning
 
-    def done(self, planning: "Planning") -> None:
+    def give_back(self, planning: "Planning") -> None:
         """Give a place back."""
         with self._changing:
             self._under_way.discard(planning)
@@ -77,13 +77,13 @@ class Planning:
 
     def __init__(self, plans: Plans, spec: Spec) -> None:
         self._plans, self._spec = plans, spec
-        self._run = Run(_hear_nothing, plans.dispatcher.cluster.address)
+        self._run = Attempt(_hear_nothing, plans.dispatcher.cluster.address)
 
     def stop(self, why: str = _GONE) -> None:
         """End its process."""
         self._run.stop(why)
 
-    def go(self, seconds: float = PLAN_SECONDS) -> dict[str, Any]:
+    def go(self, seconds: float = _PLAN_SECONDS) -> dict[str, Any]:
         """Return the plan.
 
         Raises
@@ -92,25 +92,25 @@ class Planning:
             What planning raised in its process; ServiceError if it was stopped or took too long.
         """
         try:
-            return self._made(seconds)
+            return self._make(seconds)
         finally:
-            self._plans.done(self)
+            self._plans.give_back(self)
 
-    def _made(self, seconds: float) -> dict[str, Any]:
+    def _make(self, seconds: float) -> dict[str, Any]:
         dispatcher = self._plans.dispatcher
-        work = dispatcher.work(dispatcher.admitted(self._spec), None)
+        work = dispatcher.work_for(dispatcher.admit(self._spec), None)
         ending = self._run.go(work, planning=min(seconds, dispatcher.rules.most_planning_seconds))
         if ending.kind == "ended":
             plan: dict[str, Any] = ending.fields["plan"]
             return plan
-        raise _raised(ending.fields.get("error", ""), ending.message)
+        raise _error_named(ending.fields.get("error", ""), ending.message)
 
 
 def _hear_nothing(kind: str, fields: dict[str, Any]) -> None:
     del kind, fields
 
 
-def _raised(name: str, message: str) -> DsketchError:
+def _error_named(name: str, message: str) -> DsketchError:
     """Return the error that a process named."""
     found = {kind.__name__: kind for kind in _all_errors(DsketchError)}
     return found.get(name, ServiceError)(message)

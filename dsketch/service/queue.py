@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuedJob:
     """A job in line.
 
     Attributes
@@ -41,12 +41,12 @@ class Queue:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[str, QueuedJob] = {}
         self._running: dict[str, str] = {}  # id → owner
         self._served: dict[str, int] = {}  # owner → number of the last turn
         self._turns = 0
 
-    def add(self, job: Waiting) -> None:
+    def add(self, job: QueuedJob) -> None:
         """Put a job in line."""
         self._waiting[job.id] = job
 
@@ -54,7 +54,7 @@ class Queue:
         """Take a job out of the line; whether it was there."""
         return self._waiting.pop(id_, None) is not None
 
-    def take(self, now: float) -> Waiting | None:
+    def take(self, now: float) -> QueuedJob | None:
         """Return the next job to run, now counted as running; None if none may run."""
         ready = [job for job in self._waiting.values() if job.ready_at <= now]
         if not ready or self.is_full:
@@ -72,7 +72,7 @@ class Queue:
         """Whether as many run as may."""
         return len(self._running) >= self.most
 
-    def done(self, id_: str) -> None:
+    def finish(self, id_: str) -> None:
         """Count a job as running no more."""
         self._running.pop(id_, None)
 

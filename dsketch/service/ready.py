@@ -14,8 +14,8 @@ log = logging.getLogger("dsketch.service")
 
 LOOK_SECONDS = 3.0  # probes of containers wait 4 or 5
 
-Verdict = tuple[str, str]  # a word for programs, a sentence for people
-READY: Verdict = ("ready", "jobs are accepted and run")
+Standing = tuple[str, str]  # a word for programs, a sentence for people
+READY: Standing = ("ready", "jobs are accepted and run")
 
 
 class Readiness:
@@ -32,17 +32,17 @@ class Readiness:
     def __init__(self, dispatcher: Dispatcher, tokens: Tokens) -> None:
         self._dispatcher, self._tokens = dispatcher, tokens
         self._limiter = anyio.CapacityLimiter(1)
-        self._look: asyncio.Task[Verdict] | None = None
+        self._look: asyncio.Task[Standing] | None = None
 
-    async def verdict(self) -> Verdict:
+    async def standing(self) -> Standing:
         """Return how it stands."""
         if self._look is None or self._look.done():
-            self._look = asyncio.create_task(anyio.to_thread.run_sync(self._looked, limiter=self._limiter))
+            self._look = asyncio.create_task(anyio.to_thread.run_sync(self._judge, limiter=self._limiter))
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(asyncio.shield(self._look), LOOK_SECONDS)
         return "silent", "the disk of the state directory does not answer"
 
-    def _looked(self) -> Verdict:
+    def _judge(self) -> Standing:
         if not self._dispatcher.is_alive:
             return "stopping", "jobs are not taken from the line"
         if self._tokens.trouble() is not None:

@@ -69,7 +69,7 @@ class RootedStore(Store):  # type: ignore[misc]  # zarr publishes no types that 
         OSError
             If there is nothing, it is a folder, or it may not be read.
         """
-        held = self._held(path)
+        held = self._hold(path)
         try:
             mode = os.fstat(held).st_mode
             if stat.S_ISDIR(mode):
@@ -82,7 +82,7 @@ class RootedStore(Store):  # type: ignore[misc]  # zarr publishes no types that 
         finally:
             os.close(held)
 
-    def _held(self, path: str | Path) -> int:
+    def _hold(self, path: str | Path) -> int:
         """Return a descriptor that holds what a path leads to, unopened, if that lies below a declared folder."""
         held = os.open(path, os.O_PATH | os.O_CLOEXEC)
         place = Path(f"/proc/self/fd/{held}").readlink()
@@ -117,9 +117,9 @@ class RootedStore(Store):  # type: ignore[misc]  # zarr publishes no types that 
             file.seek(start)
             return (prototype or default_buffer_prototype()).buffer.from_bytes(file.read(max(stop - start, 0)))
 
-    def _listed(self, folder: Path) -> list[os.DirEntry[str]]:
+    def _list_entries(self, folder: Path) -> list[os.DirEntry[str]]:
         try:
-            held = self._held(folder)
+            held = self._hold(folder)
         except _NOTHING:
             return []
         try:
@@ -171,7 +171,7 @@ class RootedStore(Store):  # type: ignore[misc]  # zarr publishes no types that 
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         """Yield the keys below a folder."""
-        for entry in self._listed(self.root / prefix):
+        for entry in self._list_entries(self.root / prefix):
             key = f"{prefix.rstrip('/')}/{entry.name}".lstrip("/")
             if entry.is_dir(follow_symlinks=False):
                 async for inner in self.list_prefix(key):
@@ -181,7 +181,7 @@ class RootedStore(Store):  # type: ignore[misc]  # zarr publishes no types that 
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Yield the names in a folder."""
-        for entry in self._listed(self.root / prefix):
+        for entry in self._list_entries(self.root / prefix):
             yield entry.name
 
     async def set(self, key: str, value: Any) -> None:

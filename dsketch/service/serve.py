@@ -24,11 +24,11 @@ from dsketch.service.jobs_api import Desk
 from dsketch.service.keeping import Keeping
 from dsketch.service.limits import default_memory
 from dsketch.service.metrics import Metrics
-from dsketch.service.middleware import Bounds
+from dsketch.service.middleware import RequestBounds
 from dsketch.service.places import Roots
 from dsketch.service.protocol import protocol_with
 from dsketch.service.store import Store
-from dsketch.service.workers import Cluster
+from dsketch.service.workers import JobCluster
 
 log = logging.getLogger("dsketch.service")
 
@@ -37,7 +37,7 @@ _PARTING_SECONDS = 5  # for answers under way when the service stops
 
 
 @dataclass(frozen=True)
-class Options:
+class ServiceOptions:
     """What a service is told at its start.
 
     Attributes
@@ -48,9 +48,9 @@ class Options:
         Where to listen; port 0 takes a free one.
     token_file : Path or None
     roots : Roots
-    cluster : Cluster
+    cluster : JobCluster
     rules : Rules
-    bounds : Bounds
+    bounds : RequestBounds
     allowed_hosts : tuple of str
         Names by which a proxy reaches it.
     root_path : str
@@ -64,9 +64,9 @@ class Options:
     port: int = 8750
     token_file: Path | None = None
     roots: Roots = field(default_factory=Roots)
-    cluster: Cluster = field(default_factory=Cluster)
+    cluster: JobCluster = field(default_factory=JobCluster)
     rules: Rules = field(default_factory=Rules)
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: RequestBounds = field(default_factory=RequestBounds)
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
     keep_days: float | None = None
@@ -91,12 +91,12 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(options: Options, announce: Callable[[str], None] | None = None) -> None:
+def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None) -> None:
     """Serve until a signal to stop; running jobs are interrupted then, and go on at the next start.
 
     Parameters
     ----------
-    options : Options
+    options : ServiceOptions
     announce : callable, optional
         Is handed the address as soon as connections are taken.
 
@@ -110,7 +110,7 @@ def serve(options: Options, announce: Callable[[str], None] | None = None) -> No
     tokens = Tokens(options.token_file)
     require_safe_host(options.host, tokens)
     require_prefix(options.root_path)
-    listening = _listening(options.host, options.port)
+    listening = _listen(options.host, options.port)
     with listening:
         store = Store(options.state)
         hub = Hub(store.jobs)
@@ -156,7 +156,7 @@ def run(
     cluster: dict[str, Any],
     most: dict[str, Any],
     small_bytes: int,
-    bounds: Bounds,
+    bounds: RequestBounds,
     announce: Callable[[str], None],
     **more: Any,
 ) -> None:
@@ -183,7 +183,7 @@ def run(
         most["planning"],
         private_umask(),
     )
-    options = Options(state, host, port, token_file, roots, Cluster(**cluster), rules, bounds, **more)
+    options = ServiceOptions(state, host, port, token_file, roots, JobCluster(**cluster), rules, bounds, **more)
     if not roots.folders and not roots.prefixes:
         log.warning("no --data-root is declared: every job will be refused")
     serve(options, announce)
@@ -216,7 +216,7 @@ def require_prefix(root_path: str) -> None:
         )
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small answers at once (TCP_NODELAY) only on sockets that say they are TCP.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -19,7 +19,7 @@ from dsketch.service.errors import ForbiddenMove, KeyTaken, ServiceError, Unknow
 from dsketch.service.folder import Folder, sweep
 from dsketch.service.formats import make_private, require_known_format
 from dsketch.service.index import Index
-from dsketch.service.job import Job, State, Step
+from dsketch.service.job import Job, State, StateChange
 
 log = logging.getLogger("dsketch.service")
 T = TypeVar("T")
@@ -93,16 +93,16 @@ class Store:
             If the disk is full.
         """
         with self._writing:
-            if (known := self.known(owner, key, digest)) is not None:
+            if (known := self.find_by_key(owner, key, digest)) is not None:
                 return known, False
             now = time.time()
-            asked = Step(State.QUEUED, now, State.QUEUED.sentence, is_asked=True)
+            asked = StateChange(State.QUEUED, now, State.QUEUED.sentence, is_asked=True)
             job = Job(self._new_id(now), owner, name, spec, now, (asked,), key, digest)
         folder = self.folder(job.id)
         try:
             part = folder.prepare(job)  # flushes take their time; others need not wait for them
             with self._writing:
-                if (known := self.known(owner, key, digest)) is not None:
+                if (known := self.find_by_key(owner, key, digest)) is not None:
                     shutil.rmtree(part, ignore_errors=True)
                     return known, False
                 folder.publish(part)
@@ -139,7 +139,9 @@ class Store:
                     f"job {id_} was expected to stay as it was; it has become {job.state.value}. Look at it again."
                 )
             worked = self._elapsed(job) if job.state.is_active else None
-            moved = job.moved(state, time.time(), sentence, passes=passes, is_fault=is_fault, is_asked=is_asked, worked=worked)
+            moved = job.with_state(
+                state, time.time(), sentence, passes=passes, is_fault=is_fault, is_asked=is_asked, worked=worked
+            )
             self._with_room(lambda: self.folder(id_).record(moved))
             self._with_room(lambda: self._index.put(moved))
             self._since[id_] = time.monotonic()
@@ -196,7 +198,7 @@ class Store:
             raise UnknownJob(f"a job was expected; there is none of id {id_!r}. List the jobs for their ids.")
         return found
 
-    def known(self, owner: str, key: str | None, digest: str) -> Job | None:
+    def find_by_key(self, owner: str, key: str | None, digest: str) -> Job | None:
         """Return the job that an owner's key made; None if there is none.
 
         Raises

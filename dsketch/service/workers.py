@@ -17,7 +17,7 @@ from dsketch.errors import EngineError
 
 
 @dataclass
-class Cluster:
+class JobCluster:
     """Where jobs find workers.
 
     Parameters

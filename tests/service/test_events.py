@@ -34,7 +34,7 @@ def test_events_count_from_one(hub: Hub) -> None:
         hub.tell(JOB, "note", text=str(number))
     Hub(hub._jobs).tell(JOB, "note", text="3")
 
-    assert [(event["id"], event["text"]) for event in hub.kept(JOB)] == [(1, "0"), (2, "1"), (3, "2"), (4, "3")]
+    assert [(event["id"], event["text"]) for event in hub.events_after(JOB)] == [(1, "0"), (2, "1"), (3, "2"), (4, "3")]
     assert [event["id"] for event in collected(hub, 2)] == [3, 4]
     assert collected(hub, 4) == []
 
@@ -45,10 +45,10 @@ def test_half_a_line_is_cut_off(hub: Hub, tmp_path: Path) -> None:
     with (tmp_path / JOB / "events.jsonl").open("ab") as file:
         file.write(b'{"id": 2, "ev')
     again = Hub(tmp_path)
-    assert len(again.kept(JOB)) == 1
+    assert len(again.events_after(JOB)) == 1
     again.tell(JOB, "note", text="next")
 
-    assert [event["text"] for event in again.kept(JOB)] == ["whole", "next"]
+    assert [event["text"] for event in again.events_after(JOB)] == ["whole", "next"]
 
 
 def test_an_event_that_does_not_fit_leaves_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def test_an_event_that_does_not_fit_leaves_nothing(hub: Hub, monkeypatch: pytest
         hub.tell(JOB, "note", text="lost")
     hub.tell(JOB, "note", text="second")
 
-    assert [(event["id"], event["text"]) for event in hub.kept(JOB)] == [(1, "first"), (2, "second")]
+    assert [(event["id"], event["text"]) for event in hub.events_after(JOB)] == [(1, "first"), (2, "second")]
 
 
 def test_a_listener_hears_what_comes_while_it_listens(hub: Hub) -> None:

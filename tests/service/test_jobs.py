@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsketch.service.errors import ForbiddenMove
-from dsketch.service.job import MOVES, Job, State, Step, reachable, stamp
+from dsketch.service.job import MOVES, Job, State, StateChange, reachable_from, stamp
 
 moves = st.lists(st.tuples(st.sampled_from(State), st.floats(0.0, 10.0), st.booleans(), st.integers(0, 3)), max_size=30)
 
 
 def queued() -> Job:
     """Return a job as it is accepted."""
-    return Job("0" * 20, "ann", "", {"priority": 3}, 0.0, (Step(State.QUEUED, 0.0, "waits", is_asked=True),))
+    return Job("0" * 20, "ann", "", {"priority": 3}, 0.0, (StateChange(State.QUEUED, 0.0, "waits", is_asked=True),))
 
 
 @given(moves)
@@ -23,7 +23,7 @@ def test_only_moves_of_the_table_happen(wanted: list[tuple[State, float, bool, i
         now += pause
         before = job
         try:
-            job = job.moved(state, now, passes=passes, is_fault=is_fault)
+            job = job.with_state(state, now, passes=passes, is_fault=is_fault)
         except ForbiddenMove:
             assert state not in MOVES[before.state]
             assert job is before
@@ -39,14 +39,14 @@ def test_only_moves_of_the_table_happen(wanted: list[tuple[State, float, bool, i
 @given(st.sampled_from(State), st.floats(0, 1e10), st.text(), st.integers(0, 9), st.booleans(), st.booleans())
 def test_a_step_survives_its_file(state: State, at: float, said: str, passes: int, is_fault: bool, is_asked: bool) -> None:
     """What is written to the disk is read again as it was."""
-    step = Step(state, at, said, passes, is_fault, is_asked)
+    step = StateChange(state, at, said, passes, is_fault, is_asked)
 
-    assert Step.of(step.to_dict()) == step
+    assert StateChange.of(step.to_dict()) == step
 
 
 def test_every_state_can_be_reached_and_has_a_sentence() -> None:
     """No state is dead, and each says what it means."""
-    assert reachable([State.QUEUED]) == set(State)
+    assert reachable_from([State.QUEUED]) == set(State)
     assert all(state.sentence for state in State)
     assert set(MOVES) == set(State)
 
@@ -62,35 +62,43 @@ def test_faults_count_until_a_pass_is_recorded() -> None:
     """A job that gets on is not given up, however often its cluster fails."""
     job = queued()
     for passes in (0, 0, 2, 2, 2):
-        job = job.moved(State.PLANNING, 1.0).moved(State.INTERRUPTED, 1.0, "lost", passes=passes, is_fault=True)
-        job = job.moved(State.QUEUED, 1.0)
+        job = job.with_state(State.PLANNING, 1.0).with_state(State.INTERRUPTED, 1.0, "lost", passes=passes, is_fault=True)
+        job = job.with_state(State.QUEUED, 1.0)
 
     assert job.faults == 3
-    asked = job.moved(State.CANCELLED, 2.0).moved(State.QUEUED, 3.0, is_asked=True)
+    asked = job.with_state(State.CANCELLED, 2.0).with_state(State.QUEUED, 3.0, is_asked=True)
     assert asked.faults == 0
 
 
 def test_a_stop_of_the_service_is_no_fault() -> None:
     """Interruptions that nobody is to blame for do not count."""
-    job = queued().moved(State.PLANNING, 1.0).moved(State.INTERRUPTED, 2.0, "stopped").moved(State.QUEUED, 3.0)
+    job = queued().with_state(State.PLANNING, 1.0).with_state(State.INTERRUPTED, 2.0, "stopped").with_state(State.QUEUED, 3.0)
 
     assert job.faults == 0
 
 
 def test_seconds_are_those_of_work_since_it_was_asked_for() -> None:
     """Waiting costs nothing, and a resumed job has its whole time again."""
-    job = queued().moved(State.PLANNING, 10.0).moved(State.RUNNING, 12.0).moved(State.INTERRUPTED, 20.0).moved(State.QUEUED, 21.0)
+    job = (
+        queued()
+        .with_state(State.PLANNING, 10.0)
+        .with_state(State.RUNNING, 12.0)
+        .with_state(State.INTERRUPTED, 20.0)
+        .with_state(State.QUEUED, 21.0)
+    )
     assert job.seconds(100.0) == 10.0
-    again = job.moved(State.PLANNING, 100.0)
+    again = job.with_state(State.PLANNING, 100.0)
     assert again.seconds(103.0) == 13.0
-    resumed = again.moved(State.FAILED, 104.0).moved(State.QUEUED, 110.0, is_asked=True).moved(State.PLANNING, 111.0)
+    resumed = (
+        again.with_state(State.FAILED, 104.0).with_state(State.QUEUED, 110.0, is_asked=True).with_state(State.PLANNING, 111.0)
+    )
     assert resumed.seconds(113.0) == 2.0
 
 
 def test_a_refusal_names_what_is_possible() -> None:
     """Whoever asks for the impossible hears what is possible."""
     with pytest.raises(ForbiddenMove, match="is queued, from where it can become cancelled, failed, planning"):
-        queued().moved(State.SOLVED, 1.0)
+        queued().with_state(State.SOLVED, 1.0)
 
 
 def test_stamps_are_utc() -> None:

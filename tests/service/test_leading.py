@@ -16,7 +16,7 @@ from dsketch.service import job_process
 from dsketch.service.errors import ServiceError
 from dsketch.service.folder import Folder
 from dsketch.service.job import Job, State
-from dsketch.service.job_limits import locked
+from dsketch.service.job_limits import hold_lock
 from dsketch.service.job_process import Work, lead
 from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
@@ -128,9 +128,9 @@ def test_two_processes_never_have_one_job(job: tuple[Store, Job], monkeypatch: p
     monkeypatch.setattr("dsketch.service.job_limits._LOCK_SECONDS", 0)
     with (folder.path / "lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(ServiceError, match="one still works"), locked(folder):
+        with pytest.raises(ServiceError, match="one still works"), hold_lock(folder):
             pass
-    with locked(folder):
+    with hold_lock(folder):
         pass
 
 

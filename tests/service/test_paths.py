@@ -28,9 +28,9 @@ def test_what_lies_below_is_admitted(places: tuple[Roots, Path, Path]) -> None:
     """A path in full, a relative one, and a URL below a prefix."""
     roots, root, _ = places
 
-    assert roots.admitted(str(root / "A.zarr")) == str(root / "A.zarr")
-    assert roots.admitted("A.zarr") == str(root / "A.zarr")
-    assert roots.admitted("s3://bucket/data/x/A.zarr/") == "s3://bucket/data/x/A.zarr"
+    assert roots.admit(str(root / "A.zarr")) == str(root / "A.zarr")
+    assert roots.admit("A.zarr") == str(root / "A.zarr")
+    assert roots.admit("s3://bucket/data/x/A.zarr/") == "s3://bucket/data/x/A.zarr"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_lies_elsewhere_is_refused(places: tuple[Roots, Path, Path], addres
     (root / "inner").symlink_to(outside)
 
     with pytest.raises((PlaceError, dsketch.MissingDataError)) as caught:
-        roots.admitted(address)
+        roots.admit(address)
 
     if "\\" not in address:
         assert isinstance(caught.value, PlaceError)
@@ -83,7 +83,7 @@ def test_whatever_is_admitted_is_below(address: str) -> None:
     """For any text: refused, or a path below the root, or a URL below the prefix."""
     roots = Roots((Path("/usr/lib"),), ("s3://bucket/data",))
     try:
-        found = roots.admitted(address)
+        found = roots.admit(address)
     except dsketch.DsketchError:
         return
     assert found.startswith("s3://bucket/data") or Path(found).resolve().is_relative_to("/usr/lib")
@@ -92,14 +92,14 @@ def test_whatever_is_admitted_is_below(address: str) -> None:
 def test_a_missing_path_says_so(places: tuple[Roots, Path, Path]) -> None:
     """Below the root, but not there: another message than elsewhere."""
     with pytest.raises(dsketch.MissingDataError, match="there is nothing"):
-        places[0].admitted("B.zarr")
+        places[0].admit("B.zarr")
 
 
 def test_no_place_declared_refuses_all() -> None:
     """Without roots nothing can be opened."""
     for address in ("/", "A.zarr", "s3://bucket/A"):
         with pytest.raises(PlaceError, match="none"):
-            Roots().admitted(address)
+            Roots().admit(address)
 
 
 def test_a_chunk_that_links_out_is_found(places: tuple[Roots, Path, Path]) -> None:

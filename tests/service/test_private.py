@@ -16,8 +16,8 @@ from distributed import Client, Security
 from dsketch import open_matrix
 from dsketch.engine import Keys, connect_engine
 from dsketch.matrix.rows import Rows
-from dsketch.service.hidden import hidden
-from dsketch.service.workers import Cluster
+from dsketch.service.hidden import hide_addresses
+from dsketch.service.workers import JobCluster
 from tests.service.conftest import spec
 from tests.service.running import Service, rested
 
@@ -25,15 +25,15 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[Cluster]:
+def own() -> Iterator[JobCluster]:
     """Workers as a service starts them."""
-    cluster = Cluster(workers=1)
+    cluster = JobCluster(workers=1)
     yield cluster
     cluster.close()
 
 
 @pytest.fixture(scope="module")
-def keys(own: Cluster) -> Keys:
+def keys(own: JobCluster) -> Keys:
     """Their keys."""
     found = own.address()
     assert isinstance(found, dict)
@@ -56,7 +56,7 @@ def test_who_has_not_is_refused(who: str, keys: Keys) -> None:
         Client(address, security=security, timeout=2, set_as_default=False)
 
 
-def test_no_port_answers_without_keys(own: Cluster, keys: Keys) -> None:
+def test_no_port_answers_without_keys(own: JobCluster, keys: Keys) -> None:
     """Of all ports that own workers listen on, each is on loopback, and none serves a page."""
     assert own._own is not None
     family = [psutil.Process(own._own.pid), *psutil.Process(own._own.pid).children(recursive=True)]
@@ -108,4 +108,4 @@ def test_nothing_that_users_see_says_where_they_are(tmp_path: Path, data: Path) 
 )
 def test_addresses_of_clusters_are_taken_out(text: str, left: Any) -> None:
     """Those of data stay."""
-    assert hidden(text) == (left or text)
+    assert hide_addresses(text) == (left or text)

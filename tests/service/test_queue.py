@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsketch.service.queue import Queue, Waiting
+from dsketch.service.queue import Queue, QueuedJob
 
 jobs = st.lists(st.tuples(st.sampled_from("abc"), st.integers(-2, 2)), max_size=25)
 
@@ -14,7 +14,7 @@ def line(drawn: list[tuple[str, int]], most: int = 2) -> Queue:
     """Return a queue with these owners' jobs and priorities, in order of their coming."""
     queue = Queue(most)
     for number, (owner, priority) in enumerate(drawn):
-        queue.add(Waiting(f"{number:04d}", owner, priority))
+        queue.add(QueuedJob(f"{number:04d}", owner, priority))
     return queue
 
 
@@ -27,7 +27,7 @@ def test_every_job_has_its_turn_once(drawn: list[tuple[str, int]], most: int, da
         if job is None:
             if not running:
                 break
-            queue.done(running.pop(data.draw(st.integers(0, len(running) - 1))))
+            queue.finish(running.pop(data.draw(st.integers(0, len(running) - 1))))
             continue
         running.append(job.id)
         taken.append(job.id)
@@ -54,7 +54,7 @@ def test_nobody_is_pushed_back_by_others(drawn: list[tuple[str, int]], most: int
     queue, taken = line(drawn, 1), []
     while (job := queue.take(0.0)) is not None:
         taken.append(job.owner)
-        queue.done(job.id)
+        queue.finish(job.id)
 
     for owner in set(taken):
         turns = [place for place, name in enumerate(taken) if name == owner]
@@ -78,12 +78,12 @@ def test_the_owner_with_fewest_running_goes_first() -> None:
 def test_a_pause_is_kept() -> None:
     """A job that waits for a time lets others go, and says when it is ready."""
     queue = Queue(1)
-    queue.add(Waiting("0", "a", ready_at=5.0))
-    queue.add(Waiting("1", "a", ready_at=7.0))
+    queue.add(QueuedJob("0", "a", ready_at=5.0))
+    queue.add(QueuedJob("1", "a", ready_at=7.0))
 
     assert queue.take(4.9) is None
     assert queue.next_time() == 5.0
-    assert queue.take(5.0) == Waiting("0", "a", ready_at=5.0)
+    assert queue.take(5.0) == QueuedJob("0", "a", ready_at=5.0)
 
 
 def test_places_in_line_are_of_one_s_own() -> None:

@@ -81,7 +81,7 @@ def test_a_link_that_comes_after_opening_is_refused(
     roots, root, outside = places
     array, secret = write(root / "A", 1.0, kind), write(outside / "A", SECRET, kind)
     roots.screen(str(array))
-    matrix = open_matrix(roots.opened(str(array)))
+    matrix = open_matrix(roots.open(str(array)))
     assert (matrix.read(0, ROWS) == 1.0).all()
     matrix = pickle.loads(pickle.dumps(matrix))  # noqa: S301 - our own, as a task carries it
     way(array, secret)
@@ -102,7 +102,7 @@ def test_links_of_links_are_refused_from_the_start(places: tuple[Roots, Path, Pa
     roots.screen(str(array))
 
     with pytest.raises(PlaceError, match="links out"):
-        dsketch.lstsq(roots.opened(str(array)), np.ones(ROWS), cluster="serial")
+        dsketch.lstsq(roots.open(str(array)), np.ones(ROWS), cluster="serial")
 
 
 def test_links_between_declared_places_are_followed(places: tuple[Roots, Path, Path], tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_links_between_declared_places_are_followed(places: tuple[Roots, Path, P
     array, other = write(root / "A", 1.0, "raw"), write(outside / "A", 2.0, "raw")
     to_outside(array, other)
 
-    assert (open_matrix(roots.opened(str(array))).read(0, ROWS) == 2.0).all()
+    assert (open_matrix(roots.open(str(array))).read(0, ROWS) == 2.0).all()
 
 
 @pytest.mark.parametrize("name", ["zarr.json", ".zarray"])
@@ -125,7 +125,7 @@ def test_metadata_elsewhere_are_not_read(name: str, places: tuple[Roots, Path, P
     (array / name).symlink_to(outside / "secret")
 
     with pytest.raises(PlaceError, match="links out") as caught:
-        open_matrix(roots.opened(str(array)))
+        open_matrix(roots.open(str(array)))
     assert "xyzzy" not in str(caught.value)
 
 
@@ -138,19 +138,19 @@ def test_every_operand_is_guarded(places: tuple[Roots, Path, Path]) -> None:
     write_csr(with_parts, sparse)
     vector = zarr.create_array(str(root / "b"), shape=(ROWS,), chunks=(CHUNK,), dtype="f8", compressors=None)
     vector[:] = rng.standard_normal(ROWS)
-    A = open_matrix(roots.opened(str(with_parts)))
+    A = open_matrix(roots.open(str(with_parts)))
     secret = outside / "b"
     (root / "b").rename(secret)
     (root / "b").symlink_to(secret)
     for operands in ({"b": "b"}, {"weights": "b"}):
-        words = {name: roots.opened(str(root / place), name) for name, place in operands.items()}
+        words = {name: roots.open(str(root / place), name) for name, place in operands.items()}
         with pytest.raises(PlaceError, match=f"^{next(iter(operands))} was expected"):
             dsketch.lstsq(A, words.pop("b", np.ones(ROWS)), cluster="serial", **words)
     for part in ("data", "indices", "indptr"):
         (with_parts / part).rename(outside / part)
         (with_parts / part).symlink_to(outside / part)
         with pytest.raises(PlaceError, match="links out"):
-            open_matrix(roots.opened(str(with_parts))).read(0, ROWS)
+            open_matrix(roots.open(str(with_parts))).read(0, ROWS)
         (with_parts / part).unlink()
         (outside / part).rename(with_parts / part)
 
@@ -159,7 +159,7 @@ def test_a_pipe_keeps_nobody_waiting(places: tuple[Roots, Path, Path]) -> None:
     """A pipe in place of a chunk is refused, not opened."""
     roots, root, _ = places
     array = write(root / "A", 1.0, "raw")
-    matrix = open_matrix(roots.opened(str(array)))
+    matrix = open_matrix(roots.open(str(array)))
     (array / "c" / "0" / "0").unlink()
     os.mkfifo(array / "c" / "0" / "0")
 
@@ -172,7 +172,7 @@ def test_no_moment_lets_a_foreign_byte_through(kind: str, places: tuple[Roots, P
     """While folders are exchanged for links and back as fast as possible, each reading gives the declared data or an error."""
     roots, root, outside = places
     array, secret = write(root / "A", 1.0, kind), write(outside / "A", SECRET, kind)
-    matrix, is_over = open_matrix(roots.opened(str(array))), threading.Event()
+    matrix, is_over = open_matrix(roots.open(str(array))), threading.Event()
     link = root / "link"
     link.symlink_to(secret / "c")
 
@@ -212,9 +212,9 @@ def test_absent_and_damaged_data_are_named_as_ever(places: tuple[Roots, Path, Pa
         ("damaged", f"A at {root}/damaged cannot be opened"),
     ):
         with pytest.raises(dsketch.DataError, match=said):
-            open_matrix(roots.opened(str(root / place)))
+            open_matrix(roots.open(str(root / place)))
     with pytest.raises(dsketch.MissingDataError, match="chunk 1 of A is absent"):
-        open_matrix(roots.opened(str(array))).read(0, ROWS)
+        open_matrix(roots.open(str(array))).read(0, ROWS)
 
 
 def test_a_refusal_comes_back_from_a_worker() -> None:

@@ -93,7 +93,7 @@ def test_the_index_is_made_anew_from_the_folders(store: Store) -> None:
 def test_a_state_that_the_index_missed_is_found(store: Store) -> None:
     """A crash between the folder and the index: the folder is right."""
     job = accepted(store)
-    moved = job.moved(State.CANCELLED, job.created + 1)
+    moved = job.with_state(State.CANCELLED, job.created + 1)
     store.folder(job.id).record(moved)
 
     again = reopened(store)

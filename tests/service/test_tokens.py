@@ -25,7 +25,7 @@ from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
 from dsketch.service.tokens import new_token, read_tokens, revoke
-from dsketch.service.workers import Cluster
+from dsketch.service.workers import JobCluster
 from tests.service.conftest import spec
 from tests.service.running import DEADLINE_SECONDS, Service
 
@@ -78,7 +78,7 @@ def test_two_changes_within_one_tick_are_both_seen(file: Path) -> None:
     before = file.stat()
     revoke(file, "ann")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    known._read_at = auth._changed_at(file)  # as if nothing told the change from what was read
+    known._read_at = auth._version_of(file)  # as if nothing told the change from what was read
 
     assert not is_in(known, token)
 
@@ -169,7 +169,7 @@ def test_a_stream_ends_with_its_token(tmp_path: Path, file: Path) -> None:
     """Who follows a job as the token is revoked hears nothing of what comes after."""
     token, store = new_token(file, "ann"), Store(tmp_path / "state")
     hub = Hub(store.jobs)
-    app = application(Desk(Dispatcher(store, hub, Cluster(), Roots(), Metrics(), Rules())), Tokens(file))
+    app = application(Desk(Dispatcher(store, hub, JobCluster(), Roots(), Metrics(), Rules())), Tokens(file))
     job, _ = store.accept("ann", "", spec_of(spec("tsqr")).document(), None, "")
     hub.tell(job.id, "state", sentence="before")
     scope: dict[str, Any] = {

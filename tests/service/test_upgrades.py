@@ -15,13 +15,13 @@ from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import ServiceError, UnknownJob
 from dsketch.service.events import Hub
 from dsketch.service.formats import FORMAT
-from dsketch.service.job import Job, State, Step
+from dsketch.service.job import Job, State, StateChange
 from dsketch.service.jobs_api import Desk
 from dsketch.service.metrics import Metrics
 from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
-from dsketch.service.workers import Cluster
+from dsketch.service.workers import JobCluster
 from tests.service.conftest import spec
 from tests.service.running import Service, rested
 
@@ -282,13 +282,13 @@ def test_a_clock_that_is_set_is_no_work(tmp_path: Path, monkeypatch: pytest.Monk
 def test_steps_are_kept_as_they_were_written() -> None:
     """A step that is read and written is the same document, whatever it has."""
     for fields in (
-        Step(State.RUNNING, 1.0, "s", 2, worked=0.5).to_dict(),
-        {**Step(State.QUEUED, 1.0, "s").to_dict(), "host": ["a"]},
-        {**Step(State.QUEUED, 1.0, "s").to_dict(), "state": "paused"},
-        {**Step(State.QUEUED, 1.0, "s").to_dict(), "state": ["odd"]},
+        StateChange(State.RUNNING, 1.0, "s", 2, worked=0.5).to_dict(),
+        {**StateChange(State.QUEUED, 1.0, "s").to_dict(), "host": ["a"]},
+        {**StateChange(State.QUEUED, 1.0, "s").to_dict(), "state": "paused"},
+        {**StateChange(State.QUEUED, 1.0, "s").to_dict(), "state": ["odd"]},
     ):
-        assert Step.of(fields).to_dict() == fields
-    assert Step.of({"state": "queued", "at": 1}).sentence == "waits for its turn"
+        assert StateChange.of(fields).to_dict() == fields
+    assert StateChange.of({"state": "queued", "at": 1}).sentence == "waits for its turn"
 
 
 @pytest.mark.parametrize("left_of_it", ["", '{"x": tru', "[" * 100_000, "\udcff"])
@@ -298,11 +298,11 @@ def test_a_damaged_answer_or_plan_is_no_defect(tmp_path: Path, left_of_it: str) 
     job, _ = store.accept("local", "", DOCUMENT, None, "")
     for state in (State.PLANNING, State.RUNNING, State.SOLVED):
         job = store.move(job.id, state, state.value)
-    desk = Desk(Dispatcher(store, Hub(store.jobs), Cluster(), Roots(), Metrics(), Rules()))
+    desk = Desk(Dispatcher(store, Hub(store.jobs), JobCluster(), Roots(), Metrics(), Rules()))
     for name in ("plan.json", "solution.json"):
         (store.folder(job.id).path / name).write_bytes(left_of_it.encode(errors="surrogateescape"))
 
-    assert desk.described(job, whole=True)["plan"] is None
+    assert desk.describe(job, whole=True)["plan"] is None
     with pytest.raises(UnknownJob, match=r"an answer was expected in job .*; its file is damaged\. Submit the job again\."):
         desk.x(Caller("local"), job.id)
     store.close()

@@ -17,7 +17,7 @@ from dsketch.service import ready
 from dsketch.service.auth import Tokens, new_token
 from dsketch.service.plans import PLANS_AT_ONCE
 from dsketch.service.ready import READY, Readiness
-from dsketch.service.serve import _listening
+from dsketch.service.serve import _listen
 from tests.service.conftest import spec
 from tests.service.running import DEADLINE_SECONDS, Service, rested
 
@@ -127,7 +127,7 @@ def test_kept_connections_answer_at_once() -> None:
                 taken = transport.get_extra_info("socket")
                 found.set_result(taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
-        with _listening("127.0.0.1", 0) as listening:
+        with _listen("127.0.0.1", 0) as listening:
             server = await asyncio.get_running_loop().create_server(Peer, sock=listening)
             with socket.create_connection(listening.getsockname()):
                 no_delay = await found
@@ -161,10 +161,10 @@ def test_a_disk_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Monke
     async def asked() -> tuple[list[Any], Any]:
         readiness = _readiness(store)
         monkeypatch.setattr(ready, "LOOK_SECONDS", 0.0)
-        silent = await asyncio.gather(*(readiness.verdict() for _ in range(20)))
+        silent = await asyncio.gather(*(readiness.standing() for _ in range(20)))
         monkeypatch.setattr(ready, "LOOK_SECONDS", DEADLINE_SECONDS)
         store.answers.set()
-        return silent, await readiness.verdict()
+        return silent, await readiness.standing()
 
     silent, after = asyncio.run(asked())
     assert {verdict[0] for verdict in silent} == {"silent"}
@@ -180,7 +180,7 @@ def test_ready_is_said_of_what_works(tmp_path: Path) -> None:
     store.answers.set()
 
     def word(**more: Any) -> str:
-        return asyncio.run(_readiness(store, **more).verdict())[0]
+        return asyncio.run(_readiness(store, **more).standing())[0]
 
     assert word(tokens=tokens) == "ready"
     assert word(is_alive=False) == "stopping"

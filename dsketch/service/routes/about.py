@@ -12,7 +12,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.service.auth import Caller, Tokens
-from dsketch.service.errors import shape
+from dsketch.service.errors import error_document
 from dsketch.service.jobs_api import Desk
 from dsketch.service.models import About, Health, Trouble
 from dsketch.service.ready import READY, Readiness
@@ -53,7 +53,7 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
     @app.get("/readyz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}, 503: {"model": Health}})
     async def readyz() -> Response:
         """Say whether jobs are accepted and taken from the line: tokens can be read, a file can be written."""
-        status, message = await readiness.verdict()
+        status, message = await readiness.standing()
         return JSONResponse({"status": status, "message": message}, 200 if (status, message) == READY else 503)
 
     @app.get("/metrics", tags=["service"], responses={200: {"content": {"text/plain": {}}}, **troubles(403)})
@@ -61,7 +61,7 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
         """Show figures for Prometheus; for admins, as they tell of everybody's jobs."""
         if not caller.is_admin:
             return JSONResponse(
-                shape("AccessError", f"an admin was expected; {caller.owner} is none. Use an admin's token."), 403
+                error_document("AccessError", f"an admin was expected; {caller.owner} is none. Use an admin's token."), 403
             )
         oldest = dispatcher.store.oldest_queued()
         age = 0.0 if oldest is None else max(time.time() - oldest, 0.0)

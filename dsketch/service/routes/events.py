@@ -42,7 +42,7 @@ def add_events(app: FastAPI, desk: Desk, who: Who) -> None:
         """Follow a job. Reconnect with ``Last-Event-ID`` to get what came after that event."""
         job = await anyio.to_thread.run_sync(desk.job, caller, id_)
         after = int(last_event_id or 0)
-        if after and job.state.is_resting and not await anyio.to_thread.run_sync(hub.kept, id_, after):
+        if after and job.state.is_resting and not await anyio.to_thread.run_sync(hub.events_after, id_, after):
             return Response(status_code=204)
         if streams.get(caller.owner, 0) >= _MOST_STREAMS:
             raise RateError(f"at most {_MOST_STREAMS} streams at a time were expected; all are taken. Close some.")
@@ -59,7 +59,7 @@ def add_events(app: FastAPI, desk: Desk, who: Who) -> None:
                 with contextlib.suppress(TokenError):  # who is let in no more hears no more, from the next event on
                     async for event in hub.follow(id_, after, rests):
                         await who(request.headers.get("authorization"))
-                        yield _sent(event)
+                        yield _encode_event(event)
             finally:
                 streams[caller.owner] -= 1
 
@@ -67,7 +67,7 @@ def add_events(app: FastAPI, desk: Desk, who: Who) -> None:
         return StreamingResponse(lines(), media_type="text/event-stream", headers=headers)
 
 
-def _sent(event: dict[str, Any]) -> bytes:
+def _encode_event(event: dict[str, Any]) -> bytes:
     """Return an event as a stream has it; one without content keeps the connection alive."""
     if not event:
         return b": still there\n\n"

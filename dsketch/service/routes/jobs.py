@@ -26,7 +26,7 @@ def add_plans(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     )
     async def plan(question: Question, request: Request) -> Response:
         """Say how a run would be made and what it would cost; reads a few blocks, solves nothing. Ends when you hang up."""
-        return JSONResponse(await threads.planned(request, desk.plan(question.spec)))
+        return JSONResponse(await threads.plan(request, desk.plan(question.spec)))
 
 
 def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
@@ -35,7 +35,7 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~ ]+$")]
 
     def answer(id_: str, caller: Caller, status: int = 200) -> Response:
-        return JSONResponse(plain(desk.described(desk.job(caller, id_), whole=True)), status)
+        return JSONResponse(plain(desk.describe(desk.job(caller, id_), whole=True)), status)
 
     @app.post(
         "/v1/jobs",
@@ -60,7 +60,7 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
         jobs = desk.page(caller, listing.state, listing.after, listing.limit + 1)
         shown = jobs[: listing.limit]
         more = shown[-1].id if len(jobs) > listing.limit else None
-        return JSONResponse(plain({"jobs": [desk.described(job, whole=False) for job in shown], "next": more}))
+        return JSONResponse(plain({"jobs": [desk.describe(job, whole=False) for job in shown], "next": more}))
 
     @app.get("/v1/jobs/{id}", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 422)})
     def show(id_: Id, caller: By) -> Response:
@@ -70,7 +70,7 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
     async def cancel(id_: Id, caller: By) -> Response:
         """End a job that waits or runs; answers when it has ended. Recorded passes are kept for resume."""
-        return await threads.ended(lambda: answer(desk.cancel(caller, id_).id, caller))
+        return await threads.end(lambda: answer(desk.cancel(caller, id_).id, caller))
 
     @app.post("/v1/jobs/{id}/resume", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
     def resume(id_: Id, caller: By) -> Response:
@@ -80,7 +80,7 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     @app.delete("/v1/jobs/{id}", tags=["jobs"], status_code=204, responses=troubles(404, 409, 422))
     async def remove(id_: Id, caller: By) -> Response:
         """Remove a job that rests, with its answer and its records."""
-        await threads.ended(desk.remove, caller, id_)
+        await threads.end(desk.remove, caller, id_)
         return Response(status_code=204)
 
 

@@ -26,7 +26,7 @@ class Threads:
         self._ending = anyio.CapacityLimiter(_ENDINGS_AT_ONCE)
         self._watching = anyio.CapacityLimiter(PLANS_AT_ONCE)
 
-    async def planned(self, request: Request, planning: Planning) -> dict[str, Any]:
+    async def plan(self, request: Request, planning: Planning) -> dict[str, Any]:
         """Return a plan, unless the client goes."""
         watching = asyncio.create_task(self._watch(request, planning))
         try:
@@ -34,7 +34,7 @@ class Threads:
         finally:
             watching.cancel()
 
-    async def ended(self, act: Callable[..., T], *given: Any) -> T:
+    async def end(self, act: Callable[..., T], *given: Any) -> T:
         """Return what a verb gives that ends something."""
         return await anyio.to_thread.run_sync(act, *given, limiter=self._ending)
 
