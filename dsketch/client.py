@@ -138,7 +138,7 @@ class Client:
 
     def show(self, id_: str) -> Document:
         """Return a job: state, progress, plan, history."""
-        return self._json("GET", _place(id_))
+        return self._json("GET", _job_path(id_))
 
     def follow(self, id_: str, after: int = 0) -> Iterator[Document]:
         """Yield the events of a job as they come, until it rests; kept ones are yielded once, also over a broken connection.
@@ -152,7 +152,7 @@ class Client:
         failures, patience, heard_at = 0, 0.0, time.monotonic()
         while True:
             try:
-                for event in self._streamed(id_, after):
+                for event in self._stream(id_, after):
                     failures, patience, heard_at = 0, _RESTART_SECONDS, time.monotonic()
                     after = event.get("id", after)
                     yield event
@@ -161,20 +161,20 @@ class Client:
             except (EngineError, *self._unreachable) as error:
                 failures += 1
                 if failures >= self._attempts and time.monotonic() - heard_at > patience:
-                    raise self._lost(error) from error
+                    raise self._unreachable_error(error) from error
             time.sleep(min(_FIRST_PAUSE_SECONDS * 2 ** max(failures - 1, 0), _LONGEST_PAUSE_SECONDS))
 
     def cancel(self, id_: str) -> Document:
         """End a job that waits or runs, and return it ended."""
-        return self._json("POST", f"{_place(id_)}/cancel")
+        return self._json("POST", f"{_job_path(id_)}/cancel")
 
     def resume(self, id_: str) -> Document:
         """Put a failed or cancelled job in line again, and return it."""
-        return self._json("POST", f"{_place(id_)}/resume")
+        return self._json("POST", f"{_job_path(id_)}/resume")
 
     def solution(self, id_: str) -> Document:
         """Return the answer without x: status, certificate, ledger."""
-        return self._json("GET", f"{_place(id_)}/solution")
+        return self._json("GET", f"{_job_path(id_)}/solution")
 
     def fetch(self, id_: str) -> "NDArray[np.float64] | str":
         """Return x; where it has as many rows as data, the place of its Zarr array.
@@ -185,7 +185,7 @@ class Client:
             If what came is not what the service holds.
         """
         facts = self.solution(id_)["x"]
-        response = self._sent("GET", f"{_place(id_)}/solution/x")
+        response = self._send("GET", f"{_job_path(id_)}/solution/x")
         if response.headers["content-type"].startswith("application/json"):
             return str(response.json()["zarr"])
         try:
@@ -198,15 +198,15 @@ class Client:
 
     def rm(self, id_: str) -> None:
         """Remove a job that rests, with its answer."""
-        self._sent("DELETE", _place(id_))
+        self._send("DELETE", _job_path(id_))
 
     # ---- inside ------------------------------------------------------------------------------------------------------
 
     def _json(self, method: str, path: str, **more: Any) -> Document:
-        found: Document = self._sent(method, path, **more).json()
+        found: Document = self._send(method, path, **more).json()
         return found
 
-    def _sent(
+    def _send(
         self,
         method: str,
         path: str,
@@ -226,14 +226,14 @@ class Client:
                 break
             except self._unreachable as error:
                 if not may_repeat or attempt == self._attempts - 1:
-                    raise self._lost(error) from error
+                    raise self._unreachable_error(error) from error
                 time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
         _require_success(response)
         return response
 
-    def _streamed(self, id_: str, after: int) -> Iterator[Document]:
+    def _stream(self, id_: str, after: int) -> Iterator[Document]:
         headers = {"Last-Event-ID": str(after)} if after else {}
-        with self._http.stream("GET", f"{_place(id_)}/events", headers=headers, timeout=_SILENT_SECONDS) as response:
+        with self._http.stream("GET", f"{_job_path(id_)}/events", headers=headers, timeout=_SILENT_SECONDS) as response:
             if response.status_code >= 400:
                 response.read()
             _require_success(response)
@@ -241,14 +241,14 @@ class Client:
                 if line.startswith("data: "):
                     yield json.loads(line[6:])
 
-    def _lost(self, error: Exception) -> DsketchError:
+    def _unreachable_error(self, error: Exception) -> DsketchError:
         said = str(error) or type(error).__name__
         return EngineError(
             f"a service was expected at {self.url}; it did not answer ({said}). Start it with dsketch serve, or set --url."
         )
 
 
-def told(event: Document) -> events.Event | None:
+def event_from(event: Document) -> events.Event | None:
     """Return an event of the service as a listener of a run knows it; None for one that only the service has."""
     kinds: dict[str, Any] = {
         "pass_started": events.PassStarted,
@@ -291,7 +291,7 @@ def _sendable_word(name: str, value: Any) -> Any:
     )
 
 
-def _place(id_: str) -> str:
+def _job_path(id_: str) -> str:
     if not id_.isalnum():
         raise UnknownJob(f"the id of a job was expected; got {id_!r}. dsketch jobs list shows them.")
     return f"/v1/jobs/{id_}"
@@ -313,11 +313,11 @@ def _require_success(response: Any) -> None:
         raise EngineError(
             f"an answer of dsketch was expected from {response.request.url}; it is {response.status_code}. Check the URL."
         ) from None
-    kind: type[DsketchError] = next((kind for kind in _errors(DsketchError) if kind.__name__ == name), EngineError)
+    kind: type[DsketchError] = next((kind for kind in _all_errors(DsketchError) if kind.__name__ == name), EngineError)
     raise kind(message)
 
 
-def _errors(root: type[DsketchError]) -> Iterator[type[DsketchError]]:
+def _all_errors(root: type[DsketchError]) -> Iterator[type[DsketchError]]:
     yield root
     for child in root.__subclasses__():
-        yield from _errors(child)
+        yield from _all_errors(child)

@@ -16,7 +16,7 @@ import dsketch.api as api
 from dsketch._cli.options import JSON, cluster_options, with_options
 from dsketch._cli.session import engine_from, listening, say
 from dsketch._cli.show import print_json
-from dsketch._demo import Known, largest_error, make, remove
+from dsketch._demo import DemoMatrix, largest_error, make, remove
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.engine import Engine
@@ -32,7 +32,7 @@ _SUMMATION = 1e-8  # relative: n u for the n = 1e8 additions of a sum of squares
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Findings:
     """What the demonstration found."""
 
     rows: int
@@ -72,11 +72,11 @@ def demo(rows: int, cols: int, condition: float, seed: int, folder: Path | None,
     Example: dsketch demo --rows 10_000_000 --dir /scratch/demo --keep
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
     given["scheduler"] = given["scheduler"] or "local"
-    with _place(folder, keep) as place:
+    with _demo_folder(folder, keep) as place:
         say(f"Writing {format_count(rows)} × {format_count(cols)} numbers with a known answer to {place}")
         with listening("writing") as tell:
             known = make(place, rows, cols, condition=condition, seed=seed, tell=tell)
-        outcome = _solved(known, seed, str(place) if keep else None, given)
+        outcome = _solve(known, seed, str(place) if keep else None, given)
     if as_json:
         print_json(asdict(outcome))
     else:
@@ -85,7 +85,7 @@ def demo(rows: int, cols: int, condition: float, seed: int, folder: Path | None,
 
 
 @contextmanager
-def _place(folder: Path | None, keep: bool) -> Iterator[Path]:
+def _demo_folder(folder: Path | None, keep: bool) -> Iterator[Path]:
     """Yield the folder, and afterwards remove what was written, unless it is to be kept."""
     if folder is None:
         temporary = Path(tempfile.mkdtemp(prefix="dsketch-demo-"))
@@ -103,7 +103,7 @@ def _place(folder: Path | None, keep: bool) -> Iterator[Path]:
             remove(folder)
 
 
-def _solved(known: Known, seed: int, folder: str | None, given: dict[str, Any]) -> Outcome:
+def _solve(known: DemoMatrix, seed: int, folder: str | None, given: dict[str, Any]) -> Findings:
     problem = LeastSquares(known.A, known.b)
     with engine_from(given, problem.rows) as engine:
         once = _seconds_to_read(engine, problem)
@@ -117,24 +117,24 @@ def _solved(known: Known, seed: int, folder: str | None, given: dict[str, Any]) 
         say("\nChecking x by an independent pass")
         with listening() as tell:
             certificate = api.check(problem, solution.x, cluster=engine, progress=tell)
-    return _outcome(known, solution, certificate, once, seconds, folder)
+    return _findings(known, solution, certificate, once, seconds, folder)
 
 
 def _seconds_to_read(engine: Engine, problem: LeastSquares) -> float:
     """Return the time of a pass that only adds up, the second of two: workers have then imported what they need."""
     drive = Drive(engine, ignore)
     for _ in range(2):
-        drive.run(_touched(problem))
+        drive.run(_touch_rows(problem))
     return drive.passes[-1].seconds
 
 
-def _touched(problem: LeastSquares) -> Flow[Any]:
+def _touch_rows(problem: LeastSquares) -> Flow[Any]:
     return (yield Look(Touch(), problem.rows))
 
 
-def _outcome(
-    known: Known, solution: Solution, certificate: Certificate, once: float, seconds: float, folder: str | None
-) -> Outcome:
+def _findings(
+    known: DemoMatrix, solution: Solution, certificate: Certificate, once: float, seconds: float, folder: str | None
+) -> Findings:
     error = float(np.linalg.norm(solution.x - known.x) / np.linalg.norm(known.x))
     allowed, residual = largest_error(solution), float(certificate.residual_norm[0])
     is_right = (
@@ -143,7 +143,7 @@ def _outcome(
         and float(certificate.backward_error[0]) <= Settings().accepted
         and abs(residual - known.residual_norm) <= _SUMMATION * known.residual_norm
     )
-    return Outcome(
+    return Findings(
         rows=known.shape[0],
         cols=known.shape[1],
         condition=certificate.condition,
@@ -163,7 +163,7 @@ def _outcome(
     )
 
 
-def _table(o: Outcome) -> str:
+def _table(o: Findings) -> str:
     lines = [
         f"matrix      {format_count(o.rows)} × {format_count(o.cols)}, {format_bytes(o.nbytes)}, condition {o.condition:.1e}",
         f"read once   {format_seconds(o.read_once_seconds)}, {format_bytes(o.nbytes / o.read_once_seconds)}/s, only adding up",

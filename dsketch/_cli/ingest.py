@@ -70,18 +70,18 @@ def ingest(source: str, as_json: bool, **given: Any) -> int:
     \b
     Example: dsketch ingest flights.csv --to A.zarr --target delay --target-to b.zarr --nulls drop
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
-    lists = {word: _names(given.pop(word)) for word in ("columns", "drop", "categories")}
+    lists = {word: _split_names(given.pop(word)) for word in ("columns", "drop", "categories")}
     lists["columns"] = lists["columns"] or None  # type: ignore[assignment]  # none said: all
     with listening("reading") as tell:
         done = convert(source, target=given.pop("target") or None, tell=tell, **lists, **given)  # type: ignore[arg-type]
     if as_json:
         print_json(vars(done))
     else:
-        click.echo(_text(done))
+        click.echo(_summary_text(done))
     return 0
 
 
-def _names(texts: tuple[str, ...]) -> list[str]:
+def _split_names(texts: tuple[str, ...]) -> list[str]:
     """Return column names, separated by commas, quoted as in CSV where they contain one."""
     try:
         # An empty text is a name too: that of a column without one.
@@ -92,13 +92,15 @@ def _names(texts: tuple[str, ...]) -> list[str]:
         ) from error
 
 
-def _text(done: Ingested) -> str:
-    dropped = f", {format_count(done.rows_dropped)} with nulls left out{_cost(done.rows_dropped_by)}" if done.rows_dropped else ""
+def _summary_text(done: Ingested) -> str:
+    dropped = (
+        f", {format_count(done.rows_dropped)} with nulls left out{_cost_text(done.rows_dropped_by)}" if done.rows_dropped else ""
+    )
     lines = [
         f"matrix   {done.matrix}   {' × '.join(format_count(size) for size in done.shape)} {done.dtype}",
         f"target   {done.target}" if done.target else "",
         f"weights  {done.weights}" if done.weights else "",
-        f"columns  {_listed(done.columns)}",
+        f"columns  {_join_names(done.columns)}",
         f"base     {', '.join(f'{name}={level}' for name, level in done.base.items())}" if done.base else "",
         f"rows     {format_count(done.rows_read)} read{dropped}",
         f"wrote    {format_bytes(done.bytes_written)} in {format_seconds(done.seconds)}",
@@ -106,11 +108,11 @@ def _text(done: Ingested) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _cost(by: Mapping[str, int], most: int = 12) -> str:
+def _cost_text(by: Mapping[str, int], most: int = 12) -> str:
     """Return which columns cost how many rows; a row may be named by several."""
     shown = ", ".join(f"{name} {format_count(count)}" for name, count in list(by.items())[:most])
     return f" ({shown}{', …' if len(by) > most else ''})"
 
 
-def _listed(names: tuple[str, ...], most: int = 12) -> str:
+def _join_names(names: tuple[str, ...], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" … ({format_count(len(names))} in all)" if len(names) > most else "")

@@ -15,7 +15,7 @@ from dsketch._cli.show import print_json, row_text
 from dsketch._results.format import OURS
 from dsketch._results.output import Output
 from dsketch._units import format_seconds
-from dsketch.client import DEFAULT_URL, Client, Document, told
+from dsketch.client import DEFAULT_URL, Client, Document, event_from
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
@@ -57,14 +57,14 @@ def _submit(name: str, **given: Any) -> int:
     key, limits = given.pop("key"), {"seconds": given.pop("max_seconds"), "memory": given.pop("max_memory")}
     with _client(given) as client:
         data = ("a", "b", *(word.name for word in PROBLEMS[name].options if word.kind is Matrix))
-        given |= {word: _full(given[word]) for word in data}
+        given |= {word: _full_path(given[word]) for word in data}
         spec = {"problem": name, "A": given.pop("a"), **given, "limits": limits}
         job = client.submit(spec, name=title, key=key)
         if as_json and not follows:
             print_json(job)
         elif not as_json:
             click.echo(job["id"])
-        return _followed(client, job["id"], as_json) if follows else 0
+        return _follow_events(client, job["id"], as_json) if follows else 0
 
 
 for_each_problem(
@@ -85,7 +85,7 @@ for_each_problem(
 @jobs.command("list", short_help="List jobs, newest first.")
 @click.option("--state", metavar="STATE", help="Only those in this state: queued, running, solved, failed …")
 @click.option("--limit", metavar="N", type=click.IntRange(1), default=50, help="At most so many.")
-def list_(state: str | None, limit: int, as_json: bool, **given: Any) -> int:
+def _list(state: str | None, limit: int, as_json: bool, **given: Any) -> int:
     """List jobs, newest first.
 
     \b
@@ -96,7 +96,7 @@ def list_(state: str | None, limit: int, as_json: bool, **given: Any) -> int:
     if as_json:
         print_json({"jobs": found})
     else:
-        click.echo("\n".join(_line(job) for job in found) or "no jobs")
+        click.echo("\n".join(_job_line(job) for job in found) or "no jobs")
     return 0
 
 
@@ -120,7 +120,7 @@ def _show(client: Client, id_: str, as_json: bool) -> int:
     if as_json:
         print_json(job)
         return 0
-    lines = [_line(job), *(f"  {step['at']}  {step['state']:<11}  {step['sentence']}" for step in job["history"])]
+    lines = [_job_line(job), *(f"  {step['at']}  {step['state']:<11}  {step['sentence']}" for step in job["history"])]
     if job["plan"]:
         lines += ["", job["plan"]["text"]]
     if job["state"] in ("solved", "not_solved"):
@@ -130,18 +130,18 @@ def _show(client: Client, id_: str, as_json: bool) -> int:
 
 
 def _follow(client: Client, id_: str, as_json: bool) -> int:
-    return _followed(client, id_, as_json)
+    return _follow_events(client, id_, as_json)
 
 
-def _followed(client: Client, id_: str, as_json: bool) -> int:
+def _follow_events(client: Client, id_: str, as_json: bool) -> int:
     """Draw what happens until the job rests, then say how it ended."""
     try:
         with listening() as tell:
             for event in client.follow(id_):
-                if (known := told(event)) is not None:
+                if (known := event_from(event)) is not None:
                     tell(known)
                 elif event["event"] == "state":
-                    say(_state(event))
+                    say(_state_text(event))
     except KeyboardInterrupt as stop:
         raise Stopped(f"stopped watching; the job goes on. Watch it again with: dsketch jobs follow {id_}") from stop
     job = client.show(id_)
@@ -153,11 +153,11 @@ def _followed(client: Client, id_: str, as_json: bool) -> int:
 
 
 def _cancel(client: Client, id_: str, as_json: bool) -> int:
-    return _told(client.cancel(id_), as_json)
+    return _say_state(client.cancel(id_), as_json)
 
 
 def _resume(client: Client, id_: str, as_json: bool) -> int:
-    return _told(client.resume(id_), as_json)
+    return _say_state(client.resume(id_), as_json)
 
 
 def _rm(client: Client, id_: str, as_json: bool) -> int:
@@ -197,7 +197,7 @@ def fetch(job: str, out: str | None, overwrite: bool, as_json: bool, **given: An
     with _client(given) as client:
         facts, x = client.solution(job), client.fetch(job)
     if isinstance(x, str):
-        return _placed(x, as_json)
+        return _say_place(x, as_json)
     if out is not None:
         output = Output.at(out, overwrite=overwrite)
         output.write(x, {"status": facts["status"], "method": facts["method"], "job": job, **OURS})
@@ -249,13 +249,13 @@ def _client(given: dict[str, Any]) -> Client:
     return Client(given.pop("url"), token)
 
 
-def _full(address: str | None) -> str | None:
+def _full_path(address: str | None) -> str | None:
     """Return a path that is here in full, any other address as it is."""
     is_here = address is not None and "://" not in address and Path(address).exists()
     return str(Path(str(address)).absolute()) if is_here else address
 
 
-def _line(job: Document) -> str:
+def _job_line(job: Document) -> str:
     ahead = f", {job['ahead']} before it" if job["ahead"] else ""
     name = f"  {job['name']}" if job["name"] else ""
     return (
@@ -264,20 +264,20 @@ def _line(job: Document) -> str:
     )
 
 
-def _state(told_of: Document) -> str:
+def _state_text(told_of: Document) -> str:
     state, sentence = told_of["state"], told_of["sentence"]
     return sentence if sentence.startswith(f"{state}:") else f"{state.replace('_', ' ')}: {sentence}"
 
 
-def _told(job: Document, as_json: bool) -> int:
+def _say_state(job: Document, as_json: bool) -> int:
     if as_json:
         print_json(job)
     else:
-        click.echo(_state(job))
+        click.echo(_state_text(job))
     return 0
 
 
-def _placed(place: str, as_json: bool) -> int:
+def _say_place(place: str, as_json: bool) -> int:
     if as_json:
         print_json({"zarr": place})
     else:

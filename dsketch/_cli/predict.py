@@ -42,7 +42,7 @@ def predict(x: str, a: str, out: str | None, as_json: bool, **given: Any) -> int
     elif as_json:
         print_json({"y": y})
     else:
-        click.echo(_text(y))
+        click.echo(_rows_text(y))
     return 0
 
 
@@ -53,7 +53,7 @@ def _say_written(path: Any, shape: tuple[int, ...], as_json: bool) -> None:
         click.echo(f"y           {' × '.join(map(str, shape))} in {text_of(path)}")
 
 
-def _text(y: NDArray[np.float64]) -> str:
+def _rows_text(y: NDArray[np.float64]) -> str:
     rows = [f"y           {number:<8}  {row_text(values)}" for number, values in enumerate(y.reshape(len(y), -1)[:MOST_SHOWN])]
     more = len(y) - len(rows)
     return "\n".join([*rows, *([f"            and {more} more: --out writes them, --json prints them"] if more else [])])

@@ -64,7 +64,7 @@ def _report(error: Exception, *, is_json: bool, is_debug: bool) -> int:
     if isinstance(error, _HELP):
         click.echo(error.format_message(), err=True)
         return int(error.exit_code)
-    message, code, is_defect = _judged(error)
+    message, code, is_defect = _classify_error(error)
     if is_debug or is_defect:
         traceback.print_exception(error, file=sys.stderr)
     click.echo(f"dsketch: {message}" if code == INTERRUPTED else f"dsketch: error: {message}", err=True)
@@ -74,11 +74,11 @@ def _report(error: Exception, *, is_json: bool, is_debug: bool) -> int:
     return code
 
 
-def _judged(error: Exception) -> tuple[str, int, bool]:
+def _classify_error(error: Exception) -> tuple[str, int, bool]:
     """Return the message, the exit code, and whether it is a defect."""
     if isinstance(error, click.UsageError):
         where = f" See {error.ctx.command_path} --help." if error.ctx else ""
-        return f"{_sentence(error.format_message())}{where}", error.exit_code, False
+        return f"{_end_sentence(error.format_message())}{where}", error.exit_code, False
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code, False
     if isinstance(error, click.Abort):
@@ -89,7 +89,7 @@ def _judged(error: Exception) -> tuple[str, int, bool]:
     return text, INTERNAL, True
 
 
-def _sentence(text: str) -> str:
+def _end_sentence(text: str) -> str:
     """Return the first paragraph, ended like a sentence (click appends a whole help text where a command is missing)."""
     first = text.strip().split("\n\n")[0]
     return first if first.endswith((".", "?")) else f"{first}."

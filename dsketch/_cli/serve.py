@@ -181,14 +181,14 @@ def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None
     if is_list:
         _list(token_file, owner, as_json)
     elif revoke is not None:
-        _revoke(token_file, _named(owner) if revoke == _OWNER else revoke, as_json)
+        _revoke(token_file, _require_owner(owner) if revoke == _OWNER else revoke, as_json)
     else:
-        made = new_token(token_file, _named(owner), is_admin=given["is_admin"], days=given["days"])
+        made = new_token(token_file, _require_owner(owner), is_admin=given["is_admin"], days=given["days"])
         click.echo(json.dumps({"owner": owner, "token": made}) if as_json else made)
     return 0
 
 
-def _named(owner: str | None) -> str:
+def _require_owner(owner: str | None) -> str:
     if owner is None:
         raise SpecError("an OWNER was expected; there is none. Write dsketch token OWNER --token-file FILE.")
     return owner

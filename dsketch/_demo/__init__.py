@@ -29,7 +29,7 @@ from dsketch.ingest.failure import writing
 
 Floats = NDArray[np.float64]
 
-CHUNK_BYTES = 32_000_000
+_CHUNK_BYTES = 32_000_000
 _MANTISSA_BITS = 53
 _VALUE_BITS = 7  # magnitude of u, G and r
 _X_BITS = 3
@@ -37,7 +37,7 @@ _MOST_SHRUNK = 7  # eps at most 2⁷: the shared column is then lost among the o
 
 
 @dataclass(frozen=True)
-class Known:
+class DemoMatrix:
     """A matrix on disk and everything there is to know about its least-squares problem.
 
     Attributes
@@ -66,7 +66,7 @@ class Known:
 
 def make(
     folder: Path, rows: int = 2_000_000, columns: int = 100, *, condition: float = 1e6, seed: int = 0, tell: Tell = ignore
-) -> Known:
+) -> DemoMatrix:
     """Write ``A.zarr`` and ``b.zarr`` into a folder, chunk by chunk, and return what is known about them.
 
     Parameters
@@ -106,11 +106,11 @@ def make(
             f"{format_bytes(nbytes)} of free disk were expected in {folder}; there are {format_bytes(free)}. "
             "Choose fewer rows, or another folder."
         )
-    x = solution_of(columns, seed)
-    height = max(CHUNK_BYTES // (8 * columns) // 2 * 2, 2)  # even: pairs stay together
+    x = exact_solution(columns, seed)
+    height = max(_CHUNK_BYTES // (8 * columns) // 2 * 2, 2)  # even: pairs stay together
     with writing(folder):
         squares = _write(names, (rows, columns), min(height, rows), x, bits, seed, tell)
-    return Known(
+    return DemoMatrix(
         str(names[0]),
         str(names[1]),
         (rows, columns),
@@ -129,13 +129,13 @@ def remove(folder: Path) -> None:
         folder.rmdir()
 
 
-def solution_of(columns: int, seed: int) -> Floats:
+def exact_solution(columns: int, seed: int) -> Floats:
     """Return x: integers of magnitude 1 to 8 with random signs."""
     raw = draw(seed, DEMO_X, 0, columns, 2)
     return signs(raw[:, 0]) * (below(raw[:, 1], 1 << _X_BITS) + 1.0)
 
 
-def block_of(start: int, stop: int, rows: int, x: Floats, bits: int, seed: int) -> tuple[Floats, Floats, int]:
+def rows_between(start: int, stop: int, rows: int, x: Floats, bits: int, seed: int) -> tuple[Floats, Floats, int]:
     """Return rows ``start:stop`` of A and b and their Σ r², a function of row numbers and seed alone; ``start`` is even."""
     columns = x.shape[0]
     pairs = range(start // 2, -(-stop // 2))
@@ -182,7 +182,7 @@ def _write(names: tuple[Path, Path], shape: tuple[int, int], height: int, x: Flo
 
     def chunk(start: int) -> tuple[int, int]:
         stop = min(start + height, rows)
-        A[start:stop], b[start:stop], squares = block_of(start, stop, rows, x, bits, seed)
+        A[start:stop], b[start:stop], squares = rows_between(start, stop, rows, x, bits, seed)
         return stop - start, squares
 
     done, total = 0, 0

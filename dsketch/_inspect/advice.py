@@ -11,10 +11,10 @@ from dsketch.planning.choice import MEMORY_SHARE
 
 # A chunk costs about 0.1 ms to open and map, 100 ms through zarr-python's own machinery or from an object store: below 1 MB
 # that is more than reading it, at 64 to 128 MB it no longer shows.
-SMALL_CHUNK_BYTES = 1_000_000
+_SMALL_CHUNK_BYTES = 1_000_000
 GOOD_CHUNK_BYTES = 64_000_000
 # Random mantissas shrink by 4 to 13 % at two to three times the processor time; rounded data by 3 to 5 times.
-WORTHLESS_RATIO = 1.25
+_WORTHLESS_RATIO = 1.25
 
 
 def advice_on(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
@@ -44,11 +44,11 @@ def _absent(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
         yield Advice(
             "missing chunks",
             f"{format_count(facts.missing_objects)} of {format_count(facts.stored_objects)} stored objects are not there",
-            f"copy them again if data was lost; {_left_out(facts)}",
+            f"copy them again if data was lost; {_advice_without_loss(facts)}",
         )
 
 
-def _left_out(facts: Storage) -> str:
+def _advice_without_loss(facts: Storage) -> str:
     """Return what to do where no data was lost."""
     fill = facts.fill
     if fill == "null":
@@ -62,7 +62,7 @@ def _small(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
     del memory_bytes
     piece = _stored_piece(facts)
     size, is_cut = _bytes(facts, piece), any(step < whole for step, whole in zip(piece, facts.extent, strict=True))
-    if size < SMALL_CHUNK_BYTES and is_cut:
+    if size < _SMALL_CHUNK_BYTES and is_cut:
         yield Advice(
             "small chunks",
             f"{format_count(facts.stored_objects)} stored objects of {format_bytes(size)}: opening one costs more than reading it",
@@ -99,7 +99,7 @@ def _worthless(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
     ratio = facts.decoded_bytes / facts.stored_bytes
     if facts.packing:  # what is read has 8 bytes a number, what is stored fewer
         ratio *= np.dtype(facts.dtype).itemsize / 8
-    if ratio < WORTHLESS_RATIO:
+    if ratio < _WORTHLESS_RATIO:
         yield Advice(
             "compression",
             f"compressed to {1 / ratio:.0%} of its size: every pass decodes, and reads hardly less",

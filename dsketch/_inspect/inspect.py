@@ -38,9 +38,9 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
     matrix = open_matrix(os.fspath(address))
     found = zarr.open(store_at(os.fspath(address)), mode="r")
     arrays = [found] if isinstance(found, zarr.Array) else [found[name] for name in PARTS]
-    counted = [_listed(array) for array in arrays]
-    files, stored_bytes = _sum([files for files, _ in counted]), _sum([size for _, size in counted])
-    expected = sum(_objects(array) for array in arrays)
+    counted = [_measure_store(array) for array in arrays]
+    files, stored_bytes = _sum_known([files for files, _ in counted]), _sum_known([size for _, size in counted])
+    expected = sum(_expected_objects(array) for array in arrays)
     entries = arrays[0]
     meaning = conventions_of(entries, "A")
     facts = Storage(
@@ -71,11 +71,11 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
     return replace(facts, advice=tuple(advice_on(facts, memory)))
 
 
-def _objects(array: "zarr.Array[Any]") -> int:
+def _expected_objects(array: "zarr.Array[Any]") -> int:
     return math.prod(-(-size // step) for size, step in zip(array.shape, array.shards or array.chunks, strict=True))
 
 
-def _sum(counts: list[int | None]) -> int | None:
+def _sum_known(counts: list[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
 
@@ -91,7 +91,7 @@ def _codecs(array: "zarr.Array[Any]") -> Iterator[str]:
         yield str(said.get("name") or said.get("id")) + (f"({words})" if words else "")
 
 
-def _listed(array: "zarr.Array[Any]") -> tuple[int | None, int | None]:
+def _measure_store(array: "zarr.Array[Any]") -> tuple[int | None, int | None]:
     """Return the number of stored objects and their bytes; None where it cannot be known cheaply."""
     root = getattr(array.store, "root", None)
     if not isinstance(root, Path):

@@ -13,15 +13,15 @@ from distributed import LocalCluster
 
 import dsketch as ds
 from dsketch._cli import main
-from dsketch._cli.demo import _outcome
-from dsketch._demo import Known, block_of, largest_error, make, remove, solution_of
+from dsketch._cli.demo import _findings
+from dsketch._demo import DemoMatrix, exact_solution, largest_error, make, remove, rows_between
 from dsketch.engine import SerialEngine
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Progress, ignore
 from dsketch.passes import Look, Touch
 
 
-def read(known: Known) -> tuple[np.ndarray, np.ndarray]:
+def read(known: DemoMatrix) -> tuple[np.ndarray, np.ndarray]:
     """Return A and b."""
     return zarr.open_array(known.A, mode="r")[...], zarr.open_array(known.b, mode="r")[...]
 
@@ -59,13 +59,13 @@ def test_the_condition_is_met(tmp_path: Path, condition: float) -> None:
 
 def test_blocks_are_a_function_of_row_numbers(tmp_path: Path) -> None:
     """However the rows are cut (at even numbers) the same numbers come out, and another seed gives others."""
-    x = solution_of(5, 3)
-    whole = block_of(0, 101, 101, x, 4, 3)
-    pieces = [block_of(low, high, 101, x, 4, 3) for low, high in ((0, 2), (2, 60), (60, 101))]
+    x = exact_solution(5, 3)
+    whole = rows_between(0, 101, 101, x, 4, 3)
+    pieces = [rows_between(low, high, 101, x, 4, 3) for low, high in ((0, 2), (2, 60), (60, 101))]
     for place in (0, 1):
         np.testing.assert_array_equal(np.concatenate([piece[place] for piece in pieces]), whole[place])
     assert sum(piece[2] for piece in pieces) == whole[2]
-    assert (block_of(0, 101, 101, x, 4, 4)[0] != whole[0]).mean() > 0.9
+    assert (rows_between(0, 101, 101, x, 4, 4)[0] != whole[0]).mean() > 0.9
 
 
 def test_many_chunks_are_written_and_told(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_many_chunks_are_written_and_told(tmp_path: Path) -> None:
     A = zarr.open_array(known.A, mode="r")
     assert A.nchunks == A.nchunks_initialized == 3
     assert (heard[-1].done_bytes, heard[-1].total_bytes) == (known.nbytes, known.nbytes)
-    tail = block_of(8_999_998, 9_000_001, 9_000_001, known.x, 20, 0)
+    tail = rows_between(8_999_998, 9_000_001, 9_000_001, known.x, 20, 0)
     np.testing.assert_array_equal(zarr.open_array(known.b, mode="r")[-3:], tail[1])
 
 
@@ -134,10 +134,12 @@ def test_a_wrong_answer_is_noticed(tmp_path: Path) -> None:
     solution = ds.solve(problem)
     certificate = ds.check(problem, solution.x)
     far = known.x * (1 + 1e-9)
-    assert _outcome(known, solution, certificate, 1.0, 1.0, None).is_right
-    assert not _outcome(replace(known, x=far), solution, certificate, 1.0, 1.0, None).is_right
-    assert not _outcome(replace(known, residual_norm=known.residual_norm * 1.001), solution, certificate, 1.0, 1.0, None).is_right
-    assert not _outcome(known, solution, ds.check(problem, far), 1.0, 1.0, None).is_right
+    assert _findings(known, solution, certificate, 1.0, 1.0, None).is_right
+    assert not _findings(replace(known, x=far), solution, certificate, 1.0, 1.0, None).is_right
+    assert not _findings(
+        replace(known, residual_norm=known.residual_norm * 1.001), solution, certificate, 1.0, 1.0, None
+    ).is_right
+    assert not _findings(known, solution, ds.check(problem, far), 1.0, 1.0, None).is_right
 
 
 @pytest.mark.cluster

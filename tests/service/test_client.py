@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 import dsketch
 from dsketch._cli import main
-from dsketch.client import Client, told
+from dsketch.client import Client, event_from
 from dsketch.events import Converged, Note, PassFinished, PassStarted, Progress
 from dsketch.service.errors import ForbiddenMove, KeyTaken, PlaceError, UnknownJob
 from tests.service.conftest import slow, spec
@@ -114,11 +114,11 @@ def test_following_survives_a_restart(tmp_path: Path, data: Path) -> None:
 def test_events_become_those_of_a_run(client: Client) -> None:
     """What a service tells is what a run tells, so that one bar draws both."""
     id_ = client.submit(slow())["id"]
-    kinds = {type(event) for event in map(told, client.follow(id_)) if event is not None}
+    kinds = {type(event) for event in map(event_from, client.follow(id_)) if event is not None}
 
     assert kinds >= {PassStarted, Progress, PassFinished, Converged}
-    assert told({"event": "note", "text": "x"}) == Note("x")
-    assert told({"event": "state"}) is None
+    assert event_from({"event": "note", "text": "x"}) == Note("x")
+    assert event_from({"event": "state"}) is None
 
 
 def test_submit_and_follow_on_the_command_line(jobs: Any, direct: Any, tmp_path: Path) -> None:
