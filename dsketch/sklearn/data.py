@@ -15,10 +15,10 @@ from dsketch.matrix.labelled import is_elsewhere
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
 from dsketch.sklearn.compat import check_sample_weight
-from dsketch.sklearn.unheard import heed, with_integers
+from dsketch.sklearn.unheard import refuse_unheard, with_integers
 
-FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
-NUMBERS = (*FLOATS, np.int64, np.uint64)  # likewise; the passes take nanoseconds as integers, of which float64 holds 53 bits
+_FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
+NUMBERS = (*_FLOATS, np.int64, np.uint64)  # likewise; the passes take nanoseconds as integers, of which float64 holds 53 bits
 
 
 def is_stored(X: Any) -> bool:
@@ -26,7 +26,7 @@ def is_stored(X: Any) -> bool:
     return isinstance(X, str | os.PathLike | zarr.Array | zarr.Group | Matrix) or is_elsewhere(X)
 
 
-def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) -> tuple[Any, Any, Any]:
+def check_training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) -> tuple[Any, Any, Any]:
     """Return X, y and the weights as :class:`~dsketch.problems.LeastSquares` takes them; the estimator learns names and number of columns.
 
     Raises
@@ -36,20 +36,20 @@ def training(estimator: Any, X: Any, y: Any, sample_weight: Any, **checks: Any) 
     """
     for what, values in (("X", X), ("y", y), ("sample_weight", sample_weight)):
         require_unmasked(values, what)
-        heed(values, what)
+        refuse_unheard(values, what)
     if is_stored(X):
         A = open_matrix(X, what="X")
         _learn_columns(estimator, A)
-        return A, open_matrix(beside(y), what="y"), None if sample_weight is None else _weights(sample_weight, A)
-    checks = {"dtype": FLOATS, "accept_sparse": "csr", "y_numeric": True, "multi_output": True, **checks}
+        return A, open_matrix(check_targets(y), what="y"), None if sample_weight is None else _open_weights(sample_weight, A)
+    checks = {"dtype": _FLOATS, "accept_sparse": "csr", "y_numeric": True, "multi_output": True, **checks}
     estimator._columns_in = None
-    X, y = validate_data(estimator, with_integers(X), in_memory(y) if is_stored(y) else y, **checks)
+    X, y = validate_data(estimator, with_integers(X), read_targets(y) if is_stored(y) else y, **checks)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, X)
     return X, y, sample_weight
 
 
-def new_rows(estimator: Any, X: Any, dtype: Any = FLOATS) -> Any:
+def check_new_rows(estimator: Any, X: Any, dtype: Any = _FLOATS) -> Any:
     """Return X for a prediction, with the columns that the estimator was fitted with: checked rows, or an open Matrix.
 
     Raises
@@ -59,7 +59,7 @@ def new_rows(estimator: Any, X: Any, dtype: Any = FLOATS) -> Any:
     """
     require_unmasked(X, "X")
     if not is_stored(X):
-        heed(X, "X")
+        refuse_unheard(X, "X")
         return validate_data(estimator, with_integers(X), reset=False, dtype=dtype, accept_sparse="csr")
     A, note = in_order(_columns_of(estimator), open_matrix(X, what="X"), "the columns of X")
     if note is not None:
@@ -76,13 +76,13 @@ def _columns_of(estimator: Any) -> Columns | None:
     return Columns(tuple(map(str, names)))
 
 
-def beside(y: Any) -> Any:
+def check_targets(y: Any) -> Any:
     """Return what belongs to stored rows: itself if stored, else an array."""
     require_unmasked(y, "y")
-    return y if is_stored(y) else check_array(y, ensure_2d=False, dtype=FLOATS)
+    return y if is_stored(y) else check_array(y, ensure_2d=False, dtype=_FLOATS)
 
 
-def weight_of_each(sample_weight: Any, rows: int) -> Any:
+def spread_weights(sample_weight: Any, rows: int) -> Any:
     """Return weights, one a row: stored ones as they are, a number repeated."""
     if is_stored(sample_weight):
         return sample_weight
@@ -90,11 +90,11 @@ def weight_of_each(sample_weight: Any, rows: int) -> Any:
     return np.ascontiguousarray(np.broadcast_to(np.asarray(sample_weight, dtype=np.float64), (rows,)))
 
 
-def _weights(sample_weight: Any, A: Matrix) -> Matrix:
-    return open_matrix(weight_of_each(sample_weight, A.shape[0]), what="sample_weight")
+def _open_weights(sample_weight: Any, A: Matrix) -> Matrix:
+    return open_matrix(spread_weights(sample_weight, A.shape[0]), what="sample_weight")
 
 
-def in_memory(y: Any) -> NDArray[np.float64]:
+def read_targets(y: Any) -> NDArray[np.float64]:
     """Return stored targets as an array."""
     matrix = open_matrix(y, what="y")
     values = np.asarray(matrix.read(0, matrix.shape[0]), dtype=np.float64)

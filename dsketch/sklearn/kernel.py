@@ -16,7 +16,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Floats
 from dsketch.problems import ExpKernel
-from dsketch.sklearn.data import in_memory, is_stored, new_rows, training
+from dsketch.sklearn.data import check_new_rows, check_training, is_stored, read_targets
 from dsketch.sklearn.mixin import SharedCluster
 from dsketch.sklearn.scoring import mean_square
 
@@ -111,7 +111,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
         """
         if self.kernel != "exp":
             raise SpecError(f"kernel must be 'exp'; got {self.kernel!r}. Use sklearn.kernel_ridge.KernelRidge for others.")
-        self.X_fit_, y, _ = training(self, X, y, None)
+        self.X_fit_, y, _ = check_training(self, X, y, None)
         self.scale_ = self._scale() if self.scale is None else self.scale
         names = ("method", "tol", "features", "rank", "seed", "cluster", "journal", "memory_limit")
         solution = solve(self._problem(y), progress=False, **{name: getattr(self, name) for name in names})
@@ -140,7 +140,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
         """
         check_is_fitted(self)
         problem = self._problem(self.dual_coef_)  # predictions look at x and not at y, which is gone
-        return predict_by(problem, self.dual_coef_, new_rows(self, X), out, cluster=self._machines(), progress=False)
+        return predict_by(problem, self.dual_coef_, check_new_rows(self, X), out, cluster=self._machines(), progress=False)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² of the predictions for X, the mean over targets.
@@ -153,5 +153,5 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
         """
         require_unmasked(y, "y")
         require_unmasked(sample_weight, "sample_weight")
-        weights = in_memory(sample_weight) if is_stored(sample_weight) else sample_weight
-        return float(r2_score(in_memory(y) if is_stored(y) else y, self.predict(X), sample_weight=weights))
+        weights = read_targets(sample_weight) if is_stored(sample_weight) else sample_weight
+        return float(r2_score(read_targets(y) if is_stored(y) else y, self.predict(X), sample_weight=weights))

@@ -23,8 +23,8 @@ from dsketch.problems.linear.centring import Centre
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import require_alpha
 from dsketch.problems.linear.statistics.observations import require_weight
-from dsketch.sklearn.data import NUMBERS, beside, in_memory, is_stored, new_rows, training, weight_of_each
-from dsketch.sklearn.minimum_norm import centred_singular, of_coefficients, shortest
+from dsketch.sklearn.data import NUMBERS, check_new_rows, check_targets, check_training, is_stored, read_targets, spread_weights
+from dsketch.sklearn.minimum_norm import centred_singular_values, shorten_coefficients, solve_minimum_norm
 from dsketch.sklearn.mixin import SharedCluster
 from dsketch.sklearn.scoring import r_squared
 
@@ -62,22 +62,22 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
             If the data is not as it must be (dsketch's own errors are ValueErrors too).
         """
         as_flag("fit_intercept", self.fit_intercept)
-        X, y, weights = training(self, X, y, sample_weight, dtype=NUMBERS)
+        X, y, weights = check_training(self, X, y, sample_weight, dtype=NUMBERS)
         self._centre = None
         if not is_stored(X) and X.shape[0] < X.shape[1] + bool(self.fit_intercept):
             self.solution_ = None
             if weights is not None:
                 require_weight(weights)
-            found = shortest(X, y.reshape(len(y), -1), weights, self._penalty(), intercept=bool(self.fit_intercept))
-            x = self._put_right(found.x, found.shift, y.ndim == 1)
+            found = solve_minimum_norm(X, y.reshape(len(y), -1), weights, self._penalty(), intercept=bool(self.fit_intercept))
+            x = self._undo_shift(found.x, found.shift, y.ndim == 1)
             self._note_spectrum(lambda: (found.rank, found.singular))
         else:
-            x = self._solved(self._problem(X, y, weights))
+            x = self._solve(self._problem(X, y, weights))
         self.coef_ = (x[:-1] if self.fit_intercept else x).T
         self.intercept_ = x[-1] if self.fit_intercept else 0.0
         return self
 
-    def _solved(self, problem: LinearProblem) -> Floats:
+    def _solve(self, problem: LinearProblem) -> Floats:
         """Return x, after noting rank and singular values of (centred) X."""
         names = ("method", "tol", "sketch", "seed", "cluster", "journal", "memory_limit")
         solution = solve(problem, progress=False, **{name: getattr(self, name) for name in names})
@@ -86,18 +86,18 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         if not problem.rows.intercept:
             self._note_spectrum(lambda: (rank, factor.singular[0]))
             return solution.x
-        self._note_spectrum(lambda: (rank - 1, centred_singular(factor.R)))
-        x = of_coefficients(solution.answer.x, factor)
-        return self._put_right(x, solution.problem.rows.shift, solution.x.ndim == 1)
+        self._note_spectrum(lambda: (rank - 1, centred_singular_values(factor.R)))
+        x = shorten_coefficients(solution.answer.x, factor)
+        return self._undo_shift(x, solution.problem.rows.shift, solution.x.ndim == 1)
 
-    def _put_right(self, x: Floats, shift: AnyArray | None, is_vector: bool) -> Floats:
+    def _undo_shift(self, x: Floats, shift: AnyArray | None, is_vector: bool) -> Floats:
         """Return x for X as it is; keep the intercept of shifted columns, for the one of X has lost digits to their offset."""
         own = uncentred(x, shift)
         x, own = (x[:, 0], own[:, 0]) if is_vector else (x, own)
         self._centre = None if shift is None else Centre(shift, x)
         return own
 
-    def _kept_centre(self) -> Centre | None:
+    def _valid_centre(self) -> Centre | None:
         """Return shift and intercept of shifted columns, if the attributes are still those of the fit."""
         centre: Centre | None = getattr(self, "_centre", None)
         if centre is None:
@@ -127,7 +127,7 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         ndarray or zarr.Array, shape (m,) or (m, k)
         """
         check_is_fitted(self)
-        rows, centre = new_rows(self, X, dtype=NUMBERS), self._kept_centre()
+        rows, centre = check_new_rows(self, X, dtype=NUMBERS), self._valid_centre()
         if out is None and not is_stored(X) and centre is None:
             return rows @ np.asarray(self.coef_).T + self.intercept_
         if centre is not None:
@@ -142,19 +142,19 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         X, y, sample_weight
             As in :meth:`fit`.
         """
-        y = in_memory(y) if is_stored(y) and not is_stored(X) else y
+        y = read_targets(y) if is_stored(y) and not is_stored(X) else y
         if not is_stored(X):
             require_unmasked(y, "y")
             require_unmasked(sample_weight, "sample_weight")
-        if not is_stored(X) and np.ptp(beside(y), axis=0).all():
+        if not is_stored(X) and np.ptp(check_targets(y), axis=0).all():
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)  # a target that does not vary is met or not, to rounding; scikit-learn's ratio would be noise
-        A, rows, x = open_matrix(new_rows(self, X), what="X"), None, self._x()
-        weights = None if sample_weight is None else weight_of_each(sample_weight, A.shape[0])
-        if (centre := self._kept_centre()) is not None:
+        A, rows, x = open_matrix(check_new_rows(self, X), what="X"), None, self._x()
+        weights = None if sample_weight is None else spread_weights(sample_weight, A.shape[0])
+        if (centre := self._valid_centre()) is not None:
             x, shift = recentred(centre.x.reshape(len(x), -1), centre.shift, A.dtype)
             rows = Rows(A, intercept=True, shift=shift)
-        return r_squared(rows or Rows(A, intercept=True), beside(y), weights, x, self._machines())
+        return r_squared(rows or Rows(A, intercept=True), check_targets(y), weights, x, self._machines())
 
 
 class LinearRegression(_Linear):

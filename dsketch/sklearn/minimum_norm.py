@@ -15,11 +15,11 @@ from dsketch.matrix.offsets import offsets
 from dsketch.matrix.shift import difference
 from dsketch.passes.base import Floats
 
-DENSE_BYTES = 1_000_000_000  # sparse rows are made dense up to here
+_DENSE_BYTES = 1_000_000_000  # sparse rows are made dense up to here
 
 
-class Shortest(NamedTuple):
-    """What :func:`shortest` found.
+class MinimumNorm(NamedTuple):
+    """What :func:`solve_minimum_norm` found.
 
     ``x`` of shape (d, k), or (d + 1, k) with the intercept last; ``singular`` the singular values of (centred) W^½ X, shape (min(n, d),);
     ``rank`` how many of them count; ``shift`` what was subtracted from the columns, shape (d,), or None: the intercept is theirs.
@@ -31,7 +31,7 @@ class Shortest(NamedTuple):
     shift: AnyArray | None = None
 
 
-def shortest(X: Any, y: Floats, weights: Floats | None, alpha: float, *, intercept: bool) -> Shortest:
+def solve_minimum_norm(X: Any, y: Floats, weights: Floats | None, alpha: float, *, intercept: bool) -> MinimumNorm:
     """Return the minimizer of ‖W^½ (X w + c − y)‖² + alpha ‖w‖² with the smallest ‖w‖.
 
     Parameters
@@ -64,10 +64,10 @@ def shortest(X: Any, y: Floats, weights: Floats | None, alpha: float, *, interce
     filtered = np.divide(s, s**2 + alpha, out=np.zeros_like(s), where=kept)
     w = Vt.T @ (filtered[:, None] * (U.T @ (root * (y - means[1]))))
     x = np.concatenate([w, (means[1] - means[0] @ w)[None]]) if intercept else w
-    return Shortest(x, s, int(np.count_nonzero(kept)), shift)
+    return MinimumNorm(x, s, int(np.count_nonzero(kept)), shift)
 
 
-def of_coefficients(x: Floats, factor: Factor) -> Floats:
+def shorten_coefficients(x: Floats, factor: Factor) -> Floats:
     """Return, of all minimizers of a rank-deficient system with an intercept, the one whose coefficients alone are shortest.
 
     dsketch counts the intercept into the norm, scikit-learn (which centres) does not.
@@ -85,7 +85,7 @@ def of_coefficients(x: Floats, factor: Factor) -> Floats:
     return x - back
 
 
-def centred_singular(R: Floats) -> Floats:
+def centred_singular_values(R: Floats) -> Floats:
     """Return the singular values of A − 1 meanᵀ from the factor of [A 1]: those of what is left of R when its ones come first."""
     moved = np.concatenate([R[:, -1:], R[:, :-1]], axis=1)
     return np.asarray(sl.svdvals(sl.qr(moved, mode="r")[0][1:, 1:]))
@@ -101,9 +101,9 @@ def _dense(X: Any, intercept: bool) -> tuple[Floats, AnyArray | None]:
 def _toarray(X: Any) -> AnyArray:
     if not scipy.sparse.issparse(X):
         return np.asarray(X)
-    if 8 * X.shape[0] * X.shape[1] > DENSE_BYTES:
+    if 8 * X.shape[0] * X.shape[1] > _DENSE_BYTES:
         raise DataError(
-            f"sparse rows fewer than columns are made dense up to {format_bytes(DENSE_BYTES)}; these are {X.shape[0]} × {X.shape[1]}. "
+            f"sparse rows fewer than columns are made dense up to {format_bytes(_DENSE_BYTES)}; these are {X.shape[0]} × {X.shape[1]}. "
             "Leave out columns, or use scipy.sparse.linalg.lsqr."
         )
     return np.asarray(X.toarray())

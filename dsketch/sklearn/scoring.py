@@ -39,7 +39,7 @@ def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, cluster: Cluster) -> 
         If all weights are 0.
     """
     b, w = open_matrix(y, what="y"), None if weights is None else open_matrix(weights, what="sample_weight")
-    slope: Slope = _seen(Look(Gradient(x.reshape(len(x), -1)), replace(rows, b=b, weights=w)), cluster)
+    slope: Slope = _run_look(Look(Gradient(x.reshape(len(x), -1)), replace(rows, b=b, weights=w)), cluster)
     require_weight(slope.rows)
     varies = ~is_rounding(np.sqrt(slope.spread), size_of(slope))
     is_missed = ~is_rounding(np.sqrt(slope.rr), size_of(slope))
@@ -49,14 +49,14 @@ def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, cluster: Cluster) -> 
 
 def mean_square(rows: Rows, cluster: Cluster) -> float:
     """Return the mean squared length of the rows."""
-    squares: Floats = _seen(Look(RowSquares(), rows), cluster)
+    squares: Floats = _run_look(Look(RowSquares(), rows), cluster)
     return float(np.mean(squares))
 
 
-def _seen(look: Look, cluster: Cluster) -> Any:
+def _run_look(look: Look, cluster: Cluster) -> Any:
     with cluster.engine(look.rows) as engine, listener(False) as tell:
-        return Drive(engine, tell).run(_once(look))
+        return Drive(engine, tell).run(_single_look(look))
 
 
-def _once(look: Look) -> Flow[Any]:
+def _single_look(look: Look) -> Flow[Any]:
     return (yield look)

@@ -13,7 +13,7 @@ _TIMES = ("datetime", "date", "timedelta", "time", "duration", "period")
 _WIDE = ("int64", "uint64")
 
 
-def heed(data: Any, what: str) -> None:
+def refuse_unheard(data: Any, what: str) -> None:
     """Refuse packed numbers, fill values, times, tables that are not there yet, and integers that floats would round.
 
     scikit-learn makes floats of all of them, of NaT -9.2e18.
