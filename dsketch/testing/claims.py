@@ -53,7 +53,7 @@ def _plain(seed: int) -> Floats:
     return np.random.default_rng(seed).standard_normal((ROWS, COLUMNS))
 
 
-def _conditioned(condition: float) -> Floats:
+def _with_condition(condition: float) -> Floats:
     U, V = np.linalg.qr(_plain(1))[0], np.linalg.qr(_plain(2)[:COLUMNS])[0]
     return np.asarray((U * np.logspace(0, -np.log10(condition), COLUMNS)) @ V.T)
 
@@ -64,7 +64,7 @@ def _coherent() -> Floats:
     return A
 
 
-def _sided(A: Floats, residual: float = 1.0, **more: Any) -> Family:
+def _with_targets(A: Floats, residual: float = 1.0, **more: Any) -> Family:
     sizes = np.linalg.norm(A, axis=0)
     x = np.arange(1, A.shape[1] + 1) / np.where(sizes > 0, sizes, 1.0)
     return Family(A, A @ x + residual * np.random.default_rng(7).standard_normal(ROWS) / np.sqrt(ROWS), **more)
@@ -76,22 +76,22 @@ def _years() -> Floats:
 
 
 FAMILIES: dict[str, Callable[[], Family]] = {
-    "plain": lambda: _sided(_plain(0)),
-    "no residual": lambda: _sided(_plain(0), 0.0),
-    "large residual": lambda: _sided(_plain(0), 1e3),
-    "coherent": lambda: _sided(_coherent()),
-    "condition 1e6": lambda: _sided(_conditioned(1e6), 1e-3),
-    "condition 1e12": lambda: _sided(_conditioned(1e12), 1e-9),
-    "duplicate column": lambda: _sided(_plain(0)[:, [0, 1, 2, 0]]),
-    "zero column": lambda: _sided(_plain(0) * [1, 0, 1, 1]),
-    "units 1e±3": lambda: _sided(_plain(0) * [1e3, 1, 1, 1e-3]),
-    "units 1e±6": lambda: _sided(_plain(0) * [1e6, 1, 1e-3, 1e-6]),
-    "units 1e±12": lambda: _sided(_plain(0) * [1e12, 1e5, 1e-5, 1e-12]),
-    "offset 1e4": lambda: _sided(_plain(0) + np.array([1e4, 0, 0, 0]), intercept=True),
-    "offset 1e9": lambda: _sided(_plain(0) + np.array([1e9, 0, 0, 1e3]), intercept=True),
-    "years, squared, cubed": lambda: _sided(_years(), intercept=True),
-    "weights": lambda: _sided(_plain(0), weights=10.0 ** np.linspace(-3, 3, ROWS)),
-    "ridge in units": lambda: _sided(_plain(0) * [1e6, 1, 1e-3, 1e-6], alpha=1e-3),
+    "plain": lambda: _with_targets(_plain(0)),
+    "no residual": lambda: _with_targets(_plain(0), 0.0),
+    "large residual": lambda: _with_targets(_plain(0), 1e3),
+    "coherent": lambda: _with_targets(_coherent()),
+    "condition 1e6": lambda: _with_targets(_with_condition(1e6), 1e-3),
+    "condition 1e12": lambda: _with_targets(_with_condition(1e12), 1e-9),
+    "duplicate column": lambda: _with_targets(_plain(0)[:, [0, 1, 2, 0]]),
+    "zero column": lambda: _with_targets(_plain(0) * [1, 0, 1, 1]),
+    "units 1e±3": lambda: _with_targets(_plain(0) * [1e3, 1, 1, 1e-3]),
+    "units 1e±6": lambda: _with_targets(_plain(0) * [1e6, 1, 1e-3, 1e-6]),
+    "units 1e±12": lambda: _with_targets(_plain(0) * [1e12, 1e5, 1e-5, 1e-12]),
+    "offset 1e4": lambda: _with_targets(_plain(0) + np.array([1e4, 0, 0, 0]), intercept=True),
+    "offset 1e9": lambda: _with_targets(_plain(0) + np.array([1e9, 0, 0, 1e3]), intercept=True),
+    "years, squared, cubed": lambda: _with_targets(_years(), intercept=True),
+    "weights": lambda: _with_targets(_plain(0), weights=10.0 ** np.linspace(-3, 3, ROWS)),
+    "ridge in units": lambda: _with_targets(_plain(0) * [1e6, 1, 1e-3, 1e-6], alpha=1e-3),
 }
 
 
@@ -124,12 +124,12 @@ class ClaimTests:
         assert isinstance(found.certificate, LinearCertificate)
         columns, errors = found.x.reshape(known.A.shape[1], -1), found.coefficient_errors.reshape(known.A.shape[1], -1)
         for side in range(columns.shape[1]):
-            exact, best, rank = _solved(name, side)
+            exact, best, rank = _exact_answer(name, side)
             _require_honest(exact, best, rank, columns[:, side], found.certificate, errors[:, side], side)
 
 
 @cache
-def _solved(name: str, side: int) -> tuple[Exact, list[Fraction], int]:
+def _exact_answer(name: str, side: int) -> tuple[Exact, list[Fraction], int]:
     known = KNOWN[name]()
     d = known.A.shape[1]
     exact = Exact.of(known.A, known.b.reshape(len(known.b), -1)[:, side], None, np.zeros(d), intercept=False)

@@ -30,7 +30,7 @@ LAW = settings(
 )
 EPS = float(np.finfo(np.float64).eps)
 ROWS, COLUMNS = PRODUCT_ROWS + 45, 6  # one whole product and a part of another
-DEGREE = 8
+_DEGREE = 8
 RARE = 6.5  # standard deviations of a mean: an entry outside once in 10¹⁰; of the hundred compared, once in 10⁸
 
 
@@ -108,7 +108,7 @@ class RowMapTests:
         found = row_map.apply(scipy.sparse.csr_array(X))
 
         # DEGREE factors and a weight, each a sum of at most d + 2 products of numbers below 2 (lengths at most 1 + two means).
-        assert np.abs(found - dense).max() <= DEGREE * 4 * (COLUMNS + 2) * EPS * np.abs(dense).max()
+        assert np.abs(found - dense).max() <= _DEGREE * 4 * (COLUMNS + 2) * EPS * np.abs(dense).max()
 
     def test_no_rows_have_no_features(self, row_map: RowMap) -> None:
         """Nothing in, nothing out, of the right width."""
@@ -149,33 +149,33 @@ class GaussianTests(RowMapTests):
     @pytest.fixture
     def row_map(self, recipe: Recipe) -> RowMap:
         """Return a map of the recipe."""
-        return recipe(mean(), 1.0, self.size, DEGREE, 5)
+        return recipe(mean(), 1.0, self.size, _DEGREE, 5)
 
     def test_width_is_within_the_size(self, recipe: Recipe) -> None:
         """No more columns than asked for, for any number of them that can hold the degrees."""
-        for size in (DEGREE + 1, 31, 64, 500, 4000):
-            assert 1 <= recipe(mean(), 1.0, size, DEGREE, 0).width(COLUMNS) <= size
+        for size in (_DEGREE + 1, 31, 64, 500, 4000):
+            assert 1 <= recipe(mean(), 1.0, size, _DEGREE, 0).width(COLUMNS) <= size
 
     def test_scale_is_a_length(self, recipe: Recipe) -> None:
         """Scale 4 is scale 1 for rows twice as far from the mean, to the bit: multiplying by 2 does not round."""
         X = rows(50)
-        near, far = recipe(np.zeros(COLUMNS), 4.0, self.size, DEGREE, 3), recipe(np.zeros(COLUMNS), 1.0, self.size, DEGREE, 3)
+        near, far = recipe(np.zeros(COLUMNS), 4.0, self.size, _DEGREE, 3), recipe(np.zeros(COLUMNS), 1.0, self.size, _DEGREE, 3)
 
         assert np.array_equal(near.apply(X), far.apply(2 * X))
 
     def test_moving_rows_and_mean_changes_rounding_only(self, recipe: Recipe) -> None:
         """Only a − mean counts."""
         X, shift = rows(50), np.linspace(-1, 1, COLUMNS)
-        here, there = recipe(mean(), 1.0, self.size, DEGREE, 3), recipe(mean() + shift, 1.0, self.size, DEGREE, 3)
+        here, there = recipe(mean(), 1.0, self.size, _DEGREE, 3), recipe(mean() + shift, 1.0, self.size, _DEGREE, 3)
         expected = here.apply(X)
 
         # A centred entry, of size 1, moves by 4 · 3u; features are products of at most DEGREE sums of d such, and a weight.
-        limit = 12 * (DEGREE + 2) * COLUMNS * EPS * np.abs(expected).max()
+        limit = 12 * (_DEGREE + 2) * COLUMNS * EPS * np.abs(expected).max()
         assert np.abs(there.apply(X + shift) - expected).max() <= limit
 
     def test_long_rows_do_not_overflow(self, recipe: Recipe) -> None:
         """Rows of length 100, whose exp ⟨a, a⟩ is e^10000, have finite features."""
-        assert np.isfinite(recipe(mean(), 1.0, self.size, DEGREE, 0).apply(rows(20, radius=100.0))).all()
+        assert np.isfinite(recipe(mean(), 1.0, self.size, _DEGREE, 0).apply(rows(20, radius=100.0))).all()
 
     def test_other_columns_are_refused(self, row_map: RowMap) -> None:
         """Rows of another table are named, not broadcast."""
@@ -186,7 +186,7 @@ class GaussianTests(RowMapTests):
     def test_bad_scales_are_refused(self, recipe: Recipe, scale: float) -> None:
         """The scale is a finite number above 0."""
         with pytest.raises(SpecError, match="scale"):
-            recipe(mean(), scale, self.size, DEGREE, 0)
+            recipe(mean(), scale, self.size, _DEGREE, 0)
 
 
 class RandomGaussianTests(GaussianTests):
@@ -195,15 +195,15 @@ class RandomGaussianTests(GaussianTests):
     def test_seeds_differ(self, recipe: Recipe) -> None:
         """Another seed is another map, also beyond 32 bits."""
         X = rows(10)
-        found = [recipe(mean(), 1.0, self.size, DEGREE, seed).apply(X) for seed in (0, 1, 2**32, 2**32 + 1)]
+        found = [recipe(mean(), 1.0, self.size, _DEGREE, seed).apply(X) for seed in (0, 1, 2**32, 2**32 + 1)]
 
         assert not any(np.array_equal(left, right) for left, right in itertools.combinations(found, 2))
 
     def test_kernel_in_expectation(self, recipe: Recipe) -> None:
         """E F Fᵀ = G: the mean over seeds is within its sampling error, and the tail of the series, of each entry."""
         X = rows(12)
-        found = np.array([F @ F.T for F in (recipe(mean(), 1.0, self.size, DEGREE, seed).apply(X) for seed in range(400))])
-        tail = 1 / math.factorial(DEGREE + 1)  # of a series with ρ = 1, times e^{z − 1} ≤ 1
+        found = np.array([F @ F.T for F in (recipe(mean(), 1.0, self.size, _DEGREE, seed).apply(X) for seed in range(400))])
+        tail = 1 / math.factorial(_DEGREE + 1)  # of a series with ρ = 1, times e^{z − 1} ≤ 1
 
         spread = found.std(axis=0, ddof=1) / np.sqrt(len(found))
 
@@ -214,7 +214,7 @@ class RandomGaussianTests(GaussianTests):
         X = rows(60, 20)
         G, errors = gaussian(X - mean(20)), []
         for size in (64, 1024):
-            kernels = [F @ F.T for F in (recipe(mean(20), 1.0, size, DEGREE, seed).apply(X) for seed in range(10))]
+            kernels = [F @ F.T for F in (recipe(mean(20), 1.0, size, _DEGREE, seed).apply(X) for seed in range(10))]
             errors.append(np.sqrt(np.mean([(kernel - G) ** 2 for kernel in kernels])))
 
         # Each is a mean over 10 seeds of a square whose relative spread between seeds is below 1/2; 3 standard deviations of the ratio.

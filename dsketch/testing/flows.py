@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Run(Generic[T]):
+class FinishedFlow(Generic[T]):
     """A finished flow.
 
     Attributes
@@ -31,7 +31,7 @@ class Run(Generic[T]):
     parts: list[Part]
 
 
-def run_flow(flow: Flow[T], parts: list[Part] | None = None) -> Run[T]:
+def run_flow(flow: Flow[T], parts: list[Part] | None = None) -> FinishedFlow[T]:
     """Run a flow to its end, answering from ``parts`` as long as they last and from the data afterwards."""
     digests: list[str] = []
     given: list[Part] = []
@@ -49,4 +49,4 @@ def run_flow(flow: Flow[T], parts: list[Part] | None = None) -> Run[T]:
                 given.append(part)
                 look = flow.send(look.pass_.finish(part))
         except StopIteration as end:
-            return Run(end.value, digests, given)
+            return FinishedFlow(end.value, digests, given)

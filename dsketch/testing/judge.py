@@ -30,7 +30,7 @@ def estimated_backward_error(A: Floats, b: Floats, x: Floats) -> Floats:
     A : ndarray, shape (n, d)
     b, x : ndarray, shapes (n,) and (d,), or (n, k) and (d, k)
     """
-    A, b, x = _balanced(A, b, x)
+    A, b, x = _balance(A, b, x)
     size = float(np.linalg.norm(A))
     if size == 0:
         return np.zeros(b.shape[1])
@@ -52,7 +52,7 @@ def optimal_backward_error(A: Floats, b: Floats, x: Floats) -> float:
 
         η = min(φ, σ_min[A, φ (I − r rᵀ/‖r‖²)]),   φ = ‖r‖/‖x‖
     """
-    A, sides, columns = _balanced(A, b, x)
+    A, sides, columns = _balance(A, b, x)
     b, x = sides[:, 0], columns[:, 0]
     r = residual(A, b, x).astype(np.float64)
     length = float(np.linalg.norm(r))
@@ -67,7 +67,7 @@ def optimal_backward_error(A: Floats, b: Floats, x: Floats) -> float:
     return min(phi, smallest) / size
 
 
-def _balanced(A: Floats, b: Floats, x: Floats) -> tuple[Floats, Floats, Floats]:
+def _balance(A: Floats, b: Floats, x: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the problem with columns of norm between ½ and 1 and b near one (by powers of two, exactly), all as columns."""
     b, x = b.reshape(b.shape[0], -1), x.reshape(x.shape[0], -1)
     peaks = np.frexp(np.abs(A).max(axis=0, initial=0.0))[1]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-HEAVY = 1e4  # how much larger the rows that carry the columns are than all others
+_HEAVY = 1e4  # how much larger the rows that carry the columns are than all others
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,12 @@ def incoherent(n: int, d: int, rng: np.random.Generator) -> Floats:
 
 def coherent(n: int, d: int, rng: np.random.Generator) -> Floats:
     """Return rows of which d, anywhere, carry the columns: their leverage is near 1."""
-    return _carried(n, d, rng, np.sort(rng.choice(n, d, replace=False)))
+    return _few_heavy_rows(n, d, rng, np.sort(rng.choice(n, d, replace=False)))
 
 
 def adjacent(n: int, d: int, rng: np.random.Generator) -> Floats:
     """Return rows of which d consecutive ones carry the columns, as in sorted data."""
-    return _carried(n, d, rng, np.arange(d) + (n - d) // 3)
+    return _few_heavy_rows(n, d, rng, np.arange(d) + (n - d) // 3)
 
 
 def heavy_tailed(n: int, d: int, rng: np.random.Generator) -> Floats:
@@ -115,8 +115,8 @@ def one_hot(n: int, d: int, rng: np.random.Generator) -> Floats:
     return np.eye(d)[category]
 
 
-def _carried(n: int, d: int, rng: np.random.Generator, places: NDArray[np.int64]) -> Floats:
-    G = rng.standard_normal((n, d)) / HEAVY
+def _few_heavy_rows(n: int, d: int, rng: np.random.Generator, places: NDArray[np.int64]) -> Floats:
+    G = rng.standard_normal((n, d)) / _HEAVY
     G[places] = np.linalg.qr(rng.standard_normal((d, d)))[0] * np.sqrt(n)
     return G
 
@@ -185,7 +185,7 @@ def _zero_matrix() -> Known:
     return Known(np.zeros((50, 4)), np.arange(50.0), np.zeros(4), 0, 1.0)
 
 
-def scaled(known: Known, factor: float) -> Known:
+def scale(known: Known, factor: float) -> Known:
     """Return the problem with A and b times a factor; x stays."""
     return replace(known, A=known.A * factor, b=known.b * factor)
 
@@ -213,7 +213,7 @@ KNOWN: dict[str, Callable[[], Known]] = {
     "dependent columns": _dependent,
     "duplicate columns": _duplicate,
     "heavy-tailed rows, 1e6": lambda: tall(600, 8, condition=1e6, rows="heavy_tailed"),
-    "huge": lambda: scaled(tall(400, 8), 1e100),
+    "huge": lambda: scale(tall(400, 8), 1e100),
     "large residual, 1e8": lambda: tall(600, 8, condition=1e8, residual=1e3),
     "n = d": lambda: tall(8, 8),
     "n = d + 1": lambda: tall(9, 8),
@@ -222,7 +222,7 @@ KNOWN: dict[str, Callable[[], Known]] = {
     "one-hot": lambda: by_columns(one_hot(500, 8, np.random.default_rng(5)), 8),
     "product of thin factors": _product,
     "several sides": lambda: tall(500, 8, condition=1e4, sides=3),
-    "tiny": lambda: scaled(tall(400, 8), 1e-100),
+    "tiny": lambda: scale(tall(400, 8), 1e-100),
     "zero column": _zero_column,
     "zero matrix": _zero_matrix,
     "zero right-hand side": _zero_side,

@@ -20,7 +20,7 @@ LAW = settings(
     max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
-SMALL_PICKLE = 20_000  # bytes of a matrix that is stored somewhere: it travels with every task
+_SMALL_PICKLE = 20_000  # bytes of a matrix that is stored somewhere: it travels with every task
 
 
 class MatrixTests:
@@ -111,7 +111,7 @@ class MatrixTests:
         middle = (len(cuts) - 1) // 2
         start, stop = cuts[middle], cuts[middle + 1]
 
-        window = _sent(matrix.window(start, stop))
+        window = _send_and_receive(matrix.window(start, stop))
 
         assert window.shape[1] == values.shape[1]
         for low, high in ((start, stop), (start, start + 1), (stop - 1, stop)):
@@ -124,8 +124,8 @@ class MatrixTests:
         if matrix.source is None:
             pytest.skip("the matrix has no address")
 
-        assert len(pickle.dumps(matrix)) < SMALL_PICKLE
-        _same(_sent(matrix).read(0, values.shape[0]), values)
+        assert len(pickle.dumps(matrix)) < _SMALL_PICKLE
+        _same(_send_and_receive(matrix).read(0, values.shape[0]), values)
 
     def test_fingerprint_is_stable(self, pair: tuple[Matrix, AnyArray]) -> None:
         """The fingerprint is a short text that reading and travelling do not change."""
@@ -136,7 +136,7 @@ class MatrixTests:
         assert isinstance(first, str)
         assert 8 <= len(first) <= 64
         assert matrix.fingerprint() == first
-        assert _sent(matrix).fingerprint() == first
+        assert _send_and_receive(matrix).fingerprint() == first
 
     def test_threads_may_read_together(self, pair: tuple[Matrix, AnyArray]) -> None:
         """Four threads that read different rows of one matrix at once get their own."""
@@ -171,6 +171,6 @@ def _array(rows: Any) -> AnyArray:
     return np.array(rows.toarray() if scipy.sparse.issparse(rows) else rows)
 
 
-def _sent(matrix: Matrix) -> Matrix:
+def _send_and_receive(matrix: Matrix) -> Matrix:
     packed: Matrix = pickle.loads(pickle.dumps(matrix))  # noqa: S301 - our own bytes
     return packed

@@ -59,7 +59,7 @@ class MethodTests:
             pytest.skip("promises an error bar only")
         known = KNOWN[name]()
 
-        error = estimated_backward_error(known.A, known.b, solution(known, method).x).max()
+        error = estimated_backward_error(known.A, known.b, solve_known(known, method).x).max()
 
         assert error <= Settings().accepted
         if METHODS[method].is_direct:
@@ -71,7 +71,7 @@ class MethodTests:
         """SOLVED at full rank, MINIMUM_NORM below; the rank is the known one."""
         known = KNOWN[name]()
 
-        found = solution(known, method)
+        found = solve_known(known, method)
 
         expected = Status.SOLVED if known.rank == known.A.shape[1] else Status.MINIMUM_NORM
         assert found.status is (Status.ESTIMATED if METHODS[method].is_estimate else expected)
@@ -84,7 +84,7 @@ class MethodTests:
             pytest.skip("promises an error bar only")
         known = KNOWN[name]()
 
-        found = solution(known, method)
+        found = solve_known(known, method)
 
         assert found.x.shape == known.x.shape
         bound = forward_bound(known) if known.rank else 0.0
@@ -97,7 +97,7 @@ class MethodTests:
             pytest.skip("has no certificate")
         known = KNOWN[name]()
 
-        found = solution(known, method)
+        found = solve_known(known, method)
 
         left = np.linalg.norm(residual(known.A, known.b, found.x).astype(np.float64), axis=0)
         # ‖r‖² is summed from float64 residuals: each entry is uncertain by d eps of its terms.
@@ -109,7 +109,7 @@ class MethodTests:
     @known_answers
     def test_passes_are_not_more_than_promised(self, method: str, name: str) -> None:
         """A method that did not give way looks as often as the plan says, at most; near its limit of trust a Gram matrix once more."""
-        found = solution(KNOWN[name](), method)
+        found = solve_known(KNOWN[name](), method)
 
         if found.method == method:
             spare = METHODS[method].is_squared and found.certificate.condition > 1e5
@@ -122,7 +122,7 @@ class MethodTests:
         """Nothing but the data, the settings and the seed decides."""
         known = KNOWN[name]()
 
-        assert np.array_equal(solution(known, method).x, solution(known, method).x)
+        assert np.array_equal(solve_known(known, method).x, solve_known(known, method).x)
 
     @pytest.mark.parametrize("name", ["condition 1e3", "condition 1e10", "dependent columns", "several sides", "one column"])
     def test_replay_law(self, method: str, name: str) -> None:
@@ -152,8 +152,8 @@ class MethodTests:
     def test_many_sides_are_as_one_at_a_time(self, method: str) -> None:
         """Each column of x is what it is alone, within its forward bound; together they need no more passes than promised for one."""
         known = tall(500, 6, condition=100.0, sides=4, seed=8)
-        together = solution(known, method)
-        alone = [solution(Known(known.A, known.b[:, side], known.x[:, side], 6, 100.0), method) for side in range(4)]
+        together = solve_known(known, method)
+        alone = [solve_known(Known(known.A, known.b[:, side], known.x[:, side], 6, 100.0), method) for side in range(4)]
 
         if METHODS[method].is_direct or METHODS[method].is_estimate:
             assert len(together.passes) == max(len(one.passes) for one in alone)
@@ -170,7 +170,7 @@ class MethodTests:
             pytest.skip("promises an error bar only")
         known = tall(600, 8, condition=1e5, rows="coherent")
 
-        found = solution(known, method, seed=seed)
+        found = solve_known(known, method, seed=seed)
 
         assert found.status is Status.SOLVED
         assert estimated_backward_error(known.A, known.b, found.x).max() <= Settings().accepted
@@ -182,11 +182,11 @@ class MethodTests:
             pytest.skip("promises an error bar only")
         known = tall(600, 8, condition=1e4)
 
-        found = solution(known, method, tol=tol)
+        found = solve_known(known, method, tol=tol)
 
         assert found.status is Status.SOLVED
         assert estimated_backward_error(known.A, known.b, found.x).max() <= tol
-        assert len(found.passes) <= len(solution(known, method).passes)
+        assert len(found.passes) <= len(solve_known(known, method).passes)
 
     @pytest.mark.parametrize("blocks", [1, 2, 7, 60])
     def test_ragged_grids_change_last_bits_only(self, method: str, blocks: int) -> None:
@@ -202,6 +202,6 @@ class MethodTests:
         assert np.linalg.norm(found.x - known.x) <= forward_bound(known) * np.linalg.norm(known.x)
 
 
-def solution(known: Known, method: str, **choices: Any) -> Solution:
+def solve_known(known: Known, method: str, **choices: Any) -> Solution:
     """Solve a known problem in this process."""
     return solve(LeastSquares(known.A, known.b), method=method, cluster="serial", **choices)

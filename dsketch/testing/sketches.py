@@ -23,7 +23,7 @@ LAW = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 EPS = float(np.finfo(np.float64).eps)
-FAR = 10**10  # a row number beyond 32 bits
+_FAR = 10**10  # a row number beyond 32 bits
 RARE = 1e-9  # failure rate of one statistical comparison
 
 
@@ -44,7 +44,7 @@ class SketchTests:
         raise NotImplementedError
 
     @LAW
-    @given(start=st.sampled_from([0, 1, 37, FAR]), cuts=st.lists(st.integers(0, 150), max_size=6))
+    @given(start=st.sampled_from([0, 1, 37, _FAR]), cuts=st.lists(st.integers(0, 150), max_size=6))
     def test_columns_obey_the_chunk_law(self, family: type[Sketch], start: int, cuts: list[int]) -> None:
         """Column i depends on the seed and the global row i alone: any split of the rows gives the same bits."""
         sketch = family(24, 5)

@@ -12,8 +12,8 @@ from dsketch.settings import ACCEPTED, QR_LEVEL, Settings
 from dsketch.sketch import SKETCHES
 from dsketch.sketch.size import FOR_ITERATING, FOR_SOLVING, distortion, rows_for
 from dsketch.testing.judge import estimated_backward_error, residual
-from dsketch.testing.known import KNOWN, scaled, tall
-from dsketch.testing.methods import MethodTests, solution
+from dsketch.testing.known import KNOWN, scale, tall
+from dsketch.testing.methods import MethodTests, solve_known
 
 EPS = np.finfo(float).eps
 
@@ -43,7 +43,7 @@ def test_every_road_ends_at_tsqr() -> None:
 
 def test_gram_gives_way_at_condition_1e10() -> None:
     """The note has the condition number and the limit, and the sketch is not made twice: three passes in all."""
-    found = solution(KNOWN["condition 1e10"](), "gram")
+    found = solve_known(KNOWN["condition 1e10"](), "gram")
 
     assert found.method == "whitened"
     assert found.status is Status.SOLVED
@@ -53,7 +53,7 @@ def test_gram_gives_way_at_condition_1e10() -> None:
 
 def test_cholesky_gives_way_at_condition_1e10() -> None:
     """Eigenvalues that rounding could have made prove nothing; the note has both numbers."""
-    found = solution(KNOWN["condition 1e10"](), "cholesky")
+    found = solve_known(KNOWN["condition 1e10"](), "cholesky")
 
     assert found.method == "whitened"
     assert found.status is Status.SOLVED
@@ -63,7 +63,7 @@ def test_cholesky_gives_way_at_condition_1e10() -> None:
 
 def test_gram_gives_way_to_deficiency() -> None:
     """A rank-deficient A is no business of a Gram matrix; the minimum-norm answer comes all the same."""
-    found = solution(KNOWN["duplicate columns"](), "gram")
+    found = solve_known(KNOWN["duplicate columns"](), "gram")
 
     assert found.method == "tsqr"
     assert found.status is Status.MINIMUM_NORM
@@ -79,7 +79,7 @@ def test_count_sketch_on_coherent_rows_ends_well(method: str) -> None:
     known = tall(3000, 24, condition=1e3, rows="coherent")
 
     for seed in range(4):
-        found = solution(known, method, sketch="count_sketch", sketch_rows=96, seed=seed)
+        found = solve_known(known, method, sketch="count_sketch", sketch_rows=96, seed=seed)
 
         assert found.status is Status.SOLVED
         assert estimated_backward_error(known.A, known.b, found.x).max() <= ACCEPTED
@@ -106,7 +106,7 @@ def test_sketch_of_too_few_rows_ends_well(method: str) -> None:
     """A square sketch preconditions badly or not at all; it is never taken for a rank-deficient A with a wrong x."""
     known = tall(600, 12, condition=10.0)
 
-    found = solution(known, method, sketch_rows=12)
+    found = solve_known(known, method, sketch_rows=12)
 
     assert estimated_backward_error(known.A, known.b, found.x).max() <= ACCEPTED
     assert found.status is Status.SOLVED
@@ -118,7 +118,7 @@ def test_rank_is_not_taken_from_a_sketch(method: str) -> None:
     """Heavy rows that share a bucket of CountSketch cost the sketch its rank, never the answer: A's own factor decides."""
     known = tall(5000, 30, condition=1e8, rows="coherent")
 
-    found = solution(known, method, sketch="count_sketch", sketch_rows=128)
+    found = solve_known(known, method, sketch="count_sketch", sketch_rows=128)
 
     assert found.certificate.rank == 30
     assert found.status is Status.SOLVED
@@ -131,7 +131,7 @@ def test_any_sketch_serves_any_method(method: str, sketch: str) -> None:
     """On incoherent rows every family leads there without anyone giving way."""
     known = tall(2000, 10, condition=1e5)
 
-    found = solution(known, method, sketch=sketch)
+    found = solve_known(known, method, sketch=sketch)
 
     assert found.method == method
     assert estimated_backward_error(known.A, known.b, found.x).max() <= ACCEPTED
@@ -144,7 +144,7 @@ def test_direct_methods_take_their_passes() -> None:
     """Passes: gram 2, whitened 3, tsqr 2, sketch_and_solve 1."""
     known = tall(500, 6, condition=1e3)
 
-    kinds = {name: [record.kind for record in solution(known, name).passes] for name in sorted(METHODS)}
+    kinds = {name: [record.kind for record in solve_known(known, name).passes] for name in sorted(METHODS)}
 
     assert kinds["gram"] == ["sketch & gram", "gradient"]
     assert kinds["whitened"] == ["sketch", "whitened", "gradient"]
@@ -158,7 +158,7 @@ def test_iterations_do_not_grow_with_the_condition(condition: float) -> None:
     known = tall(2000, 10, condition=condition, residual=1e-4)
 
     for method in ("conjugate_gradient", "gradient_descent"):
-        assert len(solution(known, method).passes) <= 40
+        assert len(solve_known(known, method).passes) <= 40
 
 
 def test_sketch_and_solve_keeps_its_residual() -> None:
@@ -168,7 +168,9 @@ def test_sketch_and_solve_keeps_its_residual() -> None:
     best = float(np.linalg.norm(known.b - known.A @ known.x))
 
     grown = [
-        float(np.linalg.norm(residual(known.A, known.b, solution(known, "sketch_and_solve", seed=seed).x).astype(float)) / best)
+        float(
+            np.linalg.norm(residual(known.A, known.b, solve_known(known, "sketch_and_solve", seed=seed).x).astype(float)) / best
+        )
         ** 2
         for seed in range(60)
     ]
@@ -182,7 +184,7 @@ def test_sketch_and_solve_keeps_its_residual() -> None:
 def test_sketch_and_solve_knows_its_error(rows: str) -> None:
     """Over seeds the median ratio of the error bar to ‖A (x − x*)‖ lies between ½ and 2."""
     known = tall(3000, 16, residual=0.5, rows=rows)
-    found = [solution(known, "sketch_and_solve", seed=seed) for seed in range(25)]
+    found = [solve_known(known, "sketch_and_solve", seed=seed) for seed in range(25)]
 
     ratios = [float(one.answer.gap[0] / np.linalg.norm(known.A @ (one.x - known.x))) for one in found]
 
@@ -192,7 +194,7 @@ def test_sketch_and_solve_knows_its_error(rows: str) -> None:
 
 def test_sketch_and_solve_of_nothing_is_nothing() -> None:
     """A zero matrix gives x = 0 without a warning."""
-    assert not solution(KNOWN["zero matrix"](), "sketch_and_solve").x.any()
+    assert not solve_known(KNOWN["zero matrix"](), "sketch_and_solve").x.any()
 
 
 def test_distortion_sets_the_step_of_gradient_descent() -> None:
@@ -204,7 +206,7 @@ def test_unreachable_tolerance_is_not_an_error() -> None:
     """A tol below rounding means rounding: solved as accurately as QR."""
     known = tall(500, 6, condition=1e3)
 
-    found = solution(known, "tsqr", tol=1e-300)
+    found = solve_known(known, "tsqr", tol=1e-300)
 
     assert Settings(tol=1e-300).goal == QR_LEVEL
     assert found.status is Status.SOLVED
@@ -215,4 +217,4 @@ def test_unreachable_tolerance_is_not_an_error() -> None:
 def test_squares_out_of_range_are_a_data_error(method: str, size: float) -> None:
     """Entries whose squares over- or underflow are refused with the remedy: a certificate from them would say 0 of any x."""
     with pytest.raises(ds.DataError, match="Rescale"):
-        solution(scaled(tall(300, 4, residual=0.5), size), method)
+        solve_known(scale(tall(300, 4, residual=0.5), size), method)
