@@ -19,7 +19,7 @@ _WORTHLESS_RATIO = 1.25
 
 def advice_on(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
     """Yield what to say about a stored matrix, the gravest first."""
-    for rule in (_absent, _small, _large, _split, _worthless, _slow, _shape, _packed, _time, _dtype):
+    for rule in (_absent, _small, _large, _split, _worthless, _slow, _shape, _packing, _time, _dtype):
         yield from rule(facts, memory_bytes)
 
 
@@ -131,7 +131,7 @@ def _shape(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
         )
 
 
-def _packed(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
+def _packing(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
     del memory_bytes
     if facts.packing:
         yield Advice("packed", f"stored as {facts.dtype}; the float64 numbers that are read are {facts.packing}")

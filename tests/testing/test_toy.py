@@ -13,7 +13,7 @@ from dsketch.problems.method import table_of
 from dsketch.service.specs import model_of
 from dsketch.sklearn import LinearRegression
 from dsketch.testing.known import KNOWN, tall
-from dsketch.testing.methods import MethodTests, solution
+from dsketch.testing.methods import MethodTests, solve_known
 from dsketch.testing.toy import SemiNormal, added
 
 TOY = SemiNormal.name
@@ -61,7 +61,7 @@ def test_it_is_unfit_and_gives_way_with_its_own_sentences() -> None:
     known = KNOWN["condition 1e10"]()
 
     assert "trusted to 1e+04" in ds.plan(ds.LeastSquares(known.A, known.b), cluster="serial").rejected[TOY]
-    assert solution(known, TOY).notes[0].startswith(f"{TOY} gave way to tsqr: the condition number is")
+    assert solve_known(known, TOY).notes[0].startswith(f"{TOY} gave way to tsqr: the condition number is")
 
 
 @pytest.mark.usefixtures("toy")
