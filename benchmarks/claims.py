@@ -24,7 +24,7 @@ from record import Case, Record, arguments, figure, show, table
 import dsketch as ds
 from dsketch.problems.linear.methods import METHODS
 from dsketch.sketch import SKETCHES
-from dsketch.testing.rational import Exact, distance
+from dsketch.testing.rational import Exact, relative_distance
 
 Floats = NDArray[np.float64]
 
@@ -120,7 +120,7 @@ def judged(drawn_: Drawn, x: Floats, certificate: Any, errors: Floats) -> Iterat
         missed = np.array([abs(float(Fraction(v) - w)) for v, w in zip(x[:, side].tolist(), best, strict=True)])
         with np.errstate(divide="ignore", invalid="ignore"):
             by_column = np.where(missed > 0, missed / errors[:, side], 0.0)
-        true = distance(x[:, side], best, exact.squares())
+        true = relative_distance(x[:, side], best, exact.squares())
         yield {
             "backward": exact.backward_error(x[:, side]) / max(float(certificate.backward_error[side]), EPS / 8),
             "forward": 0.0 if np.isinf(claim) or true == 0 else true / claim if claim else np.inf,

@@ -10,7 +10,7 @@ from dsketch.errors import DataError
 from dsketch.ingest import remedy
 
 
-class Kind(enum.Enum):
+class ColumnKind(enum.Enum):
     """How a column becomes floats."""
 
     NUMBER = "number"
@@ -27,14 +27,14 @@ class Kind(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Column:
+class SourceColumn:
     """A column of a table.
 
     Parameters
     ----------
     name : str
         Its name.
-    kind : Kind
+    kind : ColumnKind
         How it becomes floats.
     type : pyarrow.DataType
         Type of its values; of a dictionary, of what it holds.
@@ -45,14 +45,14 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     type: pa.DataType
     dtypes: tuple[str, ...] = ()
     is_declared: bool = False
 
     def check(self) -> None:
         """Raise a DataError if no number can be made of it."""
-        if self.kind is Kind.UNFIT:
+        if self.kind is ColumnKind.UNFIT:
             raise unfit_error(self.name, str(self.type))
 
 
@@ -62,7 +62,7 @@ class Table:
 
     Parameters
     ----------
-    columns : dict of Column
+    columns : dict of SourceColumn
         All columns, by name, in the order of the file.
     size_bytes : int
         Size on disk.
@@ -75,35 +75,35 @@ class Table:
         What the files show that whoever asked should know.
     """
 
-    columns: dict[str, Column]
+    columns: dict[str, SourceColumn]
     size_bytes: int
     rows: int | None
     batches: Callable[[Sequence[str]], Iterator[tuple[pa.RecordBatch, int]]]
     notes: tuple[str, ...] = ()
 
 
-def classify_column(name: str, arrow_type: pa.DataType) -> Column:
-    """Return the Column for a column of this Arrow type.
+def classify_column(name: str, arrow_type: pa.DataType) -> SourceColumn:
+    """Return the SourceColumn for a column of this Arrow type.
 
     >>> classify_column("x", pa.int16()).dtypes, classify_column("s", pa.dictionary(pa.int8(), pa.string())).kind
-    (('i2',), <Kind.CATEGORY: 'category'>)
+    (('i2',), <ColumnKind.CATEGORY: 'category'>)
     """
     types = pa.types
     if types.is_dictionary(arrow_type):
         inner = classify_column(name, arrow_type.value_type)
-        kind = inner.kind if inner.kind is Kind.UNFIT or types.is_null(inner.type) else Kind.CATEGORY
-        return Column(name, kind, inner.type, is_declared=True)
+        kind = inner.kind if inner.kind is ColumnKind.UNFIT or types.is_null(inner.type) else ColumnKind.CATEGORY
+        return SourceColumn(name, kind, inner.type, is_declared=True)
     if types.is_string(arrow_type) or types.is_large_string(arrow_type) or str(arrow_type) == "string_view":
-        return Column(name, Kind.CATEGORY, pa.string())
+        return SourceColumn(name, ColumnKind.CATEGORY, pa.string())
     if types.is_integer(arrow_type):
-        return Column(name, Kind.NUMBER, arrow_type, (f"i{arrow_type.bit_width // 8}",))
+        return SourceColumn(name, ColumnKind.NUMBER, arrow_type, (f"i{arrow_type.bit_width // 8}",))
     if types.is_floating(arrow_type):
-        return Column(name, Kind.NUMBER, arrow_type, (f"f{arrow_type.bit_width // 8}",))
+        return SourceColumn(name, ColumnKind.NUMBER, arrow_type, (f"f{arrow_type.bit_width // 8}",))
     if types.is_decimal(arrow_type):
-        return Column(name, Kind.NUMBER, arrow_type, ("f8",))
+        return SourceColumn(name, ColumnKind.NUMBER, arrow_type, ("f8",))
     if types.is_boolean(arrow_type) or types.is_null(arrow_type):
-        return Column(name, Kind.NUMBER, arrow_type)
-    return Column(name, Kind.UNFIT, arrow_type)
+        return SourceColumn(name, ColumnKind.NUMBER, arrow_type)
+    return SourceColumn(name, ColumnKind.UNFIT, arrow_type)
 
 
 def unfit_error(name: str, what: str, *, may_be_levels: bool = False) -> DataError:

@@ -19,9 +19,9 @@ from dsketch.errors import DataError
 from dsketch.events import Tell
 from dsketch.ingest import remedy
 from dsketch.ingest.choice import ColumnChoice
-from dsketch.ingest.columns import Column, Kind, Table
+from dsketch.ingest.columns import ColumnKind, SourceColumn, Table
 from dsketch.ingest.dialect import Dialect
-from dsketch.ingest.heading import odd_names, require_delimiter, require_names
+from dsketch.ingest.heading import odd_names, require_delimiter, require_heading
 from dsketch.ingest.partitions import keys_of
 from dsketch.ingest.rows import RowSource
 from dsketch.ingest.several import common_columns
@@ -67,7 +67,7 @@ def _file(path: Path, base: Path | None, choice: ColumnChoice) -> _File:
         raw = reader.schema.names
     names = [f"x{place}" for place in range(len(raw))] if dialect.header is False else [name.strip() for name in raw]
     if dialect.header is not False:
-        require_names(path, names, dialect)
+        require_heading(path, names, dialect)
     _require_distinct(names, path, choice)
     return _File(path, raw, names, keys_of(path, base), size_bytes)
 
@@ -82,7 +82,7 @@ def _size(path: Path) -> int:
 def _table(files: list[_File], choice: ColumnChoice) -> Table:
     names = common_columns({str(file.path): file.columns for file in files}, choice)
     return Table(
-        columns={name: Column(name, Kind.CELL, pa.string()) for name in names},
+        columns={name: SourceColumn(name, ColumnKind.CELL, pa.string()) for name in names},
         size_bytes=sum(file.size_bytes for file in files),
         rows=None,
         batches=lambda picked: _all_batches(files, picked, choice.dialect),

@@ -41,7 +41,7 @@ def require_delimiter(path: Path, lines: Sequence[str], dialect: Dialect, sign: 
         )
 
 
-def require_names(path: Path, names: Sequence[str], dialect: Dialect) -> None:
+def require_heading(path: Path, names: Sequence[str], dialect: Dialect) -> None:
     """Raise a DataError if the first line is a row of numbers.
 
     Whole numbers may be names beside others (years), and 0, 1, 2, … are those that pandas gives; see :func:`odd_names`.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dsketch.errors import SpecError
 from dsketch.ingest import remedy
-from dsketch.ingest.columns import Kind, unfit_error
+from dsketch.ingest.columns import ColumnKind, unfit_error
 from dsketch.ingest.encode import Encoder, OneHot
 from dsketch.ingest.looks import appearance_of_levels, is_number
 
@@ -16,14 +16,14 @@ _FEW_ROWS = 7
 _SAME_AS_ROWS = 0.9
 
 
-def judge_levels(name: str, kind: Kind, levels: Sequence[str], rows: int, witness: str) -> str | None:
+def judge_levels(name: str, kind: ColumnKind, levels: Sequence[str], rows: int, witness: str) -> str | None:
     """Return a sentence on levels of text that one should know of, or None.
 
     Parameters
     ----------
     name : str
         Column of the source.
-    kind : Kind
+    kind : ColumnKind
         Whether it was text by its type or by its cells.
     levels : sequence of str
         Its distinct values.
@@ -45,7 +45,7 @@ def judge_levels(name: str, kind: Kind, levels: Sequence[str], rows: int, witnes
             name, f"{what} ({example}, …) as text{beside}" if what != "dates" else f"dates ({example}, …)", may_be_levels=True
         )
     numbers = [level for level in levels if is_number(level)]
-    if found is not None or (numbers and kind is Kind.CELL):
+    if found is not None or (numbers and kind is ColumnKind.CELL):
         why = witness or f"{(numbers or [found[1] if found else ''])[0]!r} is one of them, and its type is text"
         return f"column {name!r} is one-hot with {len(levels):,} levels: {why}"
     if rows > _FEW_ROWS and len(levels) > _SAME_AS_ROWS * rows:

@@ -20,7 +20,7 @@ from dsketch.errors import DataError
 from dsketch.events import Tell
 from dsketch.ingest import remedy
 from dsketch.ingest.choice import ColumnChoice
-from dsketch.ingest.columns import Column, Kind, Table, classify_column
+from dsketch.ingest.columns import ColumnKind, SourceColumn, Table, classify_column
 from dsketch.ingest.failure import reading
 from dsketch.ingest.heading import is_index
 from dsketch.ingest.partitions import key_types, keys_of, value_of
@@ -35,7 +35,7 @@ _BUFFER_BYTES = 65_536
 @dataclass(frozen=True)
 class _File:
     path: str
-    columns: dict[str, Column]
+    columns: dict[str, SourceColumn]
     constants: dict[str, object]
     rows: int
     size_bytes: int
@@ -73,7 +73,7 @@ def _index_of(schema: pa.Schema) -> tuple[str, ...]:
     return tuple(name for name in said.get("index_columns", ()) if isinstance(name, str) and not is_index(name))
 
 
-def _columns_by_name(fields: list[pa.Field], path: str, choice: ColumnChoice) -> dict[str, Column]:
+def _columns_by_name(fields: list[pa.Field], path: str, choice: ColumnChoice) -> dict[str, SourceColumn]:
     columns = {field.name: classify_column(field.name, field.type) for field in fields}
     if len(columns) < len(fields):
         names = [field.name for field in fields]
@@ -101,13 +101,13 @@ def _table(files: list[_File], choice: ColumnChoice) -> Table:
     )
 
 
-def _join_columns(one: Column, other: Column) -> Column:
+def _join_columns(one: SourceColumn, other: SourceColumn) -> SourceColumn:
     """Return what two columns of one name are together; a column of nulls fits any."""
     if pa.types.is_null(one.type):
         return other
     if pa.types.is_null(other.type):
         return one
-    is_same = one.kind is other.kind and (one.kind is Kind.NUMBER or one.type == other.type)
+    is_same = one.kind is other.kind and (one.kind is ColumnKind.NUMBER or one.type == other.type)
     if not is_same:
         raise DataError(
             f"one type in all files was expected; column {one.name!r} holds {one.type} in one and {other.type} in "
@@ -116,7 +116,9 @@ def _join_columns(one: Column, other: Column) -> Column:
     return replace(one, dtypes=(*one.dtypes, *other.dtypes), is_declared=one.is_declared and other.is_declared)
 
 
-def _batches(files: list[_File], picked: Sequence[str], joined: Mapping[str, Column]) -> Iterator[tuple[pa.RecordBatch, int]]:
+def _batches(
+    files: list[_File], picked: Sequence[str], joined: Mapping[str, SourceColumn]
+) -> Iterator[tuple[pa.RecordBatch, int]]:
     size = min(65_536, rows_per_block(len(picked)))
     before = 0
     for file in files:
@@ -131,12 +133,12 @@ def _batches(files: list[_File], picked: Sequence[str], joined: Mapping[str, Col
         before += file.size_bytes
 
 
-def _values(batch: pa.RecordBatch, file: _File, column: Column) -> pa.Array:
+def _values(batch: pa.RecordBatch, file: _File, column: SourceColumn) -> pa.Array:
     if column.name in file.constants:
         return pa.array([file.constants[column.name]] * batch.num_rows, column.type)
     values = batch.column(column.name)
     if pa.types.is_null(values.type):
         return pa.nulls(batch.num_rows, column.type)
     # Out of the dictionary, which differs from batch to batch.
-    is_packed = column.kind is Kind.CATEGORY or pa.types.is_dictionary(values.type)
+    is_packed = column.kind is ColumnKind.CATEGORY or pa.types.is_dictionary(values.type)
     return pc.cast(values, column.type) if is_packed else values

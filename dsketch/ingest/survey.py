@@ -16,7 +16,7 @@ from dsketch.errors import DataError
 from dsketch.events import Note, Tell
 from dsketch.ingest import remedy
 from dsketch.ingest.choice import ColumnChoice
-from dsketch.ingest.columns import Column, Kind, Table
+from dsketch.ingest.columns import ColumnKind, SourceColumn, Table
 from dsketch.ingest.encode import Encoder, Flag, Numeric, OneHot, as_text
 from dsketch.ingest.levels import judge_levels, sort_levels, with_bases
 from dsketch.ingest.screen import keep_finite
@@ -84,7 +84,7 @@ class _Census(Protocol):
         """Return how the column is to be written, now that all of it was seen and ``rows`` stay."""
 
 
-def _census(column: Column, choice: ColumnChoice) -> _Census:
+def _census(column: SourceColumn, choice: ColumnChoice) -> _Census:
     like = choice.like
     if column.name in choice.sides:
         return _OpenCensus(column, must_be="a target" if column.name in choice.targets else "weights")
@@ -147,7 +147,7 @@ class _OpenCensus:
 
     Parameters
     ----------
-    column : Column
+    column : SourceColumn
         The column.
     must_be : str
         What a column of numbers is wanted for; empty if it may be text.
@@ -157,7 +157,7 @@ class _OpenCensus:
         Whether each of its values is a level, whatever it looks like.
     """
 
-    def __init__(self, column: Column, *, must_be: str = "", drop_first: bool = False, is_category: bool = False) -> None:
+    def __init__(self, column: SourceColumn, *, must_be: str = "", drop_first: bool = False, is_category: bool = False) -> None:
         self._column = column
         self._must_be = must_be
         self._drop_first = drop_first
@@ -169,9 +169,9 @@ class _OpenCensus:
 
     def add(self, values: pa.Array, keep: NDArray[np.bool_], first_row: int) -> None:
         """Take note of some more values; levels only of the rows to ``keep``."""
-        if self._column.kind is Kind.NUMBER and not self._is_category:
+        if self._column.kind is ColumnKind.NUMBER and not self._is_category:
             return
-        if self._column.kind is Kind.CELL and self._text is None:
+        if self._column.kind is ColumnKind.CELL and self._text is None:
             index = _first_text(values)
             self._text = None if index is None else (first_row + index, values[index].as_py())
         if self._overflow is None:
@@ -185,7 +185,7 @@ class _OpenCensus:
         if not self._is_text:
             return Numeric(name)
         words = {level.lower() for level in self._levels}
-        if self._column.kind is Kind.CELL and not self._is_category and words <= {"true", "false"}:
+        if self._column.kind is ColumnKind.CELL and not self._is_category and words <= {"true", "false"}:
             return Flag(name)
         if self._must_be:
             raise self._no_number()
@@ -198,7 +198,7 @@ class _OpenCensus:
 
     @property
     def _is_text(self) -> bool:
-        return self._is_category or self._column.kind is Kind.CATEGORY or self._text is not None
+        return self._is_category or self._column.kind is ColumnKind.CATEGORY or self._text is not None
 
     def _add_levels(self, values: pa.Array, stop_row: int) -> None:
         distinct = pc.unique(values)

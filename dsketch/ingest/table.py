@@ -9,7 +9,7 @@ from dsketch.errors import DataError
 from dsketch.events import Note, Progress, Tell
 from dsketch.ingest import remedy
 from dsketch.ingest.choice import ColumnChoice
-from dsketch.ingest.columns import Kind, Table
+from dsketch.ingest.columns import ColumnKind, Table
 from dsketch.ingest.encode import Encoder, Numeric, OneHot
 from dsketch.ingest.heading import is_index
 from dsketch.ingest.rows import Floats, RowSource, narrowest_dtype, rows_per_block
@@ -28,7 +28,7 @@ def settle_table(table: Table, choice: ColumnChoice, tell: Tell) -> RowSource:
     for name in used:
         table.columns[name].check()
     for side in choice.sides:
-        if table.columns[side].kind is Kind.CATEGORY:
+        if table.columns[side].kind is ColumnKind.CATEGORY:
             raise DataError(
                 f"a target of numbers was expected; {side!r} holds {table.columns[side].type}. Encode it as numbers first."
             )
@@ -46,7 +46,7 @@ def settle_table(table: Table, choice: ColumnChoice, tell: Tell) -> RowSource:
 
 def _is_plain(table: Table, used: Sequence[str], choice: ColumnChoice) -> bool:
     has_levels = {*choice.categories, *(choice.like.levels if choice.like else ())}
-    numbers = all(table.columns[name].kind is Kind.NUMBER and name not in has_levels for name in used)
+    numbers = all(table.columns[name].kind is ColumnKind.NUMBER and name not in has_levels for name in used)
     return numbers and choice.nulls == "error" and not choice.base
 
 
@@ -87,7 +87,7 @@ def _exact(table: Table, encoder: Encoder) -> tuple[str, ...]:
     if isinstance(encoder, OneHot):
         return ()
     # A number in text has no type; take the widest.
-    return ("f8",) if column.kind is Kind.CELL and isinstance(encoder, Numeric) else column.dtypes
+    return ("f8",) if column.kind is ColumnKind.CELL and isinstance(encoder, Numeric) else column.dtypes
 
 
 def _blocks(

@@ -178,7 +178,7 @@ def _entries(path: Path) -> Iterator["os.DirEntry[str]"]:
 def _refuse_running_codecs(path: Path, what: str) -> None:
     """Refuse metadata that name a pickle codec: decoding it would run whatever the array's author wrote."""
     try:
-        named = _words(json.loads(path.read_bytes()))
+        named = _codec_names(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return  # not JSON: opening it will say so
     if any("pickle" in word.lower() for word in named):
@@ -187,14 +187,14 @@ def _refuse_running_codecs(path: Path, what: str) -> None:
         )
 
 
-def _words(value: object) -> Iterator[str]:
+def _codec_names(value: object) -> Iterator[str]:
     """Yield the texts under id, name and kind of codec, wherever they stand."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key in ("id", "name") and isinstance(item, str):
                 yield item
             else:
-                yield from _words(item)
+                yield from _codec_names(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _words(item)
+            yield from _codec_names(item)

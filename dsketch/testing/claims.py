@@ -19,7 +19,7 @@ from dsketch.problems import LeastSquares, Ridge
 from dsketch.problems.linear.certificate import LinearCertificate
 from dsketch.sketch import SKETCHES
 from dsketch.testing.known import KNOWN
-from dsketch.testing.rational import Exact, distance
+from dsketch.testing.rational import Exact, relative_distance
 
 Floats = NDArray[np.float64]
 
@@ -150,6 +150,6 @@ def _require_honest(
     assert exact.backward_error(x) <= WANTED * max(certificate.backward_error[side], EPS / 2)
     if np.isnan(certificate.forward_error[side]) or certificate.rank != rank:
         return
-    assert distance(x, best, exact.squares()) <= WANTED * certificate.forward_error[side]
+    assert relative_distance(x, best, exact.squares()) <= WANTED * certificate.forward_error[side]
     for value, right, claim in zip(x.tolist(), best, errors.tolist(), strict=True):
         assert abs(float(Fraction(value) - right)) <= WANTED * claim

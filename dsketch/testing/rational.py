@@ -99,7 +99,7 @@ class Exact:
         return math.sqrt(value / sum(1 for i, row in enumerate(G) if row[i]))
 
 
-def distance(x: Floats, exact: Row, squares: Row) -> float:
+def relative_distance(x: Floats, exact: Row, squares: Row) -> float:
     """Return ‖D (x − x*)‖/‖D x*‖, infinite for x* = 0 unless x is 0 too; D² is given."""
     far = sum((D * (Fraction(v) - w) ** 2 for v, w, D in zip(x.tolist(), exact, squares, strict=True)), Fraction(0))
     long = sum((D * w * w for w, D in zip(exact, squares, strict=True)), Fraction(0))
