@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.random_words import below, draw, signs
 from dsketch._linalg.streams import DEMO_ROWS, DEMO_X
 from dsketch._results.solution import Solution
@@ -26,8 +26,6 @@ from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Progress, Tell, ignore
 from dsketch.ingest.failure import writing
-
-Floats = NDArray[np.float64]
 
 _CHUNK_BYTES = 32_000_000
 _MANTISSA_BITS = 53

@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._results.read import StoredX, numbers_of, read_x
 from dsketch._results.solution import Solution
 from dsketch.errors import DataError
 from dsketch.matrix.columns import Columns, listed
 from dsketch.problems import Problem
-
-Floats = NDArray[np.float64]
 
 
 def fitting(problem: Problem, answer: Any) -> tuple[Floats, str | None]:

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._results.choices import spell_out
 from dsketch._results.format import OURS
 from dsketch._results.output import Output, words_of
@@ -27,7 +28,7 @@ from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 from dsketch.passes import Look
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 from dsketch.passes.writing import Writing, chunked
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.linear.centring import Centre, kept_centre

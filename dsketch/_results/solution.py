@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dsketch._jsonable import plain
+from dsketch._linalg.arrays import Floats
 from dsketch._results.plan import Plan
 from dsketch._units import format_bytes, format_seconds
 from dsketch.engine.session import Progress
@@ -21,8 +21,6 @@ from dsketch.problems.linear.statistics import Summary, SummaryOptions, summariz
 from dsketch.problems.linear.stored_errors import stored_errors
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Certificate, Status
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from dsketch._linalg.arrays import Floats as Floats
-from dsketch._linalg.arrays import State, Stated
+from dsketch._linalg.arrays import Floats, State, Stated
 from dsketch.events import Converged
 from dsketch.matrix.rows import Block, Rows
 

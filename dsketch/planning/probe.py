@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Buffers, Rows, find_nonfinite
-from dsketch.passes.base import Floats
 from dsketch.planning.price import Machines, Workload
 
 _BLOCKS = 3

@@ -16,10 +16,10 @@ import numpy as np
 import scipy
 
 from dsketch._atomic import write_whole
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Block
 from dsketch.passes import Pass
-from dsketch.passes.base import Floats
 from dsketch.planning.work import Kind
 
 WIDTHS = (8, 32, 128, 512)

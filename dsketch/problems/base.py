@@ -7,9 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
@@ -23,8 +21,6 @@ from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.settings import Option, Settings
 from dsketch.sketch import SKETCHES
-
-Floats = NDArray[np.float64]
 
 
 class Problem(ABC):

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.events import Converged
 from dsketch.passes.base import Flow
 
-Floats = NDArray[np.float64]
 Operator = Callable[[Floats], Flow[Floats]]  # of sides beside each other, shape (n, k), whatever passes that takes
 Sides = slice | NDArray[np.int64]  # a slice keeps the memory layout of what it takes, numbers do not
 ALL: Sides = slice(None)

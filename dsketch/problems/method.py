@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._units import format_bytes, format_count
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 from dsketch.planning.choice import describe_room
 from dsketch.planning.price import Estimate, Workload
 from dsketch.planning.probe import Probe

@@ -5,9 +5,8 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dsketch._linalg.arrays import Floats
 
 
 class Status(Enum):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dsketch.passes.base import Floats
+from dsketch._linalg.arrays import Floats
 from dsketch.problems.outcome import Status
 
 # What is said of several answers together: the first that holds of any.

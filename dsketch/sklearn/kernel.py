@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from dsketch._linalg.arrays import Floats
 from dsketch._results.predict import predict_by
 from dsketch._results.solution import Solution
 from dsketch.api import solve
@@ -14,7 +15,6 @@ from dsketch.errors import SpecError
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.passes.base import Floats
 from dsketch.problems import ExpKernel
 from dsketch.sklearn.data import check_new_rows, check_training, is_stored, read_targets
 from dsketch.sklearn.mixin import SharedCluster

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from dsketch._linalg.arrays import Floats
 from dsketch._results.predict import predict_centred
 from dsketch.api import predict, solve
 from dsketch.matrix.base import AnyArray
@@ -15,7 +16,6 @@ from dsketch.matrix.centring import recentred, uncentred
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.passes.base import Floats
 from dsketch.problems import LeastSquares
 from dsketch.problems import Ridge as RidgeProblem
 from dsketch.problems.arguments import as_flag

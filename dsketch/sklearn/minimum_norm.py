@@ -6,6 +6,7 @@ import numpy as np
 import scipy.linalg as sl
 import scipy.sparse
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._units import format_bytes
 from dsketch.errors import DataError
@@ -13,7 +14,6 @@ from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.offsets import offsets
 from dsketch.matrix.shift import difference
-from dsketch.passes.base import Floats
 
 _DENSE_BYTES = 1_000_000_000  # sparse rows are made dense up to here
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch.engine.cluster import Cluster
 from dsketch.engine.drive import Drive
 from dsketch.engine.session import listener
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Gradient, Look, Slope
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import RowSquares
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.rounding import is_rounding, size_of

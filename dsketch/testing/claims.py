@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.api import solve
 from dsketch.problems import LeastSquares, Ridge
 from dsketch.problems.linear.certificate import LinearCertificate
 from dsketch.sketch import SKETCHES
 from dsketch.testing.known import KNOWN
 from dsketch.testing.rational import Exact, relative_distance
-
-Floats = NDArray[np.float64]
 
 WANTED = 3.0
 EPS = float(np.finfo(float).eps)

@@ -14,13 +14,11 @@ import pytest
 import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
 from dsketch.features import Recipe, RowMap
 from dsketch.features.base import PRODUCT_ROWS
-
-Floats = NDArray[np.float64]
 
 LAW = settings(
     deadline=None,

@@ -12,7 +12,7 @@ R. Karlson, B. Waldén, BIT 37, 1997; S. Gratton, P. Jiránek, D. Titley-Peloqui
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dsketch._linalg.arrays import Floats
 
 EPS = float(np.finfo(np.float64).eps)
 

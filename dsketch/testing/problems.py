@@ -4,14 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.sketch import SparseSign
 from dsketch.testing.flows import run_flow
 
-Floats = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dsketch._linalg.arrays import Floats
 from dsketch.events import Converged
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 from dsketch.problems.iterations import ALL, Operator, Recurrence, Sides, Step, pcg, unpreconditioned
 
 EPS = float(np.finfo(float).eps)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._units import format_bytes
 from dsketch.errors import PlanError, SpecError
 from dsketch.matrix.base import Matrix
@@ -21,8 +21,6 @@ from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.problems.powers.methods import METHODS as POWERS
 from dsketch.problems.status import gravest
 from dsketch.settings import Settings
-
-Floats = NDArray[np.float64]
 
 
 class Heads(Problem):

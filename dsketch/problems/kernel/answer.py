@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import ratio
 from dsketch._linalg.factor import Factor
 from dsketch.problems.kernel.system import KernelSystem
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

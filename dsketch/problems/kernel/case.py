@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.threads import one_blas_thread
 from dsketch._units import format_bytes
 from dsketch.matrix.array import ArrayMatrix
@@ -22,8 +22,6 @@ from dsketch.problems.kernel.forecast import Sample
 from dsketch.problems.kernel.refinement import DEFAULT_TOL
 from dsketch.problems.kernel.system import KernelSystem, require_short
 from dsketch.settings import Settings
-
-Floats = NDArray[np.float64]
 
 MOST_COLUMNS = 4096  # the default for features: their Gram matrix has 134 MB and costs as much as a sweep of 300,000 rows
 SQUARES = 5  # Gram matrices are in a worker at once: a part, its product, two that are merged, their sum

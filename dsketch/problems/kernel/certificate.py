@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.problems.kernel.answer import KernelAnswer
 from dsketch.problems.outcome import Certificate, digits, shown
 from dsketch.settings import EPS
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

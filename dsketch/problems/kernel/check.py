@@ -1,15 +1,13 @@
 """What any x is worth, by sweeps of the exact kernel, whatever it was found with."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.passes.base import Flow
 from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank
 from dsketch.problems.kernel.iteration import Norm
 from dsketch.problems.kernel.system import KernelSystem
-
-Floats = NDArray[np.float64]
 
 
 def check_answer(system: KernelSystem, x: Floats) -> Flow[KernelAnswer]:

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.random_words import draw, signs
 from dsketch._linalg.streams import KERNEL_WITNESSES
@@ -46,8 +46,6 @@ from dsketch.problems.linear.gradient_descent import GradientDescent
 from dsketch.problems.linear.methods import METHODS as LINEAR
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import EPS, Settings
-
-Floats = NDArray[np.float64]
 
 FAMILIES = ("pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
 _TAIL = 1e-6  # a share of the series in a typical row that sketched features of no affordable size resolve

@@ -14,8 +14,8 @@ from functools import cached_property
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.random_words import draw, uniforms
 from dsketch._linalg.streams import KERNEL_SAMPLE
 from dsketch.features.base import RowMap
@@ -24,8 +24,6 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Picked
 from dsketch.problems.kernel.system import LEAST_DIAGONAL, KernelSystem
-
-Floats = NDArray[np.float64]
 
 _ROWS = 512  # the most rows of a sample: its eigenvalues take a tenth of a second
 _SHARE = 8  # of few rows only one in so many is sampled: looking must cost less than solving

@@ -14,14 +14,13 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch.events import Converged
 from dsketch.passes.base import Flow
 from dsketch.problems.iterations import Recurrence, Sides, Step, pcg
 from dsketch.problems.kernel.preconditioners import Preconditioner
 from dsketch.problems.kernel.system import KernelSystem, bound_norm
-
-Floats = NDArray[np.float64]
 
 _POWER_STEPS = 3  # steps of the power iteration are enough: K is positive, so its row sums are near its leading eigenvector
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.errors import SpecError
 from dsketch.features.view import FeatureView
@@ -43,8 +43,6 @@ from dsketch.problems.kernel.pivoted_cholesky import choose_pivots
 from dsketch.problems.kernel.system import KernelSystem
 from dsketch.problems.method import Breakdown
 from dsketch.settings import EPS, Settings
-
-Floats = NDArray[np.float64]
 
 _REFINEMENTS = 4  # each gains the digits that u/σ leaves: eight at the limit of the rank
 _INSTEAD = "b is taken to lie in the range, and x need not be the shortest"  # what its successor does

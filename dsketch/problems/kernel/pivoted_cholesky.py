@@ -20,6 +20,7 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.random_words import draw, uniforms
 from dsketch._linalg.streams import KERNEL_PIVOTS
 from dsketch.features.centres import Centres
@@ -31,8 +32,6 @@ from dsketch.problems.kernel.forecast import Sample, draw_sample
 from dsketch.problems.kernel.preconditioners import Woodbury, woodbury
 from dsketch.problems.kernel.system import KernelSystem
 from dsketch.settings import EPS
-
-Floats = NDArray[np.float64]
 
 ROUNDS = 10  # a given rank is shared over so many rounds
 _MOST_ROUNDS = 40  # the spectrum has ended when so many rounds reject most candidates

@@ -30,8 +30,8 @@ from typing import Protocol
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.householder import householder
 from dsketch.features.base import RowMap
 from dsketch.features.centres import Centres
@@ -45,8 +45,6 @@ from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import RowSquares, Rowwise
 from dsketch.passes.transposed import Transposed
 from dsketch.problems.kernel.system import LEAST_DIAGONAL, KernelSystem
-
-Floats = NDArray[np.float64]
 
 # I + FᵀD⁻¹F from a Gram matrix is off by u·‖FᵀD⁻¹F‖ against an identity that matters: 1e-7 at 1e9; from there on take it from a QR.
 GRAM_LIMIT = 1e9

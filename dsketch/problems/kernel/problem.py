@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
@@ -37,8 +37,6 @@ from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.status import status_of
 from dsketch.settings import ACCEPTED, EPS, Option, Settings
-
-Floats = NDArray[np.float64]
 
 
 class ExpKernel(Problem):

@@ -14,8 +14,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch.passes.base import Flow
 from dsketch.problems.kernel.candidates import Candidate, choose_candidate, forecast_candidates
@@ -24,8 +24,6 @@ from dsketch.problems.kernel.iteration import ConjugateGradients, Norm
 from dsketch.problems.kernel.preconditioners import Preconditioner
 from dsketch.problems.kernel.system import KernelSystem
 from dsketch.settings import Settings
-
-Floats = NDArray[np.float64]
 
 DEFAULT_TOL = 1e-10  # a relative residual beyond which nothing in a regression changes
 ROUNDS = 4  # rounding ends the refinement long before

@@ -21,6 +21,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from dsketch._linalg import random_words
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch._linalg.streams import CENTRE_BLOCKS, CENTRE_ROWS
 from dsketch.errors import DataError, SpecError
@@ -43,8 +44,6 @@ from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.outcome import Outcome
 from dsketch.settings import Option, Settings
-
-Floats = NDArray[np.float64]
 
 _MOST_BLOCKS = 64  # centres are drawn from so many blocks of A: a compressed block is decoded whole for a single row
 _F = "K_nM L⁻ᵀ"  # what certificates are relative to

@@ -8,8 +8,8 @@ as K itself can be represented.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
@@ -21,8 +21,6 @@ from dsketch.passes.kernel_tiles import LONGEST, KernelProduct, augmented, sweep
 from dsketch.passes.moments import Mean
 from dsketch.passes.rowwise import RowFacts, Rowwise
 from dsketch.settings import EPS
-
-Floats = NDArray[np.float64]
 
 LEAST_DIAGONAL = 16 * EPS  # rounding leaves about this of a unit diagonal; D is nowhere below it
 _REPRESENTABLE = 170.0  # s‖a‖²/2 of the longest row up to which K and the squares of its entries, e^(4·170), are numbers

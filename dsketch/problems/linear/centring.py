@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import rounding_of_intercept, shortest, uncentred
@@ -21,7 +21,6 @@ from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.stored_errors import stored_errors, stored_forward_error
 from dsketch.problems.linear.system import LinearSystem
 
-Floats = NDArray[np.float64]
 P = TypeVar("P", bound=LinearSystem)
 
 

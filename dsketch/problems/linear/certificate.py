@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
-from dsketch.passes.base import Floats
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.outcome import Certificate, digits, shown

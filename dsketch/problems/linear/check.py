@@ -1,8 +1,8 @@
 """Judge any x by the data: one pass that knows nothing of how x was found."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.matrix.centring import centred
 from dsketch.passes import Both, Gradient, Look, Triangle
@@ -13,8 +13,6 @@ from dsketch.problems.linear.method import LinearAnswer, backward_error_of
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.rounding import require_squares
 from dsketch.problems.linear.system import LinearSystem
-
-Floats = NDArray[np.float64]
 
 
 def check(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:

@@ -13,7 +13,6 @@ Y. Yamamoto, Y. Nakatsukasa, Y. Yanagisawa, T. Fukaya, "Roundoff error analysis 
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
 from dsketch._linalg.columns import powers_near
 from dsketch._linalg.factor import Factor
@@ -25,8 +24,6 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.whitened import Whitened
 from dsketch.problems.method import Breakdown, Case
 from dsketch.settings import EPS, Settings
-
-Floats = NDArray[np.float64]
 
 _CONTRACTION = 0.1  # of the refinement step, at worst
 

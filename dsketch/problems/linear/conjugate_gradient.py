@@ -9,17 +9,13 @@ M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear s
 V. Rokhlin, M. Tygert, "A fast randomized algorithm for overdetermined linear least-squares regression", PNAS 105, 2008.
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.problems.iterations import ALL, Recurrence, Sides, inner_products, pcg, unpreconditioned
 from dsketch.problems.linear.refinement import RefiningMethod
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.tsqr import Tsqr
-
-Floats = NDArray[np.float64]
 
 _LONGEST_ROUND = 15  # "four rounds of 15 beat two of 100" (SPIR on coherent data, kappa 1e10 to 1e12)
 

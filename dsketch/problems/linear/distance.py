@@ -16,13 +16,11 @@ N. J. Higham, T. Mary, "A new approach to probabilistic rounding error analysis"
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.settings import EPS
-
-Floats = NDArray[np.float64]
 
 
 def coefficient_errors(answer: LinearAnswer, rows: int) -> Floats:

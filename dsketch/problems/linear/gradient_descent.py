@@ -14,8 +14,8 @@ E. N. Epperly, M. Meier, Y. Nakatsukasa, arXiv 2406.03468, 2024 (FOSSILS).
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.problems.iterations import damp, heavy_ball
@@ -23,8 +23,6 @@ from dsketch.problems.linear.conjugate_gradient import ConjugateGradient
 from dsketch.problems.linear.refinement import RefiningMethod
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Breakdown
-
-Floats = NDArray[np.float64]
 
 _LONGEST_ROUND = 30
 _DIVERGED = 1e3  # growth of the step against the first one

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.backward import backward_error
 from dsketch._linalg.factor import Factor
 from dsketch.passes import Slope
@@ -16,8 +16,6 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Breakdown, Case, Method
 from dsketch.settings import EPS, Settings
 from dsketch.sketch.draw import drawn_rows
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

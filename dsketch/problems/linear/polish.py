@@ -11,8 +11,8 @@ References
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
@@ -21,8 +21,6 @@ from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import LinearAnswer, backward_error_of
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import ROUNDING, Settings
-
-Floats = NDArray[np.float64]
 
 _SPREAD = 4  # of E = RᵀR − AᵀA: ‖E‖ against ‖E x‖/‖x‖ for an x that E does not know (for random E it is 2, whatever d)
 _LIMIT = 4  # certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.centring import centred, recentred
@@ -31,8 +31,6 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.status import status_of
 from dsketch.settings import Option, Settings
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

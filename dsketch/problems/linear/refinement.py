@@ -16,8 +16,8 @@ import math
 from typing import ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.events import Converged
 from dsketch.passes.base import Flow
@@ -35,8 +35,6 @@ from dsketch.problems.method import SKETCHING, Breakdown
 from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch, drawn_rows
 from dsketch.sketch.size import FOR_ITERATING, distortion
-
-Floats = NDArray[np.float64]
 
 
 class Inner(Protocol):

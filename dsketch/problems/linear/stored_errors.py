@@ -8,16 +8,14 @@ the rounding of a null vector large.
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import null_space, shortest, uncentred
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.settings import EPS
-
-Floats = NDArray[np.float64]
 
 _TURN = 4 * EPS  # times kappa: how far a null vector, columns scaled, may be off; R itself is known to 0.1 to 2.8 eps
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Slope, Triangle, WhitenedGram
 from dsketch.passes.base import Flow
 from dsketch.sketch import Sketch
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

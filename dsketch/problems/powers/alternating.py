@@ -14,16 +14,13 @@ B. T. Polyak, "Some methods of speeding up the convergence of iteration methods"
 
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dsketch._linalg.arrays import Floats
 from dsketch.passes.base import Flow
 from dsketch.problems.iterations import heavy_ball
 from dsketch.problems.powers.answer import Stage
 from dsketch.problems.powers.stage import StageTask, Watch
 from dsketch.problems.powers.staged import StagedMethod
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 _PATIENCE = (

@@ -10,9 +10,7 @@ M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear s
 
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dsketch._linalg.arrays import Floats
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.problems.linear import conjugate_gradient
@@ -20,7 +18,6 @@ from dsketch.problems.powers.answer import Stage
 from dsketch.problems.powers.stage import StageTask, Watch
 from dsketch.problems.powers.staged import StagedMethod
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 _PATIENCE = 1  # looks: a round gains 10⁶ or nothing

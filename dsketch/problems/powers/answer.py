@@ -19,15 +19,13 @@ R. Karlson, B. Waldén, BIT 37, 1997 (its counterpart for least squares, here wi
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
 from dsketch.problems.powers.gram_factor import Core
 from dsketch.problems.powers.wide_range import WideColumns, power_of_two
 from dsketch.settings import EPS
-
-Floats = NDArray[np.float64]
 
 _NORM_VECTORS, _NORM_STEPS = 4, 2
 

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.problems.outcome import Certificate, Status, digits, shown
 from dsketch.problems.powers.answer import PowerAnswer, Stage
 from dsketch.problems.powers.exponential import ExponentialAnswer
 from dsketch.problems.status import status_of
 from dsketch.settings import EPS, Settings
-
-Floats = NDArray[np.float64]
 
 # A residual below it people would call the equation solved: half the digits of float64.
 SMALL_RESIDUAL = float(np.sqrt(EPS))

@@ -8,8 +8,8 @@ Nothing is shared with the solve but the passes themselves: no level, no factor,
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.passes import Gradient, Look
 from dsketch.passes.base import Flow
@@ -37,8 +37,6 @@ from dsketch.problems.powers.gram_factor import Core
 from dsketch.problems.powers.products import multiply, residual_norms, side_norms
 from dsketch.problems.powers.system import ExponentialSystem, PowerSystem
 from dsketch.problems.powers.wide_range import WideColumns, power_of_two
-
-Floats = NDArray[np.float64]
 
 MOST_TERMS = 200  # passes that a judgement may take: enough for ‖A‖² up to about 150
 _ENOUGH = 60.0  # log₂: a remainder below 2⁻⁶⁰ of the sum is below rounding

@@ -12,8 +12,8 @@ Z. Song, J. Yin, L. Zhang, "Solving attention kernel regression problem via pre-
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import backward_error_of
@@ -39,8 +39,6 @@ from dsketch.problems.powers.products import (
     side_norms,
 )
 from dsketch.problems.powers.wide_range import WideColumns, power_of_two
-
-Floats = NDArray[np.float64]
 
 
 def factored_even(system: LinearSystem, b: Floats, power: int, factor: Factor) -> Flow[PowerAnswer]:

@@ -20,9 +20,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.errors import DataError
 from dsketch.passes import Look, Normal
@@ -31,8 +31,6 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.powers.gram_factor import Core
 from dsketch.problems.powers.wide_range import WideColumns, power_of_two
 from dsketch.settings import EPS
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch.passes.base import Flow
@@ -28,8 +28,6 @@ from dsketch.problems.powers.system import GramSystem
 from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch, drawn_rows
 from dsketch.sketch.size import FOR_WHITENING
-
-Floats = NDArray[np.float64]
 
 _SIGNS = 4  # a row of a sparse sketch: only injectivity matters where a Gram matrix follows
 _WEAKEST_SKETCH = 10.0  # cond(A R₀⁻¹): a good sketch leaves 3 to 9; the Gram matrix of it then holds R to u·10²

@@ -3,9 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dsketch._linalg.arrays import Floats
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.problems.fallback import with_fallback
@@ -22,8 +20,6 @@ from dsketch.problems.powers.problem import ColumnSidesProblem, require_power
 from dsketch.problems.powers.system import ExponentialSystem
 from dsketch.problems.status import status_of
 from dsketch.settings import Option
-
-Floats = NDArray[np.float64]
 
 # Times what one QR may leave: LAPACK's singular vectors leave 5 to 60 eps at d = 10 to 300 (measured on well-conditioned matrices).
 SPECTRAL = 8

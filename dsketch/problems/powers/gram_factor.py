@@ -14,13 +14,11 @@ from functools import cached_property
 
 import numpy as np
 import scipy.linalg as sl
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch.problems.powers.wide_range import WideColumns, exponent_of
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

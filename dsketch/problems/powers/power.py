@@ -3,9 +3,7 @@
 from functools import cached_property
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dsketch._linalg.arrays import Floats
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.problems.fallback import with_fallback
@@ -17,8 +15,6 @@ from dsketch.problems.powers.methods import METHODS
 from dsketch.problems.powers.problem import PoweringProblem
 from dsketch.problems.powers.system import PowerSystem
 from dsketch.settings import Option
-
-Floats = NDArray[np.float64]
 
 
 class PowerProblem(PoweringProblem):

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.open import open_matrix
@@ -20,8 +20,6 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Method
 from dsketch.problems.powers.choose import plan_powers
 from dsketch.settings import Settings
-
-Floats = NDArray[np.float64]
 
 MOST_POWER = 10_000  # beyond, x of every A whose singular values are not all 1 to some digits leaves the range of float64
 

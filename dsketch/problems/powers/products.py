@@ -1,15 +1,13 @@
 """The passes by which powers are certified: products with AᵀA at any scale, and the residual of b."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.passes import Both, Gradient, Look, Normal, Slope
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.powers.gram_factor import Core
 from dsketch.problems.powers.wide_range import WideColumns
-
-Floats = NDArray[np.float64]
 
 NORM_VECTORS, NORM_LOOKS = 8, 2  # of the iteration for ‖A‖
 

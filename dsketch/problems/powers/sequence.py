@@ -20,8 +20,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes import Gradient, Look, Slope
 from dsketch.passes.base import Flow
@@ -54,8 +54,6 @@ from dsketch.settings import Settings
 from dsketch.sketch import Sketch
 from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_ITERATING, LEAST_ROWS, distortion
-
-Floats = NDArray[np.float64]
 
 # A failed embedding is seen (the steps grow, or progress stops) and costs passes, never accuracy.
 FAILURE = 1e-3

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
 from dsketch.events import Converged
@@ -18,8 +18,6 @@ from dsketch.passes.base import Flow
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Breakdown
 from dsketch.problems.powers.answer import Stage
-
-Floats = NDArray[np.float64]
 
 _DIVERGED = 1e3  # growth of the preconditioned residual against the first one
 _LONGEST = 120  # looks: log(kappa/u)/log(1/ε) is below 80 at kappa 1e15 and ε = 0.41

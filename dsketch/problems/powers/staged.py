@@ -9,8 +9,9 @@ from abc import abstractmethod
 from bisect import bisect_right
 from typing import Any, TypeVar
 
+from dsketch._linalg.arrays import Floats
 from dsketch._units import format_count
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate, price_passes, rate
 from dsketch.planning.work import sketching
 from dsketch.problems.method import SKETCHING, Breakdown, Method

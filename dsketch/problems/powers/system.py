@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.system import LinearSystem
@@ -13,8 +11,6 @@ from dsketch.problems.method import Answer
 from dsketch.problems.powers.answer import PowerAnswer
 from dsketch.problems.powers.direct import factored_even, factored_odd
 from dsketch.problems.powers.exponential import ExponentialAnswer, factored_exponential
-
-Floats = NDArray[np.float64]
 
 
 class GramSystem(Protocol):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 # Entries of a vector whose largest lies within these are normal numbers, or negligible beside it.

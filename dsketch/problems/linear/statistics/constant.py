@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import solve_small
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look, Normal
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 from dsketch.settings import EPS
 
 _PLACES = 3  # the beginning, the middle and the end: sorted data look constant from one place

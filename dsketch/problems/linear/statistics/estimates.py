@@ -19,11 +19,11 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 from scipy import special
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, powers_near
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.whitener import Whitener
 from dsketch.passes import Slope
-from dsketch.passes.base import Floats
 from dsketch.problems.linear.statistics.rounding import is_rounding, size_of, terms_of
 from dsketch.settings import EPS
 

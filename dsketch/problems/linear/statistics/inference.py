@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
 from dsketch.passes import Both, Gradient, Look, Slope, Triangle
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.statistics import constant

@@ -20,10 +20,10 @@ import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
-from dsketch.passes.base import Floats
 from dsketch.passes.sandwich import Meat
 from dsketch.problems.linear.statistics.estimates import Fit
 from dsketch.settings import EPS

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Gradient, Look, Slope
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 
 
 def require_observations(rows: Rows, x: Floats, slope: Slope | None) -> Flow[None]:

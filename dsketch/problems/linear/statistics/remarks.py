@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsketch.passes.base import Floats
+from dsketch._linalg.arrays import Floats
 from dsketch.problems.linear.statistics.estimates import Fit, is_flat
 
 

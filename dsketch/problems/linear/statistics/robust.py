@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.passes import Look, Sandwich
-from dsketch.passes.base import Floats, Flow
+from dsketch.passes.base import Flow
 from dsketch.passes.sandwich import Rest
 from dsketch.problems.linear.statistics.estimates import Fit
 from dsketch.problems.linear.statistics.leverage import find_unknown, judge_near, near_limit

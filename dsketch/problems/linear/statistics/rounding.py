@@ -9,10 +9,10 @@ one of 10⁻¹² ‖b‖ has two.
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.errors import DataError
 from dsketch.passes import Slope
-from dsketch.passes.base import Floats
 from dsketch.settings import EPS
 
 LIMIT = 64 * EPS

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from dsketch._jsonable import plain
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, powers_near
 from dsketch.errors import SpecError
 from dsketch.problems.linear.statistics.table import coefficient_lines, note_lines
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 

@@ -11,10 +11,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import shortest, uncentred
-from dsketch.passes.base import Floats
 from dsketch.problems.linear.statistics.estimates import Fit
 
 
