@@ -13,9 +13,9 @@ import numpy as np
 
 EPS = float(np.finfo(float).eps)
 # Householder QR leaves a backward error of 0.2 to 1 eps on the matrices measured (benchmarks/accuracy.py).
-QR_LEVEL = 2 * EPS  # what tol=None aims at: no further pass below it
-ROUNDING = EPS / 2  # below it a correction that costs nothing is not worth its own rounding either
-ACCEPTED = 16 * EPS  # what tol=None still calls solved: the certificate itself is uncertain by a few eps at large residuals
+QR_LEVEL = 2 * EPS  # tol=None aims at this backward error: no further pass goes below it
+ROUNDING = EPS / 2  # below this backward error a correction that costs nothing is not worth its own rounding either
+ACCEPTED = 16 * EPS  # tol=None still calls this solved: the certificate itself is uncertain by a few eps at large residuals
 
 
 @dataclass(frozen=True)

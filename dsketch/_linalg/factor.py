@@ -18,7 +18,8 @@ from dsketch._linalg.whitener import Whitener, dense, substitution
 # for d = 5 to 400, n to two million; duplicate, dependent, one-hot and product columns, by triangle and by sketch.  Dropping what
 # is at most 4 eps costs a backward error of at most 4 eps/√d.
 RANK_TOLERANCE = 4 * np.finfo(float).eps
-_UNRESOLVED = 64 * np.finfo(float).eps  # null vectors in units that much smaller than the largest are mixed with its rounding
+# Null vectors whose unit is that much smaller than the largest are mixed with its rounding.
+_UNRESOLVED = 64 * np.finfo(float).eps
 
 
 @dataclass(frozen=True)

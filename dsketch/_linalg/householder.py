@@ -14,8 +14,9 @@ import scipy.linalg as sl
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.whitener import substitution
 
-CHOLESKY_FROM_COLUMNS = 384  # below, LAPACK's QR of a cache-sized slice is at least as fast (measured, d = 100 … 1000)
-_WORST_CONDITION = 20.0  # of the Cholesky factor of Y: a good sketch leaves 3; beyond 20 the sketch was unlucky
+# Below so many columns LAPACK's QR of a cache-sized slice is at least as fast (measured, d = 100 … 1000).
+CHOLESKY_FROM_COLUMNS = 384
+_WORST_CONDITION = 20.0  # a good sketch leaves the Cholesky factor of Y a condition of 3; beyond this the sketch was unlucky
 
 
 def householder(X: Floats) -> Floats:

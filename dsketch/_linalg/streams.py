@@ -57,14 +57,14 @@ SRHT_SAMPLE = Stream(2)  # which rows of a transform are kept
 KERNEL_PIVOTS = Stream(41)
 KERNEL_SAMPLE = Stream(42)  # the rows by which preconditioners are forecast
 KERNEL_WITNESSES = Stream(43)  # vectors of signs that measure how far features are from their kernel
-TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # one a leaf
-TREE_LEAVES = Stream(2 << 32, MANY)  # one a leaf
-TREE_SIGNS = Stream(3 << 32, MANY)  # one a node
-TREE_PLACES = Stream(4 << 32, MANY)  # one a node
+TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # each leaf has one
+TREE_LEAVES = Stream(2 << 32, MANY)  # each leaf has one
+TREE_SIGNS = Stream(3 << 32, MANY)  # each node has one
+TREE_PLACES = Stream(4 << 32, MANY)  # each node has one
 MACLAURIN_DEGREES = Stream(5 << 32)
-MACLAURIN_SIGNS = Stream(6 << 32, MANY)  # one a factor
-POSITIVE_DIRECTIONS = Stream(7 << 32, MANY)  # one a block of d features
-POSITIVE_LENGTHS = Stream(8 << 32, MANY)  # likewise
+MACLAURIN_SIGNS = Stream(6 << 32, MANY)  # each factor has one
+POSITIVE_DIRECTIONS = Stream(7 << 32, MANY)  # each block of d features has one
+POSITIVE_LENGTHS = Stream(8 << 32, MANY)  # each block of d features has one
 
 # ---- of a restricted kernel's draw -------------------------------------------------------------------------------------
 CENTRE_BLOCKS = Stream(0)

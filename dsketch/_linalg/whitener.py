@@ -19,7 +19,7 @@ import scipy.linalg as sl
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.columns import powers_near_norms
 
-BLOCK_COLUMNS = 128  # gemm is at full speed from here; flops are n d² (1 + 128/d)
+BLOCK_COLUMNS = 128  # gemm is at full speed from so many columns; flops are n d² (1 + 128/d)
 
 
 @dataclass(frozen=True)

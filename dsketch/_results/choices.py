@@ -38,7 +38,8 @@ class LinearChoices(Choices, total=False):
     progress: Progress
 
 
-_DEFAULTS: dict[str, Any] = {"method": "auto", **{field.name: field.default for field in fields(Settings)}}  # of all others: None
+# Any other choice is None by default.
+_DEFAULTS: dict[str, Any] = {"method": "auto", **{field.name: field.default for field in fields(Settings)}}
 
 
 def require_known(choices: RunChoices) -> None:

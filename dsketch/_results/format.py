@@ -5,7 +5,7 @@ from typing import Any
 from dsketch.errors import DataError
 from dsketch.version import __version__
 
-FORMAT = 1  # one more only when an earlier version would read the attributes wrongly; those that are added need none
+FORMAT = 1  # the number grows only when an earlier version would read the attributes wrongly; added attributes need none
 OURS = {"created_by": "dsketch", "version": __version__, "format": FORMAT}
 
 

@@ -28,8 +28,8 @@ from dsketch.ingest.staged import staging
 from dsketch.problems import Problem
 from dsketch.problems.linear.problem import LinearProblem
 
-_PROBE_BYTES = 65_536  # beside the result itself: the metadata of a Zarr array
-_CHUNK_BYTES = 64_000_000  # of a result that the driver writes; what it holds is rarely larger
+_PROBE_BYTES = 65_536  # the room that the metadata of a Zarr array take beside the result itself
+_CHUNK_BYTES = 64_000_000  # the chunk of a result that the driver writes; a result is rarely larger
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.linear.centring import Centre, kept_centre
 from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
 
-IN_MEMORY_BYTES = 1_000_000_000  # of predictions that come back as an array: they pass through the scheduler and the driver
+IN_MEMORY_BYTES = 1_000_000_000  # the most predictions that come back as an array: they pass through the scheduler and the driver
 
 
 @spell_out

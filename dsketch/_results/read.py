@@ -15,7 +15,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 from dsketch.matrix.zarr import address_of
 
-_LARGE = 1e100  # an x beyond may be what overflows
+_LARGE = 1e100  # an x with a larger entry may be what overflows
 
 
 class StoredX(NamedTuple):

@@ -24,7 +24,7 @@ from dsketch.engine.private import Keys, private_client
 from dsketch.engine.reach import require_usable
 from dsketch.errors import EngineError, SpecError
 
-_CONNECT_SECONDS = 20  # a scheduler that starts in a batch job may need them; nobody waits longer gladly
+_CONNECT_SECONDS = 20  # a scheduler that starts in a batch job may need so long; nobody waits longer gladly
 
 
 def dask_engine(cluster: Any, asked: Asked) -> AbstractContextManager[Engine]:

@@ -11,8 +11,8 @@ from dsketch.engine.connector import Asked, Connector, is_word
 from dsketch.engine.serial import SerialEngine
 from dsketch.matrix.rows import Rows
 
-LOCAL_BYTES = 256_000_000  # below this a pass ends before a cluster has started
-LOCAL_ROWS = 20_000  # of rows whose every pair is looked at: a sweep of fewer ends before a cluster has started
+LOCAL_BYTES = 256_000_000  # a pass over fewer bytes ends before a cluster has started
+LOCAL_ROWS = 20_000  # a sweep over every pair of fewer rows ends before a cluster has started
 
 
 @contextmanager

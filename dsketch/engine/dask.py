@@ -27,11 +27,12 @@ from dsketch.matrix.regrid import Recut
 from dsketch.passes.base import Look, Part
 
 _INLINE_BYTES = 100_000  # a pass larger than this is scattered once instead of travelling with every task
-_GATHER_BYTES = 4_000_000  # all parts together; below it the driver adds them sooner than a tree of tasks would
-_IN_FLIGHT = 2  # tasks of a worker thread: one runs, one waits there
-_ATTEMPTS = 3  # of a pass all of whose workers were lost at once
-_QUIET_SECONDS = 2  # without a result, before it is asked whether anything still runs; one small message
-_WORKER_SECONDS = 60  # that a scheduler may be without workers: a nanny restarts one in two, a batch queue may take its time
+_GATHER_BYTES = 4_000_000  # if all parts together are smaller, the driver adds them sooner than a tree of tasks would
+_IN_FLIGHT = 2  # a worker thread has so many tasks: one runs, one waits there
+_ATTEMPTS = 3  # a pass all of whose workers were lost at once is tried so often
+_QUIET_SECONDS = 2  # after so long without a result one small message asks whether anything still runs
+# A scheduler may be without workers for so long: a nanny restarts one in two seconds, a batch queue may take its time.
+_WORKER_SECONDS = 60
 
 
 def _is_same(one: Matrix, other: Matrix) -> bool:

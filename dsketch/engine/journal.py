@@ -23,7 +23,7 @@ from dsketch.matrix.retrying import persist
 from dsketch.passes.base import Look, Part
 
 FORMAT = 1
-_SINCE = frozenset({"columns"})  # keys that headers of format 1 have not had from the beginning
+_SINCE = frozenset({"columns"})  # headers of format 1 have not had these keys from the beginning
 _KEYS = frozenset({"problem", "sources", "data", "grid", "method", "settings", "versions"})
 
 

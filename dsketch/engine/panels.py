@@ -16,8 +16,8 @@ from dsketch.matrix.base import Cuts
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Part, Pass
 
-PANEL_BYTES = 64_000_000  # a few blocks: below it a task's overhead (some ms) would show
-MOST_PANELS = 4096  # enough for 1000 workers; keeps the graph of any pass small
+PANEL_BYTES = 64_000_000  # a few blocks: in a smaller panel a task's overhead (some ms) would show
+MOST_PANELS = 4096  # so many are enough for 1000 workers, and keep the graph of any pass small
 TASK_BYTES = 500_000_000  # a task reads about this at most: progress moves, a lost worker costs a second
 
 

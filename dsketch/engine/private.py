@@ -16,7 +16,7 @@ from dsketch.errors import EngineError, SpecError
 
 # Pages that scheduler and workers would serve by plain HTTP to everybody on the machine: none.
 SETTINGS: dict[str, Any] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
-LIFETIME_DAYS = 300  # after which a new one is due: distributed's certificates are good for 365
+LIFETIME_DAYS = 300  # a new certificate is due after so many days: distributed's are good for 365
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dsketch._units import format_bytes
 from dsketch.engine.compat import describe_workers, ended_for_memory
 from dsketch.errors import EngineError
 
-_ASK_SECONDS = 0.1  # between two looks at who is there
-_RESTARTS = 3  # of workers for their memory, while we wait; the next would not be better
+_ASK_SECONDS = 0.1  # the pause between two looks at who is there
+_RESTARTS = 3  # when so many workers have been restarted for their memory while we wait, the next would be no better
 
 
 class Waiting:

@@ -18,7 +18,7 @@ from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Part, Pass
 
-_CACHE_SHARE = 0.4  # of a worker's memory limit; two blocks a thread and the parts have the rest
+_CACHE_SHARE = 0.4  # the share of a worker's memory limit for decoded blocks; two blocks a thread and the parts have the rest
 # Of the limit, that the cache and what the process held before (an interpreter with SciPy: 150 MB) may come to.  A worker is paused
 # at 0.85, and one that is paused for what it keeps never goes on.
 _HELD_SHARE = 0.5

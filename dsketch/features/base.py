@@ -24,7 +24,7 @@ from dsketch.errors import DataError, SpecError
 
 # Every matrix product has this many rows: tall enough for BLAS, and the same shape whatever the rows' number.
 PRODUCT_ROWS = 256
-SLICE_BYTES = 1_000_000  # of features at once: they stay in the second-level cache while they are multiplied up
+SLICE_BYTES = 1_000_000  # so much of the features at once stays in the second-level cache while they are multiplied up
 
 
 @dataclass(frozen=True, eq=False)

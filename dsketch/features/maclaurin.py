@@ -22,7 +22,7 @@ from dsketch._linalg.scratch import scratch
 from dsketch._linalg.streams import MACLAURIN_DEGREES, MACLAURIN_SIGNS
 from dsketch.features.base import DrawnMap, product
 
-HIGHEST_DEGREE = 50  # a degree beyond has probability 2⁻⁵¹
+HIGHEST_DEGREE = 50  # a higher degree has probability 2⁻⁵¹
 
 
 @dataclass(frozen=True, eq=False)

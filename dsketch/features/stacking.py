@@ -31,8 +31,8 @@ from dsketch.features.base import GaussianMap, RowMap, require_size
 from dsketch.features.taylor import expand_monomials, factorials, monomials
 
 HIGHEST_DEGREE = 60  # p! and the numbers of tree nodes stay small; ρ^60/60! is below 1e-16 for ρ ≤ 10
-TRANSFORM_ROWS = 64  # of which one transform stays in the second-level cache
-LEAST_COLUMNS = 8  # of a sketched degree, as far as the total allows: fewer would be noise
+TRANSFORM_ROWS = 64  # one transform of so many rows stays in the second-level cache
+LEAST_COLUMNS = 8  # a sketched degree has so many, as far as the total allows: fewer would be noise
 
 Hashed = Callable[["scipy.sparse.csr_array"], Floats]  # B (d × r, few entries a row) ↦ Bᵀ Cᵀ (r × h)
 Sizes = dict[int, int]  # degree → columns

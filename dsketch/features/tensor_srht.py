@@ -29,8 +29,8 @@ from dsketch._linalg.streams import TREE_LEAVES, TREE_PLACES, TREE_SIGNS
 from dsketch.features.hashing import osnap
 from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
 
-NONZEROS = 4  # of a leaf's row: with 1 the leaves' own error doubles that of the tree, above 4 it no longer shows
-_LONGEST = 64  # above the degrees of all trees: a node's place in its streams is 64 · start + length
+NONZEROS = 4  # a leaf's row has so many: with 1 the leaves' own error doubles that of the tree, above 4 it no longer shows
+_LONGEST = 64  # no tree has so high a degree: a node's place in its streams is 64 · start + length
 
 Node = tuple[int, int]  # the first leaf, and how many
 

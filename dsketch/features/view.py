@@ -20,7 +20,8 @@ from dsketch.features.base import RowMap
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, block_rows_for, bytes_of
 from dsketch.matrix.csr_slices import require_finite_entries
 
-KEPT_BYTES = 4 * BLOCK_BYTES  # of decoded base blocks: as many threads as a worker usually has may be in the middle of one
+# The decoded base blocks that are kept: as many threads as a worker usually has may be in the middle of one.
+KEPT_BYTES = 4 * BLOCK_BYTES
 
 
 class FeatureView(Matrix):

@@ -14,7 +14,7 @@ from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.compat import wait_for
 
-_NOWHERE = 2**64 - 1  # in a shard's index: this chunk was left out
+_NOWHERE = 2**64 - 1  # this place in a shard's index says that the chunk was left out
 _CHECKSUM_BYTES = 4
 
 

@@ -17,7 +17,7 @@ _PACKAGES = {
 }
 _INGESTED = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".pq", ".parq")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-_DEEPEST = 4  # groups within groups that are looked through
+_DEEPEST = 4  # groups within groups are looked through to this depth
 _MOST_NAMED = 8
 
 

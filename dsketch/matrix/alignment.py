@@ -3,7 +3,7 @@
 from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix
 
-INDEX = "index "  # begins the digest of the row labels of a table in memory; those of stored rows are hex
+INDEX = "index "  # so begins the digest of the row labels of a table in memory; those of stored rows are hex
 DEFAULT, SHUFFLED = "0 1 2 …", "0 1 2 … in another order"  # begin what follows, where labels are just row numbers
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 32_000_000
 # Blocks beyond this are cut into rows where the storage can read a part of a chunk without decoding the whole.
 LARGEST_BLOCK_BYTES = 2 * BLOCK_BYTES
-MOST_BLOCKS = 10**8  # 3 PB; their row numbers alone take 800 MB
+MOST_BLOCKS = 10**8  # so many blocks are 3 PB, and their row numbers alone take 800 MB
 
 
 def even_cuts(rows: int, block_rows: int) -> Cuts:

@@ -50,4 +50,4 @@ class BlockCache:
             self.used_bytes = 0
 
 
-BLOCKS = BlockCache()  # the process's own; the engine sets its limit
+BLOCKS = BlockCache()  # the cache of the process; the engine sets its limit

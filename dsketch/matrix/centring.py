@@ -13,7 +13,7 @@ from dsketch.matrix.base import AnyArray
 from dsketch.matrix.shift import exact_type
 
 _EPS = float(np.finfo(float).eps)
-_NOISE = 64 * _EPS  # times the condition: of a null vector, columns scaled
+_NOISE = 64 * _EPS  # times the condition this is the rounding of a null vector, columns scaled
 
 
 def centred(x: Floats, shift: AnyArray | None) -> Floats:

@@ -8,7 +8,7 @@ from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.reordered import Reordered
 
-_MOST_NAMED = 6  # names in a message
+_MOST_NAMED = 6  # a message shows no more names
 _LIKE = "Make such rows from their source with dsketch ingest … --like A.zarr, A.zarr being what x was solved from"
 
 

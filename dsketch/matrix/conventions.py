@@ -34,8 +34,8 @@ from dsketch.matrix.base import AnyArray
 PACKING = ("scale_factor", "add_offset")
 MARKS = ("_FillValue", "missing_value")
 _RANGE = ("valid_range", "valid_min", "valid_max")
-_DIMENSIONS = "_ARRAY_DIMENSIONS"  # xarray's, in format 2
-_SLICE_NUMBERS = 50_000  # looked at and unpacked at once: stays in the cache beside the float64 that it becomes
+_DIMENSIONS = "_ARRAY_DIMENSIONS"  # the attribute of xarray in format 2
+_SLICE_NUMBERS = 50_000  # so many numbers, looked at and unpacked at once, stay in the cache beside the float64 that they become
 _REMEDY = "Remove or impute such rows before solving (weight 0 does not hide a missing value)."
 
 _SINCE = re.compile(

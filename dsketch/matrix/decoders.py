@@ -23,7 +23,7 @@ import numpy as np
 
 from dsketch._units import format_bytes
 
-_NUMBER_BYTES = 16  # of the longest number that a filter can store (long double)
+_NUMBER_BYTES = 16  # the size of the longest number that a filter can store (long double)
 _EXTRA_BYTES = 65_536  # heads, checksums and padding of whatever stands around the numbers
 _ZSTD_FRAME, _ZSTD_SKIPPED, _ZSTD_REPEATED = 0xFD2FB528, 0x184D2A50, 1  # RFC 8878: magic numbers, the block of one byte repeated
 

@@ -16,7 +16,8 @@ from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 
 EXACT = 2**53  # integers up to here are floats
-_ABSENT_TYPES = ("NAType", "NaTType", "Null", "NullScalar")  # of pandas and Arrow; None and NaN are known by themselves
+# The absent values of pandas and Arrow; None and NaN are known by themselves.
+_ABSENT_TYPES = ("NAType", "NaTType", "Null", "NullScalar")
 _REMEDY = "Remove or impute such rows before solving (weight 0 does not hide it)"
 
 

@@ -16,8 +16,8 @@ from dsketch.matrix.shift import difference, exact_type
 Numbers = NDArray[Any]
 
 _PLACES = 3  # the beginning, the middle and the end: sorted data look constant from one place
-_ROWS = 8  # at each place: they lie in one chunk, nearly always
-_FEW_BLOCKS = 8  # that decode as a whole: three of so few would cost nearly a pass, so all rows come from the middle one
+_ROWS = 8  # so many rows at each place lie in one chunk, nearly always
+_FEW_BLOCKS = 8  # three of so few blocks, decoded as a whole, would cost nearly a pass, so all rows come from the middle one
 _OUTLIERS = 8  # one in so many of the distances is not looked at, the largest
 # Offset over distance from which on a column is shifted.  [A 1] loses about this factor in the slope: below it, less than a digit.
 _FAR = 8.0

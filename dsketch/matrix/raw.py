@@ -16,7 +16,7 @@ from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.conventions import Conventions
 
-_PACKED_BYTES = 100_000  # of packed numbers read at once: as float64 they are four times as many at most, and stay in the cache
+_PACKED_BYTES = 100_000  # packed numbers read at once: as float64 they are four times as many at most, and stay in the cache
 
 # (chunk number) → path and None, or the fill value where the chunk is absent and that is allowed
 OpenChunk = Callable[[int], int | None]

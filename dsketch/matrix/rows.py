@@ -21,7 +21,7 @@ from dsketch.matrix.csr_slices import SLICE_ENTRIES, edges, float_rows, require_
 from dsketch.matrix.raw import RawRows
 from dsketch.matrix.shift import Difference
 
-SLICE_BYTES = 400_000  # of A at once: stays in a 1 MB second-level cache beside its products
+SLICE_BYTES = 400_000  # so much of A at once stays in a 1 MB second-level cache beside its products
 _LEAST_DENSIFIED = 256  # rows of CSR made dense at once: making a slice costs 0.1 ms
 
 

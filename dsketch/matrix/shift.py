@@ -15,7 +15,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import AnyArray
 
 _FEW = 4  # one column in so many is subtracted by itself; more of them in one sweep over the slice (measured, 1 to 200 columns)
-_TILE = 512  # numbers of a sweep's period: rows of a few columns would be a loop each
+_TILE = 512  # a sweep's period has about so many numbers: rows of a few columns would be a loop each
 _SIGNED = np.iinfo(np.int64)
 
 

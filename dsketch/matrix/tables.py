@@ -174,7 +174,7 @@ def _arrow_column(column: Any, name: str | None) -> Column:
     return Column(name, _kind(kind), _objects(column.to_pylist()) if values is None else values, absent, is_quantity)
 
 
-_COPIED: dict[str, dict[str, bool]] = {"ChunkedArray": {}}  # which always copies, and has had no such word for long
+_COPIED: dict[str, dict[str, bool]] = {"ChunkedArray": {}}  # ChunkedArray always copies, and has had no such word for long
 
 
 def _kind(word: str) -> str:

@@ -9,7 +9,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 
-_SMALLEST = 1e-140  # below, squares are no longer normal numbers
+_SMALLEST = 1e-140  # the squares of smaller numbers are no longer normal
 
 
 class Slope(NamedTuple):

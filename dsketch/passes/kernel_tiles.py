@@ -22,12 +22,13 @@ from dsketch.matrix.rows import Block, Rows
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.rowwise import RowPass
 
-TILE = 512  # rows and columns: 2 MB, of which the exponential and two products each make one sweep at cache speed
-LONGEST = 700.0  # s ‖a‖²/2 of a row: beyond 709 its exponential is not a number
-PIECES = 64  # panels of a sweep: enough to keep as many threads busy, few enough that merging n-vectors costs nothing
-_BLOCK_ROWS = (256, 4096)  # of augmented rows in memory at once, twice
+# A tile of so many rows and columns has 2 MB: the exponential and two products each make one sweep of it at cache speed.
+TILE = 512
+LONGEST = 700.0  # beyond s ‖a‖²/2 = 709 the exponential of a row is not a number
+PIECES = 64  # so many panels of a sweep keep as many threads busy, and merging their n-vectors costs nothing
+_BLOCK_ROWS = (256, 4096)  # the fewest and the most augmented rows that are in memory at once, twice
 _BLOCK_BYTES = 32_000_000
-_COPY_BYTES = 128_000_000  # of decoded, centred rows that a pass may keep in a process
+_COPY_BYTES = 128_000_000  # a pass may keep so much of decoded, centred rows in a process
 
 
 def sweep_cuts(rows: int, columns: int) -> Cuts:

@@ -21,9 +21,9 @@ from dsketch.passes.base import Part, Pass
 from dsketch.sketch.size import rows_for
 from dsketch.sketch.sparse_sign import SparseSign
 
-_HOUSEHOLDER_ROWS = 8  # times d: the slice stays in cache, and the tree above it adds a seventh to the work
-_CHILDREN = 8  # of a node: rounding errors grow with the depth of the tree; a flat chain of N slices would cost √N
-_CHOLESKY_ROWS = 32  # times d: the sketch (4d rows) and its QR are an eighth of the work
+_HOUSEHOLDER_ROWS = 8  # a slice of 8 d rows stays in cache, and the tree above it adds a seventh to the work
+_CHILDREN = 8  # a node has eight: rounding errors grow with the depth of the tree, and a flat chain of N slices would cost √N
+_CHOLESKY_ROWS = 32  # for a slice of 32 d rows the sketch (4 d rows) and its QR are an eighth of the work
 
 
 @dataclass(frozen=True)

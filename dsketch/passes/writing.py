@@ -19,7 +19,7 @@ from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 
-MOST_CHUNKS = 16_384  # of an output whose blocks are uneven: a folder of more files is slow to list
+MOST_CHUNKS = 16_384  # an output whose blocks are uneven has no more: a folder of more files is slow to list
 
 
 class Written(NamedTuple):

@@ -9,7 +9,7 @@ from dsketch.planning.price import Estimate, Machines
 from dsketch.planning.probe import Probe
 from dsketch.settings import Settings
 
-MEMORY_SHARE = 0.8  # of a worker's limit that a task may plan with
+MEMORY_SHARE = 0.8  # the share of a worker's limit that a task may plan with
 
 
 @dataclass(frozen=True)

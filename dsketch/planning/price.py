@@ -13,7 +13,7 @@ from dsketch.planning.work import Kind, Work
 # Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
-WARM_BYTES_PER_SECOND = 8e9  # of one thread from the page cache or the cache of decoded blocks
+WARM_BYTES_PER_SECOND = 8e9  # what one thread reads from the page cache or the cache of decoded blocks
 
 
 @dataclass(frozen=True)

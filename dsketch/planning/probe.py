@@ -13,8 +13,8 @@ from dsketch.matrix.rows import Buffers, Rows, find_nonfinite
 from dsketch.planning.price import Machines, Workload
 
 _BLOCKS = 3
-_ROWS_PER_COLUMN = 4  # of each block, for the triangle
-_CSR_ROWS_PER_COLUMN = 2  # of all blocks together: a block of sparse rows may have more rows than a triangle is worth
+_ROWS_PER_COLUMN = 4  # the triangle takes so many rows of each block for a column
+_CSR_ROWS_PER_COLUMN = 2  # the same of all CSR blocks together: a sparse block may have more rows than a triangle is worth
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from dsketch.planning.work import Kind
 
 WIDTHS = (8, 32, 128, 512)
 _BLOCK_BYTES = 8_000_000
-_SLOW_SECONDS = 0.5  # of a block; work that takes longer is timed on a share of it
+_SLOW_SECONDS = 0.5  # work that takes longer on a block is timed on a share of it
 _SHARE = 8
 _measuring = threading.Lock()  # plans are made side by side in a service; measurements are not
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dsketch.errors import SpecError
 
-LARGEST = 1e300  # of a penalty: sums over columns of what is larger overflow
+LARGEST = 1e300  # no penalty is larger: sums over columns would overflow
 
 
 def as_penalty(alpha: Any, remedy: str) -> float:

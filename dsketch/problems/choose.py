@@ -15,7 +15,7 @@ from dsketch.problems.method import Method, Priced
 
 # A safe method has nothing to fall back from: it is taken at a price up to this much above the cheapest.
 SAFE_PREMIUM = 1.1
-SMALL_SECONDS = 0.05  # below it no method is worth choosing over a safe one
+SMALL_SECONDS = 0.05  # a safe method that costs no more is taken in any case
 
 
 @dataclass(frozen=True)

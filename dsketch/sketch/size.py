@@ -7,11 +7,11 @@ With m = γd Gaussian rows the singular values of S Q lie in 1 ± 1/√γ (David
 import math
 
 # γ by what the sketch is for.
-FOR_WHITENING = 4  # cond(A R⁻¹) ≈ 3: ten times less than what a Gram matrix of it could bear
-FOR_GUARDING = 8  # with two signs a row: beside a Gram matrix, to judge its condition; distortion at most 5 on coherent rows
+FOR_WHITENING = 4  # cond(A R⁻¹) ≈ 3 is ten times less than what a Gram matrix of it could bear
+FOR_GUARDING = 8  # two signs a row judge the condition of a Gram matrix beside it: distortion is at most 5 on coherent rows
 FOR_ITERATING = 12  # the default of SPIR and FOSSILS: Epperly, Meier, Nakatsukasa, arXiv 2406.03468 (2024); rate 0.29 a step
 FOR_SOLVING = 20  # sketch-and-solve: residual above the optimum by 1/(1 − 1/20) at most on average
-LEAST_ROWS = 16  # for tiny d the law above is not yet sharp
+LEAST_ROWS = 16  # the law above is not yet sharp for tiny d
 
 
 def rows_for(columns: int, purpose: int, name: str) -> int:

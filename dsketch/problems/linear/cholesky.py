@@ -25,7 +25,7 @@ from dsketch.problems.linear.whitened import Whitened
 from dsketch.problems.method import Breakdown, Case
 from dsketch.settings import EPS, Settings
 
-_CONTRACTION = 0.1  # of the refinement step, at worst
+_CONTRACTION = 0.1  # the refinement step contracts by this at worst
 
 
 def _rounding_of_gram(rows: int, trace: float) -> float:

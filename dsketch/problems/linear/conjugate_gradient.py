@@ -17,7 +17,7 @@ from dsketch.problems.linear.refinement import RefiningMethod
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.tsqr import Tsqr
 
-_LONGEST_ROUND = 15  # "four rounds of 15 beat two of 100" (SPIR on coherent data, kappa 1e10 to 1e12)
+_LONGEST_ROUND = 15  # four rounds of 15 steps beat two of 100 (SPIR on coherent data, kappa 1e10 to 1e12)
 
 
 def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:

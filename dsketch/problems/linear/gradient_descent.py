@@ -25,7 +25,7 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Breakdown
 
 _LONGEST_ROUND = 30
-_DIVERGED = 1e3  # growth of the step against the first one
+_DIVERGED = 1e3  # a step that has grown so much against the first one ends the iteration
 
 
 def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:

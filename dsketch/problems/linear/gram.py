@@ -23,8 +23,8 @@ from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_GUARDING
 
-_SIGNS = 2  # a row of a sparse sketch: it judges a condition number and need not be sharp
-_TRUSTED_CONDITION = 1e6  # columns scaled: u·kappa² = 1e-4 is the contraction of the refinement
+_SIGNS = 2  # so many a row of the sparse sketch: it judges a condition number and need not be sharp
+_TRUSTED_CONDITION = 1e6  # at this condition, columns scaled, refinement contracts by u·kappa² = 1e-4
 
 
 class Gram(LinearMethod):

@@ -22,8 +22,8 @@ from dsketch.problems.linear.method import LinearAnswer, backward_error_of
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import ROUNDING, Settings
 
-_SPREAD = 4  # of E = RᵀR − AᵀA: ‖E‖ against ‖E x‖/‖x‖ for an x that E does not know (for random E it is 2, whatever d)
-_LIMIT = 4  # certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust
+_SPREAD = 4  # for E = RᵀR − AᵀA, ‖E‖ is at most so many times ‖E x‖/‖x‖ if x does not know E (twice for random E, whatever d)
+_LIMIT = 4  # the most certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust
 
 
 def certify_and_correct(

@@ -45,7 +45,7 @@ class Inner(Protocol):
 
 
 _ROUNDS = 12
-_INNER_TOL = 1e-6  # of a round: two to four rounds reach rounding from any start
+_INNER_TOL = 1e-6  # a round aims at this: two to four rounds reach rounding from any start
 _STAGNATION = 0.5  # a round that does not halve the backward error has met its floor
 
 

@@ -17,7 +17,7 @@ from dsketch.problems.linear.distance import coefficient_errors, forward_error
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.settings import EPS
 
-_TURN = 4 * EPS  # times kappa: how far a null vector, columns scaled, may be off; R itself is known to 0.1 to 2.8 eps
+_TURN = 4 * EPS  # a null vector, columns scaled, may be off by this times kappa; R itself is known to 0.1 to 2.8 eps
 
 
 def stored_errors(answer: LinearAnswer, rows: int, shift: AnyArray | None) -> Floats:

@@ -25,8 +25,8 @@ from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_WHITENING
 
-_SIGNS = 4  # a row of a sparse sketch: only injectivity matters where a Gram matrix follows
-_WEAKEST_SKETCH = 20.0  # cond(Y): a good sketch leaves 3 to 9; u·20² in W is still rounding
+_SIGNS = 4  # so many a row of the sparse sketch: only injectivity matters where a Gram matrix follows
+_WEAKEST_SKETCH = 20.0  # a good sketch leaves cond(Y) at 3 to 9; up to this one u·20² in W is still rounding
 
 
 class Whitened(LinearMethod):

@@ -20,7 +20,7 @@ from dsketch.problems.powers.staged import StagedMethod
 
 T = TypeVar("T")
 
-_PATIENCE = 1  # looks: a round gains 10⁶ or nothing
+_PATIENCE = 1  # one look without progress ends a stage: a round gains 10⁶ or nothing
 _ROUND_TOL = 1e-6  # the relative residual at which a round ends
 
 

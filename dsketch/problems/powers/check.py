@@ -38,8 +38,8 @@ from dsketch.problems.powers.products import multiply, residual_norms, side_norm
 from dsketch.problems.powers.system import ExponentialSystem, PowerSystem
 from dsketch.problems.powers.wide_range import WideColumns, power_of_two
 
-MOST_TERMS = 200  # passes that a judgement may take: enough for ‖A‖² up to about 150
-_ENOUGH = 60.0  # log₂: a remainder below 2⁻⁶⁰ of the sum is below rounding
+MOST_TERMS = 200  # a judgement may take so many passes: enough for ‖A‖² up to about 150
+_ENOUGH = 60.0  # a remainder below 2⁻⁶⁰ of the sum is below rounding
 
 
 def apply_power(system: LinearSystem, core: Core, x: Floats, power: int) -> Flow[list[WideColumns]]:

@@ -29,8 +29,8 @@ from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch, drawn_rows
 from dsketch.sketch.size import FOR_WHITENING
 
-_SIGNS = 4  # a row of a sparse sketch: only injectivity matters where a Gram matrix follows
-_WEAKEST_SKETCH = 10.0  # cond(A R₀⁻¹): a good sketch leaves 3 to 9; the Gram matrix of it then holds R to u·10²
+_SIGNS = 4  # so many a row of the sparse sketch: only injectivity matters where a Gram matrix follows
+_WEAKEST_SKETCH = 10.0  # a good sketch leaves cond(A R₀⁻¹) at 3 to 9; the Gram matrix then holds R to u·10²
 
 
 class FactoredWhitened(Method[PowerCase, GramSystem, Answer]):

@@ -6,7 +6,7 @@ from dsketch.planning.price import Workload, rate
 from dsketch.planning.work import GRAM, NORMAL
 from dsketch.problems.method import Case
 
-DIRECT_DETAILS = ("passes do not depend on the power",)  # of a plan whose method has A's own factor
+DIRECT_DETAILS = ("passes do not depend on the power",)  # a plan says this of a method that has A's own factor
 
 
 @dataclass(frozen=True)

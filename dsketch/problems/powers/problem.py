@@ -21,7 +21,7 @@ from dsketch.problems.method import Method
 from dsketch.problems.powers.choose import plan_powers
 from dsketch.settings import Settings
 
-MOST_POWER = 10_000  # beyond, x of every A whose singular values are not all 1 to some digits leaves the range of float64
+MOST_POWER = 10_000  # at a higher power x leaves the range of float64 unless A's singular values are all 1 to some digits
 
 
 class PoweringProblem(Problem):

@@ -19,8 +19,8 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Breakdown
 from dsketch.problems.powers.answer import Stage
 
-_DIVERGED = 1e3  # growth of the preconditioned residual against the first one
-_LONGEST = 120  # looks: log(kappa/u)/log(1/ε) is below 80 at kappa 1e15 and ε = 0.41
+_DIVERGED = 1e3  # a preconditioned residual that has grown so much against the first one ends the stage
+_LONGEST = 120  # the most looks at a stage: log(kappa/u)/log(1/ε) is below 80 at kappa 1e15 and ε = 0.41
 T = TypeVar("T")
 
 

@@ -26,7 +26,7 @@ from dsketch.settings import EPS, Settings
 
 T = TypeVar("T")
 
-_LAST_STEPS = 5  # of a stage: they tell that progress has ended
+_LAST_STEPS = 5  # by so many steps a stage learns that its progress has ended
 
 
 class StagedMethod(Method[PowerCase, PowerSystem, PowerAnswer]):

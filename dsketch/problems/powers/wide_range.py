@@ -16,7 +16,7 @@ Integers = NDArray[np.int64]
 
 # Entries of a vector whose largest lies within these are normal numbers, or negligible beside it.
 _LOWEST, _HIGHEST = -1021, 1024
-_NONE = -(2**40)  # exponent of a zero column: below every other
+_NONE = -(2**40)  # the exponent of a zero column is below every other
 
 
 @dataclass(frozen=True)

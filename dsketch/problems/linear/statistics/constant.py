@@ -18,9 +18,9 @@ from dsketch.passes.base import Flow
 from dsketch.settings import EPS
 
 _PLACES = 3  # the beginning, the middle and the end: sorted data look constant from one place
-_SPARE_ROWS = 64  # beyond d, so that a chance fit is out of the question
-_FITS = 1e-8  # relative residual of the sample below which a constant is plausible; backward stable QR leaves about 1e-15
-_DISTANCE = 64 * EPS  # times kappa (columns scaled): how well ‖Tᵀs‖² is known
+_SPARE_ROWS = 64  # the sample has so many rows more than d, so that a chance fit is out of the question
+_FITS = 1e-8  # a constant is plausible if the sample's relative residual is below this; backward stable QR leaves about 1e-15
+_DISTANCE = 64 * EPS  # ‖Tᵀs‖² is known to this times kappa, columns scaled
 
 
 def is_plausible(rows: Rows) -> bool:

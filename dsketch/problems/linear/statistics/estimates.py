@@ -27,8 +27,8 @@ from dsketch.passes import Slope
 from dsketch.problems.linear.statistics.rounding import is_rounding, size_of, terms_of
 from dsketch.settings import EPS
 
-_SINGULAR = 1e-12  # relative eigenvalue of a robust meat below which F would be rounding
-_IN_NULL_SPACE = float(np.sqrt(EPS))  # share of a column in dependent directions that rounding alone does not make
+_SINGULAR = 1e-12  # below this relative eigenvalue of a robust meat F would be rounding
+_IN_NULL_SPACE = float(np.sqrt(EPS))  # rounding alone does not make such a share of a column in dependent directions
 
 
 @dataclass(frozen=True)

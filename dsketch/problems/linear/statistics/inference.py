@@ -26,7 +26,7 @@ from dsketch.settings import ROUNDING
 
 # A Gram matrix leaves a relative error of u·kappa² in the factor; statistics are wanted to more digits than this.
 _GRAM_ERROR = 1e-8
-_ROUNDINGS = 16  # of the first-order bound: two answers, each with a few roundings a column
+_ROUNDINGS = 16  # two answers, each with a few roundings a column, differ by so many of the first-order bound
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ from dsketch.problems.linear.statistics.estimates import Fit
 from dsketch.settings import EPS
 
 _NEAREST, _FARTHEST = 1e-5, 0.1  # between them lies the limit below which 1 − ‖y‖² is not good enough
-_WANTED = 1e-6  # relative error of 1 − ‖y‖² at that limit
-_MOST = 200  # rows that are judged one by one, at a QR of d × d each
+_WANTED = 1e-6  # the relative error of 1 − ‖y‖² at that limit
+_MOST = 200  # the most rows that are judged one by one, at a QR of d × d each
 _SPANNED = 1e-8  # 1 − leverage among the few rows that reach a direction, where one of them is not alone
-_ROUNDING = 64 * EPS  # times kappa: how well the part of a coefficient in a direction is known
+_ROUNDING = 64 * EPS  # the part of a coefficient in a direction is known to this times kappa
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dsketch.passes import Slope
 from dsketch.settings import EPS
 
 LIMIT = 64 * EPS
-SMALLEST = 1e-140  # of ‖b‖: below, the square of a residual of 10⁻¹³ ‖b‖ has lost its digits
+SMALLEST = 1e-140  # below this ‖b‖ the square of a residual of 10⁻¹³ ‖b‖ has lost its digits
 
 
 def is_rounding(size: Floats, of: Floats) -> NDArray[np.bool_]:
