@@ -10,7 +10,7 @@ from dsketch.engine.panels import tasks_of
 from dsketch.planning.price import Machines
 from dsketch.problems import Problem
 from dsketch.problems.base import require_names
-from dsketch.problems.options import unread
+from dsketch.problems.options import explain_unread
 from dsketch.settings import Settings
 
 
@@ -30,7 +30,7 @@ def make_plan(
     """
     require_names(problem, method, settings, is_begun=is_begun)
     choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
-    choice = replace(choice, details=(*choice.details, *unread(problem, choice.method, settings)))
+    choice = replace(choice, details=(*choice.details, *explain_unread(problem, choice.method, settings)))
     return Plan.of(choice, problem.as_solved, cluster)
 
 

@@ -31,7 +31,7 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.writing import Writing, chunked
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.linear.centring import Centre, kept_centre
+from dsketch.problems.linear.centring import Centre, read_centre
 from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
 
 IN_MEMORY_BYTES = 1_000_000_000  # the most predictions that come back as an array: they pass through the scheduler and the driver
@@ -163,7 +163,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         return _Rule(partial(linear_look, intercept=bool(intercept), hint=hint), x, kept, source, columns)
     _require_agreement(words["problem"], intercept)
     if _is_linear(words["problem"]):
-        if (centre := kept_centre(kept, x)) is not None:
+        if (centre := read_centre(kept, x)) is not None:
             return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
         return _Rule(partial(linear_look, intercept=bool(words["problem"].get("intercept"))), x, kept, source, columns)
     return _Rule(_remade(words, columns).predictor, x, kept, source, columns)

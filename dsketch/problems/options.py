@@ -23,7 +23,7 @@ def settings_of(problem: "Problem | type[Problem]") -> tuple[Option, ...]:
     >>> [option.name for option in settings_of(ExpKernel)]
     ['method', 'tol', 'sketch', 'seed', 'features', 'rank']
     """
-    taken = {TOL.name, SEED.name, *_taken(problem)}
+    taken = {TOL.name, SEED.name, *_names_taken(problem)}
     choices = {
         METHOD.name: ("auto", *sorted(problem.methods)),
         SKETCH.name: tuple(sorted(SKETCHES)),
@@ -33,7 +33,7 @@ def settings_of(problem: "Problem | type[Problem]") -> tuple[Option, ...]:
     return tuple(replace(option, choices=choices.get(option.name, ())) for option in options)
 
 
-def _taken(problem: "Problem | type[Problem]") -> set[str]:
+def _names_taken(problem: "Problem | type[Problem]") -> set[str]:
     """Return the names of the settings that methods read besides tolerance and seed."""
     return {name for method in problem.methods.values() for name in method.takes}
 
@@ -56,7 +56,7 @@ def require_taken(problem: "Problem", settings: Settings) -> None:
             )
 
 
-def unread(problem: "Problem", method: str, settings: Settings) -> tuple[str, ...]:
+def explain_unread(problem: "Problem", method: str, settings: Settings) -> tuple[str, ...]:
     """Return a line of the plan for each setting that was given and that neither the method nor who takes over from it reads.
 
     No error, as ``auto`` may choose a method that does without.

@@ -70,9 +70,9 @@ class Certificate:
     def lines(self) -> list[str]:
         """Return the certificate as lines for people, each with its word in front."""
         return [
-            f"backward    {shown(self.backward_error)}",
-            f"residual    {shown(self.residual_norm)}   forward error ≤ {shown(self.forward_error)}",
-            f"condition   {digits(self.condition)}; {self.rank_reason}",
+            f"backward    {show_sides(self.backward_error)}",
+            f"residual    {show_sides(self.residual_norm)}   forward error ≤ {show_sides(self.forward_error)}",
+            f"condition   {format_number(self.condition)}; {self.rank_reason}",
         ]
 
 
@@ -101,13 +101,13 @@ class Outcome:
     detail: Any = None
 
 
-def shown(values: Floats, most: int = 4) -> str:
+def show_sides(values: Floats, most: int = 4) -> str:
     """Return a number for each right-hand side, or the largest where there are many."""
     if values.size > most:
-        return f"{digits(float(np.max(values)))} (largest of {values.size})"
-    return " ".join(digits(value) for value in values)
+        return f"{format_number(float(np.max(values)))} (largest of {values.size})"
+    return " ".join(format_number(value) for value in values)
 
 
-def digits(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number with three digits; in words what was not measured, and ∞ for what float64 cannot hold."""
     return "not measured" if np.isnan(value) else f"{value:.2e}" if np.isfinite(value) else "∞"

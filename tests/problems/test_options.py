@@ -7,7 +7,7 @@ import pytest
 
 from dsketch.errors import SpecError
 from dsketch.problems.base import require_names
-from dsketch.problems.options import require_taken, settings_of, unread
+from dsketch.problems.options import explain_unread, require_taken, settings_of
 from dsketch.settings import Settings
 
 METHODS = {
@@ -37,9 +37,9 @@ def test_what_one_method_leaves_unread_is_said() -> None:
     """A plan says which given setting neither its method nor a successor of it reads; it is no error."""
     settings = Settings(sketch="gaussian", seed=3)
 
-    assert unread(TOY, "plain", settings) == ("sketch=gaussian is not read by plain",)
-    assert unread(TOY, "drawn", settings) == unread(TOY, "light", settings) == ()
-    assert unread(TOY, "plain", Settings(tol=1e-3)) == ()
+    assert explain_unread(TOY, "plain", settings) == ("sketch=gaussian is not read by plain",)
+    assert explain_unread(TOY, "drawn", settings) == explain_unread(TOY, "light", settings) == ()
+    assert explain_unread(TOY, "plain", Settings(tol=1e-3)) == ()
 
 
 def test_a_run_that_is_begun_keeps_what_it_began_with() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.problems.kernel.answer import KernelAnswer
-from dsketch.problems.outcome import Certificate, digits, shown
+from dsketch.problems.outcome import Certificate, format_number, show_sides
 from dsketch.settings import EPS
 
 
@@ -44,10 +44,10 @@ class KernelCertificate(Certificate):
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         found = [
-            f"backward    {shown(self.backward_error)} relative to ‖K + λI‖",
-            f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
-            f"forward error ≤ {shown(self.forward_error)}",
-            f"condition   {digits(self.condition)}; {self.rank_reason}",
+            f"backward    {show_sides(self.backward_error)} relative to ‖K + λI‖",
+            f"residual    {show_sides(self.residual_norm)}   relative to b {show_sides(self.relative_residual)}   "
+            f"forward error ≤ {show_sides(self.forward_error)}",
+            f"condition   {format_number(self.condition)}; {self.rank_reason}",
         ]
         if not np.isnan(self.preconditioned):
             found.append(f"            {self.preconditioned:.2e} with the preconditioner (Ritz values)")
@@ -58,7 +58,7 @@ class KernelCertificate(Certificate):
         return found
 
 
-def certificate_of(answer: KernelAnswer) -> KernelCertificate:
+def kernel_certificate(answer: KernelAnswer) -> KernelCertificate:
     """Return what is known about an answer."""
     # An x rounded to float64 has a backward error of about u/4 whatever the residual says.
     error = np.where(norms(answer.x) > 0, np.maximum(answer.backward_error, EPS / 8), answer.backward_error)

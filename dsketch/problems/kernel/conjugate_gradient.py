@@ -12,7 +12,7 @@ from dsketch.passes.base import Flow
 from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank
 from dsketch.problems.kernel.candidates import Candidate, candidate_named, choose_candidate
 from dsketch.problems.kernel.case import KernelCase
-from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, Work
+from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, KernelWork
 from dsketch.problems.kernel.pivoted_cholesky import Pivots
 from dsketch.problems.kernel.preconditioners import Woodbury, woodbury
 from dsketch.problems.kernel.refinement import Goal, Solved, observe_condition, refine
@@ -31,7 +31,7 @@ class ConjugateGradient(KernelMethod):
         """Without a ridge low_rank tells more."""
         return None if case.alpha else "does not tell the rank, nor the shortest x"
 
-    def work(self, case: KernelCase) -> Work:
+    def work(self, case: KernelCase) -> KernelWork:
         """Forecast what each preconditioner would leave, or the one that was asked for."""
         settings, is_free = case.settings, case.settings.features == "auto"
         taken = choose_candidate(case.candidates, *case.dimensions, case.tol)
@@ -41,7 +41,7 @@ class ConjugateGradient(KernelMethod):
             taken = next(alike, taken)
         steps = taken.iterations(case.tol) if math.isfinite(taken.condition) else 0
         passes = FIXED_PASSES + taken.looks[0] + steps * taken.looks[1]
-        return Work(taken, steps, passes, case.most if is_free else taken.columns)
+        return KernelWork(taken, steps, passes, case.most if is_free else taken.columns)
 
     def details(self, case: KernelCase) -> tuple[str, ...]:
         """Say which preconditioner, and what is forecast of it."""
@@ -68,10 +68,10 @@ class ConjugateGradient(KernelMethod):
             first = Candidate("pivoted_cholesky", made.columns, made.columns, math.inf)
         elif settings.features != "auto":
             first = candidate_named(system, settings.features, settings.rank, goal.columns, system.rows)
-        return answer_of(system, (yield from refine(system, first, goal, made)))
+        return _answer_from(system, (yield from refine(system, first, goal, made)))
 
 
-def answer_of(system: KernelSystem, solved: Solved) -> KernelAnswer:
+def _answer_from(system: KernelSystem, solved: Solved) -> KernelAnswer:
     """Return the answer in the user's rows."""
     left, frame = observe_condition(solved.ritz), system.frame
     size = norms(frame * solved.residual)

@@ -37,7 +37,7 @@ from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explai
 from dsketch.problems.kernel.candidates import Candidate, candidate_named
 from dsketch.problems.kernel.case import KernelCase
 from dsketch.problems.kernel.iteration import Norm
-from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, Work
+from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, KernelWork
 from dsketch.problems.kernel.pivoted_cholesky import choose_pivots
 from dsketch.problems.kernel.preconditioners import tensor_map
 from dsketch.problems.kernel.refinement import Goal
@@ -110,11 +110,11 @@ class FeatureSpace(KernelMethod):
                 f"features must be one of {', '.join(FAMILIES)} to stand for the kernel; got {case.settings.features!r}."
             )
 
-    def work(self, case: KernelCase) -> Work:
+    def work(self, case: KernelCase) -> KernelWork:
         """Count with the family that was asked for, or tensor_srht."""
         system, settings = case.sample.system, case.settings
         taken = candidate_named(system, family_of(settings), settings.rank, case.most, case.dimensions[0])
-        return Work(taken, 1, FIXED_PASSES + _GRADIENT_PASSES, taken.columns)
+        return KernelWork(taken, 1, FIXED_PASSES + _GRADIENT_PASSES, taken.columns)
 
     def details(self, case: KernelCase) -> tuple[str, ...]:
         """Say which features."""
@@ -132,7 +132,7 @@ class FeatureSpace(KernelMethod):
         del start
         family = family_of(settings)
         wanted = candidate_named(system, family, settings.rank, Goal.of(settings).columns, system.rows)
-        return answer_of(system, (yield from solve_featured(system, wanted, settings)), family)
+        return _answer_from(system, (yield from solve_by_features(system, wanted, settings)), family)
 
 
 def family_of(settings: Settings) -> str:
@@ -140,7 +140,7 @@ def family_of(settings: Settings) -> str:
     return "tensor_srht" if settings.features == "auto" else settings.features
 
 
-def answer_of(system: KernelSystem, found: Featured, family: str) -> KernelAnswer:
+def _answer_from(system: KernelSystem, found: Featured, family: str) -> KernelAnswer:
     """Return the answer with what is said of the features."""
     size = norms(found.residual)
     notes = (
@@ -166,7 +166,7 @@ def answer_of(system: KernelSystem, found: Featured, family: str) -> KernelAnswe
     )
 
 
-def solve_featured(
+def solve_by_features(
     system: KernelSystem, wanted: Candidate, settings: Settings, inner: str = GradientDescent.name
 ) -> Flow[Featured]:
     """Answer with features in place of the kernel.

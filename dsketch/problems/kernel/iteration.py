@@ -118,9 +118,9 @@ class ConjugateGradients:
 
     def advance(self, steps: int) -> Flow[None]:
         """Take up to so many steps.  Each costs a sweep and what the preconditioner costs."""
-        yield from pcg(self.norm.product, self.preconditioner.apply, self.at, steps, self._going, self._note)
+        yield from pcg(self.norm.product, self.preconditioner.apply, self.at, steps, self._sides_to_go, self._note)
 
-    def _going(self) -> Sides | None:
+    def _sides_to_go(self) -> Sides | None:
         live = self.live
         return live if live.size else None
 

@@ -38,7 +38,7 @@ from dsketch.problems.kernel.candidates import Candidate
 from dsketch.problems.kernel.case import KernelCase
 from dsketch.problems.kernel.conjugate_gradient import ConjugateGradient
 from dsketch.problems.kernel.iteration import Norm
-from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, Work
+from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, KernelWork
 from dsketch.problems.kernel.pivoted_cholesky import choose_pivots
 from dsketch.problems.kernel.system import KernelSystem
 from dsketch.problems.method import Breakdown
@@ -124,10 +124,10 @@ class LowRank(KernelMethod):
         """With a ridge K + λ I has full rank."""
         return "is for alpha=0" if case.alpha else None
 
-    def work(self, case: KernelCase) -> Work:
+    def work(self, case: KernelCase) -> KernelWork:
         """Count with as many pivots as fit."""
         taken = Candidate("pivoted_cholesky", case.most, case.most, math.inf)
-        return Work(taken, 2, FIXED_PASSES + taken.looks[0] + 6, case.most)
+        return KernelWork(taken, 2, FIXED_PASSES + taken.looks[0] + 6, case.most)
 
     def details(self, case: KernelCase) -> tuple[str, ...]:
         """Say how many pivots there may be."""
@@ -143,10 +143,10 @@ class LowRank(KernelMethod):
         """
         del start
         found = yield from solve_shortest(system, settings.rank or 1, settings.seed)
-        return answer_of(system, found)
+        return _answer_from(system, found)
 
 
-def answer_of(system: KernelSystem, found: Minimizer) -> KernelAnswer:
+def _answer_from(system: KernelSystem, found: Minimizer) -> KernelAnswer:
     """Return the answer of the truncated decomposition."""
     b_norm = norms(system.b)
     notes: tuple[str, ...] = (

@@ -20,7 +20,7 @@ _TRAVELLING = 4  # a task thread holds so many times n × k numbers: vectors tha
 
 
 @dataclass(frozen=True)
-class Work:
+class KernelWork:
     """What a method has to do, as far as a plan needs it.
 
     Attributes
@@ -42,7 +42,7 @@ class KernelMethod(Method[KernelCase, KernelSystem, KernelAnswer]):
     """How (K + λ I) x = b is answered."""
 
     @abstractmethod
-    def work(self, case: KernelCase) -> Work:
+    def work(self, case: KernelCase) -> KernelWork:
         """Return what there is to do; may read a few rows."""
 
     @abstractmethod

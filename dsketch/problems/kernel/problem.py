@@ -27,7 +27,7 @@ from dsketch.problems.arguments import as_penalty, as_scale
 from dsketch.problems.base import Problem, require_columns, require_names, require_settings
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.kernel.candidates import FEATURES
-from dsketch.problems.kernel.certificate import KernelCertificate, certificate_of
+from dsketch.problems.kernel.certificate import KernelCertificate, kernel_certificate
 from dsketch.problems.kernel.check import check_answer
 from dsketch.problems.kernel.choose import plan_kernel
 from dsketch.problems.kernel.methods import METHODS
@@ -137,7 +137,7 @@ class ExpKernel(Problem):
             is_outside=bool((answer.outside > max(tol, EPS) * answer.b_norm).any()),
             is_rounded=not (answer.relative_residual <= tol).all(),
         )
-        return Outcome(x, status, method, certificate_of(answer), answer.notes, answer)
+        return Outcome(x, status, method, kernel_certificate(answer), answer.notes, answer)
 
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return the tolerance, which is above rounding: a relative residual is never below the backward error."""
@@ -146,7 +146,7 @@ class ExpKernel(Problem):
     def judge(self, x: Floats) -> Flow[KernelCertificate]:
         """Judge x by sweeps of its own over the exact kernel."""
         system = yield from guard_system(self.rows.A, self.b, self.scale, self.alpha)
-        return certificate_of((yield from check_answer(system, x)))
+        return kernel_certificate((yield from check_answer(system, x)))
 
     @property
     def judge_passes(self) -> int:

@@ -24,7 +24,7 @@ from dsketch.problems.linear.system import LinearSystem
 P = TypeVar("P", bound=LinearSystem)
 
 
-def with_shift(problem: P) -> P:
+def choose_shift(problem: P) -> P:
     """Return the same problem with columns shifted by a stored value, or the problem itself where that helps none; reads a few rows.
 
     Raises
@@ -41,7 +41,7 @@ def with_shift(problem: P) -> P:
     return shifted
 
 
-def put_right(answer: LinearAnswer, shift: AnyArray | None) -> tuple[LinearAnswer, Floats]:
+def restore_intercept(answer: LinearAnswer, shift: AnyArray | None) -> tuple[LinearAnswer, Floats]:
     """Return the answer for shifted columns, the shortest once put back, and x itself."""
     if shift is not None and answer.factor.is_deficient:
         x = shortest(answer.x, answer.factor, shift)
@@ -50,7 +50,7 @@ def put_right(answer: LinearAnswer, shift: AnyArray | None) -> tuple[LinearAnswe
     return answer, uncentred(answer.x, shift)
 
 
-def put_forward(
+def refine_intercept(
     x: Floats, factor: Factor, slope: Slope, shift: AnyArray | None, given: Floats
 ) -> tuple[Floats, Slope, Floats | None]:
     """Return, of all answers for shifted columns that rounding ``given`` to float64 allows, the best one, the slope there and the move.
@@ -77,7 +77,7 @@ def put_forward(
     return np.concatenate([x[:-1], x[-1:] + move]), slope, np.concatenate([np.zeros_like(x[:-1]), move])
 
 
-def certificate_as_stored(
+def restate_certificate(
     certificate: LinearCertificate, answer: LinearAnswer, rows: int, shift: AnyArray | None
 ) -> LinearCertificate:
     """Return the certificate of an answer for shifted columns with errors that hold for x; condition and rank say whose they are."""
@@ -98,7 +98,7 @@ class Centre(NamedTuple):
     x: Floats
 
 
-def kept_centre(words: dict[str, Any], x: Floats) -> Centre | None:
+def read_centre(words: dict[str, Any], x: Floats) -> Centre | None:
     """Return what :func:`dsketch._results.output.centre_of` kept with a stored x, of shape (d + 1,) or (d + 1, k), if it did."""
     kept = words.get("centred")
     if not isinstance(kept, dict):

@@ -9,7 +9,7 @@ from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
 from dsketch.problems.linear.method import LinearAnswer
-from dsketch.problems.outcome import Certificate, digits, shown
+from dsketch.problems.outcome import Certificate, format_number, show_sides
 from dsketch.settings import ACCEPTED, EPS
 
 
@@ -53,11 +53,11 @@ class LinearCertificate(Certificate):
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         return [
-            f"backward    {shown(self.backward_error)} relative to ‖{self.matrix}‖, columns scaled"
+            f"backward    {show_sides(self.backward_error)} relative to ‖{self.matrix}‖, columns scaled"
             + ("" if self.is_exact else " (with the sketch's factor)"),
-            f"residual    {shown(self.residual_norm)}   gradient {shown(self.gradient_norm)}   "
-            f"forward error ≤ {shown(self.forward_error)}",
-            f"condition   {digits(self.condition)} (columns scaled {digits(self.scaled_condition)}); {self.rank_reason}",
+            f"residual    {show_sides(self.residual_norm)}   gradient {show_sides(self.gradient_norm)}   "
+            f"forward error ≤ {show_sides(self.forward_error)}",
+            f"condition   {format_number(self.condition)} (columns scaled {format_number(self.scaled_condition)}); {self.rank_reason}",
         ]
 
 
@@ -70,7 +70,7 @@ def resolution(rows: int) -> float:
     return EPS * float(np.clip(rows**0.25 / 8, 0.5, 4.0))
 
 
-def certificate_of(answer: LinearAnswer, rows: int, *, by_column: bool = False) -> LinearCertificate:
+def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = False) -> LinearCertificate:
     """Return what is known about an answer.
 
     Parameters
@@ -116,7 +116,7 @@ def require_finite(answer: LinearAnswer) -> None:
         )
 
 
-def notes_of(answer: LinearAnswer, certificate: LinearCertificate) -> tuple[str, ...]:
+def linear_notes(answer: LinearAnswer, certificate: LinearCertificate) -> tuple[str, ...]:
     """Return what the method decided, and a warning where the data do not determine x."""
     if answer.slope is None or not (certificate.forward_error > 0.1).any():
         return answer.notes

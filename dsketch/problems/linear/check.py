@@ -7,11 +7,11 @@ from dsketch._linalg.factor import Factor
 from dsketch.matrix.centring import centred
 from dsketch.passes import Both, Gradient, Look, Triangle
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.centring import certificate_as_stored, put_forward
-from dsketch.problems.linear.certificate import LinearCertificate, certificate_of
+from dsketch.problems.linear.centring import refine_intercept, restate_certificate
+from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate
 from dsketch.problems.linear.method import LinearAnswer, backward_error_of
 from dsketch.problems.linear.statistics.observations import require_weight
-from dsketch.problems.linear.statistics.rounding import require_squares
+from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 from dsketch.problems.linear.system import LinearSystem
 
 
@@ -35,11 +35,11 @@ def check(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
     given, x = x, centred(x, shift)
     full, slope = yield Look(Both(Triangle(), Gradient(x)), system.rows)
     require_weight(slope.rows)
-    require_squares(slope.peak)
+    require_squares_of_b(slope.peak)
     stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(system.penalty))]) if system.is_penalized else full[:d, :d]
     factor = Factor.of(stacked)
-    x, slope, move = put_forward(x, factor, slope, shift, given)
+    x, slope, move = refine_intercept(x, factor, slope, shift, given)
     weighted = system.penalty[:, None] * x
     slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
     answer = LinearAnswer(x, factor, True, slope, backward_error_of(factor, x, slope), np.sqrt(slope.rr), move=move)
-    return certificate_as_stored(certificate_of(answer, n, by_column=True), answer, n, shift)
+    return restate_certificate(linear_certificate(answer, n, by_column=True), answer, n, shift)

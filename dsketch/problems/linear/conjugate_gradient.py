@@ -20,7 +20,7 @@ from dsketch.problems.linear.tsqr import Tsqr
 _LONGEST_ROUND = 15  # four rounds of 15 steps beat two of 100 (SPIR on coherent data, kappa 1e10 to 1e12)
 
 
-def inner(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
+def run_conjugate_gradient(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
     """Return y ≈ H⁻¹c for H = R⁻ᵀAᵀA R⁻¹, all right-hand sides side by side, each with its own step lengths."""
     del epsilon
     at = Recurrence.begin(c)
@@ -41,4 +41,4 @@ class ConjugateGradient(RefiningMethod):
 
     name = "conjugate_gradient"
     successor = Tsqr.name
-    inner = staticmethod(inner)
+    inner = staticmethod(run_conjugate_gradient)

@@ -40,7 +40,7 @@ def coefficient_errors(answer: LinearAnswer, rows: int) -> Floats:
     s, V = factor.scaled_decomposition[0][:rank], factor.scaled_decomposition[1][:rank].T
     whitened = (V.T @ (answer.slope.g / weights)) / s[:, None]
     step = V @ (whitened / s[:, None])
-    unseen = weights * np.abs(x - factor.shortest(x)) + _turned(answer)
+    unseen = weights * np.abs(x - factor.shortest(x)) + _turn_of_null_space(answer)
     once, twice = _doubts(answer, rows)
     # Of a sketch's factor R⁻ᵀAᵀA R⁻¹ is not I, but its inverse is at most (1 + ε)².
     stretch = (1 + answer.distortion) ** 2
@@ -49,7 +49,7 @@ def coefficient_errors(answer: LinearAnswer, rows: int) -> Floats:
     return np.asarray(unseen + np.abs(step) + felt_once + felt_twice)
 
 
-def _turned(answer: LinearAnswer) -> Floats:
+def _turn_of_null_space(answer: LinearAnswer) -> Floats:
     """Return how far D x may be off because rounding turns the null space, shape (d, k) or 0.
 
     A null vector v of A D⁻¹ is known to eps kappa.  In the user's units it is D⁻¹v, of length τ at least, and the shortest x is orthogonal

@@ -71,7 +71,7 @@ def correct(
     size, weights = float(np.linalg.norm(factor.scaled)), factor.scale[:, None]
     dx, length = norms(weights * (moved - x)), norms(weights * moved)
     doubt = ratio(dx, length) + ratio(norms(step), np.hypot(np.sqrt(rr), factor.scaled_singular[-1] * length))
-    doubt = ROUNDING * doubt + rounding * _felt(factor, dx, length, np.sqrt(rr)) / size
+    doubt = ROUNDING * doubt + rounding * _uncertainty(factor, dx, length, np.sqrt(rr)) / size
     new_error = backward_error_of(factor, moved, slope._replace(g=g, rr=rr)) + doubt
     harmless = factor.scaled_condition * np.sqrt(slope.rr) <= size * norms(weights * x)
     take = (new_error < error) & ((error > enough) | harmless)
@@ -79,7 +79,7 @@ def correct(
     return np.where(take, moved, x), kept, np.where(take, new_error, error)
 
 
-def _felt(factor: Factor, dx: Floats, length: Floats, residual: Floats) -> Floats:
+def _uncertainty(factor: Factor, dx: Floats, length: Floats, residual: Floats) -> Floats:
     """Return by how much ‖A D⁻¹‖ times the backward error of x is uncertain if D⁻¹AᵀA dx is, by E D dx with ‖E‖ = 1.
 
     ‖(‖D x‖² D⁻¹RᵀR D⁻¹ + ‖r‖² I)^-½ E D dx‖ is at most ‖D dx‖/(‖D x‖ σ_min(R D⁻¹)), and at most ‖D dx‖/‖r‖.

@@ -19,14 +19,14 @@ from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.base import Problem, require_columns, require_settings
 from dsketch.problems.fallback import with_fallback
-from dsketch.problems.linear.centring import certificate_as_stored, put_right, shift_notes, with_shift
-from dsketch.problems.linear.certificate import LinearCertificate, certificate_of, notes_of, require_finite
+from dsketch.problems.linear.centring import choose_shift, restate_certificate, restore_intercept, shift_notes
+from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate, linear_notes, require_finite
 from dsketch.problems.linear.check import check
 from dsketch.problems.linear.choose import plan_system
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.statistics.observations import require_observations
-from dsketch.problems.linear.statistics.rounding import require_squares
+from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.status import status_of
@@ -56,7 +56,7 @@ class LinearProblem(LinearSystem, Problem):
     @cached_property
     def shifted(self) -> Self:
         """The problem that is solved: with an intercept, columns far from 0 are shifted (:mod:`dsketch.matrix.offsets`)."""
-        return with_shift(self)
+        return choose_shift(self)
 
     @property
     def as_solved(self) -> Self:
@@ -79,12 +79,12 @@ class LinearProblem(LinearSystem, Problem):
         shift = self.shifted.rows.shift
         answer, method = yield from with_fallback(METHODS, choice.method, self.shifted, choice.settings)
         yield from require_observations(self.rows, answer.x, answer.slope)
-        require_squares(answer.slope.peak if answer.slope else norms(answer.factor.R @ answer.x))
+        require_squares_of_b(answer.slope.peak if answer.slope else norms(answer.factor.R @ answer.x))
         require_finite(answer)
-        answer, x = put_right(answer, shift)
-        certificate = certificate_as_stored(certificate_of(answer, self.shape[0]), answer, self.shape[0], shift)
+        answer, x = restore_intercept(answer, shift)
+        certificate = restate_certificate(linear_certificate(answer, self.shape[0]), answer, self.shape[0], shift)
         x = x[:, 0] if is_vector(self.rows.b) else x
-        notes = (*notes_of(answer, certificate), *shift_notes(shift), *_rounding_notes(self.rows.b, answer))
+        notes = (*linear_notes(answer, certificate), *shift_notes(shift), *_rounding_notes(self.rows.b, answer))
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
         return Outcome(x, status, method, certificate, notes, answer)

@@ -39,7 +39,7 @@ class AlternatingCG(StagedMethod):
                 return watch.result()
             half, over = task.factor.solve_transposed(seen.residual), float(seen.over.max())
             tol = max(_ROUND_TOL, 0.25 / over)
-            counted = _Counted(conjugate_gradient.inner(task.system, task.unscaled, half, task.epsilon, tol))
+            counted = _Counted(conjugate_gradient.run_conjugate_gradient(task.system, task.unscaled, half, task.epsilon, tol))
             step = task.factor.solve((yield from counted.flow()))
             watch.passes += counted.passes
             y = y + step

@@ -6,7 +6,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
-from dsketch.problems.outcome import Certificate, Status, digits, shown
+from dsketch.problems.outcome import Certificate, Status, format_number, show_sides
 from dsketch.problems.powers.answer import PowerAnswer, Stage
 from dsketch.problems.powers.exponential import ExponentialAnswer
 from dsketch.problems.status import status_of
@@ -56,10 +56,10 @@ class PowerCertificate(Certificate):
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         return [
-            f"backward    {shown(self.backward_error)} relative to the power of ‖A‖",
-            f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
-            f"outside the range {shown(self.outside)}   forward error ≤ {shown(self.forward_error)}",
-            f"condition   {digits(self.condition)} (columns scaled {digits(self.scaled_condition)}); {self.rank_reason}",
+            f"backward    {show_sides(self.backward_error)} relative to the power of ‖A‖",
+            f"residual    {show_sides(self.residual_norm)}   relative to b {show_sides(self.relative_residual)}   "
+            f"outside the range {show_sides(self.outside)}   forward error ≤ {show_sides(self.forward_error)}",
+            f"condition   {format_number(self.condition)} (columns scaled {format_number(self.scaled_condition)}); {self.rank_reason}",
             f"measured    {self.measured}",
         ]
 
@@ -88,15 +88,15 @@ class ExponentialCertificate(Certificate):
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         return [
-            f"backward    {shown(self.backward_error)}",
-            f"residual    {shown(self.residual_norm)}   relative to b {shown(self.relative_residual)}   "
-            f"forward error ≤ {shown(self.forward_error)}",
-            f"condition   {digits(self.condition)}; {self.rank_reason}",
+            f"backward    {show_sides(self.backward_error)}",
+            f"residual    {show_sides(self.residual_norm)}   relative to b {show_sides(self.relative_residual)}   "
+            f"forward error ≤ {show_sides(self.forward_error)}",
+            f"condition   {format_number(self.condition)}; {self.rank_reason}",
             f"measured    {self.measured}",
         ]
 
 
-def certificate_of(answer: PowerAnswer, power: int) -> PowerCertificate:
+def power_certificate(answer: PowerAnswer, power: int) -> PowerCertificate:
     """Return what is known about an answer."""
     factor, is_zero = answer.factor, norms(answer.x) == 0
     return PowerCertificate(
@@ -116,7 +116,7 @@ def certificate_of(answer: PowerAnswer, power: int) -> PowerCertificate:
     )
 
 
-def status_of_power(answer: PowerAnswer, settings: Settings, accepted: float, *, is_odd: bool) -> Status:
+def power_status(answer: PowerAnswer, settings: Settings, accepted: float, *, is_odd: bool) -> Status:
     """Return how a solve ended."""
     return status_of(
         answer.backward_error,
@@ -137,7 +137,7 @@ def is_rounded(answer: PowerAnswer | ExponentialAnswer, settings: Settings) -> b
     return bool(answer.relative.max(initial=0.0) > max(SMALL_RESIDUAL, settings.tol or 0.0))
 
 
-def notes_of(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: bool) -> tuple[str, ...]:
+def power_notes(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: bool) -> tuple[str, ...]:
     """Return what people should know besides the status."""
     name = "A(AᵀA)ʲ" if is_odd else "(AᵀA)ʲ"
     notes = list(answer.notes)
@@ -171,7 +171,7 @@ def _beyond(value: float) -> str:
     return f"{value:.1e}" if np.isfinite(value) else "more than 1e308"
 
 
-def certificate_of_exponential(answer: ExponentialAnswer) -> ExponentialCertificate:
+def exponential_certificate(answer: ExponentialAnswer) -> ExponentialCertificate:
     """Return what is known about an answer to the exponential."""
     return ExponentialCertificate(
         backward_error=answer.backward_error,
@@ -185,7 +185,7 @@ def certificate_of_exponential(answer: ExponentialAnswer) -> ExponentialCertific
     )
 
 
-def notes_of_exponential(answer: ExponentialAnswer) -> tuple[str, ...]:
+def exponential_notes(answer: ExponentialAnswer) -> tuple[str, ...]:
     """Return what people should know besides the status."""
     if not (answer.forward_error > 0.1).any():
         return answer.notes

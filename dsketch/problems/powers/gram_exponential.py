@@ -10,9 +10,9 @@ from dsketch.problems.fallback import with_fallback
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.certificate import (
     ExponentialCertificate,
-    certificate_of_exponential,
+    exponential_certificate,
+    exponential_notes,
     is_rounded,
-    notes_of_exponential,
 )
 from dsketch.problems.powers.check import MOST_TERMS, check_exponential
 from dsketch.problems.powers.methods import DIRECT
@@ -109,7 +109,7 @@ class GramExponential(ColumnSidesProblem):
         accepted = self.accepted(choice.settings.tol)
         status = status_of(answer.backward_error, accepted, is_rounded=is_rounded(answer, choice.settings))
         return Outcome(
-            self.shape_like_b(answer.x), status, method, certificate_of_exponential(answer), notes_of_exponential(answer), answer
+            self.shape_like_b(answer.x), status, method, exponential_certificate(answer), exponential_notes(answer), answer
         )
 
     @property
@@ -119,4 +119,4 @@ class GramExponential(ColumnSidesProblem):
 
     def judge(self, x: Floats) -> Flow[ExponentialCertificate]:
         """Judge x by the series in real products with AᵀA, one a term, as far as that is reasonable."""
-        return certificate_of_exponential((yield from check_exponential(self.system, x)))
+        return exponential_certificate((yield from check_exponential(self.system, x)))

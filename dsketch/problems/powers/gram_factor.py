@@ -106,7 +106,7 @@ class Core:
         if not self.factor.rank:
             return WideColumns.of(np.zeros_like(v.mantissas))
         half = self.half_inverse(v)
-        full = WideColumns.of(_plain(self._triangle, half.mantissas), half.exponents).shift(-self.exponent)
+        full = WideColumns.of(_solve(self._triangle, half.mantissas), half.exponents).shift(-self.exponent)
         return full if self.basis is None else full.times(self.basis)
 
     def inverses(self, v: WideColumns, count: int) -> list[WideColumns]:
@@ -125,18 +125,18 @@ class Core:
         if not self.factor.rank:
             return WideColumns.of(np.zeros_like(g.mantissas))
         inner = g if self.basis is None else g.times(self.basis.T)
-        return WideColumns.of(_transposed(self._triangle, inner.mantissas), inner.exponents).shift(-self.exponent)
+        return WideColumns.of(_solve_transposed(self._triangle, inner.mantissas), inner.exponents).shift(-self.exponent)
 
     def forward(self, v: WideColumns) -> WideColumns:
         """Return G v."""
         return v.times(self.R).times(self.R.T).shift(2 * self.exponent)
 
 
-def _plain(triangle: Factor, v: Floats) -> Floats:
+def _solve(triangle: Factor, v: Floats) -> Floats:
     """Return T⁻¹v with the columns of T scaled to norm one: nothing overflows that need not."""
     return np.asarray(sl.solve_triangular(triangle.scaled, v)) / triangle.scale[:, None]
 
 
-def _transposed(triangle: Factor, v: Floats) -> Floats:
+def _solve_transposed(triangle: Factor, v: Floats) -> Floats:
     """Return T⁻ᵀv."""
     return np.asarray(sl.solve_triangular(triangle.scaled, v / triangle.scale[:, None], trans="T"))

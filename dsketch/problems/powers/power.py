@@ -9,7 +9,7 @@ from dsketch.planning.choice import Choice
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.answer import event_of
-from dsketch.problems.powers.certificate import PowerCertificate, certificate_of, notes_of, status_of_power
+from dsketch.problems.powers.certificate import PowerCertificate, power_certificate, power_notes, power_status
 from dsketch.problems.powers.check import check_power
 from dsketch.problems.powers.methods import METHODS
 from dsketch.problems.powers.problem import PoweringProblem
@@ -68,10 +68,10 @@ class PowerProblem(PoweringProblem):
         """
         answer, method = yield from with_fallback(self.methods, choice.method, self.system, choice.settings)
         yield event_of(answer.backward_error, answer.residual_norm)
-        status = status_of_power(answer, choice.settings, self.accepted(choice.settings.tol), is_odd=self.is_odd)
-        notes = notes_of(answer, choice.settings, self.power, is_odd=self.is_odd)
-        return Outcome(self.shape_like_b(answer.x), status, method, certificate_of(answer, self.power), notes, answer)
+        status = power_status(answer, choice.settings, self.accepted(choice.settings.tol), is_odd=self.is_odd)
+        notes = power_notes(answer, choice.settings, self.power, is_odd=self.is_odd)
+        return Outcome(self.shape_like_b(answer.x), status, method, power_certificate(answer, self.power), notes, answer)
 
     def judge(self, x: Floats) -> Flow[PowerCertificate]:
         """Judge x by j real products with AᵀA, after one pass for ‖A‖; for odd powers one gradient at b more."""
-        return certificate_of((yield from check_power(self.system, x)), self.power)
+        return power_certificate((yield from check_power(self.system, x)), self.power)

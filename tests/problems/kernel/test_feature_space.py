@@ -5,7 +5,7 @@ import pytest
 
 from dsketch.features.taylor import Taylor
 from dsketch.problems.kernel.candidates import candidate_named
-from dsketch.problems.kernel.feature_space import solve_featured
+from dsketch.problems.kernel.feature_space import solve_by_features
 from dsketch.settings import Settings
 from tests.problems.kernel.dense import answered, data, kernel, system
 
@@ -19,7 +19,7 @@ def test_feature_space_solves_the_features_kernel(family: str) -> None:
     given = system(A, b, 0.1)
     wanted = candidate_named(given, family, 126, 126, 300)
 
-    found = answered(solve_featured(given, wanted, Settings()))
+    found = answered(solve_by_features(given, wanted, Settings()))
 
     K = kernel(A)
     assert np.allclose(found.residual, b - K @ found.x - given.alpha * found.x, rtol=0, atol=1e-9 * np.linalg.norm(b))
@@ -36,7 +36,7 @@ def test_feature_space_is_exact_for_its_own_kernel() -> None:
     B = given.growth * Taylor(given.mean, given.scale, 3).apply(A)
     inside = B @ B.T + given.alpha * np.eye(200)
 
-    found = answered(solve_featured(given, candidate_named(given, "taylor", 60, 60, 200), Settings()))
+    found = answered(solve_by_features(given, candidate_named(given, "taylor", 60, 60, 200), Settings()))
 
     expected = np.linalg.solve(inside, b)
     assert np.linalg.norm(found.x - expected) <= 1e4 * EPS * np.linalg.cond(inside) * np.linalg.norm(expected)
@@ -50,7 +50,7 @@ def test_feature_space_without_a_ridge_is_the_shortest_answer() -> None:
     given = system(A, b, 0.0)
     B = given.growth * Taylor(given.mean, given.scale, 2).apply(A)
 
-    found = answered(solve_featured(given, candidate_named(given, "taylor", 21, 21, 200), Settings()))
+    found = answered(solve_by_features(given, candidate_named(given, "taylor", 21, 21, 200), Settings()))
 
     expected = np.linalg.pinv(B @ B.T, rcond=1e-12, hermitian=True) @ b
     assert found.rank == 21

@@ -18,7 +18,7 @@ from dsketch.problems.linear.statistics import constant
 from dsketch.problems.linear.statistics.estimates import Fit, explain_variance, robust_errors, significance, standard_errors, wald
 from dsketch.problems.linear.statistics.remarks import remarks
 from dsketch.problems.linear.statistics.robust import ROBUST, Robust, robust_covariance
-from dsketch.problems.linear.statistics.rounding import require_squares
+from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 from dsketch.problems.linear.statistics.summary import Summary
 from dsketch.problems.linear.statistics.uncentred import as_stored
 from dsketch.problems.linear.system import LinearSystem
@@ -118,7 +118,7 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
         return Fit(answer.x, slope, answer.factor), (), ()
     if slope is None:
         full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
-        require_squares(slope.peak)
+        require_squares_of_b(slope.peak)
         passes: tuple[str, ...] = ("triangle & gradient",)
     else:
         full = yield Look(Triangle(), system.rows)

@@ -64,17 +64,17 @@ class Near:
     is_alone: NDArray[np.bool_]
     is_decided: NDArray[np.bool_]
 
-    def stretched(self, power: float) -> Floats:
+    def stretch(self, power: float) -> Floats:
         """Return r/(1 − h)^power, shape (m, k)."""
         return self.residual / self.room[:, None] ** power
 
     def meat(self, power: float) -> Floats:
         """Return the rows' part of the meat, shape (k, r, r)."""
-        return np.stack([(self.whitened * side[:, None] ** 2).T @ self.whitened for side in self.stretched(power).T])
+        return np.stack([(self.whitened * side[:, None] ** 2).T @ self.whitened for side in self.stretch(power).T])
 
     def halves(self, power: float) -> Floats:
         """Return V with V Vᵀ the rows' part of the covariance, shape (k, d, m)."""
-        return np.stack([self.moves.T * side for side in self.stretched(power).T])
+        return np.stack([self.moves.T * side for side in self.stretch(power).T])
 
 
 def near_limit(factor: Factor) -> float:

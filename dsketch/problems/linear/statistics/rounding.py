@@ -41,7 +41,7 @@ def terms_of(R: Floats, x: Floats) -> Floats:
     return norms(norms(R)[:, None] * x)
 
 
-def require_squares(size: Floats) -> None:
+def require_squares_of_b(size: Floats) -> None:
     """Go on only with a b whose squares float64 holds, as it is asked of A; b = 0 is no harm.
 
     Parameters
