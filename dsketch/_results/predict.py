@@ -29,7 +29,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.passes.writing import Writing, chunked
+from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.linear.centring import Centre, read_centre
 from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
@@ -249,7 +249,7 @@ def _gathered(look: Look, rule: _Rule, cluster: Cluster, progress: Progress) -> 
 
 
 def _written(look: Look, rule: _Rule, output: "Output | RemoteOutput", cluster: Cluster, progress: Progress) -> "zarr.Array[Any]":
-    A, chunk_rows = chunked(look.rows.A)
+    A, chunk_rows = align_to_chunks(look.rows.A)
     rows = replace(look.rows, A=A)
     output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.words.get("sources", {}).values()])
     attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), **OURS}

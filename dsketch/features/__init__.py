@@ -14,7 +14,7 @@ from dsketch.features.base import GaussianMap, RowMap
 from dsketch.features.centres import Centres
 from dsketch.features.maclaurin import Maclaurin
 from dsketch.features.positive import Positive
-from dsketch.features.taylor import Monomials, Taylor, degree_for, monomials, remaining
+from dsketch.features.taylor import Monomials, Taylor, degree_for, estimate_tail, monomials
 from dsketch.features.tensor_sketch import TensorSketch, TensorSketchPower
 from dsketch.features.tensor_srht import TensorSRHT, TensorSRHTPower
 from dsketch.features.view import FeatureView
@@ -73,6 +73,6 @@ __all__ = [
     "TensorSketch",
     "TensorSketchPower",
     "degree_for",
+    "estimate_tail",
     "monomials",
-    "remaining",
 ]

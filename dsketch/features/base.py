@@ -134,10 +134,10 @@ class GaussianMap(RowMap):
 
     def fill(self, X: Any, out: Floats) -> None:
         """Centre and scale the rows, weigh them, expand."""
-        C = self.centred(X)
+        C = self.centre(X)
         self.expand(C, np.exp(-0.5 * squares(C)), out)
 
-    def centred(self, X: Any) -> Floats:
+    def centre(self, X: Any) -> Floats:
         """Return √s (X − μ), in memory that the next call of this thread overwrites."""
         C = scratch("centred", X.shape)
         np.subtract(X.toarray() if scipy.sparse.issparse(X) else X, self.mean, out=C)
@@ -210,7 +210,7 @@ def squares(C: Floats) -> Floats:
     return np.asarray(np.einsum("ij,ij->i", C, C))
 
 
-def product(X: Floats, B: Floats, out: Floats) -> None:
+def multiply_rows(X: Floats, B: Floats, out: Floats) -> None:
     """Write X B into ``out``, each row to the bit as if it were alone.
 
     BLAS chooses its kernel by the shape, so the last bits of a row change with the number of its neighbours.  Here every product has

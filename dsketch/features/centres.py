@@ -19,7 +19,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.errors import SpecError
-from dsketch.features.base import PRODUCT_ROWS, GaussianMap, product, squares
+from dsketch.features.base import PRODUCT_ROWS, GaussianMap, multiply_rows, squares
 
 # With as many rows half a megabyte: written by the product, clipped and exponentiated before it leaves the cache.
 PANEL_COLUMNS = 256
@@ -79,7 +79,7 @@ class Centres(GaussianMap):
         self._columns(C, plain)
         for low in range(0, count, PANEL_COLUMNS):
             high = min(low + PANEL_COLUMNS, count)
-            product(plain[:, :high], self.mix[:high, low:high], out[:, low:high])
+            multiply_rows(plain[:, :high], self.mix[:high, low:high], out[:, low:high])
 
     def _columns(self, C: Floats, out: Floats) -> None:
         """Write G(C, centres) = exp(min(0, [C, −‖C‖²/2, 1] · [Z, 1, −‖Z‖²/2]ᵀ)) into ``out``."""
@@ -90,7 +90,7 @@ class Centres(GaussianMap):
         augmented[:, d + 1] = 1.0
         for low in range(0, len(self.centres), PANEL_COLUMNS):
             panel = out[:, low : low + PANEL_COLUMNS]
-            product(augmented, self._targets[:, low : low + PANEL_COLUMNS], panel)
+            multiply_rows(augmented, self._targets[:, low : low + PANEL_COLUMNS], panel)
             np.minimum(panel, 0.0, out=panel)
             np.exp(panel, out=panel)
 

@@ -20,7 +20,7 @@ from dsketch._linalg import random_words
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch._linalg.streams import MACLAURIN_DEGREES, MACLAURIN_SIGNS
-from dsketch.features.base import DrawnMap, product
+from dsketch.features.base import DrawnMap, multiply_rows
 
 HIGHEST_DEGREE = 50  # a higher degree has probability 2⁻⁵¹
 
@@ -36,7 +36,7 @@ class Maclaurin(DrawnMap):
         out[:] = weight[:, None]
         for signs in self._factors:
             projected = scratch("projected", (len(C), signs.shape[1]))
-            product(C, signs, projected)
+            multiply_rows(C, signs, projected)
             out[:, : signs.shape[1]] *= projected
         out *= self._scales
 

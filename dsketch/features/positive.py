@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from dsketch._linalg import random_words
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.streams import POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, Stream
-from dsketch.features.base import DrawnMap, product, squares
+from dsketch.features.base import DrawnMap, multiply_rows, squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Positive(DrawnMap):
     def expand(self, C: Floats, weight: Floats, out: Floats) -> None:
         """Write exp(⟨ω, C⟩ − ‖C‖²) / √m; the weight is part of the exponent, which so stays below ‖ω‖²/4."""
         del weight
-        product(C, self._frequencies, out)
+        multiply_rows(C, self._frequencies, out)
         out -= squares(C)[:, None]
         np.exp(out, out=out)
         out *= 1.0 / np.sqrt(self.size)

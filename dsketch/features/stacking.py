@@ -227,11 +227,11 @@ class PowerMap(RowMap):
 
     def fill(self, X: Any, out: Floats) -> None:
         """Write the sketch of the p-th tensor power of each row."""
-        for _, features in self.powers(hashed_by(X), X.shape[1], {self.degree: self.size}):
+        for _, features in self.powers(make_hashed(X), X.shape[1], {self.degree: self.size}):
             out[:] = features.T
 
 
-def hashed_by(X: Any) -> Hashed:
+def make_hashed(X: Any) -> Hashed:
     """Return the product with rows as they are, dense or CSR."""
     if scipy.sparse.issparse(X):
         return lambda B: np.ascontiguousarray((X @ B).toarray().T)

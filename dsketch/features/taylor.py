@@ -21,7 +21,7 @@ from dsketch.errors import SpecError
 from dsketch.features.base import GaussianMap, RowMap
 
 
-class Step(NamedTuple):
+class TaylorStep(NamedTuple):
     """Columns ``first:first + size`` are variable ``variable`` times columns ``source:source + size``."""
 
     source: int
@@ -42,7 +42,7 @@ def monomials(columns: int, degree: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def steps(columns: int, degree: int) -> tuple[Step, ...]:
+def steps(columns: int, degree: int) -> tuple[TaylorStep, ...]:
     """Return the products that make the monomials of degrees 1 to q, ordered by degree, then by their largest variable.
 
     In that order the monomials of degree p − 1 in the first j variables are a run from the beginning, so variable j needs one product.
@@ -52,7 +52,7 @@ def steps(columns: int, degree: int) -> tuple[Step, ...]:
         start = first
         for variable in range(columns):
             size = math.comb(variable + power - 1, power - 1)
-            found.append(Step(source, size, variable, first))
+            found.append(TaylorStep(source, size, variable, first))
             first += size
         source = start
     return tuple(found)
@@ -154,7 +154,7 @@ class Monomials(RowMap):
         np.multiply(everything[:, -out.shape[1] :], weights[-out.shape[1] :], out=out)
 
 
-def remaining(rows: int, columns: int, radius2: float, degree: int) -> float:
+def estimate_tail(rows: int, columns: int, radius2: float, degree: int) -> float:
     """Return about how large the largest eigenvalue of exp(CCᵀ) beyond the span of degrees ≤ q is, for rows spread in all directions.
 
     n ρ^{q+1} / ((q+1)! C(d + q, q + 1)) with ρ = s ‖c‖²: the mass of degree q + 1, shared evenly by its monomials.  One more than this
@@ -163,7 +163,7 @@ def remaining(rows: int, columns: int, radius2: float, degree: int) -> float:
 
     Examples
     --------
-    >>> round(remaining(4000, 8, 1.0, 4) / 0.027, 1)
+    >>> round(estimate_tail(4000, 8, 1.0, 4) / 0.027, 1)
     1.6
     """
     power = degree + 1
@@ -191,6 +191,6 @@ def degree_for(rows: int, columns: int, radius2: float, alpha: float, limit_colu
     (6, 4)
     """
     degree = 0
-    while monomials(columns, degree + 1) <= limit_columns and remaining(rows, columns, radius2, degree) > alpha:
+    while monomials(columns, degree + 1) <= limit_columns and estimate_tail(rows, columns, radius2, degree) > alpha:
         degree += 1
     return degree

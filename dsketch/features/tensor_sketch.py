@@ -33,13 +33,13 @@ def sketched_powers(hashed: Hashed, columns: int, sizes: Sizes, seed: int) -> It
         longest = max(size for later, size in sizes.items() if later >= power)
         leaf = scipy.fft.rfft(hashed(count_sketch(seed, TENSOR_SKETCH_LEAVES.at(power), columns, full, longest)), axis=0)
         if running is not None:
-            leaf *= _thinned(running, length, longest)
+            leaf *= _thin_out(running, length, longest)
         running, length = leaf, longest
         if power in sizes:
-            yield power, scipy.fft.irfft(_thinned(running, length, sizes[power]), n=sizes[power], axis=0)
+            yield power, scipy.fft.irfft(_thin_out(running, length, sizes[power]), n=sizes[power], axis=0)
 
 
-def _thinned(transform: Any, length: int, size: int) -> Any:
+def _thin_out(transform: Any, length: int, size: int) -> Any:
     """Return the transform of the vectors folded from ``length`` to ``size``."""
     return transform[:: length // size][: size // 2 + 1]
 

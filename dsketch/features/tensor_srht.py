@@ -61,12 +61,12 @@ class Tree:
         start, length = node
         first, second = _places(self.seed, node, self.size)
         if length == 1:
-            product = _taken(self.mix(node), first[:count], f"{node}")
+            product = _take(self.mix(node), first[:count], f"{node}")
         else:
             half = 1 << ((length - 1).bit_length() - 1)
             left, right = self.mix((start, half)), self.mix((start + half, length - half))
-            product = _taken(left, first[:count], f"{node} of {count}")
-            product *= _taken(right, second[:count], "right")
+            product = _take(left, first[:count], f"{node} of {count}")
+            product *= _take(right, second[:count], "right")
         product /= np.sqrt(count)
         return product
 
@@ -89,7 +89,7 @@ class Tree:
         return leaf
 
 
-def _taken(vector: Floats, places: NDArray[np.int64], name: str) -> Floats:
+def _take(vector: Floats, places: NDArray[np.int64], name: str) -> Floats:
     """Return the vector's entries at random places, in memory that the next slice overwrites."""
     result = scratch(f"tree {name}", (len(places), vector.shape[1]))
     return np.take(vector, places & (len(vector) - 1), axis=0, out=result, mode="clip")  # clip: the mode without a copy

@@ -60,7 +60,7 @@ class Pass(ABC, Generic[R]):
         yield repr(self.kind)
         for field in fields(self):  # type: ignore[arg-type]  # every Pass is a dataclass
             value = getattr(self, field.name)
-            if nested := _nested(value):
+            if nested := _find_passes(value):
                 for inner in nested:
                     yield from inner.state()
             else:
@@ -170,14 +170,14 @@ def contents(pass_: Pass[Any]) -> list[Any]:
     values: list[Any] = [pass_.kind]
     for field in fields(pass_):  # type: ignore[arg-type]  # every Pass is a dataclass
         value = getattr(pass_, field.name)
-        if nested := _nested(value):
+        if nested := _find_passes(value):
             values.extend(piece for item in nested for piece in contents(item))
         else:
             values.extend([field.name, value])
     return values
 
 
-def _nested(value: Any) -> tuple[Pass[Any], ...]:
+def _find_passes(value: Any) -> tuple[Pass[Any], ...]:
     """Return the passes that a field holds, if it holds nothing else."""
     held = value if isinstance(value, tuple) else (value,)
     return held if all(isinstance(item, Pass) for item in held) else ()

@@ -60,7 +60,7 @@ class Gradient(Pass[Slope]):
                 residual = Y - X @ self.x
                 g += X.T @ residual
                 rr += np.einsum("ij,ij->j", residual, residual)
-        return g, rr, *_joined(moments, _moments(block))
+        return g, rr, *_join_moments(moments, _moments(block))
 
     def _map_vector(self, block: Block, g: Floats, rr: Floats) -> None:
         """Do the same with matrix-vector products, which read X at full speed."""
@@ -72,7 +72,7 @@ class Gradient(Pass[Slope]):
 
     def merge(self, left: Part, right: Part) -> Part:
         """Add gradients and squares; join the moments."""
-        return left[0] + right[0], left[1] + right[1], *_joined(left[2:], right[2:])
+        return left[0] + right[0], left[1] + right[1], *_join_moments(left[2:], right[2:])
 
     def finish(self, part: Part) -> Slope:
         """Return the slope."""
@@ -94,20 +94,20 @@ def _moments(block: Block) -> tuple[Floats, ...]:
     w = None if block.weights is None else block.weights.astype(np.float64, copy=False)
     rows = len(b) if w is None else np.count_nonzero(w)
     weight = np.array([float(rows)]) if w is None else w.sum(axis=0)
-    mean = _weighted(w, b).sum(axis=0) / max(weight[0], np.finfo(float).tiny)
-    spread = _weighted(w, (b - mean) ** 2).sum(axis=0)
+    mean = _weigh(w, b).sum(axis=0) / max(weight[0], np.finfo(float).tiny)
+    spread = _weigh(w, (b - mean) ** 2).sum(axis=0)
     peak = np.sqrt(spread + weight * mean**2)
     if not (peak > _SMALLEST).all():
-        peak = _weighted(None if w is None else np.sqrt(w), np.abs(b)).max(axis=0, initial=0.0)
+        peak = _weigh(None if w is None else np.sqrt(w), np.abs(b)).max(axis=0, initial=0.0)
     return weight, mean, spread, np.array([float(rows)]), peak
 
 
-def _weighted(w: Floats | None, b: Floats) -> Floats:
+def _weigh(w: Floats | None, b: Floats) -> Floats:
     """Return w b."""
     return b if w is None else w * b
 
 
-def _joined(left: Part, right: Part) -> tuple[Floats, ...]:
+def _join_moments(left: Part, right: Part) -> tuple[Floats, ...]:
     """Return the moments of two sets of rows.
 
     T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance", The American Statistician, 1983.

@@ -78,7 +78,7 @@ class _Sweep(Pass[Floats]):
         start, stop = int(cuts[number]), int(cuts[number + 1])
         R: Any = self._copies.get("", (start, stop))
         if R is None:
-            R = augmented(self.others.read(start, stop), self.mean, self.scale, is_left=False)
+            R = augment(self.others.read(start, stop), self.mean, self.scale, is_left=False)
             if self._copies.limit_bytes:
                 self._copies.offer("", (start, stop), R)
         return start, stop, R
@@ -88,7 +88,7 @@ class _Sweep(Pass[Floats]):
         L = np.empty((block.stop - block.start, block.columns + 2))
         for start, X, _ in block.slices():
             low = start - block.start
-            L[low : low + len(X)] = augmented(X, self.mean, self.scale, is_left=True)
+            L[low : low + len(X)] = augment(X, self.mean, self.scale, is_left=True)
         return L
 
 
@@ -173,7 +173,7 @@ class KernelRows(_Sweep, RowPass):
             If exp(s‖a‖²/2) of a new row overflows.
         """
         del Y
-        L, out = augmented(X, self.mean, self.scale, is_left=True), np.zeros((len(X), self.v.shape[1]))
+        L, out = augment(X, self.mean, self.scale, is_left=True), np.zeros((len(X), self.v.shape[1]))
         half = -L[:, -2:-1]
         if half.max() > LONGEST:
             raise DataError(
@@ -191,7 +191,7 @@ class KernelRows(_Sweep, RowPass):
         return 8 * int(self.v.shape[1]) * _BLOCK_ROWS[1]
 
 
-def augmented(X: Any, mean: Floats, scale: float, *, is_left: bool) -> Floats:
+def augment(X: Any, mean: Floats, scale: float, *, is_left: bool) -> Floats:
     """Return rows [c, −h, 1] (left) or [c, 1, −h] (right), c = √scale (x − mean), h = ‖c‖²/2."""
     d = X.shape[1]
     Z = np.empty((X.shape[0], d + 2))

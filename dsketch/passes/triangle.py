@@ -56,10 +56,10 @@ class Triangle(Pass[Floats]):
 
     def _leaf(self, Z: Floats, start: int) -> Floats:
         if Z.shape[1] >= CHOLESKY_FROM_COLUMNS and Z.shape[0] >= _HOUSEHOLDER_ROWS * Z.shape[1]:
-            return self._shrunk(Z, start)
+            return self._shrink(Z, start)
         return householder(Z)
 
-    def _shrunk(self, Z: Floats, start: int) -> Floats:
+    def _shrink(self, Z: Floats, start: int) -> Floats:
         """Return the triangle of a tall slice."""
         sketch = SparseSign(rows_for(Z.shape[1], 2, "sparse_sign"), self.seed, nonzeros=8)
         return randomized_cholesky(Z, sketch.operator(start, start + Z.shape[0])(Z))

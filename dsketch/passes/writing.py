@@ -38,7 +38,7 @@ class Writing(Pass[Written]):
     inner : Pass
         Of any kind whose result for a block has a row for each of its rows: a :class:`~dsketch.passes.rowwise.RowPass`.
     target : zarr.Array, shape (n,) or (n, k)
-        Its chunks are those of :func:`chunked`, and every worker must see the place where it lies.
+        Its chunks are those of :func:`align_to_chunks`, and every worker must see the place where it lies.
     sides : int
         k.
 
@@ -58,7 +58,7 @@ class Writing(Pass[Written]):
         """Write the block's rows; count them."""
         values = self.inner.finish(self.inner.map(block, None))
         rows, largest = part or (np.zeros(1), np.zeros(self.sides))
-        _put(self.target, block.start, values)
+        _write(self.target, block.start, values)
         return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0))
 
     def merge(self, left: Part, right: Part) -> Part:
@@ -87,7 +87,7 @@ class Writing(Pass[Written]):
         return f"{self.inner.names()} → Zarr"
 
 
-def chunked(A: Matrix) -> tuple[Matrix, int]:
+def align_to_chunks(A: Matrix) -> tuple[Matrix, int]:
     """Return A in blocks of whole output chunks, and the rows of such a chunk.
 
     Blocks of one height (the last may be lower) are a chunk each.  Others (of a dask array with uneven chunks, or sparse rows) have
@@ -95,7 +95,7 @@ def chunked(A: Matrix) -> tuple[Matrix, int]:
     low the lowest block is, and no block grows much.
 
     >>> from dsketch.matrix.array import ArrayMatrix
-    >>> matrix, rows = chunked(Recut(ArrayMatrix(np.ones((250, 1))), [0, 100, 103, 202, 250]))
+    >>> matrix, rows = align_to_chunks(Recut(ArrayMatrix(np.ones((250, 1))), [0, 100, 103, 202, 250]))
     >>> matrix.cuts, rows
     (array([  0, 108, 198, 250]), 18)
     """
@@ -107,7 +107,7 @@ def chunked(A: Matrix) -> tuple[Matrix, int]:
     return Recut(A, np.unique(np.append(moved, A.shape[0]))), rows
 
 
-def _put(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
+def _write(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
     """Write rows from ``start`` on.
 
     Raises

@@ -79,13 +79,13 @@ def _measure(kind: Kind) -> dict[str, float]:
 def _rate(pass_: Pass[Any], A: Floats) -> float:
     """Return the seconds of a gigabyte by the better of two runs, as the first one also meets fresh memory."""
     part = A[: A.shape[0] // _SHARE]
-    first = _timed(pass_, part)
+    first = _time_pass(pass_, part)
     if _SHARE * first > _SLOW_SECONDS:
-        return min(first, _timed(pass_, part)) / (part.nbytes / 1e9)
-    return min(_timed(pass_, A) for _ in range(2)) / (A.nbytes / 1e9)
+        return min(first, _time_pass(pass_, part)) / (part.nbytes / 1e9)
+    return min(_time_pass(pass_, A) for _ in range(2)) / (A.nbytes / 1e9)
 
 
-def _timed(pass_: Pass[Any], A: Floats) -> float:
+def _time_pass(pass_: Pass[Any], A: Floats) -> float:
     block = Block(0, A.shape[0], A, np.ones((A.shape[0], 1)), None, False)
     began = time.perf_counter()
     pass_.map(block, None)

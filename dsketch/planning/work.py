@@ -62,7 +62,7 @@ def _pair_seconds(sides: int, rows: int, nonzeros: int) -> float:
     return _GRAM_SECONDS + _PAIR_SECONDS * nonzeros / rows
 
 
-def _whitened(d: int) -> Pass[Any]:
+def _whitened_gram(d: int) -> Pass[Any]:
     return WhitenedGram(Factor(np.triu(np.random.default_rng(0).standard_normal((d, d))) + 4 * np.sqrt(d) * np.eye(d)).whitener)
 
 
@@ -70,13 +70,13 @@ GRADIENT = Kind(Gradient.kind, lambda d: Gradient(np.ones((d, 1))), sparse_secon
 NORMAL = Kind(Normal.kind, lambda d: Normal(np.ones((d, 1))), sparse_seconds=_light_seconds)
 GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True)
-WHITENED_GRAM = Kind(WhitenedGram.kind, _whitened, grows=True)
+WHITENED_GRAM = Kind(WhitenedGram.kind, _whitened_gram, grows=True)
 
 # Sparse signs are fewer a row where a Gram matrix follows: another kind of work, with a name of its own.
 _NAMES = {FOR_GUARDING: "_guarding", FOR_WHITENING: "_whitening"}
 
 
-def sketching(family: str, purpose: int = FOR_ITERATING, nonzeros: int = 8) -> Kind:
+def sketching_kind(family: str, purpose: int = FOR_ITERATING, nonzeros: int = 8) -> Kind:
     """Return the work of drawing and applying a sketch.
 
     Parameters

@@ -13,8 +13,8 @@ from dsketch.features import (
     Monomials,
     Taylor,
     degree_for,
+    estimate_tail,
     monomials,
-    remaining,
 )
 from dsketch.features.taylor import factorials
 from dsketch.testing.features import EPS, gaussian, mean, rows
@@ -81,14 +81,14 @@ def test_monomials_are_the_power(degree: int) -> None:
 
 
 def test_remaining_predicts_the_preconditioned_condition() -> None:
-    """Rows in all directions: 1 + remaining/α is within a factor 1.5 of cond((F Fᵀ + α)⁻¹ (K + α)), over four powers of ten."""
+    """Rows in all directions: 1 + estimate_tail/α is within a factor 1.5 of cond((F Fᵀ + α)⁻¹ (K + α)), over four powers of ten."""
     C = rows(500, 6, seed=3) - mean(6)
     K, alpha = np.exp(C @ C.T), 0.03
 
     for degree in range(5):
         F = Taylor(np.zeros(6), 1.0, degree).apply(C) * np.exp(0.5)
         found = sl.eigh(K + alpha * np.eye(500), F @ F.T + alpha * np.eye(500), eigvals_only=True)
-        assert 1 / 1.5 <= found[-1] / found[0] / (1 + remaining(500, 6, 1.0, degree) / alpha) <= 1.5
+        assert 1 / 1.5 <= found[-1] / found[0] / (1 + estimate_tail(500, 6, 1.0, degree) / alpha) <= 1.5
 
 
 @given(
@@ -103,8 +103,8 @@ def test_degree_is_the_least_that_does_or_the_largest_that_fits(n: int, d: int, 
     degree = degree_for(n, d, radius2, alpha, limit)
 
     assert monomials(d, degree) <= max(limit, 1)
-    assert remaining(n, d, radius2, degree) <= alpha or monomials(d, degree + 1) > limit
-    assert degree == 0 or remaining(n, d, radius2, degree - 1) > alpha
+    assert estimate_tail(n, d, radius2, degree) <= alpha or monomials(d, degree + 1) > limit
+    assert degree == 0 or estimate_tail(n, d, radius2, degree - 1) > alpha
 
 
 def test_taylor_refuses_a_negative_degree() -> None:

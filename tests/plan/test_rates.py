@@ -10,7 +10,7 @@ import pytest
 from dsketch.passes import Gradient
 from dsketch.planning import rates
 from dsketch.planning.price import Workload, price_passes, price_works, rate
-from dsketch.planning.work import GRADIENT, GRAM, NORMAL, TRIANGLE, WHITENED_GRAM, Kind, Work, sketching
+from dsketch.planning.work import GRADIENT, GRAM, NORMAL, TRIANGLE, WHITENED_GRAM, Kind, Work, sketching_kind
 from dsketch.sketch import SKETCHES
 from dsketch.sketch.size import FOR_GUARDING, FOR_WHITENING
 
@@ -92,10 +92,10 @@ def test_keys_of_kept_rates_stay() -> None:
     kinds = (GRADIENT, GRAM, NORMAL, TRIANGLE, WHITENED_GRAM)
 
     assert [kind.name for kind in kinds] == ["gradient", "gram", "normal", "triangle", "whitened"]
-    assert {sketching(family).name for family in SKETCHES} == {f"sketch_{family}" for family in SKETCHES}
-    assert sketching("sparse_sign", FOR_WHITENING, 4).name == "sketch_sparse_sign_whitening"
-    assert sketching("sparse_sign", FOR_GUARDING, 2).name == "sketch_sparse_sign_guarding"
-    assert sketching("count_sketch", FOR_WHITENING, 4).name == "sketch_count_sketch"
+    assert {sketching_kind(family).name for family in SKETCHES} == {f"sketch_{family}" for family in SKETCHES}
+    assert sketching_kind("sparse_sign", FOR_WHITENING, 4).name == "sketch_sparse_sign_whitening"
+    assert sketching_kind("sparse_sign", FOR_GUARDING, 2).name == "sketch_sparse_sign_guarding"
+    assert sketching_kind("count_sketch", FOR_WHITENING, 4).name == "sketch_count_sketch"
 
 
 def test_sparse_rows_cost_what_they_store() -> None:
@@ -104,18 +104,18 @@ def test_sparse_rows_cost_what_they_store() -> None:
     gigabytes = 0.8
 
     assert rate(NORMAL, rows) * gigabytes == pytest.approx(5e6 * 4e-9)
-    assert rate(sketching("sparse_sign"), rows) * gigabytes == pytest.approx(5e6 * 8 * 12e-9)
-    assert rate(sketching("sparse_sign", FOR_GUARDING, 2), rows) * gigabytes == pytest.approx(5e6 * 2 * 12e-9)
-    assert rate(sketching("count_sketch"), rows) * gigabytes == pytest.approx(5e6 * 12e-9)
+    assert rate(sketching_kind("sparse_sign"), rows) * gigabytes == pytest.approx(5e6 * 8 * 12e-9)
+    assert rate(sketching_kind("sparse_sign", FOR_GUARDING, 2), rows) * gigabytes == pytest.approx(5e6 * 2 * 12e-9)
+    assert rate(sketching_kind("count_sketch"), rows) * gigabytes == pytest.approx(5e6 * 12e-9)
     assert rate(GRAM, rows) * gigabytes <= 1.001 * 5e6 * (20e-9 + 5e-9 * 5)
 
 
 def test_kinds_that_share_a_reading_add_up() -> None:
     """The price of works is that of their passes, each with the rates of all its kinds."""
     rows = Workload(10**6, 100, 1, 10**8, 10**7, 8 * 10**8, 1, 10**9, 1e9, False, 4, nonzeros=5 * 10**6)
-    light, signs = rate(NORMAL, rows), rate(sketching("count_sketch"), rows)
+    light, signs = rate(NORMAL, rows), rate(sketching_kind("count_sketch"), rows)
 
-    priced = price_works((Work((sketching("count_sketch"), NORMAL)), Work((NORMAL,), 7)), 64, rows)
+    priced = price_works((Work((sketching_kind("count_sketch"), NORMAL)), Work((NORMAL,), 7)), 64, rows)
 
     assert priced == price_passes([(signs + light, 1), (light, 7)], 64, rows)
     assert priced.passes == 8

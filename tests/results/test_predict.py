@@ -29,7 +29,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.affine import affine
 from dsketch.passes.rowwise import RowPass
-from dsketch.passes.writing import MOST_CHUNKS, Writing, chunked
+from dsketch.passes.writing import MOST_CHUNKS, Writing, align_to_chunks
 from dsketch.problems import ExpKernel, GramPower
 
 U = np.finfo(float).eps / 2
@@ -299,7 +299,7 @@ def written(folder: Path) -> dict[str, bytes]:
 
 def test_a_task_that_runs_twice_writes_the_same_bytes(tmp_path: Path) -> None:
     """Writing is idempotent, for any of its blocks."""
-    A, chunk_rows = chunked(ArrayMatrix(rows(M)))
+    A, chunk_rows = align_to_chunks(ArrayMatrix(rows(M)))
     target = created(str(tmp_path / "y.zarr"), (M, 1), chunk_rows, {})
     write = Writing(affine(np.ones((D, 1)), intercept=False), target, 1)
     found = write.finish(SerialEngine().run(Look(write, Rows(A)), ignore))
@@ -315,7 +315,7 @@ def test_a_task_that_runs_twice_writes_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_folder_that_workers_do_not_see_is_an_error(tmp_path: Path) -> None:
     """Neither the worker makes a folder of its own, nor does the driver take an array with missing chunks for whole."""
-    A, chunk_rows = chunked(ArrayMatrix(rows(M)))
+    A, chunk_rows = align_to_chunks(ArrayMatrix(rows(M)))
     target = created(str(tmp_path / "y.zarr"), (M, 1), chunk_rows, {})
     (tmp_path / "y.zarr").rename(tmp_path / "elsewhere")
     with pytest.raises(ds.DataError, match="every worker sees"):
@@ -334,7 +334,7 @@ def test_a_folder_that_workers_do_not_see_is_an_error(tmp_path: Path) -> None:
 def test_a_chunk_never_belongs_to_two_blocks(heights: list[int]) -> None:
     """Whatever the blocks of the data, those of the output are whole chunks and hold every row; even ones stay as they are."""
     cuts = np.cumsum([0, *heights])
-    A, chunk_rows = chunked(Recut(ArrayMatrix(np.ones((cuts[-1], 1))), cuts))
+    A, chunk_rows = align_to_chunks(Recut(ArrayMatrix(np.ones((cuts[-1], 1))), cuts))
 
     assert A.cuts[0] == 0
     assert A.cuts[-1] == cuts[-1]
@@ -360,7 +360,7 @@ def test_any_row_pass_can_be_written(tmp_path: Path) -> None:
             del columns, sides
             return 8
 
-    A, chunk_rows = chunked(ArrayMatrix(rows(M)))
+    A, chunk_rows = align_to_chunks(ArrayMatrix(rows(M)))
     target = created(str(tmp_path / "y.zarr"), (M,), chunk_rows, {})
     write = Writing(Lengths(), target, 1)
     write.finish(SerialEngine().run(Look(write, Rows(A)), ignore))

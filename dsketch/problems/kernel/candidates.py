@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsketch.errors import PlanError
-from dsketch.features.taylor import monomials, remaining
+from dsketch.features.taylor import estimate_tail, monomials
 from dsketch.passes.base import Flow
 from dsketch.problems.kernel.forecast import Sample
 from dsketch.problems.kernel.pivoted_cholesky import ROUNDS, pivoted_cholesky
@@ -139,7 +139,7 @@ def candidate_named(system: KernelSystem, name: str, rank: int | None, most: int
     degree, radius, ridge = 0, typical_radius(system), float(np.median(system.shift))
     while monomials(d, degree + 1) <= (rank or most):
         degree += 1
-        if rank is None and remaining(n, d, radius, degree) * math.exp(-radius) < ENOUGH_LEFT * ridge:
+        if rank is None and estimate_tail(n, d, radius, degree) * math.exp(-radius) < ENOUGH_LEFT * ridge:
             break
     if not degree:
         raise PlanError(

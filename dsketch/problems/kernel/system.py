@@ -17,7 +17,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.passes.kernel_tiles import LONGEST, KernelProduct, augmented, sweep_rows
+from dsketch.passes.kernel_tiles import LONGEST, KernelProduct, augment, sweep_rows
 from dsketch.passes.moments import Mean
 from dsketch.passes.rowwise import RowFacts, Rowwise
 from dsketch.settings import EPS
@@ -104,8 +104,8 @@ class KernelSystem:
 
     def gaussian(self, X: Floats, Z: Floats) -> Floats:
         """Return G(X, Z) for a few rows of A's kind."""
-        left = augmented(X, self.mean, self.scale, is_left=True)
-        right = augmented(Z, self.mean, self.scale, is_left=False)
+        left = augment(X, self.mean, self.scale, is_left=True)
+        right = augment(Z, self.mean, self.scale, is_left=False)
         return np.asarray(np.exp(np.minimum(left @ right.T, 0.0)))
 
     def features(self, view: Matrix, weights: Floats | None = None) -> Rows:

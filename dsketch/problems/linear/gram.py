@@ -13,7 +13,7 @@ import scipy.linalg as sl
 
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
-from dsketch.planning.work import GRADIENT, GRAM, Work, sketching
+from dsketch.planning.work import GRADIENT, GRAM, Work, sketching_kind
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_squares, sketch_bytes, square_bytes
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
@@ -39,7 +39,7 @@ class Gram(LinearMethod):
     def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
         """Return 1 + 1 passes."""
         del d
-        return Work((sketching(settings.sketch, FOR_GUARDING, _SIGNS), GRAM)), Work((GRADIENT,))
+        return Work((sketching_kind(settings.sketch, FOR_GUARDING, _SIGNS), GRAM)), Work((GRADIENT,))
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch and the Gram matrix."""

@@ -15,7 +15,7 @@ from dsketch.planning.work import Work
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Breakdown, Case, Method
 from dsketch.settings import EPS, Settings
-from dsketch.sketch.draw import drawn_rows
+from dsketch.sketch.draw import choose_rows
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def square_bytes(d: int, k: int) -> int:
 
 def sketch_bytes(settings: Settings, d: int, k: int, purpose: int) -> int:
     """Return the bytes of S [A b], drawn for a purpose (:mod:`dsketch.sketch.size`)."""
-    return 8 * drawn_rows(settings, d, purpose) * (d + k)
+    return 8 * choose_rows(settings, d, purpose) * (d + k)
 
 
 def backward_error_of(factor: Factor, x: Floats, slope: Slope) -> Floats:

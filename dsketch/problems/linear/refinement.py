@@ -21,7 +21,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.events import Converged
 from dsketch.passes.base import Flow
-from dsketch.planning.work import GRADIENT, NORMAL, Work, sketching
+from dsketch.planning.work import GRADIENT, NORMAL, Work, sketching_kind
 from dsketch.problems.linear.method import (
     LinearAnswer,
     LinearMethod,
@@ -33,7 +33,7 @@ from dsketch.problems.linear.method import (
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import SKETCHING, Breakdown
 from dsketch.settings import Settings
-from dsketch.sketch.draw import draw_sketch, drawn_rows
+from dsketch.sketch.draw import choose_rows, draw_sketch
 from dsketch.sketch.size import FOR_ITERATING, distortion
 
 
@@ -97,7 +97,7 @@ class RefiningMethod(LinearMethod):
     def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
         """Return a pass for the sketch, one for each inner step, one for each round and the start."""
         steps, rounds = _steps(settings, d)
-        return Work((sketching(settings.sketch),)), Work((NORMAL,), steps), Work((GRADIENT,), rounds + 1)
+        return Work((sketching_kind(settings.sketch),)), Work((NORMAL,), steps), Work((GRADIENT,), rounds + 1)
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch."""
@@ -117,7 +117,7 @@ class RefiningMethod(LinearMethod):
 
 def _steps(settings: Settings, d: int) -> tuple[int, int]:
     """Return inner steps and rounds of the iterative methods: each step gains a factor √(d/m), a round at most 10⁶."""
-    rate = distortion(d, drawn_rows(settings, d, FOR_ITERATING))
+    rate = distortion(d, choose_rows(settings, d, FOR_ITERATING))
     digits = math.log(1 / settings.goal) + math.log(1e3)  # from the sketch-and-solve start, with the floor of a round
     steps = math.ceil(digits / max(-math.log(rate), 0.02))
     return steps, max(2, math.ceil(steps / 12))

@@ -13,7 +13,7 @@ import numpy as np
 from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
-from dsketch.planning.work import Work, sketching
+from dsketch.planning.work import Work, sketching_kind
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod, sketch_bytes, square_bytes
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import SKETCHING
@@ -36,7 +36,7 @@ class SketchAndSolve(LinearMethod):
     def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
         """Return 1 pass."""
         del d
-        return (Work((sketching(settings.sketch),)),)
+        return (Work((sketching_kind(settings.sketch),)),)
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch."""

@@ -15,7 +15,7 @@ import scipy.linalg as sl
 
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
-from dsketch.planning.work import GRADIENT, WHITENED_GRAM, Work, sketching
+from dsketch.planning.work import GRADIENT, WHITENED_GRAM, Work, sketching_kind
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_full_rank, sketch_bytes, square_bytes
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
@@ -40,7 +40,7 @@ class Whitened(LinearMethod):
     def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
         """Return 1 + 1 + 1 passes."""
         del d
-        return Work((sketching(settings.sketch, FOR_WHITENING, _SIGNS),)), Work((WHITENED_GRAM,)), Work((GRADIENT,))
+        return Work((sketching_kind(settings.sketch, FOR_WHITENING, _SIGNS),)), Work((WHITENED_GRAM,)), Work((GRADIENT,))
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch, or of the Gram matrix."""

@@ -17,7 +17,7 @@ from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate, price_passes, rate
-from dsketch.planning.work import WHITENED_GRAM, sketching
+from dsketch.planning.work import WHITENED_GRAM, sketching_kind
 from dsketch.problems.linear.method import require_full_rank
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.whitened import lower_factor
@@ -26,7 +26,7 @@ from dsketch.problems.powers.factored import Factored
 from dsketch.problems.powers.method import DIRECT_DETAILS, PowerCase, explain_lack_of_rank, rate_product
 from dsketch.problems.powers.system import GramSystem
 from dsketch.settings import Settings
-from dsketch.sketch.draw import draw_sketch, drawn_rows
+from dsketch.sketch.draw import choose_rows, draw_sketch
 from dsketch.sketch.size import FOR_WHITENING
 
 _SIGNS = 4  # so many a row of the sparse sketch: only injectivity matters where a Gram matrix follows
@@ -43,7 +43,7 @@ class FactoredWhitened(Method[PowerCase, GramSystem, Answer]):
     def price(self, case: PowerCase) -> Estimate:
         """Return the cost of the sketch, the whitened Gram matrix and the certificate."""
         w, settings = case.workload, case.settings
-        m, sketch = drawn_rows(settings, w.d, FOR_WHITENING), sketching(settings.sketch, FOR_WHITENING, _SIGNS)
+        m, sketch = choose_rows(settings, w.d, FOR_WHITENING), sketching_kind(settings.sketch, FOR_WHITENING, _SIGNS)
         rates = [(rate(sketch, w), 1), (rate(WHITENED_GRAM, w), 1), (rate_product(case.checked, w), 1)]
         return price_passes(rates, 8 * max(m, w.d) * (w.d + w.k), w)
 

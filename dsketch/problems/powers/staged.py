@@ -13,7 +13,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._units import format_count
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate, price_passes, rate
-from dsketch.planning.work import sketching
+from dsketch.planning.work import sketching_kind
 from dsketch.problems.method import SKETCHING, Breakdown, Method
 from dsketch.problems.powers.answer import PowerAnswer, Stage
 from dsketch.problems.powers.factored import Factored
@@ -44,7 +44,7 @@ class StagedMethod(Method[PowerCase, PowerSystem, PowerAnswer]):
         w, (m, _) = case.workload, _sketch_of(case)
         looks = passes_of_stages(case) + case.stages - 1
         rates = [
-            (rate(sketching(case.settings.sketch), w), 1),
+            (rate(sketching_kind(case.settings.sketch), w), 1),
             (rate_product(min(NORM_VECTORS, w.d), w), NORM_LOOKS),
             (rate_product(w.k, w), looks),
         ]
