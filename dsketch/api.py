@@ -15,7 +15,7 @@ from dsketch._results.solution import Solution
 from dsketch.engine.cluster import Cluster, ClusterChoices
 from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal
-from dsketch.engine.session import Progress, listener, say
+from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import LeastSquares, Problem, Ridge
@@ -87,7 +87,7 @@ def solve(
     problem: Problem | Plan,
     *,
     journal: str | os.PathLike[str] | None = None,
-    progress: Progress = None,
+    progress: ProgressTo = None,
     **choices: Unpack[RunChoices],
 ) -> Solution:
     """Solve a problem, or carry out a plan.
@@ -137,7 +137,7 @@ def resume(
     journal: str | os.PathLike[str],
     *,
     problem: Problem | None = None,
-    progress: Progress = None,
+    progress: ProgressTo = None,
     **options: Unpack[ClusterChoices],
 ) -> Solution:
     """Go on with a run that was interrupted; the answer has the bits that it would have had.
@@ -170,7 +170,7 @@ def resume(
 
 
 @spell_out
-def check(problem: Problem, x: Any, *, progress: Progress = None, **options: Unpack[ClusterChoices]) -> Certificate:
+def check(problem: Problem, x: Any, *, progress: ProgressTo = None, **options: Unpack[ClusterChoices]) -> Certificate:
     """Judge any x by the data, in passes of its own.
 
     Least squares and ridge take one pass (QR of A, residual and gradient at x), Gram powers one for each power.

@@ -56,7 +56,7 @@ def resume(journal: str, **given: Any) -> int:
     if header is None:
         raise JournalError(f"a journal was expected at {journal}; there is none. Check the path, or start with solve --journal.")
     settings = vars(settings_of(header))
-    given["kept"] = None if given["out"] is not None else Journal(journal).kept_out()
+    given["kept"] = None if given["out"] is not None else Journal(journal).read_out()
     return _answer(problem_of(header), {**given, **settings, "method": header["method"], "journal": journal})
 
 

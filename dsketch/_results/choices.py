@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from dsketch.engine.cluster import Cluster, ClusterChoices
-from dsketch.engine.session import Progress
+from dsketch.engine.session import ProgressTo
 from dsketch.errors import SpecError
 from dsketch.settings import Settings
 
@@ -35,7 +35,7 @@ class LinearChoices(Choices, total=False):
     """The same for a linear problem, and who records and listens."""
 
     journal: str | os.PathLike[str] | None
-    progress: Progress
+    progress: ProgressTo
 
 
 # Any other choice is None by default.

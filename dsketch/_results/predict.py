@@ -21,7 +21,7 @@ from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.engine.cluster import Cluster, ClusterChoices
 from dsketch.engine.drive import Drive
-from dsketch.engine.session import Progress, listener, say
+from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
@@ -46,7 +46,7 @@ def predict(
     overwrite: bool = False,
     intercept: bool | None = None,
     missing: str = "error",
-    progress: Progress = None,
+    progress: ProgressTo = None,
     **options: Unpack[ClusterChoices],
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer predicts for the rows of a new matrix; one pass over it.
@@ -106,14 +106,14 @@ def predict_by(
     out: str | os.PathLike[str] | None = None,
     *,
     cluster: Cluster,
-    progress: Progress = None,
+    progress: ProgressTo = None,
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer x to a problem, from wherever it comes, predicts; otherwise as :func:`predict`."""
     return _predicted(_by(problem, x), open_matrix(A, what="A"), out, False, cluster, progress)
 
 
 def predict_centred(
-    centre: Centre, A: Any, out: str | os.PathLike[str] | None = None, *, cluster: Cluster, progress: Progress = None
+    centre: Centre, A: Any, out: str | os.PathLike[str] | None = None, *, cluster: Cluster, progress: ProgressTo = None
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer for shifted columns predicts; otherwise as :func:`predict`."""
     rule = _Rule(partial(centred_look, shift=centre.shift), centre.x, {})
@@ -226,7 +226,7 @@ def _remade(attributes: dict[str, Any], columns: Columns | None) -> Problem:
 
 
 def _predicted(
-    rule: _Rule, A: Matrix, out: str | os.PathLike[str] | None, overwrite: bool, cluster: Cluster, progress: Progress
+    rule: _Rule, A: Matrix, out: str | os.PathLike[str] | None, overwrite: bool, cluster: Cluster, progress: ProgressTo
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     A, note = in_order(rule.columns, A)
     look = rule.look(A)
@@ -237,7 +237,7 @@ def _predicted(
     return _written(look, rule, Output.at(out, overwrite=overwrite), cluster, progress)
 
 
-def _gathered(look: Look, rule: _Rule, cluster: Cluster, progress: Progress) -> Floats:
+def _gathered(look: Look, rule: _Rule, cluster: Cluster, progress: ProgressTo) -> Floats:
     count = 8 * look.rows.shape[0] * rule.sides
     if count > IN_MEMORY_BYTES:
         raise PlanError(
@@ -248,7 +248,9 @@ def _gathered(look: Look, rule: _Rule, cluster: Cluster, progress: Progress) -> 
     return values.reshape(rule.shape(len(values)))
 
 
-def _written(look: Look, rule: _Rule, output: "Output | RemoteOutput", cluster: Cluster, progress: Progress) -> "zarr.Array[Any]":
+def _written(
+    look: Look, rule: _Rule, output: "Output | RemoteOutput", cluster: Cluster, progress: ProgressTo
+) -> "zarr.Array[Any]":
     A, chunk_rows = align_to_chunks(look.rows.A)
     rows = replace(look.rows, A=A)
     output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.words.get("sources", {}).values()])
@@ -258,7 +260,7 @@ def _written(look: Look, rule: _Rule, output: "Output | RemoteOutput", cluster: 
     return zarr.open_array(store_at(str(output.path)), mode="r")
 
 
-def _answered(look: Look, rule: _Rule, cluster: Cluster, progress: Progress) -> Any:
+def _answered(look: Look, rule: _Rule, cluster: Cluster, progress: ProgressTo) -> Any:
     with cluster.engine(look.rows) as engine, listener(progress) as tell:
         return Drive(engine, tell, suspect=too_large(rule.x)).run(_once(look))
 

@@ -19,7 +19,7 @@ from dsketch.engine.base import Engine
 from dsketch.engine.cluster import Cluster
 from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal
-from dsketch.engine.session import Progress, listener
+from dsketch.engine.session import ProgressTo, listener
 from dsketch.events import Converged, Note
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
@@ -100,7 +100,7 @@ class Run:
         record.begin(describe_run(made.problem, made))
         return record
 
-    def solve(self, made: Plan, engine: Engine, progress: Progress = None) -> Solution:
+    def solve(self, made: Plan, engine: Engine, progress: ProgressTo = None) -> Solution:
         """Carry out its plan, recording each pass.
 
         Raises
@@ -140,7 +140,7 @@ class Run:
             self.out.write(solution.x, attributes_of(solution, self.journal))
 
 
-def _run_further(problem: Problem, asked: Cluster, flow: Flow[T], cluster: Any, progress: Progress) -> T:
+def _run_further(problem: Problem, asked: Cluster, flow: Flow[T], cluster: Any, progress: ProgressTo) -> T:
     """Return what a flow returns that a Solution asks later; connects only if it looks at the data at all."""
     with one_blas_thread():
         try:

@@ -11,7 +11,7 @@ from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
 from dsketch._results.plan import Plan
 from dsketch._units import format_bytes, format_seconds
-from dsketch.engine.session import Progress
+from dsketch.engine.session import ProgressTo
 from dsketch.errors import SpecError
 from dsketch.events import PassRecord
 from dsketch.matrix.columns import Columns
@@ -61,7 +61,7 @@ class Solution:
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
     answer: Any = field(repr=False, kw_only=True)
     problem: Problem = field(repr=False, kw_only=True)
-    run: Callable[[Flow[Any], Any, Progress], Any] = field(repr=False, kw_only=True)
+    run: Callable[[Flow[Any], Any, ProgressTo], Any] = field(repr=False, kw_only=True)
     predicts: Callable[..., Any] = field(repr=False, kw_only=True)
 
     def summary(
@@ -71,7 +71,7 @@ class Solution:
         level: float = 0.95,
         names: Iterable[str] | None = None,
         cluster: Any = None,
-        progress: Progress = None,
+        progress: ProgressTo = None,
     ) -> Summary:
         """Return the statistics of a least-squares fit: standard errors, t, p, intervals, R², F, covariance.
 
@@ -121,7 +121,7 @@ class Solution:
         overwrite: bool = False,
         missing: str = "error",
         cluster: Any = None,
-        progress: Progress = None,
+        progress: ProgressTo = None,
     ) -> Any:
         """Return what the answer predicts for the rows of a new A, for linear problems A x plus the intercept; one pass over it.
 

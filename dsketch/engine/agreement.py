@@ -13,7 +13,7 @@ _AS_TEXT = re.compile(r"(?:ModuleNotFound|Import)Error\((.+)\)", re.DOTALL)
 _PACKAGE = re.compile(r"(?:No module named|import of|cannot import name '\w+' from) '?(\w+)")
 
 
-def agreed(client: Client, addresses: Iterable[str]) -> set[str]:
+def require_same_versions(client: Client, addresses: Iterable[str]) -> set[str]:
     """Return which of these workers answered, all of them with the driver's versions; one that died while it was asked did not.
 
     Raises
@@ -24,7 +24,7 @@ def agreed(client: Client, addresses: Iterable[str]) -> set[str]:
     here = versions()
     answers = client.run(versions, workers=list(addresses), on_error="return")
     for address, found in answers.items():
-        if isinstance(found, Exception) and (text := _not_imported(found)):
+        if isinstance(found, Exception) and (text := _import_words(found)):
             package = _PACKAGE.search(text)
             raise EngineError(
                 f"workers must be able to import what dsketch needs; {address} cannot import {package[1] if package else 'it'} ({text}). "
@@ -38,17 +38,17 @@ def agreed(client: Client, addresses: Iterable[str]) -> set[str]:
     return {address for address, found in answers.items() if not isinstance(found, OSError)}
 
 
-def lacking(error: BaseException) -> str | None:
+def find_missing_import(error: BaseException) -> str | None:
     """Return the words of the failed import that an error comes from, if it comes from one."""
     cause: BaseException | None = error
     while cause is not None:
-        if text := _not_imported(cause):
+        if text := _import_words(cause):
             return text
         cause = cause.__cause__
     return None
 
 
-def _not_imported(error: BaseException) -> str | None:
+def _import_words(error: BaseException) -> str | None:
     if isinstance(error, ImportError):
         return str(error)
     found = _AS_TEXT.search(str(error))

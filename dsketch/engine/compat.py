@@ -55,7 +55,7 @@ def describe_workers(client: Client) -> list[dict[str, Any]]:
     return [{**info, "address": address} for address, info in identity["workers"].items()]
 
 
-def ended_for_memory(client: Client) -> list[dict[str, Any]]:
+def list_ended_for_memory(client: Client) -> list[dict[str, Any]]:
     """Return what nannies reported of workers that they ended for their memory, each with its ``rss``.
 
     Stands on the topic ``worker-restart-memory`` of the scheduler's log, which nannies write to.

@@ -13,11 +13,11 @@ from distributed import Client, Future, KilledWorker, as_completed
 
 from dsketch._linalg.threads import one_blas_thread
 from dsketch._units import format_bytes
-from dsketch.engine.agreement import agreed, lacking
+from dsketch.engine.agreement import find_missing_import, require_same_versions
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.compat import has_pending, wait_for_any
-from dsketch.engine.packing import packed
-from dsketch.engine.panels import Task, merged, tasks_of
+from dsketch.engine.packing import pack
+from dsketch.engine.panels import Task, merge_parts, tasks_of
 from dsketch.engine.waiting import Waiting
 from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker
 from dsketch.errors import DsketchError, EngineError
@@ -90,7 +90,7 @@ class DaskEngine(Engine):
                     f"a worker ran out of memory in the {look.pass_.names()} pass. Give workers more memory."
                 ) from error
             except (ImportError, RuntimeError) as error:  # the latter where the scheduler could not read what it was sent
-                if (missing := lacking(error)) is None:
+                if (missing := find_missing_import(error)) is None:
                     raise
                 raise EngineError(
                     f"scheduler and workers must be able to import what the {look.pass_.names()} pass reads with; one cannot: {missing}. "
@@ -143,9 +143,9 @@ class DaskEngine(Engine):
         tasks = tasks_of(look.rows, max(sum(info["nthreads"] for info in infos), 1))
         gathers = look.pass_.part_bytes(look.rows.shape[1], look.rows.sides) * len(tasks) <= _GATHER_BYTES
         name = f"{look.pass_.kind}-{self.run_name}-{next(self._numbers)}"
-        return _Run(self, look, self._sent(look.pass_), name, gathers).answer(tasks, infos, tell)
+        return _Run(self, look, self._send(look.pass_), name, gathers).answer(tasks, infos, tell)
 
-    def _sent(self, pass_: Any) -> Any:
+    def _send(self, pass_: Any) -> Any:
         """Return the pass itself, or a future of it on every worker if it is large."""
         if len(pickle.dumps(pass_)) <= _INLINE_BYTES:
             return pass_
@@ -157,14 +157,14 @@ class DaskEngine(Engine):
         try:
             waiting = Waiting(self.client, _WORKER_SECONDS)
             while True:
-                infos = waiting.running()
+                infos = waiting.wait_for_workers()
                 if fresh := {info["address"] for info in infos} - self._agreed:
-                    self._agreed |= agreed(self.client, fresh)
+                    self._agreed |= require_same_versions(self.client, fresh)
                 if known := [info for info in infos if info["address"] in self._agreed]:
                     return known
                 waiting.pause(infos)  # all died while they were asked
         except OSError as error:
-            raise self._broken(error) from error
+            raise self._explain_break(error) from error
 
     def require_workers(self) -> None:
         """Wait for a worker.
@@ -176,11 +176,11 @@ class DaskEngine(Engine):
         """
         self._require_scheduler(None)
         try:
-            Waiting(self.client, _WORKER_SECONDS).running()
+            Waiting(self.client, _WORKER_SECONDS).wait_for_workers()
         except OSError as error:
-            raise self._broken(error) from error
+            raise self._explain_break(error) from error
 
-    def _broken(self, error: OSError) -> EngineError:
+    def _explain_break(self, error: OSError) -> EngineError:
         """Return what to raise when the connection broke: the client takes a moment to know that the scheduler is gone."""
         return EngineError(
             f"an answer of the scheduler at {self.client.scheduler.address} was expected; the connection broke ({error}). Start it again "
@@ -208,7 +208,7 @@ class _Run:
         self.look, self.pass_, self.name, self.gathers = look, pass_, name, gathers
         self.queues: dict[str, deque[Task]] = {}
         self.addresses: dict[str, str] = {}
-        self.coming = self._awaited([], gathers)
+        self.coming = self._await_futures([], gathers)
         self.leaves: dict[str, tuple[Task, str]] = {}  # key → task and the worker it was meant for
         self.nodes: dict[str, tuple[int, int]] = {}  # key → place in the tree
         self.ready: dict[tuple[int, int], Any] = {}  # place → finished future, or part if gathered
@@ -220,7 +220,7 @@ class _Run:
             for _ in range(_IN_FLIGHT * info["nthreads"]):
                 self._hand_out(str(info["name"]))
         total, done = self.look.rows.nbytes, 0
-        for future, result in self._finished():
+        for future, result in self._yield_finished():
             place = self.nodes.pop(future.key)
             if future.key in self.leaves:
                 task, worker = self.leaves.pop(future.key)
@@ -231,15 +231,15 @@ class _Run:
             if not self.gathers:
                 self._merge_above(place)
         if self.gathers:
-            return merged(self.look.pass_, (self.ready[0, task.number] for task in tasks))
-        self.coming = self._awaited(self.ready.values(), with_results=True)
-        ((_, root),) = self._finished()
+            return merge_parts(self.look.pass_, (self.ready[0, task.number] for task in tasks))
+        self.coming = self._await_futures(self.ready.values(), with_results=True)
+        ((_, root),) = self._yield_finished()
         return root
 
-    def _awaited(self, futures: Iterable[Any], with_results: bool) -> as_completed:
+    def _await_futures(self, futures: Iterable[Any], with_results: bool) -> as_completed:
         return as_completed(list(futures), loop=self.client.loop, with_results=with_results, raise_errors=False)
 
-    def _finished(self) -> Iterator[tuple[Any, Any]]:
+    def _yield_finished(self) -> Iterator[tuple[Any, Any]]:
         """Yield (future, its result if results are asked for) as they come; when none comes, see that something still runs."""
         while not self.coming.is_empty():
             if not wait_for_any(self.coming, _QUIET_SECONDS):
@@ -280,8 +280,8 @@ class _Run:
         held = rows.futures()
         future = self.client.submit(
             run_on_worker,
-            self.pass_ if isinstance(self.pass_, Future) else packed(self.pass_),
-            packed(rows.holding([])),
+            self.pass_ if isinstance(self.pass_, Future) else pack(self.pass_),
+            pack(rows.holding([])),
             task,
             held,
             key=f"dsketch-{self.name}-{task.number}",

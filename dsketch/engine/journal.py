@@ -87,7 +87,7 @@ class Journal:
             if key in _SINCE and key not in found:
                 continue  # an older version began it
             if key == "columns" and found[key] != header[key]:
-                raise JournalError(_other_columns(self.address, found[key] or {}, header[key] or {}))
+                raise JournalError(_explain_columns(self.address, found[key] or {}, header[key] or {}))
             if found.get(key) != header[key]:
                 raise JournalError(
                     f"the journal at {self.address} must be of this run; its {key} is {found.get(key)!r}, this run's is {header[key]!r}. "
@@ -106,7 +106,7 @@ class Journal:
         if self._get("out.json") != wanted:
             self._put("out.json", wanted)
 
-    def kept_out(self) -> tuple[str, bool] | None:
+    def read_out(self) -> tuple[str, bool] | None:
         """Return where x shall be written and whether what is there may be replaced; None if nothing was said."""
         raw = self._get("out.json")
         try:
@@ -131,7 +131,7 @@ class Journal:
         try:
             with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
                 facts = json.loads(str(stored["facts"]))
-                part = _nested(facts["shape"], iter([stored[f"a{place}"] for place in range(facts["arrays"])]))
+                part = _nest(facts["shape"], iter([stored[f"a{place}"] for place in range(facts["arrays"])]))
         except Exception as error:  # a flipped bit may ask for a compression, a password, a size that nobody has
             raise JournalError(
                 f"record {number} of {self.address} is damaged ({type(error).__name__}: {error}). Delete "
@@ -154,7 +154,7 @@ class Journal:
             If it cannot be written; earlier records stay whole.
         """
         arrays: list[np.ndarray] = []
-        shape = _flattened(part, arrays)
+        shape = _flatten(part, arrays)
         facts = {**facts, "kind": look.pass_.names(), "digest": digest(look), "shape": shape, "arrays": len(arrays)}
         file = io.BytesIO()
         stored: dict[str, Any] = {f"a{place}": array for place, array in enumerate(arrays)}
@@ -180,19 +180,19 @@ def digest(look: Look) -> str:
     return state.hexdigest()[:24]
 
 
-def _flattened(part: Part, arrays: list[np.ndarray]) -> Any:
+def _flatten(part: Part, arrays: list[np.ndarray]) -> Any:
     """Append the arrays of a nested part; return its shape as nested lists of ``0``."""
     if isinstance(part, np.ndarray):
         arrays.append(part)
         return 0
-    return [_flattened(piece, arrays) for piece in part]
+    return [_flatten(piece, arrays) for piece in part]
 
 
-def _nested(shape: Any, arrays: Any) -> Part:
-    return next(arrays) if shape == 0 else tuple(_nested(piece, arrays) for piece in shape)
+def _nest(shape: Any, arrays: Any) -> Part:
+    return next(arrays) if shape == 0 else tuple(_nest(piece, arrays) for piece in shape)
 
 
-def _other_columns(address: str, found: dict[str, Any], wanted: dict[str, Any]) -> str:
+def _explain_columns(address: str, found: dict[str, Any], wanted: dict[str, Any]) -> str:
     """Return the sentence on names, or else on levels, that differ."""
     word = next(word for word in ("columns", "levels", "base") if found.get(word) != wanted.get(word))
     theirs, ours = (

@@ -8,7 +8,7 @@ import dask
 from distributed import LocalCluster
 
 from dsketch._units import parse_bytes
-from dsketch.engine.parent import not_started, require_parent
+from dsketch.engine.parent import explain_no_start, require_parent
 from dsketch.engine.private import SETTINGS, security
 
 # Why each: nothing of ours should spill (a spill is a bug, better seen as one); placement is ours; one task in flight a thread; a
@@ -64,7 +64,7 @@ def local_cluster(
                 silence_logs=50,
             )
         except (OSError, RuntimeError) as error:
-            raise not_started(error) from None
+            raise explain_no_start(error) from None
         try:
             yield cluster
         finally:

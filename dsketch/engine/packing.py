@@ -13,14 +13,14 @@ from dsketch.engine.compat import from_bytes, to_bytes
 Packed = tuple[bytes, list[NDArray[np.uint8]]]
 
 
-def packed(value: Any) -> Packed:
+def pack(value: Any) -> Packed:
     """Return a value as bytes, and beside them the memory of its arrays, of which no copy is made."""
     buffers: list[Any] = []
     body = to_bytes(value, buffers)
     return body, [np.frombuffer(buffer.raw(), np.uint8) for buffer in buffers]
 
 
-def unpacked(sent: Packed) -> Any:
+def unpack(sent: Packed) -> Any:
     """Return the value.
 
     Raises

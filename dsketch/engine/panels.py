@@ -66,7 +66,7 @@ def tasks_of(rows: Rows, threads: int) -> list[Task]:
     return [Task(number, tuple(panels[low : low + run])) for number, low in enumerate(range(0, len(panels), run))]
 
 
-def merged(pass_: Pass[object], parts: Iterable[Part]) -> Part:
+def merge_parts(pass_: Pass[object], parts: Iterable[Part]) -> Part:
     """Return the root of the binary tree over parts that arrive in order, holding at most log₂ of them at a time."""
     pending: list[tuple[int, Part]] = []
     for part in parts:

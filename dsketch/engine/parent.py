@@ -21,7 +21,7 @@ def require_parent() -> None:
         If this process may have no children, or its main program is one that children cannot import.
     SystemExit
         In a child that has come here while it imports its parent's script: the script has no guard.  The child leaves without a
-        word, and the parent says what is wrong (:func:`not_started`).
+        word, and the parent says what is wrong (:func:`explain_no_start`).
     """
     if is_importing_its_parent():
         raise SystemExit(1)
@@ -38,7 +38,7 @@ def require_parent() -> None:
         )
 
 
-def not_started(error: BaseException) -> EngineError:
+def explain_no_start(error: BaseException) -> EngineError:
     """Return what to raise when the processes of an own cluster ended before they could be used."""
     remedy = (
         f"They import the main script: put what it does below {_GUARD} (if it is there, give them more memory)"

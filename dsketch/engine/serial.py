@@ -8,7 +8,7 @@ import psutil
 
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.base import Engine, Workers
-from dsketch.engine.panels import merged, tasks_of
+from dsketch.engine.panels import merge_parts, tasks_of
 from dsketch.engine.stream import run_task
 from dsketch.events import Progress, Tell
 from dsketch.passes.base import Look, Part
@@ -41,9 +41,9 @@ class SerialEngine(Engine):
 
         with one_blas_thread():
             if self.threads == 1:
-                return merged(look.pass_, (run_task(look.pass_, look.rows, task, read) for task in tasks))
+                return merge_parts(look.pass_, (run_task(look.pass_, look.rows, task, read) for task in tasks))
             with ThreadPoolExecutor(self.threads, thread_name_prefix="dsketch") as pool:
-                return merged(look.pass_, pool.map(lambda task: run_task(look.pass_, look.rows, task, read), tasks))
+                return merge_parts(look.pass_, pool.map(lambda task: run_task(look.pass_, look.rows, task, read), tasks))
 
     def workers(self) -> Workers:
         """Describe this process."""

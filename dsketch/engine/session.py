@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dsketch.engine.progress import bar_or_silence
 from dsketch.events import Note, Tell, ignore
 
-Progress = bool | Tell | None
+ProgressTo = bool | Tell | None
 
 
-def say(text: str, progress: Progress = None) -> None:
+def say(text: str, progress: ProgressTo = None) -> None:
     """Tell a sentence to whoever listens, else to dsketch's log as a warning: it is about the data, and nobody asked for it."""
     with listener(progress) as tell:
         if tell is ignore:
@@ -21,7 +21,7 @@ def say(text: str, progress: Progress = None) -> None:
 
 
 @contextmanager
-def listener(progress: Progress) -> Iterator[Tell]:
+def listener(progress: ProgressTo) -> Iterator[Tell]:
     """Yield what ``progress=`` means: a callable itself, a bar (None: only if standard error is a terminal), or nobody."""
     if callable(progress):
         yield progress

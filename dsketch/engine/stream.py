@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from dsketch._linalg.threads import one_blas_thread
-from dsketch.engine.panels import Task, merged, spans
+from dsketch.engine.panels import Task, merge_parts, spans
 from dsketch.matrix.base import Cuts
 from dsketch.matrix.rows import Block, Buffers, Rows, find_nonfinite
 from dsketch.passes.base import Part, Pass, leaves
@@ -33,14 +33,16 @@ def run_task(pass_: Pass[object], rows: Rows, task: Task, tell_read: Read = _nob
         If a block cannot be read, or holds a NaN or an infinity.
     """
     with one_blas_thread():
-        return merged(pass_, (_panel(pass_, rows, cuts, tell_read) for cuts in task.panels))
+        return merge_parts(pass_, (_panel(pass_, rows, cuts, tell_read) for cuts in task.panels))
 
 
 def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part:
     """Return the part of one panel; a part that is not finite sends us back to find the row that is to blame."""
     with np.errstate(over="ignore", invalid="ignore"):
         part = (
-            _folded(pass_, rows, cuts, tell_read) if pass_.accumulates else merged(pass_, _mapped(pass_, rows, cuts, tell_read))
+            _fold(pass_, rows, cuts, tell_read)
+            if pass_.accumulates
+            else merge_parts(pass_, _map_block(pass_, rows, cuts, tell_read))
         )
     if not all(np.isfinite(array).all() for array in leaves(part)):
         for start, stop in spans(cuts):
@@ -48,7 +50,7 @@ def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part
     return part
 
 
-def _folded(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part:
+def _fold(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part:
     part = None
     for block in blocks_ahead(rows, cuts):
         part = pass_.map(block, part)
@@ -56,7 +58,7 @@ def _folded(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Par
     return part
 
 
-def _mapped(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Iterator[Part]:
+def _map_block(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Iterator[Part]:
     for block in blocks_ahead(rows, cuts):
         yield pass_.map(block, None)
         tell_read(_bytes(rows, block))

@@ -8,7 +8,7 @@ from typing import Any
 from distributed import Client
 
 from dsketch._units import format_bytes
-from dsketch.engine.compat import describe_workers, ended_for_memory
+from dsketch.engine.compat import describe_workers, list_ended_for_memory
 from dsketch.errors import EngineError
 
 _ASK_SECONDS = 0.1  # the pause between two looks at who is there
@@ -27,10 +27,10 @@ class Waiting:
     def __init__(self, client: Client, most_seconds: float) -> None:
         self.client, self.most_seconds = client, most_seconds
         self._began = time.monotonic()
-        self._restarts = len(ended_for_memory(self.client))
+        self._restarts = len(list_ended_for_memory(self.client))
         self._limits: list[int] = []  # of the workers that were there at any look
 
-    def running(self) -> list[dict[str, Any]]:
+    def wait_for_workers(self) -> list[dict[str, Any]]:
         """Return the descriptions of running workers, at least one, waiting for the first.
 
         A cluster that has none is given something to do meanwhile: one that adapts itself to its work starts workers for it.
@@ -57,11 +57,11 @@ class Waiting:
         EngineError
             If it has been long enough.
         """
-        lost = ended_for_memory(self.client)[self._restarts :]
+        lost = list_ended_for_memory(self.client)[self._restarts :]
         if len(lost) >= _RESTARTS:
-            raise EngineError(self._restarting(lost))
+            raise EngineError(self._explain_restarts(lost))
         if time.monotonic() - self._began > self.most_seconds:
-            raise EngineError(self._none(infos))
+            raise EngineError(self._explain_absence(infos))
         time.sleep(_ASK_SECONDS)
 
     # ---- what the scheduler knows ---------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ class Waiting:
 
     # ---- words ----------------------------------------------------------------------------------------------------
 
-    def _none(self, infos: list[dict[str, Any]]) -> str:
+    def _explain_absence(self, infos: list[dict[str, Any]]) -> str:
         where = self.client.scheduler.address
         if paused := sum(info["status"] == "paused" for info in infos):
             verb, whose = ("was", "its memory is") if paused == 1 else ("were", "their memory is")
@@ -95,7 +95,7 @@ class Waiting:
             )
         return f"at least one worker was expected at {where}; there was none for {self.most_seconds:g} seconds. Start workers."
 
-    def _restarting(self, lost: list[dict[str, Any]]) -> str:
+    def _explain_restarts(self, lost: list[dict[str, Any]]) -> str:
         limit = f" of {format_bytes(min(self._limits))}" if self._limits else ""
         return (
             f"workers were expected to stay at {self.client.scheduler.address}; they were restarted {len(lost)} times for exceeding their "

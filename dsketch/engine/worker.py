@@ -11,7 +11,7 @@ from distributed import get_worker
 from dsketch import version
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.compat import memory_limit_of
-from dsketch.engine.packing import Packed, unpacked
+from dsketch.engine.packing import Packed, unpack
 from dsketch.engine.panels import Task
 from dsketch.engine.stream import run_task
 from dsketch.matrix.cache import BLOCKS
@@ -46,8 +46,8 @@ def cache_share(limit: int, held: int) -> int:
 def run_on_worker(pass_: Pass[object] | Packed, sent: Packed, task: Task, held: list[Any]) -> Part:
     """Run one task.  ``sent`` are its rows; ``held`` are persisted chunks that travel with it."""
     cache_bytes(get_worker())
-    rows: Rows = unpacked(sent)
-    return run_task(unpacked(pass_) if isinstance(pass_, tuple) else pass_, rows.holding(held), task)
+    rows: Rows = unpack(sent)
+    return run_task(unpack(pass_) if isinstance(pass_, tuple) else pass_, rows.holding(held), task)
 
 
 def merge_on_worker(pass_: Pass[object], left: Part, right: Part) -> Part:

@@ -9,7 +9,7 @@ import pytest
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine import Engine
-from dsketch.engine.panels import merged, panels_of
+from dsketch.engine.panels import merge_parts, panels_of
 from dsketch.errors import DataError
 from dsketch.events import Converged, Event, Progress, ignore
 from dsketch.matrix.open import open_matrix
@@ -53,14 +53,14 @@ def by_hand(look: Look) -> Part:
     def panel(cuts: Any) -> Part:
         spans = list(itertools.pairwise(cuts.tolist()))
         if not look.pass_.accumulates:
-            return merged(look.pass_, (look.pass_.map(look.rows.block(*span), None) for span in spans))
+            return merge_parts(look.pass_, (look.pass_.map(look.rows.block(*span), None) for span in spans))
         part = None
         for span in spans:
             part = look.pass_.map(look.rows.block(*span), part)
         return part
 
     with one_blas_thread():
-        return merged(look.pass_, (panel(cuts) for cuts in panels_of(look.rows)))
+        return merge_parts(look.pass_, (panel(cuts) for cuts in panels_of(look.rows)))
 
 
 class EngineTests:

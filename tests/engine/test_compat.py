@@ -44,7 +44,7 @@ def test_the_scheduler_describes_its_workers(client: Client) -> None:
     assert {info["address"] for info in infos} == set(client.scheduler_info()["workers"])
     for info in infos:
         assert {"nthreads", "memory_limit", "status", "host", "name"} <= info.keys()
-    assert compat.ended_for_memory(client) == []
+    assert compat.list_ended_for_memory(client) == []
 
 
 @pytest.mark.cluster

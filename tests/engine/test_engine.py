@@ -15,7 +15,7 @@ from zarr.codecs import ZstdCodec
 
 import dsketch as ds
 from dsketch.engine import DaskEngine, Engine, SerialEngine, connect_engine
-from dsketch.engine.panels import MOST_PANELS, PANEL_BYTES, TASK_BYTES, merged, panels_of, tasks_of
+from dsketch.engine.panels import MOST_PANELS, PANEL_BYTES, TASK_BYTES, merge_parts, panels_of, tasks_of
 from dsketch.engine.stream import blocks_ahead, run_task
 from dsketch.errors import EngineError, SpecError
 from dsketch.events import ignore
@@ -141,7 +141,7 @@ def test_merge_tree_is_over_numbers(parts: int) -> None:
 
     words = [f"{number}." for number in range(parts)]
 
-    assert merged(Words(), iter(words)) == tree(words)
+    assert merge_parts(Words(), iter(words)) == tree(words)
 
 
 @given(data=st.data(), threads=st.integers(1, 40))
@@ -157,7 +157,7 @@ def test_any_number_of_tasks_is_the_same_tree(data: st.DataObject, threads: int)
             number: run_task(Gram(), rows.window(tasks[number].start, tasks[number].stop), tasks[number]) for number in order
         }
 
-        found = merged(Gram(), (parts[number] for number in range(len(tasks))))
+        found = merge_parts(Gram(), (parts[number] for number in range(len(tasks))))
         assert all(np.array_equal(*pair) for pair in zip(found, by_hand(Look(Gram(), rows)), strict=True))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dsketch._linalg.factor import Factor
 from dsketch.engine import SerialEngine
-from dsketch.engine.panels import merged
+from dsketch.engine.panels import merge_parts
 from dsketch.events import ignore
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
@@ -276,7 +276,7 @@ def test_merge_is_associative_up_to_rounding(name: str) -> None:
     for part in parts[-2::-1]:
         right = pass_.merge(part, right)
 
-    for one, two, three in zip(leaves(left), leaves(right), leaves(merged(pass_, parts)), strict=True):
+    for one, two, three in zip(leaves(left), leaves(right), leaves(merge_parts(pass_, parts)), strict=True):
         if name == "triangle":  # unique up to the sign of rows
             one, two, three = (abs(array) for array in (one, two, three))
         limit = 10 * N * EPS * np.abs(one).max(initial=0.0)

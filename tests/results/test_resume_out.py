@@ -96,14 +96,14 @@ def test_another_run_does_not_move_the_place(tmp_path: Path, paths: list[str]) -
     words = ["solve", "ridge", *paths, "--journal", str(journal), "--out", str(tmp_path / "y.zarr")]
 
     assert CliRunner().invoke(main, words).exit_code != 0
-    assert Journal(journal).kept_out() == (str(tmp_path / "x.zarr"), False)
+    assert Journal(journal).read_out() == (str(tmp_path / "x.zarr"), False)
 
 
 def test_nothing_said_is_nothing_kept(tmp_path: Path, paths: list[str]) -> None:
     """Without --out x is printed, then and later."""
     run("solve", "lstsq", *paths, "--journal", tmp_path / "run")
 
-    assert Journal(tmp_path / "run").kept_out() is None
+    assert Journal(tmp_path / "run").read_out() is None
     assert "x           u " in run("resume", tmp_path / "run").stdout
 
 
