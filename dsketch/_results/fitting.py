@@ -10,7 +10,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._results.read import StoredX, numbers_of, read_x
 from dsketch._results.solution import Solution
 from dsketch.errors import DataError
-from dsketch.matrix.columns import Columns, listed
+from dsketch.matrix.columns import Columns, list_names
 from dsketch.problems import Problem
 
 
@@ -40,7 +40,7 @@ def fitting(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
         return vectors, None
     places = np.argsort(order)  # A's column j has the coefficient that x has at the place of that name
     moved = np.concatenate([vectors[places], vectors[len(places) :]])
-    return moved, f"the rows of x were put in the order of A's columns, {listed(there.names)}, by their names"
+    return moved, f"the rows of x were put in the order of A's columns, {list_names(there.names)}, by their names"
 
 
 def _read(answer: Any) -> tuple[StoredX, Columns | None]:

@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dsketch.errors import DataError, DsketchError, SpecError
-from dsketch.matrix.access import package_for, remedy_for, told_by
+from dsketch.matrix.access import first_line_of, package_for, remedy_for
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.retrying import store_at
 
@@ -133,10 +133,10 @@ class RemoteOutput:
         except DsketchError:
             raise
         except ImportError as error:
-            raise SpecError(f"{self.path} needs a storage package: {told_by(error)}. {package_for(self.path)}.") from error
+            raise SpecError(f"{self.path} needs a storage package: {first_line_of(error)}. {package_for(self.path)}.") from error
         except Exception as error:
             raise DataError(
-                f"a store that can be written was expected; {self.path} gave: {type(error).__name__}: {told_by(error)}. "
+                f"a store that can be written was expected; {self.path} gave: {type(error).__name__}: {first_line_of(error)}. "
                 f"{remedy_for(error)}."
             ) from error
 

@@ -69,7 +69,7 @@ class ShardIndex:
         self._names = [codec["name"] for codec in codecs]
         self._order = ">" if codecs and "big" in str(codecs[0].get("configuration")) else "<"
 
-    def held(self, key: str) -> np.ndarray | None:
+    def find_chunks(self, key: str) -> np.ndarray | None:
         """Return a boolean for each inner chunk of the shard at a key, or None where its index cannot be read.
 
         Raises

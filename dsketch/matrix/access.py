@@ -42,7 +42,7 @@ def remedy_for(error: BaseException) -> str:
     return "Check the address and the access"
 
 
-def told_by(error: BaseException) -> str:
+def first_line_of(error: BaseException) -> str:
     """Return the first line of what an error says: some list every place where they looked."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
-from dsketch.matrix.masked import plain
+from dsketch.matrix.masked import unmask
 
 
 class ArrayMatrix(Matrix):
@@ -28,7 +28,7 @@ class ArrayMatrix(Matrix):
 
     def __init__(self, array: AnyArray, *, first_row: int = 0, rows: int | None = None, what: str = "A") -> None:
         check_numeric(array.dtype, what)
-        array = plain(array, what, (first_row, 0))
+        array = unmask(array, what, (first_row, 0))
         held, columns = as_two_dimensional(array.shape, what)
         self.shape = (held if rows is None else rows, columns)
         self.dtype = array.dtype

@@ -162,10 +162,12 @@ def check_numeric(dtype: np.dtype[np.generic], what: str) -> None:
         For complex, text, object, date and structured dtypes.
     """
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
-        raise DataError(f"{what} must hold real numbers of at most 64 bits; its dtype is {dtype}. {_converted(dtype, what)}")
+        raise DataError(
+            f"{what} must hold real numbers of at most 64 bits; its dtype is {dtype}. {_conversion_remedy(dtype, what)}"
+        )
 
 
-def _converted(dtype: np.dtype[np.generic], what: str) -> str:
+def _conversion_remedy(dtype: np.dtype[np.generic], what: str) -> str:
     """Return how numbers come out of another dtype without one of them being lost."""
     if dtype.kind == "c":
         return (

@@ -12,12 +12,12 @@ import scipy.sparse
 
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
-from dsketch.matrix.masked import plain
+from dsketch.matrix.masked import unmask
 
 _REMEDY = "The function that makes the blocks disagrees with what the array declares: correct one of them."
 
 
-def declared(
+def require_declared(
     block: Any, name: str, what: str, shape: tuple[int, int], dtype: np.dtype[np.generic], first: tuple[int, int]
 ) -> AnyArray:
     """Return a block as the array of the declared shape and dtype that it is.
@@ -41,7 +41,7 @@ def declared(
     DataError
         Naming the block, and dtypes or shapes.
     """
-    values = plain(_as_array(block, name), what, first)
+    values = unmask(_as_array(block, name), what, first)
     if values.shape != shape and not (shape[1] == 1 and values.shape == shape[:1]):
         raise DataError(f"{name} must have shape {shape}; it has {values.shape}. {_REMEDY}")
     return _cast(values.reshape(shape), name, dtype)

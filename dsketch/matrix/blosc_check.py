@@ -73,7 +73,7 @@ class FrameStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no types
         return frame
 
 
-def framed(array: "zarr.Array[Any]", what: str, source: str) -> "zarr.Array[Any]":
+def check_frames(array: "zarr.Array[Any]", what: str, source: str) -> "zarr.Array[Any]":
     """Return the array; if its chunks are Blosc frames, one that checks them.
 
     A shard is none: its index holds the lengths of its frames.

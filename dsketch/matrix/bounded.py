@@ -47,7 +47,7 @@ def _names(document: Any) -> Iterable[str]:
         yield from _names(codec.get("configuration") or {})
 
 
-def bounded(array: "zarr.Array[Any]") -> "zarr.Array[Any]":
+def bound_decoding(array: "zarr.Array[Any]") -> "zarr.Array[Any]":
     """Return the array for reading, with bounds on what its chunks are made of and decode to."""
     try:
         return with_codecs(array_on(array, _of_size(array)), _chain(array))
@@ -57,7 +57,7 @@ def bounded(array: "zarr.Array[Any]") -> "zarr.Array[Any]":
 
 def _chain(array: "zarr.Array[Any]") -> tuple[Any, ...]:
     if array.metadata.zarr_format == 3:
-        return _bounded_chain(array.metadata.codecs)
+        return _bound_chain(array.metadata.codecs)
     codec = codec_of_format_2(array)
     shape, itemsize = array.chunks, np.dtype(array.dtype).itemsize
     stages = [*(codec.filters or ()), *([codec.compressor] if codec.compressor else [])]
@@ -75,14 +75,14 @@ def _chain(array: "zarr.Array[Any]") -> tuple[Any, ...]:
     )
 
 
-def _bounded_chain(codecs: Iterable[Any]) -> tuple[Any, ...]:
+def _bound_chain(codecs: Iterable[Any]) -> tuple[Any, ...]:
     """Return a chain of format 3: numbers to numbers, numbers to bytes, bytes to bytes, as they are encoded."""
     made: list[Any] = []
     is_exact = not any(isinstance(codec, ArrayArrayCodec) and not isinstance(codec, TransposeCodec) for codec in codecs)
     for codec in codecs:
         name = codec.to_dict()["name"].removeprefix("numcodecs.") if isinstance(codec, BytesBytesCodec) else ""
         if isinstance(codec, ShardingCodec):
-            made.append(replace(codec, codecs=_bounded_chain(codec.codecs)))
+            made.append(replace(codec, codecs=_bound_chain(codec.codecs)))
         elif name in DECODERS:
             made.append(BoundedBytes(codec, name, is_exact))
         else:

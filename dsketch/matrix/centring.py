@@ -16,35 +16,35 @@ _EPS = float(np.finfo(float).eps)
 _NOISE = 64 * _EPS  # times the condition this is the rounding of a null vector, columns scaled
 
 
-def centred(x: Floats, shift: AnyArray | None) -> Floats:
+def centre_answer(x: Floats, shift: AnyArray | None) -> Floats:
     """Return the answer for shifted columns; x of shape (d + 1, k), its last row the intercept, shift of shape (d,) or None.
 
     Examples
     --------
-    >>> centred(np.array([[2.0], [1.0]]), np.array([10.0])).ravel()
+    >>> centre_answer(np.array([[2.0], [1.0]]), np.array([10.0])).ravel()
     array([ 2., 21.])
     """
-    return x if shift is None else _moved(x, [(1, shift)])
+    return x if shift is None else _move_intercept(x, [(1, shift)])
 
 
-def uncentred(x: Floats, shift: AnyArray | None) -> Floats:
+def uncentre_answer(x: Floats, shift: AnyArray | None) -> Floats:
     """Return the answer for A as it is stored.
 
     Examples
     --------
-    >>> uncentred(np.array([[2.0], [21.0]]), np.array([10.0])).ravel()
+    >>> uncentre_answer(np.array([[2.0], [21.0]]), np.array([10.0])).ravel()
     array([2., 1.])
     """
-    return x if shift is None else _moved(x, [(-1, shift)])
+    return x if shift is None else _move_intercept(x, [(-1, shift)])
 
 
-def recentred(x: Floats, shift: AnyArray, dtype: np.dtype[np.generic]) -> tuple[Floats, AnyArray]:
+def recentre_answer(x: Floats, shift: AnyArray, dtype: np.dtype[np.generic]) -> tuple[Floats, AnyArray]:
     """Return the answer and the shift for rows of another dtype, which may not hold the stored values."""
     wanted = exact_type(dtype)
     if shift.dtype == wanted:
         return x, shift
     near = _nearest(shift, wanted)
-    return _moved(x, [(-1, shift), (1, near)]), near
+    return _move_intercept(x, [(-1, shift), (1, near)]), near
 
 
 def _nearest(shift: AnyArray, dtype: np.dtype[np.generic]) -> AnyArray:
@@ -54,7 +54,7 @@ def _nearest(shift: AnyArray, dtype: np.dtype[np.generic]) -> AnyArray:
     return np.array([min(max(round(value), info.min), info.max) for value in shift.tolist()], dtype=dtype)
 
 
-def _moved(x: Floats, shifts: list[tuple[int, AnyArray]]) -> Floats:
+def _move_intercept(x: Floats, shifts: list[tuple[int, AnyArray]]) -> Floats:
     """Return x with ± s·w added to its last row."""
     terms = [x[-1:]]
     for sign, shift in shifts:
@@ -72,7 +72,7 @@ def null_space(factor: Factor, shift: AnyArray) -> tuple[Floats, Floats]:
     null = factor.null
     units, noise = factor.scale[:, None], _NOISE * factor.scaled_condition
     null = np.where(np.abs(null) * units > noise * np.abs(null * units).max(axis=0, initial=0.0), null, 0.0)
-    own = uncentred(null, shift)
+    own = uncentre_answer(null, shift)
     terms = np.abs(null[-1]) + np.abs(shift.astype(np.float64)) @ np.abs(null[:-1])
     own[-1] = np.where(np.abs(own[-1]) > noise * terms, own[-1], 0.0)
     return null, own
@@ -92,7 +92,7 @@ def shortest(x: Floats, factor: Factor, shift: AnyArray | None) -> Floats:
     kept = int(np.count_nonzero(sizes > _NOISE * sizes.max(initial=0.0)))
     Q, R, null = Q[:, :kept], R[:kept, :kept], null[:, pivots[:kept]]
     for _ in range(2):
-        x = x - null @ sl.solve_triangular(R, Q.T @ uncentred(x, shift)[order])
+        x = x - null @ sl.solve_triangular(R, Q.T @ uncentre_answer(x, shift)[order])
     return x
 
 

@@ -70,8 +70,8 @@ class Columns:
         self._compare_names(other, what)
         if len(set(self.names)) < len(self.names):
             raise DataError(
-                f"columns of different names were expected, to be put in order; {listed(self.names)} and, of {what}, "
-                f"{listed(other.names)} have one twice. Give them in the order of x."
+                f"columns of different names were expected, to be put in order; {list_names(self.names)} and, of {what}, "
+                f"{list_names(other.names)} have one twice. Give them in the order of x."
             )
         places = {name: place for place, name in enumerate(other.names)}
         return [places[name] for name in self.names]
@@ -80,20 +80,20 @@ class Columns:
         lacking = [name for name in self.names if name not in set(other.names)]
         foreign = [name for name in other.names if name not in set(self.names)]
         if lacking:
-            instead = f"{listed(foreign)} instead" if foreign else listed(other.names)
+            instead = f"{list_names(foreign)} instead" if foreign else list_names(other.names)
             raise DataError(
                 f"column {lacking[0]!r} was expected, as x has a coefficient for it; {what} have {instead}. Give the columns "
-                f"{listed(self.names)}, by these names. {_LIKE}."
+                f"{list_names(self.names)}, by these names. {_LIKE}."
             )
         if foreign or len(other.names) != len(self.names):
-            found = listed(foreign) if foreign else f"one of {listed(other.names)} twice"
-            raise DataError(f"the columns {listed(self.names)} were expected; {what} also have {found}. Leave that out.")
+            found = list_names(foreign) if foreign else f"one of {list_names(other.names)} twice"
+            raise DataError(f"the columns {list_names(self.names)} were expected; {what} also have {found}. Leave that out.")
 
     def _compare_levels(self, other: "Columns", what: str) -> None:
         for name in (name for name in self.levels if name in other.levels):
             if new := [level for level in other.levels[name] if level not in self.levels[name]]:
                 raise DataError(
-                    f"levels {listed(self.levels[name])} of {name!r} were expected; {what} also have {new[0]!r}, for which x has no "
+                    f"levels {list_names(self.levels[name])} of {name!r} were expected; {what} also have {new[0]!r}, for which x has no "
                     "coefficient. Leave such rows out, solve with them, or let it be none of the levels: dsketch ingest … --like A.zarr "
                     "--unseen zero."
                 )
@@ -119,7 +119,7 @@ def in_order(known: Columns | None, A: Matrix, what: str = "the new rows") -> tu
     if order is None or found is None:
         return A, None
     whose = what if what.startswith("the columns") else f"the columns of {what}"
-    return Reordered(A, order), f"{whose} were put in the order of x by their names; they came as {listed(found.names)}"
+    return Reordered(A, order), f"{whose} were put in the order of x by their names; they came as {list_names(found.names)}"
 
 
 def levels_of(attributes: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -135,7 +135,7 @@ def base_of(attributes: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(level) for name, level in found.items()} if isinstance(found, Mapping) else {}
 
 
-def described(matrix: Matrix, attributes: Mapping[str, Any]) -> Matrix:
+def attach_levels(matrix: Matrix, attributes: Mapping[str, Any]) -> Matrix:
     """Return an opened matrix that knows what its attributes say of levels and of the rows that stayed."""
     matrix.levels, matrix.base_levels = levels_of(attributes), base_of(attributes)
     digest = attributes.get("rows_digest")
@@ -147,7 +147,7 @@ def _base_words(level: str | None) -> str:
     return "no reference level" if level is None else f"the reference level {level!r}"
 
 
-def listed(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Return names as a sentence has them: the first few, and how many more."""
     shown = ", ".join(map(repr, names[:_MOST_NAMED]))
     return shown + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")

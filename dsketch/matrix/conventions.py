@@ -110,7 +110,7 @@ class Conventions:
         said = ", ".join(f"{name}={value!r}" for name, value, plain in attributes if value != plain)
         return f"unpacked by {said}" if said else ""
 
-    def meant(self, stored: AnyArray, out: AnyArray, what: str, row: int) -> None:
+    def interpret(self, stored: AnyArray, out: AnyArray, what: str, row: int) -> None:
         """Fill ``out`` with what stored rows stand for; it may be ``stored`` itself where nothing is packed.
 
         Parameters
@@ -129,11 +129,11 @@ class Conventions:
         step = max(_SLICE_NUMBERS // max(stored.shape[1], 1), 1)
         for low in range(0, len(stored), step):
             piece, target = stored[low : low + step], out[low : low + step]
-            values = self.unpacked(piece, target)
+            values = self.unpack(piece, target)
             if mark := self.find(piece, values):
                 refuse(what, row + low + mark.row, mark.column, mark.why)
 
-    def unpacked(self, stored: AnyArray, out: AnyArray) -> AnyArray:
+    def unpack(self, stored: AnyArray, out: AnyArray) -> AnyArray:
         """Fill ``out`` with p s + o, in float64, and return it; ``stored`` itself where nothing is packed."""
         if not self.is_packed:
             return stored
@@ -186,8 +186,8 @@ def conventions_of(array: Any, what: str) -> Conventions | None:
     attributes = _attributes(array)
     if dtype.kind not in "iuf" or attributes.keys().isdisjoint((*PACKING, *MARKS, *_RANGE, "_Unsigned")):
         return None
-    stored = _looked_at(dtype, attributes.get("_Unsigned"))
-    scale, offset = (_required(attributes, name, plain, what) for name, plain in zip(PACKING, (1.0, 0.0), strict=True))
+    stored = _integer_dtype(dtype, attributes.get("_Unsigned"))
+    scale, offset = (_require_number(attributes, name, plain, what) for name, plain in zip(PACKING, (1.0, 0.0), strict=True))
     wraps = stored != dtype
     marks = {mark: name for name in reversed(MARKS) for mark in _marks(attributes.get(name), stored, wraps=wraps)}
     bounds = _bounds(attributes, stored, is_packed=(scale, offset) != (1.0, 0.0), wraps=wraps)
@@ -217,7 +217,7 @@ def _attributes(array: Any) -> dict[str, Any]:
     return {**found, "_FillValue": fill.item() if isinstance(fill, np.generic) else fill} if is_meant else found
 
 
-def _looked_at(dtype: np.dtype[np.generic], unsigned: Any) -> np.dtype[np.generic]:
+def _integer_dtype(dtype: np.dtype[np.generic], unsigned: Any) -> np.dtype[np.generic]:
     """Return the dtype as which integers are to be looked at."""
     said = str(unsigned).lower()
     if dtype.kind == "i" and said == "true":
@@ -252,7 +252,7 @@ def _read(text: str) -> Number | None:
     return float(number)
 
 
-def _required(attributes: Mapping[str, Any], name: str, plain: float, what: str) -> float:
+def _require_number(attributes: Mapping[str, Any], name: str, plain: float, what: str) -> float:
     """Return a scale or an offset."""
     if name not in attributes:
         return plain
@@ -275,7 +275,7 @@ def _marks(value: Any, dtype: np.dtype[np.generic], *, wraps: bool) -> Iterator[
             if not math.isnan(held):
                 yield held
         elif math.isfinite(number) and int(number) == number:
-            integer = _wrapped(int(number), dtype) if wraps else int(number)
+            integer = _wrap(int(number), dtype) if wraps else int(number)
             if limits.min <= integer <= limits.max:
                 yield integer
 
@@ -285,7 +285,7 @@ def _limits(dtype: np.dtype[np.generic]) -> "np.iinfo[Any]":
     return np.iinfo(kind)
 
 
-def _wrapped(number: int, dtype: np.dtype[np.generic]) -> int:
+def _wrap(number: int, dtype: np.dtype[np.generic]) -> int:
     """Return an integer that was written for the dtype of other sign as this dtype holds the same bits."""
     limits, all_values = _limits(dtype), 1 << (8 * dtype.itemsize)
     if -all_values // 2 <= number < limits.min:
@@ -305,7 +305,7 @@ def _bounds(attributes: Mapping[str, Any], dtype: np.dtype[np.generic], *, is_pa
     is_integer = dtype.kind in "iu"
     are_unpacked = is_packed and is_integer and any(isinstance(number, float) for number in (*lows, *highs))
     if is_integer and not are_unpacked:
-        lows, highs = ([_held(number, dtype, wraps=wraps) for number in numbers] for numbers in (lows, highs))
+        lows, highs = ([_fit_bound(number, dtype, wraps=wraps) for number in numbers] for numbers in (lows, highs))
         limits = _limits(dtype)
         lows, highs = [low for low in lows if low > limits.min], [high for high in highs if high < limits.max]
     low, high = max(lows, default=-math.inf), min(highs, default=math.inf)
@@ -314,9 +314,9 @@ def _bounds(attributes: Mapping[str, Any], dtype: np.dtype[np.generic], *, is_pa
     return Bounds(low, high, ", ".join(name for name in _RANGE if given[name]), are_unpacked)
 
 
-def _held(bound: Number, dtype: np.dtype[np.generic], *, wraps: bool) -> Number:
+def _fit_bound(bound: Number, dtype: np.dtype[np.generic], *, wraps: bool) -> Number:
     """Return a bound of integers as this dtype holds it, as far as it can."""
-    held = _wrapped(bound, dtype) if wraps and isinstance(bound, int) else None
+    held = _wrap(bound, dtype) if wraps and isinstance(bound, int) else None
     return bound if held is None else held
 
 

@@ -147,7 +147,7 @@ class CsrMatrix(Matrix):
         values = _entries(self._data, first, last)
         columns: NDArray[np.int64] = _entries(self._indices, first, last)
         self._check_columns(columns, pointers, start)
-        values = self._meant(values, columns, pointers, start).astype(self.dtype, copy=False)
+        values = self._interpret(values, columns, pointers, start).astype(self.dtype, copy=False)
         kind = np.int32 if max(last - first, self.shape[1]) < 2**31 else np.int64
         parts = values, columns.astype(kind, copy=False), (pointers - first).astype(kind)
         return scipy.sparse.csr_array(parts, shape=(stop - start, self.shape[1]), copy=False)
@@ -199,7 +199,7 @@ class CsrMatrix(Matrix):
                 )
         return pointers
 
-    def _meant(self, stored: AnyArray, columns: NDArray[np.int64], pointers: Cuts, start: int) -> AnyArray:
+    def _interpret(self, stored: AnyArray, columns: NDArray[np.int64], pointers: Cuts, start: int) -> AnyArray:
         """Return what stored entries stand for.
 
         Raises
@@ -211,7 +211,7 @@ class CsrMatrix(Matrix):
         if meaning is None or not stored.size:
             return stored
         stored = stored.view(meaning.stored)
-        values = meaning.unpacked(stored, np.empty(stored.shape, meaning.dtype))
+        values = meaning.unpack(stored, np.empty(stored.shape, meaning.dtype))
         if mark := meaning.find(stored[:, None], values[:, None]):
             row = start + int(np.searchsorted(pointers, pointers[0] + mark.row, side="right")) - 1
             refuse(self._what, row, int(columns[mark.row]), mark.why)
@@ -231,7 +231,7 @@ def is_csr(group: "zarr.Group") -> bool:
     return bool(group.attrs.get("encoding-type") == ENCODING)
 
 
-def stored_csr(group: "zarr.Group", *, missing: str = "error", what: str = "A") -> CsrMatrix:
+def open_csr(group: "zarr.Group", *, missing: str = "error", what: str = "A") -> CsrMatrix:
     """Return the CSR matrix of a group.
 
     Raises

@@ -14,7 +14,7 @@ import numpy as np
 
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, check_numeric
-from dsketch.matrix.blocks import declared
+from dsketch.matrix.blocks import require_declared
 
 
 class DaskMatrix(Matrix):
@@ -66,7 +66,7 @@ class DaskMatrix(Matrix):
         """Return the blocks that hold rows ``start:stop`` with their part of the graph."""
         numbers = self._blocks_of(start, stop)
         blocks = self._array.blocks[numbers.start - self._first_block : numbers.stop - self._first_block]
-        return self._with(_with_graph(blocks, _needed(blocks)), numbers.start)
+        return self._with(_with_graph(blocks, _cull_graph(blocks)), numbers.start)
 
     def futures(self) -> list[Any]:
         """Return the futures of persisted chunks that this matrix needs, in a fixed order."""
@@ -106,13 +106,13 @@ class DaskMatrix(Matrix):
         if last is None or last[0] != number:
             low = sum(self._rows[:number])
             shape, dtype = (self._rows[number], self.shape[1]), self.dtype
-            block = _fetched(self._array.blocks[number - self._first_block])
+            block = _fetch(self._array.blocks[number - self._first_block])
             name = f"block {number} of {self._what}"
             if math.prod(block.numblocks) > 1:  # Dask joins chunks along columns into whatever the first of them is
                 wanted = _Chunks(name, self._what, self._array.chunks[1:], shape[0], dtype, low)
                 block = block.map_blocks(wanted, dtype=dtype, meta=np.empty((0,) * block.ndim, dtype))
             values = block.compute(scheduler="synchronous")
-            last = (number, declared(values, name, self._what, shape, dtype, (low, 0)))
+            last = (number, require_declared(values, name, self._what, shape, dtype, (low, 0)))
             self._last = last
         return last[1]
 
@@ -133,7 +133,7 @@ class _Chunks:
         number = block_id[1]
         first = self.first_row, int(sum(self.columns[0][:number]))
         shape = self.rows, int(self.columns[0][number])
-        return declared(chunk, f"column chunk {number} of {self.name}", self.what, shape, self.dtype, first)
+        return require_declared(chunk, f"column chunk {number} of {self.name}", self.what, shape, self.dtype, first)
 
 
 class _Held:
@@ -151,7 +151,7 @@ def _future_keys(graph: dict[Any, Any]) -> list[Any]:
     return sorted((key for key, task in graph.items() if _is_future(task)), key=str)
 
 
-def _needed(array: Any) -> dict[Any, Any]:
+def _cull_graph(array: Any) -> dict[Any, Any]:
     """Return the part of the graph that the array needs.  Optimizing leaves out futures of persisted chunks: they are put back."""
     graph = dict(array.__dask_graph__())
     slim = dict(array.__dask_optimize__(array.__dask_graph__(), array.__dask_keys__()))
@@ -163,6 +163,6 @@ def _with_graph(array: Any, graph: dict[Any, Any]) -> Any:
     return type(array)(graph, array.name, array.chunks, dtype=array.dtype)
 
 
-def _fetched(block: Any) -> Any:
+def _fetch(block: Any) -> Any:
     """Return the block with futures replaced by their values (in the driver, where futures know their client)."""
-    return _with_graph(block, {key: task.result() if _is_future(task) else task for key, task in _needed(block).items()})
+    return _with_graph(block, {key: task.result() if _is_future(task) else task for key, task in _cull_graph(block).items()})

@@ -12,7 +12,7 @@ from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 
 
-def plain(array: AnyArray, what: str, first: tuple[int, int] = (0, 0)) -> AnyArray:
+def unmask(array: AnyArray, what: str, first: tuple[int, int] = (0, 0)) -> AnyArray:
     """Return an array of any class as an ndarray of the same memory.
 
     Parameters
@@ -30,7 +30,7 @@ def plain(array: AnyArray, what: str, first: tuple[int, int] = (0, 0)) -> AnyArr
 
     Examples
     --------
-    >>> plain(np.ma.array([[1.0, 2.0]]), "A")
+    >>> unmask(np.ma.array([[1.0, 2.0]]), "A")
     array([[1., 2.]])
     """
     if type(array) is np.ndarray:
@@ -70,7 +70,7 @@ def _place(values: Any) -> tuple[int, int] | None:
     return None
 
 
-def listed(rows: "list[Any] | tuple[Any, ...]", what: str) -> AnyArray:
+def array_of_list(rows: "list[Any] | tuple[Any, ...]", what: str) -> AnyArray:
     """Return a list of numbers, or of rows, as an array.
 
     Raises
@@ -80,7 +80,7 @@ def listed(rows: "list[Any] | tuple[Any, ...]", what: str) -> AnyArray:
 
     Examples
     --------
-    >>> listed([[1, 2], [3, 4]], "A").shape
+    >>> array_of_list([[1, 2], [3, 4]], "A").shape
     (2, 2)
     """
     require_unmasked(rows, what)
@@ -90,7 +90,9 @@ def listed(rows: "list[Any] | tuple[Any, ...]", what: str) -> AnyArray:
         shapes = [_shape(row) for row in rows]
         odd = next((number for number, shape in enumerate(shapes) if shape != shapes[0] or shape is None), None)
         found = (
-            "rows of other lengths within rows" if odd is None else f"row {odd} {_said(shapes[odd])}, row 0 {_said(shapes[0])}"
+            "rows of other lengths within rows"
+            if odd is None
+            else f"row {odd} {_say_length(shapes[odd])}, row 0 {_say_length(shapes[0])}"
         )
         raise DataError(
             f"{what} must be a list of rows that are equally long; {found}. Correct it, or fill what is missing."
@@ -104,7 +106,7 @@ def _shape(row: Any) -> tuple[int, ...] | None:
         return None
 
 
-def _said(shape: tuple[int, ...] | None) -> str:
+def _say_length(shape: tuple[int, ...] | None) -> str:
     if shape is None:
         return "is ragged itself"
     return "is one number" if not shape else f"has length {shape[0]}" if len(shape) == 1 else f"has shape {shape}"

@@ -45,7 +45,7 @@ class Column:
     is_quantity: bool = True
 
 
-def joined(columns: Sequence[Column], rows: int, what: str) -> AnyArray:
+def join_columns(columns: Sequence[Column], rows: int, what: str) -> AnyArray:
     """Return columns side by side in their common type, C order.
 
     Raises
@@ -69,7 +69,7 @@ def numbers_in(column: Column, place: int, what: str) -> NDArray[Any]:
     Raises
     ------
     DataError
-        As :func:`joined`.
+        As :func:`join_columns`.
     """
     name = _name_of(column.name, place)
     if column.absent is not None and column.absent.any():

@@ -86,7 +86,7 @@ def _is_far(shift: Numbers, values: Numbers) -> NDArray[np.bool_]:
 def _sample(A: Matrix, matrix: Matrix) -> Numbers:
     """Return 24 rows of a matrix beside A, dense, or all if there are no more."""
     spans = _spans(A)
-    return np.concatenate([piece for low, high in _joined(matrix, spans) for piece in _read(matrix, low, high, spans)])
+    return np.concatenate([piece for low, high in _join_spans(matrix, spans) for piece in _read(matrix, low, high, spans)])
 
 
 def _spans(A: Matrix) -> list[tuple[int, int]]:
@@ -100,7 +100,7 @@ def _spans(A: Matrix) -> list[tuple[int, int]]:
     return [(start, start + _ROWS) for start in (0, n // 2, n - _ROWS)]
 
 
-def _joined(matrix: Matrix, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _join_spans(matrix: Matrix, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the spans to read: those in one block that decodes as a whole are one, for it would be decoded for each."""
     if matrix.is_raw:
         return spans

@@ -11,15 +11,15 @@ from zarr.abc.store import Store
 
 from dsketch._registry import Registry
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
-from dsketch.matrix.access import arrays_in, package_for, remedy_for, remedy_for_file, require_memory, told_by
+from dsketch.matrix.access import arrays_in, first_line_of, package_for, remedy_for, remedy_for_file, require_memory
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
-from dsketch.matrix.columns import described
-from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, stored_csr
+from dsketch.matrix.columns import attach_levels
+from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, open_csr
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_labelled, is_on_disk, open_labelled
 from dsketch.matrix.opener import Opener, is_a, known_by
-from dsketch.matrix.retrying import retrying, store_at
+from dsketch.matrix.retrying import add_retries, store_at
 from dsketch.matrix.tables import TABLES
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
@@ -87,11 +87,11 @@ def _at(place: str | os.PathLike[str], *, missing: str, what: str) -> Matrix:
     if "://" not in address:
         address = str(Path(address).absolute())  # a worker may run in another folder
         require_folder(Path(address), what)
-    return _stored(_opened(address, address, what), missing=missing, what=what)
+    return _open_stored(_open_place(address, address, what), missing=missing, what=what)
 
 
 def _in_store(store: Store, *, missing: str, what: str) -> Matrix:
-    return _stored(_opened(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
+    return _open_stored(_open_place(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
 
 
 def _not_a_table(source: Any, *, what: str) -> Matrix:
@@ -116,12 +116,12 @@ def require_folder(path: Path, what: str) -> None:
         raise DataError(f"{what} must be a Zarr array; {path} is a file. {remedy_for_file(str(path), what)}")
 
 
-def _opened(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
+def _open_place(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
     try:
         found = zarr.open(store_at(place) if isinstance(place, str) else place, mode="r")
     except ImportError as error:
         raise SpecError(
-            f"{address} needs a storage package that is not installed: {told_by(error)}. {package_for(address)}."
+            f"{address} needs a storage package that is not installed: {first_line_of(error)}. {package_for(address)}."
         ) from error
     except FileNotFoundError as error:
         raise MissingDataError(f"{what} was expected at {address}; there is no Zarr array. Check the path.") from error
@@ -130,18 +130,18 @@ def _opened(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] |
     except Exception as error:
         require_memory(error)
         raise DataError(
-            f"{what} at {address} cannot be opened: {type(error).__name__}: {told_by(error)}. {remedy_for(error)}."
+            f"{what} at {address} cannot be opened: {type(error).__name__}: {first_line_of(error)}. {remedy_for(error)}."
         ) from error
     return found
 
 
-def _stored(found: "zarr.Array[Any] | zarr.Group", *, missing: str, what: str) -> Matrix:
+def _open_stored(found: "zarr.Array[Any] | zarr.Group", *, missing: str, what: str) -> Matrix:
     """Return an array, or a group that is a CSR matrix."""
-    found = retrying(found)
+    found = add_retries(found)
     if isinstance(found, zarr.Array):
-        return described(ZarrMatrix(found, missing=missing, what=what), found.attrs)
+        return attach_levels(ZarrMatrix(found, missing=missing, what=what), found.attrs)
     if is_csr(found):
-        return described(stored_csr(found, missing=missing, what=what), found.attrs)
+        return attach_levels(open_csr(found, missing=missing, what=what), found.attrs)
     address = address_of(found) or str(found.store)
     if found.attrs.get("encoding-type") == "csc_matrix":
         raise DataError(
@@ -160,7 +160,7 @@ OPENERS: Registry[Opener] = Registry(
     {
         "Matrix": Opener(is_a(Matrix), _itself),
         "NumPy array": Opener(is_a(np.ndarray), ArrayMatrix),
-        "Zarr array or group": Opener(is_a(zarr.Array, zarr.Group), _stored, may_lack=True),
+        "Zarr array or group": Opener(is_a(zarr.Array, zarr.Group), _open_stored, may_lack=True),
         "Zarr store": Opener(is_a(Store), _in_store, may_lack=True),
         "scipy.sparse": Opener(scipy.sparse.issparse, csr_in_memory),
         "path or URL": Opener(is_a(str, os.PathLike), _at, may_lack=True),

@@ -86,13 +86,13 @@ class RawRows:
         if meaning is None:
             return self._copy(low, high, out)
         if not meaning.is_packed:
-            meaning.meant(self._copy(low, high, out), out, self._what, self._start + low)
+            meaning.interpret(self._copy(low, high, out), out, self._what, self._start + low)
             return out
         step = max(_PACKED_BYTES // max(self.shape[1] * self._stored.itemsize, 1), 1)
         for first in range(low, high, step):
             last = min(first + step, high)
             stored = self._copy(first, last, scratch("packed", (last - first, self.shape[1]), meaning.stored))
-            meaning.meant(stored, out[first - low : last - low], self._what, self._start + first)
+            meaning.interpret(stored, out[first - low : last - low], self._what, self._start + first)
         return out
 
     def _copy(self, low: int, high: int, out: AnyArray) -> AnyArray:

@@ -63,7 +63,7 @@ def store_at(address: str, *, read_only: bool = True) -> Any:
     return RetryingStore(FsspecStore.from_url(address, read_only=read_only))
 
 
-def retrying(found: Any) -> Any:
+def add_retries(found: Any) -> Any:
     """Return an array or group that somebody opened as one that tries again, if it lies on another machine."""
     store = getattr(found, "store", None)
     if not isinstance(found, zarr.Array | zarr.Group) or isinstance(store, RetryingStore) or not _is_remote(store):

@@ -16,8 +16,8 @@ from dsketch.matrix.alignment import DEFAULT, INDEX, SHUFFLED
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.csr import csr_in_memory
-from dsketch.matrix.masked import listed
-from dsketch.matrix.numbers import Column, from_objects, joined, names_in, numbers_in
+from dsketch.matrix.masked import array_of_list
+from dsketch.matrix.numbers import Column, from_objects, join_columns, names_in, numbers_in
 from dsketch.matrix.opener import Opener, has, known_by
 
 _ARROW_NUMBERS = ("int", "uint", "float", "double", "halffloat", "bool", "decimal")
@@ -39,7 +39,7 @@ def _matrix(values: NDArray[Any], names: tuple[str, ...] | None, what: str, rows
 
 
 def _table(columns: Sequence[Column], rows: int, labels: Sequence[Any], what: str, rows_digest: str | None = None) -> Matrix:
-    return _matrix(joined(columns, rows, what), names_in(labels), what, rows_digest)
+    return _matrix(join_columns(columns, rows, what), names_in(labels), what, rows_digest)
 
 
 # ---- pandas and what behaves like it -----------------------------------------------------------------------------------
@@ -200,7 +200,8 @@ def _is_array_like(source: Any) -> bool:
 
 def _of_array(source: Any, what: str) -> Matrix:
     try:
-        values: Any = listed(source, what) if isinstance(source, list | tuple) else np.asanyarray(source)  # which keeps a mask
+        # np.asanyarray keeps a mask.
+        values: Any = array_of_list(source, what) if isinstance(source, list | tuple) else np.asanyarray(source)
     except DsketchError:
         raise
     except Exception as error:

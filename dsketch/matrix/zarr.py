@@ -24,8 +24,8 @@ from dsketch._units import format_bytes
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.absent import ShardIndex, is_filled, remedy
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
-from dsketch.matrix.blosc_check import framed
-from dsketch.matrix.bounded import bounded, check_codecs
+from dsketch.matrix.blosc_check import check_frames
+from dsketch.matrix.bounded import bound_decoding, check_codecs
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.conventions import conventions_of, is_missing
 from dsketch.matrix.decoders import OverlongError
@@ -65,7 +65,7 @@ class ZarrMatrix(Matrix):
         self.source = address_of(array)
         self.names = names_of(array, self.shape[1])
         self.is_raw = self._raw_root is not None
-        self._decoding = bounded(framed(array, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
+        self._decoding = bound_decoding(check_frames(array, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
@@ -202,7 +202,7 @@ class ZarrMatrix(Matrix):
             return self._decode_stored(start, stop, rows)
         stored = np.empty(rows.shape, self.conventions.stored) if self.conventions.is_packed else rows
         self._decode_stored(start, stop, stored.view(self._stored))
-        self.conventions.meant(stored, rows, self._what, start)
+        self.conventions.interpret(stored, rows, self._what, start)
         return rows
 
     def _decode_stored(self, start: int, stop: int, rows: AnyArray) -> AnyArray:
@@ -251,7 +251,7 @@ class ZarrMatrix(Matrix):
             shard = tuple(number // size for number, size in zip(place, grid, strict=True))
             if shard not in held:
                 self._require_key(shard)
-                held[shard] = index.held(self._key(shard))
+                held[shard] = index.find_chunks(self._key(shard))
             inner = tuple(number % size for number, size in zip(place, grid, strict=True))
             found = held[shard]
             if found is not None and not found[inner]:

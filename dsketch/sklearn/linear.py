@@ -12,7 +12,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._results.predict import predict_centred
 from dsketch.api import predict, solve
 from dsketch.matrix.base import AnyArray
-from dsketch.matrix.centring import recentred, uncentred
+from dsketch.matrix.centring import recentre_answer, uncentre_answer
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
@@ -92,7 +92,7 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
 
     def _undo_shift(self, x: Floats, shift: AnyArray | None, is_vector: bool) -> Floats:
         """Return x for X as it is; keep the intercept of shifted columns, for the one of X has lost digits to their offset."""
-        own = uncentred(x, shift)
+        own = uncentre_answer(x, shift)
         x, own = (x[:, 0], own[:, 0]) if is_vector else (x, own)
         self._centre = None if shift is None else Centre(shift, x)
         return own
@@ -102,7 +102,7 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         centre: Centre | None = getattr(self, "_centre", None)
         if centre is None:
             return None
-        own = uncentred(centre.x.reshape(len(centre.x), -1), centre.shift).reshape(centre.x.shape)
+        own = uncentre_answer(centre.x.reshape(len(centre.x), -1), centre.shift).reshape(centre.x.shape)
         return centre if np.array_equal(own, self._x()) else None
 
     def _note_spectrum(self, found: Callable[[], tuple[int, Floats]]) -> None:
@@ -152,7 +152,7 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         A, rows, x = open_matrix(check_new_rows(self, X), what="X"), None, self._x()
         weights = None if sample_weight is None else spread_weights(sample_weight, A.shape[0])
         if (centre := self._valid_centre()) is not None:
-            x, shift = recentred(centre.x.reshape(len(x), -1), centre.shift, A.dtype)
+            x, shift = recentre_answer(centre.x.reshape(len(x), -1), centre.shift, A.dtype)
             rows = Rows(A, intercept=True, shift=shift)
         return r_squared(rows or Rows(A, intercept=True), check_targets(y), weights, x, self._machines())
 

@@ -13,7 +13,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray
-from dsketch.matrix.centring import rounding_of_intercept, shortest, uncentred
+from dsketch.matrix.centring import rounding_of_intercept, shortest, uncentre_answer
 from dsketch.matrix.offsets import offsets
 from dsketch.passes import Slope
 from dsketch.problems.linear.certificate import LinearCertificate
@@ -47,7 +47,7 @@ def restore_intercept(answer: LinearAnswer, shift: AnyArray | None) -> tuple[Lin
         x = shortest(answer.x, answer.factor, shift)
         move = x - answer.x + (0.0 if answer.move is None else answer.move)
         answer = replace(answer, x=x, move=move)
-    return answer, uncentred(answer.x, shift)
+    return answer, uncentre_answer(answer.x, shift)
 
 
 def refine_intercept(

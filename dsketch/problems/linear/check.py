@@ -4,7 +4,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
-from dsketch.matrix.centring import centred
+from dsketch.matrix.centring import centre_answer
 from dsketch.passes import Both, Gradient, Look, Triangle
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.centring import refine_intercept, restate_certificate
@@ -32,7 +32,7 @@ def check(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
         If all weights are 0, or the squares of b are below what float64 holds.
     """
     (n, d), shift = system.shape, system.rows.shift
-    given, x = x, centred(x, shift)
+    given, x = x, centre_answer(x, shift)
     full, slope = yield Look(Both(Triangle(), Gradient(x)), system.rows)
     require_weight(slope.rows)
     require_squares_of_b(slope.peak)

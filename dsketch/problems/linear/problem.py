@@ -10,7 +10,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.matrix.base import AnyArray, Matrix
-from dsketch.matrix.centring import centred, recentred
+from dsketch.matrix.centring import centre_answer, recentre_answer
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.affine import affine
@@ -93,7 +93,7 @@ class LinearProblem(LinearSystem, Problem):
         """Return the look that finishes to A x, plus the intercept."""
         if self.rows.shift is None:
             return linear_look(x, A, intercept=self.rows.intercept)
-        return centred_look(centred(x, self.rows.shift), A, self.rows.shift)
+        return centred_look(centre_answer(x, self.rows.shift), A, self.rows.shift)
 
     def judge(self, x: Floats) -> Flow[LinearCertificate]:
         """Judge x by a QR of A, the residual and the gradient at x, in one pass.
@@ -131,7 +131,7 @@ def centred_look(x: Floats, A: Matrix, shift: AnyArray) -> Look:
         If A has other columns than x has slopes.
     """
     require_columns(A, len(x) - 1)
-    x, shift = recentred(x, shift, A.dtype)
+    x, shift = recentre_answer(x, shift, A.dtype)
     return Look(affine(x, intercept=True), Rows(A, shift=shift))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch.matrix.base import AnyArray
-from dsketch.matrix.centring import null_space, shortest, uncentred
+from dsketch.matrix.centring import null_space, shortest, uncentre_answer
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.settings import EPS
@@ -25,7 +25,7 @@ def stored_errors(answer: LinearAnswer, rows: int, shift: AnyArray | None) -> Fl
     scale = answer.factor.scale[:, None]
     if shift is None:
         return coefficient_errors(answer, rows) / scale
-    x = uncentred(answer.x, shift)
+    x = uncentre_answer(answer.x, shift)
     if not answer.factor.is_deficient:
         return _spread(coefficient_errors(answer, rows) / scale, shift) + _rounding(x)
     near = replace(
@@ -40,7 +40,7 @@ def stored_forward_error(answer: LinearAnswer, rows: int, shift: AnyArray) -> Fl
 
     At full rank the larger of this and of the one for shifted columns: it holds in both units.
     """
-    R, x = answer.factor.R, uncentred(answer.x, shift)
+    R, x = answer.factor.R, uncentre_answer(answer.x, shift)
     sizes = norms(np.concatenate([R[:, :-1] + R[:, -1:] * shift.astype(np.float64), R[:, -1:]], axis=1))[:, None]
     far = norms(sizes * stored_errors(answer, rows, shift))
     own = ratio(far, np.maximum(norms(sizes * x) - far, 0.0))
@@ -67,5 +67,5 @@ def _spread_along_null(errors: Floats, answer: LinearAnswer, x: Floats, shift: A
     Q, R = np.linalg.qr(own)
     least = np.linalg.svd(R, compute_uv=False)[-1]
     along = ratio(norms(unsure.T @ np.abs(x)), least) + norms(errors)
-    rest = np.abs(x - uncentred(shortest(answer.x, factor, shift), shift))
+    rest = np.abs(x - uncentre_answer(shortest(answer.x, factor, shift), shift))
     return np.asarray(errors + rest + np.linalg.norm(Q, axis=1)[:, None] * along)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dsketch as ds
-from dsketch.matrix.centring import centred, uncentred
+from dsketch.matrix.centring import centre_answer, uncentre_answer
 from dsketch.problems.outcome import Status
 from tests.problems.linear.far import CASES, EPS, NS, exact, fraction, off
 
@@ -62,10 +62,10 @@ def test_check_knows_a_wrong_slope(name: str) -> None:
     """A slope off by 1e-9, its intercept put right with it, is not called right."""
     problem = CASES[name].problem()
     shift = problem.shifted.rows.shift
-    far = centred(ds.solve(problem, progress=False).x[:, None], shift)
+    far = centre_answer(ds.solve(problem, progress=False).x[:, None], shift)
     far[0] *= 1 + 1e-9
 
-    wrong = uncentred(far, shift)
+    wrong = uncentre_answer(far, shift)
 
     assert ds.check(problem, wrong, progress=False).backward_error[0] > problem.accepted(None)
 

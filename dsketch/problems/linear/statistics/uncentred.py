@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.matrix.base import AnyArray
-from dsketch.matrix.centring import shortest, uncentred
+from dsketch.matrix.centring import shortest, uncentre_answer
 from dsketch.problems.linear.statistics.estimates import Fit
 
 
@@ -35,14 +35,14 @@ class Uncentred(Fit):
 
     def restate(self, V: Floats) -> Floats:
         """Return solutions as :meth:`Fit.told`, with the last row put right."""
-        return uncentred(shortest(V, self.factor, self.shift), self.shift)
+        return uncentre_answer(shortest(V, self.factor, self.shift), self.shift)
 
     def is_touched(self, directions: Floats, limit: float) -> NDArray[np.bool_]:
         """Return which coefficients have a part in directions; the intercept where c′ or a slope that it is made of has one."""
         touched = super().is_touched(directions, limit)
         scale = self.factor.scale[:, None]
         own = directions / scale
-        part = norms(uncentred(own, self.shift)[-1:].T) * scale[-1]
+        part = norms(uncentre_answer(own, self.shift)[-1:].T) * scale[-1]
         terms = (np.abs(self.shift.astype(np.float64)) @ norms(own[:-1].T)) * scale[-1]
         return np.append(touched[:-1], part > limit * (1 + terms))
 
@@ -57,5 +57,5 @@ def as_stored(fit: Fit, shift: AnyArray | None) -> Fit:
     if shift is None:
         return fit
     own = {part.name: getattr(fit, part.name) for part in fields(fit)}
-    own["x"] = uncentred(shortest(fit.x, fit.factor, shift), shift)
+    own["x"] = uncentre_answer(shortest(fit.x, fit.factor, shift), shift)
     return Uncentred(**own, shift=shift, met=fit.is_met)
