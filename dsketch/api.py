@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from dsketch._results.choices import LinearChoices, RunChoices, cluster_from, require_known, settings_from, spell_out
-from dsketch._results.fitting import fitting
+from dsketch._results.fitting import fit_x
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.read import too_large
 from dsketch._results.run import Run
-from dsketch._results.run_header import problem_of, settings_of
+from dsketch._results.run_header import problem_of, settings_of_run
 from dsketch._results.solution import Solution
 from dsketch.engine.cluster import Cluster, ClusterChoices
 from dsketch.engine.drive import Drive
@@ -164,7 +164,7 @@ def resume(
         raise JournalError(
             f"a journal was expected at {os.fspath(journal)}; there is none. Check the path, or start with solve(..., journal=…)."
         )
-    run = Run(problem or problem_of(header), header["method"], settings_of(header), cluster, journal)
+    run = Run(problem or problem_of(header), header["method"], settings_of_run(header), cluster, journal)
     with cluster.engine(run.problem.rows) as engine:
         return run.solve(run.plan(engine), engine, progress)
 
@@ -197,7 +197,7 @@ def check(problem: Problem, x: Any, *, progress: ProgressTo = None, **options: U
     EngineError
     """
     cluster = Cluster.of(options)
-    vectors, note = fitting(problem, x)
+    vectors, note = fit_x(problem, x)
     if note is not None:
         say(note, progress)
     with cluster.engine(problem.rows) as engine, listener(progress) as tell:

@@ -8,7 +8,7 @@ import dsketch.api as api
 from dsketch._cli.options import CLUSTER, for_each_problem
 from dsketch._cli.session import engine_from, listening, problem_from, say
 from dsketch._cli.show import certificate_text, errors_text, print_json
-from dsketch._results.fitting import fitting
+from dsketch._results.fitting import fit_x
 from dsketch.errors import SpecError
 
 
@@ -26,7 +26,7 @@ def _check(name: str, *, x: str, tol: float | None, by_column: bool, as_json: bo
     if tol is not None and not 0 < tol < 1:
         raise SpecError(f"tol must lie between 0 and 1 (a relative backward error); got {tol!r}.")
     problem = problem_from(name, given)
-    vectors, note = fitting(problem, x)
+    vectors, note = fit_x(problem, x)
     if note is not None:
         say(note)
     with engine_from(given, problem.rows) as engine, listening() as tell:

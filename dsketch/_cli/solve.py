@@ -15,7 +15,7 @@ from dsketch._results.choices import settings_from
 from dsketch._results.output import Output
 from dsketch._results.read import holds, stands_at
 from dsketch._results.run import Run
-from dsketch._results.run_header import problem_of, settings_of
+from dsketch._results.run_header import problem_of, settings_of_run
 from dsketch._results.solution import Solution
 from dsketch.engine.cluster import Cluster
 from dsketch.engine.journal import Journal
@@ -55,7 +55,7 @@ def resume(journal: str, **given: Any) -> int:
     header = Journal(journal).header()
     if header is None:
         raise JournalError(f"a journal was expected at {journal}; there is none. Check the path, or start with solve --journal.")
-    settings = vars(settings_of(header))
+    settings = vars(settings_of_run(header))
     given["kept"] = None if given["out"] is not None else Journal(journal).read_out()
     return _answer(problem_of(header), {**given, **settings, "method": header["method"], "journal": journal})
 

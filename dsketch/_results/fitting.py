@@ -14,7 +14,7 @@ from dsketch.matrix.columns import Columns, list_names
 from dsketch.problems import Problem
 
 
-def fitting(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
+def fit_x(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
     """Return x as the problem judges it, shape ``x_shape``, and a sentence if its rows had to change places.
 
     Parameters
@@ -27,7 +27,7 @@ def fitting(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
     DataError
         If it has another shape, belongs to columns of other names or levels, or is not finite.
     """
-    (x, attributes), known = _read(answer)
+    (x, attributes), known = _read_x(answer)
     vectors = x.reshape(-1, 1) if x.ndim == 1 else x
     there = problem.columns
     order = None if known is None or there is None else known.order_in(there, "those of A")
@@ -43,7 +43,7 @@ def fitting(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
     return moved, f"the rows of x were put in the order of A's columns, {list_names(there.names)}, by their names"
 
 
-def _read(answer: Any) -> tuple[StoredX, Columns | None]:
+def _read_x(answer: Any) -> tuple[StoredX, Columns | None]:
     if isinstance(answer, Solution):
         return StoredX(np.asarray(answer.x), {"problem": answer.problem.parameters}), answer.columns
     if isinstance(answer, str | os.PathLike | zarr.Array):

@@ -1,7 +1,7 @@
 """Write results: whole or not at all, and never over something that nobody gave up.
 
 An :class:`Output` is a place on a local disk, a :class:`~dsketch._results.remote.RemoteOutput` one behind a URL; both have
-``probe``, ``write`` for what the driver holds, and ``filling`` for what workers write block by block.
+``probe``, ``write`` for what the driver holds, and ``fill`` for what workers write block by block.
 """
 
 import errno
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dsketch._atomic import beside, replacing, write_flushed
 from dsketch._results.format import OURS
-from dsketch._results.remote import RemoteOutput, created, require_complete
+from dsketch._results.remote import RemoteOutput, create_array, require_complete
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
@@ -108,11 +108,11 @@ class Output:
             self._admit()
             self._write_npy(x)
             return
-        with self.filling(x.shape, chunk_rows(x), attributes) as array, writing(self.path):
+        with self.fill(x.shape, chunk_rows(x), attributes) as array, writing(self.path):
             array[...] = x
 
     @contextmanager
-    def filling(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
+    def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
         """Yield a Zarr array of another name to be filled; at the end, if all of it is there, it takes its place.
 
         Parameters
@@ -136,7 +136,7 @@ class Output:
         self._admit()
         with staging([self.path], overwrite=self.overwrite) as (part,):
             with writing(self.path):
-                array = created(str(part), shape, rows, attributes)
+                array = create_array(str(part), shape, rows, attributes)
             yield array
             with writing(self.path):
                 require_complete(array)

@@ -96,7 +96,9 @@ def predict(
     array([2., 3.])
     """
     cluster = Cluster.of(options)
-    return _predicted(_rule_of(answer, intercept), open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress)
+    return _predict_rows(
+        _rule_of(answer, intercept), open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress
+    )
 
 
 def predict_by(
@@ -109,7 +111,7 @@ def predict_by(
     progress: ProgressTo = None,
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer x to a problem, from wherever it comes, predicts; otherwise as :func:`predict`."""
-    return _predicted(_by(problem, x), open_matrix(A, what="A"), out, False, cluster, progress)
+    return _predict_rows(_by(problem, x), open_matrix(A, what="A"), out, False, cluster, progress)
 
 
 def predict_centred(
@@ -117,7 +119,7 @@ def predict_centred(
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer for shifted columns predicts; otherwise as :func:`predict`."""
     rule = _Rule(partial(centred_look, shift=centre.shift), centre.x, {})
-    return _predicted(rule, open_matrix(A, what="A"), out, False, cluster, progress)
+    return _predict_rows(rule, open_matrix(A, what="A"), out, False, cluster, progress)
 
 
 # ---- what an answer predicts by ----------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         if (centre := read_centre(kept, x)) is not None:
             return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
         return _Rule(partial(linear_look, intercept=bool(words["problem"].get("intercept"))), x, kept, source, columns)
-    return _Rule(_remade(words, columns).predictor, x, kept, source, columns)
+    return _Rule(_remake_problem(words, columns).predictor, x, kept, source, columns)
 
 
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
@@ -197,7 +199,7 @@ def _is_linear(words: dict[str, Any]) -> bool:
     return issubclass(kind, LinearProblem)
 
 
-def _remade(attributes: dict[str, Any], columns: Columns | None) -> Problem:
+def _remake_problem(attributes: dict[str, Any], columns: Columns | None) -> Problem:
     """Return the problem of an answer that needs its data; they are opened again.
 
     Raises
@@ -225,7 +227,7 @@ def _remade(attributes: dict[str, Any], columns: Columns | None) -> Problem:
 # ---- the pass ----------------------------------------------------------------------------------------------------------
 
 
-def _predicted(
+def _predict_rows(
     rule: _Rule, A: Matrix, out: str | os.PathLike[str] | None, overwrite: bool, cluster: Cluster, progress: ProgressTo
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     A, note = in_order(rule.columns, A)
@@ -233,34 +235,34 @@ def _predicted(
     if note is not None:
         say(note, progress)
     if out is None:
-        return _gathered(look, rule, cluster, progress)
-    return _written(look, rule, Output.at(out, overwrite=overwrite), cluster, progress)
+        return _gather(look, rule, cluster, progress)
+    return _write_rows(look, rule, Output.at(out, overwrite=overwrite), cluster, progress)
 
 
-def _gathered(look: Look, rule: _Rule, cluster: Cluster, progress: ProgressTo) -> Floats:
+def _gather(look: Look, rule: _Rule, cluster: Cluster, progress: ProgressTo) -> Floats:
     count = 8 * look.rows.shape[0] * rule.sides
     if count > IN_MEMORY_BYTES:
         raise PlanError(
             f"predictions of at most {format_bytes(IN_MEMORY_BYTES)} come back as an array; these take {format_bytes(count)}. Give "
             "out=, a path or URL to write them to."
         )
-    values: Floats = _answered(look, rule, cluster, progress)
+    values: Floats = _answer_look(look, rule, cluster, progress)
     return values.reshape(rule.shape(len(values)))
 
 
-def _written(
+def _write_rows(
     look: Look, rule: _Rule, output: "Output | RemoteOutput", cluster: Cluster, progress: ProgressTo
 ) -> "zarr.Array[Any]":
     A, chunk_rows = align_to_chunks(look.rows.A)
     rows = replace(look.rows, A=A)
     output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.words.get("sources", {}).values()])
     attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), **OURS}
-    with output.filling(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
-        _answered(Look(Writing(look.pass_, target, rule.sides), rows), rule, cluster, progress)
+    with output.fill(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
+        _answer_look(Look(Writing(look.pass_, target, rule.sides), rows), rule, cluster, progress)
     return zarr.open_array(store_at(str(output.path)), mode="r")
 
 
-def _answered(look: Look, rule: _Rule, cluster: Cluster, progress: ProgressTo) -> Any:
+def _answer_look(look: Look, rule: _Rule, cluster: Cluster, progress: ProgressTo) -> Any:
     with cluster.engine(look.rows) as engine, listener(progress) as tell:
         return Drive(engine, tell, suspect=too_large(rule.x)).run(_once(look))
 

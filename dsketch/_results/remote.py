@@ -75,8 +75,8 @@ class RemoteOutput:
                     f"a place of its own was expected for the result; {self.path} and {other} overlap. Choose another URL."
                 )
         self._admit()
-        with self._speaking():
-            tried = created(f"{self.path}.probe", (1,), 1, {}, overwrite=True)
+        with self._translate_errors():
+            tried = create_array(f"{self.path}.probe", (1,), 1, {}, overwrite=True)
             wait_for(tried.store.delete_dir(tried.path))
 
     def write(self, x: NDArray[np.float64], attributes: dict[str, Any]) -> None:
@@ -87,12 +87,12 @@ class RemoteOutput:
         DataError
             If it cannot be written, or something came to lie there.
         """
-        with self.filling(x.shape, max(len(x), 1), attributes) as array, self._speaking():
+        with self.fill(x.shape, max(len(x), 1), attributes) as array, self._translate_errors():
             array[...] = x
 
     @contextmanager
-    def filling(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
-        """Yield an array to be filled, which is marked complete at the end; parameters as in ``Output.filling``.
+    def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
+        """Yield an array to be filled, which is marked complete at the end; parameters as in ``Output.fill``.
 
         Raises
         ------
@@ -100,12 +100,12 @@ class RemoteOutput:
             If it cannot be written, something came to lie there, or chunks are missing at the end.
         """
         self._admit()
-        with self._speaking():
-            array = created(self.path, shape, rows, {**attributes, "complete": False}, overwrite=True)
+        with self._translate_errors():
+            array = create_array(self.path, shape, rows, {**attributes, "complete": False}, overwrite=True)
         try:
             yield array
             require_complete(array)
-            with self._speaking():
+            with self._translate_errors():
                 array.update_attributes({"complete": True})
         except BaseException:
             with suppress(Exception):  # what is left is marked, and the first error is the one to tell
@@ -113,7 +113,7 @@ class RemoteOutput:
             raise
 
     def _admit(self) -> None:
-        with self._speaking():
+        with self._translate_errors():
             try:
                 found = zarr.open(store_at(self.path), mode="r")
             except FileNotFoundError:
@@ -126,7 +126,7 @@ class RemoteOutput:
             raise DataError(f"a Zarr array to overwrite was expected; {self.path} is a group. Remove it yourself.")
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Turn whatever a store raises into one sentence."""
         try:
             yield
@@ -141,7 +141,7 @@ class RemoteOutput:
             ) from error
 
 
-def created(
+def create_array(
     address: str, shape: tuple[int, ...], rows: int, attributes: dict[str, Any], *, overwrite: bool = False
 ) -> "zarr.Array[Any]":
     """Create an array of float64 with raw chunks of ``rows`` full rows, of which none may be left out."""

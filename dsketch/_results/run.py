@@ -149,10 +149,10 @@ def _run_further(problem: Problem, asked: Cluster, flow: Flow[T], cluster: Any, 
             result: T = end.value
             return result
     with asked.at(cluster).engine(problem.rows) as engine, listener(progress) as tell:
-        return Drive(engine, tell).run(_begun(first, flow))
+        return Drive(engine, tell).run(_continue(first, flow))
 
 
-def _begun(look: Look | Converged, flow: Flow[T]) -> Flow[T]:
+def _continue(look: Look | Converged, flow: Flow[T]) -> Flow[T]:
     """Yield what a flow has already yielded, then the rest."""
     try:
         while True:

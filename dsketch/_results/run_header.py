@@ -79,6 +79,6 @@ def make_problem(words: Mapping[str, Any], data: Mapping[str, Any]) -> Problem:
     return kind(**options, **{name: source for name, source in data.items() if source is not None})
 
 
-def settings_of(header: dict[str, Any]) -> Settings:
+def settings_of_run(header: dict[str, Any]) -> Settings:
     """Return the settings that a header describes."""
     return Settings(**header["settings"])

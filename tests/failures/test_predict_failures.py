@@ -55,7 +55,7 @@ def test_all_workers_killed_at_once(tall: tuple[str, str], hurt_client: Client, 
 
 def test_a_worker_killed_in_the_middle_of_a_chunk_leaves_no_trace(tall: tuple[str, str], tmp_path: Path) -> None:
     """The half of a chunk that its writer left beside its place is cleared away before the output takes its name."""
-    with Output.at(tmp_path / "y.zarr").filling((ROWS,), ROWS // BLOCKS, {}) as array:
+    with Output.at(tmp_path / "y.zarr").fill((ROWS,), ROWS // BLOCKS, {}) as array:
         array[...] = dsketch.predict(X, tall[0], cluster="serial")
         (Path(array.store.root) / "c" / "3.0123abcd.partial").write_bytes(b"half")
     assert_whole(tmp_path / "y.zarr", tall)

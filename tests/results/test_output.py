@@ -7,7 +7,7 @@ import pytest
 import zarr
 
 from dsketch._results.output import Output
-from dsketch._results.remote import created
+from dsketch._results.remote import create_array
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.open import open_matrix
 
@@ -111,18 +111,18 @@ def test_what_a_crash_leaves_behind_a_url_is_refused_and_replaced() -> None:
     """An array that was begun and not ended is no matrix; the next writer may have its place without being told."""
     url = "memory://bucket/half.zarr"
     output = Output.at(url)
-    with output.filling(X.shape, 1, {}) as array:
+    with output.fill(X.shape, 1, {}) as array:
         array[0] = 1.0
         with pytest.raises(DataError, match="must be complete"):
             open_matrix(url)
         array[1:] = 1.0  # a crash would have come before
     assert open_matrix(url).shape == X.shape
 
-    with pytest.raises(RuntimeError, match="crash"), Output.at(url, overwrite=True).filling(X.shape, 1, {}):
+    with pytest.raises(RuntimeError, match="crash"), Output.at(url, overwrite=True).fill(X.shape, 1, {}):
         raise RuntimeError("crash")
     with pytest.raises(DataError, match="no Zarr array"):
         open_matrix(url)
-    created(url, X.shape, 1, {"complete": False})  # as a killed process leaves it
+    create_array(url, X.shape, 1, {"complete": False})  # as a killed process leaves it
     output.write(X, {})
     np.testing.assert_array_equal(open_matrix(url).read(0, 3), X)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import dsketch as ds
 from dsketch._cli import main
 from dsketch._results.output import Output, attributes_of
-from dsketch._results.remote import created
+from dsketch._results.remote import create_array
 from dsketch.engine import SerialEngine
 from dsketch.events import PassFinished, ignore
 from dsketch.ingest.csr import write_csr
@@ -300,7 +300,7 @@ def written(folder: Path) -> dict[str, bytes]:
 def test_a_task_that_runs_twice_writes_the_same_bytes(tmp_path: Path) -> None:
     """Writing is idempotent, for any of its blocks."""
     A, chunk_rows = align_to_chunks(ArrayMatrix(rows(M)))
-    target = created(str(tmp_path / "y.zarr"), (M, 1), chunk_rows, {})
+    target = create_array(str(tmp_path / "y.zarr"), (M, 1), chunk_rows, {})
     write = Writing(affine(np.ones((D, 1)), intercept=False), target, 1)
     found = write.finish(SerialEngine().run(Look(write, Rows(A)), ignore))
     before = written(tmp_path)
@@ -316,7 +316,7 @@ def test_a_task_that_runs_twice_writes_the_same_bytes(tmp_path: Path) -> None:
 def test_a_folder_that_workers_do_not_see_is_an_error(tmp_path: Path) -> None:
     """Neither the worker makes a folder of its own, nor does the driver take an array with missing chunks for whole."""
     A, chunk_rows = align_to_chunks(ArrayMatrix(rows(M)))
-    target = created(str(tmp_path / "y.zarr"), (M, 1), chunk_rows, {})
+    target = create_array(str(tmp_path / "y.zarr"), (M, 1), chunk_rows, {})
     (tmp_path / "y.zarr").rename(tmp_path / "elsewhere")
     with pytest.raises(ds.DataError, match="every worker sees"):
         Writing(affine(np.ones((D, 1)), intercept=False), target, 1).map(Rows(A).block(0, 100), None)
@@ -324,7 +324,7 @@ def test_a_folder_that_workers_do_not_see_is_an_error(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ds.DataError, match=r"11 chunks were expected .*; 1 arrived"),
-        Output.at(tmp_path / "z.zarr").filling((M,), 100, {}) as array,
+        Output.at(tmp_path / "z.zarr").fill((M,), 100, {}) as array,
     ):
         array[:100] = 1.0
     assert not (tmp_path / "z.zarr").exists()
@@ -361,7 +361,7 @@ def test_any_row_pass_can_be_written(tmp_path: Path) -> None:
             return 8
 
     A, chunk_rows = align_to_chunks(ArrayMatrix(rows(M)))
-    target = created(str(tmp_path / "y.zarr"), (M,), chunk_rows, {})
+    target = create_array(str(tmp_path / "y.zarr"), (M,), chunk_rows, {})
     write = Writing(Lengths(), target, 1)
     write.finish(SerialEngine().run(Look(write, Rows(A)), ignore))
 
