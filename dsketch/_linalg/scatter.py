@@ -24,7 +24,7 @@ def add_sparse(target: Floats, P: Any) -> None:
         target += P.toarray()
         return
     entries = P.tocoo()
-    flat(target)[entries.row.astype(np.int64) * target.shape[1] + entries.col] += entries.data
+    _flat(target)[entries.row.astype(np.int64) * target.shape[1] + entries.col] += entries.data
 
 
 def add_entries(target: Floats, rows: NDArray[np.int64], signs: Floats, X: Any) -> None:
@@ -43,10 +43,10 @@ def add_entries(target: Floats, rows: NDArray[np.int64], signs: Floats, X: Any) 
     counts = np.diff(X.indptr)
     places = np.repeat(rows * target.shape[1], counts)
     places += X.indices
-    np.add.at(flat(target), places, np.repeat(signs, counts) * X.data)
+    np.add.at(_flat(target), places, np.repeat(signs, counts) * X.data)
 
 
-def flat(target: Floats) -> Floats:
+def _flat(target: Floats) -> Floats:
     """Return the numbers of a C-order array as a vector that shares its memory.
 
     Raises

@@ -12,7 +12,7 @@ from dsketch.engine.serial import SerialEngine
 from dsketch.matrix.rows import Rows
 
 LOCAL_BYTES = 256_000_000  # a pass over fewer bytes ends before a cluster has started
-LOCAL_ROWS = 20_000  # a sweep over every pair of fewer rows ends before a cluster has started
+_LOCAL_ROWS = 20_000  # a sweep over every pair of fewer rows ends before a cluster has started
 
 
 @contextmanager
@@ -91,4 +91,4 @@ def _chosen(rows: Rows, workers: int | None, threads: int | None, memory: str | 
 
 def is_small(rows: Rows, limit_bytes: int = LOCAL_BYTES) -> bool:
     """Whether a pass over the rows ends sooner than a cluster would start."""
-    return (rows.A.is_local or rows.nbytes < limit_bytes) and rows.shape[0] * min(rows.pieces, 1) < LOCAL_ROWS
+    return (rows.A.is_local or rows.nbytes < limit_bytes) and rows.shape[0] * min(rows.pieces, 1) < _LOCAL_ROWS

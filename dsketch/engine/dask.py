@@ -215,7 +215,7 @@ class _Run:
 
     def answer(self, tasks: list[Task], infos: list[dict[str, Any]], tell: Tell) -> Part:
         """Run the tasks and return the root of their parts."""
-        self.queues, self.addresses = shares(tasks, infos), {str(info["name"]): info["address"] for info in infos}
+        self.queues, self.addresses = _shares(tasks, infos), {str(info["name"]): info["address"] for info in infos}
         for info in infos:
             for _ in range(_IN_FLIGHT * info["nthreads"]):
                 self._hand_out(str(info["name"]))
@@ -306,7 +306,7 @@ class _Run:
         self.coming.add(future)
 
 
-def shares(tasks: list[Task], infos: list[dict[str, Any]]) -> dict[str, deque[Task]]:
+def _shares(tasks: list[Task], infos: list[dict[str, Any]]) -> dict[str, deque[Task]]:
     """Return consecutive tasks for each worker by name, in proportion to its threads."""
     ordered = sorted(infos, key=lambda info: str(info["name"]))
     threads = [info["nthreads"] for info in ordered]

@@ -24,7 +24,7 @@ from dsketch.errors import DataError, SpecError
 
 # Every matrix product has this many rows: tall enough for BLAS, and the same shape whatever the rows' number.
 PRODUCT_ROWS = 256
-SLICE_BYTES = 1_000_000  # so much of the features at once stays in the second-level cache while they are multiplied up
+_SLICE_BYTES = 1_000_000  # so much of the features at once stays in the second-level cache while they are multiplied up
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class RowMap(ABC):
 
     def rows_at_once(self, columns: int) -> int:
         """Return how many rows ``fill`` is given at once."""
-        return max(SLICE_BYTES // (8 * max(self.width(columns), columns)), 64)
+        return max(_SLICE_BYTES // (8 * max(self.width(columns), columns)), 64)
 
     def apply(self, X: Any, out: Floats | None = None) -> Floats:
         """Return the features of rows.

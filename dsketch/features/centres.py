@@ -22,7 +22,7 @@ from dsketch.errors import SpecError
 from dsketch.features.base import PRODUCT_ROWS, GaussianMap, multiply_rows, squares
 
 # With as many rows half a megabyte: written by the product, clipped and exponentiated before it leaves the cache.
-PANEL_COLUMNS = 256
+_PANEL_COLUMNS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +77,8 @@ class Centres(GaussianMap):
         count = len(self.centres)
         plain = scratch("kernel columns", (len(C), count))
         self._columns(C, plain)
-        for low in range(0, count, PANEL_COLUMNS):
-            high = min(low + PANEL_COLUMNS, count)
+        for low in range(0, count, _PANEL_COLUMNS):
+            high = min(low + _PANEL_COLUMNS, count)
             multiply_rows(plain[:, :high], self.mix[:high, low:high], out[:, low:high])
 
     def _columns(self, C: Floats, out: Floats) -> None:
@@ -88,9 +88,9 @@ class Centres(GaussianMap):
         augmented[:, :d] = C
         augmented[:, d] = -0.5 * squares(C)
         augmented[:, d + 1] = 1.0
-        for low in range(0, len(self.centres), PANEL_COLUMNS):
-            panel = out[:, low : low + PANEL_COLUMNS]
-            multiply_rows(augmented, self._targets[:, low : low + PANEL_COLUMNS], panel)
+        for low in range(0, len(self.centres), _PANEL_COLUMNS):
+            panel = out[:, low : low + _PANEL_COLUMNS]
+            multiply_rows(augmented, self._targets[:, low : low + _PANEL_COLUMNS], panel)
             np.minimum(panel, 0.0, out=panel)
             np.exp(panel, out=panel)
 

@@ -22,7 +22,7 @@ from dsketch._linalg.scratch import scratch
 from dsketch._linalg.streams import MACLAURIN_DEGREES, MACLAURIN_SIGNS
 from dsketch.features.base import DrawnMap, multiply_rows
 
-HIGHEST_DEGREE = 50  # a higher degree has probability 2⁻⁵¹
+_HIGHEST_DEGREE = 50  # a higher degree has probability 2⁻⁵¹
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Maclaurin(DrawnMap):
         """The degree of each feature, falling: the number of zeros below the lowest one of a random word."""
         raw = random_words.draw(self.seed, MACLAURIN_DEGREES, 0, self.size, 1)[:, 0]
         lowest = raw & (~raw + np.uint64(1))
-        return np.sort(np.minimum(np.log2(np.maximum(lowest, 1)).astype(np.int64), HIGHEST_DEGREE))[::-1]
+        return np.sort(np.minimum(np.log2(np.maximum(lowest, 1)).astype(np.int64), _HIGHEST_DEGREE))[::-1]
 
     @cached_property
     def _scales(self) -> Floats:

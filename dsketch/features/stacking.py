@@ -31,8 +31,8 @@ from dsketch.features.base import GaussianMap, RowMap, require_size
 from dsketch.features.taylor import expand_monomials, factorials, monomials
 
 HIGHEST_DEGREE = 60  # p! and the numbers of tree nodes stay small; ρ^60/60! is below 1e-16 for ρ ≤ 10
-TRANSFORM_ROWS = 64  # one transform of so many rows stays in the second-level cache
-LEAST_COLUMNS = 8  # a sketched degree has so many, as far as the total allows: fewer would be noise
+_TRANSFORM_ROWS = 64  # one transform of so many rows stays in the second-level cache
+_LEAST_COLUMNS = 8  # a sketched degree has so many, as far as the total allows: fewer would be noise
 
 Hashed = Callable[["scipy.sparse.csr_array"], Floats]  # B (d × r, few entries a row) ↦ Bᵀ Cᵀ (r × h)
 Sizes = dict[int, int]  # degree → columns
@@ -79,7 +79,7 @@ def _powers_of_two(left: int, weights: dict[int, float], size: int) -> Sizes:
         raise SpecError(
             f"size must be above the degree; {size} columns cannot hold {len(weights)} sketched degrees. Ask for more."
         )
-    largest, least = max(weights.values()), min(max(left // len(weights), 1), LEAST_COLUMNS)
+    largest, least = max(weights.values()), min(max(left // len(weights), 1), _LEAST_COLUMNS)
     shifts = {power: round(math.log2(largest / weight)) for power, weight in weights.items()}
     deepest = max(shifts.values())
     while True:
@@ -123,7 +123,7 @@ class Stacked(GaussianMap):
     def __post_init__(self) -> None:
         """Check at the door."""
         super().__post_init__()
-        require_degree(self.degree)
+        _require_degree(self.degree)
         if not (np.isfinite(self.radius2) and self.radius2 > 0):
             raise SpecError(f"radius2 must be a finite number above 0; it is {self.radius2}. Pass s · mean ‖a − mean‖².")
         layout(self.size, len(self.mean), self.degree, self.radius2)
@@ -141,7 +141,7 @@ class Stacked(GaussianMap):
     def rows_at_once(self, columns: int) -> int:
         """Return a height at which one transform stays in the second-level cache."""
         del columns
-        return TRANSFORM_ROWS
+        return _TRANSFORM_ROWS
 
     def fill(self, X: Any, out: Floats) -> None:
         """Expand; rows stay sparse unless degree 1 is exact and needs them whole."""
@@ -208,7 +208,7 @@ class PowerMap(RowMap):
 
     def __post_init__(self) -> None:
         """Check at the door."""
-        require_degree(self.degree)
+        _require_degree(self.degree)
         require_size(self.size)
 
     @abstractmethod
@@ -223,15 +223,15 @@ class PowerMap(RowMap):
     def rows_at_once(self, columns: int) -> int:
         """Return a height at which one transform stays in the second-level cache."""
         del columns
-        return TRANSFORM_ROWS
+        return _TRANSFORM_ROWS
 
     def fill(self, X: Any, out: Floats) -> None:
         """Write the sketch of the p-th tensor power of each row."""
-        for _, features in self.powers(make_hashed(X), X.shape[1], {self.degree: self.size}):
+        for _, features in self.powers(_make_hashed(X), X.shape[1], {self.degree: self.size}):
             out[:] = features.T
 
 
-def make_hashed(X: Any) -> Hashed:
+def _make_hashed(X: Any) -> Hashed:
     """Return the product with rows as they are, dense or CSR."""
     if scipy.sparse.issparse(X):
         return lambda B: np.ascontiguousarray((X @ B).toarray().T)
@@ -239,7 +239,7 @@ def make_hashed(X: Any) -> Hashed:
     return lambda B: np.asarray(B.T @ across)
 
 
-def require_degree(degree: int) -> None:
+def _require_degree(degree: int) -> None:
     """Refuse a degree that no series needs.
 
     Raises

@@ -22,7 +22,7 @@ from dsketch.features.hashing import count_sketch
 from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
 
 
-def sketched_powers(hashed: Hashed, columns: int, sizes: Sizes, seed: int) -> Iterator[tuple[int, Floats]]:
+def _sketch_powers(hashed: Hashed, columns: int, sizes: Sizes, seed: int) -> Iterator[tuple[int, Floats]]:
     """Yield (p, sketch of the p-th tensor power, shape (m_p, h)) for every degree of ``sizes``.
 
     Leaf t serves all degrees from t on; it is as long as the longest of them, and the running product of transforms is thinned out as
@@ -52,7 +52,7 @@ class TensorSketch(Stacked):
 
     def powers(self, hashed: Hashed, columns: int, sizes: Sizes) -> Iterator[tuple[int, Floats]]:
         """Yield each degree's sketch."""
-        return sketched_powers(hashed, columns, sizes, self.seed)
+        return _sketch_powers(hashed, columns, sizes, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,4 +63,4 @@ class TensorSketchPower(PowerMap):
 
     def powers(self, hashed: Hashed, columns: int, sizes: Sizes) -> Iterator[tuple[int, Floats]]:
         """Yield the degree's sketch."""
-        return sketched_powers(hashed, columns, sizes, self.seed)
+        return _sketch_powers(hashed, columns, sizes, self.seed)

@@ -29,7 +29,7 @@ from dsketch._linalg.streams import TREE_LEAVES, TREE_PLACES, TREE_SIGNS
 from dsketch.features.hashing import osnap
 from dsketch.features.stacking import Hashed, PowerMap, Sizes, Stacked
 
-NONZEROS = 4  # a leaf's row has so many: with 1 the leaves' own error doubles that of the tree, above 4 it no longer shows
+_NONZEROS = 4  # a leaf's row has so many: with 1 the leaves' own error doubles that of the tree, above 4 it no longer shows
 _LONGEST = 64  # no tree has so high a degree: a node's place in its streams is 64 · start + length
 
 Node = tuple[int, int]  # the first leaf, and how many
@@ -82,7 +82,7 @@ class Tree:
         """Return the rows themselves, padded, or their OSNAP where they are longer than a node."""
         padded = 1 << (self.columns - 1).bit_length()
         if padded > self.size:
-            return self.hashed(osnap(self.seed, TREE_LEAVES.at(node[0]), self.columns, self.size, min(NONZEROS, self.size)))
+            return self.hashed(osnap(self.seed, TREE_LEAVES.at(node[0]), self.columns, self.size, min(_NONZEROS, self.size)))
         plain = self.hashed(_identity(self.columns))
         leaf = scratch(f"leaf {node}", (padded, plain.shape[1]))
         leaf[: self.columns], leaf[self.columns :] = plain, 0.0
@@ -116,7 +116,7 @@ def _identity(columns: int) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array((np.ones(columns), np.arange(columns), np.arange(columns + 1)))
 
 
-def tree_powers(hashed: Hashed, columns: int, sizes: Sizes, seed: int) -> Iterator[tuple[int, Floats]]:
+def _tree_powers(hashed: Hashed, columns: int, sizes: Sizes, seed: int) -> Iterator[tuple[int, Floats]]:
     """Yield (p, sketch of the p-th tensor power, shape (m_p, h)) for every degree of ``sizes``."""
     tree = Tree(hashed, columns, 1 << (max(sizes.values(), default=1) - 1).bit_length(), seed)
     for power in sorted(sizes):
@@ -131,7 +131,7 @@ class TensorSRHT(Stacked):
 
     def powers(self, hashed: Hashed, columns: int, sizes: Sizes) -> Iterator[tuple[int, Floats]]:
         """Yield each degree's sketch."""
-        return tree_powers(hashed, columns, sizes, self.seed)
+        return _tree_powers(hashed, columns, sizes, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,4 +142,4 @@ class TensorSRHTPower(PowerMap):
 
     def powers(self, hashed: Hashed, columns: int, sizes: Sizes) -> Iterator[tuple[int, Floats]]:
         """Yield the degree's sketch."""
-        return tree_powers(hashed, columns, sizes, self.seed)
+        return _tree_powers(hashed, columns, sizes, self.seed)

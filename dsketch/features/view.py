@@ -21,7 +21,7 @@ from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, block_rows_
 from dsketch.matrix.csr_slices import require_finite_entries
 
 # The decoded base blocks that are kept: as many threads as a worker usually has may be in the middle of one.
-KEPT_BYTES = 4 * BLOCK_BYTES
+_KEPT_BYTES = 4 * BLOCK_BYTES
 
 
 class FeatureView(Matrix):
@@ -140,7 +140,7 @@ class FeatureView(Matrix):
             block = self.base.read(low, high)
             with self._lock:
                 self._kept[low, high] = block
-                while len(self._kept) > 1 and sum(map(bytes_of, self._kept.values())) > KEPT_BYTES:
+                while len(self._kept) > 1 and sum(map(bytes_of, self._kept.values())) > _KEPT_BYTES:
                     self._kept.popitem(last=False)
         return block
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 32_000_000
 # Blocks beyond this are cut into rows where the storage can read a part of a chunk without decoding the whole.
 LARGEST_BLOCK_BYTES = 2 * BLOCK_BYTES
-MOST_BLOCKS = 10**8  # so many blocks are 3 PB, and their row numbers alone take 800 MB
+_MOST_BLOCKS = 10**8  # so many blocks are 3 PB, and their row numbers alone take 800 MB
 
 
 def even_cuts(rows: int, block_rows: int) -> Cuts:
@@ -36,9 +36,10 @@ def even_cuts(rows: int, block_rows: int) -> Cuts:
         If they are so many that no store holds them: a shape that somebody only declared.
     """
     count = -(-rows // max(block_rows, 1))
-    if count > MOST_BLOCKS:
+    if count > _MOST_BLOCKS:
         raise DataError(
-            f"at most {MOST_BLOCKS} blocks of rows were expected; {rows} rows make {count}. Correct the shape in the metadata of the array."
+            f"at most {_MOST_BLOCKS} blocks of rows were expected; {rows} rows make {count}. Correct the shape in the metadata "
+            "of the array."
         )
     return np.append(np.arange(0, rows, max(block_rows, 1), dtype=np.int64), np.int64(rows))
 

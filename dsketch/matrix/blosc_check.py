@@ -19,7 +19,7 @@ from zarr.storage import WrapperStore
 from dsketch.errors import DataError
 from dsketch.matrix.compat import array_on
 
-HEADER_BYTES = 16
+_HEADER_BYTES = 16
 CHUNK_KEY = re.compile(r"(?:c[./])?(\d+)(?:[./]\d+)*")
 
 
@@ -62,11 +62,11 @@ class FrameStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no types
         chunk = CHUNK_KEY.fullmatch(name)
         if frame is None or chunk is None or byte_range is not None:
             return frame
-        found, header = len(frame), frame[:HEADER_BYTES].to_bytes()
-        wanted = int.from_bytes(header[12:], "little") if found >= HEADER_BYTES else HEADER_BYTES
-        if found != wanted or found < HEADER_BYTES:
+        found, header = len(frame), frame[:_HEADER_BYTES].to_bytes()
+        wanted = int.from_bytes(header[12:], "little") if found >= _HEADER_BYTES else _HEADER_BYTES
+        if found != wanted or found < _HEADER_BYTES:
             raise DataError(
-                f"chunk {chunk[1]} of {self._what} ({self._source}/{name}) must have {'at least ' * (found < HEADER_BYTES)}{wanted} "
+                f"chunk {chunk[1]} of {self._what} ({self._source}/{name}) must have {'at least ' * (found < _HEADER_BYTES)}{wanted} "
                 f"bytes by its Blosc header; it has {found}. It is truncated, corrupt or was being written: copy it again from its "
                 "origin."
             )

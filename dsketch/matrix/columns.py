@@ -42,7 +42,7 @@ class Columns:
         names = attributes.get("columns")
         if not isinstance(names, list | tuple):
             return None
-        return cls(tuple(map(str, names)), levels_of(attributes), base_of(attributes))
+        return cls(tuple(map(str, names)), _levels_of(attributes), _base_of(attributes))
 
     def attributes(self) -> dict[str, Any]:
         """Return the same as JSON holds it, in the words of ``dsketch ingest``."""
@@ -122,14 +122,14 @@ def in_order(known: Columns | None, A: Matrix, what: str = "the new rows") -> tu
     return Reordered(A, order), f"{whose} were put in the order of x by their names; they came as {list_names(found.names)}"
 
 
-def levels_of(attributes: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _levels_of(attributes: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the attribute ``levels`` that ``dsketch ingest`` writes: the levels of each column that became one-hot."""
     found = attributes.get("levels")
     items = found.items() if isinstance(found, Mapping) else ()
     return {str(name): tuple(map(str, levels)) for name, levels in items if isinstance(levels, list | tuple)}
 
 
-def base_of(attributes: Mapping[str, Any]) -> dict[str, str]:
+def _base_of(attributes: Mapping[str, Any]) -> dict[str, str]:
     """Return the attribute ``base`` that ``dsketch ingest`` writes: the level of each such column that was left out."""
     found = attributes.get("base")
     return {str(name): str(level) for name, level in found.items()} if isinstance(found, Mapping) else {}
@@ -137,7 +137,7 @@ def base_of(attributes: Mapping[str, Any]) -> dict[str, str]:
 
 def attach_levels(matrix: Matrix, attributes: Mapping[str, Any]) -> Matrix:
     """Return an opened matrix that knows what its attributes say of levels and of the rows that stayed."""
-    matrix.levels, matrix.base_levels = levels_of(attributes), base_of(attributes)
+    matrix.levels, matrix.base_levels = _levels_of(attributes), _base_of(attributes)
     digest = attributes.get("rows_digest")
     matrix.rows_digest = digest if isinstance(digest, str) else None
     return matrix

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 
-PACKING = ("scale_factor", "add_offset")
-MARKS = ("_FillValue", "missing_value")
+_PACKING = ("scale_factor", "add_offset")
+_MARKS = ("_FillValue", "missing_value")
 _RANGE = ("valid_range", "valid_min", "valid_max")
 _DIMENSIONS = "_ARRAY_DIMENSIONS"  # the attribute of xarray in format 2
 _SLICE_NUMBERS = 50_000  # so many numbers, looked at and unpacked at once, stay in the cache beside the float64 that they become
@@ -106,7 +106,7 @@ class Conventions:
 
     def words(self) -> str:
         """Return how stored numbers become those that are read; empty where they are the same."""
-        attributes = zip(PACKING, (self.scale, self.offset), (1.0, 0.0), strict=True)
+        attributes = zip(_PACKING, (self.scale, self.offset), (1.0, 0.0), strict=True)
         said = ", ".join(f"{name}={value!r}" for name, value, plain in attributes if value != plain)
         return f"unpacked by {said}" if said else ""
 
@@ -184,12 +184,12 @@ def conventions_of(array: Any, what: str) -> Conventions | None:
     """
     dtype = np.dtype(array.dtype).newbyteorder("=")
     attributes = _attributes(array)
-    if dtype.kind not in "iuf" or attributes.keys().isdisjoint((*PACKING, *MARKS, *_RANGE, "_Unsigned")):
+    if dtype.kind not in "iuf" or attributes.keys().isdisjoint((*_PACKING, *_MARKS, *_RANGE, "_Unsigned")):
         return None
     stored = _integer_dtype(dtype, attributes.get("_Unsigned"))
-    scale, offset = (_require_number(attributes, name, plain, what) for name, plain in zip(PACKING, (1.0, 0.0), strict=True))
+    scale, offset = (_require_number(attributes, name, plain, what) for name, plain in zip(_PACKING, (1.0, 0.0), strict=True))
     wraps = stored != dtype
-    marks = {mark: name for name in reversed(MARKS) for mark in _marks(attributes.get(name), stored, wraps=wraps)}
+    marks = {mark: name for name in reversed(_MARKS) for mark in _marks(attributes.get(name), stored, wraps=wraps)}
     bounds = _bounds(attributes, stored, is_packed=(scale, offset) != (1.0, 0.0), wraps=wraps)
     found = Conventions(stored, scale, offset, tuple((name, mark) for mark, name in marks.items()), bounds)
     return found if found.is_packed or found.marks or found.bounds or stored != dtype else None
@@ -212,7 +212,7 @@ def _attributes(array: Any) -> dict[str, Any]:
     fill = array.fill_value
     if array.metadata.zarr_format != 2 or fill is None or "_FillValue" in found:
         return found
-    is_xarrays, is_cf = _DIMENSIONS in found, not found.keys().isdisjoint((*PACKING, "missing_value", *_RANGE))
+    is_xarrays, is_cf = _DIMENSIONS in found, not found.keys().isdisjoint((*_PACKING, "missing_value", *_RANGE))
     is_meant = (is_xarrays and is_cf) if fill == 0 else (is_xarrays or is_cf)
     return {**found, "_FillValue": fill.item() if isinstance(fill, np.generic) else fill} if is_meant else found
 

@@ -19,10 +19,10 @@ _SAMPLE_ROWS = 16
 
 def is_dask_array(source: Any) -> bool:
     """Whether it is a ``dask.array.Array``; this file needs no import of Dask."""
-    return is_lazy(source) and hasattr(type(source), "blocks")
+    return _is_lazy(source) and hasattr(type(source), "blocks")
 
 
-def is_lazy(source: Any) -> bool:
+def _is_lazy(source: Any) -> bool:
     """Whether it is a collection of Dask's, or holds one: an ``xarray.DataArray`` in memory has the method but no graph."""
     return hasattr(type(source), "__dask_graph__") and source.__dask_graph__() is not None
 
@@ -39,7 +39,7 @@ def is_on_disk(source: Any) -> bool:
 
 def is_elsewhere(source: Any) -> bool:
     """Whether it is lazy or lies in a file, so that reading all of it is not ours to do."""
-    return is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not is_in_memory(source))
+    return _is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not is_in_memory(source))
 
 
 def open_labelled(source: Any, what: str) -> Matrix:
@@ -51,7 +51,7 @@ def open_labelled(source: Any, what: str) -> Matrix:
         If its attributes say that its numbers are packed, or one of them stands for none.
     """
     _require_unpacked(source.attrs, what)
-    if is_lazy(source):
+    if _is_lazy(source):
         matrix: Matrix = DaskMatrix(source.data, what=what)
     elif not is_in_memory(source):
         matrix = SlicedMatrix(source, what=what)

@@ -101,14 +101,14 @@ def from_objects(values: NDArray[Any], what: str, names: Sequence[str] = ()) -> 
         row = place[0] if place else 0
         column = place[1] if len(place) > 1 else 0
         name = names[column] if names else _name_of(None, column)
-        if is_absent(value):
+        if _is_absent(value):
             _refuse_absent(row, name, f"missing ({value})", what)
         _refuse_kind(name, _kind_of(value), values[row:, column] if values.ndim > 1 else values[row:], what, row)
     found = np.array(values.tolist())
     return found if found.dtype.kind in "biuf" else values.astype(np.float64)
 
 
-def is_absent(value: Any) -> bool:
+def _is_absent(value: Any) -> bool:
     """Whether an object stands for a missing value, in whatever library."""
     return value is None or type(value).__name__ in _ABSENT_TYPES or (isinstance(value, Real | Decimal) and value != value)
 

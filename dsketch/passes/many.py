@@ -81,7 +81,7 @@ class Many(Pass[tuple[Any, ...]]):
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Map the block, read once, into every part."""
-        whole, parts = read_once(block), part or (None,) * len(self.passes)
+        whole, parts = _read_once(block), part or (None,) * len(self.passes)
         return tuple(pass_.map(whole, own) for pass_, own in zip(self.passes, parts, strict=True))
 
     def merge(self, left: Part, right: Part) -> Part:
@@ -113,7 +113,7 @@ def many(passes: Sequence[Projected]) -> Many:
     return (ManyTrees if trees else Many)(tuple(passes))
 
 
-def read_once(block: Block) -> Block:
+def _read_once(block: Block) -> Block:
     """Return the block with its rows of A read, so that several passes read them once."""
     rows = block.A
     if not isinstance(rows, RawRows):

@@ -13,7 +13,7 @@ from dsketch.planning.work import Kind, Work
 # Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
-WARM_BYTES_PER_SECOND = 8e9  # what one thread reads from the page cache or the cache of decoded blocks
+_WARM_BYTES_PER_SECOND = 8e9  # what one thread reads from the page cache or the cache of decoded blocks
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload) 
     count = sum(times for _, times in rates)
     compute = sum(per_gigabyte * times for per_gigabyte, times in rates) * workload.float_bytes / 1e9
     warm = max(count - 1, 0) if workload.stays_warm else 0  # the first pass finds the data where they are stored
-    reading = workload.total_bytes * ((count - warm) / workload.cold_bytes_per_second + warm / WARM_BYTES_PER_SECOND)
+    reading = workload.total_bytes * ((count - warm) / workload.cold_bytes_per_second + warm / _WARM_BYTES_PER_SECOND)
     seconds = (compute + reading) / workload.threads + count * (PASS_SECONDS + TASK_SECONDS * workload.tasks)
     waiting = 2 + math.log2(max(4096 / max(workload.tasks, 1), 1)) / 2
     slice_bytes = min(8 * heavy_rows(workload.d) * (workload.d + workload.k), workload.float_bytes)

@@ -7,7 +7,7 @@ import numpy as np
 
 from dsketch.errors import SpecError
 
-LARGEST = 1e300  # no penalty is larger: sums over columns would overflow
+_LARGEST = 1e300  # no penalty is larger: sums over columns would overflow
 
 
 def as_penalty(alpha: Any, remedy: str) -> float:
@@ -18,13 +18,13 @@ def as_penalty(alpha: Any, remedy: str) -> float:
     SpecError
         If it is no finite number that is not negative, or there are several.
     """
-    found: Any = as_one("alpha", alpha, "One for each target is not supported yet: solve for one column of b at a time.")
+    found: Any = _as_one("alpha", alpha, "One for each target is not supported yet: solve for one column of b at a time.")
     is_number = isinstance(found, Real)
     if not (is_number and np.isfinite(found) and found >= 0):
         raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. {remedy}")
-    if found > LARGEST:
+    if found > _LARGEST:
         raise SpecError(
-            f"alpha must be at most {LARGEST:g}, or its sums overflow; got {alpha!r}. Use a smaller one: x is all but 0 long before that."
+            f"alpha must be at most {_LARGEST:g}, or its sums overflow; got {alpha!r}. Use a smaller one: x is all but 0 long before that."
         )
     return float(found)
 
@@ -37,7 +37,7 @@ def as_scale(scale: Any) -> float:
     SpecError
         If it is no finite number above 0.
     """
-    found: Any = as_one("scale", scale, "Solve for one scale at a time.")
+    found: Any = _as_one("scale", scale, "Solve for one scale at a time.")
     is_number = isinstance(found, Real)
     if not (is_number and np.isfinite(found) and found > 0):
         raise SpecError(f"scale must be a number above 0; got {scale!r}. Use 1 for exp(⟨a, a'⟩).")
@@ -57,7 +57,7 @@ def as_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def as_one(name: str, value: Any, remedy: str) -> Any:
+def _as_one(name: str, value: Any, remedy: str) -> Any:
     """Return a value itself, or the one that an array or a list holds.
 
     Raises

@@ -14,8 +14,8 @@ from dsketch.planning.price import Estimate
 from dsketch.problems.method import Method, Priced
 
 # A safe method has nothing to fall back from: it is taken at a price up to this much above the cheapest.
-SAFE_PREMIUM = 1.1
-SMALL_SECONDS = 0.05  # a safe method that costs no more is taken in any case
+_SAFE_PREMIUM = 1.1
+_SMALL_SECONDS = 0.05  # a safe method that costs no more is taken in any case
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _cheapest(methods: Mapping[str, Method[Any, Any, Any]], prices: dict[str, Es
     best = min(prices, key=lambda name: prices[name].seconds)
     if len(prices) == 1 and (reason := methods[best].reason) is not None:
         return best, reason
-    limit = max(SAFE_PREMIUM * prices[best].seconds, SMALL_SECONDS)
+    limit = max(_SAFE_PREMIUM * prices[best].seconds, _SMALL_SECONDS)
     for name, price in prices.items():
         if methods[name].is_safe and name != best and price.seconds <= limit:
             return name, "stable for every A, at a price near the cheapest"

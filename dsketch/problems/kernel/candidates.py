@@ -19,13 +19,13 @@ FEATURES = ("none", "pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht"
 # Nanoseconds of one core: an entry of a sweep, a feature in a pass of one vector, a multiplication of a Gram matrix.  Measured for
 # d = 8 … 128 on one machine; only their ratios decide, and a factor two changes no verdict by more than that.
 ENTRY_NS, ENTRY_COLUMN_NS, ENTRY_SIDE_NS = 0.75, 0.018, 0.06
-FEATURE_NS, GRAM_NS = 2.5, 0.023
-PASS_ENTRIES = 2e7  # the fixed part of a pass is worth so many entries of a sweep
-ENOUGH = 1.5  # no more columns can better this condition number by much
-ENOUGH_LEFT = 0.5  # likewise, if the monomials leave this share of the ridge
+_FEATURE_NS, _GRAM_NS = 2.5, 0.023
+_PASS_ENTRIES = 2e7  # the fixed part of a pass is worth so many entries of a sweep
+_ENOUGH = 1.5  # no more columns can better this condition number by much
+_ENOUGH_LEFT = 0.5  # likewise, if the monomials leave this share of the ridge
 _WORST = 1e40  # no larger condition number is told from another
-DEFAULT_RANK = 1024  # columns of a family that was asked for without a number
-NEAR = 1.5  # among candidates within this factor of the cheapest the one with the fewest iterations is taken
+_DEFAULT_RANK = 1024  # columns of a family that was asked for without a number
+_NEAR = 1.5  # among candidates within this factor of the cheapest the one with the fewest iterations is taken
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,15 @@ class Candidate:
     def setup(self, n: int) -> float:
         """Return nanoseconds to make it."""
         r = self.columns
-        gram = n * r * (2 * FEATURE_NS + GRAM_NS * r)
+        gram = n * r * (2 * _FEATURE_NS + _GRAM_NS * r)
         if self.name == "pivoted_cholesky":
-            return 2 * gram + n * r * 10 * FEATURE_NS + 20 * PASS_ENTRIES
-        return gram + 2 * PASS_ENTRIES if r else 0.0
+            return 2 * gram + n * r * 10 * _FEATURE_NS + 20 * _PASS_ENTRIES
+        return gram + 2 * _PASS_ENTRIES if r else 0.0
 
     def step(self, n: int, d: int, k: int) -> float:
         """Return nanoseconds of one iteration."""
-        sweep = n * n * (ENTRY_NS + ENTRY_COLUMN_NS * d + ENTRY_SIDE_NS * (k - 1)) + PASS_ENTRIES
-        return sweep + (2 * (n * self.columns * FEATURE_NS + PASS_ENTRIES) if self.columns else 0.0)
+        sweep = n * n * (ENTRY_NS + ENTRY_COLUMN_NS * d + ENTRY_SIDE_NS * (k - 1)) + _PASS_ENTRIES
+        return sweep + (2 * (n * self.columns * _FEATURE_NS + _PASS_ENTRIES) if self.columns else 0.0)
 
     def cost(self, n: int, d: int, k: int, tol: float) -> float:
         """Return nanoseconds in all."""
@@ -75,7 +75,7 @@ class Candidate:
 
     def make(self, system: KernelSystem, seed: int) -> Flow[Preconditioner]:
         """Make it."""
-        return (yield from MAKERS[self.name](system, self, seed))
+        return (yield from _MAKERS[self.name](system, self, seed))
 
 
 def steps_for(condition: float, tol: float) -> int:
@@ -101,14 +101,14 @@ def forecast_candidates(seen: Sample, most: int) -> list[Candidate]:
     while monomials(d, degree) <= most:
         condition = seen.taylor(degree)
         found.append(Candidate("taylor", monomials(d, degree), degree, condition))
-        if condition < ENOUGH:
+        if condition < _ENOUGH:
             break
         degree += 1
     rank = 128
     while rank <= min(most, seen.rows // 2):
         condition = seen.condition_after(rank)
         found.append(Candidate("pivoted_cholesky", rank, rank, condition))
-        if condition < ENOUGH:
+        if condition < _ENOUGH:
             break
         rank *= 2
     return found
@@ -118,7 +118,7 @@ def choose_candidate(found: list[Candidate], n: int, d: int, k: int, tol: float)
     """Return the candidate to take for n rows, d columns, k sides: near the cheapest, the one with the fewest iterations."""
     costs = {candidate: candidate.cost(n, d, k, tol) for candidate in found}
     cheapest = min(costs.values())
-    near = [candidate for candidate in found if costs[candidate] <= NEAR * cheapest]
+    near = [candidate for candidate in found if costs[candidate] <= _NEAR * cheapest]
     return min(near, key=lambda candidate: (candidate.iterations(tol), costs[candidate]))
 
 
@@ -133,13 +133,13 @@ def candidate_named(system: KernelSystem, name: str, rank: int | None, most: int
     d = system.A.shape[1]
     if name == "none":
         return Candidate(name, 0, 0, math.inf)
-    columns = min(rank or min(most, DEFAULT_RANK), n)
+    columns = min(rank or min(most, _DEFAULT_RANK), n)
     if name != "taylor":
         return Candidate(name, columns, columns, math.inf)
     degree, radius, ridge = 0, typical_radius(system), float(np.median(system.shift))
     while monomials(d, degree + 1) <= (rank or most):
         degree += 1
-        if rank is None and estimate_tail(n, d, radius, degree) * math.exp(-radius) < ENOUGH_LEFT * ridge:
+        if rank is None and estimate_tail(n, d, radius, degree) * math.exp(-radius) < _ENOUGH_LEFT * ridge:
             break
     if not degree:
         raise PlanError(
@@ -170,7 +170,7 @@ def _make_tensor(system: KernelSystem, candidate: Candidate, seed: int) -> Flow[
     return (yield from tensor(system, candidate.name, candidate.parameter, seed))
 
 
-MAKERS: dict[str, Maker] = {
+_MAKERS: dict[str, Maker] = {
     "none": _make_none,
     "pivoted_cholesky": _make_pivoted,
     "taylor": _make_taylor,

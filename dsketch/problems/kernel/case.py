@@ -23,7 +23,7 @@ from dsketch.problems.kernel.refinement import DEFAULT_TOL
 from dsketch.problems.kernel.system import KernelSystem, require_short
 from dsketch.settings import Settings
 
-MOST_COLUMNS = 4096  # the default for features: their Gram matrix has 134 MB and costs as much as a sweep of 300,000 rows
+_MOST_COLUMNS = 4096  # the default for features: their Gram matrix has 134 MB and costs as much as a sweep of 300,000 rows
 SQUARES = 5  # Gram matrices are in a worker at once: a part, its product, two that are merged, their sum
 _SAMPLED = 384  # rows are sampled, shared by three blocks
 _TIMED_ROWS = 1024  # a sweep of so many rows takes a millisecond
@@ -78,7 +78,7 @@ class KernelCase:
         A power of two: what is free changes from run to run, the plan should not.
         """
         fitting = max(self.fitting_columns, 1)
-        return self.settings.rank or min(1 << (fitting.bit_length() - 1), MOST_COLUMNS, self.A.shape[0])
+        return self.settings.rank or min(1 << (fitting.bit_length() - 1), _MOST_COLUMNS, self.A.shape[0])
 
     @property
     def fitting_columns(self) -> int:
@@ -99,7 +99,7 @@ class KernelCase:
         DataError
             If they cannot be read, hold a NaN, or are too long.
         """
-        return sample_rows(self.A, self.alpha, self.scale, self.sides)
+        return _sample_rows(self.A, self.alpha, self.scale, self.sides)
 
     @cached_property
     def candidates(self) -> list[Candidate]:
@@ -110,7 +110,7 @@ class KernelCase:
     @cached_property
     def entry_seconds(self) -> float:
         """Seconds of an entry of a symmetric sweep on this machine, one thread."""
-        return time_tile(self.sample)
+        return _time_tile(self.sample)
 
     def explain_need(self, prices: Mapping[str, Estimate]) -> str:
         """Say what is too large for workers that cannot do any sweep; features are chosen by what is free."""
@@ -121,7 +121,7 @@ class KernelCase:
         )
 
 
-def sample_rows(A: Matrix, alpha: float, scale: float, sides: int) -> Sample:
+def _sample_rows(A: Matrix, alpha: float, scale: float, sides: int) -> Sample:
     """Return rows of up to three blocks as a sample of the guarded system.
 
     Raises
@@ -147,7 +147,7 @@ def sample_rows(A: Matrix, alpha: float, scale: float, sides: int) -> Sample:
     return Sample(system, X, system.shift[:, 0], A.shape[0])
 
 
-def time_tile(sample: Sample) -> float:
+def _time_tile(sample: Sample) -> float:
     """Return the seconds of an entry of a symmetric sweep on this machine, one thread."""
     X = np.resize(sample.X, (_TIMED_ROWS, sample.X.shape[1]))
     A = ArrayMatrix(X)

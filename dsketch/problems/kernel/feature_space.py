@@ -47,7 +47,7 @@ from dsketch.problems.linear.methods import METHODS as LINEAR
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import EPS, Settings
 
-FAMILIES = ("pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
+_FAMILIES = ("pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
 _TAIL = 1e-6  # a share of the series in a typical row that sketched features of no affordable size resolve
 _GRADIENT_PASSES = 45  # the linear core takes about so many
 _WITNESSES = 4  # random vectors measure K − B Bᵀ
@@ -105,15 +105,15 @@ class FeatureSpace(KernelMethod):
         SpecError
             With the choices.
         """
-        if case.settings.features not in ("auto", *FAMILIES):
+        if case.settings.features not in ("auto", *_FAMILIES):
             raise SpecError(
-                f"features must be one of {', '.join(FAMILIES)} to stand for the kernel; got {case.settings.features!r}."
+                f"features must be one of {', '.join(_FAMILIES)} to stand for the kernel; got {case.settings.features!r}."
             )
 
     def work(self, case: KernelCase) -> KernelWork:
         """Count with the family that was asked for, or tensor_srht."""
         system, settings = case.sample.system, case.settings
-        taken = candidate_named(system, family_of(settings), settings.rank, case.most, case.dimensions[0])
+        taken = candidate_named(system, _family_of(settings), settings.rank, case.most, case.dimensions[0])
         return KernelWork(taken, 1, FIXED_PASSES + _GRADIENT_PASSES, taken.columns)
 
     def details(self, case: KernelCase) -> tuple[str, ...]:
@@ -130,12 +130,12 @@ class FeatureSpace(KernelMethod):
             If exp(s‖a‖²) of a row cannot be represented.
         """
         del start
-        family = family_of(settings)
+        family = _family_of(settings)
         wanted = candidate_named(system, family, settings.rank, Goal.of(settings).columns, system.rows)
         return _answer_from(system, (yield from solve_by_features(system, wanted, settings)), family)
 
 
-def family_of(settings: Settings) -> str:
+def _family_of(settings: Settings) -> str:
     """Return the family of features that stands for the kernel."""
     return "tensor_srht" if settings.features == "auto" else settings.features
 
@@ -181,7 +181,7 @@ def solve_by_features(
             f"feature space needs exp(s‖a‖²) of every row as a number; the largest s‖a‖² is {2 * system.half.max():.0f}. Use a smaller "
             "scale=, normalise the rows, or method='conjugate_gradient'."
         )
-    features = yield from make_features(system, wanted, settings.seed)
+    features = yield from _make_features(system, wanted, settings.seed)
     view = FeatureView(system.A, features)
     rows = Rows(view, ArrayMatrix(system.beta), ArrayMatrix(system.growth**2))
     if system.alpha:
@@ -196,7 +196,7 @@ def solve_by_features(
     return Featured(x, residual, distance, norm, view.shape[1], rank, singular, method, notes)
 
 
-def make_features(system: KernelSystem, wanted: Candidate, seed: int) -> Flow[RowMap]:
+def _make_features(system: KernelSystem, wanted: Candidate, seed: int) -> Flow[RowMap]:
     """Return the features of a family."""
     if wanted.name == "taylor":
         return Taylor(system.mean, system.scale, wanted.parameter)

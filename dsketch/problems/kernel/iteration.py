@@ -141,11 +141,11 @@ class ConjugateGradients:
 
     def ritz(self) -> tuple[float, float]:
         """Return the smallest and the largest Ritz value of P⁻¹(G + diag shift) over all sides; (1, 1) before the first step."""
-        found = [ritz_values(pairs) for pairs in self.coefficients if pairs]
+        found = [_ritz_values(pairs) for pairs in self.coefficients if pairs]
         return (min(low for low, _ in found), max(high for _, high in found)) if found else (1.0, 1.0)
 
 
-def ritz_values(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+def _ritz_values(pairs: list[tuple[float, float]]) -> tuple[float, float]:
     """Return the extreme eigenvalues of Lanczos' tridiagonal matrix from the steps and the betas of conjugate gradients."""
     steps, betas = np.array(pairs).T
     diagonal = 1.0 / steps

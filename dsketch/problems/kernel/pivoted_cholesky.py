@@ -112,10 +112,10 @@ def choose_pivots(system: KernelSystem, rank: int, seed: int, enough: float) -> 
         if chosen.rank >= rank or share.sum() <= max(enough, _LEAST_PIVOT * weight.sum()):
             break
         draws = uniforms(draw(seed, KERNEL_PIVOTS, number * block, (number + 1) * block, 2))
-        candidates = draw_pivots(share, draws[:, 0])
+        candidates = _draw_pivots(share, draws[:, 0])
         rows: Floats = yield Look(Picked(candidates), system.features(system.A))
         first = chosen.rank
-        chosen = grow_factor(system, chosen, candidates, rows, draws[:, 1], rank)
+        chosen = _grow_factor(system, chosen, candidates, rows, draws[:, 1], rank)
         if chosen.rank > first:
             view = FeatureView(system.A, Centres(system.mean, system.scale, chosen.centres))
             squares: Floats = yield Look(RowSquares(chosen.mix(first)), system.features(view))
@@ -125,13 +125,13 @@ def choose_pivots(system: KernelSystem, rank: int, seed: int, enough: float) -> 
     return chosen
 
 
-def draw_pivots(share: Floats, draws: Floats) -> NDArray[np.int64]:
+def _draw_pivots(share: Floats, draws: Floats) -> NDArray[np.int64]:
     """Return row numbers drawn in proportion to ``share``, one for each uniform number."""
     total = np.cumsum(share)
     return np.asarray(np.minimum(np.searchsorted(total, draws * total[-1], side="right"), len(share) - 1), dtype=np.int64)
 
 
-def grow_factor(
+def _grow_factor(
     system: KernelSystem, chosen: Pivots, candidates: NDArray[np.int64], rows: Floats, draws: Floats, rank: int
 ) -> Pivots:
     """Return the pivots with those candidates that pass the rejection.

@@ -163,7 +163,7 @@ def tensor(system: KernelSystem, name: str, size: int, seed: int) -> Flow[Woodbu
 def tensor_map(system: KernelSystem, name: str, size: int, seed: int, tail: float) -> TensorSketch | TensorSRHT:
     """Return the map of a family, of a degree beyond which the series of a typical row has less than a share ``tail``."""
     kind, radius = {"tensor_sketch": TensorSketch, "tensor_srht": TensorSRHT}[name], typical_radius(system)
-    made = kind(system.mean, system.scale, size, degree_within(radius, tail), seed, radius)
+    made = kind(system.mean, system.scale, size, _degree_within(radius, tail), seed, radius)
     assert isinstance(made, TensorSketch | TensorSRHT)  # noqa: S101 - the table has no others
     return made
 
@@ -173,12 +173,12 @@ def typical_radius(system: KernelSystem) -> float:
     return max(float(np.mean(system.radius)), 1e-3)
 
 
-def degree_within(radius: float, tail: float) -> int:
+def _degree_within(radius: float, tail: float) -> int:
     """Return the degree q beyond which the series of e^ρ has less than a share ``tail``.
 
     Examples
     --------
-    >>> degree_within(1.0, 1e-3), degree_within(4.0, 1e-3)
+    >>> _degree_within(1.0, 1e-3), _degree_within(4.0, 1e-3)
     (5, 11)
     """
     left, degree = 1.0, -1

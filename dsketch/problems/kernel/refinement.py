@@ -26,7 +26,7 @@ from dsketch.problems.kernel.system import KernelSystem
 from dsketch.settings import Settings
 
 DEFAULT_TOL = 1e-10  # a relative residual beyond which nothing in a regression changes
-ROUNDS = 4  # rounding ends the refinement long before
+_ROUNDS = 4  # rounding ends the refinement long before
 _MARGIN = 0.5  # the recurrence aims at half the wanted residual, so that the true one meets it too
 _LOOKS = (10, 40, 160)  # after so many steps the forecast is made again
 _SWITCH = 1.5  # another preconditioner must promise to be done so much sooner
@@ -96,7 +96,7 @@ def refine(system: KernelSystem, first: Candidate | None, goal: Goal, made: Prec
     y, r = np.zeros_like(beta), beta
     iterations, ritz, notes, smallest = 0, (1.0, 1.0), _explain(taken, found), np.inf
     kept: Solved | None = None
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         while True:
             steps = ConjugateGradients(system, preconditioner, norm, r, _MARGIN * goal.tol * size, y)
             other = yield from _advance(steps, taken, found, goal, iterations)
@@ -134,12 +134,12 @@ def _advance(
         if others:
             dimensions = steps.system.dimensions
             other = choose_candidate(others, *dimensions, goal.tol)
-            if _SWITCH * other.cost(*dimensions, goal.tol) < forecast_steps(steps, goal.most) * taken.step(*dimensions):
+            if _SWITCH * other.cost(*dimensions, goal.tol) < _forecast_steps(steps, goal.most) * taken.step(*dimensions):
                 return other
     return None
 
 
-def forecast_steps(steps: ConjugateGradients, most: int) -> float:
+def _forecast_steps(steps: ConjugateGradients, most: int) -> float:
     """Return how many more steps the rate of the later half so far forecasts for the slowest side."""
     live, history = steps.live, np.array(steps.history)
     half = len(history) // 2

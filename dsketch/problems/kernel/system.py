@@ -121,7 +121,7 @@ def guard_system(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[Kerne
     DataError
         If a row is too long for its own exponential.
     """
-    A = yield from gather(A)
+    A = yield from _gather(A)
     rows = sweep_rows(A)
     mean: Floats = yield Look(Mean(), rows)
     facts: Floats = yield Look(RowFacts(mean), Rows(rows.A, b, pieces=rows.pieces))
@@ -130,7 +130,7 @@ def guard_system(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[Kerne
     return KernelSystem(A, mean, scale, alpha, half, scale * facts[:, 1], facts[:, 2:])
 
 
-def gather(A: Matrix) -> Flow[Matrix]:
+def _gather(A: Matrix) -> Flow[Matrix]:
     """Return a matrix that a pass can carry: itself, or a copy of what is persisted on a cluster.
 
     Raises

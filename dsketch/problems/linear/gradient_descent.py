@@ -28,7 +28,7 @@ _LONGEST_ROUND = 30
 _DIVERGED = 1e3  # a step that has grown so much against the first one ends the iteration
 
 
-def run_heavy_ball(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
+def _run_heavy_ball(problem: LinearSystem, factor: Factor, c: Floats, epsilon: float, tol: float) -> Flow[Floats]:
     """Return y ≈ H⁻¹c by the heavy ball.
 
     Raises
@@ -57,4 +57,4 @@ class GradientDescent(RefiningMethod):
     name = "gradient_descent"
     successor = ConjugateGradient.name
     is_offered = False
-    inner = staticmethod(run_heavy_ball)
+    inner = staticmethod(_run_heavy_ball)

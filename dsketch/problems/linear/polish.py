@@ -46,7 +46,7 @@ def certify_and_correct(
         if squared:
             rounding = np.maximum(rounding, _SPREAD * ratio(norms(slope.g / weights), norms(weights * x)))
         before = x
-        x, slope, error = correct(factor, x, slope, settings.tol or ROUNDING, rounding)
+        x, slope, error = _correct(factor, x, slope, settings.tol or ROUNDING, rounding)
         yield Converged(float(error.max(initial=0.0)), float(np.sqrt(slope.rr).max(initial=0.0)))
         if error.max(initial=0.0) <= settings.goal or error.max() > best / 4:
             break
@@ -54,7 +54,7 @@ def certify_and_correct(
     return LinearAnswer(x, factor, True, slope, error, np.sqrt(slope.rr), move=x - before, spread=rounding)
 
 
-def correct(
+def _correct(
     factor: Factor, x: Floats, slope: Slope, enough: float, rounding: float | Floats = 0.0
 ) -> tuple[Floats, Slope, Floats]:
     """Return x (corrected where that helps), its slope and its backward error, without another pass.

@@ -13,7 +13,7 @@ from dsketch.problems.status import status_of
 from dsketch.settings import EPS, Settings
 
 # A residual below it people would call the equation solved: half the digits of float64.
-SMALL_RESIDUAL = float(np.sqrt(EPS))
+_SMALL_RESIDUAL = float(np.sqrt(EPS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,20 +121,20 @@ def power_status(answer: PowerAnswer, settings: Settings, accepted: float, *, is
     return status_of(
         answer.backward_error,
         accepted,
-        is_outside=not is_odd and lies_outside(answer),
+        is_outside=not is_odd and _lies_outside(answer),
         is_deficient=answer.factor.is_deficient,
         is_rounded=is_rounded(answer, settings),
     )
 
 
-def lies_outside(answer: PowerAnswer) -> bool:
+def _lies_outside(answer: PowerAnswer) -> bool:
     """Whether b has a part outside the range that is more than the uncertainty of the null space itself."""
     return bool(answer.outside.max(initial=0.0) > 8 * EPS * answer.factor.scaled_condition)
 
 
 def is_rounded(answer: PowerAnswer | ExponentialAnswer, settings: Settings) -> bool:
     """Whether the residual is larger than what people would call small, relative to b."""
-    return bool(answer.relative.max(initial=0.0) > max(SMALL_RESIDUAL, settings.tol or 0.0))
+    return bool(answer.relative.max(initial=0.0) > max(_SMALL_RESIDUAL, settings.tol or 0.0))
 
 
 def power_notes(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: bool) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def power_notes(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: 
     notes = list(answer.notes)
     if answer.stages:
         notes.append("passes by stage: " + ", ".join(_stage_text(stage) for stage in answer.stages))
-    if lies_outside(answer):
+    if _lies_outside(answer):
         notes.append(
             f"{float(answer.outside.max()):.2%} of b lies outside the range of {'A' if is_odd else 'AᵀA'}; x is the least-squares answer"
             + (" of minimum norm" if answer.factor.is_deficient else "")

@@ -42,7 +42,7 @@ MOST_TERMS = 200  # a judgement may take so many passes: enough for ‖A‖² up
 _ENOUGH = 60.0  # a remainder below 2⁻⁶⁰ of the sum is below rounding
 
 
-def apply_power(system: LinearSystem, core: Core, x: Floats, power: int) -> Flow[list[WideColumns]]:
+def _apply_power(system: LinearSystem, core: Core, x: Floats, power: int) -> Flow[list[WideColumns]]:
     """Return [Gʲx, …, Gx, x], every product in the data.  j passes."""
     levels = [WideColumns.of(x)]
     for _ in range(power):
@@ -53,15 +53,15 @@ def apply_power(system: LinearSystem, core: Core, x: Floats, power: int) -> Flow
 def check_power(system: PowerSystem, x: Floats) -> Flow[PowerAnswer]:
     """Judge x as an answer to a power."""
     if system.right is None:
-        return (yield from check_odd(system.linear, system.power, x))
-    return (yield from check_even(system.linear, system.right, system.power, x))
+        return (yield from _check_odd(system.linear, system.power, x))
+    return (yield from _check_even(system.linear, system.right, system.power, x))
 
 
-def check_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[PowerAnswer]:
+def _check_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[PowerAnswer]:
     """Judge x as an answer to min ‖(AᵀA)ʲx − b‖.  1 + j passes."""
     R, _, _ = yield from system.triangle(0)
     core, right = Core(Factor(R)), WideColumns.of(b)
-    levels = yield from apply_power(system, core, x, power)
+    levels = yield from _apply_power(system, core, x, power)
     left = right.plus(levels[0], -1.0)
     reducible, outside = core.within(left), core.outside(right)
     return PowerAnswer(
@@ -80,11 +80,11 @@ def check_even(system: LinearSystem, b: Floats, power: int, x: Floats) -> Flow[P
     )
 
 
-def check_odd(system: LinearSystem, power: int, x: Floats) -> Flow[PowerAnswer]:
+def _check_odd(system: LinearSystem, power: int, x: Floats) -> Flow[PowerAnswer]:
     """Judge x as an answer to min ‖A(AᵀA)ʲx − b‖ for the b of the system's rows.  2 + j passes."""
     R, _, _ = yield from system.triangle(0)
     core = Core(Factor(R))
-    levels = yield from apply_power(system, core, x, power)
+    levels = yield from _apply_power(system, core, x, power)
     slope = yield Look(Gradient(levels[0].values("(AᵀA)ʲx")), system.rows)
     g, norms = WideColumns.of(slope.g), side_norms(slope)
     residual = residual_norms(slope)
@@ -123,7 +123,7 @@ def check_exponential(system: ExponentialSystem, x: Floats) -> Flow[ExponentialA
     core, right, start = Core(Factor(R)), WideColumns.of(system.right), WideColumns.of(x)
     t, Vt = decompose_gram(core)
     logs = log_series(t, terms)
-    needed = terms if terms is not None else terms_for(float(t[0]))
+    needed = terms if terms is not None else _terms_for(float(t[0]))
     if needed <= MOST_TERMS:
         total = term = start
         for p in range(1, needed + 1):
@@ -151,7 +151,7 @@ def check_exponential(system: ExponentialSystem, x: Floats) -> Flow[ExponentialA
     )
 
 
-def terms_for(size: float) -> int:
+def _terms_for(size: float) -> int:
     """Return how many terms of exp(size) leave a remainder below rounding (of exp(size), not of 1)."""
     p = max(int(size), 1)
     while (p * math.log(max(size, 1e-300)) - math.lgamma(p + 1) - size) / math.log(2.0) > -_ENOUGH:

@@ -65,11 +65,11 @@ class FactoredWhitened(Method[PowerCase, GramSystem, Answer]):
             If the sketch lacks rank, or whitened A so weakly that the factor would lose digits.
         """
         del start
-        factor, z = yield from factor_by_whitening(system.linear, settings)
+        factor, z = yield from _factor_by_whitening(system.linear, settings)
         return (yield from system.answer_by(factor, z))
 
 
-def factor_by_whitening(system: LinearSystem, settings: Settings) -> Flow[tuple[Factor, Floats]]:
+def _factor_by_whitening(system: LinearSystem, settings: Settings) -> Flow[tuple[Factor, Floats]]:
     """Return the factor of A, and z with min ‖R y − z‖ the least-squares problem (of no columns without b).  2 passes.
 
     Raises

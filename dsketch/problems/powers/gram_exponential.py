@@ -22,7 +22,7 @@ from dsketch.problems.status import status_of
 from dsketch.settings import Option
 
 # Times what one QR may leave: LAPACK's singular vectors leave 5 to 60 eps at d = 10 to 300 (measured on well-conditioned matrices).
-SPECTRAL = 8
+_SPECTRAL = 8
 
 
 class GramExponential(ColumnSidesProblem):
@@ -90,7 +90,7 @@ class GramExponential(ColumnSidesProblem):
 
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return what singular vectors may leave."""
-        return SPECTRAL * super().accepted(tol, x)
+        return _SPECTRAL * super().accepted(tol, x)
 
     @cached_property
     def system(self) -> ExponentialSystem:

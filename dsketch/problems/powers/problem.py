@@ -88,7 +88,7 @@ class ColumnSidesProblem(PoweringProblem):
 
     def __init__(self, A: Any, b: Any, parameters: dict[str, Any], missing: str, hint: str) -> None:
         super().__init__(Rows(open_matrix(A, missing=missing, what="A")), parameters)
-        self.b = column_sides(b, self.rows.shape[1], missing, hint)
+        self.b = _column_sides(b, self.rows.shape[1], missing, hint)
 
     def data(self) -> dict[str, Matrix | None]:
         """Return A and b."""
@@ -102,10 +102,10 @@ class ColumnSidesProblem(PoweringProblem):
     @cached_property
     def right(self) -> Floats:
         """The numbers of b, shape (d, k)."""
-        return read_sides(self.b)
+        return _read_sides(self.b)
 
 
-def column_sides(b: Any, columns: int, missing: str, hint: str) -> Matrix:
+def _column_sides(b: Any, columns: int, missing: str, hint: str) -> Matrix:
     """Open a b with one row for each column of A.
 
     Raises
@@ -119,7 +119,7 @@ def column_sides(b: Any, columns: int, missing: str, hint: str) -> Matrix:
     return opened
 
 
-def read_sides(b: Matrix) -> Floats:
+def _read_sides(b: Matrix) -> Floats:
     """Return b as numbers, shape (d, k).
 
     Raises

@@ -81,7 +81,7 @@ def size_shared_sketch(settings: Settings, columns: int, stages: int) -> tuple[i
     return rows_for_stages(columns, stages), 1 / math.sqrt(FOR_ITERATING)
 
 
-def draw_shared_sketch(system: LinearSystem, settings: Settings, stages: int) -> tuple[Sketch, float]:
+def _draw_shared_sketch(system: LinearSystem, settings: Settings, stages: int) -> tuple[Sketch, float]:
     """Return the sketch for all stages and the distortion that the iteration counts on."""
     columns = system.shape[1]
     size, epsilon = size_shared_sketch(settings, columns, stages)
@@ -176,11 +176,11 @@ def alternate(system: PowerSystem, settings: Settings, run_stage: RunStage) -> F
         If the sketch lacks rank, or a stage diverges.
     """
     if system.right is None:
-        return (yield from alternating_odd(system.linear, system.power, settings, run_stage))
-    return (yield from alternating_even(system.linear, system.right, system.power, settings, run_stage))
+        return (yield from _alternate_odd(system.linear, system.power, settings, run_stage))
+    return (yield from _alternate_even(system.linear, system.right, system.power, settings, run_stage))
 
 
-def alternating_even(system: LinearSystem, b: Floats, power: int, settings: Settings, run_stage: RunStage) -> Flow[PowerAnswer]:
+def _alternate_even(system: LinearSystem, b: Floats, power: int, settings: Settings, run_stage: RunStage) -> Flow[PowerAnswer]:
     """Answer min ‖(AᵀA)ʲx − b‖ stage by stage.
 
     Raises
@@ -188,7 +188,7 @@ def alternating_even(system: LinearSystem, b: Floats, power: int, settings: Sett
     Breakdown
         If the sketch lacks rank, or a stage diverges.
     """
-    sketch, epsilon = draw_shared_sketch(system, settings, power)
+    sketch, epsilon = _draw_shared_sketch(system, settings, power)
     SA, _ = yield from system.sketch(sketch)
     start = Factor.of(SA)
     require_full_rank(start)
@@ -212,7 +212,7 @@ def alternating_even(system: LinearSystem, b: Floats, power: int, settings: Sett
     )
 
 
-def alternating_odd(system: LinearSystem, power: int, settings: Settings, run_stage: RunStage) -> Flow[PowerAnswer]:
+def _alternate_odd(system: LinearSystem, power: int, settings: Settings, run_stage: RunStage) -> Flow[PowerAnswer]:
     """Answer min ‖A(AᵀA)ʲx − b‖ stage by stage, least squares first.
 
     Raises
@@ -220,7 +220,7 @@ def alternating_odd(system: LinearSystem, power: int, settings: Settings, run_st
     Breakdown
         If the sketch lacks rank, or a stage diverges.
     """
-    sketch, epsilon = draw_shared_sketch(system, settings, power + 1)
+    sketch, epsilon = _draw_shared_sketch(system, settings, power + 1)
     SA, Sb = yield from system.sketch(sketch)
     start, guess = solve_small(SA, Sb)
     require_full_rank(start)

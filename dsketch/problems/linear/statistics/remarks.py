@@ -54,13 +54,13 @@ def leverage_remark(rows: NDArray[np.int64], touched: Sequence[str], unknown: Se
         Names of the coefficients that they decide, and of those that have no error for it.
     robust : str
     """
-    said = f"{rows.size} rows have leverage 1 (row {list_some(rows)}; each alone decides a coefficient and is met exactly)"
+    said = f"{rows.size} rows have leverage 1 (row {_list_some(rows)}; each alone decides a coefficient and is met exactly)"
     if not unknown:
-        return f"{said}: {robust} takes their residual for 0, so that the errors of {list_some(touched)} are too small"
-    return f"{said}: {robust} is 0/0 there; no error, t and p for {list_some(unknown)}"
+        return f"{said}: {robust} takes their residual for 0, so that the errors of {_list_some(touched)} are too small"
+    return f"{said}: {robust} is 0/0 there; no error, t and p for {_list_some(unknown)}"
 
 
-def list_some(things: Iterable[Any], most: int = 8) -> str:
+def _list_some(things: Iterable[Any], most: int = 8) -> str:
     """Return the first few of them, and how many more there are."""
     every = [str(thing) for thing in things]
     return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
@@ -84,4 +84,4 @@ def _of(sides: NDArray[np.bool_]) -> str:
     if sides.size == 1:
         return ""
     places = np.flatnonzero(sides)
-    return f" of right-hand side{'s' * (places.size > 1)} {list_some(places)}"
+    return f" of right-hand side{'s' * (places.size > 1)} {_list_some(places)}"

@@ -15,13 +15,13 @@ from dsketch.errors import DataError
 from dsketch.passes import Slope
 from dsketch.settings import EPS
 
-LIMIT = 64 * EPS
-SMALLEST = 1e-140  # below this ‖b‖ the square of a residual of 10⁻¹³ ‖b‖ has lost its digits
+_LIMIT = 64 * EPS
+_SMALLEST = 1e-140  # below this ‖b‖ the square of a residual of 10⁻¹³ ‖b‖ has lost its digits
 
 
 def is_rounding(size: Floats, of: Floats) -> NDArray[np.bool_]:
     """Return where a norm is nothing but rounding of what it was computed from, whose norm is ``of``."""
-    return np.asarray(size <= LIMIT * of)
+    return np.asarray(size <= _LIMIT * of)
 
 
 def size_of(slope: Slope) -> Floats:
@@ -54,7 +54,7 @@ def require_squares_of_b(size: Floats) -> None:
     DataError
         Naming the side and the size.
     """
-    lost = np.flatnonzero((size > 0) & (size < SMALLEST))
+    lost = np.flatnonzero((size > 0) & (size < _SMALLEST))
     if lost.size:
         raise DataError(
             f"the squares of b must not be below what float64 holds; right-hand side {lost[0]} is of size {size[lost[0]]:.1e}. Rescale "
