@@ -48,7 +48,7 @@ def _read_x(answer: Any) -> tuple[StoredX, Columns | None]:
         return StoredX(np.asarray(answer.x), {"problem": answer.problem.parameters}), answer.columns
     if isinstance(answer, str | os.PathLike | zarr.Array):
         found = read_x(answer)
-        return found, Columns.stored(found.attributes) if found.attributes.get("created_by") == "dsketch" else None
+        return found, Columns.from_attributes(found.attributes) if found.attributes.get("created_by") == "dsketch" else None
     return StoredX(numbers_of(answer), {}), None
 
 

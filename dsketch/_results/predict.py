@@ -156,7 +156,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     x, words = read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(numbers_of(answer), {})
     if x.ndim not in (1, 2) or x.size == 0:
         raise DataError(f"x must have shape (d,) or (d, k); it has {x.shape}. Check where it comes from.")
-    columns = Columns.stored(words) if words.get("created_by") == "dsketch" else None
+    columns = Columns.from_attributes(words) if words.get("created_by") == "dsketch" else None
     kept: dict[str, Any] = {
         name: words[name] for name in ("problem", "sources", "centred") if words.get("created_by") == "dsketch" and name in words
     }

@@ -44,7 +44,7 @@ def connect_engine(
         If the scheduler cannot be reached or its workers cannot run dsketch.
     """
     if cluster is None:
-        cluster, how, threads = _chosen(rows, workers, threads, memory)
+        cluster, how, threads = _choose_engine(rows, workers, threads, memory)
     else:
         how = ""
     connector = next(connector for connector in CLUSTERS.values() if connector.takes(cluster))
@@ -79,7 +79,7 @@ CLUSTERS: Registry[Connector] = Registry(
 )
 
 
-def _chosen(rows: Rows, workers: int | None, threads: int | None, memory: str | int | None) -> tuple[Any, str, int | None]:
+def _choose_engine(rows: Rows, workers: int | None, threads: int | None, memory: str | int | None) -> tuple[Any, str, int | None]:
     """Return what ``cluster=None`` means for these rows, words about it for the plan, and the threads."""
     if not workers and not threads and not rows.A.is_local and (client := active_client()) is not None:
         return client, ", the active Client", threads

@@ -37,7 +37,7 @@ class Columns:
         return cls(matrix.names, dict(matrix.levels), dict(matrix.base_levels))
 
     @classmethod
-    def stored(cls, attributes: Mapping[str, Any]) -> "Columns | None":
+    def from_attributes(cls, attributes: Mapping[str, Any]) -> "Columns | None":
         """Return those that :meth:`attributes` made, if they are there."""
         names = attributes.get("columns")
         if not isinstance(names, list | tuple):

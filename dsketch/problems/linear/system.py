@@ -54,7 +54,7 @@ class LinearSystem:
     def _penalty_rows(self) -> Floats:
         return np.diag(np.sqrt(self.penalty))
 
-    def _stacked(self, SA: Floats, Sb: Floats) -> tuple[Floats, Floats]:
+    def _stack(self, SA: Floats, Sb: Floats) -> tuple[Floats, Floats]:
         """Add the penalty's own rows below a sketch (it embeds them exactly)."""
         if not self.is_penalized:
             return SA, Sb
@@ -62,7 +62,7 @@ class LinearSystem:
 
     def sketch(self, sketch: Sketch) -> Flow[tuple[Floats, Floats]]:
         """Return (SA, Sb), with the penalty's rows.  One pass."""
-        return self._stacked(*(yield from self._look(Sketching(sketch))))
+        return self._stack(*(yield from self._look(Sketching(sketch))))
 
     def gram(self) -> Flow[tuple[Floats, Floats, Floats]]:
         """Return (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
@@ -72,7 +72,7 @@ class LinearSystem:
     def sketch_and_gram(self, sketch: Sketch) -> Flow[tuple[tuple[Floats, Floats], tuple[Floats, Floats, Floats]]]:
         """Return the sketch and (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         sketched, (G, c, bb) = yield from self._look(Both(Sketching(sketch), Gram()))
-        return self._stacked(*sketched), (G + np.diag(self.penalty), c, bb)
+        return self._stack(*sketched), (G + np.diag(self.penalty), c, bb)
 
     def whitened(self, factor: Factor) -> Flow[tuple[Floats, Floats]]:
         """Return (YᵀY, Yᵀb) for Y = [A; √p] T.  One pass."""
