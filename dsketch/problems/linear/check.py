@@ -15,7 +15,7 @@ from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 from dsketch.problems.linear.system import LinearSystem
 
 
-def check(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
+def check_linear(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
     """Judge x by a QR of A, the residual and the gradient at x, in one pass.
 
     Parameters

@@ -21,7 +21,7 @@ from dsketch.problems.base import Problem, require_columns, require_settings
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.linear.centring import choose_shift, restate_certificate, restore_intercept, shift_notes
 from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate, linear_notes, require_finite
-from dsketch.problems.linear.check import check
+from dsketch.problems.linear.check import check_linear
 from dsketch.problems.linear.choose import plan_system
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
@@ -105,7 +105,7 @@ class LinearProblem(LinearSystem, Problem):
         DataError
             If all weights are 0, or the squares of b are below what float64 holds.
         """
-        return (yield from check(self.shifted, x))
+        return (yield from check_linear(self.shifted, x))
 
 
 def linear_look(x: Floats, A: Matrix, *, intercept: bool, hint: str = "") -> Look:
