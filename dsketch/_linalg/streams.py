@@ -8,7 +8,7 @@ value; within one, no two streams share a number (``tests/linalg/test_streams.py
 Numbers never change: they decide the bits of x, and with them whether a journal can go on.
 """
 
-_MANY = 1 << 32
+MANY = 1 << 32
 
 
 class Stream(int):
@@ -57,14 +57,14 @@ SRHT_SAMPLE = Stream(2)  # which rows of a transform are kept
 KERNEL_PIVOTS = Stream(41)
 KERNEL_SAMPLE = Stream(42)  # the rows by which preconditioners are forecast
 KERNEL_WITNESSES = Stream(43)  # vectors of signs that measure how far features are from their kernel
-TENSOR_SKETCH_LEAVES = Stream(1 << 32, _MANY)  # each leaf has one
-TREE_LEAVES = Stream(2 << 32, _MANY)  # each leaf has one
-TREE_SIGNS = Stream(3 << 32, _MANY)  # each node has one
-TREE_PLACES = Stream(4 << 32, _MANY)  # each node has one
+TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # each leaf has one
+TREE_LEAVES = Stream(2 << 32, MANY)  # each leaf has one
+TREE_SIGNS = Stream(3 << 32, MANY)  # each node has one
+TREE_PLACES = Stream(4 << 32, MANY)  # each node has one
 MACLAURIN_DEGREES = Stream(5 << 32)
-MACLAURIN_SIGNS = Stream(6 << 32, _MANY)  # each factor has one
-POSITIVE_DIRECTIONS = Stream(7 << 32, _MANY)  # each block of d features has one
-POSITIVE_LENGTHS = Stream(8 << 32, _MANY)  # each block of d features has one
+MACLAURIN_SIGNS = Stream(6 << 32, MANY)  # each factor has one
+POSITIVE_DIRECTIONS = Stream(7 << 32, MANY)  # each block of d features has one
+POSITIVE_LENGTHS = Stream(8 << 32, MANY)  # each block of d features has one
 
 # ---- of a restricted kernel's draw -------------------------------------------------------------------------------------
 CENTRE_BLOCKS = Stream(0)
