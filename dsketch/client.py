@@ -27,9 +27,9 @@ from dsketch import events
 from dsketch.errors import DataError, DsketchError, EngineError, SpecError, UnknownJob
 
 DEFAULT_URL = "http://127.0.0.1:8750"
-_FIRST_PAUSE_SECONDS = 0.5  # doubled each time
-_LONGEST_PAUSE_SECONDS = 5.0  # while following
-_RESTART_SECONDS = 120.0  # that one who follows waits for a service that was there
+_FIRST_PAUSE_SECONDS = 0.5  # each later pause is twice as long
+_LONGEST_PAUSE_SECONDS = 5.0  # no pause of one who follows a job is longer
+_RESTART_SECONDS = 120.0  # one who follows a job waits so long for a service that was there
 _SILENT_SECONDS = 60.0  # a stream says something every 15 seconds
 _PLAN_SECONDS = 300.0
 

@@ -28,7 +28,7 @@ from dsketch.problems import LeastSquares
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
 
-_SUMMATION = 1e-8  # relative: n u for the n = 1e8 additions of a sum of squares
+_SUMMATION = 1e-8  # relatively: n u for the n = 1e8 additions of a sum of squares
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import click
 from dsketch.errors import DsketchError
 from dsketch.version import __version__
 
-INTERRUPTED = 130  # as shells say: 128 + SIGINT
+INTERRUPTED = 130  # shells say 128 + SIGINT
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a defect of dsketch itself
 _HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())  # before click 8.2 a group without arguments printed its help itself
 

@@ -15,7 +15,7 @@ from dsketch._cli.show import print_json
 from dsketch.errors import SpecError
 
 _NEEDED = ("cryptography", "fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
-_OWNER = "\0"  # --revoke without a value: the OWNER of the command
+_OWNER = "\0"  # the value of --revoke without one: the OWNER of the command
 DEFAULT_STATE = Path("~/.local/state/dsketch")
 
 

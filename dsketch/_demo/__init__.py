@@ -29,9 +29,9 @@ from dsketch.ingest.failure import writing
 
 _CHUNK_BYTES = 32_000_000
 _MANTISSA_BITS = 53
-_VALUE_BITS = 7  # magnitude of u, G and r
+_VALUE_BITS = 7  # the magnitude of u, G and r in bits
 _X_BITS = 3
-_MOST_SHRUNK = 7  # eps at most 2⁷: the shared column is then lost among the others, and the condition is 1
+_MOST_SHRUNK = 7  # eps is at most 2⁷: the shared column is then lost among the others, and the condition is 1
 
 
 @dataclass(frozen=True)

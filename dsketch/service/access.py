@@ -9,7 +9,7 @@ from dsketch.service.middleware import App, Message, Receive, Scope, Send, path_
 
 log = logging.getLogger("dsketch.service.access")
 
-_ROUTINE = ("/healthz", "/readyz", "/metrics")  # asked every few seconds by programs
+_ROUTINE = ("/healthz", "/readyz", "/metrics")  # programs ask these every few seconds
 _MOST_CHARACTERS = 300
 
 

@@ -22,8 +22,8 @@ from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import EngineError
 from dsketch.service.job_process import Work, lead
 
-_LOOK_SECONDS = 0.2  # between two looks at memory and time
-_PARTING_SECONDS = 5.0  # for a process that said its last word to go
+_LOOK_SECONDS = 0.2  # the pause between two looks at memory and time
+_PARTING_SECONDS = 5.0  # a process that said its last word has so long to go
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["dsketch.service.job_process"])

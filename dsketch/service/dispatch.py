@@ -28,8 +28,8 @@ log = logging.getLogger("dsketch.service")
 audit = logging.getLogger("dsketch.service.audit")
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # before another attempt; doubled each time
-_RETRY_SECONDS = 1.0  # between two attempts to write down how a job ended, on a disk without any room
-_ENDING_SECONDS = 30.0  # for a process that was killed to go, and its end to be written down
+_RETRY_SECONDS = 1.0  # the pause between two attempts to write down how a job ended, on a disk without any room
+_ENDING_SECONDS = 30.0  # a process that was killed has so long to go, and its end to be written down
 _STOPPING = "the service was stopped; the job goes on when it runs again"
 _CANCELLED = "cancelled"
 

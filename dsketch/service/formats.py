@@ -11,7 +11,7 @@ from dsketch.version import __version__
 
 log = logging.getLogger("dsketch.service")
 
-FORMAT = 1  # one more only when an earlier version would read it wrongly; fields that are added need none
+FORMAT = 1  # the number grows only when an earlier version would read a state wrongly; added fields need none
 _OURS = {"jobs", "lock", "ballast", "format.json", "index.sqlite"}
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from dsketch.service.errors import ForbiddenMove
 
-MOST_FAULTS = 5  # without a pass recorded in between; a cluster that is restarted costs two or three
+MOST_FAULTS = 5  # so many without a pass recorded in between end a job; a cluster that is restarted costs two or three
 
 
 class State(Enum):

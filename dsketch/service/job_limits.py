@@ -14,7 +14,7 @@ import psutil
 from dsketch.service.errors import ServiceError
 from dsketch.service.folder import Folder
 
-_LOCK_SECONDS = 60  # for the process of an earlier service to notice that it is alone
+_LOCK_SECONDS = 60  # the process of an earlier service has so long to notice that it is alone
 
 
 def end_with_parent() -> None:

@@ -13,7 +13,7 @@ from dsketch.engine import Keys
 from dsketch.errors import EngineError
 from dsketch.service.hidden import hide_addresses
 
-_TOLD_SECONDS = 0.25  # between two signs of progress
+_TOLD_SECONDS = 0.25  # the pause between two signs of progress
 
 
 class Link:

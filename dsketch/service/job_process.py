@@ -39,7 +39,7 @@ from dsketch.service.meter import Meter
 from dsketch.service.places import Roots
 from dsketch.service.specs import Spec, spec_of
 
-_NPY_BYTES = 64_000_000  # of an answer that is fetched in one piece; larger ones are Zarr arrays
+_NPY_BYTES = 64_000_000  # no answer that is fetched in one piece is larger; others are Zarr arrays
 
 
 @dataclass(frozen=True)

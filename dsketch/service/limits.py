@@ -8,7 +8,7 @@ import psutil
 _SHARE = (
     0.5  # of the memory, for the processes of all jobs at once; the rest is for workers, the page cache and the service itself
 )
-_LEAST_BYTES = 512 * 2**20  # below it the process of a job does not get far: an interpreter with SciPy has 150 MB
+_LEAST_BYTES = 512 * 2**20  # the process of a job does not get far with less: an interpreter with SciPy has 150 MB
 
 
 def default_memory(most_jobs: int, total_bytes: int | None = None) -> int:

@@ -30,8 +30,8 @@ _POLICY = b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-i
 form-action 'self'; frame-ancestors 'none'"
 _DOCS_POLICY = _POLICY + b"; script-src 'self' 'unsafe-inline'"  # the page of the API documents starts itself by a script in it
 _HEALTH = ("/healthz", "/readyz")
-_DISCARDED = 16  # times the largest body: what is read of a larger one to be thrown away
-_MOST_CLIENTS = 10_000  # whose rate is remembered
+_DISCARDED = 16  # so many times the largest body are read of a larger one, to be thrown away
+_MOST_CLIENTS = 10_000  # the rates of so many clients are remembered
 
 
 @dataclass(frozen=True)

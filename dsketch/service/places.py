@@ -15,7 +15,7 @@ from dsketch.service.errors import PlaceError
 from dsketch.service.rooted import RootedStore
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_MOST_ENTRIES = 5_000_000  # of one array; its links could not be looked at in reasonable time beyond
+_MOST_ENTRIES = 5_000_000  # the links of an array with more files could not be looked at in reasonable time
 _METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 
 

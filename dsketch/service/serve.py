@@ -33,7 +33,7 @@ from dsketch.service.workers import JobCluster
 log = logging.getLogger("dsketch.service")
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-_PARTING_SECONDS = 5  # for answers under way when the service stops
+_PARTING_SECONDS = 5  # answers under way have so long when the service stops
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.settings import JOB, MEMORY_LIMIT, MISSING, SETTINGS, Bytes, Option, Settings
 
-_MOST_CHARACTERS = 4096  # of a path, as Linux has it
-_MOST_INTEGER = 2**53 - 1  # what every reader of JSON keeps exactly
+_MOST_CHARACTERS = 4096  # the longest path, as Linux has it
+_MOST_INTEGER = 2**53 - 1  # every reader of JSON keeps integers up to this exactly
 _MOST_SECONDS = 366 * 86400.0
 
 

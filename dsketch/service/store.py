@@ -24,8 +24,8 @@ from dsketch.service.job import Job, State, StateChange
 log = logging.getLogger("dsketch.service")
 T = TypeVar("T")
 
-_PROBE_BYTES = 16_384  # about what a new job needs
-_BALLAST_BYTES = 256_000  # given back when the disk is full: a state needs 4 kB until it has replaced the one before
+_PROBE_BYTES = 16_384  # a new job needs about this
+_BALLAST_BYTES = 256_000  # it is given back when the disk is full: a state needs 4 kB until it has replaced the one before
 
 
 class Store:

@@ -29,7 +29,7 @@ LAW = settings(
 EPS = float(np.finfo(np.float64).eps)
 ROWS, COLUMNS = PRODUCT_ROWS + 45, 6  # one whole product and a part of another
 _DEGREE = 8
-RARE = 6.5  # standard deviations of a mean: an entry outside once in 10¹⁰; of the hundred compared, once in 10⁸
+RARE = 6.5  # standard deviations of a mean: an entry lies outside once in 10¹⁰, one of the hundred compared once in 10⁸
 
 
 def rows(count: int = ROWS, columns: int = COLUMNS, seed: int = 0, radius: float = 1.0) -> Floats:

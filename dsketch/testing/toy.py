@@ -23,7 +23,7 @@ from dsketch.problems.linear.tsqr import Tsqr
 from dsketch.problems.method import Breakdown, Case, Method
 from dsketch.settings import Settings
 
-_TRUSTED_CONDITION = 1e4  # of x = (RᵀR)⁻¹Aᵀb some u·kappa² is wrong, which one correction mends
+_TRUSTED_CONDITION = 1e4  # up to here one correction mends the share u·kappa² of x = (RᵀR)⁻¹Aᵀb that is wrong
 
 
 class SemiNormal(LinearMethod):

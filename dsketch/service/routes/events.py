@@ -14,7 +14,7 @@ from dsketch.service.errors import RateError, TokenError, UnknownJob
 from dsketch.service.jobs_api import Desk
 from dsketch.service.routes.dependencies import Id, Who, troubles
 
-_MOST_STREAMS = 64  # of one owner at a time; each holds a connection
+_MOST_STREAMS = 64  # one owner has at most so many at a time; each holds a connection
 _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 
 

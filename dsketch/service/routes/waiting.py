@@ -12,7 +12,7 @@ from dsketch.service.plans import PLANS_AT_ONCE, Planning
 
 T = TypeVar("T")
 
-_ENDINGS_AT_ONCE = 16  # cancels and removals; more of them wait, and hold no thread while they do
+_ENDINGS_AT_ONCE = 16  # so many cancels and removals; more of them wait, and hold no thread while they do
 
 
 class Threads:
