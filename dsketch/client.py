@@ -89,14 +89,14 @@ class Client:
     # ---- verbs -------------------------------------------------------------------------------------------------------
 
     def about(self) -> Document:
-        """Return what the service offers: places of data, problems with their words."""
+        """Return what the service offers: places of data, problems with their options."""
         return self._json("GET", "/v1/service")
 
-    def plan(self, spec: Document | None = None, /, **words: Any) -> Document:
+    def plan(self, spec: Document | None = None, /, **options: Any) -> Document:
         """Return how a run would be made, as :meth:`dsketch.Plan.to_dict`; parameters as in :meth:`submit`."""
-        return self._json("POST", "/v1/plans", body={"spec": _sendable({**(spec or {}), **words})}, seconds=_PLAN_SECONDS)
+        return self._json("POST", "/v1/plans", body={"spec": _sendable({**(spec or {}), **options})}, seconds=_PLAN_SECONDS)
 
-    def submit(self, spec: Document | None = None, /, *, name: str = "", key: str | None = None, **words: Any) -> Document:
+    def submit(self, spec: Document | None = None, /, *, name: str = "", key: str | None = None, **options: Any) -> Document:
         """Hand in a run and return its job.
 
         Parameters
@@ -107,7 +107,7 @@ class Client:
             For people.
         key : str, optional
             The same key with the same run gives the same job; None: a new one.
-        **words
+        **options
             Of the document, instead of or over ``spec``: ``problem, A, b, alpha, method, tol, seed, out, priority, limits`` ….
             Data are named by the path or URL that the service reads.
 
@@ -122,7 +122,7 @@ class Client:
             If a word is data itself, or what the service refuses.
         """
         headers = {"Idempotency-Key": key or uuid4().hex}
-        body = {"spec": _sendable({**(spec or {}), **words}), "name": name}
+        body = {"spec": _sendable({**(spec or {}), **options}), "name": name}
         return self._json("POST", "/v1/jobs", body=body, headers=headers)
 
     def list(self, state: str | None = None) -> Iterator[Document]:

@@ -64,7 +64,7 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
         density=matrix.density,
         fill="null" if entries.fill_value is None else str(entries.fill_value),
         is_fill_missing=entries.fill_value is not None and is_missing(entries.fill_value, meaning),
-        packing="" if meaning is None else meaning.words(),
+        packing="" if meaning is None else meaning.describe(),
         time=stored_time(entries),
     )
     memory = memory_bytes or psutil.virtual_memory().total // len(os.sched_getaffinity(0))
@@ -85,10 +85,10 @@ def _codecs(array: "zarr.Array[Any]") -> Iterator[str]:
     for codec in (*array.filters, *([array.serializer] if array.serializer else []), *array.compressors):
         said = codec.to_dict() if hasattr(codec, "to_dict") else codec.get_config()
         settings = said.get("configuration") or {key: said[key] for key in said if key not in ("name", "id")}
-        words = ", ".join(
+        settings = ", ".join(
             f"{key}={value}" for key, value in settings.items() if key in ("cname", "level", "clevel", "shuffle", "endian")
         )
-        yield str(said.get("name") or said.get("id")) + (f"({words})" if words else "")
+        yield str(said.get("name") or said.get("id")) + (f"({settings})" if settings else "")
 
 
 def _measure_store(array: "zarr.Array[Any]") -> tuple[int | None, int | None]:

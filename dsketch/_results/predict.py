@@ -131,7 +131,7 @@ class _Rule:
 
     predictor: Callable[[Floats, Matrix], Look]
     x: Floats
-    words: dict[str, Any]
+    attributes: dict[str, Any]
     source: str | None = None
     columns: Columns | None = None
 
@@ -153,22 +153,24 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     if isinstance(answer, Solution):
         return _of_solution(answer, intercept)
     source = os.fspath(answer) if isinstance(answer, str | os.PathLike) else None
-    x, words = read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(numbers_of(answer), {})
+    x, attributes = read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(numbers_of(answer), {})
     if x.ndim not in (1, 2) or x.size == 0:
         raise DataError(f"x must have shape (d,) or (d, k); it has {x.shape}. Check where it comes from.")
-    columns = Columns.from_attributes(words) if words.get("created_by") == "dsketch" else None
+    columns = Columns.from_attributes(attributes) if attributes.get("created_by") == "dsketch" else None
     kept: dict[str, Any] = {
-        name: words[name] for name in ("problem", "sources", "centred") if words.get("created_by") == "dsketch" and name in words
+        name: attributes[name]
+        for name in ("problem", "sources", "centred")
+        if attributes.get("created_by") == "dsketch" and name in attributes
     }
     if "problem" not in kept:
         hint = "" if intercept else ", or say intercept if the last row of x is one"
         return _Rule(partial(linear_look, intercept=bool(intercept), hint=hint), x, kept, source, columns)
-    _require_agreement(words["problem"], intercept)
-    if _is_linear(words["problem"]):
+    _require_agreement(attributes["problem"], intercept)
+    if _is_linear(attributes["problem"]):
         if (centre := read_centre(kept, x)) is not None:
             return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
-        return _Rule(partial(linear_look, intercept=bool(words["problem"].get("intercept"))), x, kept, source, columns)
-    return _Rule(_remake_problem(words, columns).predictor, x, kept, source, columns)
+        return _Rule(partial(linear_look, intercept=bool(attributes["problem"].get("intercept"))), x, kept, source, columns)
+    return _Rule(_remake_problem(attributes, columns).predictor, x, kept, source, columns)
 
 
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
@@ -184,17 +186,17 @@ def _by(problem: Problem, x: Floats) -> _Rule:
     return _Rule(problem.predictor, x, words_of(problem), columns=problem.columns)
 
 
-def _require_agreement(words: dict[str, Any], said: bool | None) -> None:
-    known = bool(words.get("intercept"))
+def _require_agreement(parameters: dict[str, Any], said: bool | None) -> None:
+    known = bool(parameters.get("intercept"))
     if said is not None and said is not known:
         raise SpecError(f"intercept={known} is what the answer was solved with; got intercept={said}. Leave it out.")
 
 
-def _is_linear(words: dict[str, Any]) -> bool:
-    kind = PROBLEMS.get(str(words.get("problem")))
+def _is_linear(parameters: dict[str, Any]) -> bool:
+    kind = PROBLEMS.get(str(parameters.get("problem")))
     if kind is None:
         raise SpecError(
-            f"x must be the answer to one of {', '.join(PROBLEMS)}; it says {words.get('problem')!r}. Use the version that wrote it."
+            f"x must be the answer to one of {', '.join(PROBLEMS)}; it says {parameters.get('problem')!r}. Use the version that wrote it."
         )
     return issubclass(kind, LinearProblem)
 
@@ -255,8 +257,8 @@ def _write_rows(
 ) -> "zarr.Array[Any]":
     A, chunk_rows = align_to_chunks(look.rows.A)
     rows = replace(look.rows, A=A)
-    output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.words.get("sources", {}).values()])
-    attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.words.get("problem"), **OURS}
+    output.probe(8 * rows.shape[0] * rule.sides, [rows.A.source, rule.source, *rule.attributes.get("sources", {}).values()])
+    attributes = {"rows_of": rows.A.source, "answer": rule.source, "answers": rule.attributes.get("problem"), **OURS}
     with output.fill(rule.shape(rows.shape[0]), chunk_rows, attributes) as target:
         _answer_look(Look(Writing(look.pass_, target, rule.sides), rows), rule, cluster, progress)
     return zarr.open_array(store_at(str(output.path)), mode="r")

@@ -64,18 +64,18 @@ def problem_of(header: dict[str, Any]) -> Problem:
     return make_problem(header["problem"], sources)
 
 
-def make_problem(words: Mapping[str, Any], data: Mapping[str, Any]) -> Problem:
-    """Return the problem that its words make of its data.
+def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Problem:
+    """Return the problem that its parameters make of its data.
 
     Parameters
     ----------
-    words : mapping
+    parameters : mapping
         ``{"problem": name, …options}``, as :attr:`dsketch.problems.Problem.parameters`.
     data : mapping
         What the constructor opens, by argument: ``A``, ``b`` …; None: not given.
     """
-    kind: Callable[..., Problem] = PROBLEMS[words["problem"]]
-    options = {name: value for name, value in words.items() if name != "problem"}
+    kind: Callable[..., Problem] = PROBLEMS[parameters["problem"]]
+    options = {name: value for name, value in parameters.items() if name != "problem"}
     return kind(**options, **{name: source for name, source in data.items() if source is not None})
 
 

@@ -184,8 +184,8 @@ class _OpenCensus:
         name = self._column.name
         if not self._is_text:
             return Numeric(name)
-        words = {level.lower() for level in self._levels}
-        if self._column.kind is ColumnKind.CELL and not self._is_category and words <= {"true", "false"}:
+        texts = {level.lower() for level in self._levels}
+        if self._column.kind is ColumnKind.CELL and not self._is_category and texts <= {"true", "false"}:
             return Flag(name)
         if self._must_be:
             raise self._no_number()

@@ -104,7 +104,7 @@ class Conventions:
         """The dtype of the numbers that are meant."""
         return np.dtype(np.float64) if self.is_packed else self.stored
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Return how stored numbers become those that are read; empty where they are the same."""
         attributes = zip(_PACKING, (self.scale, self.offset), (1.0, 0.0), strict=True)
         said = ", ".join(f"{name}={value!r}" for name, value, plain in attributes if value != plain)

@@ -79,7 +79,7 @@ class CsrMatrix(Matrix):
         dtype = data.dtype if conventions is None else conventions.dtype
         self.dtype = np.dtype(np.float32) if dtype == np.float16 else dtype  # SciPy computes with no shorter floats
         self._conventions = conventions
-        self.meaning = "" if conventions is None else conventions.words()
+        self.meaning = "" if conventions is None else conventions.describe()
         self.nonzeros = data.shape[0]
         self.source, self.names = source, names
         self.is_local = self.is_raw = data.is_local

@@ -56,7 +56,7 @@ class ZarrMatrix(Matrix):
         self._stored = np.dtype(array.dtype).newbyteorder("=")
         self.conventions = None if as_stored else conventions_of(array, what)
         self.dtype = self._stored if self.conventions is None else self.conventions.dtype
-        self.meaning = "" if self.conventions is None else self.conventions.words()
+        self.meaning = "" if self.conventions is None else self.conventions.describe()
         self.is_vector = len(array.shape) == 1
         self._array = array
         self._missing = missing

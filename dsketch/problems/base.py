@@ -47,7 +47,7 @@ class Problem(ABC):
     rows : Rows
         What its passes read; the engine is chosen by it.
     parameters : dict
-        The words that make the problem again, as JSON can hold them: ``{"problem": name, …options}``.
+        What makes the problem again, as JSON can hold them: ``{"problem": name, …options}``.
     """
 
     name: ClassVar[str]

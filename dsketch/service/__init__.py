@@ -21,20 +21,20 @@ The document of a run, ``spec``, is the same for Python, the command line and HT
 How it holds together, lowest first:
 
 ========================== =====================================================================================
-``errors jobs specs``      words: the tree of errors, the state machine, the document of a run
+``errors job specs``       words: the tree of errors, the state machine, the document of a run
 ``files folder formats``   a folder a job is the truth; who may look into the state directory, which versions can read it
 ``index store``            an SQLite index finds the folders
 ``events metrics``         what happens, as it happens
-``paths rooted``           what may be read; files that are looked at when they are opened
+``places rooted``          what may be read; files that are looked at when they are opened
 ``tokens auth``            by whom
 ``limits hidden``          what a job may use by default; texts without addresses of clusters
 ``queue``                  whose turn it is
-``meter leading runner``   the process of one job, how much it may read, and who watches it
+``meter job_* attempt``    how much a job may read, its process (``job_process job_pipe job_limits``), who watches it
 ``workers dispatch``       the cluster; jobs from the queue to their end
 ``keeping plans ready``    ended jobs go; plans that somebody waits for; whether all that is well
-``desk``                   the verbs
-``guards access protocol`` limits, hosts and headers; a line a request; a protocol that does not wait for ever
-``http logs serve``        routes; the log; all of it together
+``jobs_api``               the verbs
+``middleware access``      limits, hosts and headers; a line a request; ``protocol`` does not wait for ever
+``app logs serve``         routes; the log; all of it together
 ========================== =====================================================================================
 
 Guarantees: kill the service at any moment and start it again: no accepted job is lost, none runs twice to its end, each goes on after

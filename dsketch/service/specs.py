@@ -107,7 +107,7 @@ class Spec(Strict):
         """Return the whole document, defaults included, as JSON can hold it."""
         return self.model_dump(mode="json")
 
-    def words(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """Return what the problem's constructor takes besides A and b."""
         return {word.name: getattr(self, word.name) for word in (*PROBLEMS[self.problem].options, MISSING)}
 
@@ -136,7 +136,7 @@ class Spec(Strict):
     def opened(self, source: Callable[[str, str], Any] = lambda address, _: address) -> Problem:
         """Open the problem that the document describes; ``source`` gives what to open for an address and its word."""
         data = {name: source(address, name) for name, address in self.addresses().items()}
-        options = {name: value for name, value in self.words().items() if name not in data}
+        options = {name: value for name, value in self.parameters().items() if name not in data}
         return make_problem({"problem": self.problem, **options}, data)
 
 
@@ -161,11 +161,11 @@ def _kind_of(option: Option) -> Any:
 
 def model_of(problem: type[Problem]) -> type[Spec]:
     """Return the model of a problem's documents."""
-    words: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "problem": (Literal[problem.name], ...),
         **{option.name: _field(option) for option in (*problem.options, MISSING, *settings_of(problem), MEMORY_LIMIT)},
     }
-    return create_model(f"{problem.__name__}Spec", __base__=Spec, __doc__=problem.title, **words)
+    return create_model(f"{problem.__name__}Spec", __base__=Spec, __doc__=problem.title, **fields)
 
 
 MODELS: dict[str, type[Spec]] = {name: model_of(problem) for name, problem in PROBLEMS.items()}

@@ -50,8 +50,8 @@ class Token:
 
     def line(self) -> str:
         """Return it as the file has it."""
-        words = [self.owner, self.digest, "admin" if self.is_admin else "user"]
-        return ":".join([*words, *([] if self.until is None else [str(self.until)])])
+        fields = [self.owner, self.digest, "admin" if self.is_admin else "user"]
+        return ":".join([*fields, *([] if self.until is None else [str(self.until)])])
 
 
 def hash_of(token: str) -> str:

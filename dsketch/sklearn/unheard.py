@@ -46,25 +46,25 @@ def with_integers(rows: Any) -> Any:
 
 
 def _says_unheard(data: Any) -> bool:
-    words = _types(data)
-    return any(word.startswith(_TIMES) for word in words) or _rounds(data, words)
+    kinds = _types(data)
+    return any(word.startswith(_TIMES) for word in kinds) or _rounds(data, kinds)
 
 
 def _types(data: Any) -> list[str]:
-    """Return the words for the types of an array, or of the columns of a table."""
+    """Return the kinds for the types of an array, or of the columns of a table."""
     found = getattr(data, "dtypes", None)
     if found is None or not hasattr(data, "columns"):
         found = [getattr(data, "dtype", "")]
     return [str(dtype).lower() for dtype in found]
 
 
-def _rounds(data: Any, words: list[str]) -> bool:
+def _rounds(data: Any, kinds: list[str]) -> bool:
     """Whether a table has integers beyond those that are floats in a column beside one of floats."""
-    return any(word.startswith("float") for word in words) and _has_wide(data, words)
+    return any(word.startswith("float") for word in kinds) and _has_wide(data, kinds)
 
 
-def _has_wide(data: Any, words: list[str]) -> bool:
-    wide = [place for place, word in enumerate(words) if word in _WIDE]
+def _has_wide(data: Any, kinds: list[str]) -> bool:
+    wide = [place for place, word in enumerate(kinds) if word in _WIDE]
     if hasattr(data, "get_columns"):
         found = [data.get_columns()[place] for place in wide]
     elif hasattr(data, "iloc") and hasattr(data, "columns"):

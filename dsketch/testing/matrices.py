@@ -151,11 +151,11 @@ class MatrixTests:
             _same(rows, values[start:stop])
 
     def test_describe_is_for_people(self, pair: tuple[Matrix, AnyArray]) -> None:
-        """A few words in one line."""
-        words = pair[0].describe()
+        """A few description in one line."""
+        description = pair[0].describe()
 
-        assert words
-        assert "\n" not in words
+        assert description
+        assert "\n" not in description
 
 
 def _same(found: Any, expected: AnyArray) -> None:

@@ -98,9 +98,9 @@ class Centre(NamedTuple):
     x: Floats
 
 
-def read_centre(words: dict[str, Any], x: Floats) -> Centre | None:
+def read_centre(attributes: dict[str, Any], x: Floats) -> Centre | None:
     """Return what :func:`dsketch._results.output.centre_of` kept with a stored x, of shape (d + 1,) or (d + 1, k), if it did."""
-    kept = words.get("centred")
+    kept = attributes.get("centred")
     if not isinstance(kept, dict):
         return None
     values = kept["shift"]

@@ -42,7 +42,7 @@ class LinearProblem(LinearSystem, Problem):
     rows, penalty
         As in :class:`~dsketch.problems.linear.system.LinearSystem`.
     parameters : dict
-        The words that make this problem again.
+        What makes this problem again.
     """
 
     parameters: dict[str, Any]

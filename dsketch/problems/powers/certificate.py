@@ -163,8 +163,8 @@ def power_notes(answer: PowerAnswer, settings: Settings, power: int, *, is_odd: 
 
 
 def _stage_text(stage: Stage) -> str:
-    words = {"rule": "", "rounding": " (ended by rounding)", "limit": " (ended by the limit)"}
-    return f"{stage.passes}{words[stage.end]}"
+    ends = {"rule": "", "rounding": " (ended by rounding)", "limit": " (ended by the limit)"}
+    return f"{stage.passes}{ends[stage.end]}"
 
 
 def _beyond(value: float) -> str:
