@@ -15,7 +15,7 @@ from dsketch.ingest.failure import reading, writing
 from dsketch.ingest.staged import staging
 from dsketch.matrix.csr import ENCODING, PARTS
 
-_CHUNK_NONZEROS = 8_000_000  # 64 MB of float64: beyond it, opening a chunk no longer shows
+_CHUNK_NONZEROS = 8_000_000  # 64 MB of float64: opening a larger chunk no longer shows
 _MEMBERS = {"data.npy", "indices.npy", "indptr.npy", "shape.npy", "format.npy"}
 
 

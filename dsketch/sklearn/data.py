@@ -17,8 +17,9 @@ from dsketch.matrix.open import open_matrix
 from dsketch.sklearn.compat import check_sample_weight
 from dsketch.sklearn.unheard import refuse_unheard, with_integers
 
-_FLOATS = (np.float64, np.float32)  # kept as they are; anything else becomes float64
-NUMBERS = (*_FLOATS, np.int64, np.uint64)  # likewise; the passes take nanoseconds as integers, of which float64 holds 53 bits
+_FLOATS = (np.float64, np.float32)  # these are kept as they are; anything else becomes float64
+# These are kept too; the passes take nanoseconds as integers, of which float64 holds 53 bits.
+NUMBERS = (*_FLOATS, np.int64, np.uint64)
 
 
 def is_stored(X: Any) -> bool:

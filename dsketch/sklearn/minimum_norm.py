@@ -15,7 +15,7 @@ from dsketch.matrix.base import AnyArray
 from dsketch.matrix.offsets import offsets
 from dsketch.matrix.shift import difference
 
-_DENSE_BYTES = 1_000_000_000  # sparse rows are made dense up to here
+_DENSE_BYTES = 1_000_000_000  # larger sparse rows are not made dense
 
 
 class MinimumNorm(NamedTuple):

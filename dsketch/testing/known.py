@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats
 
-_HEAVY = 1e4  # how much larger the rows that carry the columns are than all others
+_HEAVY = 1e4  # the rows that carry the columns are so much larger than all others
 
 
 @dataclass(frozen=True)

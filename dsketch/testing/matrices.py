@@ -20,7 +20,7 @@ LAW = settings(
     max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
-_SMALL_PICKLE = 20_000  # bytes of a matrix that is stored somewhere: it travels with every task
+_SMALL_PICKLE = 20_000  # the most bytes of a pickled matrix that is stored somewhere: it travels with every task
 
 
 class MatrixTests:
