@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
 from dsketch.events import Note, Progress, Tell
 from dsketch.ingest.choice import ColumnChoice
 from dsketch.ingest.failure import reading, writing
-from dsketch.ingest.rows import Floats, RowSource, narrowest_dtype, rows_per_block
+from dsketch.ingest.rows import RowSource, narrowest_dtype, rows_per_block
 from dsketch.ingest.screen import keep_finite, refuse_nonfinite
 from dsketch.ingest.tally import Tally
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
-from dsketch.ingest.rows import Floats
 
 
 class Encoder(Protocol):

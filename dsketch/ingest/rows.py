@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from dsketch._linalg.arrays import Floats
 from dsketch.ingest.tally import Tally
-
-Floats = NDArray[np.float64]
 
 # A block of decoded rows; big enough for NumPy to be at full speed, small beside a chunk of the output.
 BLOCK_BYTES = 16_000_000

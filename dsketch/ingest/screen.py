@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.ingest import remedy
-from dsketch.ingest.rows import Floats
 
 
 def keep_finite(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.events import Note, Progress, Tell
 from dsketch.ingest import remedy
@@ -12,7 +13,7 @@ from dsketch.ingest.choice import ColumnChoice
 from dsketch.ingest.columns import ColumnKind, Table
 from dsketch.ingest.encode import Encoder, Numeric, OneHot
 from dsketch.ingest.heading import is_index
-from dsketch.ingest.rows import Floats, RowSource, narrowest_dtype, rows_per_block
+from dsketch.ingest.rows import RowSource, narrowest_dtype, rows_per_block
 from dsketch.ingest.screen import keep_finite, refuse_nonfinite
 from dsketch.ingest.survey import Survey, missing_mask, survey
 from dsketch.ingest.tally import Tally

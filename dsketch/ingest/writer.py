@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import zarr
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.ingest.failure import writing
-from dsketch.ingest.rows import Floats, RowSource
+from dsketch.ingest.rows import RowSource
 
 
 def rows_per_chunk(count: int, width: int, itemsize: int, chunk_bytes: int) -> int:
