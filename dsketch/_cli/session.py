@@ -60,12 +60,12 @@ def listening(title: str = "rows") -> Iterator[Tell]:
         with bar_or_silence(title=title) as tell:
             yield tell
     else:
-        with logged():
+        with show_log():
             yield LogLines()
 
 
 @contextmanager
-def logged() -> Iterator[None]:
+def show_log() -> Iterator[None]:
     """Send dsketch's log, from INFO on, to standard error for a while."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))

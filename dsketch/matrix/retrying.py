@@ -143,17 +143,17 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
 
     async def list(self) -> AsyncIterator[str]:
         """Yield all keys."""
-        for key in await self._kept("", lambda: _listed(self._store.list())):
+        for key in await self._kept("", lambda: _list_keys(self._store.list())):
             yield key
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         """Yield all keys below a prefix."""
-        for key in await self._kept(prefix, lambda: _listed(self._store.list_prefix(prefix))):
+        for key in await self._kept(prefix, lambda: _list_keys(self._store.list_prefix(prefix))):
             yield key
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Yield the names right below a prefix."""
-        for key in await self._kept(prefix, lambda: _listed(self._store.list_dir(prefix))):
+        for key in await self._kept(prefix, lambda: _list_keys(self._store.list_dir(prefix))):
             yield key
 
     async def _read(self, key: str) -> Any:
@@ -174,7 +174,7 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
         return str(inner.fs.unstrip_protocol(f"{inner.path.rstrip('/')}/{key}".rstrip("/")))
 
 
-async def _listed(keys: AsyncIterator[T]) -> "list[T]":
+async def _list_keys(keys: AsyncIterator[T]) -> "list[T]":
     return [key async for key in keys]
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from dsketch._atomic import flush_folder
 from dsketch.service.files import get_json, put_json, write_json
 from dsketch.service.job import Job, StateChange
-from dsketch.service.specs import completed
+from dsketch.service.specs import complete_document
 
 ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
 _WORDS: tuple[tuple[str, str | None], ...] = (("owner", None), ("name", ""), ("key", None), ("digest", None))
@@ -107,7 +107,14 @@ class Folder:
         if owner is None or name is None or not history:
             raise ValueError(f"an owner and a history were expected in {self.path}; they lack.")
         return Job(
-            str(about["id"]), owner, name, completed(spec), float(about.get("created", history[0].at)), history, key, digest
+            str(about["id"]),
+            owner,
+            name,
+            complete_document(spec),
+            float(about.get("created", history[0].at)),
+            history,
+            key,
+            digest,
         )
 
     def last_sign(self) -> float:

@@ -83,12 +83,12 @@ def lead(pipe: Connection, work: Work) -> None:
     try:
         limit_memory(work.memory_bytes)
         if work.folder is None:
-            link.tell("ended", plan=_planned(work, link))
+            link.tell("ended", plan=_plan(work, link))
         else:
             folder = Folder(work.folder)
             with hold_lock(folder), redirect_prints(folder):
                 if folder.solution() is None:
-                    _solved(work, folder, link)
+                    _solve(work, folder, link)
                 link.tell("ended")
     except DsketchError as error:
         is_passing = isinstance(error, EngineError | ServiceError)
@@ -112,19 +112,19 @@ def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
     )
 
 
-def _planned(work: Work, link: Link) -> dict[str, Any]:
-    spec = _admitted(work)
+def _plan(work: Work, link: Link) -> dict[str, Any]:
+    spec = _admit(work)
     problem = spec.opened(work.roots.open)
     meter = Meter(work.most_read_bytes)
     meter.require(problem.rows.nbytes, "one pass")
     with _engine(work, problem, link) as engine:
         made = _run(spec, problem).plan(engine)
     meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
-    return _described(made)
+    return _describe(made)
 
 
-def _solved(work: Work, folder: Folder, link: Link) -> None:
-    spec = _admitted(work)
+def _solve(work: Work, folder: Folder, link: Link) -> None:
+    spec = _admit(work)
     problem = spec.opened(work.roots.open)
     _require_fitting(problem, work.most_result_bytes)
     meter = Meter(work.most_read_bytes, link.hear)
@@ -136,8 +136,8 @@ def _solved(work: Work, folder: Folder, link: Link) -> None:
     with _engine(work, problem, link) as engine:
         made = run.plan(engine)
         meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
-        put_json(folder.path / "plan.json", _described(made))
-        link.tell("planned", plan=_described(made))
+        put_json(folder.path / "plan.json", _describe(made))
+        link.tell("planned", plan=_describe(made))
         solution = run.solve(made, engine, meter.hear)
     _put_in_place(solution, folder, replace(run, out=_output(work, spec)), work.results_umask)  # looked at again, hours later
 
@@ -152,7 +152,7 @@ def _output(work: Work, spec: Spec) -> Output | None:
     return None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
 
 
-def _admitted(work: Work) -> Spec:
+def _admit(work: Work) -> Spec:
     """Return the spec with the data's full addresses, after a look at what lies there."""
     spec = spec_of(work.spec)
     spec.require_bounded()
@@ -179,7 +179,7 @@ def _engine(work: Work, problem: Problem, link: Link) -> Iterator[Engine]:
         yield engine
 
 
-def _described(made: Plan) -> dict[str, Any]:
+def _describe(made: Plan) -> dict[str, Any]:
     return hide_addresses_in(plain({**made.to_dict(), "text": str(made)}))
 
 

@@ -193,7 +193,7 @@ def spec_of(document: dict[str, Any]) -> Spec:
         raise SpecError(sentence_of(error.errors(include_url=False))) from error
 
 
-def completed(document: Any) -> dict[str, Any]:
+def complete_document(document: Any) -> dict[str, Any]:
     """Return a document that was written by another version with this one's defaults, or as it is if this one cannot read it.
 
     Raises

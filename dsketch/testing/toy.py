@@ -75,7 +75,7 @@ class SemiNormal(LinearMethod):
 
 
 @contextmanager
-def added(table: MutableMapping[str, Any], method: Method[Any, Any, Any]) -> Iterator[None]:
+def add_method(table: MutableMapping[str, Any], method: Method[Any, Any, Any]) -> Iterator[None]:
     """Have a method in a table for a while.
 
     Raises

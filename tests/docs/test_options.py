@@ -22,7 +22,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.service.app import UI
-from dsketch.service.routes.about import offered
+from dsketch.service.routes.about import describe_problem
 from dsketch.service.specs import MODELS, spec_of
 from dsketch.settings import (
     CLUSTER,
@@ -191,7 +191,7 @@ def test_documents_say_what_the_options_say(problem: type[Problem]) -> None:
 @each_problem
 def test_the_service_tells_what_the_options_say(problem: type[Problem]) -> None:
     """A form learns from /v1/service every option with its kind, default, help and choices."""
-    told = offered(problem)
+    told = describe_problem(problem)
 
     said = {option["name"]: option for option in (*told["words"], *told["options"])}
     assert said.keys() == {*taken(problem), MEMORY_LIMIT.name}

@@ -14,13 +14,6 @@ PARTICIPLE = re.compile(r"_?(?:[a-z]+ed|kept|told|sent|drawn|grown|held|seen|kno
 ALLOWED = {
     "_speed": "a noun",
     "unpreconditioned": "what the field calls the solver without a preconditioner",
-    "whitened": "what the field calls rows times the inverse of R",
-    "_whitened": "the price of whitened passes, by their name of the field",
-}
-# Rooms and files whose names are still old; whoever has renamed one takes it away here.
-OLD = {
-    *("_results", "engine", "features", "matrix", "passes", "planning", "problems"),
-    *("_cli/session.py", "service/job_process.py", "service/routes/about.py", "service/specs.py", "testing/toy.py"),
 }
 
 
@@ -32,21 +25,13 @@ def functions() -> Iterator[tuple[str, str]]:
                 yield path.relative_to(ROOT).as_posix(), node.name
 
 
-def is_old(file: str) -> bool:
-    """Whether a file is named in ``OLD``, itself or by its room."""
-    return file in OLD or file.partition("/")[0] in OLD
-
-
 def test_no_function_is_a_bare_participle() -> None:
     """A function's name says what is done (``price``) or what it gives (``price_of``), not only what was done (``priced``)."""
     found = [(file, name) for file, name in functions() if PARTICIPLE.fullmatch(name) and name not in ALLOWED]
-    print(*(f"{file}: {name}" for file, name in found), sep="\n")  # noqa: T201 - what is still to be renamed, shown by -rP
-    offending = [f"{file}: {name}" for file, name in found if not is_old(file)]
-    assert not offending, f"name these by a verb, or with a reason in ALLOWED: {offending}"
+    assert not found, f"name these by a verb, or with a reason in ALLOWED: {found}"
 
 
 def test_every_exception_is_still_needed() -> None:
-    """What has been renamed is no longer excepted: every entry of ``OLD`` still holds a participle."""
-    found = [file for file, name in functions() if PARTICIPLE.fullmatch(name) and name not in ALLOWED]
-    spare = {place for place in OLD if not any(file == place or file.partition("/")[0] == place for file in found)}
-    assert not spare, f"take these out of OLD: {sorted(spare)}"
+    """What has been renamed is no longer excepted: every name of ``ALLOWED`` is one of a function."""
+    spare = ALLOWED.keys() - {name for _, name in functions()}
+    assert not spare, f"take these out of ALLOWED: {sorted(spare)}"

@@ -14,7 +14,7 @@ from dsketch.service.specs import model_of
 from dsketch.sklearn import LinearRegression
 from dsketch.testing.known import KNOWN, tall
 from dsketch.testing.methods import MethodTests, solve_known
-from dsketch.testing.toy import SemiNormal, added
+from dsketch.testing.toy import SemiNormal, add_method
 
 TOY = SemiNormal.name
 
@@ -25,14 +25,14 @@ class TestContract(MethodTests):
     @pytest.fixture
     def method(self) -> Iterator[str]:
         """Add it for the time of a test."""
-        with added(METHODS, SemiNormal()):
+        with add_method(METHODS, SemiNormal()):
             yield TOY
 
 
 @pytest.fixture
 def toy() -> Iterator[None]:
     """Add the toy to the table for the time of a test."""
-    with added(METHODS, SemiNormal()):
+    with add_method(METHODS, SemiNormal()):
         yield
 
 
@@ -80,7 +80,11 @@ def test_every_face_has_it() -> None:
 def test_it_is_gone_again() -> None:
     """Outside, its name is refused with the names there are; added twice it is refused at once."""
     known = tall(200, 4)
-    with added(METHODS, SemiNormal()), pytest.raises(ValueError, match="a name of its own"), added(METHODS, SemiNormal()):
+    with (
+        add_method(METHODS, SemiNormal()),
+        pytest.raises(ValueError, match="a name of its own"),
+        add_method(METHODS, SemiNormal()),
+    ):
         pass
 
     with pytest.raises(ds.SpecError, match=f"one of auto, cholesky, .*, whitened; got '{TOY}'"):

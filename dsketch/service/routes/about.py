@@ -40,8 +40,8 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
             "out_roots": [*map(str, roots.outputs)],
             "dashboard": dispatcher.cluster.dashboard,
             "most_jobs": dispatcher.rules.most_jobs,
-            "job": [_told(option) for option in JOB],
-            "problems": [offered(problem) for problem in PROBLEMS.values()],
+            "job": [_tell(option) for option in JOB],
+            "problems": [describe_problem(problem) for problem in PROBLEMS.values()],
         }
         return JSONResponse(plain(facts))
 
@@ -68,7 +68,7 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
         return Response(dispatcher.metrics.text(dispatcher.store.counts(), age), media_type="text/plain; version=0.0.4")
 
 
-def offered(problem: type[Problem]) -> dict[str, Any]:
+def describe_problem(problem: type[Problem]) -> dict[str, Any]:
     """Return a problem as a form needs it."""
     how = {option.name: option for option in settings_of(problem)}
     return {
@@ -79,12 +79,12 @@ def offered(problem: type[Problem]) -> dict[str, Any]:
         "families": list(problem.families),
         "sketches": sorted(SKETCHES),
         "settings": [name for name in how if name != METHOD.name],
-        "words": [_told(option) for option in (*problem.options, MISSING)],
-        "options": [_told(option) for option in (*how.values(), MEMORY_LIMIT)],
+        "words": [_tell(option) for option in (*problem.options, MISSING)],
+        "options": [_tell(option) for option in (*how.values(), MEMORY_LIMIT)],
     }
 
 
-def _told(option: Option) -> dict[str, Any]:
+def _tell(option: Option) -> dict[str, Any]:
     """Return an option as a form needs it."""
     return {
         "name": option.name,
