@@ -35,7 +35,7 @@ from dsketch.settings import EPS
 
 ROUNDS = 10  # a given rank is shared over so many rounds
 _MOST_ROUNDS = 40  # the spectrum has ended when so many rounds reject most candidates
-ENOUGH = 0.1  # a trace below this share of the ridge leaves a condition number of at most 1.1
+_ENOUGH = 0.1  # a trace below this share of the ridge leaves a condition number of at most 1.1
 _LEAST_PIVOT = 8 * EPS  # of a unit diagonal there is nothing but rounding below it
 
 
@@ -86,7 +86,7 @@ def pivoted_cholesky(system: KernelSystem, rank: int, seed: int, seen: Sample | 
         Of the rows; None: one is drawn.
     """
     longest = float(system.half.max())
-    chosen = yield from choose_pivots(system, rank, seed, ENOUGH * system.alpha * np.exp(-2 * longest))
+    chosen = yield from choose_pivots(system, rank, seed, _ENOUGH * system.alpha * np.exp(-2 * longest))
     if seen is None:
         seen = yield from draw_sample(system, seed)
     features = chosen.features(system)
