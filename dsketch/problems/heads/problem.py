@@ -1,24 +1,22 @@
 """Several problems on heads of one A, answered together: the passes of the slowest, not their sum."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._units import format_bytes
-from dsketch.errors import PlanError, SpecError
+from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Flow
-from dsketch.planning.choice import MEMORY_SHARE, Choice
-from dsketch.planning.price import Estimate, Machines
-from dsketch.problems.base import Problem, require_names
+from dsketch.planning.choice import Choice
+from dsketch.planning.price import Machines
+from dsketch.problems.base import Problem
+from dsketch.problems.heads.certificate import join_certificates
+from dsketch.problems.heads.choose import plan_heads
 from dsketch.problems.heads.lockstep import advance_together, base_of, require_one_base
-from dsketch.problems.linear.methods import METHODS as LINEAR
+from dsketch.problems.heads.methods import METHODS
 from dsketch.problems.outcome import Certificate, Outcome
-from dsketch.problems.powers.methods import METHODS as POWERS
 from dsketch.problems.status import gravest
 from dsketch.settings import Settings
 
@@ -58,7 +56,7 @@ class Heads(Problem):
 
     name = "heads"
     title = "Several problems on heads of one A, in shared passes."
-    methods = MappingProxyType({**POWERS, **LINEAR})
+    methods = METHODS
     x_has_columns = False
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -99,27 +97,7 @@ class Heads(Problem):
         PlanError
             If the parts of all heads together do not fit in memory.
         """
-        plans: list[Choice] = []
-        for problem in self.problems:
-            require_names(problem, method, settings)
-            plans.append(problem.plan(method, settings, machines))
-            method = plans[0].method
-        first, passes = plans[0], max(made.estimate.passes for made in plans)
-        parts = sum(made.estimate.part_bytes for made in plans[1:])
-        memory = max(made.estimate.memory_bytes for made in plans) + 2 * parts
-        if memory > (room := MEMORY_SHARE * first.memory_limit_bytes):
-            raise PlanError(
-                f"the heads together need {format_bytes(memory)} of {format_bytes(room)} a thread. Solve them in groups, or give workers "
-                "more memory."
-            )
-        cost = Estimate(passes, sum(made.estimate.seconds for made in plans), memory, first.estimate.part_bytes + parts)
-        return replace(
-            first,
-            estimate=cost,
-            matrix=f"{len(plans)} heads of {self.rows.A.describe()}, the first: {first.matrix}",
-            read_bytes=passes * self.rows.nbytes,
-            details=(*first.details, f"{len(plans)} heads share every reading; seconds are those of each alone, together"),
-        )
+        return plan_heads(self.problems, self.rows, method, settings, machines)
 
     def answer(self, choice: Choice) -> Flow[Outcome]:
         """Answer all heads in lockstep."""
@@ -128,24 +106,13 @@ class Heads(Problem):
         notes = [f"head {number}: {note}" for number, outcome in enumerate(found) for note in outcome.notes]
         status = gravest(outcome.status for outcome in found)
         method = ", ".join(dict.fromkeys(outcome.method for outcome in found))
-        return Outcome(x, status, method, _join([outcome.certificate for outcome in found]), tuple(notes), tuple(found))
+        return Outcome(
+            x, status, method, join_certificates([outcome.certificate for outcome in found]), tuple(notes), tuple(found)
+        )
 
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Judge all heads in lockstep."""
         found = yield from advance_together(
             [problem.judge(part) for problem, part in zip(self.problems, self.split(x), strict=True)]
         )
-        return _join(found)
-
-
-def _join(certificates: Sequence[Certificate]) -> Certificate:
-    """Return the certificate of all: numbers side by side, the worst condition."""
-    worst = max(certificates, key=lambda certificate: certificate.condition)
-    return Certificate(
-        backward_error=np.concatenate([certificate.backward_error for certificate in certificates]),
-        residual_norm=np.concatenate([certificate.residual_norm for certificate in certificates]),
-        forward_error=np.concatenate([certificate.forward_error for certificate in certificates]),
-        condition=worst.condition,
-        rank=sum(certificate.rank for certificate in certificates),
-        rank_reason=f"{len(certificates)} heads; of the worst conditioned: {worst.rank_reason}",
-    )
+        return join_certificates(found)
