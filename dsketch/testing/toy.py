@@ -1,6 +1,6 @@
 """A method in forty lines, to be added to the table of a family and taken away again: what there is to say of a method, and no more.
 
-    with added(METHODS, SemiNormal()):
+    with add_method(METHODS, SemiNormal()):
         dsketch.lstsq(A, b, method="semi_normal")
 
 For good it would be a file in ``problems/linear`` and a line in ``problems/linear/methods.py``: plans, journals, the command line, the
