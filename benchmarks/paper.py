@@ -36,7 +36,7 @@ from dsketch.events import ignore
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Flow
-from dsketch.problems.linear import conjugate_gradient, gradient_descent
+from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.refinement import Inner
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Breakdown
@@ -127,9 +127,12 @@ def two(condition: float, draws: int, n: int = 50, d: int = 2, rows: int = 16) -
         ):
             z, count, _ = steps(H, c, step, squared=True, tol=tol)
             seen.setdefault(f"gradient descent, {name}", []).append((count, residual(A, b, factor.solve(z))))
-        for name, module in (("heavy ball (library)", gradient_descent), ("conjugate gradients (library)", conjugate_gradient)):
+        for name, method in (
+            ("heavy ball (library)", "gradient_descent"),
+            ("conjugate gradients (library)", "conjugate_gradient"),
+        ):
             try:
-                z, count = answered(module.inner(system, factor, c, (d / rows) ** 0.5, tol))
+                z, count = answered(METHODS[method].inner(system, factor, c, (d / rows) ** 0.5, tol))
                 seen.setdefault(name, []).append((count, residual(A, b, factor.solve(z))))
             except Breakdown:
                 seen.setdefault(name, []).append((MOST, np.inf))
@@ -189,12 +192,12 @@ def gradient_steps(ratio: int, draws: int, solves: int, n: int, d: int, conditio
                 rate = float(np.abs(1 - step * eigenvalues ** (1 + squared)).max())
                 rules.setdefault(f"{name} {kind}", []).append((count, converges, rate))
         if seed < solves:
-            for method, module in (("gradient_descent", gradient_descent), ("conjugate_gradient", conjugate_gradient)):
+            for method in ("gradient_descent", "conjugate_gradient"):
                 solution = dsketch.lstsq(
                     A, b[:, 0], method=method, sketch_rows=ratio * d, seed=seed, cluster="serial", progress=False
                 )
                 passes.setdefault(f"ls {method}", []).append(len(solution.passes))
-                flow = gram_solve(system, factor, g, module.inner, ratio**-0.5, CLOSE)
+                flow = gram_solve(system, factor, g, METHODS[method].inner, ratio**-0.5, CLOSE)
                 passes.setdefault(f"psd {method}", []).append(answered(flow)[1])
     return {
         "rules": {

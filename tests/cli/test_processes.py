@@ -16,7 +16,7 @@ import dsketch as ds
 from tests.cli.regression import CHILD, DSKETCH, SLOW, Data
 from tests.command_line import found, good
 
-SCRIPT = "import sys\nfrom dsketch.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"  # what pip installs
+SCRIPT = "import sys\nfrom dsketch._cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"  # what pip installs
 
 
 @pytest.mark.cluster

@@ -120,14 +120,14 @@ def test_gram_solve_reaches_its_tolerance() -> None:
     from paper import answered, gram_solve, system_of
 
     from dsketch._linalg.factor import Factor
-    from dsketch.problems.linear import conjugate_gradient, gradient_descent
+    from dsketch.problems.linear.methods import METHODS
     from dsketch.sketch import SparseSign
 
     A = matrix("incoherent", 1e3, 200, 4, np.random.default_rng(2))
     b = np.random.default_rng(3).standard_normal((4, 1))
     factor = Factor(preconditioner(A, SparseSign(64, 0)))
-    for module in (conjugate_gradient, gradient_descent):
-        x, passes = answered(gram_solve(system_of(A), factor, b, module.inner, 0.25, 1e-10))
+    for method in ("conjugate_gradient", "gradient_descent"):
+        x, passes = answered(gram_solve(system_of(A), factor, b, METHODS[method].inner, 0.25, 1e-10))
         left, whole = (np.linalg.norm(np.linalg.solve(factor.R.T, v)) for v in (A.T @ (A @ x) - b, b))
         assert left <= 1e-10 * whole * (1 + 1e-3)
         assert 4 <= passes <= 60
