@@ -44,14 +44,17 @@ def _parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 def test_killed_worker_costs_only_its_own_blocks(
     tall: tuple[str, str], undisturbed: Answer, hurt_client: Client, tmp_path: Path, method: str, kind: str
 ) -> None:
-    """A worker killed while it reads is replaced by its nanny; only blocks of its own half are read again."""
+    """A worker killed while it reads is replaced by its nanny; only blocks that it had read are read again, each once."""
     trap = Trap(dsketch.open_matrix(tall[0]), tmp_path / "trap", ROWS // 2, die)
     armed = ArmedBy(trap, kind)
     solution = dsketch.lstsq(trap, tall[1], method=method, cluster=hurt_client, progress=armed)
     assert trap.has_sprung()
     assert_same_bits(solution, undisturbed(method))
     hurt_pass = next(record.number for record in solution.passes if record.kind == kind)
-    assert 1 <= trap.reads(hurt_pass).total() - BLOCKS <= BLOCKS // 2
+    reads = trap.reads(hurt_pass)
+    assert len(reads) == BLOCKS
+    assert max(reads.values()) == 2
+    assert {span for span, times in reads.items() if times > 1} <= trap.read_by_the_caught(hurt_pass)
     for record in solution.passes:
         if record.number != hurt_pass:
             assert trap.reads(record.number).total() == BLOCKS

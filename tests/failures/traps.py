@@ -98,6 +98,12 @@ class Trap(Matrix):
         """Return the ids of the processes that read in a pass."""
         return {process for label, process, _, _ in self._log() if label == number}
 
+    def read_by_the_caught(self, number: int) -> set[tuple[int, int]]:
+        """Return the spans that the first process to read the trapped row had read in a pass."""
+        log = [(process, start, stop) for label, process, start, stop in self._log() if label == number]
+        caught = next(process for process, start, stop in log if start <= self.row < stop)
+        return {(start, stop) for process, start, stop in log if process == caught}
+
     def _log(self) -> list[list[int]]:
         path = self.folder / "reads"
         return [[int(word) for word in line.split()] for line in path.read_text().splitlines()] if path.exists() else []
