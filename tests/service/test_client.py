@@ -100,11 +100,19 @@ def test_following_survives_a_restart(tmp_path: Path, data: Path) -> None:
             id_ = client.submit(slow())["id"]
             seen(client, id_, in_pass(3))
             heard: list[dict[str, Any]] = []
-            follower = threading.Thread(target=lambda: heard.extend(client.follow(id_)))
+            is_listening = threading.Event()
+
+            def listen() -> None:
+                for event in client.follow(id_):
+                    heard.append(event)
+                    is_listening.set()
+
+            follower = threading.Thread(target=listen)
             follower.start()
+            assert is_listening.wait(600)  # its patience begins with the first word
             service.kill()
             service.start("--port", port)
-            follower.join(60)
+            follower.join(600)
             numbers = [event["id"] for event in heard if "id" in event]
 
             assert numbers == list(range(1, len(numbers) + 1))
