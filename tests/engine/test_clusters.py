@@ -94,7 +94,8 @@ def test_tls_needs_certificates(configured: dict[str, str], tmp_path: Path) -> N
 def test_adaptive_cluster_wakes_from_zero() -> None:
     """A cluster that starts workers for work is given some before it is waited for."""
     with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=None, memory_limit="1GiB") as cluster:
-        cluster.adapt(minimum=0, maximum=2, wait_count=60)  # on a busy machine a worker is idle for long before it has imported dsketch
+        # On a busy machine a worker is idle for long before it has imported dsketch.
+        cluster.adapt(minimum=0, maximum=2, wait_count=60)
         assert_solved(cluster=cluster)
 
 
