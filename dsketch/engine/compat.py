@@ -112,8 +112,8 @@ def certificates() -> Any:
 def is_served_by(loop: asyncio.AbstractEventLoop, address: str) -> bool:
     """Whether a scheduler at an address lives in this event loop of this process.
 
-    Stands on ``Scheduler._instances``, ``Scheduler.loop.asyncio_loop`` (of tornado) and ``distributed.comm.resolve_address``
-    .  False where they are gone: connecting then waits for its time to end.
+    Stands on ``Scheduler._instances``, ``Scheduler.loop.asyncio_loop`` (of tornado) and ``distributed.comm.resolve_address``.  False
+    where they are gone: connecting then waits for its time to end.
     """
     return any(
         _is_at(scheduler, address) and getattr(scheduler.loop, "asyncio_loop", None) is loop

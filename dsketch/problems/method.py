@@ -16,7 +16,7 @@ from dsketch.passes.base import Flow
 from dsketch.planning.choice import describe_room
 from dsketch.planning.price import Estimate, Workload
 from dsketch.planning.probe import Probe
-from dsketch.settings import Settings
+from dsketch.settings import SETTINGS, Settings
 
 SKETCHING = ("sketch", "sketch_rows")  # the settings that a method reads if it draws a sketch
 
@@ -183,11 +183,14 @@ def table_of(methods: Iterable[Method[Any, Any, Any]]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If two have one name, or a successor is not among them: a fault of the table, found when it is imported.
+        If two have one name, a successor is not among them, or one takes what is no setting: a fault of the table, found when it is
+        imported.
     """
     methods = tuple(methods)
     table = {method.name: method for method in methods}
     lost = [method.name for method in table.values() if method.successor not in (None, *table)]
     if lost or len(table) != len(methods):
         raise ValueError(f"methods with names of their own and successors among them were expected; got {lost or list(table)}.")
+    if unknown := {name for method in methods for name in method.takes} - {option.name for option in SETTINGS}:
+        raise ValueError(f"takes must name settings of dsketch.settings; got {', '.join(sorted(unknown))}.")
     return table

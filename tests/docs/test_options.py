@@ -110,6 +110,11 @@ def test_settings_are_the_options() -> None:
     assert [(field.name, field.default) for field in fields(Settings)] == [(option.name, option.default) for option in SETTINGS]
 
 
+def test_every_setting_is_taken() -> None:
+    """A setting that no method takes would be offered nowhere but in Python, and refused there."""
+    assert {name for problem in PROBLEMS.values() for name in taken(problem)} >= NAMES
+
+
 @each_problem
 def test_constructors_say_what_the_options_say(problem: type[Problem]) -> None:
     """A problem's constructor takes its options and ``missing``, by name, kind and default."""

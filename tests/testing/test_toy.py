@@ -96,3 +96,14 @@ def test_a_table_has_names_of_its_own_and_knows_every_successor() -> None:
     for methods in ((SemiNormal(),), (METHODS["tsqr"], METHODS["tsqr"])):
         with pytest.raises(ValueError, match="were expected"):
             table_of(methods)
+
+
+def test_a_method_takes_settings_that_there_are() -> None:
+    """A misspelt name in ``takes`` would hide the setting from every face; it is found when the table is made."""
+
+    class Misspelt(SemiNormal):
+        takes = ("scetch",)
+        successor = None
+
+    with pytest.raises(ValueError, match=r"must name settings.*got scetch"):
+        table_of((Misspelt(),))
