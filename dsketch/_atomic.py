@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, also after a crash or on a full disk: the one place that knows how.
+"""Files that are there whole or not at all, also after a crash or on a full disk: the one place that knows how.
 
 What is written lies first beside its place under a name of its own (:func:`beside`), is flushed to the disk, takes its place in one
 rename, and then the folder is flushed, so that the rename survives a power cut.  Only SIGKILL or a power cut leaves something beside.

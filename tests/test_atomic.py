@@ -1,11 +1,13 @@
 """Files that are there whole or not at all: what stands at a path after a success, a failure and a full disk."""
 
+import ast
 import errno
 import os
 from pathlib import Path
 
 import pytest
 
+import dsketch
 from dsketch._atomic import beside, replacing, write_flushed, write_whole
 
 
@@ -59,3 +61,33 @@ def test_a_place_that_takes_nothing_gives_its_own_error(tmp_path: Path) -> None:
             write(tmp_path / "absent" / "x", b"")
         with pytest.raises(OSError, match="too long"):
             write(tmp_path / ("x" * 300), b"")
+
+
+# Who else renames or flushes, and why.
+APART = {
+    "ingest/staged.py": "folders of chunks, several or none, which are not flushed",
+    "service/folder.py": "a job's folder appears and goes in one rename",
+    "service/store.py": "its index, in memory, is replaced",
+    "service/tokens.py": "a line is struck out where it stands",
+}
+
+
+def test_files_are_replaced_in_one_place() -> None:
+    """Nobody else writes beside, renames and flushes: a second way would forget one of the three."""
+    root = Path(dsketch.__file__).parent
+
+    found = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _replaces(node, node.func)
+    }
+
+    assert found == {"_atomic.py", *APART}
+
+
+def _replaces(call: ast.Call, function: ast.Attribute) -> bool:
+    """Whether a call renames or flushes: ``replace`` of a path has one argument, that of a text two."""
+    if function.attr == "replace":
+        return ast.unparse(function.value) == "os" or (len(call.args) == 1 and not call.keywords)
+    return function.attr in ("rename", "renames", "fsync", "fdatasync")

@@ -127,6 +127,13 @@ def test_modules_within_a_package_make_no_cycle() -> None:
     assert tuple(TopologicalSorter(graph).static_order())  # raises CycleError with the cycle
 
 
+def test_imports_name_the_package() -> None:
+    """A relative import would pass by the floors, which know modules by their whole names."""
+    relative = [str(file) for file, tree in files() for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+
+    assert not relative
+
+
 def test_imports_inside_functions_have_a_reason() -> None:
     """A late import hides a dependency; the few that may are listed with why."""
     late = {

@@ -81,14 +81,14 @@ def require_said(option: Option, annotation: Any, default: Any) -> None:
 
 HEARD = {"journal", "progress"}
 PLACES = {option.name for option in (*CLUSTER, MEMORY_LIMIT)}
-LINEAR = {"missing", "weights", "intercept", *(option.name for option in settings_of(ds.LeastSquares)), *PLACES, *HEARD}
+LINEAR = {*taken(ds.LeastSquares), *PLACES, *HEARD}
 VERBS = {
     ds.plan: {*SOLVING} - HEARD,
     ds.solve: {*SOLVING},
     ds.resume: {"problem", *PLACES, "progress"},
     ds.check: {*PLACES, "progress"},
     ds.lstsq: LINEAR,
-    ds.ridge: LINEAR | {"alpha"},
+    ds.ridge: LINEAR | {*taken(ds.Ridge)},
 }
 
 
