@@ -240,6 +240,14 @@ def test_a_setting_that_a_problem_ignores_is_refused(name: str, word: str) -> No
     assert spec_of({**document, word: default}) == spec_of(document)
 
 
+@each_problem
+def test_a_problem_keeps_what_it_was_told(problem: type[Problem]) -> None:
+    """What makes it again, in a journal or a stored answer, has every option but data; one that lacked would be lost on resuming."""
+    options = {option.name for option in (*problem.options, MISSING) if option.kind is not Matrix}
+
+    assert small(problem.name).parameters.keys() == {"problem", *options}
+
+
 class Watched(Settings):
     """Settings that note which of them the methods read."""
 
