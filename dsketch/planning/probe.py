@@ -43,7 +43,7 @@ class Probe:
 
 
 def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Workload:
-    """Return data and machines as methods are price_passes on them."""
+    """Return data and machines as methods are priced on them."""
     n, d = rows.shape
     # Raw bytes stay in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
     kept = machines.all_bytes if rows.A.is_raw else machines.cache_bytes

@@ -1,6 +1,6 @@
 """Which method answers: of those that fit in memory and against which nothing speaks, the cheapest, or a safe one near it.
 
-One rule for all families; what differs between them (prices, what speaks against a method) belongs to the methods.
+One rule and one plan for all families; what differs between them (prices, what speaks against a method) belongs to the methods.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ from typing import Any
 
 from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import PlanError
-from dsketch.planning.choice import MEMORY_SHARE
-from dsketch.planning.price import Estimate
-from dsketch.problems.method import Method, Priced
+from dsketch.matrix.rows import Rows
+from dsketch.planning.choice import MEMORY_SHARE, Choice, describe_data, describe_machines
+from dsketch.planning.price import Estimate, Machines
+from dsketch.problems.method import Method, Planned, Priced
 
 # A safe method has nothing to fall back from: it is taken at a price up to this much above the cheapest.
 _SAFE_PREMIUM = 1.1
@@ -78,6 +79,39 @@ def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case
     rejected |= {name: _price_text(price) for name, price in fitting.items() if name != best}
     rejected |= {name: method.aside for name, method in methods.items() if not method.is_offered and method.aside is not None}
     return Verdict(best, prices[best], rejected, why)
+
+
+def plan_case(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case: Planned, rows: Rows, machines: Machines) -> Choice:
+    """Return the plan by the method to take, with what it says of itself.
+
+    Parameters
+    ----------
+    asked : str
+        As in :func:`choose_method`.
+    rows : Rows
+        What passes read, as it is stored.
+
+    Raises
+    ------
+    SpecError, PlanError
+        As :func:`choose_method`.
+    """
+    verdict = choose_method(methods, asked, case)
+    method = methods[verdict.name]
+    return Choice(
+        method=verdict.name,
+        settings=case.settings,
+        estimate=verdict.estimate,
+        rejected=verdict.rejected,
+        matrix=describe_data(rows, case.sides),
+        machines_text=describe_machines(machines, case.found),
+        why=verdict.why,
+        read_bytes=verdict.estimate.passes * rows.nbytes,
+        condition_hint=float("nan") if case.found is None else case.found.condition,
+        memory_limit_bytes=case.memory_bytes,
+        details=method.details(case),
+        takes=method.takes,
+    )
 
 
 def _fits(price: Estimate, case: Priced) -> bool:

@@ -72,6 +72,22 @@ class Priced(Protocol):
         """Return the message for when none of these methods fits into a task thread."""
 
 
+class Planned(Priced, Protocol):
+    """What a plan tells besides."""
+
+    @property
+    def settings(self) -> Settings:
+        """As they were given."""
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k."""
+
+    @property
+    def found(self) -> Probe | None:
+        """What a probe of A told; None where the method's own look tells more."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What a method is priced on where a probe of A tells what there is to know; families add what their prices depend on.
@@ -88,6 +104,11 @@ class Case:
     settings: Settings
     workload: Workload
     found: Probe
+
+    @property
+    def sides(self) -> int:
+        """Number of right-hand sides k."""
+        return self.workload.k
 
     @property
     def memory_bytes(self) -> int:

@@ -151,7 +151,7 @@ class MatrixTests:
             _same(rows, values[start:stop])
 
     def test_describe_is_for_people(self, pair: tuple[Matrix, AnyArray]) -> None:
-        """A few description in one line."""
+        """A few words in one line."""
         description = pair[0].describe()
 
         assert description

@@ -134,7 +134,7 @@ def test_own_estimate_is_the_judge_s(seed: int, digits: float) -> None:
 
 
 def test_backward_error_of_extremes() -> None:
-    """Zero A is explain_variance by anything; a zero gradient is zero; units of 1e±140 change nothing; beyond squares nothing is known."""
+    """Zero A is explained by anything; a zero gradient is zero; units of 1e±140 change nothing; beyond squares nothing is known."""
     eye, one, unit = np.eye(2), np.ones((2, 1)), np.ones(2)
     assert backward_error(np.zeros(2), eye, unit, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]
     assert backward_error(unit, eye, unit, one, np.zeros((2, 1)), np.ones(1)).tolist() == [0.0]

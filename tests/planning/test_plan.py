@@ -228,7 +228,7 @@ def _data(*, deficient: bool = False) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("stays_warm", [True, False])
 def test_a_price_is_the_sum_of_its_passes(stays_warm: bool) -> None:
-    """Passes are price_passes together, at what they cost one by one: the first reads what is stored, later ones what is in memory."""
+    """Passes are priced together, at what they cost one by one: the first reads what is stored, later ones what is in memory."""
     there = replace(means(), stays_warm=stays_warm)
     one, two = price_passes([(2.0, 1)], 8, there), price_passes([(2.0, 1), (3.0, 1)], 8, there)
     many = price_passes([(2.0, 1), (3.0, 10**12)], 8, there)

@@ -52,6 +52,10 @@ class KernelCase:
     scale: float
 
     @property
+    def found(self) -> None:
+        """None: nothing is timed or factored but the sample."""
+
+    @property
     def dimensions(self) -> tuple[int, int, int]:
         """(n, d, k)."""
         return *self.A.shape, self.sides

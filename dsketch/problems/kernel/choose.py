@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from dsketch.matrix.rows import Rows
-from dsketch.planning.choice import Choice, describe_data, describe_machines
+from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
-from dsketch.problems.choose import choose_method
+from dsketch.problems.choose import plan_case
 from dsketch.problems.kernel.case import KernelCase
-from dsketch.problems.kernel.method import KernelMethod
 from dsketch.problems.kernel.methods import METHODS
 from dsketch.settings import Settings
 
@@ -25,20 +24,11 @@ def plan_kernel(rows: Rows, alpha: float, scale: float, method: str, settings: S
         If a sampled row is too long, or holds a NaN.
     """
     case = KernelCase(settings, machines, rows.A, rows.sides, alpha, scale)
-    verdict = choose_method(METHODS, method, case)
-    chosen: KernelMethod = METHODS[verdict.name]
-    work = chosen.work(case)
-    return Choice(
-        verdict.name,
-        replace(settings, rank=max(work.rank, 1)),
-        verdict.estimate,
-        verdict.rejected,
-        describe_data(rows, rows.sides),
-        describe_machines(machines),
-        verdict.why,
-        work.passes * rows.nbytes,
-        work.taken.condition,
-        machines.memory_bytes,
+    choice = plan_case(METHODS, method, case, rows, machines)
+    work = METHODS[choice.method].work(case)
+    return replace(
+        choice,
+        settings=replace(settings, rank=max(work.rank, 1)),
+        condition_hint=work.taken.condition,
         aim=f"relative residual ≤ {case.tol:.0e}",
-        details=chosen.details(case),
     )

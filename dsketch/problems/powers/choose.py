@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dsketch.matrix.rows import Rows
-from dsketch.planning.choice import Choice, describe_data, describe_machines
+from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import probe, workload_of
-from dsketch.problems.choose import choose_method
+from dsketch.problems.choose import plan_case
 from dsketch.problems.method import Method
 from dsketch.problems.powers.method import PowerCase
 from dsketch.settings import Settings
@@ -43,21 +43,5 @@ def plan_powers(
         If the probed blocks cannot be read or hold a NaN.
     """
     found = probe(rows)
-    workload = workload_of(rows, sides, found, machines)
-    case = PowerCase(settings, workload, found, stages, checked)
-    verdict = choose_method(methods, asked, case)
-    chosen = methods[verdict.name]
-    return Choice(
-        verdict.name,
-        settings,
-        verdict.estimate,
-        verdict.rejected,
-        describe_data(rows, sides),
-        describe_machines(machines, found),
-        verdict.why,
-        verdict.estimate.passes * rows.nbytes,
-        found.condition,
-        workload.memory_bytes,
-        details=chosen.details(case),
-        takes=chosen.takes,
-    )
+    case = PowerCase(settings, workload_of(rows, sides, found, machines), found, stages, checked)
+    return plan_case(methods, asked, case, rows, machines)

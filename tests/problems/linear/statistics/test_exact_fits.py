@@ -117,7 +117,7 @@ def test_each_side_by_itself(robust: str | None) -> None:
 
 
 def test_without_a_constant() -> None:
-    """A b that does not vary is explain_variance like any other where R² compares with 0; only b = 0 leaves nothing."""
+    """A b that does not vary is explained like any other where R² compares with 0; only b = 0 leaves nothing."""
     summary = ds.lstsq(A, np.full(60, 5.0)).summary()
     assert 0 < summary.r_squared < 1
     assert np.isfinite(summary.p_values).all()
