@@ -129,6 +129,7 @@ class Case:
 C = TypeVar("C", bound=Priced, contravariant=True)
 S = TypeVar("S", contravariant=True)
 A = TypeVar("A", bound=Answer, covariant=True)
+M = TypeVar("M", bound="Method[Any, Any, Any]")
 
 
 class Method(ABC, Generic[C, S, A]):
@@ -198,7 +199,7 @@ class Method(ABC, Generic[C, S, A]):
         """
 
 
-def table_of(methods: Iterable[Method[Any, Any, Any]]) -> dict[str, Any]:
+def table_of(methods: Iterable[M]) -> dict[str, M]:
     """Return methods by name, in the order given: that in which plans weigh and tell them.
 
     Raises
