@@ -9,7 +9,6 @@
        └─ failed, cancelled          by resume
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -243,13 +242,3 @@ def stamp(at: float) -> str:
     '1970-01-01T00:00:00.000Z'
     """
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def reachable_from(starts: Iterable[State]) -> frozenset[State]:
-    """Return every state that the table leads to from any of some."""
-    found, rest = set(starts), list(starts)
-    while rest:
-        new = MOVES[rest.pop()] - found
-        found |= new
-        rest += new
-    return frozenset(found)

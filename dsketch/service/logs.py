@@ -4,8 +4,6 @@ import asyncio
 import logging
 import sys
 
-LEVELS = ("debug", "info", "warning", "error")
-
 
 class OneLine(logging.Formatter):
     """Keeps control characters of a message from making lines of their own; a stack trace is still many."""

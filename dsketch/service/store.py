@@ -285,13 +285,11 @@ class Store:
             except OSError:
                 path.unlink(missing_ok=True)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether the reserve for states is there, taking it again if the disk has room once more, and a file can be written."""
-        return self.trouble() is None
-
     def trouble(self) -> str | None:
-        """Return why no job could be taken now, found by writing a file and removing it; None if one could."""
+        """Return why no job could be taken now, found by writing a file and removing it; None if one could.
+
+        The reserve for states must be there; it is taken again if the disk has room once more.
+        """
         probe = self.jobs / ".probe"
         try:
             write_flushed(probe, bytes(_PROBE_BYTES))

@@ -162,20 +162,20 @@ def test_a_full_disk_refuses_jobs_and_keeps_states(disk: Path) -> None:
     """Nothing new is taken, and what is there can still be ended; with room again all goes on."""
     store = Store(disk / "state")
     jobs = [accepted(store) for _ in range(3)]
-    assert store.has_room
+    assert store.trouble() is None
     filled(disk)
 
     with pytest.raises(ServiceError, match="No space left"):
         accepted(store)
     for job in jobs:
         store.move(job.id, State.CANCELLED)
-    assert not store.has_room
+    assert store.trouble() is not None
     assert all(
         json.loads((store.jobs / job.id / "state.json").read_text())["history"][-1]["state"] == "cancelled" for job in jobs
     )
     (disk / "filler").unlink()
 
-    assert store.has_room
+    assert store.trouble() is None
     assert accepted(store).state is State.QUEUED
     assert len(store.page()) == 4
     store.close()
