@@ -1,4 +1,4 @@
-"""Problems: what is asked; one file each, one line in the table."""
+"""Problems: what is asked; a wing for each family, a class for each problem, one line in the table."""
 
 from dsketch._registry import Registry
 from dsketch.problems.base import Problem
