@@ -20,7 +20,7 @@ import psutil
 
 from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import EngineError
-from dsketch.service.job_process import Work, lead
+from dsketch.service.job_process import JobWork, lead
 
 _LOOK_SECONDS = 0.2  # the pause between two looks at memory and time
 _PARTING_SECONDS = 5.0  # a process that said its last word has so long to go
@@ -83,12 +83,12 @@ class Attempt:
             if self._process is not None:
                 self._process.kill()
 
-    def go(self, work: Work, seconds: float | None = None, spent: float = 0.0, planning: float | None = None) -> Ending:
+    def go(self, work: JobWork, seconds: float | None = None, spent: float = 0.0, planning: float | None = None) -> Ending:
         """Start the process and return how it ended; the process is gone then.
 
         Parameters
         ----------
-        work : Work
+        work : JobWork
         seconds : float or None
             After which it is ended.
         spent : float

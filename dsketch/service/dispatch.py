@@ -16,7 +16,7 @@ from dsketch.service.attempt import Attempt, Ending, warm
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.events import Hub
 from dsketch.service.job import MOST_FAULTS, Job, State
-from dsketch.service.job_process import Work
+from dsketch.service.job_process import JobWork
 from dsketch.service.metrics import Metrics
 from dsketch.service.places import Roots
 from dsketch.service.queue import Queue, QueuedJob
@@ -155,11 +155,11 @@ class Dispatcher:
             places["out"] = self.roots.writable(spec.out)
         return spec.document() | places
 
-    def work_for(self, document: dict[str, Any], folder: Path | None) -> Work:
+    def work_for(self, document: dict[str, Any], folder: Path | None) -> JobWork:
         """Return what a process is to do for a document; only to plan, without a folder."""
         rules = self.rules
         memory = lesser_limit(limit_of(document, "memory"), rules.most_memory_bytes)
-        return Work(
+        return JobWork(
             document,
             folder,
             self.roots,

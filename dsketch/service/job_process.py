@@ -43,7 +43,7 @@ _NPY_BYTES = 64_000_000  # no answer that is fetched in one piece is larger; oth
 
 
 @dataclass(frozen=True)
-class Work:
+class JobWork:
     """What a process is to do.
 
     Attributes
@@ -75,7 +75,7 @@ class Work:
     results_umask: int = 0o077
 
 
-def lead(pipe: Connection, work: Work) -> None:
+def lead(pipe: Connection, work: JobWork) -> None:
     """Do the work and tell how it went: the last line is ``ended`` or ``failed``."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the service, which ends us in order
@@ -112,7 +112,7 @@ def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
     )
 
 
-def _plan(work: Work, link: Link) -> dict[str, Any]:
+def _plan(work: JobWork, link: Link) -> dict[str, Any]:
     spec = _admit(work)
     problem = spec.opened(work.roots.open)
     meter = Meter(work.most_read_bytes)
@@ -123,7 +123,7 @@ def _plan(work: Work, link: Link) -> dict[str, Any]:
     return _describe(made)
 
 
-def _solve(work: Work, folder: Folder, link: Link) -> None:
+def _solve(work: JobWork, folder: Folder, link: Link) -> None:
     spec = _admit(work)
     problem = spec.opened(work.roots.open)
     _require_fitting(problem, work.most_result_bytes)
@@ -148,11 +148,11 @@ def _run(spec: Spec, problem: Problem) -> Run:
     return Run(problem, choices["method"], settings_from(choices), cluster_from(choices))
 
 
-def _output(work: Work, spec: Spec) -> Output | None:
+def _output(work: JobWork, spec: Spec) -> Output | None:
     return None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
 
 
-def _admit(work: Work) -> Spec:
+def _admit(work: JobWork) -> Spec:
     """Return the spec with the data's full addresses, after a look at what lies there."""
     spec = spec_of(work.spec)
     spec.require_bounded()
@@ -172,7 +172,7 @@ def _require_fitting(problem: Problem, most_bytes: int) -> None:
 
 
 @contextmanager
-def _engine(work: Work, problem: Problem, link: Link) -> Iterator[Engine]:
+def _engine(work: JobWork, problem: Problem, link: Link) -> Iterator[Engine]:
     """Yield the engine: this process for small data, else the service's cluster; both give the same bits."""
     where = "serial" if is_small(problem.rows, work.small_bytes) else link.cluster()
     with connect_engine(where, problem.rows, threads=1 if where == "serial" else None) as engine:

@@ -17,7 +17,7 @@ from dsketch.service.errors import ServiceError
 from dsketch.service.folder import Folder
 from dsketch.service.job import Job, State
 from dsketch.service.job_limits import hold_lock
-from dsketch.service.job_process import Work, lead
+from dsketch.service.job_process import JobWork, lead
 from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
@@ -43,7 +43,7 @@ def worked(folder: Folder | None, data: Path, **more: Any) -> list[dict[str, Any
         "memory_bytes": None,
         "most_result_bytes": 10**9,
     }
-    lead(theirs, Work(folder=None if folder is None else folder.path, **{**work, **more}))
+    lead(theirs, JobWork(folder=None if folder is None else folder.path, **{**work, **more}))
     lines = []
     while ours.poll():
         lines.append(json.loads(ours.recv_bytes()))

@@ -13,6 +13,7 @@ from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.base import Problem
 from dsketch.problems.heads.certificate import join_certificates
+from dsketch.problems.heads.check import check_heads
 from dsketch.problems.heads.choose import plan_heads
 from dsketch.problems.heads.lockstep import advance_together, base_of, require_one_base
 from dsketch.problems.heads.methods import METHODS
@@ -112,7 +113,4 @@ class Heads(Problem):
 
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Judge all heads in lockstep."""
-        found = yield from advance_together(
-            [problem.judge(part) for problem, part in zip(self.problems, self.split(x), strict=True)]
-        )
-        return join_certificates(found)
+        return (yield from check_heads(self.problems, self.split(x)))
