@@ -60,6 +60,14 @@ class Bytes(int):
     """The kind of an option that is a size: a number of bytes, or text with a unit such as 512MiB."""
 
 
+class Numbers:
+    """The kind of an option that is one number or several, small enough to travel in a document.
+
+    In Python a number or an array, on the command line numbers with commas between or a path, in a document a number or a list;
+    :func:`dsketch.problems.arguments.as_numbers` makes an array of each.
+    """
+
+
 @dataclass(frozen=True)
 class Option:
     """One choice: a keyword in Python, and by the same name an option of the command line and a field of a document.
@@ -69,8 +77,8 @@ class Option:
     name : str
         Of the keyword; with a dot where a document nests it.
     kind : type
-        ``float``, ``int``, ``bool``, ``str``, :class:`Bytes`; ``Path`` for a path or URL to write to, ``Matrix`` for data of one row for
-        each of A, ``object`` for what is none of these.
+        ``float``, ``int``, ``bool``, ``str``, :class:`Bytes`, :class:`Numbers`; ``Path`` for a path or URL to write to, ``Matrix`` for
+        data of one row for each of A, ``object`` for what is none of these.
     default : object
     help : str
         A sentence, with what None means.

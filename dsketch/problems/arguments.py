@@ -1,10 +1,14 @@
 """Options as users give them: a number that may come in an array of one, a flag that is one."""
 
+import math
+import os
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import zarr
 
+from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
 
 _LARGEST = 1e300  # no penalty is larger: sums over columns would overflow
@@ -42,6 +46,48 @@ def as_scale(scale: Any) -> float:
     if not (is_number and np.isfinite(found) and found > 0):
         raise SpecError(f"scale must be a number above 0; got {scale!r}. Use 1 for exp(⟨a, a'⟩).")
     return float(found)
+
+
+def as_numbers(name: str, value: Any, shape: tuple[int, ...], remedy: str) -> Floats:
+    """Return one number or several as an array of ``shape``; one number stands for all.
+
+    Parameters
+    ----------
+    value : number, array_like, str or path
+        A text holds numbers with commas between, or is the path of a Zarr array or ``.npy`` file; what has an ``x`` (a Solution) gives it.
+
+    Raises
+    ------
+    SpecError
+        If they are no finite numbers, or do not fit; ``remedy`` is what the message advises.
+    """
+    found = _numbers_at(name, os.fspath(value), remedy) if isinstance(value, str | os.PathLike) else getattr(value, "x", value)
+    try:
+        numbers = np.array(found, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{name} must be numbers; got {value!r:.80}. {remedy}") from error
+    if not np.isfinite(numbers).all():
+        raise SpecError(f"{name} must be finite; got {numbers[~np.isfinite(numbers)].flat[0]}. {remedy}")
+    if numbers.size == 1:
+        return np.full(shape, numbers.item())
+    if numbers.size != math.prod(shape) or (numbers.ndim > 1 and numbers.shape != shape):
+        raise SpecError(f"{name} must be one number, or of shape {shape}; it has shape {numbers.shape}. {remedy}")
+    return numbers.reshape(shape)
+
+
+def _numbers_at(name: str, text: str, remedy: str) -> Any:
+    """Return the numbers that a text holds, or those at the path that it is."""
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        pass
+    try:
+        return np.load(text, allow_pickle=False) if text.endswith(".npy") else zarr.open_array(text, mode="r")[...]
+    except Exception as error:
+        raise SpecError(
+            f"{name} must be numbers with commas between, or the path of a Zarr array or .npy file; {text!r:.80} is neither "
+            f"({type(error).__name__}). {remedy}"
+        ) from error
 
 
 def as_flag(name: str, value: Any) -> bool:

@@ -34,6 +34,8 @@ class Problem(ABC):
         One line: what is minimized.
     rows_text, sides_text : str
         What A and b are, for ``--help``.
+    inputs : tuple of Option
+        What must be given, in the order of the constructor: matrices with a row for each of A's, and :class:`~dsketch.settings.Numbers`.
     options : tuple of Option
         Its options besides A, b and ``missing``.
     methods : mapping of str to Method
@@ -54,6 +56,10 @@ class Problem(ABC):
     title: ClassVar[str]
     rows_text: ClassVar[str] = "A (n × d, n ≥ d)"
     sides_text: ClassVar[str] = "b (n, or n × k)"
+    inputs: ClassVar[tuple[Option, ...]] = (
+        Option("A", Matrix, None, "A (n × d, n ≥ d)"),
+        Option("b", Matrix, None, "b (n, or n × k)"),
+    )
     options: ClassVar[tuple[Option, ...]] = ()
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()

@@ -30,6 +30,11 @@ class Status(Enum):
         "approximate: solved with features in place of the kernel; the certificate has the distance to the exact kernel; choose "
         "method='conjugate_gradient' for the exact one"
     )
+    LOCAL = "a stationary point: no step in any direction makes the loss smaller, but a better answer may lie elsewhere; try other starts"
+    UNDETERMINED = (
+        "not determined: the data leave directions of x open, which the notes name; give more rows, a penalty, or another start"
+    )
+    SEPARATED = "no minimizer: along a direction the loss falls for ever; drop the columns that the notes name, or give alpha"
     NOT_SOLVED = (
         "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), for kernels other "
         "features, or a larger tol"
@@ -38,7 +43,7 @@ class Status(Enum):
     @property
     def is_success(self) -> bool:
         """Whether x is what was asked for."""
-        return self is not Status.NOT_SOLVED
+        return self not in (Status.NOT_SOLVED, Status.SEPARATED, Status.UNDETERMINED)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,9 @@ from dsketch.problems.outcome import Status
 # What is said of several answers together: the first that holds of any.
 GRAVEST = (
     Status.NOT_SOLVED,
+    Status.SEPARATED,
+    Status.UNDETERMINED,
+    Status.LOCAL,
     Status.ESTIMATED,
     Status.APPROXIMATE,
     Status.LEAST_SQUARES,

@@ -17,7 +17,7 @@ FLOORS = {
     "words and small arithmetic, which know nothing of data": (
         "_atomic", "_jsonable", "_linalg", "_registry", "_units", "errors", "events", "settings", "version",
     ),
-    "data in blocks, and what one pass asks of them": ("features", "matrix", "passes", "sketch"),
+    "data in blocks, and what one pass asks of them": ("features", "losses", "matrix", "passes", "sketch"),
     "machines that answer passes, and what passes cost": ("engine", "planning"),
     "problems: a wing for each family, with its methods": ("problems",),
     "answers, and the faces that people meet": (
