@@ -31,12 +31,17 @@ class Softmax(Loss):
     ----------
     classes : int
         K ≥ 2; y holds 0, …, K − 1.
+    is_symmetric : bool
+        Whether η is given in coordinates whose squares add to those of all K predictors about their mean: η_k there stands for η_k + c Σ η,
+        c = (√K − 1)/(K − 1), as (I + c 11ᵀ)² = I + 11ᵀ.  A ridge in these coordinates is one on the coefficients of all classes, and does
+        not depend on which of them is class 0.
 
     Notes
     -----
     Concordance √2, for η of K − 1 numbers in their Euclidean norm.  Along η + sv, with v_0 = 0, φ is the cumulant function of the number
     v_k of a class drawn by p: φ″ is its variance and φ‴ its third central moment E(v − m)³.  As abs(v − m) ≤ max v − min v, abs φ‴ ≤
-    (max v − min v) φ″; and v_j − v_k ≤ √2‖v‖, v_j − 0 ≤ ‖v‖.
+    (max v − min v) φ″; and v_j − v_k ≤ √2‖v‖, v_j − 0 ≤ ‖v‖.  In symmetric coordinates ‖v‖ is the norm of all K numbers about their mean,
+    and max − min is at most √2 of it again.
 
     References
     ----------
@@ -45,6 +50,7 @@ class Softmax(Loss):
     """
 
     classes: int
+    is_symmetric: bool = False
     family: ClassVar[str] = "multinomial"
     link: ClassVar[str] = "logit"
 
@@ -59,17 +65,42 @@ class Softmax(Loss):
 
     def terms(self, eta: Floats, y: Floats) -> Terms:
         """Return φ, φ′ of shape (rows, K − 1), and φ″ of shape (rows, K − 1, K − 1)."""
+        eta = self.compare(eta)
         shares = self._shares(eta, y)
         p = shares.powers / (1.0 + shares.rest)[:, None]
         slope = p.copy()
         own = shares.label[:, None]
         np.put_along_axis(slope, own, 0.0, axis=1)
         np.put_along_axis(slope, own, -slope.sum(axis=1, keepdims=True), axis=1)
-        return Terms(_value(shares, eta), slope[:, 1:], _curvature(p))
+        return Terms(_value(shares, eta), self.compare(slope[:, 1:]), self._turn(_curvature(p)))
 
     def values(self, eta: Floats, y: Floats) -> Floats:
         """Return φ."""
+        eta = self.compare(eta)
         return _value(self._shares(eta, y), eta)
+
+    def compare(self, eta: Floats) -> Floats:
+        """Return predictors, or coefficients of shape (d, K − 1), as differences from class 0."""
+        if not self.is_symmetric:
+            return eta
+        return np.asarray(eta + self._share * eta.sum(axis=1, keepdims=True))
+
+    def centre(self, x: Floats) -> Floats:
+        """Return what :meth:`compare` makes x of."""
+        if not self.is_symmetric:
+            return x
+        return np.asarray(x - self._share / np.sqrt(self.classes) * x.sum(axis=1, keepdims=True))
+
+    @property
+    def _share(self) -> float:
+        return float((np.sqrt(self.classes) - 1.0) / (self.classes - 1.0))
+
+    def _turn(self, curvature: Floats) -> Floats:
+        """Return (I + c 11ᵀ) C (I + c 11ᵀ) where the coordinates are symmetric."""
+        if not self.is_symmetric:
+            return curvature
+        half = curvature + self._share * curvature.sum(axis=1, keepdims=True)
+        return np.asarray(half + self._share * half.sum(axis=2, keepdims=True))
 
     def _shares(self, eta: Floats, y: Floats) -> _Shares:
         powers, top, rest = _powers(eta)
@@ -78,11 +109,11 @@ class Softmax(Loss):
 
     def expected_curvature(self, eta: Floats) -> Floats:
         """Return diag p − ppᵀ: φ″ does not depend on y."""
-        return _curvature(self.mean(eta))
+        return self._turn(_curvature(self.mean(eta)))
 
     def mean(self, eta: Floats) -> Floats:
         """Return the probabilities of all K classes, shape (rows, K)."""
-        powers, _, rest = _powers(eta)
+        powers, _, rest = _powers(self.compare(eta))
         return powers / (1.0 + rest)[:, None]
 
     def concordance(self, low: float, high: float) -> float:

@@ -35,6 +35,25 @@ def test_values_slopes_and_curvatures_are_exact_in_the_tails(classes: int) -> No
     assert np.array_equal(loss.expected_curvature(eta), terms.curvature)
 
 
+def test_symmetric_coordinates_are_the_same_loss() -> None:
+    """They turn η, slopes and curvatures by one matrix, whose square adds the ones that the mean over classes asks for."""
+    plain, symmetric = Softmax(4), Softmax(4, is_symmetric=True)
+    random = np.random.default_rng(2)
+    eta, y = random.normal(size=(30, 3)) * 2, random.integers(0, 4, 30).astype(float)
+    turn = symmetric.compare(np.eye(3))
+    assert np.allclose(turn @ turn, np.eye(3) + 1, rtol=0, atol=20 * EPS)
+    assert np.allclose(symmetric.centre(symmetric.compare(eta)), eta, rtol=0, atol=50 * EPS)
+    found, known = symmetric.terms(symmetric.centre(eta), y), plain.terms(eta, y)
+    assert np.allclose(found.value, known.value, rtol=0, atol=50 * EPS)
+    assert np.allclose(found.slope, known.slope @ turn, rtol=0, atol=50 * EPS)
+    assert np.allclose(found.curvature, turn @ known.curvature @ turn, rtol=0, atol=50 * EPS)
+    assert np.allclose(symmetric.mean(symmetric.centre(eta)), plain.mean(eta), rtol=0, atol=50 * EPS)
+    full = np.c_[np.zeros(30), eta]
+    about = full - full.mean(axis=1, keepdims=True)
+    assert np.allclose((symmetric.centre(eta) ** 2).sum(axis=1), (about**2).sum(axis=1), rtol=50 * EPS)
+    assert symmetric.concordance(0, 1) == plain.concordance(0, 1)
+
+
 def test_probabilities_and_their_likelihood_belong_together() -> None:
     """Means are the probabilities of all classes, half the deviance is φ, and so is minus the log-likelihood."""
     loss = Softmax(3)
