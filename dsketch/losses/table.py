@@ -8,6 +8,13 @@ from dsketch._registry import Registry
 from dsketch.errors import SpecError
 from dsketch.losses.base import Loss
 from dsketch.losses.binomial import Cloglog, Logit, Probit
+from dsketch.losses.gamma import Gamma
+from dsketch.losses.gaussian import Gaussian
+from dsketch.losses.huber import Huber
+from dsketch.losses.inverse_gaussian import InverseGaussian
+from dsketch.losses.negative_binomial import NegativeBinomial
+from dsketch.losses.poisson import Poisson
+from dsketch.losses.tweedie import SteepTweedie, Tweedie
 
 
 @dataclass(frozen=True)
@@ -18,10 +25,25 @@ class Family:
     parameters: tuple[str, ...] = ()
 
 
+def _tweedie(power: float) -> Loss:
+    """Return the loss of a power: the classical families at theirs."""
+    classical: dict[float, Callable[[], Loss]] = {1.0: Poisson, 2.0: Gamma, 3.0: InverseGaussian}
+    if power in classical:
+        return classical[power]()
+    return SteepTweedie(power) if power > 2 else Tweedie(power)
+
+
 FAMILIES: Registry[Family] = Registry(
     "family",
     {
         "binomial": Family({"logit": Logit, "probit": Probit, "cloglog": Cloglog}),
+        "poisson": Family({"log": Poisson}),
+        "gamma": Family({"log": Gamma}),
+        "gaussian": Family({"identity": Gaussian}),
+        "inverse_gaussian": Family({"log": InverseGaussian}),
+        "tweedie": Family({"log": _tweedie}, ("power",)),
+        "negative_binomial": Family({"log": NegativeBinomial}, ("theta",)),
+        "huber": Family({"identity": Huber}, ("delta",)),
     },
 )
 
@@ -36,7 +58,7 @@ def loss_of(family: str, link: str | None = None, **parameters: Any) -> Loss:
     link : str, optional
         The family's first link if left out.
     **parameters
-        Those of its family; None counts as left out.
+        ``power`` of tweedie, ``theta`` of negative_binomial, ``delta`` of huber; None counts as left out.
 
     Raises
     ------
@@ -45,8 +67,10 @@ def loss_of(family: str, link: str | None = None, **parameters: Any) -> Loss:
 
     Examples
     --------
-    >>> loss_of("binomial").link
-    'logit'
+    >>> loss_of("huber", delta=1.345)
+    Huber(delta=1.345)
+    >>> loss_of("tweedie", power=2)
+    Gamma()
     """
     found = FAMILIES.require(family)
     word = next(iter(found.losses)) if link is None else link
@@ -55,8 +79,10 @@ def loss_of(family: str, link: str | None = None, **parameters: Any) -> Loss:
             f"link of family {family} must be one of {', '.join(found.losses)}; got {link!r}. Leave it out for the first."
         )
     given = {name: value for name, value in parameters.items() if value is not None}
-    spare = [name for name in given if name not in found.parameters]
-    missing = [name for name in found.parameters if name not in given]
+    spare, missing = (
+        [name for name in given if name not in found.parameters],
+        [name for name in found.parameters if name not in given],
+    )
     if spare:
         raise SpecError(
             f"family {family} has no {spare[0]}; got {given[spare[0]]!r}. Leave it out, or choose the family that has it."
