@@ -27,6 +27,7 @@ from dsketch.errors import (
 from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
+    GLM,
     ExpKernel,
     GramExponential,
     GramPower,
@@ -42,6 +43,7 @@ from dsketch.problems.outcome import Certificate, Status
 from dsketch.version import __version__
 
 __all__ = [
+    "GLM",
     "Certificate",
     "Client",
     "DataError",
