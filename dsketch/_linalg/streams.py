@@ -65,6 +65,9 @@ MACLAURIN_DEGREES = Stream(5 << 32)
 MACLAURIN_SIGNS = Stream(6 << 32, MANY)  # each factor has one
 POSITIVE_DIRECTIONS = Stream(7 << 32, MANY)  # each block of d features has one
 POSITIVE_LENGTHS = Stream(8 << 32, MANY)  # each block of d features has one
+LEVERAGE_DIRECTIONS = Stream(51)
+LEVERAGE_SAMPLE = Stream(52)  # the rows by which sketched scores are judged
+LEVERAGE_ROWS = Stream(53)  # which rows a regression is solved on
 
 # ---- of a restricted kernel's draw -------------------------------------------------------------------------------------
 CENTRE_BLOCKS = Stream(0)
@@ -77,7 +80,8 @@ DEMO_X = Stream(102)
 OF_SEED = {
     "seed": (
         SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
-        TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS,
+        TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, LEVERAGE_DIRECTIONS,
+        LEVERAGE_SAMPLE, LEVERAGE_ROWS,
     ),
     "draw": (CENTRE_BLOCKS, CENTRE_ROWS),
     "demo": (DEMO_ROWS, DEMO_X),

@@ -5,6 +5,7 @@ from dsketch.problems.base import Problem
 from dsketch.problems.heads.problem import Heads
 from dsketch.problems.kernel.problem import ExpKernel
 from dsketch.problems.kernel.restricted import RestrictedKernel
+from dsketch.problems.leverage.problem import LeverageScores
 from dsketch.problems.linear.least_squares import LeastSquares
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import Ridge
@@ -13,10 +14,17 @@ from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
 
-PROBLEMS: Registry[type[Problem]] = Registry(
-    "problem",
-    {kind.name: kind for kind in (LeastSquares, Ridge, GramPower, OddGramPower, GramExponential, ExpKernel, RestrictedKernel)},
+_KINDS: tuple[type[Problem], ...] = (
+    LeastSquares,
+    Ridge,
+    GramPower,
+    OddGramPower,
+    GramExponential,
+    ExpKernel,
+    RestrictedKernel,
+    LeverageScores,
 )
+PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
 __all__ = [
     "PROBLEMS",
@@ -25,6 +33,7 @@ __all__ = [
     "GramPower",
     "Heads",
     "LeastSquares",
+    "LeverageScores",
     "LinearProblem",
     "OddGramPower",
     "Outcome",
