@@ -12,13 +12,18 @@ from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
+from dsketch.problems.smooth.glm import GLM
 
 PROBLEMS: Registry[type[Problem]] = Registry(
     "problem",
-    {kind.name: kind for kind in (LeastSquares, Ridge, GramPower, OddGramPower, GramExponential, ExpKernel, RestrictedKernel)},
+    {
+        kind.name: kind
+        for kind in (LeastSquares, Ridge, GramPower, OddGramPower, GramExponential, ExpKernel, RestrictedKernel, GLM)
+    },
 )
 
 __all__ = [
+    "GLM",
     "PROBLEMS",
     "ExpKernel",
     "GramExponential",

@@ -22,6 +22,9 @@ from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.settings import Option, Settings
 from dsketch.sketch import SKETCHES
 
+TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d")
+SIDES = Option("b", Matrix, None, "Zarr vector of length n, or matrix n × k")
+
 
 class Problem(ABC):
     """A question about data.
@@ -32,8 +35,6 @@ class Problem(ABC):
         Its word on the command line and in a spec.
     title : str
         One line: what is minimized.
-    rows_text, sides_text : str
-        What A and b are, for ``--help``.
     inputs : tuple of Option
         What must be given, in the order of the constructor: matrices with a row for each of A's, and :class:`~dsketch.settings.Numbers`.
     options : tuple of Option
@@ -54,12 +55,7 @@ class Problem(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    rows_text: ClassVar[str] = "A (n × d, n ≥ d)"
-    sides_text: ClassVar[str] = "b (n, or n × k)"
-    inputs: ClassVar[tuple[Option, ...]] = (
-        Option("A", Matrix, None, "A (n × d, n ≥ d)"),
-        Option("b", Matrix, None, "b (n, or n × k)"),
-    )
+    inputs: ClassVar[tuple[Option, ...]] = (TALL, SIDES)
     options: ClassVar[tuple[Option, ...]] = ()
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()
