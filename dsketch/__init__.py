@@ -27,11 +27,13 @@ from dsketch.errors import (
 from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
+    GLM,
     ExpKernel,
     GramExponential,
     GramPower,
     Heads,
     LeastSquares,
+    Multinomial,
     OddGramPower,
     Problem,
     RestrictedKernel,
@@ -42,6 +44,7 @@ from dsketch.problems.outcome import Certificate, Status
 from dsketch.version import __version__
 
 __all__ = [
+    "GLM",
     "Certificate",
     "Client",
     "DataError",
@@ -56,6 +59,7 @@ __all__ = [
     "JournalError",
     "LeastSquares",
     "MissingDataError",
+    "Multinomial",
     "OddGramPower",
     "Plan",
     "PlanError",

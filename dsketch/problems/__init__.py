@@ -13,12 +13,13 @@ from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
 from dsketch.problems.smooth.glm import GLM
+from dsketch.problems.smooth.multinomial import Multinomial
 
 PROBLEMS: Registry[type[Problem]] = Registry(
     "problem",
     {
         kind.name: kind
-        for kind in (LeastSquares, Ridge, GramPower, OddGramPower, GramExponential, ExpKernel, RestrictedKernel, GLM)
+        for kind in (LeastSquares, Ridge, GramPower, OddGramPower, GramExponential, ExpKernel, RestrictedKernel, GLM, Multinomial)
     },
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "Heads",
     "LeastSquares",
     "LinearProblem",
+    "Multinomial",
     "OddGramPower",
     "Outcome",
     "Problem",

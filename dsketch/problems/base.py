@@ -45,6 +45,8 @@ class Problem(ABC):
         What ``features=`` may name besides ``auto``; empty where there are no features.
     has_table : bool
         Whether its answers have a regression table: standard errors, t, p.
+    prediction_sides : int or None
+        How many numbers are predicted for a row; None: as many as x has columns.
     x_has_columns : bool
         Whether the rows of x belong to the columns of A, so that they change places with them.
     rows : Rows
@@ -61,6 +63,7 @@ class Problem(ABC):
     families: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
     x_has_columns: ClassVar[bool] = True
+    prediction_sides: int | None = None
     rows: Rows
     parameters: dict[str, Any]
 

@@ -65,7 +65,9 @@ def test_every_problem_has_its_words(name: str) -> None:
     """The model of a problem has the words of its command line, with the same defaults."""
     spec = spec_of({"problem": name, "A": "A.zarr", "b": "b.zarr"})
 
-    assert spec.parameters() == {word.name: word.default for word in (*PROBLEMS[name].options, MISSING) if word.kind is not Matrix}
+    assert spec.parameters() == {
+        word.name: word.default for word in (*PROBLEMS[name].options, MISSING) if word.kind is not Matrix
+    }
     assert ("features" in spec.choices()) == bool(PROBLEMS[name].families)
 
 
