@@ -27,12 +27,14 @@ from dsketch.errors import (
 from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
+    GLM,
     ExpKernel,
     GramExponential,
     GramPower,
     Heads,
     LeastSquares,
     LeverageScores,
+    Multinomial,
     OddGramPower,
     Problem,
     RestrictedKernel,
@@ -43,6 +45,7 @@ from dsketch.problems.outcome import Certificate, Status
 from dsketch.version import __version__
 
 __all__ = [
+    "GLM",
     "Certificate",
     "Client",
     "DataError",
@@ -58,6 +61,7 @@ __all__ = [
     "LeastSquares",
     "LeverageScores",
     "MissingDataError",
+    "Multinomial",
     "OddGramPower",
     "Plan",
     "PlanError",

@@ -126,18 +126,19 @@ def predict_centred(
 
 @dataclass(frozen=True)
 class _Rule:
-    """How to predict: x, the look that it takes at a new matrix, and where both come from."""
+    """How to predict: x, the look that it takes at a new matrix, where both come from, and how many numbers a row has if x does not say."""
 
     predictor: Callable[[Floats, Matrix], Look]
     x: Floats
     attributes: dict[str, Any]
     source: str | None = None
     columns: Columns | None = None
+    wide: int | None = None
 
     @property
     def sides(self) -> int:
-        """Number of right-hand sides k."""
-        return int(self.x.size // len(self.x))
+        """Numbers of a row: right-hand sides k, or as the problem says."""
+        return int(self.x.size // len(self.x)) if self.wide is None else self.wide
 
     def look(self, A: Matrix) -> Look:
         """Return the look at new rows."""
@@ -145,7 +146,7 @@ class _Rule:
 
     def shape(self, rows: int) -> tuple[int, ...]:
         """Return the shape of the predictions: (m,) for a vector x, else (m, k)."""
-        return (rows, *self.x.shape[1:])
+        return (rows, *self.x.shape[1:]) if self.wide is None else (rows, self.wide)
 
 
 def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
@@ -169,7 +170,8 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         if (centre := read_centre(kept, x)) is not None:
             return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
         return _Rule(partial(linear_look, intercept=bool(attributes["problem"].get("intercept"))), x, kept, source, columns)
-    return _Rule(_remake_problem(attributes, columns).predictor, x, kept, source, columns)
+    problem = _remake_problem(attributes, columns)
+    return _Rule(problem.predictor, x, kept, source, columns, problem.prediction_sides)
 
 
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
@@ -182,7 +184,7 @@ def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
 
 
 def _by(problem: Problem, x: Floats) -> _Rule:
-    return _Rule(problem.predictor, x, words_of(problem), columns=problem.columns)
+    return _Rule(problem.predictor, x, words_of(problem), columns=problem.columns, wide=problem.prediction_sides)
 
 
 def _require_agreement(parameters: dict[str, Any], said: bool | None) -> None:

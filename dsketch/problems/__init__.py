@@ -13,6 +13,8 @@ from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
+from dsketch.problems.smooth.glm import GLM
+from dsketch.problems.smooth.multinomial import Multinomial
 
 _KINDS: tuple[type[Problem], ...] = (
     LeastSquares,
@@ -22,11 +24,14 @@ _KINDS: tuple[type[Problem], ...] = (
     GramExponential,
     ExpKernel,
     RestrictedKernel,
+    GLM,
+    Multinomial,
     LeverageScores,
 )
 PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
 __all__ = [
+    "GLM",
     "PROBLEMS",
     "ExpKernel",
     "GramExponential",
@@ -35,6 +40,7 @@ __all__ = [
     "LeastSquares",
     "LeverageScores",
     "LinearProblem",
+    "Multinomial",
     "OddGramPower",
     "Outcome",
     "Problem",

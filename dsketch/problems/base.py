@@ -47,6 +47,8 @@ class Problem(ABC):
         Whether its answers have a regression table: standard errors, t, p.
     answers_rows : bool
         Whether x has a number for each row of A and is made by the workers, where the rows are.
+    prediction_sides : int or None
+        How many numbers are predicted for a row; None: as many as x has columns.
     x_has_columns : bool
         Whether the rows of x belong to the columns of A, so that they change places with them.
     rows : Rows
@@ -64,6 +66,7 @@ class Problem(ABC):
     has_table: ClassVar[bool] = False
     answers_rows: ClassVar[bool] = False
     x_has_columns: ClassVar[bool] = True
+    prediction_sides: int | None = None
     rows: Rows
     parameters: dict[str, Any]
 
