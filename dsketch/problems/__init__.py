@@ -8,6 +8,9 @@ from dsketch.problems.kernel.restricted import RestrictedKernel
 from dsketch.problems.linear.least_squares import LeastSquares
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import Ridge
+from dsketch.problems.nonlinear.softmax_regression import SoftmaxRegression
+from dsketch.problems.nonlinear.softmax_resnet import SoftmaxResNet
+from dsketch.problems.nonlinear.two_layer import TwoLayer
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
@@ -31,4 +34,7 @@ __all__ = [
     "Problem",
     "RestrictedKernel",
     "Ridge",
+    "SoftmaxRegression",
+    "SoftmaxResNet",
+    "TwoLayer",
 ]

@@ -29,7 +29,7 @@ MOST_STEPS = 200  # trials, accepted or not; from a start within reach about ten
 _FIRST_DAMPING = 1e-3
 _LARGEST_DAMPING = 1e20  # a step so damped changes no digit of x
 # Differences of losses below this share of what was summed are not told from rounding: a one-pass loss turned −2.7e-20 at x exact.
-_BLIND = 1e-12
+BLIND = 1e-12
 _FAR = 64.0  # so many times above rounding a larger gradient is the step's fault and not rounding's
 
 
@@ -48,6 +48,8 @@ class Local:
         What was summed to make the value, without signs: its rounding is a few eps of that.  The value itself where nothing cancels.
     root : ndarray, shape (d, d), or None
         R with RᵀR = ``matrix`` from a QR, where the digits of small eigenvalues count.
+    doubt : float
+        How far rounding may have moved the residual, in norm, where that is more than a few eps of ``size`` tell; half of it is a floor.
     kept : object
         Whatever the model wants to find again at the end.
     """
@@ -57,6 +59,7 @@ class Local:
     matrix: Floats
     size: float
     root: Floats | None = None
+    doubt: float = 0.0
     kept: Any = None
 
     @cached_property
@@ -89,7 +92,7 @@ class Local:
     @property
     def floor(self) -> float:
         """The decrement that rounding leaves."""
-        return 2 * EPS * float(np.sqrt(2 * self.size))
+        return max(2 * EPS * float(np.sqrt(2 * self.size)), 0.5 * self.doubt)
 
     def step(self, damping: float) -> Floats:
         """Return −(H + μ D²)⁻¹ g, in directions above rounding alone."""
@@ -184,7 +187,7 @@ def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MO
             end = "converged"
             break
         trial, promise = x + here.step(damping.value), here.promise(damping.value)
-        is_blind = promise <= _BLIND * here.size
+        is_blind = promise <= BLIND * here.size
         there = (yield from model.evaluate(trial)) if np.isfinite(trial).all() else None
         trials += 1
         gain = _gain_of(here, there, promise, is_blind)
