@@ -8,6 +8,7 @@ from dsketch.matrix.columns import Columns
 from dsketch.problems.nonlinear.certificate import NonlinearCertificate
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.problems.nonlinear.system import Examination
+from dsketch.problems.outcome import Status
 
 _MOST = 8  # starts, or columns, that a note names
 _SHARE = 0.1  # of the largest: a column with a smaller part in a direction is not named
@@ -31,6 +32,13 @@ def note_starts(answers: Sequence[NonlinearAnswer], best: int) -> tuple[str, ...
     ]
     more = f" and {len(told) - _MOST} more" if len(told) > _MOST else ""
     return (f"the best of {len(answers)} starts is number {best}; losses {', '.join(told[:_MOST])}{more}",)
+
+
+def note_kink(status: Status, units: int) -> tuple[str, ...]:
+    """Return where a two-layer problem may have ended that is not stationary."""
+    if status is not Status.NOT_SOLVED or not units:
+        return ()
+    return ("ReLU has kinks: a minimum may lie where a unit or a row turns on, with a gradient that is not 0 on either side",)
 
 
 def note_rank(

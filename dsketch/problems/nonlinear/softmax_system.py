@@ -51,11 +51,12 @@ class SoftmaxSystem(RowSystem):
             squared[lost], squared[:, lost], gradient[lost] = 0.0, 0.0, 0.0
             if len(facts.grams) == 3:
                 bend = facts.grams[0] - facts.grams[1] - s * facts.grams[2]
-                moved = np.outer(gradient, mean)
+                turned = np.outer(gradient, mean)
                 # Cᵀdiag(q)C about the centre of the sums; about f̄ instead both outer products of the gradient go.
-                hessian = squared + bend - (moved + moved.T)
+                hessian = squared + bend - (turned + turned.T)
                 hessian[lost], hessian[:, lost] = 0.0, 0.0
-        rows = SoftmaxRows(x, centre + mean, facts.top - float(mean @ x), facts.total)
+        moved = centre + mean  # rounded; what it moved by is exact, and so is the normalizer about it
+        rows = SoftmaxRows(x, moved, facts.top - float((moved - centre) @ x), facts.total)
         value = 0.5 * (ff - 2 * fb + facts.bb)
         size = 0.5 * (ff + 2 * abs(fb) + facts.bb)
         return Reading(max(value, 0.0), size, gradient, squared, hessian, rows, float(np.sqrt(ff)), float(np.sqrt(facts.bb)))
