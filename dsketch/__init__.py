@@ -39,6 +39,9 @@ from dsketch.problems import (
     Problem,
     RestrictedKernel,
     Ridge,
+    SoftmaxRegression,
+    SoftmaxResNet,
+    TwoLayer,
 )
 from dsketch.problems.linear.statistics import Summary
 from dsketch.problems.outcome import Certificate, Status
@@ -68,10 +71,13 @@ __all__ = [
     "Problem",
     "RestrictedKernel",
     "Ridge",
+    "SoftmaxRegression",
+    "SoftmaxResNet",
     "Solution",
     "SpecError",
     "Status",
     "Summary",
+    "TwoLayer",
     "__version__",
     "check",
     "lstsq",

@@ -9,6 +9,9 @@ from dsketch.problems.leverage.problem import LeverageScores
 from dsketch.problems.linear.least_squares import LeastSquares
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import Ridge
+from dsketch.problems.nonlinear.softmax_regression import SoftmaxRegression
+from dsketch.problems.nonlinear.softmax_resnet import SoftmaxResNet
+from dsketch.problems.nonlinear.two_layer import TwoLayer
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
@@ -27,6 +30,9 @@ _KINDS: tuple[type[Problem], ...] = (
     GLM,
     Multinomial,
     LeverageScores,
+    SoftmaxRegression,
+    SoftmaxResNet,
+    TwoLayer,
 )
 PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
@@ -46,4 +52,7 @@ __all__ = [
     "Problem",
     "RestrictedKernel",
     "Ridge",
+    "SoftmaxRegression",
+    "SoftmaxResNet",
+    "TwoLayer",
 ]
