@@ -6,6 +6,7 @@ from pathlib import Path
 
 import accuracy
 import claims
+import claims_smooth
 import conditioning
 import csr
 import features
@@ -21,7 +22,7 @@ from record import RESULTS, load
 PAGES = [RESULTS.parent / "README.md", RESULTS.parents[1] / "docs" / "evidence.md"]
 BENCHMARKS = {
     module.__name__: module
-    for module in (accuracy, claims, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr)
+    for module in (accuracy, claims, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr, claims_smooth)
 }
 
 

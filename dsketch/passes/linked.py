@@ -21,6 +21,7 @@ from dsketch.passes.base import Part, SlicePass, heavy_rows
 from dsketch.passes.gram import add_sparse_gram
 
 _LEAST_ROWS = 256
+_CURVATURE_BYTES = 16_000_000  # of a slice
 _FAR = 1e150  # η is taken as no further from 0: its square is finite
 _RATIO = 1e200  # and so is the ratio of a squared slope to a curvature that all but vanishes
 
@@ -101,7 +102,13 @@ class Linked(SlicePass[Local]):
 
     def rows_at_once(self, columns: int) -> int:
         """Return a height for BLAS-3 with a Gram matrix, else one that stays in the cache between the two products."""
-        return heavy_rows(columns) if self.has_gram else max(SLICE_BYTES // (8 * columns), _LEAST_ROWS)
+        height = heavy_rows(columns) if self.has_gram else max(SLICE_BYTES // (8 * columns), _LEAST_ROWS)
+        return min(height, self.csr_rows_at_once() or height)
+
+    def csr_rows_at_once(self) -> int | None:
+        """Return how many rows' curvatures are made at once, of several outputs; one output: as many as there are."""
+        outputs = int(self.x.shape[1])
+        return None if outputs == 1 else max(_CURVATURE_BYTES // (8 * outputs**2), 16)
 
     def zero(self, columns: int, sides: int) -> Part:
         """Return nothing: six sums, the gradient, the Gram matrix; the extremes of −η, η and of lengths."""

@@ -1,6 +1,7 @@
 """The plan of a smooth problem: probe a few blocks, price the methods, choose."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,5 +30,6 @@ def plan_smooth(methods: Mapping[str, SmoothMethod], model: Model, method: str, 
     d, outputs = model.shape
     found = probe(model.rows, np.asarray(model.penalty.min(axis=1)))
     workload = workload_of(model.rows, model.rows.sides, found, machines)
-    del d, outputs
+    if outputs > 1:  # as rows of d · outputs columns would be, but for what is read
+        workload = replace(workload, d=d * outputs, float_bytes=workload.float_bytes * outputs)
     return plan_case(methods, method, Case(settings, workload, found), model.rows, machines)

@@ -25,6 +25,7 @@ from dsketch.passes.margins import Extreme, Margin, Margins
 from dsketch.problems.smooth.system import Model
 
 _CANDIDATE = 1e-5  # a Newton step with slopes above this, relative to its largest δ, is no candidate
+_SMALL = 1e-3  # a v by which no row moves farther is made larger: what is far along it must be far for rows, too
 _FLAT = 1e-6  # rows whose δ is at most this, relative to the largest, are taken for those that must stay
 _PROVEN = 1e-10  # what a slope may be by rounding, relative likewise
 _SHARED = 1e-6  # columns with a smaller share in the direction are not named
@@ -93,6 +94,9 @@ def find_separation(model: Model, candidate: Floats, lengths: Floats, longest: f
     if not v.any():
         return None
     found = yield Look(Margins(model.loss, model.places, v), model.rows)
+    if 0 < found.most < _SMALL:
+        v = v / found.most
+        found = yield Look(Margins(model.loss, model.places, v), model.rows)
     if not (found.most > 0 and found.worst <= _CANDIDATE * found.most):
         return None
     if found.least <= _FLAT * found.most and model.shape[1] == 1:
