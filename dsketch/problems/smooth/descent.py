@@ -29,7 +29,8 @@ from dsketch.problems.smooth.system import Model
 from dsketch.settings import Settings
 
 _MOST_STEPS = 100
-_CLOSE = 1e-8  # a decrement in standard errors that nobody can see
+# Decrements, in standard errors, that end it: far below what anybody can see; only the backward error is blind to columns in small units.
+_CLOSE, _CLOSE_ENOUGH = 1e-11, 1e-8
 _CHORD_DECREMENT, _CHORD = 1e-3, 0.01  # below both the old factor contracts by 0.01 a step
 _NEAR_LOCAL = 1e-4  # where no concordance is known
 _STALLED, _STALLED_LOCAL = 0.5, 0.95
@@ -115,15 +116,16 @@ def descend(model: Model, settings: Settings, see: See, start: Carry | None) -> 
 
 def _begin(model: Model, see: See, start: Carry | None) -> Flow[Position]:
     """Return the first position: one or two passes."""
-    x, steps = (np.zeros(model.shape), 0) if start is None else start
+    x, steps, lengths = start or Carry(np.zeros(model.shape))
     if start is None and model.shape[1] == 1:
         local, factor = yield from _seen(see, x, 0, None, begins=True)
         metric = Metric(factor, x, units_of(factor, model.shape))
         x = x + metric.step(local.gradient)[0]
         local, factor = yield from _seen(see, x, 1, metric.lengths)
         return _place(model, x, local, Metric(factor, x, metric.lengths, local.longest), 1)
-    local, factor = yield from _seen(see, x, steps, None)
-    return _place(model, x, local, Metric(factor, x, units_of(factor, model.shape)), steps)
+    local, factor = yield from _seen(see, x, steps, lengths)
+    metric = Metric(factor, x, units_of(factor, model.shape)) if lengths is None else Metric(factor, x, lengths, local.longest)
+    return _place(model, x, local, metric, steps)
 
 
 def _seen(see: See, x: Floats, steps: int, lengths: Floats | None, *, begins: bool = False) -> Flow[tuple[Local, Factor]]:
@@ -131,7 +133,7 @@ def _seen(see: See, x: Floats, steps: int, lengths: Floats | None, *, begins: bo
     try:
         return (yield from see(x, lengths=lengths, begins=begins))
     except Breakdown as stop:
-        raise Breakdown(stop.reason, None if begins else Carry(x, steps)) from stop
+        raise Breakdown(stop.reason, None if begins else Carry(x, steps, lengths)) from stop
 
 
 def _place(model: Model, x: Floats, local: Local, metric: Metric, steps: int) -> Position:
@@ -150,7 +152,8 @@ def _is_done(at: Position, settings: Settings, is_stalled: bool) -> bool:
     """Whether backward error and decrement are where they should be."""
     if is_stalled or at.standing.decrement == 0.0:
         return True
-    return at.standing.decrement <= _CLOSE and float(backward_of(at.local, at.metric.factor, at.x)[0]) <= settings.goal
+    close = _CLOSE if settings.tol is None else _CLOSE_ENOUGH
+    return at.standing.decrement <= close and float(backward_of(at.local, at.metric.factor, at.x)[0]) <= settings.goal
 
 
 def _glimpse(at: Position) -> float:
@@ -162,8 +165,7 @@ def _is_suspect(model: Model, at: Position, rank: int) -> bool:
     """Whether separation should be looked for here."""
     if not model.loss.is_convex:
         return False
-    proof = at.standing.proof
-    is_unproven = not at.standing.inflated * proof.kappa < _UNPROVEN
+    is_unproven = np.isfinite(at.metric.length) and not at.standing.inflated * at.standing.proof.kappa < _UNPROVEN
     return is_unproven and (at.steps in _SUSPECT or (at.steps > 1 and at.metric.factor.rank < rank))
 
 
