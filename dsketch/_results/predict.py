@@ -16,6 +16,7 @@ from dsketch._results.format import OURS
 from dsketch._results.output import Output, words_of
 from dsketch._results.read import StoredX, numbers_of, read_x, too_large
 from dsketch._results.remote import RemoteOutput
+from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.run_header import make_problem
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
@@ -33,8 +34,6 @@ from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.linear.centring import Centre, read_centre
 from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
-
-IN_MEMORY_BYTES = 1_000_000_000  # the most predictions that come back as an array: they pass through the scheduler and the driver
 
 
 @spell_out

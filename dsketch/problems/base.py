@@ -45,6 +45,8 @@ class Problem(ABC):
         What ``features=`` may name besides ``auto``; empty where there are no features.
     has_table : bool
         Whether its answers have a regression table: standard errors, t, p.
+    answers_rows : bool
+        Whether x has a number for each row of A and is made by the workers, where the rows are.
     prediction_sides : int or None
         How many numbers are predicted for a row; None: as many as x has columns.
     x_has_columns : bool
@@ -62,6 +64,7 @@ class Problem(ABC):
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
+    answers_rows: ClassVar[bool] = False
     x_has_columns: ClassVar[bool] = True
     prediction_sides: int | None = None
     rows: Rows
