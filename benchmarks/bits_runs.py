@@ -69,6 +69,7 @@ def all_runs() -> Iterator[Run]:
     yield from exponential_runs()
     yield from kernel_runs()
     yield from restricted_runs()
+    yield from class_runs()
     yield from heads_runs()
     yield from auto_runs()
     yield from check_runs()
@@ -309,6 +310,22 @@ def heads(kind: str) -> Ask:
 def generator_matrix() -> Any:
     """Return a projection of columns onto three."""
     return np.cos(np.arange(18.0)).reshape(6, 3)
+
+
+def class_runs() -> Iterator[Run]:
+    """Yield multinomial regressions: all methods, with and without a penalty."""
+
+    def ask(place: Place, alpha: float) -> Any:
+        A, b, _ = place.data("raw")
+        numbers = np.asarray(ds.open_matrix(b).read(0, ds.open_matrix(b).shape[0]))[:, 0]
+        y = np.argsort(np.argsort(numbers)) * 3 // len(numbers)
+        y[::5] = np.arange(len(y[::5])) % 3
+        return ds.Multinomial(A, y, classes=3, alpha=alpha)
+
+    for method in ("newton", "newton_qr", "newton_sketch", "conjugate_gradient", "gradient_descent"):
+        for alpha in (0.0, 2.0):
+            go = partial(solve, partial(ask, alpha=alpha), method=method)
+            yield Run("multinomial", method, f"alpha {alpha:g}", go, is_tiny=alpha > 0 and method == "newton")
 
 
 def heads_runs() -> Iterator[Run]:
