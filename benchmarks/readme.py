@@ -11,6 +11,7 @@ import conditioning
 import csr
 import features
 import flights
+import glm
 import kernel
 import paper
 import powers
@@ -22,7 +23,21 @@ from record import RESULTS, load
 PAGES = [RESULTS.parent / "README.md", RESULTS.parents[1] / "docs" / "evidence.md"]
 BENCHMARKS = {
     module.__name__: module
-    for module in (accuracy, claims, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr, claims_smooth)
+    for module in (
+        accuracy,
+        claims,
+        rivals,
+        scaling,
+        flights,
+        paper,
+        conditioning,
+        powers,
+        features,
+        kernel,
+        csr,
+        glm,
+        claims_smooth,
+    )
 }
 
 
