@@ -7,6 +7,7 @@ import numpy as np
 from dsketch.matrix.base import Matrix
 from dsketch.passes.softmax_sums import SoftmaxSums
 from dsketch.planning.work import Kind
+from dsketch.problems.base import TALL
 from dsketch.problems.nonlinear.problem import NonlinearProblem
 from dsketch.problems.nonlinear.sides import open_rows
 from dsketch.problems.nonlinear.softmax_system import SoftmaxSystem
@@ -63,7 +64,7 @@ class SoftmaxRegression(NonlinearProblem):
     title = "Softmax over all rows, min ½‖exp(Ax)/⟨exp(Ax), 1⟩ − b‖²."
     rows_text = "A (n × d)"
     sides_text = "b (n)"
-    inputs = (Option("A", Matrix, None, "A (n × d)"), Option("b", Matrix, None, "b (n)"))
+    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n"))
     work = Kind(SoftmaxSums.kind, lambda d: SoftmaxSums(np.zeros(d), np.zeros(d)), grows=True)
 
     def __init__(

@@ -7,6 +7,7 @@ import numpy as np
 from dsketch.matrix.base import Matrix
 from dsketch.passes.resnet_sums import ResnetSums
 from dsketch.planning.work import Kind
+from dsketch.problems.base import TALL
 from dsketch.problems.nonlinear.problem import NonlinearProblem
 from dsketch.problems.nonlinear.resnet_system import ResnetSystem
 from dsketch.problems.nonlinear.sides import open_rows
@@ -63,7 +64,7 @@ class SoftmaxResNet(NonlinearProblem):
     title = "Softmax with a residual connection, min ½‖u/⟨u, 1⟩ − b‖², u = exp(Ax) + Ax."
     rows_text = "A (n × d)"
     sides_text = "b (n)"
-    inputs = (Option("A", Matrix, None, "A (n × d)"), Option("b", Matrix, None, "b (n)"))
+    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n"))
     work = Kind(ResnetSums.kind, lambda d: ResnetSums(np.zeros(d)), grows=True)
 
     def __init__(
