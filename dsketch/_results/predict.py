@@ -24,15 +24,19 @@ from dsketch.engine.cluster import Cluster, ClusterChoices
 from dsketch.engine.drive import Drive
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import DataError, PlanError, SpecError
+from dsketch.losses.base import Loss
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
+from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
+from dsketch.passes.mean_response import MeanResponse
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.base import require_columns
 from dsketch.problems.linear.centring import Centre, read_centre
 from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
 
@@ -119,6 +123,20 @@ def predict_centred(
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     """Return what an answer for shifted columns predicts; otherwise as :func:`predict`."""
     rule = _Rule(partial(centred_look, shift=centre.shift), centre.x, {})
+    return _predict_rows(rule, open_matrix(A, what="A"), out, False, cluster, progress)
+
+
+def predict_means(
+    loss: Loss, x: Floats, A: Any, out: str | os.PathLike[str] | None = None, *, cluster: Cluster, progress: ProgressTo = None
+) -> "NDArray[np.float64] | zarr.Array[Any]":
+    """Return the means of a loss for new rows; x has a row for an intercept, shape (d + 1, outputs); otherwise as :func:`predict`."""
+    count = loss.mean(np.zeros((1, x.shape[1]))).shape[1]
+
+    def look(x: Floats, A: Matrix) -> Look:
+        require_columns(A, len(x) - 1)
+        return Look(MeanResponse(loss, x, True), Rows(A))
+
+    rule = _Rule(look, x[:, 0] if count == 1 else x, {}, wide=None if count == 1 else count)
     return _predict_rows(rule, open_matrix(A, what="A"), out, False, cluster, progress)
 
 
