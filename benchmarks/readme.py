@@ -12,6 +12,7 @@ import csr
 import features
 import flights
 import kernel
+import nonlinear
 import paper
 import powers
 import rivals
@@ -22,7 +23,21 @@ from record import RESULTS, load
 PAGES = [RESULTS.parent / "README.md", RESULTS.parents[1] / "docs" / "evidence.md"]
 BENCHMARKS = {
     module.__name__: module
-    for module in (accuracy, claims, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr, claims_smooth)
+    for module in (
+        accuracy,
+        claims,
+        rivals,
+        scaling,
+        flights,
+        paper,
+        conditioning,
+        powers,
+        features,
+        kernel,
+        csr,
+        nonlinear,
+        claims_smooth,
+    )
 }
 
 

@@ -30,6 +30,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
+from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.linear.centring import Centre, read_centre
@@ -267,8 +268,13 @@ def _write_rows(
 
 def _answer_look(look: Look, rule: _Rule, cluster: Cluster, progress: ProgressTo) -> Any:
     with cluster.engine(look.rows) as engine, listener(progress) as tell:
-        return Drive(engine, tell, suspect=too_large(rule.x)).run(_once(look))
+        return Drive(engine, tell, suspect=too_large(rule.x)).run(_answer(look))
 
 
-def _once(look: Look) -> Flow[Any]:
+def _answer(look: Look) -> Flow[Any]:
+    """Return what a look finds, after the one ahead that it may need."""
+    pass_ = look.pass_.inner if isinstance(look.pass_, Writing) else look.pass_
+    if isinstance(pass_, RowPass) and (ahead := pass_.ahead()) is not None:
+        pass_ = pass_.informed_by((yield Look(ahead, look.rows)))
+        look = Look(replace(look.pass_, inner=pass_) if isinstance(look.pass_, Writing) else pass_, look.rows)
     return (yield look)

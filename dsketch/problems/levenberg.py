@@ -30,6 +30,8 @@ _FIRST_DAMPING = 1e-3
 _LARGEST_DAMPING = 1e20  # a step so damped changes no digit of x
 # Differences of losses below this share of what was summed are not told from rounding: a one-pass loss turned −2.7e-20 at x exact.
 BLIND = 1e-12
+_PATIENCE = 20  # trials in which something must have come of it
+_LITTLE = 1e-4  # of the loss: with no more, and a decrement that has not been halved, the steps lead nowhere (a kink)
 _FAR = 64.0  # so many times above rounding a larger gradient is the step's fault and not rounding's
 
 
@@ -133,7 +135,7 @@ class LevenbergAnswer:
         Steps tried.
     end : str
         ``"converged"`` (to the tolerance), ``"rounding"`` (no step makes the gradient smaller), ``"stalled"`` (no step makes the loss
-        smaller though the gradient says so), ``"limit"``, ``"outside"`` (the loss does not exist at the start).
+        smaller though the gradient says so, or by next to nothing), ``"limit"``, ``"outside"`` (the loss does not exist at the start).
     """
 
     x: Floats
@@ -178,7 +180,7 @@ def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MO
     start : ndarray, shape (d,)
     """
     x, here, damping = start, (yield from model.evaluate(start)), _Damping()
-    losses, end, trials = [here.value], "limit", 0
+    losses, end, trials, marks = [here.value], "limit", 0, [here]
     if not np.isfinite(here.value):
         return LevenbergAnswer(x, here, tuple(losses), 0, "outside")
     while trials < most:
@@ -191,6 +193,10 @@ def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MO
         there = (yield from model.evaluate(trial)) if np.isfinite(trial).all() else None
         trials += 1
         gain = _gain_of(here, there, promise, is_blind)
+        marks.append(here)
+        if len(marks) > _PATIENCE and _leads_nowhere(marks.pop(0), here):
+            end = "stalled"
+            break
         if there is not None and gain > 0:
             x, here = trial, there
             losses.append(here.value)
@@ -210,6 +216,10 @@ def relative_step(x: Floats, here: Local) -> float:
     """Return ‖D p‖/‖D x‖ for the undamped step p; 0 where there is none, 1 where x is 0."""
     step, size = float(sl.norm(here.scale * here.step(0.0))), float(sl.norm(here.scale * x))
     return min(step / size, 1.0) if size > 0 else float(step > 0)
+
+
+def _leads_nowhere(before: Local, here: Local) -> bool:
+    return here.value > (1 - _LITTLE) * before.value and here.decrement > 0.5 * before.decrement
 
 
 def _is_converged(x: Floats, here: Local, goal: float) -> bool:

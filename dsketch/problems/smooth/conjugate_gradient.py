@@ -1,7 +1,7 @@
 """Truncated Newton steps by conjugate gradients on the Hessian, preconditioned by a sketch of it: for sparse or wide A.
 
-Each inner step is one light pass (√H A v there and back, on stored numbers alone where A is sparse) and contracts by √(d/m), 0.29 at m = 12 d;
-an outer step sketches √H A anew.  The Hessian itself is summed once, at the end, for the proof.  Passes: 20 to 40.
+Each inner step is one light pass (√H A v there and back, on stored numbers alone where A is sparse) and contracts by √(d/m), 0.29 at m = 12
+d; an outer step sketches √H A anew.  The Hessian itself is summed once, at the end, for the proof.  Passes: 20 to 40.
 
 References
 ----------
@@ -18,7 +18,7 @@ from dsketch.problems.smooth.approach import Sight, approach, begin_sketched, se
 from dsketch.problems.smooth.method import Carry, SmoothAnswer, SmoothMethod
 from dsketch.problems.smooth.newton import Newton
 from dsketch.problems.smooth.newton_qr import NewtonQr
-from dsketch.problems.smooth.system import Model, flat, shaped
+from dsketch.problems.smooth.system import Model, flat, unflatten
 from dsketch.settings import Settings
 from dsketch.sketch.draw import choose_rows
 from dsketch.sketch.size import FOR_ITERATING
@@ -82,4 +82,4 @@ def _solve_newton(system: Model, at: Sight) -> Flow[Floats]:
         return None if (inner_products(run.r, run.r) <= wanted).all() else ALL
 
     yield from pcg(normal, unpreconditioned, run, _LONGEST, going)
-    return shaped(factor.shortest(factor.solve(run.y)), at.x)
+    return unflatten(factor.shortest(factor.solve(run.y)), at.x)

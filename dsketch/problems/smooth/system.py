@@ -112,6 +112,6 @@ def flat(x: Floats) -> Floats:
     return np.ascontiguousarray(x.T).reshape(-1, 1)
 
 
-def shaped(v: Floats, like: Floats) -> Floats:
+def unflatten(v: Floats, like: Floats) -> Floats:
     """Return numbers in the order of Hessians as an array of the shape of x."""
     return np.ascontiguousarray(v.reshape(like.shape[1], like.shape[0]).T)
