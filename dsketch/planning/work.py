@@ -65,7 +65,7 @@ def _pair_seconds(sides: int, rows: int, nonzeros: int) -> float:
     return _GRAM_SECONDS + _PAIR_SECONDS * nonzeros / rows
 
 
-def _linked(d: int, *, has_gram: bool) -> Linked:
+def _linked_pass(d: int, *, has_gram: bool) -> Linked:
     return Linked(Logit(), Places(("y",)), np.zeros((d, 1)), has_gram=has_gram)
 
 
@@ -77,8 +77,8 @@ GRADIENT = Kind(Gradient.kind, lambda d: Gradient(np.ones((d, 1))), sparse_secon
 NORMAL = Kind(Normal.kind, lambda d: Normal(np.ones((d, 1))), sparse_seconds=_light_seconds)
 GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 # Of logistic regression; other row functions cost the same but for a few nanoseconds a row.
-LINKED = Kind(Linked.kind, lambda d: _linked(d, has_gram=True), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
-LINKED_LIGHT = Kind(f"{Linked.kind}_light", lambda d: _linked(d, has_gram=False), sparse_seconds=_light_seconds)
+LINKED = Kind(Linked.kind, lambda d: _linked_pass(d, has_gram=True), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
+LINKED_LIGHT = Kind(f"{Linked.kind}_light", lambda d: _linked_pass(d, has_gram=False), sparse_seconds=_light_seconds)
 TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True)
 WHITENED_GRAM = Kind(WhitenedGram.kind, _whitened_gram, grows=True)
 

@@ -120,17 +120,17 @@ class LeverageScores(Problem):
     def answer(self, choice: Choice) -> Flow[Outcome]:
         """Find the factor, and tell how the rows are made."""
         answer, method = yield from with_fallback(METHODS, choice.method, self.system, choice.settings)
-        look = Look(answer.scores, self.rows)
+        look, accepted = Look(answer.scores, self.rows), choice.settings.accepted
 
         def conclude(written: Written) -> Outcome:
-            return self._conclude(answer, method, written)
+            return self._conclude(answer, method, written, accepted)
 
         empty = leverage_certificate(answer, self.system.total(answer.factor), Written(0, np.zeros(1), np.zeros(1)))
         return Outcome(answer.x, Status.NOT_SOLVED, method, empty, answer.notes, answer, RowsLook(look, conclude))
 
-    def _conclude(self, answer: LeverageAnswer, method: str, written: Written) -> Outcome:
+    def _conclude(self, answer: LeverageAnswer, method: str, written: Written, accepted: float) -> Outcome:
         certificate = leverage_certificate(answer, self.system.total(answer.factor), written)
-        is_right = float(certificate.backward_error[0]) <= accepted_gap(answer.factor, self.shape[0])
+        is_right = float(certificate.backward_error[0]) <= max(accepted_gap(answer.factor, self.shape[0]), accepted)
         status = Status.SOLVED if is_right else Status.NOT_SOLVED
         return Outcome(answer.x, status if answer.is_exact else Status.ESTIMATED, method, certificate, answer.notes, answer)
 

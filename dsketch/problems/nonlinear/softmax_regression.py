@@ -11,7 +11,7 @@ from dsketch.passes import Look
 from dsketch.passes.softmax_rows import SoftmaxPrediction
 from dsketch.passes.softmax_sums import SoftmaxSums
 from dsketch.planning.work import Kind
-from dsketch.problems.base import require_columns
+from dsketch.problems.base import TALL, require_columns
 from dsketch.problems.nonlinear.problem import NonlinearProblem
 from dsketch.problems.nonlinear.sides import open_rows
 from dsketch.problems.nonlinear.softmax_system import SoftmaxSystem
@@ -66,7 +66,7 @@ class SoftmaxRegression(NonlinearProblem):
 
     name = "softmax-regression"
     title = "Softmax over all rows, min ½‖exp(Ax)/⟨exp(Ax), 1⟩ − b‖²."
-    inputs = (Option("A", Matrix, None, "A (n × d)"), Option("b", Matrix, None, "b (n)"))
+    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n"))
     work = Kind(SoftmaxSums.kind, lambda d: SoftmaxSums(np.zeros(d), np.zeros(d)), grows=True)
 
     def __init__(

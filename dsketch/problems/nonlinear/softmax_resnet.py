@@ -11,7 +11,7 @@ from dsketch.passes import Look
 from dsketch.passes.resnet_sums import ResnetSums
 from dsketch.passes.softmax_rows import SoftmaxPrediction
 from dsketch.planning.work import Kind
-from dsketch.problems.base import require_columns
+from dsketch.problems.base import TALL, require_columns
 from dsketch.problems.nonlinear.problem import NonlinearProblem
 from dsketch.problems.nonlinear.resnet_system import ResnetSystem
 from dsketch.problems.nonlinear.sides import open_rows
@@ -66,7 +66,7 @@ class SoftmaxResNet(NonlinearProblem):
 
     name = "softmax-resnet"
     title = "Softmax with a residual connection, min ½‖u/⟨u, 1⟩ − b‖², u = exp(Ax) + Ax."
-    inputs = (Option("A", Matrix, None, "A (n × d)"), Option("b", Matrix, None, "b (n)"))
+    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n"))
     work = Kind(ResnetSums.kind, lambda d: ResnetSums(np.zeros(d)), grows=True)
 
     def __init__(

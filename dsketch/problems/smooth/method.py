@@ -19,10 +19,11 @@ _LIKELY = 7  # passes of Newton's method from a common start, the light ones at 
 
 
 class Carry(NamedTuple):
-    """Where a method begins: x, and how many steps others took to it."""
+    """Where a method begins: x, how many steps others took to it, and the units of columns that they found, shape (d,)."""
 
     x: Floats
     steps: int = 0
+    lengths: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from dsketch._linalg.columns import powers_near
 from dsketch._linalg.factor import Factor
 from dsketch.losses.base import Loss
 from dsketch.problems.method import Breakdown
-from dsketch.problems.smooth.system import flat, shaped
+from dsketch.problems.smooth.system import flat, unflatten
 
 _TRUSTED = 1e-12  # eigenvalues of a Hessian, columns scaled, relative to the largest: a condition number of √H A of 1e6
 _MARGIN = 0.9  # λκ beyond which nothing is called proven
@@ -88,7 +88,7 @@ class Metric:
     def step(self, gradient: Floats) -> tuple[Floats, float]:
         """Return −H⁻¹g, shape of g, of the shortest where H is singular, and ‖H^(−½)g‖."""
         white = self.factor.solve_transposed(flat(gradient))
-        return shaped(-self.factor.shortest(self.factor.solve(white)), gradient), float(np.linalg.norm(white))
+        return unflatten(-self.factor.shortest(self.factor.solve(white)), gradient), float(np.linalg.norm(white))
 
     def distance(self, x: Floats) -> float:
         """Return ‖x − x₀‖ in the metric, x₀ where it was taken."""

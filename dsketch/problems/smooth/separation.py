@@ -90,7 +90,7 @@ def find_separation(model: Model, candidate: Floats, lengths: Floats, longest: f
     longest : float
         max ‖D⁻¹aᵢ‖.
     """
-    v = _scaled(_unpenalized(model, candidate), lengths, longest)
+    v = _rescale(_drop_penalized(model, candidate), lengths, longest)
     if not v.any():
         return None
     found = yield Look(Margins(model.loss, model.places, v), model.rows)
@@ -104,19 +104,19 @@ def find_separation(model: Model, candidate: Floats, lengths: Floats, longest: f
         v = _project(v, found.flat, lengths, model.penalty)
         if not v.any():
             return None
-        v = _scaled(v, lengths, longest)
+        v = _rescale(v, lengths, longest)
         found = yield Look(Margins(model.loss, model.places, v), model.rows)
     if not (found.most > 0 and found.worst <= _PROVEN * found.most):
         return None
     return _describe(v, lengths, found)
 
 
-def _unpenalized(model: Model, v: Floats) -> Floats:
+def _drop_penalized(model: Model, v: Floats) -> Floats:
     """Return v without what a penalty holds back."""
     return np.where(model.penalty > 0, 0.0, v)
 
 
-def _scaled(v: Floats, lengths: Floats, longest: float) -> Floats:
+def _rescale(v: Floats, lengths: Floats, longest: float) -> Floats:
     """Return v of such a size that abs δ ≤ 1 for every row."""
     size = float(np.linalg.norm(lengths[:, None] * v)) * (longest if np.isfinite(longest) and longest > 0 else 1.0)
     return v / size if size > 0 and np.isfinite(size) else np.zeros_like(v)

@@ -10,11 +10,12 @@ from dsketch._linalg.householder import householder
 from dsketch.losses.base import Loss
 from dsketch.matrix.beside import Places
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Both, Look, Pass, Triangle
+from dsketch.passes import Both, Look, Normal, Pass, Sketching, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.linked import Linked, Local
 from dsketch.passes.tangent import Tangent
 from dsketch.passes.trial import Trial
+from dsketch.sketch import Sketch
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,17 @@ class Model:
         found, full = yield Look(Both(linked, self.tangent(Triangle(seed), x, begins=begins)), self.rows)
         return self.penalize(found, x), self.stack(full[:-1, :-1])
 
+    def look_with_sketch(self, x: Floats, sketch: Sketch, *, begins: bool = False) -> Flow[tuple[Local, Floats]]:
+        """Return loss and gradient at x, and a sketch of √H A above the penalty's own rows.  One pass."""
+        linked = self.linked(x, has_gram=False, begins=begins)
+        found, (SA, _) = yield Look(Both(linked, self.tangent(Sketching(sketch), x, begins=begins)), self.rows)
+        return self.penalize(found, x), self.stack(SA)
+
+    def normal(self, x: Floats, v: Floats) -> Flow[Floats]:
+        """Return H v, shape (d · outputs, 1).  One light pass."""
+        product: Floats = yield Look(self.tangent(Normal(v), x), self.rows)
+        return product + flat(self.penalty) * v
+
     def stack(self, R: Floats) -> Floats:
         """Return the triangle of R (or of a sketch) above the penalty's own rows √p."""
         if not self.penalty.any():
@@ -100,6 +112,6 @@ def flat(x: Floats) -> Floats:
     return np.ascontiguousarray(x.T).reshape(-1, 1)
 
 
-def shaped(v: Floats, like: Floats) -> Floats:
+def unflatten(v: Floats, like: Floats) -> Floats:
     """Return numbers in the order of Hessians as an array of the shape of x."""
     return np.ascontiguousarray(v.reshape(like.shape[1], like.shape[0]).T)

@@ -18,6 +18,7 @@ from dsketch.errors import DataError, SpecError
 from dsketch.ingest import write_csr
 from dsketch.problems import GLM, Multinomial
 from dsketch.problems.outcome import Status
+from dsketch.problems.smooth.methods import METHODS
 
 SERIAL: dict[str, Any] = {"cluster": "serial", "progress": False}
 Floats = np.ndarray
@@ -81,6 +82,18 @@ def test_two_classes_are_logistic_regression() -> None:
     for alpha in (0.0, 5.0):
         one = ds.solve(GLM(A, y, family="binomial", intercept=True, alpha=alpha / 2), **SERIAL)
         assert np.abs(solve(A, y, classes=2, intercept=True, alpha=alpha).x[:, 0] - one.x).max() <= 1e-13
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_the_answer(method: str) -> None:
+    """Newton steps by Gram matrix, QR or sketch, conjugate gradients and first-order steps end at one x, each with a proof."""
+    A, y = classes_of(2_000, 4, 3)
+    best = solve(A, y, classes=3, alpha=1.0, intercept=True, method="newton_qr")
+    found = solve(A, y, classes=3, alpha=1.0, intercept=True, method=method)
+    assert found.method == method
+    assert found.status is Status.SOLVED
+    assert found.certificate.reach <= 1e-11
+    assert np.abs(found.x - best.x).max() <= 1e-12
 
 
 def test_frequencies_are_rows_and_penalties_go_by_column() -> None:
