@@ -200,7 +200,7 @@ def _is_linear(parameters: dict[str, Any]) -> bool:
         raise SpecError(
             f"x must be the answer to one of {', '.join(PROBLEMS)}; it says {parameters.get('problem')!r}. Use the version that wrote it."
         )
-    return issubclass(kind, LinearProblem)
+    return kind.predicts_linearly
 
 
 def _remake_problem(attributes: dict[str, Any], columns: Columns | None) -> Problem:
