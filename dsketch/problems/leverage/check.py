@@ -19,7 +19,7 @@ from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 
 
 def check_leverage(system: LeverageSystem, x: Floats) -> Flow[LeverageCertificate]:
-    """Judge scores: the largest error of any of them stands as ``backward_error`` and ``forward_error``.
+    """Judge scores: ``forward_error`` is the largest relative error of any of them, ``backward_error`` what change of A explains it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def check_leverage(system: LeverageSystem, x: Floats) -> Flow[LeverageCertificat
     if weights is not None:
         total, largest = x.sum(), np.abs(x).max()
     return LeverageCertificate(
-        backward_error=np.array([gap]),
+        backward_error=np.array([gap / factor.scaled_condition]),
         residual_norm=np.zeros(1),
         forward_error=np.array([gap]),
         condition=factor.condition,
