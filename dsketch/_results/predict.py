@@ -181,7 +181,7 @@ def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     if isinstance(problem, LinearProblem) and problem.rows.shift is not None:
         x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
         return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)
-    return _by(problem, solution.x)
+    return _by(problem, np.asarray(solution.x))
 
 
 def _by(problem: Problem, x: Floats) -> _Rule:
