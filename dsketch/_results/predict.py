@@ -199,7 +199,7 @@ def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     if isinstance(problem, LinearProblem) and problem.rows.shift is not None:
         x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
         return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)
-    return _by(problem, solution.x)
+    return _by(problem, np.asarray(solution.x))
 
 
 def _by(problem: Problem, x: Floats) -> _Rule:
@@ -218,7 +218,7 @@ def _is_linear(parameters: dict[str, Any]) -> bool:
         raise SpecError(
             f"x must be the answer to one of {', '.join(PROBLEMS)}; it says {parameters.get('problem')!r}. Use the version that wrote it."
         )
-    return issubclass(kind, LinearProblem)
+    return kind.predicts_linearly
 
 
 def _remake_problem(attributes: dict[str, Any], columns: Columns | None) -> Problem:
