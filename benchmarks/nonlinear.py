@@ -51,8 +51,13 @@ def value(kind: str, A: Floats, A2: Floats, x: Floats) -> Floats:
         u = np.exp(z) + z
         return np.asarray(u / u.sum())
     if kind == "softmax first":
-        return np.maximum(exponentials(z) @ A2, 0)
-    return exponentials(np.maximum(z, 0) @ A2)
+        return np.maximum(total(exponentials(z), A2), 0)
+    return exponentials(total(np.maximum(z, 0), A2))
+
+
+def total(weights: Floats, A2: Floats) -> Floats:
+    """Return A₂ᵀ weights, block by block: one long sum would round more than what is to be found."""
+    return np.sum([weights[low : low + 2048] @ A2[low : low + 2048] for low in range(0, len(weights), 2048)], axis=0)
 
 
 class Data:

@@ -13,6 +13,7 @@ import features
 import flights
 import glm
 import kernel
+import nonlinear
 import paper
 import powers
 import rivals
@@ -36,6 +37,7 @@ BENCHMARKS = {
         kernel,
         csr,
         glm,
+        nonlinear,
         claims_smooth,
     )
 }

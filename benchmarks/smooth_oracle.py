@@ -161,15 +161,18 @@ class Smooth:
         return float(max(np.linalg.norm(rows @ white[k * d : (k + 1) * d], axis=1).max(initial=0.0) for k in range(self.outputs)))
 
     def minimizer(self, start: NDArray[np.float64] | None = None) -> Longs | None:
-        """Return the minimizer, None where steps do not end."""
+        """Return the minimizer, None where steps do not end.
+
+        Where there is none, curvatures vanish on the way: the Hessian loses rank, or rows grow long in its metric.
+        """
         wide = self.A.shape[1] * self.outputs
         x = np.zeros(wide, dtype=Long) if start is None else start.astype(Long)
         value, gradient, hessian = self.sums(x)
-        before = np.inf
+        before, rank = np.inf, rank_of(self.sums(np.zeros_like(x))[2])
         for _ in range(_STEPS):
             step, decrement = newton_step(hessian, gradient)
-            if decrement < 1e-9 and decrement >= before / 2 and decrement * self._longest(hessian) < 0.1:
-                return x
+            if decrement < 1e-9 and decrement >= before / 2 and decrement * self._longest(hessian) < 1e-6:
+                return x if rank_of(hessian) >= rank else None
             before = decrement
             size = Long(1)
             while size > 1e-12:
@@ -201,6 +204,13 @@ def newton_step(hessian: NDArray[np.float64], gradient: Longs) -> tuple[Longs, f
     inner = vectors[:, kept].T @ g
     step = -vectors[:, kept] @ (inner / values[kept])
     return (step * scale).astype(Long), float(np.sqrt(np.sum(inner**2 / values[kept])))
+
+
+def rank_of(hessian: NDArray[np.float64]) -> int:
+    """Return the number of eigenvalues that :func:`newton_step` keeps."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    values = sl.eigvalsh(hessian * scale[:, None] * scale)
+    return int(np.sum(values > 1e-14 * max(values[-1], 1e-300))) if values[-1] > 1e-3 else 0
 
 
 def distance(hessian: NDArray[np.float64], difference: Longs) -> float:

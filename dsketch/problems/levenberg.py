@@ -30,6 +30,8 @@ _FIRST_DAMPING = 1e-3
 _LARGEST_DAMPING = 1e20  # a step so damped changes no digit of x
 # Differences of losses below this share of what was summed are not told from rounding: a one-pass loss turned −2.7e-20 at x exact.
 BLIND = 1e-12
+_PATIENCE = 20  # trials in which something must have come of it
+_LITTLE = 1e-4  # of the loss: with no more, and a decrement that has not been halved, the steps lead nowhere (a kink)
 _FAR = 64.0  # so many times above rounding a larger gradient is the step's fault and not rounding's
 
 
@@ -90,6 +92,11 @@ class Local:
         return float(sl.norm(self.pieces / np.sqrt(self.spectrum[0])))
 
     @property
+    def residual(self) -> float:
+        """√(2 loss), or what of it is more than rounding of the sums."""
+        return float(np.sqrt(2 * max(self.value, BLIND * self.size)))
+
+    @property
     def floor(self) -> float:
         """The decrement that rounding leaves."""
         return max(2 * EPS * float(np.sqrt(2 * self.size)), 0.5 * self.doubt)
@@ -133,7 +140,7 @@ class LevenbergAnswer:
         Steps tried.
     end : str
         ``"converged"`` (to the tolerance), ``"rounding"`` (no step makes the gradient smaller), ``"stalled"`` (no step makes the loss
-        smaller though the gradient says so), ``"limit"``, ``"outside"`` (the loss does not exist at the start).
+        smaller though the gradient says so, or by next to nothing), ``"limit"``, ``"outside"`` (the loss does not exist at the start).
     """
 
     x: Floats
@@ -169,8 +176,8 @@ class _Damping:
 def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MOST_STEPS) -> Flow[LevenbergAnswer]:
     """Return a stationary point of a sum of squares; one evaluation a trial, one more at the start.
 
-    Ends where the decrement is below ``settings.goal`` of what was summed, or the undamped step below ``settings.goal`` of x (columns
-    scaled); where no step makes the gradient smaller; after ``most`` trials.
+    Ends where the decrement is below ``settings.goal`` of the residual, or at rounding; where the undamped step is below
+    ``settings.goal`` of x (columns scaled); where no step makes the gradient smaller; after ``most`` trials.
 
     Parameters
     ----------
@@ -178,7 +185,7 @@ def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MO
     start : ndarray, shape (d,)
     """
     x, here, damping = start, (yield from model.evaluate(start)), _Damping()
-    losses, end, trials = [here.value], "limit", 0
+    losses, end, trials, marks = [here.value], "limit", 0, [here]
     if not np.isfinite(here.value):
         return LevenbergAnswer(x, here, tuple(losses), 0, "outside")
     while trials < most:
@@ -191,6 +198,10 @@ def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MO
         there = (yield from model.evaluate(trial)) if np.isfinite(trial).all() else None
         trials += 1
         gain = _gain_of(here, there, promise, is_blind)
+        marks.append(here)
+        if len(marks) > _PATIENCE and _leads_nowhere(marks.pop(0), here):
+            end = "stalled"
+            break
         if there is not None and gain > 0:
             x, here = trial, there
             losses.append(here.value)
@@ -212,8 +223,12 @@ def relative_step(x: Floats, here: Local) -> float:
     return min(step / size, 1.0) if size > 0 else float(step > 0)
 
 
+def _leads_nowhere(before: Local, here: Local) -> bool:
+    return here.value > (1 - _LITTLE) * before.value and here.decrement > 0.5 * before.decrement
+
+
 def _is_converged(x: Floats, here: Local, goal: float) -> bool:
-    return here.decrement <= max(goal / (2 * EPS), 1.0) * here.floor or relative_step(x, here) <= goal
+    return here.decrement <= max(goal * here.residual, here.floor) or relative_step(x, here) <= goal
 
 
 def _gain_of(here: Local, there: Local | None, promise: float, is_blind: bool) -> float:

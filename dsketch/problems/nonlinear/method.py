@@ -36,6 +36,11 @@ class NonlinearCase(Case):
     starts: int
 
     @property
+    def sides(self) -> int:
+        """One: the columns of A₂ are none."""
+        return 1
+
+    @property
     def look_seconds(self) -> float:
         """Seconds a gigabyte of one look of a step, for one start."""
         width = self.workload.d

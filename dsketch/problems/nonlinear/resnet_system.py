@@ -15,13 +15,12 @@ from dsketch._linalg.arrays import Floats
 from dsketch.passes.base import Pass
 from dsketch.passes.jacobian import ResnetRows
 from dsketch.passes.resnet_sums import ResnetFacts, ResnetSums
+from dsketch.passes.softmax_rows import LEAST_ALPHA
 from dsketch.problems.levenberg import Local
 from dsketch.problems.nonlinear.row_system import Reading, RowSystem
 from dsketch.problems.nonlinear.system import Curvature
-from dsketch.settings import EPS
 
 GRAMS = {Curvature.NONE: 0, Curvature.SQUARED: 1, Curvature.EXACT: 4}
-LEAST_ALPHA = float(np.sqrt(EPS))  # of Σ abs(u)
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,12 @@ class ResnetSystem(RowSystem):
     def read(self, x: Floats, pass_: Pass[ResnetFacts], facts: ResnetFacts) -> Reading | str:
         """Turn sums into gradient and matrices."""
         del pass_
-        if not facts.alpha >= LEAST_ALPHA * facts.size:
+        if not facts.alpha > LEAST_ALPHA * facts.size:
+            share = facts.alpha / max(facts.size, np.finfo(float).tiny)
+            found = float(np.exp(min(facts.top, 700.0))) * facts.alpha
             return (
-                f"α = ⟨exp(A x) + A x, 1⟩ must be at least {LEAST_ALPHA:.1e} of the sum of absolute values; it is "
-                f"{facts.alpha / facts.size:.1e} of it ({float(np.exp(min(facts.top, 700.0))) * facts.alpha:.3g})"
+                f"α = ⟨exp(A x) + A x, 1⟩ must be above {LEAST_ALPHA:.1e} of the sum of absolute values; it is {share:.1e} of it "
+                f"({found:.3g})"
             )
         ff, fb, slope = facts.ff, facts.fb, facts.slope
         p = ff - fb

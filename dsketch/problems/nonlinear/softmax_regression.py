@@ -4,9 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.rows import Rows
+from dsketch.passes import Look
+from dsketch.passes.softmax_rows import SoftmaxPrediction
 from dsketch.passes.softmax_sums import SoftmaxSums
 from dsketch.planning.work import Kind
+from dsketch.problems.base import TALL, require_columns
 from dsketch.problems.nonlinear.problem import NonlinearProblem
 from dsketch.problems.nonlinear.sides import open_rows
 from dsketch.problems.nonlinear.softmax_system import SoftmaxSystem
@@ -61,9 +66,7 @@ class SoftmaxRegression(NonlinearProblem):
 
     name = "softmax-regression"
     title = "Softmax over all rows, min ½‖exp(Ax)/⟨exp(Ax), 1⟩ − b‖²."
-    rows_text = "A (n × d)"
-    sides_text = "b (n)"
-    inputs = (Option("A", Matrix, None, "A (n × d)"), Option("b", Matrix, None, "b (n)"))
+    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n"))
     work = Kind(SoftmaxSums.kind, lambda d: SoftmaxSums(np.zeros(d), np.zeros(d)), grows=True)
 
     def __init__(
@@ -75,6 +78,11 @@ class SoftmaxRegression(NonlinearProblem):
     def data(self) -> dict[str, Matrix | None]:
         """Return A and b."""
         return {"A": self.rows.A, "b": self.rows.b}
+
+    def predictor(self, x: Floats, A: Matrix) -> Look:
+        """Return the look that finishes to f of the rows of a new matrix, which sum to 1 among themselves; one look ahead of it."""
+        require_columns(A, self.shape[1])
+        return Look(SoftmaxPrediction(x[:, 0]), Rows(A))
 
     def explain_start(self) -> str:
         """Return what to do."""

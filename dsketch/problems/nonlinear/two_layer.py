@@ -79,12 +79,10 @@ class TwoLayer(NonlinearProblem):
 
     name = "two-layer"
     title = "Two layers, min ½‖ReLU(A₂ᵀ softmax(A₁x)) − b‖², or with ReLU first."
-    rows_text = "A₁ (n × d)"
-    sides_text = "A₂ (n × m)"
     inputs = (
-        Option("A1", Matrix, None, "A₁ (n × d)"),
-        Option("A2", Matrix, None, "A₂ (n × m), a row for each of A₁'s"),
-        Option("b", Numbers, None, "b (m numbers)"),
+        Option("A1", Matrix, None, "Zarr matrix A₁, n × d"),
+        Option("A2", Matrix, None, "Zarr matrix A₂ᵀ, n × m: a row for each of A₁'s"),
+        Option("b", Numbers, None, "The m targets"),
     )
     options = (
         Option("inner", str, "softmax", "The first layer: softmax over all rows, or relu.", choices=_LAYERS),

@@ -7,6 +7,7 @@ import numpy as np
 from dsketch.losses.table import FAMILIES, loss_of
 from dsketch.matrix.base import Matrix
 from dsketch.problems.arguments import as_flag
+from dsketch.problems.base import TALL
 from dsketch.problems.smooth.problem import SmoothProblem, penalty_of, smooth_rows
 from dsketch.problems.start import as_penalties, as_start
 from dsketch.settings import Numbers, Option
@@ -64,8 +65,8 @@ class GLM(SmoothProblem):
     name = "glm"
     title = "Generalised linear models: logistic, Poisson, gamma … regression."
     inputs = (
-        Option("A", Matrix, None, "A (n × d)"),
-        Option("y", Matrix, None, "y (n), in the domain of the family"),
+        TALL,
+        Option("y", Matrix, None, "Zarr vector of length n, in the domain of the family"),
     )
     options = (
         Option("family", str, "binomial", "Of the distribution of y, or the loss.", choices=tuple(FAMILIES)),
@@ -75,9 +76,14 @@ class GLM(SmoothProblem):
         Option("frequencies", Matrix, None, "Zarr vector: how many rows each row stands for. [default: all 1]"),
         Option("alpha", Numbers, 0.0, "Penalty ½ Σ alpha x², a number or one a column; the intercept is not penalized."),
         Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
-        Option("power", float, None, "Of family tweedie: the variance is a power of the mean."),
-        Option("theta", float, None, "Of family negative_binomial: the variance is μ + μ²/theta."),
-        Option("delta", float, None, "Of family huber: residuals beyond count by their size, not its square."),
+        Option("power", float, None, "Of family tweedie: the variance is this power of the mean. [default: none]"),
+        Option("theta", float, None, "Of family negative_binomial: the variance is μ + μ²/theta. [default: none]"),
+        Option(
+            "delta",
+            float,
+            None,
+            "Of family huber: residuals beyond it count by their size, not its square. [default: none]",
+        ),
         Option("start", Numbers, None, "Where to begin: numbers, or the path of an earlier x. [default: where the family does]"),
     )
 

@@ -13,6 +13,7 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.problems.arguments import as_flag
+from dsketch.problems.base import TALL
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.smooth.certificate import SmoothCertificate
 from dsketch.problems.smooth.classes import count_classes
@@ -72,8 +73,8 @@ class Multinomial(SmoothProblem):
     name = "multinomial"
     title = "Multinomial logistic regression: probabilities of K classes."
     inputs = (
-        Option("A", Matrix, None, "A (n × d)"),
-        Option("y", Matrix, None, "y (n): the class of each row, 0 … K − 1"),
+        TALL,
+        Option("y", Matrix, None, "Zarr vector of length n: the class of each row, 0 … K − 1"),
     )
     options = (
         Option("classes", int, None, "How many classes there are, K. [default: y is read once to count them]"),

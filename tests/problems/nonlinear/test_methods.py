@@ -217,7 +217,7 @@ def test_a_start_without_f() -> None:
         low, high = (low, middle) if np.sum(np.exp(A * middle) + A * middle) > 0 else (middle, high)
 
     problem = ds.SoftmaxResNet(A, [0.4, 0.6], start=[low])
-    with pytest.raises(ds.SpecError, match=r"α = ⟨exp\(A x\) \+ A x, 1⟩ must be at least 1.5e-08 .*; it is .*e-.*nearer 0"):
+    with pytest.raises(ds.SpecError, match=r"α = ⟨exp\(A x\) \+ A x, 1⟩ must be above 1.5e-08 .*; it is .*e-.*nearer 0"):
         solve(problem)
     assert solve(ds.SoftmaxResNet(A, [0.4, 0.6], start=[low], restarts=2)).status.is_success
     with pytest.raises(ds.DataError, match="an x where the loss exists was expected"):

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import zarr
 
 import dsketch as ds
 from dsketch._linalg.arrays import Floats
+from dsketch.matrix.open import open_matrix
 from dsketch.problems.nonlinear.methods import METHODS
-from tests.problems.nonlinear.known import KINDS, ROWWISE, Known, known, solve
+from dsketch.service.specs import spec_of
+from tests.problems.nonlinear.known import KINDS, ROWWISE, Known, known, solve, value
 
 EPS = float(np.finfo(float).eps)
 METHODS_OF = [(kind, method) for kind in KINDS for method in METHODS if (kind, method) != ("relu first", "newton_sampled")]
@@ -68,7 +71,7 @@ def test_a_run_that_was_cut_short_goes_on_with_the_same_bits(kind: str, method: 
         for number in range(kept + 1, total + 1):
             (cut / f"pass-{number:04d}.npz").unlink()
 
-        found = ds.resume(cut, problem=problem, cluster="serial", progress=False)
+        found = ds.resume(cut, cluster="serial", progress=False)
 
         assert np.array_equal(found.x, whole.x)
         assert [record.replayed for record in found.passes] == [number < kept for number in range(total)]
@@ -245,3 +248,69 @@ def test_the_plan() -> None:
     assert {"newton", "newton_sampled", "gradient_descent"} == made.rejected.keys()
     with pytest.raises(ds.SpecError, match="method must be one of auto"):
         ds.plan(case.problem(), method="tsqr", cluster="serial")
+
+
+# ---- predictions -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ROWWISE)
+def test_predictions_are_shares(kind: str, tmp_path: Path, stored: Any) -> None:
+    """f of other rows sums to 1 among them: in memory, or written where the rows are read; columns must be as many."""
+    case = known(kind)
+    found = solve(written(case, stored, 61, start=case.near(0.1)))
+    other = known(kind, n=250, seed=9)
+    expected = other.problem().predictor(found.x[:, None], open_matrix(other.A))
+    assert expected.rows.shape == (250, 4)
+
+    values = found.predict(other.A, cluster="serial", progress=False)
+    there = found.predict(stored("other", other.A, chunk_rows=31), tmp_path / "f.zarr", cluster="serial", progress=False)
+
+    truth = value(kind, other.A, other.A2, found.x).astype(float)
+    assert np.abs(values - truth).max() <= 16 * EPS * np.abs(truth).max()
+    assert np.abs(there[...] - truth).max() <= 16 * EPS * np.abs(truth).max()
+    assert abs(values.sum() - 1) <= 250 * EPS
+    with pytest.raises(ds.DataError, match="A must have the 4 columns"):
+        found.predict(other.A[:, :3], cluster="serial", progress=False)
+
+
+def test_predictions_of_units() -> None:
+    """f of two layers has no row for each of A1's."""
+    case = known("softmax first")
+
+    with pytest.raises(ds.SpecError, match="a problem that predicts rows was expected; two-layer does not"):
+        solve(case.problem(start=case.near(0.1))).predict(case.A, cluster="serial", progress=False)
+
+
+def test_predictions_where_the_sum_vanishes() -> None:
+    """Where α of the new rows is 0 to rounding no share exists."""
+    found = solve(ds.SoftmaxResNet(np.array([[1.0], [2.0]]), [0.3, 0.7]))
+    low, high = -1e6, 0.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        z = middle * found.x[0]
+        low, high = (low, middle) if (np.exp(z) + z > 0) == (found.x[0] > 0) else (middle, high)
+
+    with pytest.raises(ds.DataError, match=r"α = ⟨exp\(A x\) \+ A x, 1⟩ must be above 1.5e-08"):
+        found.predict(np.array([[low], [-low]])[:1], cluster="serial", progress=False)
+
+
+# ---- other faces -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_document_and_a_stored_answer(kind: str, stored: Any, tmp_path: Path) -> None:
+    """A spec of HTTP makes the problem of the constructor; an x that was stored is checked, and begins another run."""
+    case = known(kind)
+    problem = written(case, stored, 61, start=case.near(0.1))
+    sources = {name: matrix.source for name, matrix in problem.data().items() if matrix is not None}
+
+    document = {**problem.parameters, **sources}
+    opened = spec_of(document).opened()
+    solution = solve(opened)
+    zarr.create_array(store=str(tmp_path / "x.zarr"), data=solution.x)
+
+    assert opened.parameters == problem.parameters
+    assert np.array_equal(solution.x, solve(problem).x)
+    assert ds.check(problem, tmp_path / "x.zarr", cluster="serial", progress=False).residual_norm < 1e-14
+    again = solve(written(case, stored, 47, start=str(tmp_path / "x.zarr")))
+    assert len(again.passes) <= 3
