@@ -34,6 +34,7 @@ from bits_facts import Facts, facts_of_check, facts_of_numbers, facts_of_solutio
 import dsketch as ds
 
 LINEAR = ("cholesky", "gram", "whitened", "tsqr", "conjugate_gradient", "gradient_descent", "sketch_and_solve")
+SMOOTH = ("newton", "newton_qr", "newton_sketch", "conjugate_gradient", "gradient_descent")
 POWERS = ("factored", "factored_whitened", "alternating", "alternating_cg")
 SKETCHES = ("sparse_sign", "count_sketch", "gaussian", "block_srht")
 FEATURES = ("none", "pivoted_cholesky", "taylor", "tensor_sketch", "tensor_srht")
@@ -63,10 +64,12 @@ def all_runs() -> Iterator[Run]:
     """Yield every run that one process can do."""
     yield from linear_runs()
     yield from sketch_runs()
+    yield from smooth_runs()
     yield from power_runs()
     yield from exponential_runs()
     yield from kernel_runs()
     yield from restricted_runs()
+    yield from class_runs()
     yield from heads_runs()
     yield from auto_runs()
     yield from check_runs()
@@ -119,6 +122,28 @@ def linear_runs() -> Iterator[Run]:
 
 def _by_its_plan(place: Place) -> Facts:
     return facts_of_solution(ds.solve(ds.plan(linear("raw")(place), method="cholesky", cluster="serial")))
+
+
+def labels(family: str) -> Ask:
+    """Return what makes a generalised linear model of raw, sparse or weighted rows."""
+
+    def ask(place: Place) -> Any:
+        A, b, _ = place.data("csr" if family == "sparse" else "raw")
+        numbers = np.asarray(ds.open_matrix(b).read(0, ds.open_matrix(b).shape[0]))[:, 0]
+        middle = np.median(numbers)
+        if family == "poisson":
+            return ds.GLM(A, np.floor(np.abs(numbers - middle) / np.abs(numbers - middle).mean() * 3), family=family)
+        return ds.GLM(A, np.where(np.arange(len(numbers)) % 5 == 0, numbers < middle, numbers > middle).astype(float), alpha=0.5)
+
+    return ask
+
+
+def smooth_runs() -> Iterator[Run]:
+    """Yield generalised linear models: all methods, counts and labels, dense and sparse."""
+    for method in SMOOTH:
+        for family in ("binomial", "poisson", "sparse"):
+            go = partial(solve, labels(family), method=method)
+            yield Run("glm", method, family, go, is_tiny=family == "binomial" and method == "newton")
 
 
 def sketch_runs() -> Iterator[Run]:
@@ -285,6 +310,22 @@ def heads(kind: str) -> Ask:
 def generator_matrix() -> Any:
     """Return a projection of columns onto three."""
     return np.cos(np.arange(18.0)).reshape(6, 3)
+
+
+def class_runs() -> Iterator[Run]:
+    """Yield multinomial regressions: all methods, with and without a penalty."""
+
+    def ask(place: Place, alpha: float) -> Any:
+        A, b, _ = place.data("raw")
+        numbers = np.asarray(ds.open_matrix(b).read(0, ds.open_matrix(b).shape[0]))[:, 0]
+        y = np.argsort(np.argsort(numbers)) * 3 // len(numbers)
+        y[::5] = np.arange(len(y[::5])) % 3
+        return ds.Multinomial(A, y, classes=3, alpha=alpha)
+
+    for method in ("newton", "newton_qr", "newton_sketch", "conjugate_gradient", "gradient_descent"):
+        for alpha in (0.0, 2.0):
+            go = partial(solve, partial(ask, alpha=alpha), method=method)
+            yield Run("multinomial", method, f"alpha {alpha:g}", go, is_tiny=alpha > 0 and method == "newton")
 
 
 def heads_runs() -> Iterator[Run]:

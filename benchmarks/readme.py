@@ -6,11 +6,13 @@ from pathlib import Path
 
 import accuracy
 import claims
+import claims_smooth
 import conditioning
 import csr
 import features
 import flights
 import kernel
+import nonlinear
 import paper
 import powers
 import rivals
@@ -21,7 +23,21 @@ from record import RESULTS, load
 PAGES = [RESULTS.parent / "README.md", RESULTS.parents[1] / "docs" / "evidence.md"]
 BENCHMARKS = {
     module.__name__: module
-    for module in (accuracy, claims, rivals, scaling, flights, paper, conditioning, powers, features, kernel, csr)
+    for module in (
+        accuracy,
+        claims,
+        rivals,
+        scaling,
+        flights,
+        paper,
+        conditioning,
+        powers,
+        features,
+        kernel,
+        csr,
+        nonlinear,
+        claims_smooth,
+    )
 }
 
 

@@ -138,6 +138,10 @@ class Smooth:
 
     def sums(self, x: Longs) -> tuple[Long, Longs, NDArray[np.float64]]:
         """Return value, gradient (80 bits) and Hessian (double) at x, which is flat: output by output."""
+        with np.errstate(all="ignore"):  # of a step that overshot
+            return self._sums(x)
+
+    def _sums(self, x: Longs) -> tuple[Long, Longs, NDArray[np.float64]]:
         d, q = self.A.shape[1], self.outputs
         eta = self.A @ x.reshape(q, d).T + self.offset[:, None]
         value, slope, curvature = RATES[self.rates](eta if q > 1 else eta[:, 0], self.y, self.parameter)
@@ -147,21 +151,37 @@ class Smooth:
         total = np.sum(self.weights * value) + x @ (self.penalty @ x) / 2
         return total, (slope.T @ self.A).ravel() + self.penalty @ x, hessian.astype(np.float64)
 
+    def _longest(self, hessian: NDArray[np.float64]) -> float:
+        """Return max ‖H^(−½)(e ⊗ aᵢ)‖ over rows and outputs: a decrement far below its inverse is that of a minimizer nearby."""
+        scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+        values, vectors = sl.eigh(hessian * scale[:, None] * scale)
+        kept = values > 1e-14 * max(values[-1], 1e-300)
+        white = scale[:, None] * vectors[:, kept] / np.sqrt(values[kept])
+        d, rows = self.A.shape[1], self.A[self.weights > 0].astype(np.float64)
+        return float(max(np.linalg.norm(rows @ white[k * d : (k + 1) * d], axis=1).max(initial=0.0) for k in range(self.outputs)))
+
     def minimizer(self, start: NDArray[np.float64] | None = None) -> Longs | None:
-        """Return the minimizer, None where steps do not end."""
+        """Return the minimizer, None where steps do not end.
+
+        Where there is none, curvatures vanish on the way: the Hessian loses rank, or rows grow long in its metric.
+        """
         wide = self.A.shape[1] * self.outputs
         x = np.zeros(wide, dtype=Long) if start is None else start.astype(Long)
         value, gradient, hessian = self.sums(x)
-        before = np.inf
+        before, rank = np.inf, rank_of(self.sums(np.zeros_like(x))[2])
         for _ in range(_STEPS):
             step, decrement = newton_step(hessian, gradient)
-            if decrement < 1e-9 and decrement > before / 2:
-                return x
+            if decrement < 1e-9 and decrement >= before / 2 and decrement * self._longest(hessian) < 1e-6:
+                return x if rank_of(hessian) >= rank else None
             before = decrement
             size = Long(1)
             while size > 1e-12:
                 tried = self.sums(x + size * step)
-                if np.isfinite(tried[0]) and (tried[0] <= value + size * 1e-4 * (gradient @ step) or decrement < 1e-5):
+                if (
+                    np.isfinite(tried[0])
+                    and np.isfinite(tried[2]).all()
+                    and (tried[0] <= value + size * 1e-4 * (gradient @ step) or decrement < 1e-5)
+                ):
                     break
                 size /= 2
             x = x + size * step
@@ -180,13 +200,22 @@ def newton_step(hessian: NDArray[np.float64], gradient: Longs) -> tuple[Longs, f
     scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
     g = (gradient * scale.astype(Long)).astype(np.float64)
     values, vectors = sl.eigh(hessian * scale[:, None] * scale)
-    kept = values > 1e-14 * values[-1]
+    kept = values > 1e-14 * max(values[-1], 1e-300)
     inner = vectors[:, kept].T @ g
     step = -vectors[:, kept] @ (inner / values[kept])
     return (step * scale).astype(Long), float(np.sqrt(np.sum(inner**2 / values[kept])))
 
 
+def rank_of(hessian: NDArray[np.float64]) -> int:
+    """Return the number of eigenvalues that :func:`newton_step` keeps."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    values = sl.eigvalsh(hessian * scale[:, None] * scale)
+    return int(np.sum(values > 1e-14 * max(values[-1], 1e-300))) if values[-1] > 1e-3 else 0
+
+
 def distance(hessian: NDArray[np.float64], difference: Longs) -> float:
     """Return √(vᵀHv)."""
-    v = difference.astype(np.float64)
-    return float(np.sqrt(max(v @ hessian @ v, 0.0)))
+    with np.errstate(all="ignore"):
+        v = difference.astype(np.float64)
+        square = float(v @ hessian @ v)
+    return float(np.sqrt(max(square, 0.0))) if np.isfinite(square) else np.inf

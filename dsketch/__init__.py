@@ -27,21 +27,28 @@ from dsketch.errors import (
 from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
+    GLM,
     ExpKernel,
     GramExponential,
     GramPower,
     Heads,
     LeastSquares,
+    LeverageScores,
+    Multinomial,
     OddGramPower,
     Problem,
     RestrictedKernel,
     Ridge,
+    SoftmaxRegression,
+    SoftmaxResNet,
+    TwoLayer,
 )
 from dsketch.problems.linear.statistics import Summary
 from dsketch.problems.outcome import Certificate, Status
 from dsketch.version import __version__
 
 __all__ = [
+    "GLM",
     "Certificate",
     "Client",
     "DataError",
@@ -55,17 +62,22 @@ __all__ = [
     "JobError",
     "JournalError",
     "LeastSquares",
+    "LeverageScores",
     "MissingDataError",
+    "Multinomial",
     "OddGramPower",
     "Plan",
     "PlanError",
     "Problem",
     "RestrictedKernel",
     "Ridge",
+    "SoftmaxRegression",
+    "SoftmaxResNet",
     "Solution",
     "SpecError",
     "Status",
     "Summary",
+    "TwoLayer",
     "__version__",
     "check",
     "lstsq",

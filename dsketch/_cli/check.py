@@ -54,7 +54,7 @@ for_each_problem(
         click.Option(["--by-column"], is_flag=True, help="Also print how far each coefficient may be from the minimizer's."),
         *CLUSTER,
     ],
-    "dsketch check {problem} A.zarr b.zarr x.zarr",
+    "dsketch check {problem} {data} x.zarr",
     "X is a Zarr array or a .npy file.",
     with_method=False,
 )

@@ -19,7 +19,8 @@ from dsketch.client import DEFAULT_URL, Client, Document, event_from
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
-from dsketch.settings import JOB, OVERWRITE
+from dsketch.problems.arguments import numbers_of_text
+from dsketch.settings import JOB, OVERWRITE, Numbers
 
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
 
@@ -56,9 +57,11 @@ def _submit(name: str, **given: Any) -> int:
     as_json, follows, title = (given.pop(word) for word in ("as_json", "follow", "title"))
     key, limits = given.pop("key"), {"seconds": given.pop("max_seconds"), "memory": given.pop("max_memory")}
     with _client(given) as client:
-        data = ("a", "b", *(word.name for word in PROBLEMS[name].options if word.kind is Matrix))
-        given |= {word: _full_path(given[word]) for word in data}
-        spec = {"problem": name, "A": given.pop("a"), **given, "limits": limits}
+        asked = PROBLEMS[name]
+        data = {option: given.pop(option.name.lower()) for option in asked.inputs}  # arguments have names in lower case
+        data |= {option: given.pop(option.name) for option in asked.options if option.kind in _SENT}
+        sent = {option.name: _SENT[option.kind](option.name, value) for option, value in data.items()}
+        spec = {"problem": name, **sent, **given, "limits": limits}
         job = client.submit(spec, name=title, key=key)
         if as_json and not follows:
             print_json(job)
@@ -77,7 +80,7 @@ for_each_problem(
         click.Option(["--follow"], is_flag=True, help="Watch it until it rests."),
         *URL,
     ],
-    "dsketch jobs submit {problem} A.zarr b.zarr --follow",
+    "dsketch jobs submit {problem} {data} --follow",
 )
 
 
@@ -249,10 +252,19 @@ def _client(given: dict[str, Any]) -> Client:
     return Client(given.pop("url"), token)
 
 
-def _full_path(address: str | None) -> str | None:
+def _full_path(name: str, address: str | None) -> str | None:
     """Return a path that is here in full, any other address as it is."""
+    del name
     is_here = address is not None and "://" not in address and Path(address).exists()
     return str(Path(str(address)).absolute()) if is_here else address
+
+
+def _numbers(name: str, text: str | None) -> Any:
+    """Return the numbers of a text, or of a file that is here: they travel in the document."""
+    return None if text is None else numbers_of_text(name, text, "Give numbers with commas between.").tolist()
+
+
+_SENT: dict[type, Callable[[str, Any], Any]] = {Matrix: _full_path, Numbers: _numbers}  # how it is sent to a service
 
 
 def _job_line(job: Document) -> str:

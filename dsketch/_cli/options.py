@@ -13,7 +13,7 @@ from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
-from dsketch.settings import MISSING, Bytes, Option
+from dsketch.settings import MISSING, Bytes, Numbers, Option
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on; we allow older ones
@@ -31,10 +31,8 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3
 
 SIZE = Size()
 
-DATA = [click.Argument(["A"], metavar="A"), click.Argument(["b"], metavar="b")]
-
-_KINDS: dict[type, Any] = {Bytes: SIZE, Matrix: str, object: str, Path: click.Path()}
-_METAVARS = {Matrix: "W", float: "P", int: "N"}
+_KINDS: dict[type, Any] = {Bytes: SIZE, Matrix: str, Numbers: str, object: str, Path: click.Path()}
+_METAVARS = {Matrix: "W", Numbers: "P,…", float: "P", int: "N"}
 
 
 def option_of(option: Option, *, of_service: bool = False) -> click.Option:
@@ -49,8 +47,9 @@ def option_of(option: Option, *, of_service: bool = False) -> click.Option:
     if option.kind is bool:
         return click.Option([flag], is_flag=True, default=option.default, help=option.help)
     kind = _type_of(option, option.most if of_service else None)
+    default = str(option.default) if option.kind is Numbers and option.default is not None else option.default
     metavar = option.metavar or (None if option.choices else _METAVARS.get(option.kind))
-    return click.Option([flag], type=kind, default=option.default, metavar=metavar, help=option.help)
+    return click.Option([flag], type=kind, default=default, metavar=metavar, help=option.help)
 
 
 def _type_of(option: Option, most: int | None) -> Any:
@@ -61,6 +60,17 @@ def _type_of(option: Option, most: int | None) -> Any:
     if option.above is not None and option.below is None:
         return click.FloatRange(option.above, min_open=True)
     return _KINDS.get(option.kind, option.kind)  # an interval is for the problem to refuse, in a sentence on what it means
+
+
+def inputs_of(problem: type[Problem]) -> list[click.Argument]:
+    """Return what must be given, in order; click calls an argument by its name in lower case."""
+    return [click.Argument([option.name], metavar=option.name) for option in problem.inputs]
+
+
+def _explain_inputs(problem: type[Problem]) -> str:
+    """Return a line for each input of a problem: what it is, and how it is given."""
+    ways: dict[type, str] = {Matrix: "path or URL", Numbers: "numbers with commas between, or a path"}
+    return "\n".join(f"{option.name}  {option.help} ({ways[option.kind]})" for option in problem.inputs)
 
 
 def options_of(problem: type[Problem]) -> list[click.Option]:
@@ -115,19 +125,19 @@ def for_each_problem(
     params : list
         Arguments and options between the problem's and ``--json``.
     example : str
-        A command line with ``{problem}`` for the name.
+        A command line with ``{problem}`` for the name, and ``{data}`` for what must be given.
     about : str
         A sentence on further arguments.
     with_method : bool
         Whether the command takes the options of a method.
     """
     for name, problem in PROBLEMS.items():
-        arguments = f"{problem.rows_text} and {problem.sides_text} are paths or URLs of Zarr arrays."
+        data = " ".join(f"{option.name}.zarr" for option in problem.inputs)
         group.add_command(
             click.Command(
                 name,
                 params=[
-                    *DATA,
+                    *inputs_of(problem),
                     *(p for p in params if isinstance(p, click.Argument)),
                     *options_of(problem),
                     *(method_options(problem) if with_method else []),
@@ -135,7 +145,8 @@ def for_each_problem(
                     *JSON,
                 ],
                 callback=_bound(act, name),
-                help=f"{problem.title}\n\n{arguments} {about}\n\n\b\nExample: {example.format(problem=name)}",
+                help=f"{problem.title} {about}\n\n\b\n{_explain_inputs(problem)}\n\n\b\n"
+                f"Example: {example.format(problem=name, data=data)}",
                 short_help=problem.title,
             )
         )

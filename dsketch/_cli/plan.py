@@ -29,4 +29,4 @@ def _plan(name: str, *, as_json: bool, **given: Any) -> int:
     return 0
 
 
-for_each_problem(plan, _plan, [*CLUSTER], "dsketch plan {problem} A.zarr b.zarr --workers 8 --memory 4GiB")
+for_each_problem(plan, _plan, [*CLUSTER], "dsketch plan {problem} {data} --workers 8 --memory 4GiB")

@@ -29,10 +29,12 @@ def absolute(address: str | None) -> str | None:
 
 def problem_from(name: str, given: dict[str, Any]) -> Problem:
     """Open the problem that the arguments describe; what belongs to it is taken out of ``given``."""
-    options = {option: given.pop(option.name) for option in (*PROBLEMS[name].options, MISSING)}
+    asked = PROBLEMS[name]
+    options = {option: given.pop(option.name.lower()) for option in asked.inputs}  # arguments have names in lower case
+    options |= {option: given.pop(option.name) for option in (*asked.options, MISSING)}
     words = {option.name: value for option, value in options.items() if option.kind is not Matrix}
     data = {option.name: absolute(value) for option, value in options.items() if option.kind is Matrix}
-    return make_problem({"problem": name, **words}, {"A": absolute(given.pop("a")), "b": absolute(given.pop("b")), **data})
+    return make_problem({"problem": name, **words}, data)
 
 
 def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Engine]:

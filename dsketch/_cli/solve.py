@@ -37,7 +37,7 @@ def _solve(name: str, **given: Any) -> int:
     return _answer(problem_from(name, given), given)
 
 
-for_each_problem(solve, _solve, [*JOURNAL, *OUT, *CLUSTER], "dsketch solve {problem} A.zarr b.zarr --out x.zarr --journal run1")
+for_each_problem(solve, _solve, [*JOURNAL, *OUT, *CLUSTER], "dsketch solve {problem} {data} --out x.zarr --journal run1")
 
 
 @with_options(OUT, MEMORY_LIMIT, CLUSTER, JSON)

@@ -57,6 +57,7 @@ SRHT_SAMPLE = Stream(2)  # which rows of a transform are kept
 KERNEL_PIVOTS = Stream(41)
 KERNEL_SAMPLE = Stream(42)  # the rows by which preconditioners are forecast
 KERNEL_WITNESSES = Stream(43)  # vectors of signs that measure how far features are from their kernel
+DRAWN_STARTS = Stream(60)  # where nonlinear problems begin that are told to draw
 TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # each leaf has one
 TREE_LEAVES = Stream(2 << 32, MANY)  # each leaf has one
 TREE_SIGNS = Stream(3 << 32, MANY)  # each node has one
@@ -65,6 +66,10 @@ MACLAURIN_DEGREES = Stream(5 << 32)
 MACLAURIN_SIGNS = Stream(6 << 32, MANY)  # each factor has one
 POSITIVE_DIRECTIONS = Stream(7 << 32, MANY)  # each block of d features has one
 POSITIVE_LENGTHS = Stream(8 << 32, MANY)  # each block of d features has one
+LEVERAGE_DIRECTIONS = Stream(51)
+LEVERAGE_SAMPLE = Stream(52)  # the rows by which sketched scores are judged
+LEVERAGE_ROWS = Stream(53)  # which rows a regression is solved on
+SAMPLED_HESSIAN = Stream(16 << 32, MANY)  # each step has one
 
 # ---- of a restricted kernel's draw -------------------------------------------------------------------------------------
 CENTRE_BLOCKS = Stream(0)
@@ -77,7 +82,8 @@ DEMO_X = Stream(102)
 OF_SEED = {
     "seed": (
         SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
-        TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS,
+        TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, LEVERAGE_DIRECTIONS,
+        LEVERAGE_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, SAMPLED_HESSIAN,
     ),
     "draw": (CENTRE_BLOCKS, CENTRE_ROWS),
     "demo": (DEMO_ROWS, DEMO_X),

@@ -16,6 +16,7 @@ from dsketch._results.format import OURS
 from dsketch._results.output import Output, words_of
 from dsketch._results.read import StoredX, numbers_of, read_x, too_large
 from dsketch._results.remote import RemoteOutput
+from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.run_header import make_problem
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
@@ -29,12 +30,11 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
+from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.linear.centring import Centre, read_centre
 from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
-
-IN_MEMORY_BYTES = 1_000_000_000  # the most predictions that come back as an array: they pass through the scheduler and the driver
 
 
 @spell_out
@@ -127,18 +127,19 @@ def predict_centred(
 
 @dataclass(frozen=True)
 class _Rule:
-    """How to predict: x, the look that it takes at a new matrix, and where both come from."""
+    """How to predict: x, the look that it takes at a new matrix, where both come from, and how many numbers a row has if x does not say."""
 
     predictor: Callable[[Floats, Matrix], Look]
     x: Floats
     attributes: dict[str, Any]
     source: str | None = None
     columns: Columns | None = None
+    wide: int | None = None
 
     @property
     def sides(self) -> int:
-        """Number of right-hand sides k."""
-        return int(self.x.size // len(self.x))
+        """Numbers of a row: right-hand sides k, or as the problem says."""
+        return int(self.x.size // len(self.x)) if self.wide is None else self.wide
 
     def look(self, A: Matrix) -> Look:
         """Return the look at new rows."""
@@ -146,7 +147,7 @@ class _Rule:
 
     def shape(self, rows: int) -> tuple[int, ...]:
         """Return the shape of the predictions: (m,) for a vector x, else (m, k)."""
-        return (rows, *self.x.shape[1:])
+        return (rows, *self.x.shape[1:]) if self.wide is None else (rows, self.wide)
 
 
 def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
@@ -170,7 +171,8 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         if (centre := read_centre(kept, x)) is not None:
             return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
         return _Rule(partial(linear_look, intercept=bool(attributes["problem"].get("intercept"))), x, kept, source, columns)
-    return _Rule(_remake_problem(attributes, columns).predictor, x, kept, source, columns)
+    problem = _remake_problem(attributes, columns)
+    return _Rule(problem.predictor, x, kept, source, columns, problem.prediction_sides)
 
 
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
@@ -183,7 +185,7 @@ def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
 
 
 def _by(problem: Problem, x: Floats) -> _Rule:
-    return _Rule(problem.predictor, x, words_of(problem), columns=problem.columns)
+    return _Rule(problem.predictor, x, words_of(problem), columns=problem.columns, wide=problem.prediction_sides)
 
 
 def _require_agreement(parameters: dict[str, Any], said: bool | None) -> None:
@@ -266,8 +268,13 @@ def _write_rows(
 
 def _answer_look(look: Look, rule: _Rule, cluster: Cluster, progress: ProgressTo) -> Any:
     with cluster.engine(look.rows) as engine, listener(progress) as tell:
-        return Drive(engine, tell, suspect=too_large(rule.x)).run(_once(look))
+        return Drive(engine, tell, suspect=too_large(rule.x)).run(_answer(look))
 
 
-def _once(look: Look) -> Flow[Any]:
+def _answer(look: Look) -> Flow[Any]:
+    """Return what a look finds, after the one ahead that it may need."""
+    pass_ = look.pass_.inner if isinstance(look.pass_, Writing) else look.pass_
+    if isinstance(pass_, RowPass) and (ahead := pass_.ahead()) is not None:
+        pass_ = pass_.informed_by((yield Look(ahead, look.rows)))
+        look = Look(replace(look.pass_, inner=pass_) if isinstance(look.pass_, Writing) else pass_, look.rows)
     return (yield look)

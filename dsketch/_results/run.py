@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
+import zarr
+
 from dsketch._linalg.threads import one_blas_thread
 from dsketch._results.make_plan import make_plan
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.remote import RemoteOutput
+from dsketch._results.rows import make_rows, require_room
 from dsketch._results.run_header import describe_run
 from dsketch._results.solution import Solution
 from dsketch.engine.base import Engine
@@ -20,10 +23,10 @@ from dsketch.engine.cluster import Cluster
 from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener
-from dsketch.events import Converged, Note
+from dsketch.events import Converged, Note, PassRecord
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.problems import Problem
+from dsketch.problems import Outcome, Problem
 from dsketch.settings import Settings
 
 T = TypeVar("T")
@@ -108,17 +111,29 @@ class Run:
         DataError, EngineError, JournalError
         """
         problem, record = made.problem, self.begin(made)
+        require_room(problem, self.out)
         with listener(progress) as tell:
             drive = Drive(engine, tell, record, made.estimate.passes)
             found = drive.run(problem.answer(made))
+            if found.rows is not None:
+                drive.journal = None
+                found = make_rows(found.rows, problem, drive, self.out, partial(self._describe, made))
             for note in found.notes:
                 tell(Note(note))
+        return self._solution(made, found, tuple(drive.passes))
+
+    def _describe(self, made: Plan, found: Outcome) -> dict[str, Any]:
+        """Return what an answer that workers write says about itself."""
+        return attributes_of(self._solution(made, found, ()), self.journal)
+
+    def _solution(self, made: Plan, found: Outcome, passes: tuple[PassRecord, ...]) -> Solution:
+        problem = made.problem
         return Solution(
             found.x,
             found.status,
             found.method,
             found.certificate,
-            tuple(drive.passes),
+            passes,
             made,
             found.notes,
             answer=found.detail,
@@ -136,7 +151,7 @@ class Run:
         DataError
             If it cannot be written, or something came to lie there.
         """
-        if self.out is not None:
+        if self.out is not None and not isinstance(solution.x, zarr.Array):  # else the workers have written it
             self.out.write(solution.x, attributes_of(solution, self.journal))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import zarr
 
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
@@ -31,7 +32,8 @@ class Solution:
     Attributes
     ----------
     x : ndarray, shape (d,) or (d, k)
-        With an intercept, its coefficient is the last row.
+        With an intercept, its coefficient is the last row.  Where the answer has a number for each row of A, n numbers: a ``zarr.Array`` if
+        the workers have written them.
     status : Status
     method : str
         The method that gave x (the last one, if others gave way).
@@ -209,7 +211,7 @@ class Solution:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them: x as lists, None for what was not measured, names and levels of columns if A has any."""
         fields = {
-            "x": self.x,
+            "x": {"zarr": str(self.x.store_path), "shape": self.x.shape} if isinstance(self.x, zarr.Array) else self.x,
             "status": self.status.name.lower(),
             "message": self.status.value,
             "method": self.method,

@@ -13,8 +13,9 @@ from dsketch.losses.domain import refuse_rows
 
 
 class _Shares(NamedTuple):
-    """e^{η_k − top} of all K classes, shape (rows, K), their sum without the largest, the largest η, and the row's class."""
+    """η of all K classes, e^{η − top}, its sum but for the largest, the top, and the row's class; classes go down: shape (K, rows)."""
 
+    full: Floats
     powers: Floats
     rest: Floats
     top: Floats
@@ -64,20 +65,17 @@ class Softmax(Loss):
         return self.classes - 1
 
     def terms(self, eta: Floats, y: Floats) -> Terms:
-        """Return φ, φ′ of shape (rows, K − 1), and φ″ of shape (rows, K − 1, K − 1)."""
-        eta = self.compare(eta)
-        shares = self._shares(eta, y)
-        p = shares.powers / (1.0 + shares.rest)[:, None]
-        slope = p.copy()
-        own = shares.label[:, None]
-        np.put_along_axis(slope, own, 0.0, axis=1)
-        np.put_along_axis(slope, own, -slope.sum(axis=1, keepdims=True), axis=1)
-        return Terms(_value(shares, eta), self.compare(slope[:, 1:]), self._turn(_curvature(p)))
+        """Return φ, φ′ of shape (rows, K − 1), and φ″ of shape (rows, K − 1, K − 1), or (rows,) for K = 2."""
+        shares = _shares(self.compare(eta), y)
+        p = shares.powers / (1.0 + shares.rest)
+        slope, rows = p.copy(), np.arange(len(y))
+        slope[shares.label, rows] = 0.0
+        slope[shares.label, rows] = -slope.sum(axis=0)
+        return Terms(_value(shares), self.compare(slope[1:].T), self._turn(_curvature(p)))
 
     def values(self, eta: Floats, y: Floats) -> Floats:
         """Return φ."""
-        eta = self.compare(eta)
-        return _value(self._shares(eta, y), eta)
+        return _value(_shares(self.compare(eta), y))
 
     def compare(self, eta: Floats) -> Floats:
         """Return predictors, or coefficients of shape (d, K − 1), as differences from class 0."""
@@ -96,25 +94,19 @@ class Softmax(Loss):
         return float((np.sqrt(self.classes) - 1.0) / (self.classes - 1.0))
 
     def _turn(self, curvature: Floats) -> Floats:
-        """Return (I + c 11ᵀ) C (I + c 11ᵀ) where the coordinates are symmetric."""
-        if not self.is_symmetric:
-            return curvature
-        half = curvature + self._share * curvature.sum(axis=1, keepdims=True)
-        return np.asarray(half + self._share * half.sum(axis=2, keepdims=True))
-
-    def _shares(self, eta: Floats, y: Floats) -> _Shares:
-        powers, top, rest = _powers(eta)
-        label = np.clip(np.nan_to_num(y), 0, self.classes - 1).astype(np.intp)
-        return _Shares(powers, rest, top, label)
+        """Return (I + c 11ᵀ) C (I + c 11ᵀ) where the coordinates are symmetric; of one predictor a number a row."""
+        if self.is_symmetric:
+            curvature = curvature + self._share * curvature.sum(axis=1, keepdims=True)
+            curvature = curvature + self._share * curvature.sum(axis=2, keepdims=True)
+        return curvature[:, 0, 0] if self.outputs == 1 else curvature
 
     def expected_curvature(self, eta: Floats) -> Floats:
         """Return diag p − ppᵀ: φ″ does not depend on y."""
-        return self._turn(_curvature(self.mean(eta)))
+        return self._turn(_curvature(_probabilities(self.compare(eta))))
 
     def mean(self, eta: Floats) -> Floats:
         """Return the probabilities of all K classes, shape (rows, K)."""
-        powers, _, rest = _powers(self.compare(eta))
-        return powers / (1.0 + rest)[:, None]
+        return np.ascontiguousarray(_probabilities(self.compare(eta)).T)
 
     def concordance(self, low: float, high: float) -> float:
         """Return √2."""
@@ -137,35 +129,43 @@ class Softmax(Loss):
 
     def variance(self, mean: Floats) -> Floats:
         """Return p(1 − p) of each class."""
-        return mean * _others(mean)
+        return mean * _others(mean.T).T
 
 
-def _powers(eta: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return e^{η_k − top} of all classes, the top, and the sum of all but the largest, which is 1."""
-    full = np.concatenate((np.zeros((len(eta), 1)), eta), axis=1)
-    largest = full.argmax(axis=1)[:, None]
-    top = np.take_along_axis(full, largest, axis=1)
+def _shares(eta: Floats, y: Floats) -> _Shares:
+    """Return what is computed from η, shape (rows, K − 1), before anything else."""
+    full = np.zeros((eta.shape[1] + 1, len(eta)))
+    full[1:] = eta.T
+    largest, rows = full.argmax(axis=0), np.arange(len(eta))
+    top = full[largest, rows]
     powers = np.exp(full - top)
     rest = powers.copy()
-    np.put_along_axis(rest, largest, 0.0, axis=1)
-    return powers, top[:, 0], rest.sum(axis=1)
+    rest[largest, rows] = 0.0
+    label = np.clip(np.nan_to_num(y), 0, eta.shape[1]).astype(np.intp)
+    return _Shares(full, powers, rest.sum(axis=0), top, label)
 
 
-def _value(shares: _Shares, eta: Floats) -> Floats:
+def _probabilities(eta: Floats) -> Floats:
+    """Return the probabilities of all classes, shape (K, rows)."""
+    shares = _shares(eta, np.zeros(len(eta)))
+    return shares.powers / (1.0 + shares.rest)
+
+
+def _value(shares: _Shares) -> Floats:
     """Return (top − η_y) + log(1 + rest): two terms that are not negative."""
-    own = np.take_along_axis(eta, np.maximum(shares.label - 1, 0)[:, None], axis=1)[:, 0]
-    return np.asarray(shares.top - np.where(shares.label > 0, own, 0.0) + np.log1p(shares.rest))
+    own = shares.full[shares.label, np.arange(len(shares.label))]
+    return np.asarray(shares.top - own + np.log1p(shares.rest))
 
 
 def _others(p: Floats) -> Floats:
-    """Return 1 − p_k as the sum over the other classes."""
-    return p @ (1.0 - np.eye(p.shape[1]))
+    """Return 1 − p_k as the sum over the other classes, shape (K, rows)."""
+    return (1.0 - np.eye(len(p))) @ p
 
 
 def _curvature(p: Floats) -> Floats:
-    """Return diag p − ppᵀ of the classes from 1 on."""
-    some = p[:, 1:]
-    curvature = -some[:, :, None] * some[:, None, :]
-    diagonal = np.arange(some.shape[1])
-    curvature[:, diagonal, diagonal] = some * _others(p)[:, 1:]
-    return curvature
+    """Return diag p − ppᵀ of the classes from 1 on, shape (rows, K − 1, K − 1); each of its entries lies together in memory."""
+    some = p[1:]
+    curvature = -some[:, None] * some
+    diagonal = np.arange(len(some))
+    curvature[diagonal, diagonal] = some * _others(p)[1:]
+    return curvature.transpose(2, 0, 1)

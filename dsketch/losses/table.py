@@ -7,6 +7,7 @@ from typing import Any
 from dsketch._registry import Registry
 from dsketch.errors import SpecError
 from dsketch.losses.base import Loss
+from dsketch.losses.binomial import Cloglog, Logit, Probit
 from dsketch.losses.gamma import Gamma
 from dsketch.losses.gaussian import Gaussian
 from dsketch.losses.huber import Huber
@@ -35,6 +36,7 @@ def _tweedie(power: float) -> Loss:
 FAMILIES: Registry[Family] = Registry(
     "family",
     {
+        "binomial": Family({"logit": Logit, "probit": Probit, "cloglog": Cloglog}),
         "poisson": Family({"log": Poisson}),
         "gamma": Family({"log": Gamma}),
         "gaussian": Family({"identity": Gaussian}),

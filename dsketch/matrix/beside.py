@@ -166,6 +166,6 @@ def _require_numbers(name: str, column: AnyArray, start: int) -> None:
             f"{name} must be finite; row {start + row} is {column[row]}. Remove or impute such rows before solving "
             "(weight 0 does not hide a NaN)."
         )
-    if name in _COUNTS and column.size and column.min() < 0:
-        row = int(np.flatnonzero(np.asarray(column, dtype=np.float64) < 0)[0])
+    if name in _COUNTS and (is_negative := np.asarray(column, np.float64) < 0).any():
+        row = int(np.flatnonzero(is_negative)[0])
         raise DataError(f"{name} must be ≥ 0; row {start + row} has {column[row]}. Remove the row or give it weight 0.")

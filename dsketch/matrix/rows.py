@@ -36,6 +36,7 @@ class Block:
     weights: AnyArray | None
     intercept: bool
     shift: AnyArray | None = None
+    names: tuple[str, str] = ("A", "b")
 
     @property
     def columns(self) -> int:
@@ -150,6 +151,8 @@ class Rows:
         Whether a column of ones is appended to A.
     shift : ndarray, shape (d,), or None
         s, in the :func:`~dsketch.matrix.shift.exact_type` of A: what is subtracted from its columns before they become float64.
+    names : (str, str)
+        What errors call A and b.
     """
 
     A: Matrix
@@ -159,14 +162,15 @@ class Rows:
     pieces: int = 0  # at least that many panels and tasks, where a row is more work than its bytes tell
     run: str = ""  # the run whose blocks may be kept in the cache of the process; empty means none
     shift: AnyArray | None = None
+    names: tuple[str, str] = ("A", "b")
 
     def __post_init__(self) -> None:
         """Check at the door that the pieces fit."""
         if self.A.shape[0] == 0 or self.A.shape[1] == 0:
             raise DataError(
-                f"A must have at least one row and one column; its shape is {self.A.shape}. Check the source of the data."
+                f"{self.names[0]} must have at least one row and one column; its shape is {self.A.shape}. Check the source of the data."
             )
-        for what, matrix in (("b", self.b), ("weights", self.weights)):
+        for what, matrix in ((self.names[1], self.b), ("weights", self.weights)):
             if matrix is not None and matrix.nonzeros is not None:
                 raise DataError(
                     f"{what} must be dense; it is {matrix.describe()}. Pass {what}.toarray(), or store it as an array."
@@ -243,7 +247,7 @@ class Rows:
             weights = self.weights.read(start, stop, buffers.take("weights", start, stop, self.weights))
             _check_weights(weights, start)
         b = None if self.b is None else self.b.read(start, stop, buffers.take("b", start, stop, self.b))
-        return Block(start, stop, self._open_cached(start, stop, buffers), b, weights, self.intercept, self.shift)
+        return Block(start, stop, self._open_cached(start, stop, buffers), b, weights, self.intercept, self.shift, self.names)
 
     def _open_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray | RawRows | Sparse:
         if self.A.is_raw:
@@ -274,11 +278,11 @@ def find_nonfinite(block: Block) -> None:
         With the global row, the column and the value.
     """
     if block.is_sparse:
-        require_finite_entries("A", block.A, block.start)
+        require_finite_entries(block.names[0], block.A, block.start)
     else:
         for low, stored in block.stored_slices(4096):
-            _require_finite("A", stored, block.start + low)
-    for what, array in (("b", block.b), ("weights", block.weights)):
+            _require_finite(block.names[0], stored, block.start + low)
+    for what, array in ((block.names[1], block.b), ("weights", block.weights)):
         if array is not None:
             _require_finite(what, array, block.start)
 

@@ -35,7 +35,7 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
         del start
         G, c, bb = part
         if scipy.sparse.issparse(X):
-            _add_sparse_gram(G, X)
+            add_sparse_gram(G, X)
         else:
             G += X.T @ X
         c += X.T @ Y
@@ -50,8 +50,8 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
         return 8 * (columns + sides) ** 2
 
 
-def _add_sparse_gram(G: Floats, X: Sparse) -> None:
-    """Add XᵀX by a sparse product where that is less work, else by dense ones of 32 MB at most."""
+def add_sparse_gram(G: Floats, X: Sparse) -> None:
+    """Add XᵀX of a csr_array, in place: by a sparse product where that is less work, else by dense ones of 32 MB at most."""
     counts = np.diff(X.indptr).astype(np.float64)
     if _SPARSE_PRICE * (counts @ counts) < X.shape[0] * float(X.shape[1]) ** 2:
         add_sparse(G, X.T @ X)

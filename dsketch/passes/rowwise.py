@@ -6,7 +6,7 @@ no method for tall least squares asks for them.
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,15 @@ class RowPass(Pass[Floats]):
     @abstractmethod
     def of(self, X: Floats, Y: Floats) -> Floats:
         """Return the result's rows for a slice of X and b."""
+
+    def ahead(self) -> Pass[Any] | None:
+        """Return a pass over all rows that must be answered first, if a row's result depends on the others."""
+        return None
+
+    def informed_by(self, found: Any) -> "RowPass":
+        """Return the pass that knows what the one ahead has found."""
+        del found
+        return self
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Return the block's rows."""
@@ -66,7 +75,7 @@ class Rowwise(RowPass):
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return k numbers a row of the largest block, at least."""
         del columns, sides
-        return 8 * int(self.w.shape[1]) * _PART_ROWS
+        return 8 * int(self.w.shape[1]) * PART_ROWS
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class RowFacts(RowPass):
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return 2 + k numbers a row of the largest block, at least."""
         del columns
-        return 8 * (2 + sides) * _PART_ROWS
+        return 8 * (2 + sides) * PART_ROWS
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ class RowSquares(RowPass):
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return a number a row of the largest block, at least."""
         del columns, sides
-        return 8 * _PART_ROWS
+        return 8 * PART_ROWS
 
 
 @dataclass(frozen=True)
@@ -156,4 +165,4 @@ class Picked(Pass[Floats]):
         return 8 * len(self.numbers) * columns
 
 
-_PART_ROWS = 65_536  # a pass knows no n; parts of this many rows are merged where they lie rather than by the driver
+PART_ROWS = 65_536  # a pass knows no n; parts of this many rows are merged where they lie rather than by the driver

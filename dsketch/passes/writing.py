@@ -23,10 +23,11 @@ MOST_CHUNKS = 16_384  # an output whose blocks are uneven has no more: a folder 
 
 
 class Written(NamedTuple):
-    """What was written: the number of rows, and the largest magnitude of each side, shape (k,)."""
+    """What was written: the number of rows, and of each side the largest magnitude and the sum, shape (k,)."""
 
     rows: int
     largest: Floats
+    total: Floats
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Writing(Pass[Written]):
 
     Notes
     -----
-    A part is k + 1 numbers.  The largest magnitude is what shows a NaN or an infinity of the data to the engine, which then names the
+    A part is 2k + 1 numbers.  The largest magnitude is what shows a NaN or an infinity of the data to the engine, which then names the
     row; the target is a store beside the final one until all is well (:mod:`dsketch._results.output`).
     """
 
@@ -57,22 +58,22 @@ class Writing(Pass[Written]):
     def map(self, block: Block, part: Part | None) -> Part:
         """Write the block's rows; count them."""
         values = self.inner.finish(self.inner.map(block, None))
-        rows, largest = part or (np.zeros(1), np.zeros(self.sides))
+        rows, largest, total = part or (np.zeros(1), np.zeros(self.sides), np.zeros(self.sides))
         _write(self.target, block.start, values)
-        return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0))
+        return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0)), total + values.sum(axis=0)
 
     def merge(self, left: Part, right: Part) -> Part:
-        """Add the counts; keep the larger magnitudes."""
-        return left[0] + right[0], np.maximum(left[1], right[1])
+        """Add counts and sums; keep the larger magnitudes."""
+        return left[0] + right[0], np.maximum(left[1], right[1]), left[2] + right[2]
 
     def finish(self, part: Part) -> Written:
         """Return how much was written."""
-        return Written(int(part[0][0]), part[1])
+        return Written(int(part[0][0]), part[1], part[2])
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return k + 1 numbers."""
+        """Return 2k + 1 numbers."""
         del columns, sides
-        return 8 * (self.sides + 1)
+        return 8 * (2 * self.sides + 1)
 
     def state(self) -> Iterator[State]:
         """Yield what is written, and where."""

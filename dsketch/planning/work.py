@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsketch._linalg.factor import Factor
+from dsketch.losses.binomial import Logit
+from dsketch.matrix.beside import Places
 from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Triangle, WhitenedGram
+from dsketch.passes.linked import Linked
 from dsketch.settings import Settings
 from dsketch.sketch import CountSketch, Gaussian, SparseSign
 from dsketch.sketch.draw import draw_sketch
@@ -62,6 +65,10 @@ def _pair_seconds(sides: int, rows: int, nonzeros: int) -> float:
     return _GRAM_SECONDS + _PAIR_SECONDS * nonzeros / rows
 
 
+def _linked_pass(d: int, *, has_gram: bool) -> Linked:
+    return Linked(Logit(), Places(("y",)), np.zeros((d, 1)), has_gram=has_gram)
+
+
 def _whitened_gram(d: int) -> Pass[Any]:
     return WhitenedGram(Factor(np.triu(np.random.default_rng(0).standard_normal((d, d))) + 4 * np.sqrt(d) * np.eye(d)).whitener)
 
@@ -69,6 +76,9 @@ def _whitened_gram(d: int) -> Pass[Any]:
 GRADIENT = Kind(Gradient.kind, lambda d: Gradient(np.ones((d, 1))), sparse_seconds=_light_seconds)
 NORMAL = Kind(Normal.kind, lambda d: Normal(np.ones((d, 1))), sparse_seconds=_light_seconds)
 GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
+# Of logistic regression; other row functions cost the same but for a few nanoseconds a row.
+LINKED = Kind(Linked.kind, lambda d: _linked_pass(d, has_gram=True), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
+LINKED_LIGHT = Kind(f"{Linked.kind}_light", lambda d: _linked_pass(d, has_gram=False), sparse_seconds=_light_seconds)
 TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True)
 WHITENED_GRAM = Kind(WhitenedGram.kind, _whitened_gram, grows=True)
 

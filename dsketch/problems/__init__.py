@@ -5,30 +5,54 @@ from dsketch.problems.base import Problem
 from dsketch.problems.heads.problem import Heads
 from dsketch.problems.kernel.problem import ExpKernel
 from dsketch.problems.kernel.restricted import RestrictedKernel
+from dsketch.problems.leverage.problem import LeverageScores
 from dsketch.problems.linear.least_squares import LeastSquares
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import Ridge
+from dsketch.problems.nonlinear.softmax_regression import SoftmaxRegression
+from dsketch.problems.nonlinear.softmax_resnet import SoftmaxResNet
+from dsketch.problems.nonlinear.two_layer import TwoLayer
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
+from dsketch.problems.smooth.glm import GLM
+from dsketch.problems.smooth.multinomial import Multinomial
 
-PROBLEMS: Registry[type[Problem]] = Registry(
-    "problem",
-    {kind.name: kind for kind in (LeastSquares, Ridge, GramPower, OddGramPower, GramExponential, ExpKernel, RestrictedKernel)},
+_KINDS: tuple[type[Problem], ...] = (
+    LeastSquares,
+    Ridge,
+    GramPower,
+    OddGramPower,
+    GramExponential,
+    ExpKernel,
+    RestrictedKernel,
+    GLM,
+    Multinomial,
+    LeverageScores,
+    SoftmaxRegression,
+    SoftmaxResNet,
+    TwoLayer,
 )
+PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
 __all__ = [
+    "GLM",
     "PROBLEMS",
     "ExpKernel",
     "GramExponential",
     "GramPower",
     "Heads",
     "LeastSquares",
+    "LeverageScores",
     "LinearProblem",
+    "Multinomial",
     "OddGramPower",
     "Outcome",
     "Problem",
     "RestrictedKernel",
     "Ridge",
+    "SoftmaxRegression",
+    "SoftmaxResNet",
+    "TwoLayer",
 ]

@@ -61,7 +61,9 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...], remedy: str) -> Fl
     SpecError
         If they are no finite numbers, or do not fit; ``remedy`` is what the message advises.
     """
-    found = _numbers_at(name, os.fspath(value), remedy) if isinstance(value, str | os.PathLike) else getattr(value, "x", value)
+    found = (
+        numbers_of_text(name, os.fspath(value), remedy) if isinstance(value, str | os.PathLike) else getattr(value, "x", value)
+    )
     try:
         numbers = np.array(found, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -75,14 +77,23 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...], remedy: str) -> Fl
     return numbers.reshape(shape)
 
 
-def _numbers_at(name: str, text: str, remedy: str) -> Any:
-    """Return the numbers that a text holds, or those at the path that it is."""
+def numbers_of_text(name: str, text: str, remedy: str) -> Floats:
+    """Return the numbers that a text holds with commas between, or those at the path that it is.
+
+    Raises
+    ------
+    SpecError
+        If it is neither.
+    """
     try:
-        return [float(word) for word in text.split(",")]
+        numbers = [float(word) for word in text.split(",")]
+        return np.array(numbers if len(numbers) > 1 else numbers[0])
     except ValueError:
         pass
     try:
-        return np.load(text, allow_pickle=False) if text.endswith(".npy") else zarr.open_array(text, mode="r")[...]
+        return np.asarray(
+            np.load(text, allow_pickle=False) if text.endswith(".npy") else zarr.open_array(text, mode="r")[...], np.float64
+        )
     except Exception as error:
         raise SpecError(
             f"{name} must be numbers with commas between, or the path of a Zarr array or .npy file; {text!r:.80} is neither "

@@ -23,6 +23,9 @@ from dsketch.problems.tables import SummaryOptions
 from dsketch.settings import Option, Settings
 from dsketch.sketch import SKETCHES
 
+TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d")
+SIDES = Option("b", Matrix, None, "Zarr vector of length n, or matrix n × k")
+
 
 class Problem(ABC):
     """A question about data.
@@ -33,8 +36,6 @@ class Problem(ABC):
         Its word on the command line and in a spec.
     title : str
         One line: what is minimized.
-    rows_text, sides_text : str
-        What A and b are, for ``--help``.
     inputs : tuple of Option
         What must be given, in the order of the constructor: matrices with a row for each of A's, and :class:`~dsketch.settings.Numbers`.
     options : tuple of Option
@@ -45,6 +46,10 @@ class Problem(ABC):
         What ``features=`` may name besides ``auto``; empty where there are no features.
     has_table : bool
         Whether its answers have a regression table: standard errors, t, p.
+    answers_rows : bool
+        Whether x has a number for each row of A and is made by the workers, where the rows are.
+    prediction_sides : int or None
+        How many numbers are predicted for a row; None: as many as x has columns.
     x_has_columns : bool
         Whether the rows of x belong to the columns of A, so that they change places with them.
     rows : Rows
@@ -55,17 +60,14 @@ class Problem(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    rows_text: ClassVar[str] = "A (n × d, n ≥ d)"
-    sides_text: ClassVar[str] = "b (n, or n × k)"
-    inputs: ClassVar[tuple[Option, ...]] = (
-        Option("A", Matrix, None, "A (n × d, n ≥ d)"),
-        Option("b", Matrix, None, "b (n, or n × k)"),
-    )
+    inputs: ClassVar[tuple[Option, ...]] = (TALL, SIDES)
     options: ClassVar[tuple[Option, ...]] = ()
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
+    answers_rows: ClassVar[bool] = False
     x_has_columns: ClassVar[bool] = True
+    prediction_sides: int | None = None
     rows: Rows
     parameters: dict[str, Any]
 

@@ -11,7 +11,9 @@ from dsketch.settings import Settings
 S = TypeVar("S")
 
 
-def with_fallback(methods: Mapping[str, Method[Any, S, Any]], name: str, system: S, settings: Settings) -> Flow[tuple[Any, str]]:
+def with_fallback(
+    methods: Mapping[str, Method[Any, S, Any]], name: str, system: S, settings: Settings, start: Any = None
+) -> Flow[tuple[Any, str]]:
     """Return the answer and the name of the method that gave it, through as many methods as it takes.
 
     Parameters
@@ -20,9 +22,10 @@ def with_fallback(methods: Mapping[str, Method[Any, S, Any]], name: str, system:
         Of the family; answers are dataclasses with ``notes``.
     name : str
         Of the first one.
+    start : object
+        What it need not make again.
     """
     notes: tuple[str, ...] = ()
-    start = None
     while True:
         method = methods[name]
         try:

@@ -1,12 +1,15 @@
 """What an answer comes to: x, a status sentence, a certificate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch.passes import Look
+from dsketch.passes.writing import Written
 
 
 class Status(Enum):
@@ -81,6 +84,21 @@ class Certificate:
         ]
 
 
+class RowsLook(NamedTuple):
+    """How an answer with a number for each row of A is made: by the workers, where the rows are.
+
+    Attributes
+    ----------
+    look : Look
+        Its pass is a :class:`~dsketch.passes.rowwise.RowPass`: it finishes to x, shape (n, k).
+    conclude : callable
+        Returns what the answer comes to, from how much was made (:class:`~dsketch.passes.writing.Written`).
+    """
+
+    look: Look
+    conclude: Callable[[Written], "Outcome"]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What an answer comes to: a Solution but for its ledger.
@@ -96,6 +114,8 @@ class Outcome:
         What was decided on the way.
     detail : object
         What later questions to the Solution need (``Solution.answer``).
+    rows : RowsLook or None
+        Where x has a number for each row of A: how it is made, after the passes; x is then empty until it is.
     """
 
     x: Floats
@@ -104,6 +124,7 @@ class Outcome:
     certificate: Certificate
     notes: tuple[str, ...] = ()
     detail: Any = None
+    rows: RowsLook | None = None
 
 
 def show_sides(values: Floats, most: int = 4) -> str:

@@ -50,7 +50,8 @@ class Desk:
             )
         job, is_new = store.accept(caller.owner, name, document, key, digest)
         if is_new:
-            audit.info("%s submitted job %s: %s of %s and %s", caller.owner, job.id, spec.problem, document["A"], document["b"])
+            data = " and ".join(document[name] for name in spec.addresses())
+            audit.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, data)
             self.dispatcher.hub.tell(job.id, "state", state=job.state.value, sentence=job.sentence)
             self.dispatcher.add(job)
         return job, is_new

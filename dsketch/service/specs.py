@@ -5,8 +5,9 @@
     {"problem": "ridge", "A": "/data/A.zarr", "b": "/data/b.zarr", "alpha": 0.5, "method": "auto", "tol": null, "seed": 0,
      "out": null, "priority": 0, "limits": {"seconds": 3600, "memory": "4GiB"}}
 
-``problem``, ``A`` and ``b`` must be there, everything else has a default; a word that the problem does not know is refused.  The
-models are made from the options (:mod:`dsketch.settings`, :mod:`dsketch.problems.options`): a new problem or setting needs no line here.
+``problem`` and its inputs (``A`` and ``b``, mostly) must be there, everything else has a default; a word that the problem does not know
+is refused.  The models are made from the options (:mod:`dsketch.settings`, :mod:`dsketch.problems.options`): a new problem or setting
+needs no line here.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
-from dsketch.settings import JOB, MEMORY_LIMIT, MISSING, SETTINGS, Bytes, Option, Settings
+from dsketch.settings import JOB, MEMORY_LIMIT, MISSING, SETTINGS, Bytes, Numbers, Option, Settings
 
 _MOST_CHARACTERS = 4096  # the longest path, as Linux has it
 _MOST_INTEGER = 2**53 - 1  # every reader of JSON keeps integers up to this exactly
@@ -83,8 +84,6 @@ class Spec(Strict):
     """What every run has, whatever its problem."""
 
     problem: str
-    A: Address
-    b: Address
     out: Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_printable)] | None = Field(
         default=None, description=_JOB["out"].help
     )
@@ -108,12 +107,16 @@ class Spec(Strict):
         return self.model_dump(mode="json")
 
     def parameters(self) -> dict[str, Any]:
-        """Return what the problem's constructor takes besides A and b."""
-        return {word.name: getattr(self, word.name) for word in (*PROBLEMS[self.problem].options, MISSING)}
+        """Return what the problem's constructor takes besides its matrices."""
+        asked = PROBLEMS[self.problem]
+        return {
+            word.name: getattr(self, word.name) for word in (*asked.inputs, *asked.options, MISSING) if word.kind is not Matrix
+        }
 
     def addresses(self) -> dict[str, str]:
         """Return every place that is read, by the word that names it."""
-        named = ("A", "b", *(word.name for word in PROBLEMS[self.problem].options if word.kind is Matrix))
+        asked = PROBLEMS[self.problem]
+        named = [word.name for word in (*asked.inputs, *asked.options) if word.kind is Matrix]
         return {name: place for name in named if (place := getattr(self, name)) is not None}
 
     def require_bounded(self) -> None:
@@ -136,11 +139,16 @@ class Spec(Strict):
     def opened(self, source: Callable[[str, str], Any] = lambda address, _: address) -> Problem:
         """Open the problem that the document describes; ``source`` gives what to open for an address and its word."""
         data = {name: source(address, name) for name, address in self.addresses().items()}
-        options = {name: value for name, value in self.parameters().items() if name not in data}
-        return make_problem({"problem": self.problem, **options}, data)
+        return make_problem({"problem": self.problem, **self.parameters()}, data)
 
 
-_KINDS: dict[type, Any] = {Matrix: Address, Bytes: Size}
+_MOST_NUMBERS = 1_000_000  # of one option; what is longer is data
+_Row = Annotated[list[float], Field(max_length=_MOST_NUMBERS)]
+_KINDS: dict[type, Any] = {
+    Matrix: Address,
+    Bytes: Size,
+    Numbers: float | _Row | Annotated[list[_Row], Field(max_length=_MOST_NUMBERS)],
+}
 
 
 def _field(option: Option) -> Any:
@@ -163,6 +171,7 @@ def model_of(problem: type[Problem]) -> type[Spec]:
     """Return the model of a problem's documents."""
     fields: dict[str, Any] = {
         "problem": (Literal[problem.name], ...),
+        **{option.name: (_kind_of(option), Field(description=option.help)) for option in problem.inputs},
         **{option.name: _field(option) for option in (*problem.options, MISSING, *settings_of(problem), MEMORY_LIMIT)},
     }
     return create_model(f"{problem.__name__}Spec", __base__=Spec, __doc__=problem.title, **fields)

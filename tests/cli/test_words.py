@@ -82,7 +82,7 @@ def test_python_keywords_are_options(verb: str, problem: str) -> None:
     said |= {"memory_limit"} if "memory" in said else set()  # where no plan counts on it, only own workers have it
     elsewhere = {"problem", "progress", "choices", "options"}  # the command itself, the terminal, and **keywords
     elsewhere |= {option.name for option in SETTINGS} - {option.name for option in settings_of(PROBLEMS[problem])}
-    renamed = {"A": "a", "cluster": "scheduler"}
+    renamed = {"cluster": "scheduler", **{option.name: option.name.lower() for option in PROBLEMS[problem].inputs}}
     assert {renamed.get(name, name) for name in taken - elsewhere} <= said
 
 

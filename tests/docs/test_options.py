@@ -11,7 +11,6 @@ from types import MappingProxyType, UnionType
 from typing import Any
 
 import click
-import numpy as np
 import pytest
 
 import dsketch as ds
@@ -37,10 +36,12 @@ from dsketch.settings import (
     SETTINGS,
     TABLE,
     Bytes,
+    Numbers,
     Option,
     Settings,
 )
 from dsketch.sklearn import KernelRidge, LinearRegression, Ridge
+from dsketch.testing.examples import document_of, example_of
 from dsketch.testing.flows import run_flow
 
 NAMES = frozenset(option.name for option in SETTINGS)
@@ -50,13 +51,13 @@ each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PR
 
 
 def taken(problem: type[Problem]) -> dict[str, Option]:
-    """Return every option of a problem and of how it is solved."""
+    """Return every option of a problem and of how it is solved, but for what must be given."""
     return {option.name: option for option in (*problem.options, MISSING, *settings_of(problem))}
 
 
 # ---- Python ----------------------------------------------------------------------------------------------------------
 
-KINDS: dict[type, set[Any]] = {Bytes: {str, int}, Matrix: {Any}, object: {Any}}
+KINDS: dict[type, set[Any]] = {Bytes: {str, int}, Matrix: {Any}, Numbers: {Any}, object: {Any}}
 
 
 def types_of(annotation: Any) -> set[Any]:
@@ -143,10 +144,10 @@ def test_estimators_say_what_the_options_say(estimator: type) -> None:
 
 HOW = {"plan": (), "solve": (JOURNAL, *WRITING), "check": (), "jobs submit": JOB}
 OTHERS = {
-    "plan": {"a", "b", "as_json"},
-    "solve": {"a", "b", "as_json"},
-    "check": {"a", "b", "x", "tol", "by_column", "as_json"},
-    "jobs submit": {"a", "b", "title", "key", "follow", "url", "token_from", "as_json"},
+    "plan": {"as_json"},
+    "solve": {"as_json"},
+    "check": {"x", "tol", "by_column", "as_json"},
+    "jobs submit": {"title", "key", "follow", "url", "token_from", "as_json"},
 }
 
 
@@ -161,10 +162,12 @@ def test_the_command_line_says_what_the_options_say(command: str, problem: type[
         group = group.commands[word]
     params = {param.name: param for param in group.commands[problem.name].params}
 
-    assert params.keys() == {(option.flag or option.name) for option in said} | OTHERS[command]
+    given = {option.name.lower() for option in problem.inputs}
+    assert params.keys() == {(option.flag or option.name) for option in said} | OTHERS[command] | given
     for option in said:
         param = params[option.flag or option.name]
-        assert (param.help, param.default) == (option.help, option.default)
+        default = str(option.default) if option.kind is Numbers and option.default is not None else option.default
+        assert (param.help, param.default) == (option.help, default)
         assert param.is_flag == (option.kind is bool)
         assert not option.choices or tuple(param.type.choices) == option.choices
         assert option.least is None or param.type.min == option.least
@@ -187,7 +190,8 @@ def test_documents_say_what_the_options_say(problem: type[Problem]) -> None:
     """The document of a run has the options that its problem takes, by name, default and description, and no others."""
     model, said = MODELS[problem.name].model_fields, {**taken(problem), MEMORY_LIMIT.name: MEMORY_LIMIT}
 
-    assert model.keys() == {"problem", "A", "b", *said, *(option.name.split(".")[0] for option in JOB)}
+    given = {option.name for option in problem.inputs}
+    assert model.keys() == {"problem", *given, *said, *(option.name.split(".")[0] for option in JOB)}
     for name, option in said.items():
         assert (model[name].default, model[name].description) == (option.default, option.help)
 
@@ -219,21 +223,14 @@ OTHER = {"sketch": "gaussian", "sketch_rows": 64, "features": "taylor", "rank": 
 IGNORED = [(name, word) for name, kind in PROBLEMS.items() for word in OTHER if word not in taken(kind)]
 
 
-def small(name: str) -> Problem:
-    """Return a problem of a few rows."""
-    A = np.random.default_rng(0).standard_normal((60, 3)) / 4
-    kind: Callable[..., Problem] = PROBLEMS[name]
-    return kind(A, np.ones(3 if name in ("gram-power", "gram-exp") else 60))
-
-
 @pytest.mark.parametrize(("name", "word"), IGNORED)
 def test_a_setting_that_a_problem_ignores_is_refused(name: str, word: str) -> None:
     """Python and HTTP refuse what no method of the problem reads; its default says nothing, and passes."""
     default = getattr(Settings(), word)
-    document = {"problem": name, "A": "A.zarr", "b": "b.zarr"}
+    document = dict(document_of(PROBLEMS[name]))
 
     with pytest.raises(ds.SpecError, match=rf"{word}.*Leave"):
-        ds.plan(small(name), cluster="serial", **{word: OTHER[word]})
+        ds.plan(example_of(name), cluster="serial", **{word: OTHER[word]})
     with pytest.raises(ds.SpecError, match=f"only known fields were expected; got {name}.{word}"):
         spec_of({**document, word: OTHER[word]})
     assert spec_of({**document, word: default}) == spec_of(document)
@@ -242,9 +239,9 @@ def test_a_setting_that_a_problem_ignores_is_refused(name: str, word: str) -> No
 @each_problem
 def test_a_problem_keeps_what_it_was_told(problem: type[Problem]) -> None:
     """What makes it again, in a journal or a stored answer, has every option but data; one that lacked would be lost on resuming."""
-    options = {option.name for option in (*problem.options, MISSING) if option.kind is not Matrix}
+    options = {option.name for option in (*problem.inputs, *problem.options, MISSING) if option.kind is not Matrix}
 
-    assert small(problem.name).parameters.keys() == {"problem", *options}
+    assert example_of(problem.name).parameters.keys() == {"problem", *options}
 
 
 class Watched(Settings):
@@ -263,7 +260,7 @@ class Watched(Settings):
 @each_problem
 def test_what_a_problem_offers_is_read(problem: type[Problem]) -> None:
     """Of the methods that solve, each setting is read by one at least, and none reads what it does not take."""
-    asked, machines = small(problem.name), machines_of(SerialEngine(1), None)
+    asked, machines = example_of(problem.name), machines_of(SerialEngine(1), None)
     if problem is ds.ExpKernel:
         asked = ds.ExpKernel(asked.rows.A, asked.rows.b, alpha=0.5)
     read = set()

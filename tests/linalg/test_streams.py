@@ -35,11 +35,12 @@ def test_the_numbers_are_those_of_recorded_runs() -> None:
 
     assert small == {
         "SKETCH_ENTRIES": 0, "SRHT_MIXING": 1, "SRHT_SAMPLE": 2, "KERNEL_PIVOTS": 41, "KERNEL_SAMPLE": 42, "KERNEL_WITNESSES": 43,
+        "DRAWN_STARTS": 60,
         "CENTRE_BLOCKS": 0, "CENTRE_ROWS": 1, "DEMO_ROWS": 101, "DEMO_X": 102,
     }  # fmt: skip
     assert wide == {
         "TENSOR_SKETCH_LEAVES": 1, "TREE_LEAVES": 2, "TREE_SIGNS": 3, "TREE_PLACES": 4, "MACLAURIN_DEGREES": 5, "MACLAURIN_SIGNS": 6,
-        "POSITIVE_DIRECTIONS": 7, "POSITIVE_LENGTHS": 8,
+        "POSITIVE_DIRECTIONS": 7, "POSITIVE_LENGTHS": 8, "SAMPLED_HESSIAN": 16,
     }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ import dsketch
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.service.specs import MODELS, Spec, spec_of
-from dsketch.settings import MISSING
+from dsketch.settings import MISSING, Numbers, Option
+from dsketch.testing.examples import document_of
 
 values = {
     float: st.floats(-1e10, 1e10),
@@ -19,20 +20,26 @@ values = {
     bool: st.booleans(),
     str: st.just("error"),
     Matrix: st.none() | st.just("w.zarr"),
+    Numbers: st.floats(-1e10, 1e10) | st.lists(st.floats(-1e10, 1e10), max_size=3),
 }
+
+
+def value_of(option: Option) -> st.SearchStrategy[Any]:
+    """Return what an option may be."""
+    if option.choices:
+        return st.sampled_from(option.choices)
+    return st.integers(option.least, 2**53 - 1) if option.least is not None else values[option.kind]
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a document of any problem with any of its words."""
     name = draw(st.sampled_from(sorted(PROBLEMS)))
-    words = {word.name: draw(values[word.kind]) for word in (*PROBLEMS[name].options, MISSING) if draw(st.booleans())}
+    words = {word.name: draw(value_of(word)) for word in (*PROBLEMS[name].options, MISSING) if draw(st.booleans())}
     method = draw(st.sampled_from(["auto", *PROBLEMS[name].methods]))
     limits = {"seconds": draw(st.none() | st.floats(0.1, 1e6)), "memory": draw(st.none() | st.sampled_from(["1GiB", 10_000]))}
     return {
-        "problem": name,
-        "A": "A.zarr",
-        "b": "b.zarr",
+        **document_of(PROBLEMS[name]),
         **words,
         "method": method,
         "seed": draw(st.integers(0, 9)),
@@ -63,9 +70,12 @@ def test_unknown_words_are_refused(document: dict[str, Any], word: str) -> None:
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_every_problem_has_its_words(name: str) -> None:
     """The model of a problem has the words of its command line, with the same defaults."""
-    spec = spec_of({"problem": name, "A": "A.zarr", "b": "b.zarr"})
+    spec = spec_of(dict(document_of(PROBLEMS[name])))
 
-    assert spec.parameters() == {word.name: word.default for word in (*PROBLEMS[name].options, MISSING)}
+    asked = {option.name: getattr(spec, option.name) for option in PROBLEMS[name].inputs if option.kind is Numbers}
+    assert spec.parameters() == asked | {
+        word.name: word.default for word in (*PROBLEMS[name].options, MISSING) if word.kind is not Matrix
+    }
     assert ("features" in spec.choices()) == bool(PROBLEMS[name].families)
 
 

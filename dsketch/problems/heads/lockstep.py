@@ -17,7 +17,7 @@ from dsketch.matrix.head import Head, Selection
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow, contents
-from dsketch.passes.many import Projected, many
+from dsketch.passes.many import Many, Projected, many
 
 T = TypeVar("T")
 
@@ -40,6 +40,25 @@ def advance_together(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
         found = yield Look(many(passes), _share([look.rows for look in looks.values()]))
         for number, place in zip(looks, places, strict=True):
             yield from _advance(number, flows[number], found[place], results, waiting)
+    return [results[number] for number in range(len(flows))]
+
+
+def advance_beside(flows: Sequence[Flow[T]]) -> Flow[list[T]]:
+    """Return what flows that look at the very same rows return, in order; each round's passes are one reading.
+
+    One flow alone looks as it would without company.
+    """
+    if len(flows) == 1:
+        return [(yield from flows[0])]
+    results: dict[int, T] = {}
+    waiting: dict[int, Look] = {}
+    for number, flow in enumerate(flows):
+        yield from _advance(number, flow, None, results, waiting)
+    while waiting:
+        looks = dict(waiting)
+        found = yield Look(Many(tuple(look.pass_ for look in looks.values())), next(iter(looks.values())).rows)
+        for number, answer in zip(looks, found, strict=True):
+            yield from _advance(number, flows[number], answer, results, waiting)
     return [results[number] for number in range(len(flows))]
 
 

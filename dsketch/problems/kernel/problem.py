@@ -9,6 +9,7 @@
     Approximate, with its measured distance from the kernel.
 """
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,7 @@ from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
-from dsketch.problems.base import Problem, require_columns, require_names, require_settings
+from dsketch.problems.base import SIDES, TALL, Problem, require_columns, require_names, require_settings
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.kernel.candidates import FEATURES
 from dsketch.problems.kernel.certificate import KernelCertificate, kernel_certificate
@@ -81,7 +82,7 @@ class ExpKernel(Problem):
 
     name = "exp-kernel"
     title = "The attention kernel, (exp(s A Aᵀ) + λ I) x = b, exp entry by entry."
-    rows_text = "A (n × d)"
+    inputs = (replace(TALL, help="Zarr matrix, n × d"), SIDES)
     options = (
         Option("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares."),
         Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),

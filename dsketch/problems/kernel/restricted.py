@@ -38,7 +38,7 @@ from dsketch.passes.kernel_tiles import LONGEST, KernelRows, sweep_rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
-from dsketch.problems.base import Problem, require_columns
+from dsketch.problems.base import SIDES, TALL, Problem, require_columns
 from dsketch.problems.linear.certificate import LinearCertificate
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.problem import LinearProblem
@@ -92,7 +92,7 @@ class RestrictedKernel(Problem):
 
     name = "restricted-kernel"
     title = "Kernel ridge regression with M centres, min ‖K_nM w − b‖² + alpha wᵀ K_MM w."
-    rows_text = "A (n × d)"
+    inputs = (replace(TALL, help="Zarr matrix, n × d"), SIDES)
     options = (
         Option("alpha", float, 1.0, "Penalty alpha wᵀ K w, ≥ 0, not divided by n."),
         Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),

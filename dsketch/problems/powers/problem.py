@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
-from dsketch.problems.base import Problem, require_settings
+from dsketch.problems.base import SIDES, TALL, Problem, require_settings
 from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Method
@@ -84,7 +85,7 @@ class ColumnSidesProblem(PoweringProblem):
     b : Matrix, shape (d, k)
     """
 
-    sides_text = "b (d, or d × k)"
+    inputs = (TALL, replace(SIDES, help="Zarr vector of length d, or matrix d × k"))
 
     def __init__(self, A: Any, b: Any, parameters: dict[str, Any], missing: str, hint: str) -> None:
         super().__init__(Rows(open_matrix(A, missing=missing, what="A")), parameters)

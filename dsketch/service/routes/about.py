@@ -17,7 +17,7 @@ from dsketch.service.jobs_api import Desk
 from dsketch.service.models import About, Health, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
-from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, MISSING, Bytes, Option
+from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, MISSING, Bytes, Numbers, Option
 from dsketch.sketch import SKETCHES
 from dsketch.version import __version__
 
@@ -74,7 +74,7 @@ def describe_problem(problem: type[Problem]) -> dict[str, Any]:
     return {
         "name": problem.name,
         "title": problem.title,
-        "sides": problem.sides_text,
+        "inputs": [_tell(option) for option in problem.inputs],
         "methods": list(how[METHOD.name].choices),
         "families": list(problem.families),
         "sketches": sorted(SKETCHES),
@@ -95,4 +95,4 @@ def _tell(option: Option) -> dict[str, Any]:
     }
 
 
-_KINDS = {Matrix: "data", Bytes: "size", Path: "place"}
+_KINDS = {Matrix: "data", Bytes: "size", Numbers: "numbers", Path: "place"}

@@ -1,7 +1,7 @@
 // The fields of a form for a problem, from what the service says of it; and the document of a run from what was typed.
 
 /**
- * @typedef {{name: string, label: string, help: string, kind: "text"|"float"|"int"|"bool"|"choice"|"size", choices?: string[],
+ * @typedef {{name: string, label: string, help: string, kind: "text"|"float"|"int"|"bool"|"choice"|"size"|"numbers", choices?: string[],
  *   initial: any, isNeeded?: boolean, isAdvanced?: boolean, hint?: string}} Field
  */
 
@@ -15,24 +15,12 @@ export function fieldsOf(problem, about) {
     ? `Path under ${about.data_roots[0]}, or a full path or URL that the service may read.`
     : "Path that the service may read.";
   return [
-    {
-      name: "A",
-      label: "A",
-      kind: "text",
-      help: `Zarr matrix, n × d. ${where}`,
-      initial: null,
+    ...problem.inputs.map((option, place) => ({
+      ...fieldOf(option, false),
+      help: place ? `${option.help}.` : `${option.help}. ${where}`,
       isNeeded: true,
-      hint: "demo/A.zarr",
-    },
-    {
-      name: "b",
-      label: "b",
-      kind: "text",
-      help: `Zarr right-hand sides: ${problem.sides}.`,
-      initial: null,
-      isNeeded: true,
-      hint: "demo/b.zarr",
-    },
+      hint: option.kind === "numbers" ? "1, 0.5, 2" : `demo/${option.name}.zarr`,
+    })),
     ...problem.words.map((option) => fieldOf(option, option.name === "missing")),
     ...problem.options.map((option) => fieldOf(option, !ALWAYS_SEEN.includes(option.name))),
     ...about.job.filter((option) => option.name !== "out" || about.out_roots.length).map((option) => fieldOf(option, true, about)),
@@ -48,7 +36,7 @@ function fieldOf(option, isAdvanced, about) {
     help: `${option.help}${place}`,
     initial: option.default,
     kind: option.choices ? "choice" : (KINDS[option.kind] ?? option.kind),
-    choices: option.choices ?? undefined,
+    choices: option.choices && option.default === null ? ["", ...option.choices] : (option.choices ?? undefined),
     hint: HINTS[option.name],
     isAdvanced,
   };
@@ -56,11 +44,14 @@ function fieldOf(option, isAdvanced, about) {
 
 /** What is wrong with a typed value before anybody is asked; null if nothing is. */
 export function complaint(field, typed) {
-  if (field.isNeeded && !typed) return `${field.label} was expected; it is empty. Give the place of a Zarr array.`;
+  if (field.isNeeded && !typed)
+    return `${field.label} was expected; it is empty. Give ${field.kind === "numbers" ? "numbers with commas between" : "the place of a Zarr array"}.`;
   if (typed === "" || typeof typed !== "string") return null;
   if (field.kind === "int" && !/^[+-]?\d+$/.test(typed)) return `a whole number was expected; got ${typed}. Write digits only.`;
   if (field.kind === "float" && !Number.isFinite(Number(typed)))
     return `a number was expected; got ${typed}. Write it as 0.5 or 1e-8.`;
+  if (field.kind === "numbers" && !numbersOf(typed).every(Number.isFinite))
+    return `numbers with commas between were expected; got ${typed}. Write them as 0.5, 1e-8.`;
   return null;
 }
 
@@ -88,8 +79,12 @@ export function typedOf(field, document) {
 function valueOf(field, typed) {
   if (field.kind === "bool") return Boolean(typed);
   if (typed === "") return null;
+  if (field.kind === "numbers") return numbersOf(typed).length > 1 ? numbersOf(typed) : Number(typed);
   return field.kind === "int" || field.kind === "float" ? Number(typed) : typed;
 }
+
+/** The numbers of a text with commas between; NaN for what is none. */
+const numbersOf = (typed) => typed.split(",").map((word) => (word.trim() ? Number(word) : NaN));
 
 /** The field that a message of the service is about, by its first words: "alpha must be …", "spec.ridge.tol is not …". */
 export function fieldNamed(fields, message) {

@@ -89,7 +89,7 @@ function laidOut(root, job, run, about) {
       parted([
         h("code", {}, job.id),
         job.spec.problem,
-        h("span", { title: job.spec.A }, words.lastOf(job.spec.A)),
+        h("span", { title: words.dataOf(job.spec) }, words.lastOf(words.dataOf(job.spec))),
         job.owner,
         h("span", {}, "accepted ", born, " ago"),
         work,

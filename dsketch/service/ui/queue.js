@@ -3,7 +3,7 @@
 import { get, since } from "./api.js";
 import { copyable, h, say, show } from "./dom.js";
 import { STATES, isActive, stateBadge } from "./state.js";
-import { age, lastOf, number, seconds, sentence as sentenceOf, stateWord } from "./words.js";
+import { age, dataOf, lastOf, number, seconds, sentence as sentenceOf, stateWord } from "./words.js";
 
 const PAGE = 25;
 const PAUSE = { live: 1000, still: 3000 }; // milliseconds between two looks
@@ -155,7 +155,7 @@ function rowOf(job) {
     [h("a", { class: "name", href: `#/jobs/${job.id}` }, job.name || job.id), sentence],
     [
       h("span", {}, job.spec.problem),
-      h("span", { class: "sentence", title: job.spec.A }, `${lastOf(job.spec.A)} · ${job.spec.method}`),
+      h("span", { class: "sentence", title: dataOf(job.spec) }, `${lastOf(dataOf(job.spec))} · ${job.spec.method}`),
     ],
     job.owner,
     [bar, count],

@@ -88,6 +88,9 @@ export function sentence(job) {
 
 const goFirst = (ahead) => (ahead === 1 ? "one job goes first" : `${number(ahead)} jobs go first`);
 
+/** The place of the matrix that a run is about: A, or the first of several. */
+export const dataOf = (spec) => spec.A ?? spec.A1 ?? "";
+
 /** The end of a path, for a narrow place. */
 export const lastOf = (path) => path.replace(/\/+$/, "").split("/").pop() ?? path;
 

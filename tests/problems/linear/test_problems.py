@@ -69,7 +69,7 @@ def test_table_names_are_the_problems_own() -> None:
     A, b, _ = numbers()
 
     for name, kind in PROBLEMS.items():
-        side = b[:D] if kind.sides_text.startswith("b (d") else b
+        side = b[:D] if "length d" in kind.inputs[1].help else b
         assert kind(A, side).parameters["problem"] == kind.name == name
 
 

@@ -1,0 +1,105 @@
+"""Answers with a number for each row of A: gathered where they fit in memory, else written by whoever reads the rows.
+
+That pass is not in the journal: what it makes is the answer itself, so that a run which goes on makes it again.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import zarr
+
+from dsketch._results.format import OURS
+from dsketch._results.output import Output, words_of
+from dsketch._results.remote import RemoteOutput
+from dsketch._units import format_bytes
+from dsketch.engine.drive import Drive
+from dsketch.errors import PlanError
+from dsketch.matrix.retrying import store_at
+from dsketch.passes import Look
+from dsketch.passes.base import Flow
+from dsketch.passes.writing import Writing, Written, align_to_chunks
+from dsketch.problems import Outcome, Problem
+from dsketch.problems.outcome import RowsLook
+
+IN_MEMORY_BYTES = 1_000_000_000  # the most rows that come back as an array: they pass through the scheduler and the driver
+
+
+def is_written_by_workers(out: Output | RemoteOutput | None) -> bool:
+    """Whether a place is one that workers can fill block by block."""
+    return out is not None and not (isinstance(out, Output) and out.is_npy)
+
+
+def require_room(problem: Problem, out: Output | RemoteOutput | None) -> None:
+    """Refuse, before the first pass, an answer of so many rows that nobody could hold.
+
+    Raises
+    ------
+    PlanError
+        With both sizes.
+    """
+    size = 8 * int(np.prod(problem.x_shape))
+    if problem.answers_rows and size > IN_MEMORY_BYTES and not is_written_by_workers(out):
+        raise PlanError(
+            f"an answer of at most {format_bytes(IN_MEMORY_BYTES)} comes back as an array; {problem.name} has {problem.x_shape[0]} rows "
+            f"of it, {format_bytes(size)}. Give a place to write them to as Zarr: out=, on the command line --out."
+        )
+
+
+def make_rows(
+    rows: RowsLook,
+    problem: Problem,
+    drive: Drive,
+    out: Output | RemoteOutput | None,
+    attributes: Callable[[Outcome], dict[str, Any]],
+) -> Outcome:
+    """Return the outcome with its rows, an array or, at ``out``, a Zarr array that the workers have written.
+
+    Parameters
+    ----------
+    rows : RowsLook
+        How they are made.
+    attributes : callable
+        Returns what a stored answer says about itself.
+
+    Raises
+    ------
+    DataError
+        If they cannot be written.
+    """
+    if out is None or not is_written_by_workers(out):
+        return _gather(rows, drive)
+    return _write(rows, problem, drive, out, attributes)
+
+
+def _gather(rows: RowsLook, drive: Drive) -> Outcome:
+    values = drive.run(_look_once(rows.look))
+    written = Written(len(values), np.abs(values).max(axis=0), values.sum(axis=0))
+    return replace(rows.conclude(written), x=values[:, 0] if values.shape[1] == 1 else values)
+
+
+def _write(
+    rows: RowsLook,
+    problem: Problem,
+    drive: Drive,
+    out: Output | RemoteOutput,
+    attributes: Callable[[Outcome], dict[str, Any]],
+) -> Outcome:
+    look, (n, sides) = rows.look, problem.x_shape
+    A, height = align_to_chunks(look.rows.A)
+    with out.fill((n,) if sides == 1 else (n, sides), height, {**words_of(problem), **OURS}) as target:
+        written = drive.run(_look_once(Look(Writing(look.pass_, target, sides), replace(look.rows, A=A))))
+        found = rows.conclude(written)
+        target.update_attributes(attributes(found))
+    return replace(found, x=open_rows(out))
+
+
+def open_rows(out: Output | RemoteOutput) -> "zarr.Array[Any]":
+    """Return what was written at a place, opened."""
+    return zarr.open_array(store_at(os.fspath(out.path)), mode="r")
+
+
+def _look_once(look: Look) -> Flow[Any]:
+    return (yield look)

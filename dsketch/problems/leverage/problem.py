@@ -1,0 +1,149 @@
+"""Leverage scores hᵢ = aᵢᵀ(AᵀA + alpha I)⁺aᵢ: how much each row decides of its own fit; one number a row, written by the workers."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch.errors import DataError
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.open import open_matrix
+from dsketch.matrix.rows import Rows
+from dsketch.passes import Look
+from dsketch.passes.base import Flow
+from dsketch.passes.writing import Written
+from dsketch.planning.choice import Choice
+from dsketch.planning.price import Machines
+from dsketch.problems.arguments import as_flag, as_penalty
+from dsketch.problems.base import TALL, Problem, require_settings
+from dsketch.problems.fallback import with_fallback
+from dsketch.problems.leverage.certificate import LeverageCertificate, accepted_gap, leverage_certificate
+from dsketch.problems.leverage.check import check_leverage
+from dsketch.problems.leverage.choose import plan_leverage
+from dsketch.problems.leverage.method import LeverageAnswer, LeverageMethod
+from dsketch.problems.leverage.methods import METHODS
+from dsketch.problems.leverage.system import LeverageSystem, leverage_system
+from dsketch.problems.outcome import Outcome, RowsLook, Status
+from dsketch.settings import EPS, Option, Settings
+
+
+class LeverageScores(Problem):
+    """hᵢ = aᵢᵀ(AᵀA + alpha I)⁺aᵢ for each row of √W [A 1].
+
+    Parameters
+    ----------
+    A : path, URL, zarr.Array, ndarray or dask array, shape (n, d)
+    alpha : float
+        At least 0.  With a penalty the scores are ridge leverage scores, which add up to the statistical dimension.
+    weights : likewise, shape (n,), optional
+        w ≥ 0 for each row: the scores are those of √w aᵢ, the diagonal of the hat matrix of the weighted fit.
+    intercept : bool
+        Append a column of ones to A, which is not penalized.
+    missing : {"error", "fill"}
+        What an absent Zarr chunk means.
+
+    Raises
+    ------
+    SpecError
+        If alpha is negative or not finite.
+    DataError
+        If n < d, or the data are not real numbers.
+
+    Notes
+    -----
+    Two passes by ``exact``: R of A, then the rows where they lie; no number of all rows moves unless it is asked for as an array.  The sum
+    of the scores is the rank.
+
+    References
+    ----------
+    P. Drineas, M. Magdon-Ismail, M. W. Mahoney, D. P. Woodruff, "Fast approximation of matrix coherence and statistical leverage",
+    Journal of Machine Learning Research 13, 2012.
+    A. Alaoui, M. W. Mahoney, "Fast randomized kernel ridge regression with statistical guarantees", NeurIPS 2015 (ridge scores).
+
+    Examples
+    --------
+    >>> import dsketch as ds
+    >>> ds.solve(LeverageScores(np.diag([1.0, 2.0, 0.0])[:, :2])).x
+    array([1., 1., 0.])
+    """
+
+    name = "leverage-scores"
+    title = "Leverage scores of the rows of A, one a row, written by the workers."
+    inputs = (TALL,)
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("alpha", float, 0.0, "Penalty ≥ 0: ridge leverage scores, which add up to the statistical dimension."),
+        Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row. [default: all 1]"),
+        Option("intercept", bool, False, "Append a column of ones to A (never stored)."),
+    )
+    methods: ClassVar[Mapping[str, LeverageMethod]] = METHODS
+    answers_rows = True
+    x_has_columns = False
+
+    def __init__(
+        self, A: Any, *, alpha: float = 0.0, weights: Any = None, intercept: bool = False, missing: str = "error"
+    ) -> None:
+        alpha, intercept = as_penalty(alpha, "Use 0 for the leverage scores of A itself."), as_flag("intercept", intercept)
+        weights = None if weights is None else open_matrix(weights, missing=missing, what="weights")
+        self.rows = Rows(open_matrix(A, missing=missing, what="A"), None, weights, intercept)
+        n, d = self.rows.shape
+        if n < d:
+            raise DataError(
+                f"A must be tall: at least as many rows as columns; it has {n} × {d}. Transpose it if rows and columns were exchanged."
+            )
+        self.parameters = {"problem": self.name, "alpha": alpha, "intercept": intercept, "missing": missing}
+
+    @property
+    def system(self) -> LeverageSystem:
+        """What its passes look at."""
+        return leverage_system(self.rows, self.parameters["alpha"])
+
+    def data(self) -> dict[str, Matrix | None]:
+        """Return A and the weights."""
+        return {"A": self.rows.A, "weights": self.rows.weights}
+
+    @property
+    def sides(self) -> int:
+        """One score a row."""
+        return 1
+
+    @property
+    def x_shape(self) -> tuple[int, int]:
+        """(n, 1)."""
+        return self.rows.shape[0], 1
+
+    def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
+        """Probe a few blocks, price the methods, choose."""
+        require_settings(settings, self.shape[1])
+        return plan_leverage(self.system, method, settings, machines)
+
+    def answer(self, choice: Choice) -> Flow[Outcome]:
+        """Find the factor, and tell how the rows are made."""
+        answer, method = yield from with_fallback(METHODS, choice.method, self.system, choice.settings)
+        look, accepted = Look(answer.scores, self.rows), choice.settings.accepted
+
+        def conclude(written: Written) -> Outcome:
+            return self._conclude(answer, method, written, accepted)
+
+        empty = leverage_certificate(answer, self.system.total(answer.factor), Written(0, np.zeros(1), np.zeros(1)))
+        return Outcome(answer.x, Status.NOT_SOLVED, method, empty, answer.notes, answer, RowsLook(look, conclude))
+
+    def _conclude(self, answer: LeverageAnswer, method: str, written: Written, accepted: float) -> Outcome:
+        certificate = leverage_certificate(answer, self.system.total(answer.factor), written)
+        is_right = float(certificate.backward_error[0]) <= max(accepted_gap(answer.factor, self.shape[0]), accepted)
+        status = Status.SOLVED if is_right else Status.NOT_SOLVED
+        return Outcome(answer.x, status if answer.is_exact else Status.ESTIMATED, method, certificate, answer.notes, answer)
+
+    @property
+    def judge_passes(self) -> int:
+        """Two: R of A, and the comparison."""
+        return 2
+
+    def judge(self, x: Floats) -> Flow[LeverageCertificate]:
+        """Judge scores by R of A and a pass that compares; ``backward_error`` is the largest error of any."""
+        return (yield from check_leverage(self.system, x))
+
+    def accepted(self, tol: float | None, x: Floats | None = None) -> float:
+        """Return the largest error of a score that counts as right: rounding at condition 1e5, or the tolerance."""
+        del x
+        return max(Settings(tol).accepted, 1e5 * len(self.rows.A.shape) * EPS)

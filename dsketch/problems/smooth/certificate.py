@@ -1,0 +1,111 @@
+"""From a method's answer to a certificate, a status and the sentences that go with them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsketch._linalg.columns import norms, ratio
+from dsketch.problems.outcome import Certificate, Status, format_number, show_sides
+from dsketch.problems.smooth.method import SmoothAnswer
+from dsketch.problems.smooth.system import Model, flat
+from dsketch.problems.status import status_of
+from dsketch.settings import EPS
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoothCertificate(Certificate):
+    """What is known about the x of a smooth problem, F(x) = Σ w φ + ½ Σ p x² with minimizer x*.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (1,)
+        Of x as an answer to the tangent least-squares problem, columns scaled: how much √H A must change for x to be exact.
+    residual_norm : ndarray, shape (1,)
+        F(x), the loss.
+    forward_error : ndarray, shape (1,)
+        ``reach`` relative to ‖x*‖ in the metric of the Hessian; ∞ where nothing is proven.
+    decrement : float
+        λ = ‖H^(−½) g‖ as measured: about how far x is from x*, in standard errors.
+    reach : float
+        Proven: ‖x − x*‖_H is at most this, what rounding may hide counted; so every contrast of x is within so many of its own standard
+        errors of that of x*.  ∞ where nothing is proven, not even that there is a minimizer.
+    kappa : float
+        How much the Hessian may change along a step of one standard error; λκ < 1 is what proves.
+    gradient_norm : float
+        ‖D⁻¹g‖ with D the norms of the columns of √H A, relative to ‖r/√h‖.
+    scaled_condition : float
+        Of √H A with columns of norm one.
+    is_exact : bool
+        Whether the factor is the Hessian's rather than a sketch's.
+    """
+
+    decrement: float
+    reach: float
+    kappa: float
+    gradient_norm: float
+    scaled_condition: float
+    is_exact: bool = True
+
+    @property
+    def loss(self) -> float:
+        """F(x)."""
+        return float(self.residual_norm[0])
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people."""
+        proven = f"≤ {format_number(self.reach)} proven" if np.isfinite(self.reach) else "nothing proven"
+        return [
+            f"distance    {format_number(self.decrement)} standard errors from the minimizer, {proven}",
+            f"backward    {show_sides(self.backward_error)} of the tangent problem, columns scaled",
+            f"loss        {self.loss:.10g}   gradient {format_number(self.gradient_norm)}",
+            f"condition   {format_number(self.condition)} (columns scaled {format_number(self.scaled_condition)}); {self.rank_reason}",
+        ]
+
+
+def smooth_certificate(answer: SmoothAnswer) -> SmoothCertificate:
+    """Return what is known about an answer."""
+    factor, x = answer.factor, flat(answer.x)
+    reach = np.inf if answer.separation else answer.proof.reach
+    sizes, length = norms(factor.R)[:, None], float(np.linalg.norm(factor.R @ x))
+    scaled = norms(ratio(np.abs(flat(answer.local.gradient)), sizes))
+    far = reach / (length - reach) if reach < length else np.inf if reach else 0.0
+    return SmoothCertificate(
+        backward_error=np.maximum(answer.backward_error, EPS / 2),
+        residual_norm=answer.residual_norm,
+        forward_error=np.array([far]),
+        condition=factor.condition,
+        rank=factor.rank,
+        rank_reason=factor.rank_reason,
+        decrement=answer.decrement,
+        reach=float(reach),
+        kappa=float(answer.proof.kappa),
+        gradient_norm=float(ratio(scaled, np.sqrt([answer.local.ratio]))[0]),
+        scaled_condition=factor.scaled_condition,
+        is_exact=answer.is_exact,
+    )
+
+
+def smooth_status(model: Model, answer: SmoothAnswer, accepted: float) -> Status:
+    """Return how the solve ended: SOLVED only with a proof that a minimizer is within reach."""
+    if answer.separation is not None:
+        return Status.SEPARATED
+    is_proven = bool(np.isfinite(answer.proof.reach))
+    status = status_of(answer.backward_error, accepted, is_deficient=answer.factor.is_deficient)
+    if not status.is_success or is_proven:
+        return status
+    return Status.NOT_SOLVED if model.loss.is_convex else Status.LOCAL
+
+
+def smooth_notes(model: Model, answer: SmoothAnswer, names: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return what was decided on the way, and what the answer does not say."""
+    notes = answer.notes
+    if answer.separation is not None:
+        notes += (answer.separation.explain(names, model.shape[0]),)
+    elif not np.isfinite(answer.proof.reach):
+        why = (
+            "the loss is not convex"
+            if not model.loss.is_convex
+            else f"λκ = {answer.decrement * answer.proof.kappa:.1e} is not below 0.9"
+        )
+        notes += (f"no distance to a minimizer is proven: {why}",)
+    return notes

@@ -1,0 +1,118 @@
+"""Generalised linear models: min Σ wᵢ φ(aᵢᵀx + offsetᵢ; yᵢ) + ½ Σ alphaⱼ xⱼ², φ by family and link."""
+
+from typing import Any
+
+import numpy as np
+
+from dsketch.losses.table import FAMILIES, loss_of
+from dsketch.matrix.base import Matrix
+from dsketch.problems.arguments import as_flag
+from dsketch.problems.base import TALL
+from dsketch.problems.smooth.problem import SmoothProblem, penalty_of, smooth_rows
+from dsketch.problems.start import as_penalties, as_start
+from dsketch.settings import Numbers, Option
+
+
+class GLM(SmoothProblem):
+    """A generalised linear model, or a robust regression: the maximum of a likelihood, penalized or not.
+
+    Parameters
+    ----------
+    A : path, URL, zarr.Array, ndarray, CSR or dask array, shape (n, d)
+    y : likewise, shape (n,)
+        In the domain of the family.
+    family : str
+        One of :data:`dsketch.losses.table.FAMILIES`.
+    link : str, optional
+        None: the family's default.
+    offset : likewise, shape (n,), optional
+        Added to aᵢᵀx as it is, such as the logarithm of an exposure.
+    weights : likewise, shape (n,), optional
+        Prior weights ≥ 0: the variance of row i is divided by it; of shares the numbers of trials.
+    frequencies : likewise, shape (n,), optional
+        How many rows a row stands for, ≥ 0.  Both multiply the loss of the row; they differ in what counts as a row of its own in tables.
+    alpha : number, or array of shape (d,)
+        Penalty ½ Σ alphaⱼ xⱼ², for all columns or one a column; the intercept's is 0.
+    intercept : bool
+        Append a column of ones to A (never stored); its coefficient is the last of x.
+    power, theta, delta : float, optional
+        Of families that have them: the power of ``tweedie``, the shape of ``negative_binomial``, the elbow of ``huber``.
+    start : array, Solution or path, optional
+        Where to begin, shape of x.  None: where the family does.
+    missing : {"error", "fill"}
+        What an absent Zarr chunk means.
+
+    Raises
+    ------
+    SpecError
+        For unknown words, or numbers that a parameter cannot be.
+    DataError
+        If shapes do not fit or the data are not real numbers; on solving, if y is not of the domain, with its row.
+
+    Notes
+    -----
+    Minus the log-likelihood (half the deviance) plus ½ Σ alpha x²: so alpha is that of ``statsmodels`` and glum times Σ w, and 1/C of
+    scikit-learn's LogisticRegression.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A, y = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]]), np.array([0.0, 1.0, 0.0, 1.0])
+    >>> GLM(A, y, family="binomial").shape
+    (4, 2)
+    """
+
+    name = "glm"
+    title = "Generalised linear models: logistic, Poisson, gamma … regression."
+    inputs = (
+        TALL,
+        Option("y", Matrix, None, "Zarr vector of length n, in the domain of the family"),
+    )
+    options = (
+        Option("family", str, "binomial", "Of the distribution of y, or the loss.", choices=tuple(FAMILIES)),
+        Option("link", str, None, "Between the mean and aᵀx. [default: the family's own]"),
+        Option("offset", Matrix, None, "Zarr vector that is added to aᵀx, such as a log exposure. [default: 0]"),
+        Option("weights", Matrix, None, "Zarr vector of prior weights ≥ 0; of shares the numbers of trials. [default: all 1]"),
+        Option("frequencies", Matrix, None, "Zarr vector: how many rows each row stands for. [default: all 1]"),
+        Option("alpha", Numbers, 0.0, "Penalty ½ Σ alpha x², a number or one a column; the intercept is not penalized."),
+        Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
+        Option("power", float, None, "Of family tweedie: the variance is this power of the mean. [default: none]"),
+        Option("theta", float, None, "Of family negative_binomial: the variance is μ + μ²/theta. [default: none]"),
+        Option(
+            "delta",
+            float,
+            None,
+            "Of family huber: residuals beyond it count by their size, not its square. [default: none]",
+        ),
+        Option("start", Numbers, None, "Where to begin: numbers, or the path of an earlier x. [default: where the family does]"),
+    )
+
+    def __init__(
+        self,
+        A: Any,
+        y: Any,
+        *,
+        family: str = "binomial",
+        link: str | None = None,
+        offset: Any = None,
+        weights: Any = None,
+        frequencies: Any = None,
+        alpha: Any = 0.0,
+        intercept: bool = False,
+        power: float | None = None,
+        theta: float | None = None,
+        delta: float | None = None,
+        start: Any = None,
+        missing: str = "error",
+    ) -> None:
+        intercept = as_flag("intercept", intercept)
+        given = {"power": power, "theta": theta, "delta": delta}
+        loss = loss_of(family, link, **given)
+        rows = smooth_rows(A, intercept, missing, y=y, offset=offset, weights=weights, frequencies=frequencies)
+        penalties, said = as_penalties(alpha, rows.A.shape[1])
+        begin = as_start(start, (rows.shape[1], 1))
+        parameters = {
+            "problem": self.name, "family": family, "link": link, "alpha": said, "intercept": intercept, **given,
+            "start": None if begin is None else np.ravel(begin).tolist(), "missing": missing,
+        }  # fmt: skip
+        super().__init__(rows, loss, penalty_of(penalties, intercept, 1), begin, parameters)

@@ -1,0 +1,71 @@
+"""Where an x stands: its decrement, what rounding may hide of it, and what both prove, by a factor that was taken at x or near it.
+
+From there to x the Hessian changes by a factor of e^(κ‖x − x₀‖) at most, so that the decrement and ℓ grow by the root of that.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch._linalg.backward import backward_error
+from dsketch._linalg.factor import Factor
+from dsketch.passes.linked import Local
+from dsketch.problems.smooth.metric import Metric, Proof, prove
+from dsketch.problems.smooth.system import Model, flat
+from dsketch.settings import EPS
+
+
+class Standing(NamedTuple):
+    """Decrement, κ and reach of an x by a factor that was taken near it: λ and ℓ grow by e^(drift/2) at most."""
+
+    decrement: float
+    inflated: float
+    length: float
+    proof: Proof
+
+
+def standing(model: Model, x: Floats, local: Local, metric: Metric, decrement: float) -> Standing:
+    """Return what is known of x, its gradient and a factor that was taken near it.
+
+    Parameters
+    ----------
+    decrement : float
+        ‖R⁻ᵀg‖.
+    """
+    far = metric.distance(x)
+    length = metric.length
+    stretch = length * far if far else 0.0
+    c = model.loss.concordance(local.low - stretch, local.high + stretch) if np.isfinite(stretch) else np.inf
+    drift = c * stretch if stretch else 0.0
+    growth = float(np.exp(min(drift / 2, 700.0)))
+    whole = decrement + rounding_of(model, x, local, metric)
+    proof = prove(model.loss, whole * growth, length * growth, local.low, local.high)
+    return Standing(decrement, decrement * growth, length * growth, proof)
+
+
+def rounding_of(model: Model, x: Floats, local: Local, metric: Metric) -> float:
+    """Return how far rounding may move the decrement.
+
+    Slopes are rounded, and η before them, once for each row: what H^(−½)Aᵀ makes of it is at most √Σr²/h, or ℓ Σ abs r, and the η of a
+    row, times √h.  Sums over rows are rounded on the way, by about u √L times their size for a chain of L = 2√n additions
+    (:mod:`dsketch.problems.linear.distance`), and H^(−½) stretches what that does to a column, in its unit, by 1/σ at most.
+    """
+    factor = metric.factor
+    if not (factor.rank and local.squares > 0):
+        return 0.0
+    least, slopes, rows = float(factor.scaled_singular[factor.rank - 1]), np.sqrt(local.squares), max(local.rows, 1.0)
+    units = float(np.max(np.tile(metric.lengths, x.shape[1]) / factor.scale))
+    once = min(np.sqrt(local.ratio), metric.length * np.sqrt(rows) * slopes)
+    spread = min(np.sqrt(local.ratio), metric.longest * units * slopes)
+    fitted = float((factor.scale[:, None] * np.abs(flat(x))).sum())
+    if "offset" in model.places.names:
+        fitted += max(abs(local.low), abs(local.high)) * float(np.sqrt(local.curvature))
+    chain = np.sqrt(2.0 * np.sqrt(rows))
+    return float(EPS * (once + 2.0 * fitted + chain * spread / least))
+
+
+def backward_of(local: Local, factor: Factor, x: Floats) -> Floats:
+    """Return the backward error of x as an answer to the tangent problem, shape (1,), columns scaled."""
+    s, Vt = factor.scaled_decomposition
+    return backward_error(s, Vt, factor.scale, flat(x), flat(local.gradient), np.array([local.ratio]))

@@ -1,0 +1,41 @@
+"""A small example of what each problem must be given, made from its inputs: a new problem needs none of its own unless y is of a domain."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dsketch.matrix.base import Matrix
+from dsketch.problems import PROBLEMS, Problem
+from dsketch.settings import Numbers
+
+ROWS, COLUMNS = 60, 3
+
+
+def data_of(problem: type[Problem]) -> dict[str, Any]:
+    """Return arrays for each input of a problem, by name."""
+    rng = np.random.default_rng(0)
+    found: dict[str, Any] = {}
+    for option in problem.inputs:
+        if option.kind is Numbers:
+            found[option.name] = np.ones(COLUMNS)
+        elif option.name.startswith("A"):
+            found[option.name] = rng.standard_normal((ROWS, COLUMNS)) / 4
+        elif option.name == "y":
+            found[option.name] = rng.integers(0, 2, ROWS).astype(np.float64)
+        else:
+            found[option.name] = np.ones(COLUMNS if "length d" in option.help else ROWS)
+    return found
+
+
+def example_of(name: str, **options: Any) -> Problem:
+    """Return a problem of a few rows."""
+    kind: Any = PROBLEMS[name]
+    problem: Problem = kind(**data_of(kind), **options)
+    return problem
+
+
+def document_of(problem: type[Problem]) -> Mapping[str, Any]:
+    """Return the shortest document of a run: its name and what must be given."""
+    given = {option.name: f"{option.name}.zarr" if option.kind is Matrix else [1.0, 2.0] for option in problem.inputs}
+    return {"problem": problem.name, **given}

@@ -1,0 +1,79 @@
+"""The command line for every problem that is not linear, a power or a kernel: every verb, on files made from what the problem asks for."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+import dsketch as ds
+from dsketch.matrix.base import Matrix
+from dsketch.problems import PROBLEMS
+from dsketch.testing.examples import data_of
+from tests.command_line import found, good, run
+
+OTHERS = (
+    *(name for name in PROBLEMS if name not in ("lstsq", "ridge", "heads") and "kernel" not in name and "gram" not in name),
+)
+
+
+def place_of(folder: Path, name: str) -> tuple[list[str], Mapping[str, Any]]:
+    """Store what a problem must be given; return it as the command line has it, and as Python has it."""
+    words, arrays = [], data_of(PROBLEMS[name])
+    for option in PROBLEMS[name].inputs:
+        array = arrays[option.name]
+        if option.kind is Matrix:
+            path = str(folder / f"{option.name}.zarr")
+            zarr.create_array(store=path, data=array, chunks=(max(len(array) // 4, 1), *array.shape[1:]), compressors=None)
+            words.append(path)
+        else:
+            words.append(",".join(map(str, array.tolist())))
+    given = {option.name: word for option, word in zip(PROBLEMS[name].inputs, words, strict=True)}
+    return words, given
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_solve_resume_check_agree_with_python(tmp_path: Path, name: str) -> None:
+    """The command line finds Python's bits, a finished run is replayed to them, and check judges what was written."""
+    words, given = place_of(tmp_path, name)
+    kind: Any = PROBLEMS[name]
+    here = ds.solve(kind(**given), cluster="serial", progress=False)
+    out, again = tmp_path / "x.zarr", tmp_path / "again.zarr"
+
+    solved = run("solve", name, *words, "--out", str(out), "--journal", str(tmp_path / "run"), "--scheduler", "serial", "--json")
+    resumed = run("resume", str(tmp_path / "run"), "--out", str(again), "--scheduler", "serial")
+    judged = run("check", name, *words, str(out), "--json", "--scheduler", "serial")
+
+    assert solved.exit_code == resumed.exit_code == (0 if here.status.is_success else 1)
+    assert json.loads(solved.stdout)["status"] == here.status.name.lower()
+    x = zarr.open_array(out)[...]
+    assert x.tobytes() == np.asarray(here.x).tobytes()
+    assert zarr.open_array(again)[...].tobytes() == x.tobytes()
+    assert judged.exit_code in (0, 1)
+    assert json.loads(judged.stdout)["backward_error"] is not None
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_plan_says_method_cost_and_why(tmp_path: Path, name: str) -> None:
+    """The plan as text and as an object; no pass is run."""
+    words, _ = place_of(tmp_path, name)
+
+    lines = {line.split()[0] for line in good("plan", name, *words).stdout.splitlines()}
+
+    assert {"matrix", "method", "cost", "why"} <= lines
+    assert found("plan", name, *words, "--json")["method"] in PROBLEMS[name].methods
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_path_that_is_not_there_is_one_sentence(tmp_path: Path, name: str) -> None:
+    """Exit code 2 and the name of what is missing."""
+    words, _ = place_of(tmp_path, name)
+
+    ran = run("solve", name, str(tmp_path / "nothing.zarr"), *words[1:])
+
+    assert ran.exit_code == 2
+    assert "nothing.zarr" in ran.stderr
+    assert "Traceback" not in ran.stderr
