@@ -13,7 +13,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import Look, Sandwich
 from dsketch.passes.base import Flow
 from dsketch.passes.group_scores import LinearGroupScores
-from dsketch.passes.sandwich import Rest
+from dsketch.passes.sandwich import Meat, Rest
 from dsketch.problems.clusters import most_groups, remark_of, stretch_of
 from dsketch.problems.linear.statistics.estimates import Fit
 from dsketch.problems.linear.statistics.leverage import find_unknown, judge_near, near_limit
@@ -67,14 +67,45 @@ def robust_covariance(system: LinearSystem, fit: Fit, stored: Fit, robust: str, 
     if not found.rows.size:
         return Robust.plain(meat, d, ("sandwich",), (), None)
     rest = yield Look(Rest(left_out=found.rows), system.rows)
+    return settle(fit, stored, found, rest, robust, stretch, names, ("sandwich", "rest"))
+
+
+def settle(
+    fit: Fit,
+    stored: Fit,
+    found: Meat,
+    rest: Floats,
+    robust: str,
+    stretch: Floats,
+    names: tuple[str, ...],
+    passes: tuple[str, ...],
+) -> Robust:
+    """Return the covariance of all rows, those of leverage near 1 judged by the rest.
+
+    Parameters
+    ----------
+    fit, stored : Fit
+        As passes saw it, and as it is told.
+    found : Meat
+        With the rows set aside.
+    rest : ndarray, shape (d + k, d + k)
+        R of [A b] without them.
+    robust : str
+    stretch : ndarray, shape (k, 1, 1)
+        What the meat is multiplied by.
+    names, passes : tuple of str
+        Of coefficients, and what was read.
+    """
+    power = ROBUST[robust][0]
     near = judge_near(fit, stored, found, rest)
     lost = find_unknown(stored, near, robust)
     notes: tuple[str, ...] = ()
     if near.is_alone.any():
         rows = near.rows[near.is_alone]
         notes = (leverage_remark(rows, _pick_names(names, near.is_decided), _pick_names(names, lost), robust),)
+    meat = found.meat * stretch
     halves, whole = near.halves(power) * np.sqrt(stretch), meat + near.meat(power) * stretch
-    return Robust(meat, halves, whole, lost, ("sandwich", "rest"), notes)
+    return Robust(meat, halves, whole, lost, passes, notes)
 
 
 def group_covariance(system: LinearSystem, fit: Fit, groups: Matrix) -> Flow[Robust]:

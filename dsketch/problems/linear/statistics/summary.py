@@ -94,12 +94,7 @@ class Summary:
         """Return the covariance matrix of the coefficients for one right-hand side, shape (d, d)."""
         if not 0 <= side < self.meat.shape[0]:
             raise SpecError(f"side must be one of the {self.meat.shape[0]} right-hand sides, counted from 0; got {side}.")
-        T, rows = _near_one(self.spread)
-        M, whole = _near_one(self.meat[side].reshape(1, -1))
-        V, own = _near_one(self.halves[side])
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a variance may be beyond what float64 holds
-            far = np.ldexp(T @ M.reshape(self.meat[side].shape) @ T.T, np.add.outer(rows, rows) + whole)
-            return np.asarray(far + np.ldexp(V @ V.T, np.add.outer(own, own)))
+        return sandwich_of(self.spread, self.meat[side], self.halves[side])
 
     def confidence(self, level: float | None = None) -> Floats:
         """Return the confidence intervals, shape (d, 2) or (d, k, 2): lower and upper ends.
@@ -154,6 +149,26 @@ class Summary:
             f"residual variance {variance:.6g}",
             f"F           {F:.6g} on {self.model_degrees} and {self.test_degrees:,} degrees of freedom, p {p:.2g}",
         ]
+
+
+def sandwich_of(spread: Floats, meat: Floats, halves: Floats) -> Floats:
+    """Return the covariance T M Tᵀ + V Vᵀ, shape (d, d), of factors in any units.
+
+    Parameters
+    ----------
+    spread : ndarray, shape (d, r)
+        T.
+    meat : ndarray, shape (r, r)
+        M.
+    halves : ndarray, shape (d, m)
+        V.
+    """
+    T, rows = _near_one(spread)
+    M, whole = _near_one(meat.reshape(1, -1))
+    V, own = _near_one(halves)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a variance may be beyond what float64 holds
+        far = np.ldexp(T @ M.reshape(meat.shape) @ T.T, np.add.outer(rows, rows) + whole)
+        return np.asarray(far + np.ldexp(V @ V.T, np.add.outer(own, own)))
 
 
 def _near_one(V: Floats) -> tuple[Floats, NDArray[np.int64]]:
