@@ -47,6 +47,7 @@ from dsketch.problems import (
 )
 from dsketch.problems.linear.statistics import Summary
 from dsketch.problems.outcome import Certificate, Status
+from dsketch.problems.smooth.statistics import GLMSummary
 from dsketch.version import __version__
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "DsketchError",
     "EngineError",
     "ExpKernel",
+    "GLMSummary",
     "GramExponential",
     "GramPower",
     "Head",

@@ -25,11 +25,14 @@ from dsketch.problems.linear.check import check_linear
 from dsketch.problems.linear.choose import plan_system
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.statistics.inference import summarize
 from dsketch.problems.linear.statistics.observations import require_observations
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
+from dsketch.problems.linear.statistics.summary import Summary
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.status import status_of
+from dsketch.problems.tables import SummaryOptions
 from dsketch.settings import Option, Settings
 
 
@@ -89,6 +92,16 @@ class LinearProblem(LinearSystem, Problem):
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
         return Outcome(x, status, method, certificate, notes, answer)
+
+    def summarize(self, answer: Any, method: str, wish: SummaryOptions, doubts: tuple[str, ...] = ()) -> Flow[Summary]:
+        """Return standard errors, t, p, R² and F.
+
+        Raises
+        ------
+        SpecError
+            With a penalty: its estimates are biased, and have no such errors.
+        """
+        return (yield from summarize(self, answer, method, wish, doubts))
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to A x, plus the intercept."""
