@@ -11,6 +11,7 @@ import conditioning
 import csr
 import features
 import flights
+import glm
 import kernel
 import nonlinear
 import paper
@@ -35,6 +36,7 @@ BENCHMARKS = {
         features,
         kernel,
         csr,
+        glm,
         nonlinear,
         claims_smooth,
     )
