@@ -12,6 +12,7 @@ import csr
 import features
 import flights
 import kernel
+import leverage
 import nonlinear
 import paper
 import powers
@@ -36,6 +37,7 @@ BENCHMARKS = {
         kernel,
         csr,
         nonlinear,
+        leverage,
         claims_smooth,
     )
 }
