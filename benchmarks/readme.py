@@ -13,6 +13,7 @@ import features
 import flights
 import glm
 import kernel
+import leverage
 import nonlinear
 import paper
 import powers
@@ -38,6 +39,7 @@ BENCHMARKS = {
         csr,
         glm,
         nonlinear,
+        leverage,
         claims_smooth,
     )
 }
