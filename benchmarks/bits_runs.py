@@ -21,6 +21,7 @@ from bits_data import (
     columns_side,
     deficient_columns,
     far_columns,
+    generator,
     kernel_rows,
     kernel_targets,
     matrix,
@@ -34,6 +35,7 @@ from bits_facts import Facts, facts_of_check, facts_of_numbers, facts_of_solutio
 import dsketch as ds
 
 LINEAR = ("cholesky", "gram", "whitened", "tsqr", "conjugate_gradient", "gradient_descent", "sketch_and_solve")
+NONLINEAR = ("levenberg", "newton", "newton_sampled", "gradient_descent")
 SMOOTH = ("newton", "newton_qr", "newton_sketch", "conjugate_gradient", "gradient_descent")
 POWERS = ("factored", "factored_whitened", "alternating", "alternating_cg")
 SKETCHES = ("sparse_sign", "count_sketch", "gaussian", "block_srht")
@@ -69,6 +71,7 @@ def all_runs() -> Iterator[Run]:
     yield from exponential_runs()
     yield from kernel_runs()
     yield from restricted_runs()
+    yield from nonlinear_runs()
     yield from class_runs()
     yield from heads_runs()
     yield from auto_runs()
@@ -86,6 +89,32 @@ def solve(ask: Ask, place: Place, **choices: Any) -> Facts:
     told: list[Any] = []
     choices = {"cluster": "serial", **choices}
     return facts_of_solution(ds.solve(ask(place), progress=told.append, **choices), told)
+
+
+def nonlinear_runs() -> Iterator[Run]:
+    """Yield the problems whose f looks through a softmax: all methods, with noise, from 0 and from a drawn point."""
+    for problem, ask in (("softmax-regression", _shares), ("softmax-resnet", _shares_beside), ("two-layer", _units)):
+        for method in NONLINEAR:
+            go = partial(solve, ask, method=method, tol=1e-3 if method == "gradient_descent" else None)
+            yield Run(problem, method, "two starts", go, is_tiny=method == "levenberg")
+
+
+def _shares(_: Place) -> Any:
+    return ds.SoftmaxRegression(narrow_rows(), _positive(), restarts=1)
+
+
+def _shares_beside(_: Place) -> Any:
+    return ds.SoftmaxResNet(narrow_rows(), _positive(), restarts=1, alpha=1e-6)
+
+
+def _units(_: Place) -> Any:
+    A = narrow_rows()
+    return ds.TwoLayer(A, generator(31, len(A)).standard_normal((len(A), 24)), np.linspace(-0.1, 0.2, 24), restarts=1, alpha=1e-3)
+
+
+def _positive() -> Any:
+    weights = generator(30).random(len(narrow_rows()))
+    return weights / weights.sum()
 
 
 def linear(kind: str, alpha: float | None = None) -> Ask:

@@ -11,6 +11,7 @@ import conditioning
 import csr
 import features
 import flights
+import glm_data
 import kernel
 import nonlinear
 import paper
@@ -37,6 +38,7 @@ BENCHMARKS = {
         csr,
         nonlinear,
         claims_smooth,
+        glm_data,
     )
 }
 

@@ -10,9 +10,10 @@ Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch
 the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
+from dsketch._results.coreset import Coreset
 from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
-from dsketch.api import check, lstsq, plan, predict, resume, ridge, solve
+from dsketch.api import check, coreset, leverage_scores, lstsq, plan, predict, resume, ridge, solve
 from dsketch.client import Client
 from dsketch.errors import (
     DataError,
@@ -39,6 +40,7 @@ from dsketch.problems import (
     Problem,
     RestrictedKernel,
     Ridge,
+    SampledLeastSquares,
     SoftmaxRegression,
     SoftmaxResNet,
     TwoLayer,
@@ -52,6 +54,7 @@ __all__ = [
     "GLM",
     "Certificate",
     "Client",
+    "Coreset",
     "DataError",
     "DsketchError",
     "EngineError",
@@ -73,6 +76,7 @@ __all__ = [
     "Problem",
     "RestrictedKernel",
     "Ridge",
+    "SampledLeastSquares",
     "SoftmaxRegression",
     "SoftmaxResNet",
     "Solution",
@@ -82,6 +86,8 @@ __all__ = [
     "TwoLayer",
     "__version__",
     "check",
+    "coreset",
+    "leverage_scores",
     "lstsq",
     "open_matrix",
     "plan",

@@ -1,11 +1,13 @@
-"""The verbs: open, plan, solve, resume, check, predict."""
+"""The verbs: open, plan, solve, resume, check, predict, leverage scores, coreset."""
 
 import os
 from dataclasses import replace
 from typing import Any, Unpack
 
-from dsketch._results.choices import LinearChoices, RunChoices, cluster_from, require_known, settings_from, spell_out
+from dsketch._results.choices import Choices, LinearChoices, RunChoices, cluster_from, require_known, settings_from, spell_out
+from dsketch._results.coreset import Coreset, Draw
 from dsketch._results.fitting import fit_x
+from dsketch._results.output import Output
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.read import too_large
@@ -18,7 +20,7 @@ from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
 from dsketch.matrix.open import open_matrix
-from dsketch.problems import LeastSquares, Problem, Ridge
+from dsketch.problems import LeastSquares, LeverageScores, Problem, Ridge, SampledLeastSquares
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
 
@@ -269,4 +271,122 @@ def ridge(
     return solve(Ridge(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing), **choices)
 
 
-__all__ = ["LeastSquares", "Ridge", "check", "lstsq", "open_matrix", "plan", "predict", "resume", "ridge", "solve"]
+@spell_out
+def leverage_scores(
+    A: Any,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    alpha: float = 0.0,
+    weights: Any = None,
+    intercept: bool = False,
+    missing: str = "error",
+    overwrite: bool = False,
+    **choices: Unpack[LinearChoices],
+) -> Solution:
+    """Return the leverage scores of the rows of A as ``x`` of a solution, written to ``out`` by the workers if that is given.
+
+    Parameters
+    ----------
+    A, alpha, weights, intercept, missing
+        As in :class:`LeverageScores`.
+    out : path or URL, optional
+        Where to write them as a Zarr array of shape (n,), block by block, or in one piece as a ``.npy`` file; ``x`` is then the opened
+        Zarr array.  None: ``x`` is an array, which must not be larger than 1 GB.
+    overwrite : bool
+        Replace what is at ``out``.
+    **choices
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> leverage_scores(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])).x.round(12)
+    array([1. , 0.5, 0.5])
+    """
+    problem = LeverageScores(A, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
+    place = None if out is None else Output.at(out, overwrite=overwrite)
+    run = Run(
+        problem, choices.get("method", "auto"), settings_from(choices), cluster_from(choices), choices.get("journal"), place
+    )
+    run.probe()
+    with run.cluster.engine(problem.rows) as engine:
+        solution = run.solve(run.plan(engine), engine, choices.get("progress"))
+    run.write(solution)
+    return solution
+
+
+@spell_out
+def coreset(
+    A: Any,
+    b: Any,
+    out: str | os.PathLike[str],
+    *,
+    epsilon: float = 0.1,
+    alpha: float = 0.0,
+    weights: Any = None,
+    intercept: bool = False,
+    missing: str = "error",
+    overwrite: bool = False,
+    progress: ProgressTo = None,
+    **choices: Unpack[Choices],
+) -> Coreset:
+    """Draw few rows of A and b by leverage and write them, with weights, as a Zarr group that later regressions read in place of all.
+
+    Parameters
+    ----------
+    A, b, epsilon, alpha, weights, intercept, missing
+        As in :class:`SampledLeastSquares`.
+    out : path or URL
+        Of the group, with arrays ``A, b, weights, rows``; on a disk it is there whole or not at all, behind a URL each array is.
+    overwrite : bool
+        Replace what is at ``out``.
+    progress, **choices
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads`` as in :func:`solve`.
+
+    Returns
+    -------
+    Coreset
+        ``lstsq(found.A, found.b, weights=found.weights)``, with the same intercept, is within 1 + epsilon of the least residual² over all
+        rows; for ``alpha`` above 0 :func:`ridge` with that alpha.
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError
+
+    Notes
+    -----
+    Two passes.  The rows drawn are in memory here once.
+
+    References
+    ----------
+    Z. Song, J. Yin, R. Zhang, "Revisiting quantum algorithms for linear regressions: quadratic speedups without data-dependent parameters",
+    arXiv 2311.14823, 2023.
+    """
+    problem = SampledLeastSquares(A, b, epsilon=epsilon, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
+    place = Output.at(out, overwrite=overwrite)
+    draw = Draw(problem, choices.get("method", "auto"), settings_from(choices), cluster_from(choices), place)
+    draw.probe()
+    with draw.cluster.engine(problem.rows) as engine:
+        return draw.carry_out(draw.plan(engine), engine, progress)
+
+
+__all__ = [
+    "LeastSquares",
+    "LeverageScores",
+    "Ridge",
+    "SampledLeastSquares",
+    "check",
+    "coreset",
+    "leverage_scores",
+    "lstsq",
+    "open_matrix",
+    "plan",
+    "predict",
+    "resume",
+    "ridge",
+    "solve",
+]

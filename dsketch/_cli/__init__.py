@@ -6,6 +6,7 @@ plans, progress and notes go to standard error.
 """
 
 from dsketch._cli.check import check
+from dsketch._cli.coreset import coreset
 from dsketch._cli.demo import demo
 from dsketch._cli.info import info
 from dsketch._cli.ingest import ingest
@@ -16,7 +17,7 @@ from dsketch._cli.program import main
 from dsketch._cli.serve import serve, token
 from dsketch._cli.solve import resume, solve
 
-for _command in (demo, ingest, info, plan, solve, resume, check, predict, serve, token, jobs):
+for _command in (demo, ingest, info, plan, solve, resume, check, predict, coreset, serve, token, jobs):
     main.add_command(_command)
 
 __all__ = ["main"]

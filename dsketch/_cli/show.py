@@ -28,13 +28,20 @@ def solution_text(solution: Solution, out: str | None) -> str:
 
 def coefficients(solution: Solution) -> str:
     """Return the first coefficients, a line each, under the names of A's columns if they are known."""
-    x = solution.x.reshape(solution.x.shape[0], -1)
-    labels = _labels(solution.problem.rows, x.shape[0])
-    shown = min(x.shape[0], MOST_SHOWN)
+    x, rows = np.asarray(solution.x[:MOST_SHOWN]), solution.x.shape[0]
+    x, shown = x.reshape(len(x), -1), len(x)
+    labels = (
+        tuple(f"row {place}" for place in range(shown)) if solution.problem.answers_rows else _labels(solution.problem.rows, rows)
+    )
     wide = max(map(len, labels[:shown]))
-    lines = [f"x           {label:<{wide}}  {row_text(values)}" for label, values in zip(labels[:shown], x[:shown], strict=True)]
-    more = x.shape[0] - shown
-    return "\n".join([*lines, *([f"            and {more} more: --out writes them, --json prints them"] if more else [])])
+    lines = [f"x           {label:<{wide}}  {row_text(values)}" for label, values in zip(labels[:shown], x, strict=True)]
+    more = rows - shown
+    return "\n".join([*lines, *([f"            and {more} more: {_more_hint(solution)}"] if more else [])])
+
+
+def _more_hint(solution: Solution) -> str:
+    """Return how all of x can be had."""
+    return "--out writes them" if solution.problem.answers_rows else "--out writes them, --json prints them"
 
 
 def _labels(rows: Rows, wanted: int) -> tuple[str, ...]:

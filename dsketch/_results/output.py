@@ -5,6 +5,7 @@ An :class:`Output` is a place on a local disk, a :class:`~dsketch._results.remot
 """
 
 import errno
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from dsketch._atomic import beside, replacing, write_flushed
 from dsketch._results.format import OURS
 from dsketch._results.remote import RemoteOutput, create_array, require_complete
+from dsketch._results.slices import pieces_of
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
@@ -96,8 +98,8 @@ class Output:
             finally:
                 part.unlink(missing_ok=True)
 
-    def write(self, x: NDArray[np.float64], attributes: dict[str, Any]) -> None:
-        """Write x, and the attributes if it is a Zarr array.
+    def write(self, x: "NDArray[np.float64] | zarr.Array[Any]", attributes: dict[str, Any]) -> None:
+        """Write x, and the attributes if it is a Zarr array; one that is stored is copied piece by piece.
 
         Raises
         ------
@@ -106,10 +108,11 @@ class Output:
         """
         if self.is_npy:
             self._admit()
-            self._write_npy(x)
+            self._write_npy(np.asarray(x))
             return
         with self.fill(x.shape, chunk_rows(x), attributes) as array, writing(self.path):
-            array[...] = x
+            for start, piece in pieces_of(x):
+                array[start : start + len(piece)] = piece
 
     @contextmanager
     def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
@@ -174,9 +177,9 @@ class Output:
             raise DataError(f"a {kind} to overwrite was expected; {self.path} is something else. Remove it yourself.")
 
 
-def chunk_rows(x: NDArray[np.float64]) -> int:
+def chunk_rows(x: "NDArray[np.float64] | zarr.Array[Any]") -> int:
     """Return the rows of a chunk of x: all of them, unless x is as large as data."""
-    return max(min(len(x), _CHUNK_BYTES // max(x[:1].nbytes, 1)), 1)
+    return max(min(int(x.shape[0]), _CHUNK_BYTES // max(8 * math.prod(x.shape[1:]), 1)), 1)
 
 
 def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) -> dict[str, Any]:

@@ -24,15 +24,19 @@ from dsketch.engine.cluster import Cluster, ClusterChoices
 from dsketch.engine.drive import Drive
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import DataError, PlanError, SpecError
+from dsketch.losses.base import Loss
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
+from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
+from dsketch.passes.mean_response import MeanResponse
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.base import require_columns
 from dsketch.problems.linear.centring import Centre, read_centre
 from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
 
@@ -122,6 +126,20 @@ def predict_centred(
     return _predict_rows(rule, open_matrix(A, what="A"), out, False, cluster, progress)
 
 
+def predict_means(
+    loss: Loss, x: Floats, A: Any, out: str | os.PathLike[str] | None = None, *, cluster: Cluster, progress: ProgressTo = None
+) -> "NDArray[np.float64] | zarr.Array[Any]":
+    """Return the means of a loss for new rows; x has a row for an intercept, shape (d + 1, outputs); otherwise as :func:`predict`."""
+    count = loss.mean(np.zeros((1, x.shape[1]))).shape[1]
+
+    def look(x: Floats, A: Matrix) -> Look:
+        require_columns(A, len(x) - 1)
+        return Look(MeanResponse(loss, x, True), Rows(A))
+
+    rule = _Rule(look, x[:, 0] if count == 1 else x, {}, wide=None if count == 1 else count)
+    return _predict_rows(rule, open_matrix(A, what="A"), out, False, cluster, progress)
+
+
 # ---- what an answer predicts by ----------------------------------------------------------------------------------------
 
 
@@ -181,7 +199,7 @@ def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     if isinstance(problem, LinearProblem) and problem.rows.shift is not None:
         x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
         return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)
-    return _by(problem, solution.x)
+    return _by(problem, np.asarray(solution.x))
 
 
 def _by(problem: Problem, x: Floats) -> _Rule:
@@ -200,7 +218,7 @@ def _is_linear(parameters: dict[str, Any]) -> bool:
         raise SpecError(
             f"x must be the answer to one of {', '.join(PROBLEMS)}; it says {parameters.get('problem')!r}. Use the version that wrote it."
         )
-    return issubclass(kind, LinearProblem)
+    return kind.predicts_linearly
 
 
 def _remake_problem(attributes: dict[str, Any], columns: Columns | None) -> Problem:

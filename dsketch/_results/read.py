@@ -57,13 +57,15 @@ def stands_at(address: str) -> bool:
     return True
 
 
-def holds(address: str, x: NDArray[np.float64]) -> bool:
-    """Whether just these bits of x lie at a path or URL."""
+def holds(address: str, x: "NDArray[np.float64] | zarr.Array[Any]") -> bool:
+    """Whether just these bits of x lie at a path or URL; an x that was written there itself does."""
+    if isinstance(x, zarr.Array) and address_of(x) == address:
+        return True
     try:
         found = read_x(address).x
     except (DsketchError, OSError, ValueError):
         return False
-    return found.shape == x.shape and found.tobytes() == np.ascontiguousarray(x).tobytes()
+    return found.shape == x.shape and found.tobytes() == np.ascontiguousarray(x[...]).tobytes()
 
 
 def numbers_of(x: Any) -> NDArray[np.float64]:

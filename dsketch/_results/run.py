@@ -110,8 +110,8 @@ class Run:
         ------
         DataError, EngineError, JournalError
         """
+        require_room(made.problem, self.out)
         problem, record = made.problem, self.begin(made)
-        require_room(problem, self.out)
         with listener(progress) as tell:
             drive = Drive(engine, tell, record, made.estimate.passes)
             found = drive.run(problem.answer(made))

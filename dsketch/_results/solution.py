@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import zarr
 
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
 from dsketch._results.plan import Plan
+from dsketch._results.slices import as_listed
 from dsketch._units import format_bytes, format_seconds
 from dsketch.engine.session import ProgressTo
 from dsketch.errors import SpecError
@@ -209,9 +209,12 @@ class Solution:
         return sum(record.seconds for record in self.passes if not record.replayed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them: x as lists, None for what was not measured, names and levels of columns if A has any."""
+        """Return the fields as JSON can hold them: x as lists, None for what was not measured, names and levels of columns if A has any.
+
+        Of an x that was written where the rows are, or has more than 10,000 of them, there is where it lies, its shape and its first rows.
+        """
         fields = {
-            "x": {"zarr": str(self.x.store_path), "shape": self.x.shape} if isinstance(self.x, zarr.Array) else self.x,
+            "x": as_listed(self.x, has_rows=self.problem.answers_rows),
             "status": self.status.name.lower(),
             "message": self.status.value,
             "method": self.method,

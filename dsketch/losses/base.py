@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from typing import ClassVar, NamedTuple
 
+import numpy as np
+
 from dsketch._linalg.arrays import Floats, State
 
 
@@ -108,6 +110,19 @@ class Loss(ABC):
     @abstractmethod
     def variance(self, mean: Floats) -> Floats:
         """Return the variance function V(μ), so that Pearson's residual is (y − μ)/√V(μ)."""
+
+    def held(self, step: Floats, y: Floats, level: float) -> Floats:
+        """Return weights shaped as curvatures, 1 where a step of η is flat, else 0: Σ weight ⊗ aaᵀ is 0 for what moves no such row.
+
+        Parameters
+        ----------
+        step : ndarray, shape (rows, outputs)
+        y : ndarray, shape (rows,)
+        level : float
+            Steps up to this count as flat.
+        """
+        del y
+        return np.asarray(np.abs(step[:, 0]) <= level, dtype=np.float64)
 
     def start(self, y: Floats) -> Floats:
         """Return a predictor to begin with where there is no better one, shape (rows,): 0."""

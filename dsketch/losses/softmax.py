@@ -77,6 +77,22 @@ class Softmax(Loss):
         """Return φ."""
         return _value(_shares(self.compare(eta), y))
 
+    def held(self, step: Floats, y: Floats, level: float) -> Floats:
+        """Return Σ (e_y − e_k)(e_y − e_k)ᵀ over the classes k whose predictor goes with that of the row's own class.
+
+        The loss of a row falls for ever along a step in which η_y − η_k rises for some k and stays for the others; these must stay exactly.
+        """
+        full, rows = np.zeros((self.classes, len(y))), np.arange(len(y))
+        full[1:] = self.compare(step).T
+        own = np.clip(np.nan_to_num(y), 0, self.classes - 1).astype(np.intp)
+        flat = np.asarray(np.abs(full[own, rows] - full) <= level, dtype=np.float64)
+        flat[own, rows] = 0.0
+        label = np.zeros_like(full)
+        label[own, rows] = 1.0
+        between = -(label[:, None] * flat + flat[:, None] * label)
+        between[np.arange(self.classes), np.arange(self.classes)] += flat + label * flat.sum(axis=0)
+        return self._turn(between[1:, 1:].transpose(2, 0, 1))
+
     def compare(self, eta: Floats) -> Floats:
         """Return predictors, or coefficients of shape (d, K − 1), as differences from class 0."""
         if not self.is_symmetric:

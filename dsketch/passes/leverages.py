@@ -11,6 +11,8 @@ from dsketch._linalg.whitener import Whitener
 from dsketch.passes.base import Part, SlicePass
 from dsketch.passes.rowwise import RowPass
 
+_LEAST = float(np.finfo(float).eps)
+
 
 @dataclass(frozen=True)
 class Leverages(RowPass):
@@ -44,7 +46,7 @@ class Leverages(RowPass):
 
 @dataclass(frozen=True)
 class LeverageGap(SlicePass[Floats]):
-    """Finish to the largest |hᵢ − bᵢ|, Σ bᵢ and the largest |bᵢ|: scores that somebody gives, judged; shape (3,).
+    """Finish to the largest |hᵢ − bᵢ|/hᵢ, Σ bᵢ and the largest |bᵢ|: scores that somebody gives, judged; shape (3,).
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ class LeverageGap(SlicePass[Floats]):
 
     Notes
     -----
-    One read, about 1.3 n d² flops; three numbers a part.  Scores are those of the rows as they are weighted.
+    One read, about 1.3 n d² flops; three numbers a part.  Scores are those of the rows as they are weighted; errors of those below eps
+    are relative to eps.
     """
 
     whitener: Whitener
@@ -69,7 +72,8 @@ class LeverageGap(SlicePass[Floats]):
         del start
         gap, total, largest = part
         given = Y[:, 0]
-        np.maximum(gap, np.abs(leverages_of(X, self.whitener) - given).max(), out=gap)
+        scores = leverages_of(X, self.whitener)
+        np.maximum(gap, (np.abs(scores - given) / np.maximum(scores, _LEAST)).max(), out=gap)
         np.maximum(largest, np.abs(given).max(), out=largest)
         total += given.sum()
 

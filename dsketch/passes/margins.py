@@ -28,13 +28,15 @@ class Margin(NamedTuple):
     Attributes
     ----------
     worst : float
-        The largest slope that the loss of a row keeps for ever, per unit of the direction; not above 0 where all fall or stay.
+        The largest slope that the loss of a row keeps for ever, per unit of the direction, or its abs δ if that is less; not above 0 where
+        all fall or stay.
     most, least : float
         Largest and least abs δ of a row.
     up, down : Extreme
         The rows with the largest and the least δ.
     flat : ndarray
-        AᵀA of the rows with abs δ at most ``level``, shape (d, d); (0, 0) if nobody asked.
+        AᵀA of the rows with abs δ at most ``level``, shape (d, d), of several outputs (d · outputs, d · outputs) by
+        :meth:`~dsketch.losses.base.Loss.held`; (0, 0) if nobody asked.
     """
 
     worst: float
@@ -75,7 +77,7 @@ class Margins(SlicePass[Margin]):
     def zero(self, columns: int, sides: int) -> Part:
         """Return what no rows give; numbers that every row changes are far away, and finite."""
         del sides
-        wide = columns if self.level >= 0 else 0
+        wide = columns * self.direction.shape[1] if self.level >= 0 else 0
         return np.array([-1e300, 0.0, -1e300]), np.array([[0.0, 0.0, -1e300], [0.0, 0.0, -1e300]]), np.zeros((wide, wide))
 
     def add(self, part: Part, start: int, X: Any, Y: Floats) -> None:
@@ -88,6 +90,7 @@ class Margins(SlicePass[Margin]):
             return
         slope = (self.loss.values(_FAR * step, y) - self.loss.values(0.0 * step, y)) / _FAR
         size = np.abs(step).max(axis=1)
+        slope = np.minimum(slope, size)  # of losses that rise faster than linearly δ says how far a row is from staying
         found = np.where(kept > 0, [slope, size, -size], -1e300).max(axis=1)
         np.maximum(most, found, out=most)
         for side, sign in zip(sides, (1.0, -1.0), strict=True):
@@ -96,7 +99,8 @@ class Margins(SlicePass[Margin]):
             if reach[row] > side[2]:
                 side[:] = start + row, y[row], reach[row]
         if self.level >= 0:
-            add_weighted_gram(gram, X, kept * (size <= self.level))
+            held = self.loss.held(step, y, self.level)
+            add_weighted_gram(gram, X, held * (kept if held.ndim == 1 else kept[:, None, None]))
 
     def merge(self, left: Part, right: Part) -> Part:
         """Keep the larger of each; of two equal rows the first."""
@@ -116,6 +120,6 @@ class Margins(SlicePass[Margin]):
         )
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return d² numbers, or a few."""
+        """Return (d · outputs)² numbers, or a few."""
         del sides
-        return 8 * (9 + (columns**2 if self.level >= 0 else 0))
+        return 8 * (9 + ((columns * int(self.direction.shape[1])) ** 2 if self.level >= 0 else 0))

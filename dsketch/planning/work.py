@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsketch._linalg.factor import Factor
+from dsketch._linalg.whitener import dense
 from dsketch.losses.binomial import Logit
 from dsketch.matrix.beside import Places
 from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Triangle, WhitenedGram
+from dsketch.passes.leverages import Leverages
 from dsketch.passes.linked import Linked
 from dsketch.settings import Settings
 from dsketch.sketch import CountSketch, Gaussian, SparseSign
@@ -69,8 +71,13 @@ def _linked_pass(d: int, *, has_gram: bool) -> Linked:
     return Linked(Logit(), Places(("y",)), np.zeros((d, 1)), has_gram=has_gram)
 
 
-def _whitened_gram(d: int) -> Pass[Any]:
-    return WhitenedGram(Factor(np.triu(np.random.default_rng(0).standard_normal((d, d))) + 4 * np.sqrt(d) * np.eye(d)).whitener)
+def _factor(d: int) -> Factor:
+    return Factor(np.triu(np.random.default_rng(0).standard_normal((d, d))) + 4 * np.sqrt(d) * np.eye(d))
+
+
+def _narrow(d: int) -> Pass[Any]:
+    T = np.random.default_rng(0).standard_normal((d, min(d, 64)))
+    return Leverages(dense(T, T.T))
 
 
 GRADIENT = Kind(Gradient.kind, lambda d: Gradient(np.ones((d, 1))), sparse_seconds=_light_seconds)
@@ -80,7 +87,9 @@ GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_second
 LINKED = Kind(Linked.kind, lambda d: _linked_pass(d, has_gram=True), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 LINKED_LIGHT = Kind(f"{Linked.kind}_light", lambda d: _linked_pass(d, has_gram=False), sparse_seconds=_light_seconds)
 TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True)
-WHITENED_GRAM = Kind(WhitenedGram.kind, _whitened_gram, grows=True)
+WHITENED_GRAM = Kind(WhitenedGram.kind, lambda d: WhitenedGram(_factor(d).whitener), grows=True)
+LEVERAGES = Kind(Leverages.kind, lambda d: Leverages(_factor(d).whitener), grows=True)
+LEVERAGES_NARROW = Kind(f"{Leverages.kind}_narrow", _narrow)  # 64 numbers a row in place of d
 
 # Sparse signs are fewer a row where a Gram matrix follows: another kind of work, with a name of its own.
 _NAMES = {FOR_GUARDING: "_guarding", FOR_WHITENING: "_whitening"}

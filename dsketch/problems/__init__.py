@@ -6,6 +6,7 @@ from dsketch.problems.heads.problem import Heads
 from dsketch.problems.kernel.problem import ExpKernel
 from dsketch.problems.kernel.restricted import RestrictedKernel
 from dsketch.problems.leverage.problem import LeverageScores
+from dsketch.problems.leverage.sampled import SampledLeastSquares
 from dsketch.problems.linear.least_squares import LeastSquares
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import Ridge
@@ -30,6 +31,7 @@ _KINDS: tuple[type[Problem], ...] = (
     GLM,
     Multinomial,
     LeverageScores,
+    SampledLeastSquares,
     SoftmaxRegression,
     SoftmaxResNet,
     TwoLayer,
@@ -52,6 +54,7 @@ __all__ = [
     "Problem",
     "RestrictedKernel",
     "Ridge",
+    "SampledLeastSquares",
     "SoftmaxRegression",
     "SoftmaxResNet",
     "TwoLayer",

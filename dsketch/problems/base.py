@@ -48,6 +48,8 @@ class Problem(ABC):
         Whether its answers have a regression table: standard errors, t, p.
     answers_rows : bool
         Whether x has a number for each row of A and is made by the workers, where the rows are.
+    predicts_linearly : bool
+        Whether what is predicted of a row is the row times x, plus the intercept: a stored x then predicts without the problem's data.
     prediction_sides : int or None
         How many numbers are predicted for a row; None: as many as x has columns.
     x_has_columns : bool
@@ -67,6 +69,7 @@ class Problem(ABC):
     has_table: ClassVar[bool] = False
     answers_rows: ClassVar[bool] = False
     x_has_columns: ClassVar[bool] = True
+    predicts_linearly: ClassVar[bool] = False
     prediction_sides: int | None = None
     rows: Rows
     parameters: dict[str, Any]

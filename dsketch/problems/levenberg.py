@@ -92,6 +92,11 @@ class Local:
         return float(sl.norm(self.pieces / np.sqrt(self.spectrum[0])))
 
     @property
+    def residual(self) -> float:
+        """√(2 loss), or what of it is more than rounding of the sums."""
+        return float(np.sqrt(2 * max(self.value, BLIND * self.size)))
+
+    @property
     def floor(self) -> float:
         """The decrement that rounding leaves."""
         return max(2 * EPS * float(np.sqrt(2 * self.size)), 0.5 * self.doubt)
@@ -171,8 +176,8 @@ class _Damping:
 def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MOST_STEPS) -> Flow[LevenbergAnswer]:
     """Return a stationary point of a sum of squares; one evaluation a trial, one more at the start.
 
-    Ends where the decrement is below ``settings.goal`` of what was summed, or the undamped step below ``settings.goal`` of x (columns
-    scaled); where no step makes the gradient smaller; after ``most`` trials.
+    Ends where the decrement is below ``settings.goal`` of the residual, or at rounding; where the undamped step is below
+    ``settings.goal`` of x (columns scaled); where no step makes the gradient smaller; after ``most`` trials.
 
     Parameters
     ----------
@@ -223,7 +228,7 @@ def _leads_nowhere(before: Local, here: Local) -> bool:
 
 
 def _is_converged(x: Floats, here: Local, goal: float) -> bool:
-    return here.decrement <= max(goal / (2 * EPS), 1.0) * here.floor or relative_step(x, here) <= goal
+    return here.decrement <= max(goal * here.residual, here.floor) or relative_step(x, here) <= goal
 
 
 def _gain_of(here: Local, there: Local | None, promise: float, is_blind: bool) -> float:

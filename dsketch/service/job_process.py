@@ -4,25 +4,28 @@ The process holds the lock of the job's folder for as long as it lives, so that 
 service does.  It tells the service what happens in lines of JSON; what it must not lose it has written to the folder before.
 """
 
-import hashlib
 import signal
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
 from dsketch._jsonable import plain
 from dsketch._results.choices import cluster_from, settings_from
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
 from dsketch._results.read import holds
+from dsketch._results.remote import RemoteOutput
+from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.run import Run
+from dsketch._results.slices import digest_of
 from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.engine import Engine, connect_engine
@@ -133,12 +136,14 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
     if run.header is None:  # else it was tried, and a process of this job may have filled it before it died
         with with_umask(work.results_umask):
             run.probe([*spec.addresses().values(), folder.path])
+    place = _row_place(problem, folder, run.out)
     with _engine(work, problem, link) as engine:
         made = run.plan(engine)
         meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
         put_json(folder.path / "plan.json", _describe(made))
         link.tell("planned", plan=_describe(made))
-        solution = run.solve(made, engine, meter.hear)
+        with with_umask(work.results_umask) if place is not None else nullcontext():
+            solution = replace(run, out=place).solve(made, engine, meter.hear)
     _put_in_place(solution, folder, replace(run, out=_output(work, spec)), work.results_umask)  # looked at again, hours later
 
 
@@ -150,6 +155,26 @@ def _run(spec: Spec, problem: Problem) -> Run:
 
 def _output(work: JobWork, spec: Spec) -> Output | None:
     return None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
+
+
+def _row_place(problem: Problem, folder: Folder, out: Output | RemoteOutput | None) -> Output | RemoteOutput | None:
+    """Return where workers write an answer of as many rows as data: nowhere if it can be gathered, else ``out``, else the job's folder.
+
+    What a process of this job has written to ``out`` before it died is its own, and is replaced.
+    """
+    if not problem.answers_rows or 8 * int(np.prod(problem.x_shape)) <= IN_MEMORY_BYTES:
+        return None
+    if not isinstance(out, Output):
+        return out or Output(folder.path / "x.zarr", overwrite=True)
+    return replace(out, overwrite=_is_of(out.path, folder))
+
+
+def _is_of(path: Path, folder: Folder) -> bool:
+    """Whether what lies at a path was written for this job."""
+    try:
+        return bool(zarr.open_array(str(path), mode="r").attrs.get("journal") == str(folder.journal))
+    except Exception:  # noqa: BLE001 - whatever lies there, it is not ours
+        return False
 
 
 def _admit(work: JobWork) -> Spec:
@@ -185,9 +210,10 @@ def _describe(made: Plan) -> dict[str, Any]:
 
 def _put_in_place(solution: Solution, folder: Folder, run: Run, mask: int) -> None:
     """Write x, then ``out``, then the rest: what is there last says that all is there."""
-    x = np.ascontiguousarray(solution.x)
-    place = Output(folder.path / ("x.npy" if x.nbytes <= _NPY_BYTES else "x.zarr"), overwrite=True)
-    place.write(x, attributes_of(solution, folder.journal))
+    x, size = solution.x, 8 * int(np.prod(solution.x.shape))
+    place = Output(folder.path / ("x.npy" if size <= _NPY_BYTES else "x.zarr"), overwrite=True)
+    if not holds(str(place.path), x):
+        place.write(x, attributes_of(solution, folder.journal))
     if run.out is not None and not holds(str(run.out.path), x):  # a process of this job may have died before it could say so
         with with_umask(mask):
             run.write(solution)
@@ -195,8 +221,8 @@ def _put_in_place(solution: Solution, folder: Folder, run: Run, mask: int) -> No
     facts["x"] = {
         "shape": list(x.shape),
         "dtype": str(x.dtype),
-        "bytes": x.nbytes,
-        "sha256": hashlib.sha256(x.data).hexdigest(),
+        "bytes": size,
+        "sha256": digest_of(x),
         "file": place.path.name,
         "out": None if run.out is None else str(run.out.path),
     }

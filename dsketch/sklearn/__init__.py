@@ -4,7 +4,17 @@ They take what scikit-learn's own do (NumPy, pandas, scipy.sparse, lists), check
 Zarr arrays, paths and URLs), of which nothing is read into memory.  Needs ``pip install 'dsketch[sklearn]'``.
 """
 
+from dsketch.sklearn.glm import GammaRegressor, PoissonRegressor, TweedieRegressor
 from dsketch.sklearn.kernel import KernelRidge
 from dsketch.sklearn.linear import LinearRegression, Ridge
+from dsketch.sklearn.logistic import LogisticRegression
 
-__all__ = ["KernelRidge", "LinearRegression", "Ridge"]
+__all__ = [
+    "GammaRegressor",
+    "KernelRidge",
+    "LinearRegression",
+    "LogisticRegression",
+    "PoissonRegressor",
+    "Ridge",
+    "TweedieRegressor",
+]

@@ -8,7 +8,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dsketch._results.solution import Solution
 from dsketch.engine.cluster import Cluster
-from dsketch.problems.outcome import Status
 
 
 class SharedCluster:
@@ -21,7 +20,7 @@ class SharedCluster:
     def _keep(self, solution: Solution) -> None:
         """Set ``solution_``; warn the way scikit-learn does where x is not what was asked for."""
         self.solution_ = solution
-        if solution.status is Status.NOT_SOLVED:
+        if not solution.status.is_success:
             warnings.warn(solution.status.value, ConvergenceWarning, stacklevel=4)
 
     def _machines(self) -> Cluster:

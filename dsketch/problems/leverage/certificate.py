@@ -1,8 +1,9 @@
 """What is known of leverage scores: what they add up to, and how far rounding, or a sketch, may have moved each.
 
-Householder QR with columns scaled changes A by some eps, and a score by little more than κ ‖δA‖/‖A‖: h = ‖P eᵢ‖² and ‖δP‖ ≤ κ ‖δA‖/‖A‖
-(G. W. Stewart, "On the perturbation of pseudo-inverses, projections and linear least squares problems", SIAM Review 19, 1977), of
-which |δh| is at most twice √(h(1 − h)) ≤ ½.  The whitening of a row adds d·u·κ.
+Householder QR gives the R of A + δA with ‖δA D⁻¹‖_F ≤ 2 eps ‖A D⁻¹‖_F, D the norms of the columns, so that RᵀR is AᵀA with E between
+its roots, ‖E‖ ≤ 2 √d 2 eps κ to first order, and every quadratic form aᵢᵀ(RᵀR)⁻¹aᵢ, a score, is changed by that much of itself: small
+scores keep their digits.  Whitening a row changes its length by d u κ of itself (:mod:`dsketch._linalg.whitener`), the score by twice
+that.
 """
 
 from dataclasses import dataclass
@@ -32,9 +33,11 @@ class LeverageCertificate(Certificate):
         Least, middle and largest ratio to the exact scores over ``compared`` rows; 1, 1, 1 where all are exact.
     compared : int
     backward_error : ndarray, shape (1,)
-        |total − expected_total| relative to the rank.
+        |total − expected_total| relative to the rank; where given scores are judged, the least relative change of A, columns scaled, that
+        explains the one that is farthest off: ``forward_error`` over κ.
     forward_error : ndarray, shape (1,)
-        Bound on the error of any score, which lies between 0 and 1; for a sketch the largest that the compared rows had, relative.
+        Bound on the relative error of any score by rounding, of first order; for a sketch the largest that the compared rows had; where
+        given scores are judged, the largest that they have.
     """
 
     total: float
@@ -46,18 +49,22 @@ class LeverageCertificate(Certificate):
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         low, middle, high = self.spread
-        against = f"   {low:.2f} to {high:.2f} of the exact scores, {middle:.2f} in the middle, over {self.compared} rows"
+        against = f": {low:.2f} to {high:.2f} of the exact scores, {middle:.2f} in the middle, over {self.compared} rows"
         return [
             f"sum         {self.total:.12g}, {self.expected_total:.12g} by the factor; the largest score is {self.largest:.6g}",
-            f"error       ≤ {format_number(float(self.forward_error[0]))}{against if self.compared else ' of any score'}",
+            f"error       ≤ {format_number(float(self.forward_error[0]))} of a score{against if self.compared else ''}",
             f"condition   {format_number(self.condition)}; {self.rank_reason}",
         ]
 
 
+def rounding_level(columns: int) -> float:
+    """Return (4 √d + d) eps: what rounding changes a score by, relatively, for each unit of the condition number."""
+    return float(2 * np.sqrt(columns) * QR_LEVEL + columns * EPS)
+
+
 def score_error(factor: Factor) -> float:
-    """Return a bound on the error of any exact score by rounding."""
-    d = len(factor.R)
-    return float(min((2 * np.sqrt(d) * QR_LEVEL + d * EPS) * factor.scaled_condition, 1.0))
+    """Return a bound on the relative error of any exact score by rounding; at most 1."""
+    return float(min(rounding_level(len(factor.R)) * factor.scaled_condition, 1.0))
 
 
 def leverage_certificate(answer: LeverageAnswer, expected: float, written: Written) -> LeverageCertificate:
@@ -81,5 +88,4 @@ def leverage_certificate(answer: LeverageAnswer, expected: float, written: Writt
 
 def accepted_gap(factor: Factor, rows: int) -> float:
     """Return how far the sum of right scores may be from its value, relative to the rank: their error in the mean, and that of the sum."""
-    each = (2 * np.sqrt(len(factor.R)) * QR_LEVEL + len(factor.R) * EPS) * factor.scaled_condition
-    return float(each + EPS * np.sqrt(rows))
+    return score_error(factor) + EPS * float(np.sqrt(rows))

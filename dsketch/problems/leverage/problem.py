@@ -18,14 +18,15 @@ from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_flag, as_penalty
 from dsketch.problems.base import TALL, Problem, require_settings
 from dsketch.problems.fallback import with_fallback
-from dsketch.problems.leverage.certificate import LeverageCertificate, accepted_gap, leverage_certificate
+from dsketch.problems.leverage.certificate import LeverageCertificate, accepted_gap, leverage_certificate, rounding_level
 from dsketch.problems.leverage.check import check_leverage
 from dsketch.problems.leverage.choose import plan_leverage
 from dsketch.problems.leverage.method import LeverageAnswer, LeverageMethod
 from dsketch.problems.leverage.methods import METHODS
 from dsketch.problems.leverage.system import LeverageSystem, leverage_system
 from dsketch.problems.outcome import Outcome, RowsLook, Status
-from dsketch.settings import EPS, Option, Settings
+from dsketch.problems.status import status_of
+from dsketch.settings import Option, Settings
 
 
 class LeverageScores(Problem):
@@ -120,19 +121,21 @@ class LeverageScores(Problem):
     def answer(self, choice: Choice) -> Flow[Outcome]:
         """Find the factor, and tell how the rows are made."""
         answer, method = yield from with_fallback(METHODS, choice.method, self.system, choice.settings)
-        look, accepted = Look(answer.scores, self.rows), choice.settings.accepted
+        look, allowed = Look(answer.scores, self.rows), max(accepted_gap(answer.factor, self.shape[0]), choice.settings.accepted)
 
         def conclude(written: Written) -> Outcome:
-            return self._conclude(answer, method, written, accepted)
+            return self._conclude(answer, method, written, allowed)
 
         empty = leverage_certificate(answer, self.system.total(answer.factor), Written(0, np.zeros(1), np.zeros(1)))
         return Outcome(answer.x, Status.NOT_SOLVED, method, empty, answer.notes, answer, RowsLook(look, conclude))
 
-    def _conclude(self, answer: LeverageAnswer, method: str, written: Written, accepted: float) -> Outcome:
+    def _conclude(self, answer: LeverageAnswer, method: str, written: Written, allowed: float) -> Outcome:
         certificate = leverage_certificate(answer, self.system.total(answer.factor), written)
-        is_right = float(certificate.backward_error[0]) <= max(accepted_gap(answer.factor, self.shape[0]), accepted)
-        status = Status.SOLVED if is_right else Status.NOT_SOLVED
-        return Outcome(answer.x, status if answer.is_exact else Status.ESTIMATED, method, certificate, answer.notes, answer)
+        status = status_of(certificate.backward_error, allowed, is_estimate=not answer.is_exact)
+        notes = answer.notes
+        if answer.factor.is_deficient:
+            notes += (f"A is rank-deficient: the scores are those of its range, and add up to {answer.factor.rank}",)
+        return Outcome(answer.x, status, method, certificate, notes, answer)
 
     @property
     def judge_passes(self) -> int:
@@ -140,10 +143,10 @@ class LeverageScores(Problem):
         return 2
 
     def judge(self, x: Floats) -> Flow[LeverageCertificate]:
-        """Judge scores by R of A and a pass that compares; ``backward_error`` is the largest error of any."""
+        """Judge scores by R of A and a pass that compares; ``forward_error`` is the largest relative error of any."""
         return (yield from check_leverage(self.system, x))
 
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
-        """Return the largest error of a score that counts as right: rounding at condition 1e5, or the tolerance."""
+        """Return the change of A that may explain the scores: rounding, twice as the judge's own scores have it too, or the tolerance."""
         del x
-        return max(Settings(tol).accepted, 1e5 * len(self.rows.A.shape) * EPS)
+        return max(2 * rounding_level(self.shape[1]), tol or 0.0)

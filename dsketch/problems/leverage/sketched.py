@@ -12,26 +12,25 @@ of Machine Learning Research 13, 2012.
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
-from dsketch._linalg.random_words import below, draw, uniforms
-from dsketch._linalg.streams import LEVERAGE_DIRECTIONS, LEVERAGE_SAMPLE
 from dsketch.passes import Both, Look, WhitenedGram
 from dsketch.passes.base import Flow
 from dsketch.passes.leverages import Leverages
 from dsketch.passes.rowwise import Picked, RowSquares
 from dsketch.planning.work import GRADIENT, WHITENED_GRAM, Work, sketching_kind
+from dsketch.problems.leverage.directions import directions, pick_rows
+from dsketch.problems.leverage.exact import Exact
 from dsketch.problems.leverage.method import LeverageAnswer, LeverageMethod
 from dsketch.problems.leverage.system import LeverageSystem
+from dsketch.problems.linear.method import require_full_rank
 from dsketch.problems.linear.whitened import lower_factor
 from dsketch.problems.method import SKETCHING
 from dsketch.settings import Settings
 from dsketch.sketch.draw import choose_rows, draw_sketch
 from dsketch.sketch.size import FOR_GUARDING
 
-WIDTH = 64  # Gaussian directions: a score of ‖Gᵀy‖² has a relative standard deviation of √(2/64) = 0.18
 _COMPARED = 500  # rows whose exact scores are computed too
 
 
@@ -39,6 +38,7 @@ class Sketched(LeverageMethod):
     """A sketch's triangle, in few random directions."""
 
     name = "sketched"
+    successor = Exact.name
     takes = SKETCHING
     is_offered = False
     aside = "scores with a measured spread; for columns by the hundred"
@@ -57,12 +57,13 @@ class Sketched(LeverageMethod):
         Raises
         ------
         Breakdown
-            If the sketch lost directions of A.
+            If the sketch lacks rank, or did not whiten A: only A's own factor can tell then.
         """
         del start
         SA, _ = yield from system.sketch(draw_sketch(settings, system.shape[1], FOR_GUARDING))
         rough = Factor.of(SA)
-        T = np.linalg.multi_dot([rough.whitener.apply(np.eye(len(rough.R))), _directions(settings.seed, rough.rank)])
+        require_full_rank(rough)
+        T = np.linalg.multi_dot([rough.whitener.apply(np.eye(len(rough.R))), directions(settings.seed, rough.rank)])
         rows = pick_rows(settings.seed, system.shape[0], _COMPARED)
         whitener = rough.whitener
         (W, _), picked = yield Look(Both(WhitenedGram(whitener), Picked(rows)), system.rows)
@@ -71,18 +72,6 @@ class Sketched(LeverageMethod):
             W = W + below_.T @ below_
         factor = Factor.of(lower_factor(W).T @ whitener.matrix)
         return LeverageAnswer(RowSquares(T), factor, False, _spread_of(T, factor, picked), len(rows))
-
-
-def _directions(seed: int, rank: int) -> Floats:
-    """Return a Gaussian matrix, shape (rank, WIDTH), whose columns have lengths near √(rank/WIDTH)."""
-    return np.asarray(special.ndtri(uniforms(draw(seed, LEVERAGE_DIRECTIONS, 0, rank, WIDTH))) / np.sqrt(WIDTH))
-
-
-def pick_rows(seed: int, rows: int, count: int) -> np.ndarray:
-    """Return the numbers of at most ``count`` rows, drawn evenly, in order."""
-    if rows <= count:
-        return np.arange(rows)
-    return np.unique(below(draw(seed, LEVERAGE_SAMPLE, 0, count, 1), rows)[:, 0])
 
 
 def _spread_of(T: Floats, factor: Factor, X: Floats) -> tuple[float, float, float]:

@@ -51,6 +51,7 @@ class LinearProblem(LinearSystem, Problem):
     parameters: dict[str, Any]
 
     methods: ClassVar[Mapping[str, LinearMethod]] = METHODS
+    predicts_linearly: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
         Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),

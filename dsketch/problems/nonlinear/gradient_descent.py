@@ -47,8 +47,8 @@ class GradientDescent(NonlinearMethod):
         scale, L = here.scale, float(here.spectrum[0].max(initial=0.0)) or 1.0
         model.curvature, first, doublings = Curvature.NONE, L, 0
         for step in range(MOST_STEPS):
-            yield Converged(_slope(here, scale, L), float(np.sqrt(2 * here.value)))
-            if _slope(here, scale, L) <= settings.goal:
+            yield Converged(_slope(here, scale, L), here.residual)
+            if _slope(here, scale, L) <= max(settings.goal, here.floor / (here.residual or 1.0)):
                 return NonlinearAnswer(x, here, step, "converged", _tell(L, first))
             trial = x - here.gradient / (L * scale**2)
             there = yield from model.evaluate(trial)
@@ -71,8 +71,8 @@ def _is_better(here: Local, there: Local, scale: Floats, is_blind: bool) -> bool
 
 
 def _slope(here: Local, scale: Floats, L: float) -> float:
-    """Return the gradient relative to J and what was summed for the loss, columns scaled."""
-    size = float(np.sqrt(2 * L * here.size))
+    """Return the gradient relative to J and the residual, columns scaled."""
+    size = float(np.sqrt(L)) * here.residual
     return float(np.linalg.norm(here.gradient / scale)) / size if size > 0 else 0.0
 
 

@@ -26,6 +26,7 @@ from dsketch.problems.smooth.check import check_smooth
 from dsketch.problems.smooth.choose import plan_smooth
 from dsketch.problems.smooth.method import Carry, SmoothAnswer, SmoothMethod
 from dsketch.problems.smooth.methods import METHODS
+from dsketch.problems.smooth.sample import start_from_sample
 from dsketch.problems.smooth.statistics import GLMSummary, summarize_smooth
 from dsketch.problems.smooth.system import Model
 from dsketch.problems.tables import SummaryOptions
@@ -91,7 +92,7 @@ class SmoothProblem(Problem):
         DataError
             If y is outside of the domain of the family, or all weights are 0.
         """
-        start = None if self.start is None else Carry(self.start)
+        start = Carry(self.start) if self.start is not None else (yield from start_from_sample(self.model))
         answer: SmoothAnswer
         answer, method = yield from with_fallback(self.methods, choice.method, self.model, choice.settings, start)
         require_weight(answer.local.rows)

@@ -22,11 +22,12 @@ from dsketch._linalg.columns import powers_near
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.margins import Extreme, Margin, Margins
-from dsketch.problems.smooth.system import Model
+from dsketch.problems.smooth.system import Model, flat, unflatten
 
-_CANDIDATE = 1e-5  # a Newton step with slopes above this, relative to its largest δ, is no candidate
+_CANDIDATE = 1e-2  # a Newton step with slopes above this, relative to its largest δ, is no candidate
 _SMALL = 1e-3  # a v by which no row moves farther is made larger: what is far along it must be far for rows, too
 _FLAT = 1e-6  # rows whose δ is at most this, relative to the largest, are taken for those that must stay
+_AROUND = 10.0  # and those whose δ is at most this many times the largest slope: what moves them is what is not yet converged
 _PROVEN = 1e-10  # what a slope may be by rounding, relative likewise
 _SHARED = 1e-6  # columns with a smaller share in the direction are not named
 _NULL = 1e-12  # eigenvalues of the flat rows' AᵀA, columns scaled, at or below this are null
@@ -99,8 +100,9 @@ def find_separation(model: Model, candidate: Floats, lengths: Floats, longest: f
         found = yield Look(Margins(model.loss, model.places, v), model.rows)
     if not (found.most > 0 and found.worst <= _CANDIDATE * found.most):
         return None
-    if found.least <= _FLAT * found.most and model.shape[1] == 1:
-        found = yield Look(Margins(model.loss, model.places, v, _FLAT * found.most), model.rows)
+    if found.worst > _PROVEN * found.most:
+        level = max(_FLAT * found.most, _AROUND * found.worst)
+        found = yield Look(Margins(model.loss, model.places, v, level), model.rows)
         v = _project(v, found.flat, lengths, model.penalty)
         if not v.any():
             return None
@@ -122,16 +124,23 @@ def _rescale(v: Floats, lengths: Floats, longest: float) -> Floats:
     return v / size if size > 0 and np.isfinite(size) else np.zeros_like(v)
 
 
-def _project(v: Floats, flat: Floats, lengths: Floats, penalty: Floats) -> Floats:
-    """Return v without what moves the flat rows or a penalized column; 0 where next to nothing is left."""
-    held = flat + np.diag(np.where(penalty[:, 0] > 0, lengths**2, 0.0))
+def _project(v: Floats, held: Floats, lengths: Floats, penalty: Floats) -> Floats:
+    """Return v without what moves the flat rows or a penalized column; 0 where next to nothing is left.
+
+    Parameters
+    ----------
+    held : ndarray, shape (d · outputs, d · outputs)
+        A sum of squares that is 0 for what moves no flat row.
+    """
+    units = np.tile(lengths, v.shape[1])
+    held = held + np.diag(np.where(flat(penalty)[:, 0] > 0, units**2, 0.0))
     scale = powers_near(np.sqrt(np.diag(held)))
     eigenvalues, vectors = sl.eigh(held / scale[:, None] / scale)
     kept = vectors[:, eigenvalues > _NULL * max(float(eigenvalues[-1]), 0.0)]
-    units = scale[:, None] * v
+    left = scale[:, None] * flat(v)
     for _ in range(2):
-        units = units - kept @ (kept.T @ units)
-    left = units / scale[:, None]
+        left = left - kept @ (kept.T @ left)
+    left = unflatten(left / scale[:, None], v)
     is_left = np.linalg.norm(lengths[:, None] * left) > _SHARED * np.linalg.norm(lengths[:, None] * v)
     return left if is_left else np.zeros_like(v)
 

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import zarr
 
 import dsketch as ds
 from dsketch._linalg.arrays import Floats
 from dsketch.matrix.open import open_matrix
 from dsketch.problems.nonlinear.methods import METHODS
+from dsketch.service.specs import spec_of
 from tests.problems.nonlinear.known import KINDS, ROWWISE, Known, known, solve, value
 
 EPS = float(np.finfo(float).eps)
@@ -69,7 +71,7 @@ def test_a_run_that_was_cut_short_goes_on_with_the_same_bits(kind: str, method: 
         for number in range(kept + 1, total + 1):
             (cut / f"pass-{number:04d}.npz").unlink()
 
-        found = ds.resume(cut, problem=problem, cluster="serial", progress=False)
+        found = ds.resume(cut, cluster="serial", progress=False)
 
         assert np.array_equal(found.x, whole.x)
         assert [record.replayed for record in found.passes] == [number < kept for number in range(total)]
@@ -290,3 +292,25 @@ def test_predictions_where_the_sum_vanishes() -> None:
 
     with pytest.raises(ds.DataError, match=r"α = ⟨exp\(A x\) \+ A x, 1⟩ must be above 1.5e-08"):
         found.predict(np.array([[low], [-low]])[:1], cluster="serial", progress=False)
+
+
+# ---- other faces -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_document_and_a_stored_answer(kind: str, stored: Any, tmp_path: Path) -> None:
+    """A spec of HTTP makes the problem of the constructor; an x that was stored is checked, and begins another run."""
+    case = known(kind)
+    problem = written(case, stored, 61, start=case.near(0.1))
+    sources = {name: matrix.source for name, matrix in problem.data().items() if matrix is not None}
+
+    document = {**problem.parameters, **sources}
+    opened = spec_of(document).opened()
+    solution = solve(opened)
+    zarr.create_array(store=str(tmp_path / "x.zarr"), data=solution.x)
+
+    assert opened.parameters == problem.parameters
+    assert np.array_equal(solution.x, solve(problem).x)
+    assert ds.check(problem, tmp_path / "x.zarr", cluster="serial", progress=False).residual_norm < 1e-14
+    again = solve(written(case, stored, 47, start=str(tmp_path / "x.zarr")))
+    assert len(again.passes) <= 3

@@ -194,6 +194,25 @@ def test_what_is_no_class_is_refused_by_row(y: list[float], options: dict[str, A
         solve(np.eye(4), np.array(y), **options)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("A", np.nan, "row 37, column 1 is nan"), ("A", np.inf, "row 37, column 1 is inf"), ("A", None, "masked at row 37, column 1"),
+     ("weights", np.nan, "weights must be finite; row 3"), ("weights", -1.0, "row 3 has -1"), ("weights", 0.0, "all are 0")],
+)  # fmt: skip
+def test_data_that_cannot_be_is_refused_by_row(name: str, value: float | None, message: str) -> None:
+    """A NaN, an infinity, a masked value, a negative weight: the row is named; and weights that are all 0 have no answer."""
+    A, y = classes_of(50, 3, 3)
+    weights = np.full(50, 0.0 if value == 0 else 1.0)
+    if name == "weights" and value is not None:
+        weights[3] = value
+    if name == "A":
+        A = np.ma.masked_array(A)
+        A[37, 1] = np.ma.masked if value is None else value
+        A = A if value is None else A.data
+    with pytest.raises(DataError, match=message):
+        solve(A, y, classes=3, weights=weights)
+
+
 @pytest.mark.parametrize("classes", [1, 2.5, True, "many"])
 def test_a_number_of_classes_is_whole(classes: Any) -> None:
     """K must be a whole number of at least 2."""
