@@ -8,7 +8,14 @@ _WANTED = 1e-6  # standard errors from the maximum, beyond which the coefficient
 
 
 def smooth_remarks(
-    fit: Fit, *, is_convex: bool, reach: float, rows: float, degrees: float, has_distribution: bool, is_asked: bool
+    fit: Fit,
+    *,
+    is_convex: bool,
+    reach: float,
+    rows: float,
+    degrees: float,
+    has_distribution: bool,
+    is_asked: bool,
 ) -> list[str]:
     """Return them.
 
