@@ -12,6 +12,7 @@ import csr
 import features
 import flights
 import glm
+import glm_data
 import kernel
 import leverage
 import nonlinear
@@ -31,6 +32,7 @@ BENCHMARKS = {
         rivals,
         scaling,
         flights,
+        glm_data,
         paper,
         conditioning,
         powers,

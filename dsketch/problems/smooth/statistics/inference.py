@@ -73,6 +73,7 @@ def summarize_smooth(
     good = goodness_of(found.fitness, null, rank, dispersion, of_likelihood, has_likelihood=has_law)
     notes = smooth_remarks(
         found.fit,
+        is_convex=model.loss.is_convex,
         reach=answer.proof.reach,
         rows=found.fitness.rows if "frequencies" in model.places.names else float(A.shape[0]),
         degrees=found.degrees,

@@ -7,12 +7,23 @@ from dsketch.problems.linear.statistics.estimates import Fit
 _WANTED = 1e-6  # standard errors from the maximum, beyond which the coefficients printed may differ from it
 
 
-def smooth_remarks(fit: Fit, *, reach: float, rows: float, degrees: float, has_distribution: bool, is_asked: bool) -> list[str]:
+def smooth_remarks(
+    fit: Fit,
+    *,
+    is_convex: bool,
+    reach: float,
+    rows: float,
+    degrees: float,
+    has_distribution: bool,
+    is_asked: bool,
+) -> list[str]:
     """Return them.
 
     Parameters
     ----------
     fit : Fit
+    is_convex : bool
+        Whether a maximum is the only one.
     reach : float
         How far x is from the maximum at most, in standard errors.
     rows : float
@@ -25,7 +36,9 @@ def smooth_remarks(fit: Fit, *, reach: float, rows: float, degrees: float, has_d
         Whether robust errors were asked for.
     """
     said = []
-    if reach > _WANTED:
+    if not is_convex:
+        said.append("the loss is not convex: x is a maximum of the likelihood near by, which is not proven to be the highest")
+    elif reach > _WANTED:
         far = f"at most {reach:.1e} standard errors" if np.isfinite(reach) else "an unproven distance"
         said.append(f"x is {far} from the maximum: the statistics are those of x, not of it; solve with a smaller tol")
     if fit.rows < rows:
