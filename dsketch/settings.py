@@ -213,7 +213,8 @@ GROUPS = Option(
     "groups",
     object,
     None,
-    "The table with errors for rows that depend on each other within groups: Zarr vector of each row's group, any numbers; one more pass.",
+    "The table with errors for rows that depend on each other within groups: Zarr vector of each row's group, any numbers; one more pass. "
+    "[default: rows are independent]",
     metavar="G",
 )
 INFORMATION = Option(

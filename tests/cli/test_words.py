@@ -65,6 +65,7 @@ def test_the_commands_are_the_verbs() -> None:
         "resume",
         "check",
         "predict",
+        "coreset",
         "serve",
         "token",
         "jobs",
