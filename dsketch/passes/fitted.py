@@ -21,7 +21,7 @@ class Fitness(NamedTuple):
     Attributes
     ----------
     deviance, pearson : float
-        Σ f w d(y, μ), and Σ f w (y − μ)²/V(μ).
+        Σ f w d(y, μ), and Σ f w (y − μ)²/V(μ); of classes 0.
     weight : float
         Σ f w.
     response, beginning : float
@@ -46,7 +46,7 @@ class Fitted(SlicePass[Fitness]):
     ----------
     loss : Loss
     places : Places
-    x : ndarray, shape (d, 1)
+    x : ndarray, shape (d, outputs)
 
     Notes
     -----
@@ -73,11 +73,15 @@ class Fitted(SlicePass[Fitness]):
         """Add the sums of a slice."""
         del start
         rows = of_rows(self.places, Y)
-        mean = self.loss.mean(predictor(X, self.x, rows.offset))[rows.counting, 0]
+        mean = self.loss.mean(predictor(X, self.x, rows.offset))[rows.counting]
         y, weight, offset = rows.y[rows.counting], rows.whole, 0.0 if rows.offset is None else rows.offset[rows.counting]
+        pearson = 0.0
+        if mean.shape[1] == 1:
+            mean = mean[:, 0]
+            pearson = weight @ ((y - mean) ** 2 / self.loss.variance(mean))
         part[0][:] += (
             weight @ self.loss.deviance(y, mean),
-            weight @ ((y - mean) ** 2 / self.loss.variance(mean)),
+            pearson,
             weight.sum(),
             weight @ y,
             weight @ (self.loss.start(y) - offset),

@@ -20,7 +20,7 @@ from dsketch.matrix.beside import Places
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass, heavy_rows
 from dsketch.passes.fitted import of_rows
-from dsketch.passes.group_scores import GroupScores
+from dsketch.passes.group_scores import Groups, GroupScores
 from dsketch.passes.linked import predictor
 from dsketch.passes.sandwich import Meat, join_rows
 from dsketch.settings import EPS
@@ -29,7 +29,8 @@ from dsketch.settings import EPS
 class Scores(NamedTuple):
     """Derivatives of a slice's rows, those that count nothing as 0; frequency left out.
 
-    ``slope`` = w φ′ and ``curvature`` = w φ″, each of shape (rows,); ``frequency``, shape (rows,), 0 for rows that do not count.
+    ``slope`` = w φ′, shape (rows, outputs), and ``curvature`` = w φ″, shape (rows,) or (rows, outputs, outputs); ``frequency``,
+    shape (rows,), 0 for rows that do not count.
     """
 
     slope: Floats
@@ -38,14 +39,14 @@ class Scores(NamedTuple):
 
 
 def scores_of(loss: Loss, places: Places, x: Floats, is_expected: bool, X: Any, Y: Floats) -> Scores:
-    """Return the derivatives of the rows of a slice at x, shape (d, 1)."""
+    """Return the derivatives of the rows of a slice at x, shape (d, outputs)."""
     rows = of_rows(places, Y)
     eta = predictor(X, x, rows.offset)
     terms = loss.terms(eta, rows.y)
     curvature = loss.expected_curvature(eta) if is_expected else terms.curvature
     weight, frequency = np.zeros(len(Y)), np.zeros(len(Y))
     weight[rows.counting], frequency[rows.counting] = rows.weight, rows.frequency
-    return Scores(weight * terms.slope[:, 0], weight * curvature, frequency)
+    return Scores(weight[:, None] * terms.slope, (curvature.T * weight).T, frequency)
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ class ScoreMeat(Pass[Meat]):
     ----------
     loss : Loss
     places : Places
-    x : ndarray, shape (d, 1)
+    x : ndarray, shape (d, outputs)
     is_expected : bool
         Whether curvatures are those expected given η.
     whitener : Whitener
         T of the Hessian's factor: y = Tᵀa, and h = w φ″ ‖y‖² the leverage of one of the f rows that a row stands for.
     power : float
-        0 for HC0 and HC1, ½ for HC2, 1 for HC3.
+        0 for HC0 and HC1, ½ for HC2, 1 for HC3; 0 for several outputs.
     near : float
         Rows with 1 − h at most this are set aside, as rows of the tangent problem; 0 where some curvatures are negative.
 
@@ -86,13 +87,16 @@ class ScoreMeat(Pass[Meat]):
         meat, *aside = part or (np.zeros((self.whitener.rank, self.whitener.rank)),)
         for start, X, Y in block.slices(heavy_rows(block.columns)):
             scores = scores_of(self.loss, self.places, self.x, self.is_expected, X, Y)
+            if self.x.shape[1] > 1:
+                meat += _of_outputs(self.whitener, scores, X)
+                continue
             white = self.whitener.apply(X)
             room = 1.0 - scores.curvature * np.einsum("ij,ij->i", white, white)
             is_near = (room <= self.near) & (scores.frequency > 0) if self.near else np.zeros(len(room), dtype=bool)
             if is_near.any():
                 aside = join_rows(aside, [start + np.flatnonzero(is_near).astype(np.float64), *_tangent(X, scores, is_near)])
             room = np.maximum(np.where(is_near, 1.0, room), EPS)
-            size = np.where(is_near, 0.0, np.sqrt(scores.frequency) * scores.slope) / room**self.power
+            size = np.where(is_near, 0.0, np.sqrt(scores.frequency) * scores.slope[:, 0]) / room**self.power
             Z = white * size[:, None]
             meat += Z.T @ Z
         return (meat, *aside)
@@ -117,7 +121,14 @@ class ScoreMeat(Pass[Meat]):
 def _tangent(X: Floats, scores: Scores, chosen: Any) -> Sequence[Floats]:
     """Return √h a and −r/√h of the chosen rows."""
     roots = np.sqrt(scores.curvature[chosen])
-    return [X[chosen] * roots[:, None], (-scores.slope[chosen] / roots)[:, None]]
+    return [X[chosen] * roots[:, None], -scores.slope[chosen] / roots[:, None]]
+
+
+def _of_outputs(whitener: Whitener, scores: Scores, X: Floats) -> Floats:
+    """Return Σ f zzᵀ of whitened scores r ⊗ a, output by output."""
+    wide = scores.slope[:, :, None] * X[:, None, :] * np.sqrt(scores.frequency)[:, None, None]
+    Z = whitener.apply(wide.reshape(len(X), -1))
+    return np.asarray(Z.T @ Z)
 
 
 @dataclass(frozen=True)
@@ -127,10 +138,10 @@ class SmoothGroupScores(GroupScores):
     Parameters
     ----------
     whitener, sides, most
-        As in :class:`~dsketch.passes.group_scores.GroupScores`.
+        As in :class:`~dsketch.passes.group_scores.GroupScores`; a side is an output, whitened with the others.
     loss : Loss
     places : Places
-    x : ndarray, shape (d, 1)
+    x : ndarray, shape (d, outputs)
     """
 
     loss: Loss
@@ -143,4 +154,10 @@ class SmoothGroupScores(GroupScores):
         """Return −f w φ′, and f for each row that counts."""
         del start
         scores = scores_of(self.loss, self.places, self.x, False, X, Y)
-        return (-scores.frequency * scores.slope)[:, None], scores.frequency
+        return -scores.frequency[:, None] * scores.slope, scores.frequency
+
+    def finish(self, part: Part) -> Groups:
+        """Whiten the sums of the groups that count, all outputs at once, and return their meat, shape (1, r, r)."""
+        _, sums, counts = part
+        U = self.whitener.apply(sums[counts > 0])
+        return Groups((U.T @ U)[None], len(U), float(counts.sum()))

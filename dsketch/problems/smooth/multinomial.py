@@ -72,6 +72,7 @@ class Multinomial(SmoothProblem):
 
     name = "multinomial"
     title = "Multinomial logistic regression: probabilities of K classes."
+    has_table = True
     inputs = (
         TALL,
         Option("y", Matrix, None, "Zarr vector of length n: the class of each row, 0 … K − 1"),

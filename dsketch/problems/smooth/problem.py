@@ -119,7 +119,7 @@ class SmoothProblem(Problem):
         Raises
         ------
         SpecError
-            With a penalty, for separated data, or for several outputs.
+            With a penalty, or for separated data.
         """
         del method
         return (yield from summarize_smooth(self.model, answer, wish, doubts))

@@ -60,4 +60,5 @@ def goodness_of(
     likelihood = baseline + (null.deviance - fitness.deviance) / (2 * of_likelihood) if of_likelihood > 0 else np.nan
     aic = -2 * likelihood + 2 * rank
     bic = -2 * likelihood + rank * float(np.log(fitness.rows))
-    return Goodness(fitness.deviance, null.deviance, fitness.pearson, dispersion, likelihood, baseline, aic, bic)
+    pearson = fitness.pearson or np.nan  # of classes there is none; of rows it is 0 only where the fit is exact
+    return Goodness(fitness.deviance, null.deviance, pearson, dispersion, likelihood, baseline, aic, bic)

@@ -1,6 +1,6 @@
 """From a solved smooth problem to its statistics."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from dsketch.problems.smooth.statistics.null import fit_constant
 from dsketch.problems.smooth.statistics.remarks import smooth_remarks
 from dsketch.problems.smooth.statistics.robust import smooth_covariance, smooth_group_covariance
 from dsketch.problems.smooth.statistics.summary import GLMSummary
-from dsketch.problems.smooth.system import Model
+from dsketch.problems.smooth.system import Model, flat
 from dsketch.problems.tables import SummaryOptions, name_coefficients
 
 _COUNTS = ("weights", "frequencies")
@@ -38,7 +38,7 @@ class _Errors(NamedTuple):
 def summarize_smooth(
     model: Model, answer: SmoothAnswer, options: SummaryOptions, doubts: tuple[str, ...] = ()
 ) -> Flow[GLMSummary]:
-    """Return the statistics of a solved problem of one output.
+    """Return the statistics of a solved problem.
 
     Parameters
     ----------
@@ -128,6 +128,11 @@ def _test_degrees(loss: Loss, degrees: float, robust: Robust | None) -> float:
     return degrees if robust is None or robust.groups is None else float(robust.groups - 1)
 
 
+def _like(x: Floats, numbers: Any) -> Any:
+    """Return numbers in the order of Hessians in the shape of x: one dimension where it has one column."""
+    return numbers.copy() if x.shape[1] == 1 else numbers.reshape(x.shape[::-1]).T.copy()
+
+
 def _summary(
     model: Model,
     x: Floats,
@@ -140,7 +145,7 @@ def _summary(
     passes: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> GLMSummary:
-    fit, loss, coefficients = found.fit, model.loss, x[:, 0].copy()
+    fit, loss, coefficients = found.fit, model.loss, flat(x)[:, 0]
     errors, meat, halves, unknown = _errors(found, good.dispersion, robust)
     degrees = _test_degrees(loss, found.degrees, robust)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -148,10 +153,7 @@ def _summary(
     p = 2 * (special.ndtr(-np.abs(tests)) if np.isinf(degrees) else special.stdtr(max(degrees, 1), -np.abs(tests)))
     return GLMSummary(
         names,
-        coefficients,
-        errors,
-        tests,
-        p,
+        *(_like(x, numbers) for numbers in (coefficients, errors, tests, p)),
         test="z" if np.isinf(degrees) else "t",
         test_degrees=degrees,
         family=loss.family,
@@ -165,7 +167,7 @@ def _summary(
         robust=word if options.groups is None else options.covariance,
         groups=None if robust is None else robust.groups,
         level=options.level,
-        is_estimable=fit.is_estimable,
+        is_estimable=_like(x, fit.is_estimable),
         singular_values=fit.factor.singular[0],
         passes=passes,
         notes=notes,

@@ -63,7 +63,7 @@ def information_at(model: Model, x: Floats, nearby: Factor, *, is_expected: bool
     Parameters
     ----------
     model : Model
-    x : ndarray, shape (d, 1)
+    x : ndarray, shape (d, outputs)
     nearby : Factor
         Of the Hessian near x: its condition says how.
     is_expected : bool

@@ -1,14 +1,17 @@
 """The null model: a constant alone, besides the offset; passes over y and what belongs to it, never over A.
 
 Without an offset every row has the same mean, the weighted mean of y whatever the link.  With one the constant is found by Newton steps
-inside a bracket: the slope of a convex loss rises with the constant.
+inside a bracket: the slope of a convex loss rises with the constant.  Of classes it is the share of each.
 """
 
 import numpy as np
+from scipy.special import xlogy
 
+from dsketch.losses.softmax import Softmax
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
+from dsketch.passes.class_weights import ClassWeights
 from dsketch.passes.constant_fit import Constant, ConstantFit
 from dsketch.passes.fitted import Fitness
 from dsketch.problems.smooth.system import Model
@@ -32,6 +35,10 @@ def fit_constant(model: Model, fitness: Fitness, dispersion: float, *, has_mean:
     has_mean : bool
         Whether the best constant mean is that of y: of every family with a distribution.
     """
+    if isinstance(model.loss, Softmax):
+        weights = yield Look(ClassWeights(model.places, model.loss.classes), _beside(model))
+        likelihood = float(xlogy(weights, weights / weights.sum()).sum())
+        return Constant(-2 * likelihood, likelihood, 0.0, 0.0), 1
     if has_mean and "offset" not in model.places.names:
         mean = fitness.response / fitness.weight
         is_edge = mean == 0.0 and not model.loss.variance(np.zeros(1))[0]
@@ -51,6 +58,11 @@ def fit_constant(model: Model, fitness: Fitness, dispersion: float, *, has_mean:
 
 def _look(model: Model, at: float, dispersion: float, *, is_mean: bool = False) -> Flow[Constant]:
     pass_ = ConstantFit(model.loss, model.places, at, is_mean, dispersion, model.is_expected)
-    assert model.rows.b is not None  # noqa: S101 - for type checkers: a model has y
-    found: Constant = yield Look(pass_, Rows(model.rows.b))
+    found: Constant = yield Look(pass_, _beside(model))
     return found
+
+
+def _beside(model: Model) -> Rows:
+    """Return y and what belongs to it as rows."""
+    assert model.rows.b is not None  # noqa: S101 - for type checkers: a model has y
+    return Rows(model.rows.b)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.beside import Beside
 from dsketch.passes import Look
@@ -20,8 +21,18 @@ from dsketch.problems.smooth.system import Model
 
 
 def smooth_covariance(model: Model, x: Floats, found: Information, robust: str, names: tuple[str, ...]) -> Flow[Robust]:
-    """Return the covariance by rows; one pass, two where a row has leverage near 1."""
+    """Return the covariance by rows; one pass, two where a row has leverage near 1.
+
+    Raises
+    ------
+    SpecError
+        For leverages of a model of several outputs.
+    """
     power, is_stretched = ROBUST[robust]
+    if power and x.shape[1] > 1:
+        raise SpecError(
+            f"robust must be HC0 or HC1 for several classes, whose rows have no one leverage; got {robust!r}. Use HC1."
+        )
     fit, has_roots = found.fit, found.is_expected or model.loss.is_convex
     limit = near_limit(fit.factor) if has_roots else 0.0
     meat = yield Look(ScoreMeat(model.loss, model.places, x, found.is_expected, fit.whitener, power, limit), model.rows)
@@ -41,7 +52,7 @@ def smooth_group_covariance(model: Model, x: Floats, found: Information, groups:
         If groups are no number for each row of A, are one group only, or too many.
     """
     fit, rank = found.fit, found.fit.factor.rank
-    pass_ = SmoothGroupScores(fit.whitener, 1, most_groups(x.size, 1), model.loss, model.places, x)
+    pass_ = SmoothGroupScores(fit.whitener, x.shape[1], most_groups(*x.shape), model.loss, model.places, x)
     assert isinstance(model.rows.b, Beside)  # noqa: S101 - for type checkers
     sums = yield Look(pass_, replace(model.rows, b=Beside(**model.rows.b.parts, groups=groups)))
     return Robust.plain(sums.meat * stretch_of(sums, rank), x.size, (pass_.kind,), remark_of(sums, rank), sums.groups)

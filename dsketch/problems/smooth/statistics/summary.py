@@ -21,7 +21,7 @@ class GLMSummary:
     Attributes
     ----------
     names : tuple of str
-    coefficients, standard_errors, test_values, p_values : ndarray, shape (d,)
+    coefficients, standard_errors, test_values, p_values : ndarray, shape (d,), of K classes (d, K − 1)
         p is two-sided, from the normal distribution (``test`` z) or Student's t.
     test : {"z", "t"}
         t for families whose dispersion is estimated.
@@ -31,7 +31,7 @@ class GLMSummary:
     deviance, null_deviance : float
         Σ w d(y, μ); that of a constant beside the offset.
     pearson : float
-        Σ w (y − μ)²/V(μ).
+        Σ w (y − μ)²/V(μ); NaN of classes.
     dispersion : float
         Pearson's over n − rank, or 1 for families that have none.
     log_likelihood, null_log_likelihood : float
@@ -53,7 +53,7 @@ class GLMSummary:
         How many, where ``robust`` is ``cluster``.
     level : float
         Of the intervals that are printed.
-    is_estimable : ndarray of bool, shape (d,)
+    is_estimable : ndarray of bool, shape of the coefficients
         False for coefficients that a rank-deficient A does not determine one by one.
     singular_values : ndarray, shape (d,)
         Of √H A, H the curvatures of the rows.
@@ -117,11 +117,11 @@ class GLMSummary:
         return float(-np.expm1(2 * (self.null_log_likelihood - self.log_likelihood) / self.rows))
 
     def covariance(self) -> Floats:
-        """Return the covariance matrix of the coefficients, shape (d, d)."""
+        """Return the covariance matrix of the coefficients, shape (d, d); of classes one class after the other."""
         return sandwich_of(self.spread, self.meat, self.halves)
 
     def confidence(self, level: float | None = None) -> Floats:
-        """Return the confidence intervals, shape (d, 2): lower and upper ends.
+        """Return the confidence intervals, shape (d, 2) or (d, K − 1, 2): lower and upper ends.
 
         Parameters
         ----------
@@ -145,18 +145,24 @@ class GLMSummary:
         return {name: plain(value) for name, value in fields.items()}
 
     def __str__(self) -> str:
-        """Return a table."""
+        """Return a table, one for each class but the first where there are several."""
+        d = len(self.names)
         by_coefficient = (self.coefficients, self.standard_errors, self.test_values, self.p_values)
-        columns = np.column_stack([*by_coefficient, self.confidence()])
-        names = [name if sure else f"{name} *" for name, sure in zip(self.names, self.is_estimable, strict=True)]
-        return "\n".join([*self._head(), *coefficient_lines(names, columns, self.level, self.test), *note_lines(self.notes)])
+        columns = np.stack([numbers.reshape(d, -1) for numbers in by_coefficient], axis=-1)
+        columns = np.concatenate([columns, self.confidence().reshape(d, -1, 2)], axis=-1)
+        lines = self._head()
+        for output, sure in enumerate(self.is_estimable.reshape(d, -1).T):
+            names = [name if is_sure else f"{name} *" for name, is_sure in zip(self.names, sure, strict=True)]
+            lines += [f"class {output + 1} against class 0"] if columns.shape[1] > 1 else []
+            lines += coefficient_lines(names, columns[:, output], self.level, self.test)
+        return "\n".join([*lines, *note_lines(self.notes)])
 
     def _head(self) -> list[str]:
         covariance = f"by {self.groups:,} groups of rows" if self.groups is not None else self.robust or "the model's own"
         weighted = ", weighted" if self.is_weighted else ""
         return [
-            f"rows        {self.rows:,.12g}   rank {self.rank} of {len(self.names)}   degrees of freedom {self.residual_degrees:,.12g}   "
-            f"condition {self.condition:.2e}",
+            f"rows        {self.rows:,.12g}   rank {self.rank} of {self.coefficients.size}   "
+            f"degrees of freedom {self.residual_degrees:,.12g}   condition {self.condition:.2e}",
             f"family      {self.family}, link {self.link}   dispersion {self.dispersion:.6g}",
             f"covariance  {covariance}, {self.information} information{weighted}",
             f"deviance    {self.deviance:.6f}   of a constant {self.null_deviance:.6f}   explained {self.deviance_explained:.6f}   "
