@@ -29,6 +29,8 @@ from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
+    Bounded,
+    ElasticNet,
     ExpKernel,
     GramExponential,
     GramPower,
@@ -51,11 +53,13 @@ from dsketch.version import __version__
 
 __all__ = [
     "GLM",
+    "Bounded",
     "Certificate",
     "Client",
     "Coreset",
     "DataError",
     "DsketchError",
+    "ElasticNet",
     "EngineError",
     "ExpKernel",
     "GramExponential",
