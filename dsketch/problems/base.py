@@ -132,6 +132,11 @@ class Problem(ABC):
         del x
         return Settings(tol).accepted
 
+    def attributes(self, answer: Any) -> dict[str, Any]:
+        """Return what a stored x says of itself besides, as JSON can hold it; ``answer`` is ``Solution.answer``."""
+        del answer
+        return {}
+
     @property
     def judge_passes(self) -> int:
         """About how many passes :meth:`judge` takes, for listeners; 0 where only the data tell."""

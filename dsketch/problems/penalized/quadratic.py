@@ -5,6 +5,7 @@ Columns are scaled by powers of two to norms between ½ and 1 (z = D x), so that
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -77,7 +78,7 @@ class Quadratic(ABC):
         sizes = self.sizes
         return np.asarray(_NOISE * (np.abs(self.pull) + sizes * float(sizes @ np.abs(self._moved(z)))))
 
-    @property
+    @cached_property
     @abstractmethod
     def sizes(self) -> Floats:
         """Norms of the columns of A, shape (d,)."""
@@ -115,7 +116,7 @@ class GramQuadratic(Quadratic):
 
     H: Floats
 
-    @property
+    @cached_property
     def sizes(self) -> Floats:
         """Norms of the columns."""
         return np.sqrt(np.diagonal(self.H))
@@ -148,14 +149,14 @@ class GramQuadratic(Quadratic):
         if not size or not excess.any():
             return 0.0
         M = length**2 * self.H[np.ix_(columns, columns)]
-        M[np.diag_indices_from(M)] += residual**2
+        M.flat[:: len(M) + 1] += residual**2
         if not M.any():
             return np.inf
         return float(np.linalg.norm(sl.solve_triangular(_factor(M)[0], excess, trans="T", check_finite=False)) / size)
 
     def _block(self, columns: Indices, ridge: Floats) -> Floats:
         M = self.H[np.ix_(columns, columns)]
-        M[np.diag_indices_from(M)] += ridge
+        M.flat[:: len(M) + 1] += ridge
         return M
 
 
@@ -176,7 +177,7 @@ class TriangleQuadratic(Quadratic):
     R: Floats
     side: Floats
 
-    @property
+    @cached_property
     def sizes(self) -> Floats:
         """Norms of the columns."""
         return np.asarray(np.linalg.norm(self.R, axis=0))
