@@ -13,7 +13,7 @@ the command line; estimators stand in :mod:`dsketch.sklearn`.
 from dsketch._results.coreset import Coreset
 from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
-from dsketch.api import check, coreset, leverage_scores, lstsq, plan, predict, resume, ridge, solve
+from dsketch.api import check, coreset, elastic_net_path, leverage_scores, lstsq, plan, predict, resume, ridge, solve
 from dsketch.client import Client
 from dsketch.errors import (
     DataError,
@@ -31,6 +31,7 @@ from dsketch.problems import (
     GLM,
     Bounded,
     ElasticNet,
+    ElasticNetPath,
     ExpKernel,
     GramExponential,
     GramPower,
@@ -61,6 +62,7 @@ __all__ = [
     "DataError",
     "DsketchError",
     "ElasticNet",
+    "ElasticNetPath",
     "EngineError",
     "ExpKernel",
     "GLMSummary",
@@ -91,6 +93,7 @@ __all__ = [
     "__version__",
     "check",
     "coreset",
+    "elastic_net_path",
     "leverage_scores",
     "lstsq",
     "open_matrix",

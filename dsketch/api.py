@@ -20,7 +20,7 @@ from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
 from dsketch.matrix.open import open_matrix
-from dsketch.problems import LeastSquares, LeverageScores, Problem, Ridge, SampledLeastSquares
+from dsketch.problems import ElasticNetPath, LeastSquares, LeverageScores, Problem, Ridge, SampledLeastSquares
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
 
@@ -272,6 +272,47 @@ def ridge(
 
 
 @spell_out
+def elastic_net_path(
+    A: Any,
+    b: Any,
+    *,
+    alphas: Any = 60,
+    l1_ratio: Any = 0.5,
+    eps: float = 1e-3,
+    folds: int = 5,
+    weights: Any = None,
+    intercept: bool = False,
+    missing: str = "error",
+    **choices: Unpack[LinearChoices],
+) -> Solution:
+    """Solve all elastic nets of a path and cross-validate them, in two passes: shorthand for ``solve(ElasticNetPath(A, b), …)``.
+
+    Parameters
+    ----------
+    A, b, alphas, l1_ratio, eps, folds, weights, intercept, missing
+        As in :class:`ElasticNetPath`.
+    **choices
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A = np.random.default_rng(0).standard_normal((200, 3))
+    >>> path = elastic_net_path(A, A @ [2.0, 0.0, -1.0] + 1.0, alphas=20, l1_ratio=1.0, intercept=True)
+    >>> path.x.shape, path.x[:3, 0], path.certificate.best
+    ((4, 20), array([0., 0., 0.]), 19)
+    """
+    problem = ElasticNetPath(
+        A, b, alphas=alphas, l1_ratio=l1_ratio, eps=eps, folds=folds, weights=weights, intercept=intercept, missing=missing
+    )
+    return solve(problem, **choices)
+
+
+@spell_out
 def leverage_scores(
     A: Any,
     out: str | os.PathLike[str] | None = None,
@@ -381,6 +422,7 @@ __all__ = [
     "SampledLeastSquares",
     "check",
     "coreset",
+    "elastic_net_path",
     "leverage_scores",
     "lstsq",
     "open_matrix",

@@ -192,6 +192,7 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
         **words_of(solution.problem),
         **({} if solution.columns is None else solution.columns.attributes()),
         **centre_of(solution.problem, solution.answer),
+        **solution.problem.attributes(solution.answer),
         **OURS,
     }
 

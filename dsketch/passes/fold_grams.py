@@ -102,7 +102,7 @@ def fold_of_rows(seed: int, start: int, stop: int, folds: int) -> NDArray[np.int
     Examples
     --------
     >>> fold_of_rows(0, 4, 12, 4)
-    array([3, 2, 0, 1, 0, 3, 2, 1])
+    array([3, 0, 2, 1, 0, 2, 3, 1])
     >>> bool((fold_of_rows(0, 6, 9, 4) == fold_of_rows(0, 4, 12, 4)[2:5]).all())
     True
     """

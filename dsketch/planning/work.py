@@ -82,6 +82,7 @@ def _narrow(d: int) -> Pass[Any]:
 
 
 GRADIENT = Kind(Gradient.kind, lambda d: Gradient(np.ones((d, 1))), sparse_seconds=_light_seconds)
+GRADIENT_WIDE = Kind(f"{Gradient.kind}_wide", lambda d: Gradient(np.ones((d, 60))), sparse_seconds=_light_seconds)  # of a path
 NORMAL = Kind(Normal.kind, lambda d: Normal(np.ones((d, 1))), sparse_seconds=_light_seconds)
 GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 # Of logistic regression; other row functions cost the same but for a few nanoseconds a row.

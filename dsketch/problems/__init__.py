@@ -16,6 +16,7 @@ from dsketch.problems.nonlinear.two_layer import TwoLayer
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.penalized.bounded import Bounded
 from dsketch.problems.penalized.elastic_net import ElasticNet
+from dsketch.problems.penalized.elastic_net_path import ElasticNetPath
 from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
@@ -35,6 +36,7 @@ _KINDS: tuple[type[Problem], ...] = (
     LeverageScores,
     SampledLeastSquares,
     ElasticNet,
+    ElasticNetPath,
     Bounded,
     SoftmaxRegression,
     SoftmaxResNet,
@@ -47,6 +49,7 @@ __all__ = [
     "PROBLEMS",
     "Bounded",
     "ElasticNet",
+    "ElasticNetPath",
     "ExpKernel",
     "GramExponential",
     "GramPower",

@@ -156,6 +156,11 @@ class Problem(ABC):
             f"a table of coefficients needs least squares or a generalised linear model; this is {self.name}. Solve LeastSquares(A, b)."
         )
 
+    def attributes(self, answer: Any) -> dict[str, Any]:
+        """Return what a stored x says of itself besides, as JSON can hold it; ``answer`` is ``Solution.answer``."""
+        del answer
+        return {}
+
     @property
     def judge_passes(self) -> int:
         """About how many passes :meth:`judge` takes, for listeners; 0 where only the data tell."""

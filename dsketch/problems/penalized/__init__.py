@@ -1,8 +1,8 @@
-"""Penalized and bounded least squares, min ½‖A x − b‖² + λ‖x‖₁ + ½ μ‖x‖² within bounds: lasso, elastic net, boxes.
+"""Penalized and bounded least squares, min ½‖A x − b‖² + λ‖x‖₁ + ½ μ‖x‖² within bounds: lasso, elastic net, paths, boxes.
 
 ::
 
-    problem ── what all share;  elastic_net, bounded: the problems;  bounds: theirs as users give them
+    problem ── what all share;  elastic_net, bounded: the problems;  bounds: as users give them
       ├── choose       the plan
       ├── system       rows: which pass gives their Gram matrix, triangle, pull
       ├── methods      gram  triangle
@@ -13,4 +13,9 @@
       ├── method       what a method finds
       └── certificate  check   what is known of x; any x, judged
           └── gap      duality gap, distance from the minimizers, by a measured pull
+
+    elastic_net_path ── many elastic nets at once
+      ├── grid              their penalties
+      ├── cross_validation  which of them held-out rows choose
+      └── path_methods  path_certificate
 """

@@ -18,6 +18,10 @@ from dsketch.problems.penalized.cost import Cost
 from dsketch.problems.penalized.quadratic import Quadratic
 from dsketch.settings import EPS
 
+_WHOLE = (
+    2  # whole steps one after the other leave what rounding leaves; after one a sign may be rounding's, which the next puts right
+)
+
 
 def minimize(quadratic: Quadratic, cost: Cost, z: Floats) -> Floats:
     """Return the minimizer of quadratic + cost from z, which must lie within the bounds.
@@ -26,21 +30,21 @@ def minimize(quadratic: Quadratic, cost: Cost, z: Floats) -> Floats:
     -----
     Where the minimizer is not unique, one of them.  The number of steps is bounded; what is left undone, the certificate tells.
     """
-    z, is_full = z.copy(), False
+    z, whole = z.copy(), 0
     for _ in range(20 * len(z) + 100):
         excess = cost.excess(z, quadratic.slope(z))
         free = ~cost.rests(z)
         off = np.abs(excess) > quadratic.noise(z) + EPS * cost.lasso
         entering = off & ~free
-        if not entering.any() and (is_full or not off.any()):
+        if not entering.any() and (not off.any() or whole == _WHOLE):
             break
         columns, step = _descend(quadratic, cost, z, excess, free, entering)
         if not columns.size:
             break
-        moved, is_full = _advance(cost, z, columns, step, float(excess[columns] @ step))
+        moved, is_whole = _advance(cost, z, columns, step, float(excess[columns] @ step))
         if np.array_equal(moved, z):
             break
-        z = moved
+        z, whole = moved, whole + 1 if is_whole else 0
     return z
 
 

@@ -8,8 +8,7 @@ from dsketch.planning.price import Machines
 from dsketch.planning.probe import probe, workload_of
 from dsketch.problems.choose import plan_case
 from dsketch.problems.linear.centring import shift_notes
-from dsketch.problems.method import Case
-from dsketch.problems.penalized.method import PenalizedMethod
+from dsketch.problems.penalized.method import PenalizedCase, PenalizedMethod
 from dsketch.problems.penalized.system import PenalizedSystem
 from dsketch.settings import Settings
 
@@ -32,6 +31,7 @@ def plan_penalized(
         If the probed blocks cannot be read or hold a NaN.
     """
     found = probe(shifted.rows)
-    case = Case(settings, workload_of(shifted.rows, stored.points, found, machines), found)
+    workload = workload_of(shifted.rows, stored.points, found, machines)
+    case = PenalizedCase(settings, workload, found, stored.rows.sides, stored.folds)
     choice = plan_case(methods, method, case, stored.rows, machines)
     return replace(choice, details=(*choice.details, *shift_notes(shifted.rows.shift)))

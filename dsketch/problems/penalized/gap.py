@@ -109,8 +109,10 @@ def measure(quadratic: Quadratic, cost: Cost, at: Measured) -> Distance:
     gap = _claim(measured + at.doubt + once, twice, found.least, float(quadratic.sizes @ np.abs(z)))
     gap += _scaled_gap(quadratic, cost, z, gamma, columns, found.step, left, at.squares)
     reach = math.sqrt(2 * gap)
-    open_ = moving | (_margin(cost, z, gamma - _curve(quadratic, columns, found.step)) <= quadratic.sizes * reach)
-    if not np.array_equal(open_, moving) and np.isfinite(gap):
+    open_ = moving
+    if np.isfinite(gap):
+        open_ = moving | (_margin(cost, z, gamma - _curve(quadratic, columns, found.step)) <= quadratic.sizes * reach)
+    if not np.array_equal(open_, moving):
         columns = np.flatnonzero(open_)
         found = quadratic.correct(columns, np.zeros(columns.size), cost.ridge[columns])
     acting = np.flatnonzero(free | (excess != 0))
@@ -187,7 +189,7 @@ def _scaled_gap(
     if np.isfinite(cost.lower[outside]).any() or np.isfinite(cost.upper[outside]).any() or not cost.lasso[outside].all():
         return np.inf
     moved = gamma - _curve(quadratic, columns, step)
-    s = min(float((cost.lasso[outside] / np.abs(moved[outside])).min()), 1.0)
+    s = float((cost.lasso[outside] / np.maximum(np.abs(moved[outside]), cost.lasso[outside])).min())
     whole = 0.5 * (1 - s) ** 2 * (squares + float(cost.ridge @ z**2)) + s * (1 - s) * abs(float(gamma[columns] @ step))
     held = np.where(outside, moved, cost.lasso * np.sign(z))
     return whole + float(np.maximum(cost.lasso * np.abs(z) - s * z * held, 0.0).sum())

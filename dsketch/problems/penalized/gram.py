@@ -13,8 +13,8 @@ from dsketch._linalg.columns import powers_near
 from dsketch.passes.base import Flow
 from dsketch.planning.work import GRADIENT, GRAM, Work
 from dsketch.problems.linear.method import require_squares, square_bytes
-from dsketch.problems.method import Breakdown, Case
-from dsketch.problems.penalized.method import PenalizedAnswer, PenalizedMethod
+from dsketch.problems.method import Breakdown
+from dsketch.problems.penalized.method import PenalizedAnswer, PenalizedCase, PenalizedMethod
 from dsketch.problems.penalized.quadratic import GramQuadratic
 from dsketch.problems.penalized.refinement import certify_and_correct, solve_points
 from dsketch.problems.penalized.system import PenalizedSystem
@@ -36,16 +36,16 @@ class GramPoints(PenalizedMethod):
     successor = TrianglePoints.name
     is_squared = True
 
-    def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
+    def works(self, case: PenalizedCase) -> tuple[Work, ...]:
         """Return 1 + 1 passes."""
-        del settings, d
+        del case
         return Work((GRAM,)), Work((GRADIENT,))
 
-    def part_bytes(self, d: int, k: int) -> int:
+    def part_bytes(self, case: PenalizedCase) -> int:
         """Return the bytes of the Gram matrix."""
-        return square_bytes(d, k)
+        return square_bytes(case.workload.d, case.sides_of_b)
 
-    def unfit(self, case: Case) -> str | None:
+    def unfit(self, case: PenalizedCase) -> str | None:
         """Speak up where a Gram matrix of rows like the probed ones would not vouch for itself even if all columns were free."""
         found = case.found
         if found.is_deficient or rounding_of_gram(case.workload.n, found.trace) * found.condition**2 <= _CONTRACTION:

@@ -13,7 +13,6 @@ from dsketch.planning.work import Work
 from dsketch.problems.method import Case, Method
 from dsketch.problems.penalized.gap import Distance
 from dsketch.problems.penalized.system import PenalizedSystem
-from dsketch.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -63,18 +62,35 @@ class PenalizedAnswer:
         return np.array([distance.backward for distance in self.distances])
 
 
-class PenalizedMethod(Method[Case, PenalizedSystem, PenalizedAnswer]):
+@dataclass(frozen=True)
+class PenalizedCase(Case):
+    """What a method is priced on.
+
+    Attributes
+    ----------
+    sides_of_b : int
+        Columns of b, where x has one for each point of a path.
+    folds : int
+        Whose sums the first pass keeps apart; 0 for none.
+    """
+
+    sides_of_b: int
+    folds: int
+
+
+class PenalizedMethod(Method[PenalizedCase, PenalizedSystem, PenalizedAnswer]):
     """A method for penalized and bounded problems: its price is that of its passes."""
 
     @abstractmethod
-    def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
-        """Return its passes over d columns."""
+    def works(self, case: PenalizedCase) -> tuple[Work, ...]:
+        """Return its passes."""
 
     @abstractmethod
-    def part_bytes(self, d: int, k: int) -> int:
-        """Return the bytes of the largest part, for k right-hand sides."""
+    def part_bytes(self, case: PenalizedCase) -> int:
+        """Return the bytes of the largest part of the first pass."""
 
-    def price(self, case: Case) -> Estimate:
+    def price(self, case: PenalizedCase) -> Estimate:
         """Return passes, seconds, memory."""
         workload = case.workload
-        return price_works(self.works(case.settings, workload.d), self.part_bytes(workload.d, workload.k), workload)
+        looked = 8 * workload.d * workload.k  # what the second pass gives for all points
+        return price_works(self.works(case), max(self.part_bytes(case), looked), workload)

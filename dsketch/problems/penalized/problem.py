@@ -15,6 +15,7 @@ from dsketch.problems.affine import AffineProblem
 from dsketch.problems.base import SIDES, require_settings
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.linear.centring import shift_notes
+from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.penalized.certificate import (
     PenalizedCertificate,
@@ -50,6 +51,11 @@ class PenalizedProblem(PenalizedSystem, AffineProblem):
         return self.shape[1], self.points
 
     @property
+    def is_flat(self) -> bool:
+        """Whether b came with one dimension, so that x has one too."""
+        return is_vector(self.rows.b)
+
+    @property
     def has_shortest(self) -> bool:
         """Whether of several minimizers the shortest is given: where nothing is added, so that it is least squares."""
         return False
@@ -79,8 +85,7 @@ class PenalizedProblem(PenalizedSystem, AffineProblem):
         is_shortest = self.has_shortest and any(distance.is_deficient for distance in answer.distances)
         notes = (*penalized_notes(answer, certificate, is_shortest=is_shortest), *shift_notes(shift))
         status = penalized_status(answer, settings.accepted, is_shortest=is_shortest)
-        b = self.rows.b
-        return Outcome(x[:, 0] if b is not None and b.is_vector else x, status, method, certificate, notes, answer)
+        return Outcome(x[:, 0] if self.is_flat else x, status, method, certificate, notes, answer)
 
     def judge(self, x: Floats) -> Flow[PenalizedCertificate]:
         """Judge x by a QR of [A b], the residual and the pull at x, in one pass.

@@ -5,6 +5,7 @@ Columns are scaled by powers of two to norms between ½ and 1 (z = D x), so that
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -30,9 +31,9 @@ class Correction(NamedTuple):
     step : ndarray, shape (c,)
         M⁻¹ excess.
     least : float
-        About the smallest eigenvalue of M, rather below it.
+        At most the smallest eigenvalue of M, within a factor of its order.
     condition : float
-        About √‖M‖‖M⁻¹‖.
+        About the condition number of M^½.
     rank : int
         Numerical rank of M.
     """
@@ -77,7 +78,7 @@ class Quadratic(ABC):
         sizes = self.sizes
         return np.asarray(_NOISE * (np.abs(self.pull) + sizes * float(sizes @ np.abs(self._moved(z)))))
 
-    @property
+    @cached_property
     @abstractmethod
     def sizes(self) -> Floats:
         """Norms of the columns of A, shape (d,)."""
@@ -115,7 +116,7 @@ class GramQuadratic(Quadratic):
 
     H: Floats
 
-    @property
+    @cached_property
     def sizes(self) -> Floats:
         """Norms of the columns."""
         return np.sqrt(np.diagonal(self.H))
@@ -130,17 +131,15 @@ class GramQuadratic(Quadratic):
         return np.asarray(sl.cho_solve((_factor(self._block(columns, ridge))[0], False), excess, check_finite=False))
 
     def correct(self, columns: Indices, excess: Floats, ridge: Floats) -> Correction:
-        """Return the step by a Cholesky factor; 1/‖M⁻¹‖₁ is at most the smallest eigenvalue (but for LAPACK's estimate)."""
+        """Return the step by a Cholesky factor."""
         if not columns.size:
             return _NOTHING
         M = self._block(columns, ridge)
         U, is_singular = _factor(M)
-        size = float(np.abs(M).sum(axis=0).max())
-        reciprocal, _ = sl.lapack.dpocon(U, size)
         if is_singular:
             return _within_range(*np.linalg.eigh(M), len(M) * _SINGULAR, excess)
         step = np.asarray(sl.cho_solve((U, False), excess, check_finite=False))
-        return Correction(step, reciprocal * size, float(1 / np.sqrt(reciprocal)), columns.size)
+        return Correction(step, *_extent(U), columns.size)
 
     def weigh(self, columns: Indices, excess: Floats, length: float, residual: float) -> float:
         """Return it by a Cholesky factor of the weighted matrix."""
@@ -148,14 +147,14 @@ class GramQuadratic(Quadratic):
         if not size or not excess.any():
             return 0.0
         M = length**2 * self.H[np.ix_(columns, columns)]
-        M[np.diag_indices_from(M)] += residual**2
+        M.flat[:: len(M) + 1] += residual**2
         if not M.any():
             return np.inf
         return float(np.linalg.norm(sl.solve_triangular(_factor(M)[0], excess, trans="T", check_finite=False)) / size)
 
     def _block(self, columns: Indices, ridge: Floats) -> Floats:
         M = self.H[np.ix_(columns, columns)]
-        M[np.diag_indices_from(M)] += ridge
+        M.flat[:: len(M) + 1] += ridge
         return M
 
 
@@ -176,7 +175,7 @@ class TriangleQuadratic(Quadratic):
     R: Floats
     side: Floats
 
-    @property
+    @cached_property
     def sizes(self) -> Floats:
         """Norms of the columns."""
         return np.asarray(np.linalg.norm(self.R, axis=0))
@@ -214,8 +213,7 @@ class TriangleQuadratic(Quadratic):
             _, singular, Vt = sl.svd(T)
             return _within_range(singular[::-1] ** 2, Vt[::-1].T, (4 * EPS * len(T)) ** 2, excess)
         y = sl.solve_triangular(T, sl.solve_triangular(T, excess, trans="T"))
-        reciprocal, size = sl.lapack.dtrcon(T)[0], float(np.linalg.norm(T, 1))
-        return Correction(np.asarray(y), (reciprocal * size) ** 2 / columns.size, 1 / reciprocal, columns.size)
+        return Correction(np.asarray(y), *_extent(T), columns.size)
 
     def weigh(self, columns: Indices, excess: Floats, length: float, residual: float) -> float:
         """Return it by a QR of [length R; residual I]."""
@@ -227,6 +225,12 @@ class TriangleQuadratic(Quadratic):
         if not np.diagonal(T).all():
             return np.inf
         return float(np.linalg.norm(sl.solve_triangular(T, excess, trans="T")) / size)
+
+
+def _extent(T: Floats) -> tuple[float, float]:
+    """Return a lower bound of the smallest eigenvalue of TᵀT, within a factor of its order, and about the condition number of T."""
+    inverse = float(np.linalg.norm(sl.lapack.dtrtri(T)[0]))
+    return 1 / inverse**2, float(np.linalg.norm(T)) * inverse / len(T)
 
 
 def _within_range(values: Floats, vectors: Floats, level: float, excess: Floats) -> Correction:

@@ -35,9 +35,12 @@ class PenalizedSystem(ABC):
     ----------
     rows : Rows
         [A 1], b and the weights.
+    folds : int
+        Whose sums the first pass keeps apart; 0 for none.
     """
 
     rows: Rows
+    folds: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:

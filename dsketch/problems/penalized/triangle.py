@@ -17,7 +17,7 @@ from dsketch.passes.base import Flow
 from dsketch.passes.fold_grams import FoldSums
 from dsketch.planning.work import GRADIENT, TRIANGLE, Work
 from dsketch.problems.linear.method import square_bytes
-from dsketch.problems.penalized.method import PenalizedAnswer, PenalizedMethod
+from dsketch.problems.penalized.method import PenalizedAnswer, PenalizedCase, PenalizedMethod
 from dsketch.problems.penalized.quadratic import TriangleQuadratic
 from dsketch.problems.penalized.refinement import certify_and_correct, solve_points
 from dsketch.problems.penalized.system import PenalizedSystem
@@ -30,14 +30,14 @@ class TrianglePoints(PenalizedMethod):
     name = "triangle"
     is_safe = True
 
-    def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
+    def works(self, case: PenalizedCase) -> tuple[Work, ...]:
         """Return 1 + 1 passes."""
-        del settings, d
+        del case
         return Work((TRIANGLE,)), Work((GRADIENT,))
 
-    def part_bytes(self, d: int, k: int) -> int:
+    def part_bytes(self, case: PenalizedCase) -> int:
         """Return the bytes of the triangle."""
-        return square_bytes(d, k)
+        return square_bytes(case.workload.d, case.sides_of_b)
 
     def solve(self, system: PenalizedSystem, settings: Settings, start: Any = None) -> Flow[PenalizedAnswer]:
         """Solve by the triangle of [A b]; ``start`` may be what folds sum to."""
