@@ -10,6 +10,7 @@ import zarr
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
+from dsketch.matrix.masked import require_unmasked
 
 _LARGEST = 1e300  # no penalty is larger: sums over columns would overflow
 
@@ -61,15 +62,7 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...], remedy: str) -> Fl
     SpecError
         If they are no finite numbers, or do not fit; ``remedy`` is what the message advises.
     """
-    found = (
-        numbers_of_text(name, os.fspath(value), remedy) if isinstance(value, str | os.PathLike) else getattr(value, "x", value)
-    )
-    try:
-        numbers = np.array(found, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise SpecError(f"{name} must be numbers; got {value!r:.80}. {remedy}") from error
-    if not np.isfinite(numbers).all():
-        raise SpecError(f"{name} must be finite; got {numbers[~np.isfinite(numbers)].flat[0]}. {remedy}")
+    numbers = read_numbers(name, value, remedy)
     if numbers.size == 1:
         return np.full(shape, numbers.item())
     if numbers.size != math.prod(shape) or (numbers.ndim > 1 and numbers.shape != shape):
@@ -77,7 +70,30 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...], remedy: str) -> Fl
     return numbers.reshape(shape)
 
 
-def numbers_of_text(name: str, text: str, remedy: str) -> Floats:
+def read_numbers(name: str, value: Any, remedy: str) -> Floats:
+    """Return the numbers that a value holds, of any shape; otherwise as :func:`as_numbers`.
+
+    Raises
+    ------
+    SpecError
+        If they are no finite numbers.
+    DataError
+        If one is masked.
+    """
+    found = (
+        _numbers_of_text(name, os.fspath(value), remedy) if isinstance(value, str | os.PathLike) else getattr(value, "x", value)
+    )
+    require_unmasked(found, name)
+    try:
+        numbers = np.array(found, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{name} must be numbers; got {value!r:.80}. {remedy}") from error
+    if not np.isfinite(numbers).all():
+        raise SpecError(f"{name} must be finite; got {numbers[~np.isfinite(numbers)].flat[0]}. {remedy}")
+    return numbers
+
+
+def _numbers_of_text(name: str, text: str, remedy: str) -> Floats:
     """Return the numbers that a text holds with commas between, or those at the path that it is.
 
     Raises

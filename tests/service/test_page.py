@@ -184,6 +184,37 @@ def test_the_form_has_the_words_of_each_problem(opened: Opened, running: Service
         )
 
 
+def test_defaults_are_those_of_the_problem_that_is_shown(opened: Opened) -> None:
+    """Of two problems with a word of one name each shows its own default; what was typed stays; numbers may be several."""
+    with opened("#/new?A=demo/A.zarr&y=demo/b.zarr") as page:
+        problem, alpha, seed, family = (
+            page.get_by_label("problem", exact=True), *(page.locator(f"[name={name}]") for name in ("alpha", "seed", "family")),
+        )  # fmt: skip
+        page.get_by_text("Advanced").click()
+        problem.select_option("ridge")
+        expect(alpha).to_have_value("1")
+        seed.fill("7")
+        problem.select_option("glm")
+        expect(alpha).to_have_value("0")
+        expect(seed).to_have_value("7")
+        alpha.fill("much, 2")
+        page.get_by_role("button", name="Show plan").click()
+        expect(alpha).to_have_accessible_description(re.compile("numbers with commas between were expected; got much, 2"))
+        alpha.fill("0.5, 2")
+        family.select_option("gaussian")
+        shown = page.locator("[data-part=document] code").text_content()
+        assert re.sub(r"\s", "", shown) == (
+            '{"problem":"glm","A":"demo/A.zarr","y":"demo/b.zarr","family":"gaussian","alpha":[0.5,2],"seed":7}'
+        )
+        page.get_by_role("button", name="Submit").click()
+        expect(page.locator(".state-sentence")).to_have_text(re.compile(r"alpha must be one number, or of shape \(10,\)"))
+        page.get_by_role("link", name="Run it again with changes").click()
+        expect(alpha).to_have_value("0.5,2")
+        alpha.fill("2")
+        page.get_by_role("button", name="Submit").click()
+        expect(page.locator("[data-part=certificate]")).to_contain_text("standard errors", timeout=WAIT)
+
+
 def test_a_run_is_made_again_with_changes(opened: Opened, running: Service) -> None:
     """The form takes over the document of a job."""
     with running.client() as client:
