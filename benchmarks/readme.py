@@ -11,7 +11,10 @@ import conditioning
 import csr
 import features
 import flights
+import glm
+import glm_data
 import kernel
+import leverage
 import nonlinear
 import paper
 import powers
@@ -29,13 +32,16 @@ BENCHMARKS = {
         rivals,
         scaling,
         flights,
+        glm_data,
         paper,
         conditioning,
         powers,
         features,
         kernel,
         csr,
+        glm,
         nonlinear,
+        leverage,
         claims_smooth,
     )
 }

@@ -29,6 +29,8 @@ from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
+    Bounded,
+    ElasticNet,
     ExpKernel,
     GramExponential,
     GramPower,
@@ -47,17 +49,21 @@ from dsketch.problems import (
 )
 from dsketch.problems.linear.statistics import Summary
 from dsketch.problems.outcome import Certificate, Status
+from dsketch.problems.smooth.statistics import GLMSummary
 from dsketch.version import __version__
 
 __all__ = [
     "GLM",
+    "Bounded",
     "Certificate",
     "Client",
     "Coreset",
     "DataError",
     "DsketchError",
+    "ElasticNet",
     "EngineError",
     "ExpKernel",
+    "GLMSummary",
     "GramExponential",
     "GramPower",
     "Head",

@@ -202,7 +202,28 @@ OUT = Option(
 )
 OVERWRITE = Option("overwrite", bool, False, "Replace what is at --out; otherwise that is an error.")
 SUMMARY = Option("summary", bool, False, "Also print the regression table: standard errors, t, p, confidence intervals, R².")
-ROBUST = Option("robust", str, None, "The table with errors for unequal variances; one more pass.")
+ROBUST = Option(
+    "robust",
+    str,
+    None,
+    "The table with errors for unequal variances; one more pass.",
+    choices=("HC0", "HC1", "HC2", "HC3"),
+)
+GROUPS = Option(
+    "groups",
+    object,
+    None,
+    "The table with errors for rows that depend on each other within groups: Zarr vector of each row's group, any numbers; one more pass.",
+    metavar="G",
+)
+INFORMATION = Option(
+    "information",
+    str,
+    "expected",
+    "What errors of a generalised linear model are made of: Fisher's information, or the curvature at x.",
+    choices=("expected", "observed"),
+)
+TABLE = (SUMMARY, ROBUST, GROUPS, INFORMATION)
 
 # ---- what a service is told besides ------------------------------------------------------------------------------------
 

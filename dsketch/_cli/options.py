@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from dsketch._units import parse_bytes
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.linear.statistics.robust import ROBUST
 from dsketch.problems.options import settings_of
 from dsketch.settings import MISSING, Bytes, Numbers, Option
 
@@ -93,10 +91,8 @@ def cluster_options(default: str) -> list[click.Option]:
 CLUSTER = [*map(option_of, settings.CLUSTER)]
 MEMORY_LIMIT = [option_of(settings.MEMORY_LIMIT)]
 JOURNAL = [option_of(settings.JOURNAL)]
-OUT = [
-    *map(option_of, (settings.OUT, settings.OVERWRITE, settings.SUMMARY, replace(settings.ROBUST, choices=tuple(ROBUST)))),
-]
-_OF_TABLES = (settings.SUMMARY.name, settings.ROBUST.name)
+OUT = [*map(option_of, (settings.OUT, settings.OVERWRITE, *settings.TABLE))]
+_OF_TABLES = tuple(option.name for option in settings.TABLE)
 
 JSON = [click.Option(["--json", "as_json"], is_flag=True, help="Print exactly one JSON object on standard output.")]
 

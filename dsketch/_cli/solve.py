@@ -22,7 +22,7 @@ from dsketch.engine.journal import Journal
 from dsketch.errors import JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
 from dsketch.problems import Problem
-from dsketch.problems.linear.statistics import Summary
+from dsketch.settings import TABLE
 
 
 @click.group(short_help="Solve a problem and certify the answer.")
@@ -78,14 +78,13 @@ class Count:
 
 def _answer(problem: Problem, given: dict[str, Any]) -> int:
     """Plan, solve, write and show; return the exit code."""
-    out, overwrite, wants_summary, robust, as_json, journal = (
-        given.pop(name) for name in ("out", "overwrite", "summary", "robust", "as_json", "journal")
-    )
+    out, overwrite, as_json, journal = (given.pop(name) for name in ("out", "overwrite", "as_json", "journal"))
+    table = _table_from(given)
     out, overwrite, is_left = _place(out, overwrite, given.pop("kept", None))
     output = None if out is None or is_left else Output.at(out, overwrite=overwrite)
     run = Run(problem, given["method"], settings_from(given), Cluster(memory_limit=given["memory_limit"]), journal, output)
     run.probe()
-    if (wants_summary or robust) and not problem.has_table:
+    if table is not None and not problem.has_table:
         raise SpecError(f"--summary was asked of {problem.name}, whose answers have no such errors. Use solve lstsq.")
     with _stoppable(journal) as count, engine_from(given, problem.rows) as engine:
         made = run.plan(engine)
@@ -96,7 +95,7 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
         with listening() as tell:
             count.tell = tell
             solution = run.solve(made, engine, count)
-            summary = solution.summary(robust=robust, cluster=engine, progress=tell) if wants_summary or robust else None
+            summary = None if table is None else solution.summary(**table, cluster=engine, progress=tell)
     run.write(solution)
     if is_left and not holds(str(out), solution.x):
         say(
@@ -105,6 +104,15 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
         out = None
     _show(solution, summary, None if out is None else text_of(out), as_json)
     return 0 if solution.status.is_success else 1
+
+
+def _table_from(given: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is asked of the table, taken out of what was given; None where none of its options was."""
+    asked = {option.name: given.pop(option.name) for option in TABLE}
+    if all(asked[option.name] == option.default for option in TABLE):
+        return None
+    del asked["summary"]
+    return {**asked, "groups": absolute(asked["groups"])}
 
 
 def _place(out: str | None, overwrite: bool, kept: tuple[str, bool] | None) -> tuple[str | None, bool, bool]:
@@ -134,7 +142,7 @@ def _how_to_go_on(journal: str | None, passes: int) -> str:
     return f"stopped; {are} in the journal; go on with: dsketch resume {text_of(journal)}"
 
 
-def _show(solution: Solution, summary: Summary | None, out: str | None, as_json: bool) -> None:
+def _show(solution: Solution, summary: Any, out: str | None, as_json: bool) -> None:
     if as_json:
         print_json(solution.to_dict() | ({} if summary is None else {"summary": summary.to_dict()}))
     else:

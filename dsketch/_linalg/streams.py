@@ -57,6 +57,7 @@ SRHT_SAMPLE = Stream(2)  # which rows of a transform are kept
 KERNEL_PIVOTS = Stream(41)
 KERNEL_SAMPLE = Stream(42)  # the rows by which preconditioners are forecast
 KERNEL_WITNESSES = Stream(43)  # vectors of signs that measure how far features are from their kernel
+FOLDS = Stream(45)  # which fold of a cross-validation each row is in
 DRAWN_STARTS = Stream(60)  # where nonlinear problems begin that are told to draw
 TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # each leaf has one
 TREE_LEAVES = Stream(2 << 32, MANY)  # each leaf has one
@@ -83,7 +84,7 @@ OF_SEED = {
     "seed": (
         SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
         TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, LEVERAGE_DIRECTIONS,
-        LEVERAGE_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, SAMPLED_HESSIAN,
+        LEVERAGE_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, SAMPLED_HESSIAN, FOLDS,
     ),
     "draw": (CENTRE_BLOCKS, CENTRE_ROWS),
     "demo": (DEMO_ROWS, DEMO_X),

@@ -36,9 +36,9 @@ from dsketch.passes.mean_response import MeanResponse
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.affine import AffineProblem, centred_look, linear_look
 from dsketch.problems.base import require_columns
 from dsketch.problems.linear.centring import Centre, read_centre
-from dsketch.problems.linear.problem import LinearProblem, centred_look, linear_look
 
 
 @spell_out
@@ -199,7 +199,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     problem = solution.problem
     _require_agreement(problem.parameters, intercept)
-    if isinstance(problem, LinearProblem) and problem.rows.shift is not None:
+    if isinstance(problem, AffineProblem) and problem.rows.shift is not None:
         x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
         return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)
     return _by(problem, np.asarray(solution.x))

@@ -16,12 +16,13 @@ from dsketch.engine.session import ProgressTo
 from dsketch.errors import SpecError
 from dsketch.events import PassRecord
 from dsketch.matrix.columns import Columns
+from dsketch.matrix.open import open_matrix
 from dsketch.passes.base import Flow
 from dsketch.problems import Problem
-from dsketch.problems.linear.statistics import Summary, SummaryOptions, summarize
 from dsketch.problems.linear.stored_errors import stored_errors
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Certificate, Status
+from dsketch.problems.tables import SummaryOptions
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,12 @@ class Solution:
         robust: str | None = None,
         level: float = 0.95,
         names: Iterable[str] | None = None,
+        groups: Any = None,
+        information: str = "expected",
         cluster: Any = None,
         progress: ProgressTo = None,
-    ) -> Summary:
-        """Return the statistics of a least-squares fit: standard errors, t, p, intervals, R², F, covariance.
+    ) -> Any:
+        """Return the table of coefficients: standard errors, t or z, p, intervals, covariance, and how well the model fits.
 
         Parameters
         ----------
@@ -85,35 +88,45 @@ class Solution:
             Of the confidence intervals.
         names : iterable of str, optional
             Of the columns of A; None: the attribute ``columns`` of a Zarr A (``dsketch ingest`` writes it), else x0, x1 ….
+        groups : path, URL, zarr.Array, ndarray or dask array, shape (n,), optional
+            The group of each row, any numbers: errors that stay valid when rows of one group depend on each other
+            (:mod:`dsketch.problems.clusters`).
+        information : {"expected", "observed"}
+            What the model's own errors of a generalised linear model are made of: Fisher's information, or the curvature of the
+            log-likelihood at x; the same for canonical links and least squares.
         cluster, progress
             As in :func:`dsketch.solve`, if a pass is needed; None: where the problem was solved.
 
         Returns
         -------
-        Summary
+        Summary, GLMSummary
+            By the problem.
 
         Raises
         ------
         SpecError
-            For ridge (its estimates are biased: they have no such errors), or unknown words.
+            With a penalty (its estimates are biased: they have no such errors), for problems without such a table, or unknown words.
+        DataError
+            If groups have no number for each row of A, or are not finite.
 
         Notes
         -----
-        Equal to statsmodels' OLS and WLS (p from Student's t also with ``robust``) up to rounding times kappa, from the factor R
-        alone.  No pass where R is A's own (``tsqr``, ``whitened``, ``gram`` up to kappa 10⁴).  One pass makes it so after
+        Least squares: equal to statsmodels' OLS and WLS (p from Student's t also with ``robust``) up to rounding times kappa, from the
+        factor R alone.  No pass where R is A's own (``tsqr``, ``whitened``, ``gram`` up to kappa 10⁴).  One pass makes it so after
         ``conjugate_gradient``, ``gradient_descent`` and ``sketch_and_solve`` (the coefficients are then the minimizer's, from that R and
-        Qᵀb), one more is for ``robust``, another where a row has leverage near 1, and one light one where a few rows suggest that A
-        itself holds a constant, to know whether R² is about the mean.  The minimum-norm answer of a rank-deficient A gets the
+        Qᵀb), one more is for ``robust`` or ``groups``, another where a row has leverage near 1, and one light one where a few rows suggest
+        that A itself holds a constant, to know whether R² is about the mean.  The minimum-norm answer of a rank-deficient A gets the
         covariance of the pseudoinverse, without t and p.  Rows of weight 0 are no observations.
         """
-        if not isinstance(self.problem, LinearSystem):
-            raise SpecError(
-                f"a table of coefficients needs least squares; this is {self.problem.parameters['problem']}. Solve LeastSquares(A, b)."
-            )
-        wish = SummaryOptions(robust, level, None if names is None else tuple(names))
+        wish = SummaryOptions(
+            robust,
+            level,
+            None if names is None else tuple(names),
+            None if groups is None else open_matrix(groups, what="groups"),
+            information,
+        )
         doubts = () if self.status.is_success else (self.status.value,)
-        summary: Summary = self.run(summarize(self.problem, self.answer, self.method, wish, doubts), cluster, progress)
-        return summary
+        return self.run(self.problem.summarize(self.answer, self.method, wish, doubts), cluster, progress)
 
     def predict(
         self,

@@ -36,7 +36,7 @@ class Gradient(Pass[Slope]):
     Parameters
     ----------
     x : ndarray, shape (d, k)
-        Travels to every worker once.
+        Travels to every worker once.  Where b has one column, x may have more: the points of a path.
 
     Notes
     -----
@@ -79,8 +79,8 @@ class Gradient(Pass[Slope]):
         return Slope(*part)
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return k (d + 5) numbers."""
-        return 8 * sides * (columns + 5)
+        """Return k (d + 5) numbers, k the columns of x."""
+        return 8 * max(sides, int(self.x.shape[1])) * (columns + 5)
 
 
 def _no_moments(sides: int) -> tuple[Floats, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats, State
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass, heavy_rows
-from dsketch.passes.online import LARGEST, centre_rows
+from dsketch.passes.online import LARGEST, absolute_sums, centre_rows
 
 _HEIGHT = 4  # slices of so many heavy heights: the inner pass cuts them again
 
@@ -67,7 +67,7 @@ class SoftmaxRows(ResidualRows):
         """Return J, r, and f times the absolute sum in z."""
         C = centre_rows(X, self.centre)
         f = np.exp(np.clip(C @ self.x, -LARGEST, LARGEST) - self.top) / self.total
-        return Residuals(f[:, None] * C, f - Y[:, 0], f * (np.abs(C) @ np.abs(self.x)))
+        return Residuals(f[:, None] * C, f - Y[:, 0], f * absolute_sums(C, self.x))
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,7 @@ class ResnetRows(ResidualRows):
         z, one = np.clip(X @ self.x, -LARGEST, LARGEST), np.exp(-self.top)
         e = np.exp(z - self.top)
         f, v = (e + one * z) / self.alpha, (e + one) / self.alpha
-        return Residuals(
-            v[:, None] * X - np.outer(f, self.slope), f - Y[:, 0], np.abs(v) * (np.abs(X) @ np.abs(self.x)) + np.abs(f)
-        )
+        return Residuals(v[:, None] * X - np.outer(f, self.slope), f - Y[:, 0], np.abs(v) * absolute_sums(X, self.x) + np.abs(f))
 
 
 class Doubt(NamedTuple):

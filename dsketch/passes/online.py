@@ -88,6 +88,11 @@ class OnlineSums(SlicePass[R]):
                     array *= np.exp(order * by)
 
 
+def absolute_sums(X: Floats, x: Floats) -> Floats:
+    """Return abs(X) abs(x), what is summed in z without signs, shape (rows,)."""
+    return np.asarray(np.minimum(np.abs(X) @ np.abs(x), LARGEST))
+
+
 def centre_rows(X: Floats, centre: Floats) -> Floats:
     """Return X − centre, with what is no more than rounding of the centre set to 0."""
     C = X - centre

@@ -72,7 +72,7 @@ class Sandwich(Pass[Meat]):
             room = 1.0 - np.einsum("ij,ij->i", Y, Y)
             is_near = room <= self.near
             if is_near.any():
-                aside = _join_rows(aside, [start + np.flatnonzero(is_near).astype(np.float64), X[is_near], B[is_near]])
+                aside = join_rows(aside, [start + np.flatnonzero(is_near).astype(np.float64), X[is_near], B[is_near]])
                 residual, room = np.where(is_near[:, None], 0.0, residual), np.where(is_near, 1.0, room)
             if self.power:
                 residual = residual / room[:, None] ** self.power
@@ -83,7 +83,7 @@ class Sandwich(Pass[Meat]):
 
     def merge(self, left: Part, right: Part) -> Part:
         """Add the meats; put the rows set aside behind each other."""
-        return (left[0] + right[0], *_join_rows(left[1:], right[1:]))
+        return (left[0] + right[0], *join_rows(left[1:], right[1:]))
 
     def finish(self, part: Part) -> Meat:
         """Return the meats and the rows set aside, in order."""
@@ -97,7 +97,7 @@ class Sandwich(Pass[Meat]):
         return 8 * (sides * columns**2 + columns * (columns + sides + 1))
 
 
-def _join_rows(left: Sequence[Floats], right: Sequence[Floats]) -> Sequence[Floats]:
+def join_rows(left: Sequence[Floats], right: Sequence[Floats]) -> Sequence[Floats]:
     """Return the rows set aside on both sides; a part has none of the three arrays where there is no such row."""
     return [np.concatenate(pair) for pair in zip(left, right, strict=True)] if left and right else left or right
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.passes.base import Part, SlicePass
-from dsketch.passes.online import LARGEST, OnlineSums, centre_rows
+from dsketch.passes.online import LARGEST, OnlineSums, absolute_sums, centre_rows
 
 
 class UnitFacts(NamedTuple):
@@ -61,7 +61,7 @@ class SoftmaxMoments(OnlineSums[UnitFacts]):
     def add_terms(self, sums: Part, X: Floats, Y: Floats, z: Floats, top: float) -> None:
         """Add the rows."""
         C, e, squares = centre_rows(X, self.centre), np.exp(z - top), Y * Y
-        es = e * (np.abs(C) @ np.abs(self.x))
+        es = e * absolute_sums(C, self.x)
         terms = (e.sum(), es.sum(), e @ Y, (e * e) @ squares, (es * es) @ squares, e @ C, (Y * e[:, None]).T @ C)
         for total, term in zip(sums, terms, strict=True):
             total += term
@@ -113,7 +113,7 @@ class ReluMoments(SlicePass[UnitFacts]):
         del start
         z, squares = np.clip(X @ self.x, -LARGEST, LARGEST), Y * Y
         on = (z > 0).astype(np.float64)
-        u, s = on * z, on * (np.abs(X) @ np.abs(self.x))
+        u, s = on * z, on * absolute_sums(X, self.x)
         for total, term in zip(
             part, (on.sum(), u @ Y, (u * u) @ squares, (s * s) @ squares, (Y * on[:, None]).T @ X), strict=True
         ):

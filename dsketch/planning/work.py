@@ -11,6 +11,7 @@ from dsketch._linalg.whitener import dense
 from dsketch.losses.binomial import Logit
 from dsketch.matrix.beside import Places
 from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Triangle, WhitenedGram
+from dsketch.passes.fold_grams import FoldGrams
 from dsketch.passes.leverages import Leverages
 from dsketch.passes.linked import Linked
 from dsketch.settings import Settings
@@ -87,6 +88,7 @@ GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_second
 LINKED = Kind(Linked.kind, lambda d: _linked_pass(d, has_gram=True), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 LINKED_LIGHT = Kind(f"{Linked.kind}_light", lambda d: _linked_pass(d, has_gram=False), sparse_seconds=_light_seconds)
 TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True)
+FOLD_GRAMS = Kind(FoldGrams.kind, lambda _: FoldGrams(5, 0), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 WHITENED_GRAM = Kind(WhitenedGram.kind, lambda d: WhitenedGram(_factor(d).whitener), grows=True)
 LEVERAGES = Kind(Leverages.kind, lambda d: Leverages(_factor(d).whitener), grows=True)
 LEVERAGES_NARROW = Kind(f"{Leverages.kind}_narrow", _narrow)  # 64 numbers a row in place of d

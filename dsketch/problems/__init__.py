@@ -14,6 +14,8 @@ from dsketch.problems.nonlinear.softmax_regression import SoftmaxRegression
 from dsketch.problems.nonlinear.softmax_resnet import SoftmaxResNet
 from dsketch.problems.nonlinear.two_layer import TwoLayer
 from dsketch.problems.outcome import Outcome
+from dsketch.problems.penalized.bounded import Bounded
+from dsketch.problems.penalized.elastic_net import ElasticNet
 from dsketch.problems.powers.gram_exponential import GramExponential
 from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
@@ -32,6 +34,8 @@ _KINDS: tuple[type[Problem], ...] = (
     Multinomial,
     LeverageScores,
     SampledLeastSquares,
+    ElasticNet,
+    Bounded,
     SoftmaxRegression,
     SoftmaxResNet,
     TwoLayer,
@@ -41,6 +45,8 @@ PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kin
 __all__ = [
     "GLM",
     "PROBLEMS",
+    "Bounded",
+    "ElasticNet",
     "ExpKernel",
     "GramExponential",
     "GramPower",

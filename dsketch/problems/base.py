@@ -19,6 +19,7 @@ from dsketch.planning.price import Machines
 from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
+from dsketch.problems.tables import SummaryOptions
 from dsketch.settings import Option, Settings
 from dsketch.sketch import SKETCHES
 
@@ -138,6 +139,29 @@ class Problem(ABC):
         """
         del x
         return Settings(tol).accepted
+
+    def summarize(self, answer: Any, method: str, wish: SummaryOptions, doubts: tuple[str, ...] = ()) -> Flow[Any]:
+        """Return the table of coefficients of an answer: a generator that yields looks where the answer alone does not tell.
+
+        Parameters
+        ----------
+        answer : object
+            The method's own, :attr:`~dsketch.problems.outcome.Outcome.detail`.
+        method : str
+            That gave it.
+        wish : SummaryOptions
+        doubts : tuple of str
+            To be shown with the table: why the answer may not be right.
+
+        Raises
+        ------
+        SpecError
+            If the problem has no such table.
+        """
+        del answer, method, wish, doubts
+        raise SpecError(
+            f"a table of coefficients needs least squares or a generalised linear model; this is {self.name}. Solve LeastSquares(A, b)."
+        )
 
     @property
     def judge_passes(self) -> int:

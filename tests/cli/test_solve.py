@@ -91,6 +91,19 @@ def test_summary_adds_the_regression_table(data: Data) -> None:
     assert "pass 1" not in ran.stderr
 
 
+def test_groups_give_errors_by_group(data: Data) -> None:
+    """--groups asks for the table whose errors are by group, those of Python to the bit."""
+    folder = Path(data.paths[0]).parent
+    groups = np.random.default_rng(1).integers(0, 50, len(data.b))
+    zarr.create_array(store=str(folder / "groups.zarr"), data=groups)
+
+    said = found("solve", "lstsq", *data.paths, "--method", "tsqr", "--groups", str(folder / "groups.zarr"))["summary"]
+
+    expected = ds.lstsq(*data.paths, method="tsqr").summary(groups=groups)
+    np.testing.assert_array_equal(said["standard_errors"], expected.standard_errors)
+    assert (said["robust"], said["groups"]) == ("cluster", 50)
+
+
 def test_a_missing_chunk_can_be_filled(data: Data) -> None:
     """--missing fill reads an absent chunk as zeros; the default is an error."""
     next(Path(data.paths[0]).glob("c/3/*")).unlink()

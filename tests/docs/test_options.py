@@ -33,9 +33,8 @@ from dsketch.settings import (
     OUT,
     OVERWRITE,
     PROGRESS,
-    ROBUST,
     SETTINGS,
-    SUMMARY,
+    TABLE,
     Bytes,
     Numbers,
     Option,
@@ -47,7 +46,7 @@ from dsketch.testing.flows import run_flow
 
 NAMES = frozenset(option.name for option in SETTINGS)
 SOLVING = MappingProxyType({option.name: option for option in (METHOD, *SETTINGS, *CLUSTER, MEMORY_LIMIT, JOURNAL, PROGRESS)})
-WRITING = (OUT, OVERWRITE, SUMMARY, ROBUST)
+WRITING = (OUT, OVERWRITE, *TABLE)
 each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PROBLEMS))
 
 
@@ -176,11 +175,11 @@ def test_the_command_line_says_what_the_options_say(command: str, problem: type[
 
 @each_problem
 def test_help_shows_a_table_where_there_is_one(problem: type[Problem]) -> None:
-    """--summary and --robust are out of sight where answers have no table of errors; whoever gives them is told so."""
+    """--summary and what belongs to it are out of sight where answers have no table of errors; whoever gives them is told so."""
     command: Any = main.commands["solve"]
     hidden = {param.name for param in command.commands[problem.name].params if isinstance(param, click.Option) and param.hidden}
 
-    assert hidden == (set() if problem.has_table else {"summary", "robust"})
+    assert hidden == (set() if problem.has_table else {option.name for option in TABLE})
 
 
 # ---- the service and its page ----------------------------------------------------------------------------------------

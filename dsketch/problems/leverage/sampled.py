@@ -15,6 +15,7 @@ from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import probe, workload_of
+from dsketch.problems.affine import linear_look
 from dsketch.problems.arguments import as_flag, as_penalty
 from dsketch.problems.base import Problem, require_settings
 from dsketch.problems.choose import plan_case
@@ -25,7 +26,7 @@ from dsketch.problems.leverage.sampled_method import Sample, SampledAnswer, Samp
 from dsketch.problems.leverage.sampled_methods import METHODS
 from dsketch.problems.leverage.sampled_system import SampledSystem, sampled_system
 from dsketch.problems.linear.least_squares import tall_rows
-from dsketch.problems.linear.problem import is_vector, linear_look
+from dsketch.problems.linear.problem import is_vector
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 from dsketch.problems.method import Breakdown

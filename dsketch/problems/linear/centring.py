@@ -1,12 +1,11 @@
-"""What a linear problem with an intercept does beside its methods: choose the shift before them, put x right after them.
+"""What a linear problem with an intercept does beside its methods: put x right after them, whose columns were shifted before.
 
 Methods, factor, certificate and statistics are those of [A − 1 sᵀ, 1]: there the rank is judged and a slope is as exact as its column
 varies.  x has the intercept of A as it is stored.
 """
 
-from copy import copy
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,31 +13,10 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import rounding_of_intercept, shortest, uncentre_answer
-from dsketch.matrix.offsets import offsets
 from dsketch.passes import Slope
 from dsketch.problems.linear.certificate import LinearCertificate
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.stored_errors import stored_errors, stored_forward_error
-from dsketch.problems.linear.system import LinearSystem
-
-P = TypeVar("P", bound=LinearSystem)
-
-
-def choose_shift(problem: P) -> P:
-    """Return the same problem with columns shifted by a stored value, or the problem itself where that helps none; reads a few rows.
-
-    Raises
-    ------
-    DataError
-        If they cannot be read.
-    """
-    rows = problem.rows
-    shift = offsets(rows.A, rows.weights) if rows.intercept and rows.shift is None else None
-    if shift is None:
-        return problem
-    shifted = copy(problem)
-    shifted.__dict__["rows"] = replace(rows, shift=shift)
-    return shifted
 
 
 def restore_intercept(answer: LinearAnswer, shift: AnyArray | None) -> tuple[LinearAnswer, Floats]:

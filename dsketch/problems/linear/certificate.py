@@ -61,7 +61,7 @@ class LinearCertificate(Certificate):
         ]
 
 
-def _resolution(rows: int) -> float:
+def resolution(rows: int) -> float:
     """Return the backward error below which a slope summed over n rows in float64 tells nothing.
 
     Rounding x costs u/4, each entry of Aᵀr some u ‖a‖‖r‖: at most 0.3, 0.6, 1.0 and 2.5 eps of backward error were left in what looked
@@ -88,7 +88,7 @@ def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = Fal
         else ratio(norms(ratio(np.abs(answer.slope.g), sizes[:, None])), np.sqrt(np.count_nonzero(sizes)) * answer.residual_norm)
     )
     return LinearCertificate(
-        backward_error=np.where(norms(x) > 0, np.maximum(answer.backward_error, _resolution(rows)), answer.backward_error),
+        backward_error=np.where(norms(x) > 0, np.maximum(answer.backward_error, resolution(rows)), answer.backward_error),
         residual_norm=answer.residual_norm,
         gradient_norm=gradient,
         forward_error=forward_error(answer, rows),

@@ -2,39 +2,38 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
-from dsketch.matrix.base import AnyArray, Matrix
-from dsketch.matrix.centring import centre_answer, recentre_answer
-from dsketch.matrix.rows import Rows
-from dsketch.passes import Look
-from dsketch.passes.affine import affine
+from dsketch.matrix.base import Matrix
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
-from dsketch.problems.base import Problem, require_columns, require_settings
+from dsketch.problems.affine import AffineProblem
+from dsketch.problems.base import require_settings
 from dsketch.problems.fallback import with_fallback
-from dsketch.problems.linear.centring import choose_shift, restate_certificate, restore_intercept, shift_notes
+from dsketch.problems.linear.centring import restate_certificate, restore_intercept, shift_notes
 from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate, linear_notes, require_finite
 from dsketch.problems.linear.check import check_linear
 from dsketch.problems.linear.choose import plan_system
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.statistics.inference import summarize
 from dsketch.problems.linear.statistics.observations import require_observations
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
+from dsketch.problems.linear.statistics.summary import Summary
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.status import status_of
+from dsketch.problems.tables import SummaryOptions
 from dsketch.settings import Option, Settings
 
 
 @dataclass(frozen=True)
-class LinearProblem(LinearSystem, Problem):
+class LinearProblem(LinearSystem, AffineProblem):
     """min ‖A x − b‖² + Σ pᵢ xᵢ² as something to plan, solve and check.
 
     Attributes
@@ -48,21 +47,10 @@ class LinearProblem(LinearSystem, Problem):
     parameters: dict[str, Any]
 
     methods: ClassVar[Mapping[str, LinearMethod]] = METHODS
-    predicts_linearly: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
         Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
     )
-
-    @cached_property
-    def shifted(self) -> Self:
-        """The problem that is solved: with an intercept, columns far from 0 are shifted (:mod:`dsketch.matrix.offsets`)."""
-        return choose_shift(self)
-
-    @property
-    def as_solved(self) -> Self:
-        """The problem with columns shifted where that keeps digits."""
-        return self.shifted
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Probe a few blocks, price the methods, choose."""
@@ -90,11 +78,15 @@ class LinearProblem(LinearSystem, Problem):
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
         return Outcome(x, status, method, certificate, notes, answer)
 
-    def predictor(self, x: Floats, A: Matrix) -> Look:
-        """Return the look that finishes to A x, plus the intercept."""
-        if self.rows.shift is None:
-            return linear_look(x, A, intercept=self.rows.intercept)
-        return centred_look(centre_answer(x, self.rows.shift), A, self.rows.shift)
+    def summarize(self, answer: Any, method: str, wish: SummaryOptions, doubts: tuple[str, ...] = ()) -> Flow[Summary]:
+        """Return standard errors, t, p, R² and F.
+
+        Raises
+        ------
+        SpecError
+            With a penalty: its estimates are biased, and have no such errors.
+        """
+        return (yield from summarize(self, answer, method, wish, doubts))
 
     def judge(self, x: Floats) -> Flow[LinearCertificate]:
         """Judge x by a QR of A, the residual and the gradient at x, in one pass.
@@ -107,33 +99,6 @@ class LinearProblem(LinearSystem, Problem):
             If all weights are 0, or the squares of b are below what float64 holds.
         """
         return (yield from check_linear(self.shifted, x))
-
-
-def linear_look(x: Floats, A: Matrix, *, intercept: bool, hint: str = "") -> Look:
-    """Return the look that finishes to A x, plus the last row of x if that is an intercept.
-
-    Raises
-    ------
-    DataError
-        If A has other columns than x has rows.
-    """
-    require_columns(A, len(x) - intercept, hint)
-    return Look(affine(x, intercept=intercept), Rows(A))
-
-
-def centred_look(x: Floats, A: Matrix, shift: AnyArray) -> Look:
-    """Return the look that finishes to (A − 1 sᵀ) w + c′, for the answer x = (w, c′) of shifted columns.
-
-    It keeps the digits that A w + c loses where A w and c cancel, and the digits of integers beyond 2⁵³.
-
-    Raises
-    ------
-    DataError
-        If A has other columns than x has slopes.
-    """
-    require_columns(A, len(x) - 1)
-    x, shift = recentre_answer(x, shift, A.dtype)
-    return Look(affine(x, intercept=True), Rows(A, shift=shift))
 
 
 def is_vector(b: Matrix | None) -> bool:

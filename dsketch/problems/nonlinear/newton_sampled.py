@@ -22,7 +22,7 @@ from dsketch.errors import SpecError
 from dsketch.passes.base import Flow
 from dsketch.problems.levenberg import Local, levenberg
 from dsketch.problems.nonlinear.method import NonlinearAnswer, NonlinearCase, NonlinearMethod, NonlinearTask
-from dsketch.problems.nonlinear.system import NonlinearSystem, SamplePlan
+from dsketch.problems.nonlinear.system import Evaluation, NonlinearSystem, SamplePlan
 from dsketch.settings import Settings
 
 SAMPLES = 40  # rows kept for each column: the error then falls to at most 0.4 a step, usually 0.3
@@ -49,7 +49,7 @@ class _Sampled:
 
     def evaluate(self, x: Floats) -> Flow[Local]:
         """Return loss and gradient, and a sampled Hessian."""
-        found = yield from self.system.evaluate(x, self.system.sampled_curvature, self.near)
+        found = yield from Evaluation(self.system, self.system.sampled_curvature, self.near).evaluate(x)
         if not np.isfinite(found.value):
             return found
         self.near = found

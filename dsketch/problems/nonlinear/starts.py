@@ -13,7 +13,7 @@ from dsketch.problems.nonlinear.system import NonlinearSystem
 
 
 def draw_starts(system: NonlinearSystem, count: int, seed: int) -> Flow[list[Floats]]:
-    """Return points x at which A x is spread about its mean by 1, more or less.  One look; none for no points.
+    """Return points x at which A x is spread about its mean by the system's reach, more or less.  One look; none for no points.
 
     Parameters
     ----------
@@ -25,4 +25,4 @@ def draw_starts(system: NonlinearSystem, count: int, seed: int) -> Flow[list[Flo
     spread: Floats = yield Look(Spread(), system.rows)
     words = random_words.draw(seed, DRAWN_STARTS, 0, count, system.columns)
     units = np.where(spread > 0, spread, np.inf) * np.sqrt(max(int(np.count_nonzero(spread)), 1))
-    return list(ndtri(random_words.uniforms(words)) / units)
+    return list(system.reach * ndtri(random_words.uniforms(words)) / units)

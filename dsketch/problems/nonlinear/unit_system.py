@@ -175,6 +175,11 @@ class SoftmaxFirst(UnitSystem):
 class ReluFirst(UnitSystem):
     """softmax(A₂ᵀ ReLU(A₁x))."""
 
+    @property
+    def reach(self) -> float:
+        """1/√n: a sum of n terms of either sign is then about as large as A₂'s entries, and softmax is not saturated."""
+        return float(1 / np.sqrt(self.rows.shape[0]))
+
     def moments(self, x: Floats, near: Units | None) -> Flow[Units]:
         """Look at the units."""
         del near

@@ -69,6 +69,7 @@ class GLM(SmoothProblem):
 
     name = "glm"
     title = "Generalised linear models: logistic, Poisson, gamma … regression."
+    has_table = True
     inputs = (
         TALL,
         Option("y", Matrix, None, "Zarr vector of length n, in the domain of the family"),

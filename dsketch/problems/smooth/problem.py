@@ -27,7 +27,9 @@ from dsketch.problems.smooth.choose import plan_smooth
 from dsketch.problems.smooth.method import Carry, SmoothAnswer, SmoothMethod
 from dsketch.problems.smooth.methods import METHODS
 from dsketch.problems.smooth.sample import start_from_sample
+from dsketch.problems.smooth.statistics import GLMSummary, summarize_smooth
 from dsketch.problems.smooth.system import Model
+from dsketch.problems.tables import SummaryOptions
 from dsketch.settings import Settings
 
 
@@ -108,6 +110,19 @@ class SmoothProblem(Problem):
     def judge_passes(self) -> int:
         """Two."""
         return 2
+
+    def summarize(
+        self, answer: SmoothAnswer, method: str, wish: SummaryOptions, doubts: tuple[str, ...] = ()
+    ) -> Flow[GLMSummary]:
+        """Return standard errors, z or t, p, deviance, likelihood and what follows from them.
+
+        Raises
+        ------
+        SpecError
+            With a penalty, for separated data, or for several outputs.
+        """
+        del method
+        return (yield from summarize_smooth(self.model, answer, wish, doubts))
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to the mean μ of each row, at offset 0."""

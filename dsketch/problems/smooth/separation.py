@@ -45,7 +45,7 @@ class Separation:
     columns : tuple of int
         Those with a share in v, the largest first; the intercept is the last column.
     is_complete : bool
-        Whether every row is fitted ever better.
+        Whether v fits every row ever better; of separable data one may be found that leaves a few next to the plane as they are.
     rows : tuple of Extreme
         A row of each side that v moves.
     """

@@ -178,3 +178,18 @@ def test_the_rank_of_a_saturated_softmax() -> None:
     running = solve(ds.SoftmaxRegression(A, b))
     assert running.certificate.loss <= 1e-20
     assert running.status is (ds.Status.SOLVED if running.certificate.is_zero else ds.Status.NOT_SOLVED)
+
+
+def test_nothing_is_zero_that_is_not_known() -> None:
+    """At an x so large that f is rounding, a residual within the doubt is no proof; and no trial step is an error of the data."""
+    case = known("relu first", n=200)
+    far = 1e30 * case.x
+    said = certificate_of(case, far)
+
+    assert said.doubt > 1e-3 * np.linalg.norm(case.b)
+    assert not said.is_zero
+    assert (said.backward_error > 1e-3).all()
+    for seed in range(10):
+        found = solve(known("relu first", n=200, d=8, m=30, seed=seed).problem(restarts=3))
+        assert np.isfinite(found.x).all()
+        assert found.status is not ds.Status.SOLVED or found.certificate.loss <= 1e-25

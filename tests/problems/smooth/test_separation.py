@@ -70,8 +70,9 @@ def test_columns_and_rows_are_named(name: str) -> None:
 
 
 def test_complete_separation_names_a_row_of_each_side() -> None:
-    """Both labels are fitted ever better, by the columns that part them."""
+    """Both labels are fitted ever better, by the columns that part them; rows next to the plane might be left as they are."""
     A = rows()
+    A = A[np.abs(A[:, 0] + A[:, 1]) > 0.1]
     found = solve(model("logit", A, (A[:, 0] + A[:, 1] > 0).astype(float)))
 
     assert found.status is ds.Status.SEPARATED

@@ -3,7 +3,7 @@
 It stands below :mod:`dsketch._results.solution` and knows no engine: ``Solution.summary()`` is handed what answers its looks.
 """
 
-from dsketch.problems.linear.statistics.inference import SummaryOptions, summarize
+from dsketch.problems.linear.statistics.inference import summarize
 from dsketch.problems.linear.statistics.summary import Summary
 
-__all__ = ["Summary", "SummaryOptions", "summarize"]
+__all__ = ["Summary", "summarize"]

@@ -132,11 +132,11 @@ def _half_size(T: Floats, M: Floats) -> Floats:
     return np.asarray(np.sqrt(np.einsum("ij,ij->i", T @ (M / root / root), T).clip(min=0.0)) * root)
 
 
-def significance(fit: Fit, errors: Floats) -> tuple[Floats, Floats]:
-    """Return t and the two-sided p; NaN for coefficients that the data do not determine one by one."""
+def significance(fit: Fit, errors: Floats, degrees: int) -> tuple[Floats, Floats]:
+    """Return t and the two-sided p for so many degrees of freedom; NaN for coefficients that the data do not determine one by one."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(fit.is_estimable[:, None], fit.x / errors, np.nan)
-    return t, 2 * special.stdtr(max(fit.degrees, 1), -np.abs(t))
+    return t, 2 * special.stdtr(max(degrees, 1), -np.abs(t))
 
 
 def is_flat(fit: Fit, is_centred: bool) -> NDArray[np.bool_]:
@@ -154,13 +154,15 @@ def explain_variance(fit: Fit, is_centred: bool) -> tuple[Floats, Floats]:
         return 1 - share, 1 - (fit.rows - is_centred) * share / (fit.degrees or np.nan)
 
 
-def wald(fit: Fit, q: Floats | None, meat: Floats | None) -> tuple[Floats, Floats]:
+def wald(fit: Fit, q: Floats | None, meat: Floats | None, degrees: int) -> tuple[Floats, Floats]:
     """Return F and its p by side: NaN without degrees of freedom, or where a robust covariance is singular.
 
     Parameters
     ----------
     q : ndarray, shape (r,), or None
         Whitened coordinates of the constant, if the model has one.
+    degrees : int
+        Of the errors: n − rank, or one below the number of groups.
     """
     model = fit.factor.rank - (q is not None)
     if not (model and fit.degrees):
@@ -176,7 +178,7 @@ def wald(fit: Fit, q: Floats | None, meat: Floats | None) -> tuple[Floats, Float
             else:
                 z = _beside_constant(root @ V, None if q is None else root @ q, x)
             F[side] = norms(z)[0] ** 2 / model
-        return F, special.fdtrc(model, fit.degrees, F)
+        return F, special.fdtrc(model, degrees, F)
 
 
 def _inverse_root(M: Floats) -> Floats:

@@ -1,7 +1,5 @@
 """From a solved least-squares problem to its statistics: what is read off R, and the passes for what is not."""
 
-from dataclasses import dataclass
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -17,34 +15,17 @@ from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.statistics import constant
 from dsketch.problems.linear.statistics.estimates import Fit, explain_variance, robust_errors, significance, standard_errors, wald
 from dsketch.problems.linear.statistics.remarks import remarks
-from dsketch.problems.linear.statistics.robust import ROBUST, Robust, robust_covariance
+from dsketch.problems.linear.statistics.robust import Robust, group_covariance, robust_covariance
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 from dsketch.problems.linear.statistics.summary import Summary
 from dsketch.problems.linear.statistics.uncentred import as_stored
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.tables import SummaryOptions, name_coefficients
 from dsketch.settings import ROUNDING
 
 # A Gram matrix leaves a relative error of u·kappa² in the factor; statistics are wanted to more digits than this.
 _GRAM_ERROR = 1e-8
 _ROUNDINGS = 16  # two answers, each with a few roundings a column, differ by so many of the first-order bound
-
-
-@dataclass(frozen=True)
-class SummaryOptions:
-    """What the user asked of a summary, checked."""
-
-    robust: str | None = None
-    level: float = 0.95
-    names: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        """Check at the door."""
-        if self.robust is not None and self.robust not in ROBUST:
-            raise SpecError(
-                f"robust must be None or one of {', '.join(ROBUST)}; got {self.robust!r}. Leave it out for equal variances."
-            )
-        if not (isinstance(self.level, Real) and 0 < self.level < 1):
-            raise SpecError(f"level must lie between 0 and 1; got {self.level!r}. Use 0.95 for 95 % intervals.")
 
 
 class _Found(NamedTuple):
@@ -90,21 +71,11 @@ def summarize(
             f"standard errors need an unbiased estimator; this is ridge with alpha = {float(system.penalty.max())!r}. "
             "Solve LeastSquares(A, b) for them, or bootstrap the ridge coefficients."
         )
-    names = _names(system, options.names)
+    own = system.rows.A
+    names = name_coefficients(own.names, options.names, own.shape[1], system.rows.intercept)
     fit, passes, said = yield from _exact(system, answer, method)
     found = yield from _further(system, fit, options, names)
     return _summary(system, fit, options, names, found._replace(passes=passes + found.passes, notes=notes + said + found.notes))
-
-
-def _names(system: LinearSystem, asked: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return a name for each coefficient: those asked for, those stored with A, or x0, x1, …, then the intercept."""
-    d, has_intercept = system.shape[1], system.rows.intercept
-    own = d - has_intercept
-    names = (system.rows.A.names or tuple(f"x{place}" for place in range(own))) if asked is None else asked
-    names = (*names, "intercept") if has_intercept and len(names) == own else names
-    if len(names) != d:
-        raise SpecError(f"names must be one for each of the {own} columns of A; got {len(names)}. Leave them out for x0, x1, ….")
-    return names
 
 
 def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
@@ -172,8 +143,11 @@ def _further(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
         q = yield from constant.direction(system.rows, fit.basis, fit.factor.scaled_condition)
         passes.append("normal")
     robust = None
-    if options.robust is not None and fit.degrees:
+    if options.groups is not None and fit.degrees:
+        robust = yield from group_covariance(system, fit, options.groups)
+    elif options.robust is not None and fit.degrees:
         robust = yield from robust_covariance(system, fit, stored, options.robust, names)
+    if robust is not None:
         passes, notes = [*passes, *robust.passes], [*notes, *robust.notes]
     return _Found(stored, q, robust, tuple(passes), tuple(notes))
 
@@ -184,9 +158,10 @@ def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
     unknown = np.zeros(len(fit.x), dtype=bool) if robust is None else robust.unknown
     errors = standard_errors(stored) if robust is None else robust_errors(stored, robust.meat, robust.halves)
     errors[unknown] = np.nan
-    t, p = significance(stored, errors)
+    degrees = fit.degrees if robust is None or robust.groups is None else robust.groups - 1
+    t, p = significance(stored, errors, degrees)
     r_squared, adjusted = explain_variance(fit, is_centred)
-    F, F_p = wald(fit, found.q, None if robust is None else robust.whole)
+    F, F_p = wald(fit, found.q, None if robust is None else robust.whole, degrees)
     if unknown.any():
         F, F_p = np.full_like(F, np.nan), np.full_like(F, np.nan)
     is_vector = system.rows.b is not None and system.rows.b.is_vector
@@ -204,14 +179,16 @@ def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
         rank=fit.factor.rank,
         model_degrees=fit.factor.rank - is_centred,
         residual_degrees=fit.degrees,
+        test_degrees=degrees,
         is_centred=is_centred,
         is_weighted=system.rows.weights is not None,
-        robust=options.robust,
+        robust=options.covariance,
+        groups=None if robust is None else robust.groups,
         level=options.level,
         is_estimable=stored.is_estimable,
         singular_values=fit.factor.singular[0],
         passes=found.passes,
-        notes=(*found.notes, *remarks(stored, system.shape[0], options.robust, F, is_centred)),
+        notes=(*found.notes, *remarks(stored, system.shape[0], options.covariance, F, is_centred)),
         spread=np.where(unknown[:, None], np.nan, stored.spread),
         meat=meat,
         halves=halves,

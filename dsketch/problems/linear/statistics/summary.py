@@ -27,7 +27,7 @@ class Summary:
     ----------
     names : tuple of str
     coefficients, standard_errors, t_values, p_values : ndarray, shape (d,) or (d, k)
-        p is two-sided, from Student's t with ``residual_degrees``, for robust errors too.
+        p is two-sided, from Student's t with ``test_degrees``, for robust errors too.
     r_squared, adjusted_r_squared : float or ndarray, shape (k,)
         About the mean of b if ``is_centred``, else about 0.
     residual_variance : float or ndarray, shape (k,)
@@ -39,8 +39,12 @@ class Summary:
     is_centred : bool
         Whether the model contains a constant: an intercept, or columns of A that combine to one.
     is_weighted : bool
+    test_degrees : int
+        Degrees of freedom of t, F and intervals: n − rank, or with groups one below their number.
     robust : str or None
-        ``HC0`` to ``HC3``.
+        ``HC0`` to ``HC3``, or ``cluster``.
+    groups : int or None
+        How many, where ``robust`` is ``cluster``.
     level : float
         Of the intervals that are printed.
     is_estimable : ndarray of bool, shape (d,)
@@ -68,6 +72,8 @@ class Summary:
     residual_degrees: int = field(kw_only=True)
     is_centred: bool = field(kw_only=True)
     is_weighted: bool = field(kw_only=True)
+    test_degrees: int = field(kw_only=True)
+    groups: int | None = field(kw_only=True)
     robust: str | None = field(kw_only=True)
     level: float = field(kw_only=True)
     is_estimable: Bools = field(kw_only=True)
@@ -88,12 +94,7 @@ class Summary:
         """Return the covariance matrix of the coefficients for one right-hand side, shape (d, d)."""
         if not 0 <= side < self.meat.shape[0]:
             raise SpecError(f"side must be one of the {self.meat.shape[0]} right-hand sides, counted from 0; got {side}.")
-        T, rows = _near_one(self.spread)
-        M, whole = _near_one(self.meat[side].reshape(1, -1))
-        V, own = _near_one(self.halves[side])
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a variance may be beyond what float64 holds
-            far = np.ldexp(T @ M.reshape(self.meat[side].shape) @ T.T, np.add.outer(rows, rows) + whole)
-            return np.asarray(far + np.ldexp(V @ V.T, np.add.outer(own, own)))
+        return sandwich_of(self.spread, self.meat[side], self.halves[side])
 
     def confidence(self, level: float | None = None) -> Floats:
         """Return the confidence intervals, shape (d, 2) or (d, k, 2): lower and upper ends.
@@ -106,7 +107,7 @@ class Summary:
         level = self.level if level is None else level
         if not 0 < level < 1:
             raise SpecError(f"level must lie between 0 and 1; got {level!r}. Use 0.95 for 95 % intervals.")
-        quantile = special.stdtrit(self.residual_degrees, (1 + level) / 2) if self.residual_degrees else np.nan
+        quantile = special.stdtrit(self.test_degrees, (1 + level) / 2) if self.test_degrees else np.nan
         reach = quantile * self.standard_errors
         return np.stack([self.coefficients - reach, self.coefficients + reach], axis=-1)
 
@@ -128,12 +129,17 @@ class Summary:
         lines = [
             f"rows        {self.rows:,}   rank {self.rank} of {d}   degrees of freedom {self.residual_degrees:,}   "
             f"condition {self.condition:.2e}",
-            f"covariance  {self.robust or 'same variance in every row'}{', weighted' if self.is_weighted else ''}",
+            f"covariance  {self._covariance_words()}{', weighted' if self.is_weighted else ''}",
         ]
         for side in range(sides):
             lines += [*([""] if side else []), *([f"right-hand side {side}"] if sides > 1 else []), *self._side_lines(side)]
             lines += coefficient_lines(names, columns[:, side], self.level)
         return "\n".join([*lines, *note_lines(self.notes)])
+
+    def _covariance_words(self) -> str:
+        if self.groups is not None:
+            return f"by {self.groups:,} groups of rows"
+        return self.robust or "same variance in every row"
 
     def _side_lines(self, side: int) -> list[str]:
         by_side = (self.r_squared, self.adjusted_r_squared, self.residual_variance, self.f_statistic, self.f_p_value)
@@ -141,8 +147,28 @@ class Summary:
         return [
             f"fit         R² {r2:.6f}{'' if self.is_centred else ' (about 0)'}   adjusted {adjusted:.6f}   "
             f"residual variance {variance:.6g}",
-            f"F           {F:.6g} on {self.model_degrees} and {self.residual_degrees:,} degrees of freedom, p {p:.2g}",
+            f"F           {F:.6g} on {self.model_degrees} and {self.test_degrees:,} degrees of freedom, p {p:.2g}",
         ]
+
+
+def sandwich_of(spread: Floats, meat: Floats, halves: Floats) -> Floats:
+    """Return the covariance T M Tᵀ + V Vᵀ, shape (d, d), of factors in any units.
+
+    Parameters
+    ----------
+    spread : ndarray, shape (d, r)
+        T.
+    meat : ndarray, shape (r, r)
+        M.
+    halves : ndarray, shape (d, m)
+        V.
+    """
+    T, rows = _near_one(spread)
+    M, whole = _near_one(meat.reshape(1, -1))
+    V, own = _near_one(halves)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # a variance may be beyond what float64 holds
+        far = np.ldexp(T @ M.reshape(meat.shape) @ T.T, np.add.outer(rows, rows) + whole)
+        return np.asarray(far + np.ldexp(V @ V.T, np.add.outer(own, own)))
 
 
 def _near_one(V: Floats) -> tuple[Floats, NDArray[np.int64]]:

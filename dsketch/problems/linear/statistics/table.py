@@ -6,23 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LONGEST_NAME = 40
-_HEAD = ("coef", "std err", "t", "P>|t|")
 
 
-def coefficient_lines(names: Sequence[str], columns: NDArray[np.float64], level: float) -> list[str]:
+def coefficient_lines(names: Sequence[str], columns: NDArray[np.float64], level: float, test: str = "t") -> list[str]:
     """Return the lines of one table.
 
     Parameters
     ----------
     names : sequence of str
     columns : ndarray, shape (d, 6)
-        Coefficient, standard error, t, p, lower and upper end of the interval.
+        Coefficient, standard error, t or z, p, lower and upper end of the interval.
     level : float
         Of the interval.
+    test : {"t", "z"}
     """
     width = min(max((len(name) for name in names), default=0), _LONGEST_NAME)
     low, high = f"[{(1 - level) / 2:.4g}", f"{(1 + level) / 2:.4g}]"
-    head = f"{'':{width}} {_HEAD[0]:>12} {_HEAD[1]:>11} {_HEAD[2]:>10} {_HEAD[3]:>8} {low:>12} {high:>12}"
+    head = f"{'':{width}} {'coef':>12} {'std err':>11} {test:>10} {f'P>|{test}|':>8} {low:>12} {high:>12}"
     rule = "-" * len(head)
     lines = [
         f"{name[:width]:{width}} {row[0]:12.5g} {row[1]:11.4g} {row[2]:10.3f} {_p(row[3]):>8} {row[4]:12.5g} {row[5]:12.5g}"

@@ -1,0 +1,92 @@
+"""What is added to the squares: λ |x| + ½ μ x² for each column, within bounds; its one-sided slopes and its kinks.
+
+Lasso, ridge, elastic net, non-negative least squares and boxes are one kind of problem: a quadratic plus a function of each coefficient
+that is smooth but for kinks (at 0 where λ > 0, and at the bounds).  A coefficient *rests* at a kink or is *free* between two.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsketch._linalg.arrays import Floats
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Σ λⱼ |xⱼ| + ½ μⱼ xⱼ² over lower ≤ x ≤ upper.
+
+    Attributes
+    ----------
+    lasso, ridge : ndarray, shape (d,)
+        λ ≥ 0 and μ ≥ 0; both 0 for an intercept.
+    lower, upper : ndarray, shape (d,)
+        Bounds, −∞ and ∞ where there are none.
+    """
+
+    lasso: Floats
+    ridge: Floats
+    lower: Floats
+    upper: Floats
+
+    @classmethod
+    def elastic(cls, lasso: float, ridge: float, columns: int, *, intercept: bool) -> "Cost":
+        """Return the same λ and μ for every column but the intercept's, the last, without bounds."""
+        ones = np.ones(columns)
+        if intercept:
+            ones[-1] = 0.0
+        return cls(lasso * ones, ridge * ones, np.full(columns, -np.inf), np.full(columns, np.inf))
+
+    def scaled(self, scale: Floats) -> "Cost":
+        """Return the cost of z = D x, D powers of two: exact."""
+        return Cost(self.lasso / scale, self.ridge / scale**2, self.lower * scale, self.upper * scale)
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether there is no kink at all: least squares, or ridge."""
+        return not (self.lasso.any() or np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether nothing is added at all: least squares."""
+        return self.is_smooth and not self.ridge.any()
+
+    def start(self) -> Floats:
+        """Return the x nearest to 0 within the bounds."""
+        return np.clip(np.zeros_like(self.lower), self.lower, self.upper)
+
+    def rests(self, x: Floats) -> NDArray[np.bool_]:
+        """Whether each coefficient lies at a kink."""
+        return np.asarray((x == self.lower) | (x == self.upper) | ((x == 0) & (self.lasso > 0)))
+
+    def slopes(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return the slopes of λ |x| to the left and to the right of x; infinite beyond a bound."""
+        left = np.where(x <= self.lower, -np.inf, np.where(x > 0, self.lasso, -self.lasso))
+        right = np.where(x >= self.upper, np.inf, np.where(x < 0, -self.lasso, self.lasso))
+        return left, right
+
+    def excess(self, x: Floats, pull: Floats) -> Floats:
+        """Return how far the pull Aᵀr − μ x lies outside of what a kink holds: above 0 it moves a coefficient up, below 0 down."""
+        left, right = self.slopes(x)
+        gamma = pull - self.ridge * x
+        return np.asarray(np.maximum(gamma - right, 0.0) + np.minimum(gamma - left, 0.0))
+
+    def value(self, x: Floats) -> float:
+        """Return Σ λ |x| + ½ μ x²."""
+        return float(self.lasso @ np.abs(x) + 0.5 * self.ridge @ (x * x))
+
+    def outside(self, x: Floats) -> float:
+        """Return how far x lies out of its bounds at most."""
+        return float(np.maximum(np.maximum(self.lower - x, x - self.upper), 0.0).max(initial=0.0))
+
+    def kinks(self, x: Floats, d: Floats) -> tuple[Floats, Floats, NDArray[np.intp], Floats]:
+        """Return the kinks ahead of x along d in their order: where along d, by how much the slope rises, of which column, at which x."""
+        bound = np.where(d > 0, self.upper, self.lower)
+        has_bound = (d != 0) & np.isfinite(bound)
+        is_across = (self.lasso > 0) & (x * d < 0) & np.where(d > 0, self.upper > 0, self.lower < 0)
+        columns = np.concatenate([np.flatnonzero(is_across), np.flatnonzero(has_bound)])
+        values = np.concatenate([np.zeros(np.count_nonzero(is_across)), bound[has_bound]])
+        rises = np.concatenate([2 * (self.lasso * np.abs(d))[is_across], np.full(np.count_nonzero(has_bound), np.inf)])
+        times = (values - x[columns]) / d[columns]
+        order = np.argsort(times, kind="stable")
+        return times[order], rises[order], columns[order], values[order]

@@ -1,0 +1,256 @@
+"""½‖A z − b‖² as a d × d problem, from the Gram matrix or from the triangle of [A b]: its pull, its steps, its measures.
+
+Columns are scaled by powers of two to norms between ½ and 1 (z = D x), so that neither rank nor rounding depends on units.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+import numpy as np
+import scipy.linalg as sl
+from numpy.typing import NDArray
+
+from dsketch._linalg.arrays import Floats
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.householder import householder
+from dsketch.settings import EPS
+
+_NOISE = 8 * EPS  # a pull, summed over d numbers, is right to a few eps of its terms
+_SINGULAR = 64 * EPS  # what is added, relative to the squares of columns, where the columns of a step are dependent
+
+Indices = NDArray[np.intp]
+
+
+class Correction(NamedTuple):
+    """A Newton step of some columns, and what is known of M = H + diag ridge there.
+
+    Attributes
+    ----------
+    step : ndarray, shape (c,)
+        M⁻¹ excess.
+    least : float
+        About the smallest eigenvalue of M, rather below it.
+    condition : float
+        About √‖M‖‖M⁻¹‖.
+    rank : int
+        Numerical rank of M.
+    """
+
+    step: Floats
+    least: float
+    condition: float
+    rank: int
+
+
+_NOTHING = Correction(np.zeros(0), np.inf, 1.0, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quadratic(ABC):
+    """½‖A z − b‖² around a point where its pull is known.
+
+    Attributes
+    ----------
+    pull : ndarray, shape (d,)
+        Aᵀ(b − A z) at ``origin``.
+    origin : ndarray, shape (d,), or None
+        None: 0, where the pull is Aᵀb.
+    """
+
+    pull: Floats
+    origin: Floats | None = None
+
+    def around(self, z: Floats, pull: Floats) -> Self:
+        """Return the same quadratic by a pull that was measured at z."""
+        return replace(self, pull=pull, origin=z)
+
+    def _moved(self, z: Floats) -> Floats:
+        return z if self.origin is None else z - self.origin
+
+    def slope(self, z: Floats) -> Floats:
+        """Return Aᵀ(b − A z)."""
+        return self.pull - self.curve(self._moved(z))
+
+    def noise(self, z: Floats) -> Floats:
+        """Return about how far rounding may move :meth:`slope`, shape (d,)."""
+        sizes = self.sizes
+        return np.asarray(_NOISE * (np.abs(self.pull) + sizes * float(sizes @ np.abs(self._moved(z)))))
+
+    @property
+    @abstractmethod
+    def sizes(self) -> Floats:
+        """Norms of the columns of A, shape (d,)."""
+
+    @abstractmethod
+    def curve(self, v: Floats) -> Floats:
+        """Return AᵀA v."""
+
+    @abstractmethod
+    def step(self, columns: Indices, z: Floats, excess: Floats, ridge: Floats) -> Floats:
+        """Return the step of some columns to the minimum of the quadratic, ½ ridge z² and a linear function, the others fixed.
+
+        Parameters
+        ----------
+        columns : ndarray of int, shape (c,)
+        z : ndarray, shape (d,)
+            Where the step begins.
+        excess : ndarray, shape (c,)
+            Minus the gradient there.
+        ridge : ndarray, shape (c,)
+        """
+
+    @abstractmethod
+    def correct(self, columns: Indices, excess: Floats, ridge: Floats) -> Correction:
+        """Return the step of some columns that makes an excess vanish, the others fixed."""
+
+    @abstractmethod
+    def weigh(self, columns: Indices, excess: Floats, length: float, residual: float) -> float:
+        """Return ‖(length² H + residual² I)^-½ excess‖ / ‖A‖_F for some columns: how much they must change for the excess to vanish."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GramQuadratic(Quadratic):
+    """By H = D⁻¹AᵀA D⁻¹, whose small eigenvalues have lost digits to rounding."""
+
+    H: Floats
+
+    @property
+    def sizes(self) -> Floats:
+        """Norms of the columns."""
+        return np.sqrt(np.diagonal(self.H))
+
+    def curve(self, v: Floats) -> Floats:
+        """Return H v."""
+        return np.asarray(self.H @ v)
+
+    def step(self, columns: Indices, z: Floats, excess: Floats, ridge: Floats) -> Floats:
+        """Return the step by a Cholesky factor."""
+        del z
+        return np.asarray(sl.cho_solve((_factor(self._block(columns, ridge))[0], False), excess, check_finite=False))
+
+    def correct(self, columns: Indices, excess: Floats, ridge: Floats) -> Correction:
+        """Return the step by a Cholesky factor; 1/‖M⁻¹‖₁ is at most the smallest eigenvalue (but for LAPACK's estimate)."""
+        if not columns.size:
+            return _NOTHING
+        M = self._block(columns, ridge)
+        U, is_singular = _factor(M)
+        size = float(np.abs(M).sum(axis=0).max())
+        reciprocal, _ = sl.lapack.dpocon(U, size)
+        if is_singular:
+            return _within_range(*np.linalg.eigh(M), len(M) * _SINGULAR, excess)
+        step = np.asarray(sl.cho_solve((U, False), excess, check_finite=False))
+        return Correction(step, reciprocal * size, float(1 / np.sqrt(reciprocal)), columns.size)
+
+    def weigh(self, columns: Indices, excess: Floats, length: float, residual: float) -> float:
+        """Return it by a Cholesky factor of the weighted matrix."""
+        size = float(np.linalg.norm(self.sizes[columns]))
+        if not size or not excess.any():
+            return 0.0
+        M = length**2 * self.H[np.ix_(columns, columns)]
+        M[np.diag_indices_from(M)] += residual**2
+        if not M.any():
+            return np.inf
+        return float(np.linalg.norm(sl.solve_triangular(_factor(M)[0], excess, trans="T", check_finite=False)) / size)
+
+    def _block(self, columns: Indices, ridge: Floats) -> Floats:
+        M = self.H[np.ix_(columns, columns)]
+        M[np.diag_indices_from(M)] += ridge
+        return M
+
+
+def _factor(M: Floats) -> tuple[Floats, bool]:
+    """Return U with UᵀU = M, or of M with a little more on its diagonal where it is singular to rounding, and whether it is."""
+    size = float(np.diagonal(M).max(initial=0.0)) or 1.0
+    U, info = sl.lapack.dpotrf(M)
+    if info == 0 and float(np.diagonal(U).min(initial=np.inf)) ** 2 > 4 * EPS * len(M) * size:
+        return np.asarray(U), False
+    U, _ = sl.lapack.dpotrf(M + len(M) * _SINGULAR * size * np.eye(len(M)))
+    return np.asarray(U), True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriangleQuadratic(Quadratic):
+    """By R D⁻¹ and Qᵀb of [A b]: stable for every condition number."""
+
+    R: Floats
+    side: Floats
+
+    @property
+    def sizes(self) -> Floats:
+        """Norms of the columns."""
+        return np.asarray(np.linalg.norm(self.R, axis=0))
+
+    def curve(self, v: Floats) -> Floats:
+        """Return Rᵀ(R v)."""
+        return np.asarray(self.R.T @ (self.R @ v))
+
+    def slope(self, z: Floats) -> Floats:
+        """Return Rᵀ(Qᵀb − R z), or what follows from a pull that was measured."""
+        return np.asarray(self.R.T @ (self.side - self.R @ z)) if self.origin is None else super().slope(z)
+
+    def step(self, columns: Indices, z: Floats, excess: Floats, ridge: Floats) -> Floats:
+        """Return the step by a QR of the columns, and of Qᵀb − R z beside them unless the pull was measured."""
+        if self.origin is not None:
+            return self.correct(columns, excess, ridge).step
+        c = columns.size
+        M = np.concatenate([self.R[:, columns], np.diag(np.sqrt(ridge))])
+        rest = np.concatenate([self.side - self.R @ z, -np.sqrt(ridge) * z[columns]])
+        triangle = _square(householder(np.concatenate([M, rest[:, None]], axis=1)), c)
+        T, y = triangle[:, :c], triangle[:, c]
+        linear = T.T @ y - excess  # what the kinks pull
+        is_pulled = bool((np.abs(linear) > self.noise(z)[columns]).any())
+        if not _is_singular(T):
+            lift = sl.solve_triangular(T, linear, trans="T") if is_pulled else 0.0
+            return np.asarray(sl.solve_triangular(T, y - lift))
+        return _regular(T, excess) if is_pulled else Factor(T).least_squares(y[:, None])[:, 0]
+
+    def correct(self, columns: Indices, excess: Floats, ridge: Floats) -> Correction:
+        """Return the step by the semi-normal equations."""
+        if not columns.size:
+            return _NOTHING
+        T = _square(householder(np.concatenate([self.R[:, columns], np.diag(np.sqrt(ridge))])), columns.size)
+        if _is_singular(T):
+            _, singular, Vt = sl.svd(T)
+            return _within_range(singular[::-1] ** 2, Vt[::-1].T, (4 * EPS * len(T)) ** 2, excess)
+        y = sl.solve_triangular(T, sl.solve_triangular(T, excess, trans="T"))
+        reciprocal, size = sl.lapack.dtrcon(T)[0], float(np.linalg.norm(T, 1))
+        return Correction(np.asarray(y), (reciprocal * size) ** 2 / columns.size, 1 / reciprocal, columns.size)
+
+    def weigh(self, columns: Indices, excess: Floats, length: float, residual: float) -> float:
+        """Return it by a QR of [length R; residual I]."""
+        M = np.concatenate([length * self.R[:, columns], residual * np.eye(columns.size)])
+        size = float(np.linalg.norm(self.R[:, columns]))
+        T = _square(householder(M), columns.size)
+        if not size or not excess.any():
+            return 0.0
+        if not np.diagonal(T).all():
+            return np.inf
+        return float(np.linalg.norm(sl.solve_triangular(T, excess, trans="T")) / size)
+
+
+def _within_range(values: Floats, vectors: Floats, level: float, excess: Floats) -> Correction:
+    """Return the correction by the eigenvalues (ascending) above a level of the largest; along the others nothing is known."""
+    kept = values > level * values[-1]
+    if not kept.any():
+        return Correction(np.zeros_like(excess), 0.0, 1.0, 0)
+    V, rank = vectors[:, kept], int(np.count_nonzero(kept))
+    least = float(values[kept][0])
+    step = V @ ((V.T @ excess) / values[kept])
+    return Correction(step, least if rank == kept.size else 0.0, float(np.sqrt(values[-1] / least)), rank)
+
+
+def _square(R: Floats, rows: int) -> Floats:
+    """Return the first rows of a triangle, zeros below where there are fewer."""
+    return np.concatenate([R[:rows], np.zeros((max(rows - len(R), 0), R.shape[1]))])
+
+
+def _is_singular(T: Floats) -> bool:
+    return bool(not np.diagonal(T).all() or sl.lapack.dtrcon(T)[0] < 4 * EPS * len(T))
+
+
+def _regular(T: Floats, excess: Floats) -> Floats:
+    """Return (TᵀT + ε² I)⁻¹ excess, ε so small that only directions which T lacks feel it."""
+    size = float(np.abs(T).max(initial=0.0)) or 1.0
+    U = householder(np.concatenate([T, len(T) * _SINGULAR * size * np.eye(len(T))]))
+    return np.asarray(sl.solve_triangular(U, sl.solve_triangular(U, excess, trans="T")))
