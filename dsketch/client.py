@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from dsketch import events
 from dsketch.errors import DataError, DsketchError, EngineError, SpecError, UnknownJob
 from dsketch.problems import PROBLEMS
-from dsketch.problems.arguments import read_numbers
+from dsketch.problems.arguments import jsonable_numbers
 from dsketch.settings import Numbers
 
 DEFAULT_URL = "http://127.0.0.1:8750"
@@ -286,7 +286,7 @@ def _names_of_numbers(problem: Any) -> set[str]:
 
 def _sendable_numbers(name: str, value: Any) -> Any:
     """Return a number or a list: of an array, an earlier answer, a text with commas or a file that is here."""
-    return None if value is None else read_numbers(name, value, "Give a number or several.").tolist()
+    return None if value is None else jsonable_numbers(name, value, "Give a number or several.")
 
 
 def _sendable_word(name: str, value: Any) -> Any:

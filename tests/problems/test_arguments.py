@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from dsketch.errors import DataError, SpecError
-from dsketch.problems.arguments import as_numbers
+from dsketch.problems.arguments import as_numbers, jsonable_numbers
 
 WANTED = np.array([1.0, 0.0, -2.5])
 
@@ -68,6 +68,23 @@ def test_what_is_no_number_is_said(given: Any, said: str) -> None:
     """The name, what was expected, what was found, and what to do."""
     with pytest.raises(SpecError, match=rf"^alpha .*{said}.*Leave it out\.$"):
         as_numbers("alpha", given, (3,), "Leave it out.")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (0.5, 0.5),
+        ([1, None], [1.0, None]),
+        (np.array([[1.0, np.inf], [-np.inf, 2.0]]), [[1.0, None], [None, 2.0]]),
+        ("-inf", None),
+        (SimpleNamespace(x=WANTED), WANTED.tolist()),
+    ],
+)
+def test_a_document_has_null_for_an_infinity(given: Any, said: Any) -> None:
+    """As JSON has none; what is not a number at all is refused before it is sent."""
+    assert jsonable_numbers("lower", given, "Leave it out.") == said
+    with pytest.raises(SpecError, match="lower must be numbers; got nan"):
+        jsonable_numbers("lower", [1.0, np.nan], "Leave it out.")
 
 
 def test_what_is_masked_is_no_number() -> None:

@@ -215,6 +215,21 @@ def test_defaults_are_those_of_the_problem_that_is_shown(opened: Opened) -> None
         expect(page.locator("[data-part=certificate]")).to_contain_text("standard errors", timeout=WAIT)
 
 
+def test_bounds_that_are_none_are_typed_as_such(opened: Opened, running: Service) -> None:
+    """An infinity is null in the document, and stays no bound when the run is made again."""
+    with opened("#/new?problem=bounded&A=demo/A.zarr&b=demo/b.zarr") as page:
+        lower, upper = page.locator("[name=lower]"), page.locator("[name=upper]")
+        lower.fill("-inf")
+        upper.fill("5, inf" + ", 5" * 8)
+        page.get_by_role("button", name="Submit").click()
+        expect(page.get_by_role("link", name="Run it again with changes")).to_be_visible()
+        shown = page.locator("[data-part=document] pre").text_content()
+        assert '"lower":null,"upper":[5.0,null,5.0,' in re.sub(r"\s", "", shown).replace("5,", "5.0,")
+        page.get_by_role("link", name="Run it again with changes").click()
+        expect(lower).to_have_value("none")
+        expect(upper).to_have_value("5,none" + ",5" * 8)
+
+
 def test_a_run_is_made_again_with_changes(opened: Opened, running: Service) -> None:
     """The form takes over the document of a job."""
     with running.client() as client:

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with a folder for each problem, and one array beside it that is nobody's business."""
     folder = tmp_path_factory.mktemp("places")
-    for name in ("glm", "multinomial", "two-layer"):
+    for name in ("glm", "multinomial", "two-layer", "bounded"):
         for word, array in data_of(PROBLEMS[name]).items():
             zarr.create_array(store=str(folder / "data" / name / f"{word}.zarr"), data=array, chunks=(20, *array.shape[1:]))
     zarr.create_array(store=str(folder / "secret.zarr"), data=np.ones(60))
@@ -68,6 +68,7 @@ RUNS = {
         "intercept": True,
     },
     "multinomial": {"A": "multinomial/A.zarr", "y": "multinomial/y.zarr", "classes": 2, "alpha": 1.0},
+    "bounded": {"A": "bounded/A.zarr", "b": "bounded/b.zarr", "lower": [0.0, None, -1.0], "upper": [None, 0.5, None]},
     "two-layer": {"A1": "two-layer/A1.zarr", "A2": "two-layer/A2.zarr", "b": [0.1, 0.2, 0.3]},
 }
 
@@ -111,6 +112,23 @@ def test_the_command_line_sends_the_same_document(
 
     assert line.exit_code == 0, line.output
     assert client.show(line.stdout.strip())["spec"] == python["spec"]
+
+
+def test_no_bound_travels_as_null(client: Client, service: Service, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON has no infinity: what Python and the command line say as one is null in the document, alone or among numbers."""
+    monkeypatch.chdir(places / "data")
+    data = {"A": "bounded/A.zarr", "b": "bounded/b.zarr"}
+
+    python = client.submit(problem="bounded", **data, lower=-np.inf, upper=np.array([1.0, np.inf, 2.0]))
+    words = ["submit", "bounded", *data.values(), "--lower=-inf", "--upper", "1,inf,2", "--url", service.url]
+    line = CliRunner().invoke(main, ["jobs", *words])
+
+    assert (python["spec"]["lower"], python["spec"]["upper"]) == (None, [1.0, None, 2.0])
+    assert line.exit_code == 0, line.output
+    assert client.show(line.stdout.strip())["spec"] == python["spec"]
+    wanted = here(places, "bounded", {**data, "lower": None, "upper": [1.0, np.inf, 2.0]})
+    assert rested(client, python["id"])["state"] == "solved"
+    assert client.fetch(python["id"]).tobytes() == wanted.x.tobytes()
 
 
 @pytest.mark.parametrize(
