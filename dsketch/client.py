@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 
 from dsketch import events
 from dsketch.errors import DataError, DsketchError, EngineError, SpecError, UnknownJob
+from dsketch.problems import PROBLEMS
+from dsketch.problems.arguments import jsonable_numbers
+from dsketch.settings import Numbers
 
 DEFAULT_URL = "http://127.0.0.1:8750"
 _FIRST_PAUSE_SECONDS = 0.5  # each later pause is twice as long
@@ -262,14 +265,28 @@ def event_from(event: Document) -> events.Event | None:
 
 
 def _sendable(spec: Document) -> Document:
-    """Return a document as JSON can hold it: paths as text, NumPy's numbers as numbers.
+    """Return a document as JSON can hold it: paths as text, NumPy's numbers as numbers; of what may be several numbers a list.
 
     Raises
     ------
     SpecError
         If a word is what only this process has, such as an array.
     """
-    return {name: _sendable_word(name, value) for name, value in spec.items()}
+    several = _names_of_numbers(spec.get("problem"))
+    return {
+        name: _sendable_numbers(name, value) if name in several else _sendable_word(name, value) for name, value in spec.items()
+    }
+
+
+def _names_of_numbers(problem: Any) -> set[str]:
+    """Return the words of a problem that may be several numbers; none of one that only the service knows."""
+    asked = PROBLEMS.get(str(problem))
+    return set() if asked is None else {word.name for word in (*asked.inputs, *asked.options) if word.kind is Numbers}
+
+
+def _sendable_numbers(name: str, value: Any) -> Any:
+    """Return a number or a list: of an array, an earlier answer, a text with commas or a file that is here."""
+    return None if value is None else jsonable_numbers(name, value, "Give a number or several.")
 
 
 def _sendable_word(name: str, value: Any) -> Any:

@@ -19,7 +19,7 @@ from dsketch.client import DEFAULT_URL, Client, Document, event_from
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
-from dsketch.problems.arguments import numbers_of_text
+from dsketch.problems.arguments import jsonable_numbers
 from dsketch.settings import JOB, OVERWRITE, Numbers
 
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
@@ -261,7 +261,7 @@ def _full_path(name: str, address: str | None) -> str | None:
 
 def _numbers(name: str, text: str | None) -> Any:
     """Return the numbers of a text, or of a file that is here: they travel in the document."""
-    return None if text is None else numbers_of_text(name, text, "Give numbers with commas between.").tolist()
+    return None if text is None else jsonable_numbers(name, text, "Give numbers with commas between.")
 
 
 _SENT: dict[type, Callable[[str, Any], Any]] = {Matrix: _full_path, Numbers: _numbers}  # how it is sent to a service

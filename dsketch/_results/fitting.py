@@ -33,7 +33,7 @@ def fit_x(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
     order = None if known is None or there is None else known.order_in(there, "those of A")
     if vectors.shape != problem.x_shape:
         raise DataError(
-            f"x must have shape {problem.x_shape} to fit A and b; it has {x.shape}. Give the x of this problem"
+            f"x must have shape {problem.x_shape} to fit {_data_of(problem)}; it has {x.shape}. Give the x of this problem"
             f"{_of_an_intercept(attributes, problem)}."
         )
     if order is None or there is None or not problem.x_has_columns:
@@ -50,6 +50,11 @@ def _read_x(answer: Any) -> tuple[StoredX, Columns | None]:
         found = read_x(answer)
         return found, Columns.from_attributes(found.attributes) if found.attributes.get("created_by") == "dsketch" else None
     return StoredX(numbers_of(answer), {}), None
+
+
+def _data_of(problem: Problem) -> str:
+    """Return the names of what a problem must be given: A and b."""
+    return " and ".join(option.name for option in problem.inputs) or "A"
 
 
 def _of_an_intercept(attributes: dict[str, Any], problem: Problem) -> str:

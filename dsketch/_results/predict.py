@@ -189,6 +189,9 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         if (centre := read_centre(kept, x)) is not None:
             return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
         return _Rule(partial(linear_look, intercept=bool(attributes["problem"].get("intercept"))), x, kept, source, columns)
+    known = PROBLEMS[attributes["problem"]["problem"]].predictor_from(attributes["problem"])
+    if known is not None:
+        return _Rule(known.look, x, kept, source, columns, known.sides)
     problem = _remake_problem(attributes, columns)
     return _Rule(problem.predictor, x, kept, source, columns, problem.prediction_sides)
 

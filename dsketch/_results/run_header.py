@@ -55,13 +55,18 @@ def problem_of(header: dict[str, Any]) -> Problem:
     """
     sources = header["sources"]
     lost = [name for name, data in header["data"].items() if sources.get(name) is None and data is not None]
-    if lost:
-        raise SpecError(
-            f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem=LeastSquares(A, b))."
-        )
     if (name := header["problem"]["problem"]) not in PROBLEMS:
         raise SpecError(f"the journal of {name} does not make the problem again; give it: resume(journal, problem=…).")
+    if lost:
+        call = _call_of(PROBLEMS[name], lost)
+        raise SpecError(f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem={call}).")
     return make_problem(header["problem"], sources)
+
+
+def _call_of(problem: type[Problem], lost: list[str]) -> str:
+    """Return how a problem is made: its inputs, and of its options the data that were lost."""
+    given = [option.name for option in problem.inputs]
+    return f"{problem.__name__}({', '.join([*given, *(f'{name}={name}' for name in lost if name not in given)])})"
 
 
 def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Problem:

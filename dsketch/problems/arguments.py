@@ -10,6 +10,7 @@ import zarr
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
+from dsketch.matrix.masked import require_unmasked
 
 _LARGEST = 1e300  # no penalty is larger: sums over columns would overflow
 
@@ -61,13 +62,7 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...], remedy: str) -> Fl
     SpecError
         If they are no finite numbers, or do not fit; ``remedy`` is what the message advises.
     """
-    found = (
-        numbers_of_text(name, os.fspath(value), remedy) if isinstance(value, str | os.PathLike) else getattr(value, "x", value)
-    )
-    try:
-        numbers = np.array(found, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise SpecError(f"{name} must be numbers; got {value!r:.80}. {remedy}") from error
+    numbers = _read_numbers(name, value, remedy)
     if not np.isfinite(numbers).all():
         raise SpecError(f"{name} must be finite; got {numbers[~np.isfinite(numbers)].flat[0]}. {remedy}")
     if numbers.size == 1:
@@ -75,6 +70,54 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...], remedy: str) -> Fl
     if numbers.size != math.prod(shape) or (numbers.ndim > 1 and numbers.shape != shape):
         raise SpecError(f"{name} must be one number, or of shape {shape}; it has shape {numbers.shape}. {remedy}")
     return numbers.reshape(shape)
+
+
+def jsonable_numbers(name: str, value: Any, remedy: str) -> Any:
+    """Return a number or a list as JSON can hold it, of a value as :func:`as_numbers` takes it; None for an infinity: no bound.
+
+    Raises
+    ------
+    SpecError
+        If they are no numbers.
+    DataError
+        If one is masked.
+
+    Examples
+    --------
+    >>> jsonable_numbers("lower", "0,-inf", "Give numbers.")
+    [0.0, None]
+    """
+    found = [math.inf if item is None else item for item in value] if isinstance(value, list | tuple) else value
+    numbers = _read_numbers(name, found, remedy)
+    if np.isnan(numbers).any():
+        raise SpecError(f"{name} must be numbers; got nan. {remedy}")
+    return _without_infinities(numbers.tolist())
+
+
+def _without_infinities(numbers: Any) -> Any:
+    if isinstance(numbers, list):
+        return [_without_infinities(item) for item in numbers]
+    return None if math.isinf(numbers) else numbers
+
+
+def _read_numbers(name: str, value: Any, remedy: str) -> Floats:
+    """Return the numbers that a value holds, of any shape.
+
+    Raises
+    ------
+    SpecError
+        If they are no numbers.
+    DataError
+        If one is masked.
+    """
+    found = (
+        numbers_of_text(name, os.fspath(value), remedy) if isinstance(value, str | os.PathLike) else getattr(value, "x", value)
+    )
+    require_unmasked(found, name)
+    try:
+        return np.array(found, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{name} must be numbers; got {value!r:.80}. {remedy}") from error
 
 
 def numbers_of_text(name: str, text: str, remedy: str) -> Floats:

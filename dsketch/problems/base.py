@@ -4,8 +4,8 @@ A new problem is one file with one class that keeps this contract, and one line 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
@@ -25,6 +25,13 @@ from dsketch.sketch import SKETCHES
 
 TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d")
 SIDES = Option("b", Matrix, None, "Zarr vector of length n, or matrix n × k")
+
+
+class Predictor(NamedTuple):
+    """What predicts new rows: ``look(x, A)``, x of two dimensions, and how many numbers a row; None: as many as x has columns."""
+
+    look: Callable[[Floats, Matrix], Look]
+    sides: int | None = None
 
 
 class Problem(ABC):
@@ -181,6 +188,12 @@ class Problem(ABC):
         """
         del x, A
         raise SpecError(f"a problem that predicts rows was expected; {self.name} does not. Use its x.")
+
+    @classmethod
+    def predictor_from(cls, parameters: Mapping[str, Any]) -> Predictor | None:
+        """Return what predicts by the ``parameters`` of a stored answer alone; None where the problem's data must be opened again."""
+        del parameters
+        return None
 
 
 def require_names(problem: Problem, method: str, settings: Settings, *, is_begun: bool = False) -> None:

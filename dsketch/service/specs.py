@@ -143,7 +143,7 @@ class Spec(Strict):
 
 
 _MOST_NUMBERS = 1_000_000  # of one option; what is longer is data
-_Row = Annotated[list[float], Field(max_length=_MOST_NUMBERS)]
+_Row = Annotated[list[float | None], Field(max_length=_MOST_NUMBERS)]  # None: no bound, as JSON has no infinity
 _KINDS: dict[type, Any] = {
     Matrix: Address,
     Bytes: Size,
@@ -154,7 +154,8 @@ _KINDS: dict[type, Any] = {
 def _field(option: Option) -> Any:
     """Return type and default of an option."""
     kind: Any = _kind_of(option)
-    return kind | None if option.default is None else kind, Field(option.default, description=option.help)
+    may_be_none = option.default is None or option.kind is Numbers
+    return kind | None if may_be_none else kind, Field(option.default, description=option.help)
 
 
 def _kind_of(option: Option) -> Any:

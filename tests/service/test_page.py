@@ -184,6 +184,52 @@ def test_the_form_has_the_words_of_each_problem(opened: Opened, running: Service
         )
 
 
+def test_defaults_are_those_of_the_problem_that_is_shown(opened: Opened) -> None:
+    """Of two problems with a word of one name each shows its own default; what was typed stays; numbers may be several."""
+    with opened("#/new?A=demo/A.zarr&y=demo/b.zarr") as page:
+        problem, alpha, seed, family = (
+            page.get_by_label("problem", exact=True), *(page.locator(f"[name={name}]") for name in ("alpha", "seed", "family")),
+        )  # fmt: skip
+        page.get_by_text("Advanced").click()
+        problem.select_option("ridge")
+        expect(alpha).to_have_value("1")
+        seed.fill("7")
+        problem.select_option("glm")
+        expect(alpha).to_have_value("0")
+        expect(seed).to_have_value("7")
+        alpha.fill("much, 2")
+        page.get_by_role("button", name="Show plan").click()
+        expect(alpha).to_have_accessible_description(re.compile("numbers with commas between were expected; got much, 2"))
+        alpha.fill("0.5, 2")
+        family.select_option("gaussian")
+        shown = page.locator("[data-part=document] code").text_content()
+        assert re.sub(r"\s", "", shown) == (
+            '{"problem":"glm","A":"demo/A.zarr","y":"demo/b.zarr","family":"gaussian","alpha":[0.5,2],"seed":7}'
+        )
+        page.get_by_role("button", name="Submit").click()
+        expect(page.locator(".state-sentence")).to_have_text(re.compile(r"alpha must be one number, or of shape \(10,\)"))
+        page.get_by_role("link", name="Run it again with changes").click()
+        expect(alpha).to_have_value("0.5,2")
+        alpha.fill("2")
+        page.get_by_role("button", name="Submit").click()
+        expect(page.locator("[data-part=certificate]")).to_contain_text("standard errors", timeout=WAIT)
+
+
+def test_bounds_that_are_none_are_typed_as_such(opened: Opened, running: Service) -> None:
+    """An infinity is null in the document, and stays no bound when the run is made again."""
+    with opened("#/new?problem=bounded&A=demo/A.zarr&b=demo/b.zarr") as page:
+        lower, upper = page.locator("[name=lower]"), page.locator("[name=upper]")
+        lower.fill("-inf")
+        upper.fill("5, inf" + ", 5" * 8)
+        page.get_by_role("button", name="Submit").click()
+        expect(page.get_by_role("link", name="Run it again with changes")).to_be_visible()
+        shown = page.locator("[data-part=document] pre").text_content()
+        assert '"lower":null,"upper":[5.0,null,5.0,' in re.sub(r"\s", "", shown).replace("5,", "5.0,")
+        page.get_by_role("link", name="Run it again with changes").click()
+        expect(lower).to_have_value("none")
+        expect(upper).to_have_value("5,none" + ",5" * 8)
+
+
 def test_a_run_is_made_again_with_changes(opened: Opened, running: Service) -> None:
     """The form takes over the document of a job."""
     with running.client() as client:

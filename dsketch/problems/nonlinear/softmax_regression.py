@@ -1,5 +1,6 @@
 """min ½‖f(x) − b‖², f = exp(A x)/⟨exp(A x), 1⟩: softmax over all rows of A, for one right-hand side."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from dsketch.passes import Look
 from dsketch.passes.softmax_rows import SoftmaxPrediction
 from dsketch.passes.softmax_sums import SoftmaxSums
 from dsketch.planning.work import Kind
-from dsketch.problems.base import TALL, require_columns
+from dsketch.problems.base import TALL, Predictor, require_columns
 from dsketch.problems.nonlinear.problem import NonlinearProblem
 from dsketch.problems.nonlinear.sides import open_rows
 from dsketch.problems.nonlinear.softmax_system import SoftmaxSystem
@@ -81,9 +82,19 @@ class SoftmaxRegression(NonlinearProblem):
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to f of the rows of a new matrix, which sum to 1 among themselves; one look ahead of it."""
-        require_columns(A, self.shape[1])
-        return Look(SoftmaxPrediction(x[:, 0]), Rows(A))
+        return _prediction_look(x, A)
+
+    @classmethod
+    def predictor_from(cls, parameters: Mapping[str, Any]) -> Predictor:
+        """Return what gives f of new rows: it depends on x alone."""
+        del parameters
+        return Predictor(_prediction_look)
 
     def explain_start(self) -> str:
         """Return what to do."""
         return "Give a smaller start."
+
+
+def _prediction_look(x: Floats, A: Matrix) -> Look:
+    require_columns(A, len(x))
+    return Look(SoftmaxPrediction(x[:, 0]), Rows(A))

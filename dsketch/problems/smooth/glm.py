@@ -1,14 +1,19 @@
 """Generalised linear models: min Σ wᵢ φ(aᵢᵀx + offsetᵢ; yᵢ) + ½ Σ alphaⱼ xⱼ², φ by family and link."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
+from dsketch.losses.base import Loss
 from dsketch.losses.table import FAMILIES, loss_of
 from dsketch.matrix.base import Matrix
+from dsketch.passes import Look
 from dsketch.problems.arguments import as_flag
-from dsketch.problems.base import TALL
-from dsketch.problems.smooth.problem import SmoothProblem, penalty_of, smooth_rows
+from dsketch.problems.base import TALL, Predictor
+from dsketch.problems.smooth.problem import SmoothProblem, mean_look, penalty_of, smooth_rows
 from dsketch.problems.start import as_penalties, as_start
 from dsketch.settings import Numbers, Option
 
@@ -117,3 +122,14 @@ class GLM(SmoothProblem):
             "start": None if begin is None else np.ravel(begin).tolist(), "missing": missing,
         }  # fmt: skip
         super().__init__(rows, loss, penalty_of(penalties, intercept, 1), begin, parameters)
+
+    @classmethod
+    def predictor_from(cls, parameters: Mapping[str, Any]) -> Predictor:
+        """Return what gives the mean of each row, by family and link."""
+        given = {name: parameters.get(name) for name in ("power", "theta", "delta")}
+        loss = loss_of(parameters["family"], parameters["link"], **given)
+        return Predictor(partial(_mean_look, loss, bool(parameters["intercept"])))
+
+
+def _mean_look(loss: Loss, intercept: bool, x: Floats, A: Matrix) -> Look:
+    return mean_look(loss, x, A, intercept=intercept)

@@ -1,6 +1,8 @@
 """Multinomial logistic regression: K classes, coefficients of K − 1 of them against class 0."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,11 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.problems.arguments import as_flag
-from dsketch.problems.base import TALL
+from dsketch.problems.base import TALL, Predictor
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.smooth.certificate import SmoothCertificate
 from dsketch.problems.smooth.classes import count_classes
-from dsketch.problems.smooth.problem import SmoothProblem, penalty_of, smooth_rows
+from dsketch.problems.smooth.problem import SmoothProblem, mean_look, penalty_of, smooth_rows
 from dsketch.problems.start import as_penalties, as_start
 from dsketch.settings import Numbers, Option
 
@@ -137,7 +139,17 @@ class Multinomial(SmoothProblem):
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to the probabilities of all K classes, shape (m, K)."""
-        return super().predictor(self._softmax.centre(x.reshape(self.model.shape)), A)
+        return _share_look(self._softmax, self.rows.intercept, x.reshape(self.model.shape), A)
+
+    @classmethod
+    def predictor_from(cls, parameters: Mapping[str, Any]) -> Predictor:
+        """Return what gives the probabilities of all K classes, by their number."""
+        loss = Softmax(parameters["classes"], is_symmetric=bool(np.any(parameters["alpha"])))
+        return Predictor(partial(_share_look, loss, bool(parameters["intercept"])), loss.classes)
+
+
+def _share_look(loss: Softmax, intercept: bool, x: Floats, A: Matrix) -> Look:
+    return mean_look(loss, loss.centre(x), A, intercept=intercept)
 
 
 def _as_classes(classes: Any, beside: Matrix | None) -> int:

@@ -126,8 +126,19 @@ class SmoothProblem(Problem):
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to the mean μ of each row, at offset 0."""
-        require_columns(A, len(x) - self.rows.intercept)
-        return Look(MeanResponse(self.loss, x.reshape(self.model.shape), self.rows.intercept), Rows(A))
+        return mean_look(self.loss, x.reshape(self.model.shape), A, intercept=self.rows.intercept)
+
+
+def mean_look(loss: Loss, x: Floats, A: Matrix, *, intercept: bool) -> Look:
+    """Return the look that finishes to the mean of each row of a new matrix, shape (m, means of the loss).
+
+    Raises
+    ------
+    DataError
+        If A has other columns than x has rows.
+    """
+    require_columns(A, len(x) - intercept)
+    return Look(MeanResponse(loss, x, intercept), Rows(A))
 
 
 def require_weight(rows: float) -> None:

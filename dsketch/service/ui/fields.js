@@ -50,7 +50,7 @@ export function complaint(field, typed) {
   if (field.kind === "int" && !/^[+-]?\d+$/.test(typed)) return `a whole number was expected; got ${typed}. Write digits only.`;
   if (field.kind === "float" && !Number.isFinite(Number(typed)))
     return `a number was expected; got ${typed}. Write it as 0.5 or 1e-8.`;
-  if (field.kind === "numbers" && !numbersOf(typed).every(Number.isFinite))
+  if (field.kind === "numbers" && numbersOf(typed).some(Number.isNaN))
     return `numbers with commas between were expected; got ${typed}. Write them as 0.5, 1e-8.`;
   return null;
 }
@@ -60,7 +60,7 @@ export function documentOf(problem, fields, typed) {
   const found = { problem: problem.name };
   for (const field of fields) {
     const value = valueOf(field, typed.get(field.name) ?? "");
-    if (value === field.initial || value === null) continue;
+    if (value === field.initial || value === undefined) continue;
     const [outer, inner] = field.name.split(".");
     if (inner) found[outer] = { ...found[outer], [inner]: value };
     else found[outer] = value;
@@ -72,19 +72,24 @@ export function documentOf(problem, fields, typed) {
 export function typedOf(field, document) {
   const [outer, inner] = field.name.split(".");
   const value = inner ? document[outer]?.[inner] : document[outer];
+  if (field.kind === "numbers" && value !== undefined && (value !== null || field.initial !== null)) return textOf(value);
   const known = value ?? field.initial;
   return field.kind === "bool" ? Boolean(known) : known === null || known === undefined ? "" : String(known);
 }
 
 function valueOf(field, typed) {
   if (field.kind === "bool") return Boolean(typed);
-  if (typed === "") return null;
-  if (field.kind === "numbers") return numbersOf(typed).length > 1 ? numbersOf(typed) : Number(typed);
+  if (typed === "") return undefined;
+  if (field.kind === "numbers") return numbersOf(typed).length > 1 ? numbersOf(typed) : numbersOf(typed)[0];
   return field.kind === "int" || field.kind === "float" ? Number(typed) : typed;
 }
 
-/** The numbers of a text with commas between; NaN for what is none. */
-const numbersOf = (typed) => typed.split(",").map((word) => (word.trim() ? Number(word) : NaN));
+/** The numbers of a text with commas between: null for an infinity or "none", which is no bound; NaN for what is no number. */
+const numbersOf = (typed) =>
+  typed.split(",").map((word) => (/^\s*(none|[+-]?inf)\s*$/.test(word) ? null : word.trim() ? Number(word) : NaN));
+
+/** The text of a number or a list, as numbersOf reads it. */
+const textOf = (value) => (Array.isArray(value) ? value.map(textOf).join(",") : value === null ? "none" : String(value));
 
 /** The field that a message of the service is about, by its first words: "alpha must be …", "spec.ridge.tol is not …". */
 export function fieldNamed(fields, message) {

@@ -74,11 +74,12 @@ export async function formPage(root, { query, about }) {
   );
 
   function laid() {
+    for (const field of fields) if (typed.get(field.name) === typedOf(field, {})) typed.delete(field.name); // the last problem's default
     fields = fieldsOf(problem, service);
     title.textContent = problem.title;
     for (const field of fields) if (!typed.has(field.name)) typed.set(field.name, typedOf(field, start.document));
     for (const field of fields)
-      if (field.kind === "choice" && !field.choices.includes(typed.get(field.name))) typed.set(field.name, field.initial);
+      if (field.kind === "choice" && !field.choices.includes(typed.get(field.name))) typed.set(field.name, typedOf(field, {}));
     inputs = new Map(
       fields.map((field) => [
         field.name,
