@@ -13,6 +13,7 @@ import features
 import flights
 import glm
 import glm_data
+import glm_scaling
 import kernel
 import leverage
 import nonlinear
@@ -32,6 +33,7 @@ BENCHMARKS = {
         rivals,
         scaling,
         flights,
+        glm_scaling,
         glm_data,
         paper,
         conditioning,
