@@ -4,37 +4,23 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import MultiOutputMixin
 
 from dsketch._linalg.arrays import Floats
-from dsketch._results.predict import predict_centred
-from dsketch.api import predict, solve
-from dsketch.matrix.base import AnyArray
-from dsketch.matrix.centring import recentre_answer, uncentre_answer
-from dsketch.matrix.masked import require_unmasked
-from dsketch.matrix.open import open_matrix
-from dsketch.matrix.rows import Rows
+from dsketch.api import solve
 from dsketch.problems import LeastSquares
 from dsketch.problems import Ridge as RidgeProblem
 from dsketch.problems.arguments import as_flag
-from dsketch.problems.linear.centring import Centre
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import require_alpha
 from dsketch.problems.linear.statistics.observations import require_weight
-from dsketch.sklearn.data import NUMBERS, check_new_rows, check_targets, check_training, is_stored, read_targets, spread_weights
+from dsketch.sklearn.affine import Affine
+from dsketch.sklearn.data import NUMBERS, check_training, is_stored
 from dsketch.sklearn.minimum_norm import centred_singular_values, shorten_coefficients, solve_minimum_norm
-from dsketch.sklearn.mixin import SharedCluster
-from dsketch.sklearn.scoring import r_squared
 
 
-class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
-    """What both estimators share: fit by :func:`dsketch.solve`, predict and score in one pass each."""
-
-    fit_intercept: bool
-    memory_limit: Any
-    _centre: Centre | None
+class _Linear(MultiOutputMixin, Affine):  # type: ignore[misc]  # scikit-learn publishes no types
+    """What both estimators share: fit by :func:`dsketch.solve`, rows fewer than columns in memory."""
 
     def _problem(self, X: Any, y: Any, weights: Any) -> LinearProblem:
         raise NotImplementedError
@@ -90,71 +76,8 @@ class _Linear(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator):  
         x = shorten_coefficients(solution.answer.x, factor)
         return self._undo_shift(x, solution.problem.rows.shift, solution.x.ndim == 1)
 
-    def _undo_shift(self, x: Floats, shift: AnyArray | None, is_vector: bool) -> Floats:
-        """Return x for X as it is; keep the intercept of shifted columns, for the one of X has lost digits to their offset."""
-        own = uncentre_answer(x, shift)
-        x, own = (x[:, 0], own[:, 0]) if is_vector else (x, own)
-        self._centre = None if shift is None else Centre(shift, x)
-        return own
-
-    def _valid_centre(self) -> Centre | None:
-        """Return shift and intercept of shifted columns, if the attributes are still those of the fit."""
-        centre: Centre | None = getattr(self, "_centre", None)
-        if centre is None:
-            return None
-        own = uncentre_answer(centre.x.reshape(len(centre.x), -1), centre.shift).reshape(centre.x.shape)
-        return centre if np.array_equal(own, self._x()) else None
-
     def _note_spectrum(self, found: Callable[[], tuple[int, Floats]]) -> None:
         """Keep the rank and singular values of X where the model has a use for them."""
-
-    def _x(self) -> Floats:
-        """Return coefficients and intercept as dsketch has them."""
-        w = np.asarray(self.coef_).T
-        return np.concatenate([w, np.broadcast_to(self.intercept_, (1, *w.shape[1:]))])
-
-    def predict(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
-        """Return X coef_ᵀ + intercept_.
-
-        Parameters
-        ----------
-        X : array_like, sparse matrix, dask array, zarr.Array, path or URL, shape (m, d)
-        out : path or URL, optional
-            Where to write the predictions as a Zarr array, for rows that are too many for memory (see :func:`dsketch.predict`).
-
-        Returns
-        -------
-        ndarray or zarr.Array, shape (m,) or (m, k)
-        """
-        check_is_fitted(self)
-        rows, centre = check_new_rows(self, X, dtype=NUMBERS), self._valid_centre()
-        if out is None and not is_stored(X) and centre is None:
-            return rows @ np.asarray(self.coef_).T + self.intercept_
-        if centre is not None:
-            return predict_centred(centre, rows, out, cluster=self._machines(), progress=False)
-        return predict(self._x(), rows, out, intercept=True, progress=False, cluster=self.cluster, memory_limit=self.memory_limit)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R² of the predictions for X, the mean over targets; one pass and no n-vector where X is stored.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in :meth:`fit`.
-        """
-        y = read_targets(y) if is_stored(y) and not is_stored(X) else y
-        if not is_stored(X):
-            require_unmasked(y, "y")
-            require_unmasked(sample_weight, "sample_weight")
-        if not is_stored(X) and np.ptp(check_targets(y), axis=0).all():
-            return float(super().score(X, y, sample_weight))
-        check_is_fitted(self)  # a target that does not vary is met or not, to rounding; scikit-learn's ratio would be noise
-        A, rows, x = open_matrix(check_new_rows(self, X), what="X"), None, self._x()
-        weights = None if sample_weight is None else spread_weights(sample_weight, A.shape[0])
-        if (centre := self._valid_centre()) is not None:
-            x, shift = recentre_answer(centre.x.reshape(len(x), -1), centre.shift, A.dtype)
-            rows = Rows(A, intercept=True, shift=shift)
-        return r_squared(rows or Rows(A, intercept=True), check_targets(y), weights, x, self._machines())
 
 
 class LinearRegression(_Linear):

@@ -40,7 +40,19 @@ from dsketch.settings import (
     Option,
     Settings,
 )
-from dsketch.sklearn import KernelRidge, LinearRegression, Ridge
+from dsketch.sklearn import (
+    ElasticNet,
+    ElasticNetCV,
+    GammaRegressor,
+    KernelRidge,
+    Lasso,
+    LassoCV,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    TweedieRegressor,
+)
 from dsketch.testing.examples import document_of, example_of
 from dsketch.testing.flows import run_flow
 
@@ -127,16 +139,29 @@ def test_constructors_say_what_the_options_say(problem: type[Problem]) -> None:
         require_said(said[name], annotation, default)
 
 
-ESTIMATORS = {LinearRegression: ds.LeastSquares, Ridge: ds.Ridge, KernelRidge: ds.ExpKernel}
-OWN = {"fit_intercept", "kernel", "scale"}  # scikit-learn's word for intercept, its only kernel, and a scale that fits the data
+# What an estimator takes that is scikit-learn's own: its word for intercept, a scale that fits the data, penalties by its own measure.
+ESTIMATORS: dict[type, tuple[type[Problem], set[str]]] = {
+    LinearRegression: (ds.LeastSquares, set()),
+    Ridge: (ds.Ridge, set()),
+    KernelRidge: (ds.ExpKernel, {"kernel", "scale"}),
+    LogisticRegression: (ds.GLM, {"class_weight"}),
+    PoissonRegressor: (ds.GLM, {"alpha"}),
+    GammaRegressor: (ds.GLM, {"alpha"}),
+    TweedieRegressor: (ds.GLM, {"alpha", "power"}),
+    ElasticNet: (ds.ElasticNet, set()),
+    Lasso: (ds.ElasticNet, set()),
+    ElasticNetCV: (ds.ElasticNetPath, {"alphas", "l1_ratio", "cv"}),
+    LassoCV: (ds.ElasticNetPath, {"alphas", "cv"}),
+}
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda kind: kind.__name__)
 def test_estimators_say_what_the_options_say(estimator: type) -> None:
     """What an estimator takes is an option of its problem or of a run, by name, kind and default."""
-    said = {**{name: option for name, option in SOLVING.items() if name not in NAMES}, **taken(ESTIMATORS[estimator])}
+    problem, own = ESTIMATORS[estimator]
+    said = {**{name: option for name, option in SOLVING.items() if name not in NAMES}, **taken(problem)}
     for name, (annotation, default) in keywords(estimator).items():
-        if name not in OWN:
+        if name not in {"fit_intercept", *own}:
             require_said(said[name], annotation, default)
 
 
