@@ -13,7 +13,7 @@ the command line; estimators stand in :mod:`dsketch.sklearn`.
 from dsketch._results.coreset import Coreset
 from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
-from dsketch.api import check, coreset, elastic_net_path, leverage_scores, lstsq, plan, predict, resume, ridge, solve
+from dsketch.api import check, coreset, elastic_net_path, glm, leverage_scores, lstsq, plan, predict, resume, ridge, solve
 from dsketch.client import Client
 from dsketch.errors import (
     DataError,
@@ -94,6 +94,7 @@ __all__ = [
     "check",
     "coreset",
     "elastic_net_path",
+    "glm",
     "leverage_scores",
     "lstsq",
     "open_matrix",

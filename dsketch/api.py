@@ -1,10 +1,19 @@
-"""The verbs: open, plan, solve, resume, check, predict, leverage scores, coreset."""
+"""The verbs: open, plan, solve, resume, check, predict; shorthands for a problem, leverage scores, coreset."""
 
 import os
 from dataclasses import replace
 from typing import Any, Unpack
 
-from dsketch._results.choices import Choices, LinearChoices, RunChoices, cluster_from, require_known, settings_from, spell_out
+from dsketch._results.choices import (
+    Choices,
+    ExactChoices,
+    LinearChoices,
+    RunChoices,
+    cluster_from,
+    require_known,
+    settings_from,
+    spell_out,
+)
 from dsketch._results.coreset import Coreset, Draw
 from dsketch._results.fitting import fit_x
 from dsketch._results.output import Output
@@ -20,7 +29,7 @@ from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
 from dsketch.matrix.open import open_matrix
-from dsketch.problems import ElasticNetPath, LeastSquares, LeverageScores, Problem, Ridge, SampledLeastSquares
+from dsketch.problems import GLM, ElasticNetPath, LeastSquares, LeverageScores, Problem, Ridge, SampledLeastSquares
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
 
@@ -272,6 +281,52 @@ def ridge(
 
 
 @spell_out
+def glm(
+    A: Any,
+    y: Any,
+    *,
+    family: str = "binomial",
+    link: str | None = None,
+    offset: Any = None,
+    weights: Any = None,
+    frequencies: Any = None,
+    alpha: Any = 0.0,
+    intercept: bool = False,
+    power: float | None = None,
+    theta: float | None = None,
+    delta: float | None = None,
+    start: Any = None,
+    missing: str = "error",
+    **choices: Unpack[LinearChoices],
+) -> Solution:
+    """Fit a generalised linear model: shorthand for ``solve(GLM(A, y, family=…), …)``.
+
+    Parameters
+    ----------
+    A, y, family, link, offset, weights, frequencies, alpha, intercept, power, theta, delta, start, missing
+        As in :class:`GLM`.
+    **choices
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> glm(A, [1.0, 2.0, 4.0, 8.0], family="poisson", intercept=True).x.round(9)
+    array([0.69314718, 0.        ])
+    """
+    problem = GLM(
+        A, y, family=family, link=link, offset=offset, weights=weights, frequencies=frequencies, alpha=alpha, intercept=intercept,
+        power=power, theta=theta, delta=delta, start=start, missing=missing,
+    )  # fmt: skip
+    return solve(problem, **choices)
+
+
+@spell_out
 def elastic_net_path(
     A: Any,
     b: Any,
@@ -283,7 +338,7 @@ def elastic_net_path(
     weights: Any = None,
     intercept: bool = False,
     missing: str = "error",
-    **choices: Unpack[LinearChoices],
+    **choices: Unpack[ExactChoices],
 ) -> Solution:
     """Solve all elastic nets of a path and cross-validate them, in two passes: shorthand for ``solve(ElasticNetPath(A, b), …)``.
 
@@ -292,7 +347,7 @@ def elastic_net_path(
     A, b, alphas, l1_ratio, eps, folds, weights, intercept, missing
         As in :class:`ElasticNetPath`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
 
     Raises
     ------
@@ -423,6 +478,7 @@ __all__ = [
     "check",
     "coreset",
     "elastic_net_path",
+    "glm",
     "leverage_scores",
     "lstsq",
     "open_matrix",

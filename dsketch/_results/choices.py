@@ -14,14 +14,19 @@ from dsketch.settings import Settings
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
-class Choices(ClusterChoices, total=False):
-    """How a problem is solved, and where; :func:`dsketch.plan` says what each means."""
+class PlainChoices(ClusterChoices, total=False):
+    """How a problem is solved that has no use for a sketch, and where; :func:`dsketch.plan` says what each means."""
 
     method: str
     tol: float | None
+    seed: int
+
+
+class Choices(PlainChoices, total=False):
+    """How a problem is solved, and where."""
+
     sketch: str
     sketch_rows: int | None
-    seed: int
 
 
 class RunChoices(Choices, total=False):
@@ -33,6 +38,13 @@ class RunChoices(Choices, total=False):
 
 class LinearChoices(Choices, total=False):
     """The same for a linear problem, and who records and listens."""
+
+    journal: str | os.PathLike[str] | None
+    progress: ProgressTo
+
+
+class ExactChoices(PlainChoices, total=False):
+    """The same without a sketch."""
 
     journal: str | os.PathLike[str] | None
     progress: ProgressTo

@@ -93,28 +93,43 @@ def require_said(option: Option, annotation: Any, default: Any) -> None:
 
 HEARD = {"journal", "progress"}
 PLACES = {option.name for option in (*CLUSTER, MEMORY_LIMIT)}
-LINEAR = {*taken(ds.LeastSquares), *PLACES, *HEARD}
 VERBS = {
     ds.plan: {*SOLVING} - HEARD,
     ds.solve: {*SOLVING},
     ds.resume: {"problem", *PLACES, "progress"},
     ds.check: {*PLACES, "progress"},
-    ds.lstsq: LINEAR,
-    ds.ridge: LINEAR | {*taken(ds.Ridge)},
+}
+SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
+    ds.lstsq: (ds.LeastSquares, set()),
+    ds.ridge: (ds.Ridge, set()),
+    ds.glm: (ds.GLM, set()),
+    ds.elastic_net_path: (ds.ElasticNetPath, set()),
+    ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name}),
 }
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
 def test_verbs_say_what_the_options_say(verb: Callable[..., Any]) -> None:
-    """The keywords of a verb are the options of its run and of its problem, by name, kind and default."""
-    said = {**taken(ds.LeastSquares), **taken(ds.Ridge), **SOLVING}
-
+    """The keywords of a verb are the options of its run, by name, kind and default."""
     found = keywords(verb)
 
     assert found.keys() == VERBS[verb]
     for name, (annotation, default) in found.items():
         if name != "problem":
-            require_said(said[name], annotation, default)
+            require_said(SOLVING[name], annotation, default)
+
+
+@pytest.mark.parametrize("verb", SHORTHANDS, ids=lambda verb: verb.__name__)
+def test_shorthands_say_what_the_options_say(verb: Callable[..., Any]) -> None:
+    """The keywords of a problem's verb are the options of the problem, of its run, and those to write; no others, and none ignored."""
+    problem, more = SHORTHANDS[verb]
+    said = {OVERWRITE.name: OVERWRITE, **SOLVING, **taken(problem)}
+
+    found = keywords(verb)
+
+    assert found.keys() == {*taken(problem), *PLACES, *HEARD, *more}
+    for name, (annotation, default) in found.items():
+        require_said(said[name], annotation, default)
 
 
 def test_settings_are_the_options() -> None:
