@@ -18,9 +18,9 @@ from dsketch.problems.penalized.cost import Cost
 from dsketch.problems.penalized.quadratic import Quadratic
 from dsketch.settings import EPS
 
-_WHOLE = (
-    2  # whole steps one after the other leave what rounding leaves; after one a sign may be rounding's, which the next puts right
-)
+# Whole steps one after the other leave what rounding leaves: after one a sign may be rounding's, which the next puts right.  None is not
+# enough, however small the excess: nearly dependent columns hide in it.
+_WHOLE = 2
 
 
 def minimize(quadratic: Quadratic, cost: Cost, z: Floats) -> Floats:
@@ -36,16 +36,24 @@ def minimize(quadratic: Quadratic, cost: Cost, z: Floats) -> Floats:
         free = ~cost.rests(z)
         off = np.abs(excess) > quadratic.noise(z) + EPS * cost.lasso
         entering = off & ~free
-        if not entering.any() and (not off.any() or whole == _WHOLE):
+        if not entering.any() and (whole == _WHOLE or (whole and not off.any())):
             break
         columns, step = _descend(quadratic, cost, z, excess, free, entering)
-        if not columns.size:
+        if not (descent := float(excess[columns] @ step)) > 0:
             break
-        moved, is_whole = _advance(cost, z, columns, step, float(excess[columns] @ step))
+        moved, is_whole = _advance(cost, z, columns, step, descent)
         if np.array_equal(moved, z):
             break
         z, whole = moved, whole + 1 if is_whole else 0
     return z
+
+
+def begin(quadratic: Quadratic, cost: Cost) -> Floats:
+    """Return where to begin without a point nearby: as near to 0 as bounds allow, with what no kink holds (an intercept) solved for."""
+    z = cost.start()
+    excess, free = cost.excess(z, quadratic.slope(z)), ~cost.rests(z)
+    columns, step = _solve(quadratic, cost, z, excess, free)
+    return _advance(cost, z, columns, step, float(excess[columns] @ step))[0] if columns.size else z
 
 
 def _descend(
@@ -80,8 +88,11 @@ def _descend(
 def _solve(
     quadratic: Quadratic, cost: Cost, z: Floats, excess: Floats, moving: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], Floats]:
-    columns = np.flatnonzero(moving)
-    return columns, quadratic.step(columns, z, excess[columns], cost.ridge[columns]) if columns.size else np.zeros(0)
+    columns, (left, right) = np.flatnonzero(moving), cost.slopes(z)
+    if not columns.size:
+        return columns, np.zeros(0)
+    held = np.where(excess > 0, right, left)[columns]  # of a free column both are the same
+    return columns, quadratic.step(columns, z, excess[columns], held, cost.ridge[columns])
 
 
 def _advance(cost: Cost, z: Floats, columns: NDArray[np.intp], step: Floats, descent: float) -> tuple[Floats, bool]:

@@ -71,6 +71,16 @@ class Cost:
         gamma = pull - self.ridge * x
         return np.asarray(np.maximum(gamma - right, 0.0) + np.minimum(gamma - left, 0.0))
 
+    def loss(self, x: Floats, pull: Floats) -> Floats:
+        """Return how much x pull − λ |x| falls short of its maximum over the bounds, by column: 0 where x is it, infinite without one."""
+        up, down = pull - self.lasso, pull + self.lasso
+        with np.errstate(invalid="ignore"):
+            around = np.where(up > 0, self.upper * up, np.where(down < 0, self.lower * down, 0.0))
+            above = np.where(up > 0, self.upper * up, self.lower * up)
+            below = np.where(down > 0, self.upper * down, np.where(down < 0, self.lower * down, 0.0))
+        most = np.where(self.lower > 0, above, np.where(self.upper < 0, below, around))
+        return np.asarray(np.maximum(most - (x * pull - self.lasso * np.abs(x)), 0.0))
+
     def value(self, x: Floats) -> float:
         """Return Σ λ |x| + ½ μ x²."""
         return float(self.lasso @ np.abs(x) + 0.5 * self.ridge @ (x * x))

@@ -15,7 +15,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.passes.fold_grams import FoldSums
-from dsketch.problems.penalized.active_set import minimize
+from dsketch.problems.penalized.active_set import begin, minimize
 from dsketch.problems.penalized.cost import Cost
 from dsketch.problems.penalized.quadratic import GramQuadratic
 
@@ -100,6 +100,6 @@ def _errors(
     errors, z = [], np.zeros(len(scale))
     for point, cost in enumerate(costs_of(float(folds.weight[others].sum()))):
         scaled = cost.scaled(scale)
-        z = minimize(quadratic, scaled, z if follows(point) else scaled.start())
+        z = minimize(quadratic, scaled, z if follows(point) else begin(quadratic, scaled))
         errors.append(max(float(folds.bb[fold, 0] - 2 * (z @ c) + z @ own @ z), 0.0) / folds.weight[fold])
     return np.array(errors)

@@ -19,7 +19,7 @@ from dsketch.problems.penalized.quadratic import GramQuadratic
 from dsketch.problems.penalized.refinement import certify_and_correct, solve_points
 from dsketch.problems.penalized.system import PenalizedSystem
 from dsketch.problems.penalized.triangle import TrianglePoints
-from dsketch.settings import EPS, Settings
+from dsketch.settings import EPS, ROUNDING, Settings
 
 _CONTRACTION = 0.1  # the correction contracts by this at worst
 
@@ -67,9 +67,9 @@ class GramPoints(PenalizedMethod):
         pull = system.baseline(sums.square, sums.sides)
         costs = [cost.scaled(scale) for cost in system.costs(sums.weight, pull)]
         H, c = sums.square / np.outer(scale, scale), sums.sides / scale[:, None]
-        quadratics = [GramQuadratic(H=H, pull=c[:, system.side_of(point)]) for point in range(system.points)]
-        z = solve_points(system, quadratics, costs)
         spread = rounding_of_gram(system.shape[0], float(np.trace(H)))
+        quadratics = [GramQuadratic(H=H, pull=c[:, system.side_of(point)], spread=spread) for point in range(system.points)]
+        z = solve_points(system, quadratics, costs)
         for quadratic, cost, column in zip(quadratics, costs, z.T, strict=True):
             free = np.flatnonzero(~cost.rests(column))
             least = quadratic.correct(free, np.zeros(free.size), cost.ridge[free]).least
@@ -79,7 +79,7 @@ class GramPoints(PenalizedMethod):
                     "too near",
                     sums.folds,
                 )
-        answer = yield from certify_and_correct(system, quadratics, costs, z, scale, sums, spread, pull)
+        answer = yield from certify_and_correct(system, quadratics, costs, z, scale, sums, pull, settings.tol or ROUNDING)
         if not (answer.backward_error <= settings.accepted).all():
             raise Breakdown(f"the corrected answer stopped at a backward error of {answer.backward_error.max():.1e}", sums.folds)
         return answer

@@ -13,12 +13,12 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch.settings import EPS
 
 _NOISE = 8 * EPS  # a pull, summed over d numbers, is right to a few eps of its terms
-_SINGULAR = 64 * EPS  # what is added, relative to the squares of columns, where the columns of a step are dependent
+_SINGULAR = 64 * EPS  # an eigenvalue of AᵀA, times its order, that is no more, relative to the largest, is 0
+_LEAST_NULL = 1e3 * EPS  # what is less of a linear function along a direction without curvature is rounding, times the order
 
 Indices = NDArray[np.intp]
 
@@ -57,14 +57,20 @@ class Quadratic(ABC):
         Aᵀ(b − A z) at ``origin``.
     origin : ndarray, shape (d,), or None
         None: 0, where the pull is Aᵀb.
+    rounding : float
+        How far the pull of a column of norm one may be off already.
+    spread : float
+        How far H may be from that of A, in norm.
     """
 
     pull: Floats
     origin: Floats | None = None
+    rounding: float = 0.0
+    spread: float = 0.0
 
-    def around(self, z: Floats, pull: Floats) -> Self:
+    def around(self, z: Floats, pull: Floats, rounding: float) -> Self:
         """Return the same quadratic by a pull that was measured at z."""
-        return replace(self, pull=pull, origin=z)
+        return replace(self, pull=pull, origin=z, rounding=rounding)
 
     def _moved(self, z: Floats) -> Floats:
         return z if self.origin is None else z - self.origin
@@ -76,7 +82,7 @@ class Quadratic(ABC):
     def noise(self, z: Floats) -> Floats:
         """Return about how far rounding may move :meth:`slope`, shape (d,)."""
         sizes = self.sizes
-        return np.asarray(_NOISE * (np.abs(self.pull) + sizes * float(sizes @ np.abs(self._moved(z)))))
+        return np.asarray(_NOISE * np.abs(self.pull) + sizes * (self.rounding + _NOISE * float(sizes @ np.abs(self._moved(z)))))
 
     @cached_property
     @abstractmethod
@@ -88,7 +94,7 @@ class Quadratic(ABC):
         """Return AᵀA v."""
 
     @abstractmethod
-    def step(self, columns: Indices, z: Floats, excess: Floats, ridge: Floats) -> Floats:
+    def step(self, columns: Indices, z: Floats, excess: Floats, held: Floats, ridge: Floats) -> Floats:
         """Return the step of some columns to the minimum of the quadratic, ½ ridge z² and a linear function, the others fixed.
 
         Parameters
@@ -98,12 +104,18 @@ class Quadratic(ABC):
             Where the step begins.
         excess : ndarray, shape (c,)
             Minus the gradient there.
+        held : ndarray, shape (c,)
+            The part of the gradient that is the linear function's.
         ridge : ndarray, shape (c,)
         """
 
     @abstractmethod
     def correct(self, columns: Indices, excess: Floats, ridge: Floats) -> Correction:
         """Return the step of some columns that makes an excess vanish, the others fixed."""
+
+    @abstractmethod
+    def trust(self, least: float) -> float:
+        """Return by how much more than computed a step may weigh, relatively, where the smallest eigenvalue is ``least``."""
 
     @abstractmethod
     def weigh(self, columns: Indices, excess: Floats, length: float, residual: float) -> float:
@@ -125,10 +137,18 @@ class GramQuadratic(Quadratic):
         """Return H v."""
         return np.asarray(self.H @ v)
 
-    def step(self, columns: Indices, z: Floats, excess: Floats, ridge: Floats) -> Floats:
+    def step(self, columns: Indices, z: Floats, excess: Floats, held: Floats, ridge: Floats) -> Floats:
         """Return the step by a Cholesky factor."""
         del z
-        return np.asarray(sl.cho_solve((_factor(self._block(columns, ridge))[0], False), excess, check_finite=False))
+        M = self._block(columns, ridge)
+        U, is_singular = _factor(M)
+        if not is_singular:
+            return np.asarray(sl.cho_solve((U, False), excess, check_finite=False))
+        values, vectors = np.linalg.eigh(M)
+        level = len(M) * _SINGULAR
+        lacking = vectors[:, values <= level * values[-1]]
+        step = _within_range(values, vectors, level, excess).step
+        return step + _along_null(lacking, held, 1 / (level * float(values[-1]) or 1.0))
 
     def correct(self, columns: Indices, excess: Floats, ridge: Floats) -> Correction:
         """Return the step by a Cholesky factor."""
@@ -140,6 +160,10 @@ class GramQuadratic(Quadratic):
             return _within_range(*np.linalg.eigh(M), len(M) * _SINGULAR, excess)
         step = np.asarray(sl.cho_solve((U, False), excess, check_finite=False))
         return Correction(step, *_extent(U), columns.size)
+
+    def trust(self, least: float) -> float:
+        """Return what the rounding of H does to the smallest eigenvalue."""
+        return self.spread / least if least > 0 else 0.0
 
     def weigh(self, columns: Indices, excess: Floats, length: float, residual: float) -> float:
         """Return it by a Cholesky factor of the weighted matrix."""
@@ -188,7 +212,13 @@ class TriangleQuadratic(Quadratic):
         """Return Rᵀ(Qᵀb − R z), or what follows from a pull that was measured."""
         return np.asarray(self.R.T @ (self.side - self.R @ z)) if self.origin is None else super().slope(z)
 
-    def step(self, columns: Indices, z: Floats, excess: Floats, ridge: Floats) -> Floats:
+    def noise(self, z: Floats) -> Floats:
+        """Return about how far rounding may move :meth:`slope`: of what Qᵀb − R z is, however small."""
+        if self.origin is not None:
+            return super().noise(z)
+        return np.asarray(_NOISE * self.sizes * float(np.linalg.norm(self.side - self.R @ z)))
+
+    def step(self, columns: Indices, z: Floats, excess: Floats, held: Floats, ridge: Floats) -> Floats:
         """Return the step by a QR of the columns, and of Qᵀb − R z beside them unless the pull was measured."""
         if self.origin is not None:
             return self.correct(columns, excess, ridge).step
@@ -197,12 +227,13 @@ class TriangleQuadratic(Quadratic):
         rest = np.concatenate([self.side - self.R @ z, -np.sqrt(ridge) * z[columns]])
         triangle = _square(householder(np.concatenate([M, rest[:, None]], axis=1)), c)
         T, y = triangle[:, :c], triangle[:, c]
-        linear = T.T @ y - excess  # what the kinks pull
-        is_pulled = bool((np.abs(linear) > self.noise(z)[columns]).any())
         if not _is_singular(T):
-            lift = sl.solve_triangular(T, linear, trans="T") if is_pulled else 0.0
+            lift = sl.solve_triangular(T, held, trans="T") if held.any() else 0.0
             return np.asarray(sl.solve_triangular(T, y - lift))
-        return _regular(T, excess) if is_pulled else Factor(T).least_squares(y[:, None])[:, 0]
+        U, s, Vt = sl.svd(T)
+        kept, level = s > 4 * EPS * c * s[0], (4 * EPS * c) ** 2
+        step = Vt[kept].T @ ((U[:, kept].T @ y) / s[kept] - (Vt[kept] @ held) / s[kept] ** 2)
+        return np.asarray(step + _along_null(Vt[~kept].T, held, 1 / (level * float(s[0]) ** 2 or 1.0)))
 
     def correct(self, columns: Indices, excess: Floats, ridge: Floats) -> Correction:
         """Return the step by the semi-normal equations."""
@@ -214,6 +245,10 @@ class TriangleQuadratic(Quadratic):
             return _within_range(singular[::-1] ** 2, Vt[::-1].T, (4 * EPS * len(T)) ** 2, excess)
         y = sl.solve_triangular(T, sl.solve_triangular(T, excess, trans="T"))
         return Correction(np.asarray(y), *_extent(T), columns.size)
+
+    def trust(self, least: float) -> float:
+        """Return what rounding does to a triangular solve."""
+        return EPS * self.pull.size / float(np.sqrt(least)) if least > 0 else 0.0
 
     def weigh(self, columns: Indices, excess: Floats, length: float, residual: float) -> float:
         """Return it by a QR of [length R; residual I]."""
@@ -253,8 +288,8 @@ def _is_singular(T: Floats) -> bool:
     return bool(not np.diagonal(T).all() or sl.lapack.dtrcon(T)[0] < 4 * EPS * len(T))
 
 
-def _regular(T: Floats, excess: Floats) -> Floats:
-    """Return (TᵀT + ε² I)⁻¹ excess, ε so small that only directions which T lacks feel it."""
-    size = float(np.abs(T).max(initial=0.0)) or 1.0
-    U = householder(np.concatenate([T, len(T) * _SINGULAR * size * np.eye(len(T))]))
-    return np.asarray(sl.solve_triangular(U, sl.solve_triangular(U, excess, trans="T")))
+def _along_null(vectors: Floats, held: Floats, large: float) -> Floats:
+    """Return a step along what the columns lack, as far as a linear function goes down there; its curvature is 0, kinks end it."""
+    null = vectors @ (vectors.T @ held)
+    is_rounding = float(np.linalg.norm(null)) <= _LEAST_NULL * len(held) * float(np.linalg.norm(held))
+    return np.zeros_like(held) if is_rounding else -large * null

@@ -14,9 +14,9 @@ from dsketch.events import Converged
 from dsketch.passes import Slope
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.statistics.rounding import is_rounding, require_squares_of_b, size_of
-from dsketch.problems.penalized.active_set import minimize
+from dsketch.problems.penalized.active_set import begin, minimize
 from dsketch.problems.penalized.cost import Cost
-from dsketch.problems.penalized.gap import Distance, Measured, measure
+from dsketch.problems.penalized.gap import Distance, Measured, measure, rounding_of
 from dsketch.problems.penalized.method import PenalizedAnswer
 from dsketch.problems.penalized.quadratic import Quadratic
 from dsketch.problems.penalized.system import PenalizedSystem, Sums
@@ -29,8 +29,8 @@ def solve_points(system: PenalizedSystem, quadratics: Sequence[Quadratic], costs
     """Return the minimizers of all points, shape (d, m), by the curvature and pull of the first pass."""
     found: list[Floats] = []
     for point, (quadratic, cost) in enumerate(zip(quadratics, costs, strict=True)):
-        begin = found[-1] if system.follows(point) else cost.start()
-        found.append(minimize(quadratic, cost, begin))
+        near = found[-1] if system.follows(point) else begin(quadratic, cost)
+        found.append(minimize(quadratic, cost, near))
     return np.column_stack(found)
 
 
@@ -41,8 +41,8 @@ def certify_and_correct(
     z: Floats,
     scale: Floats,
     sums: Sums,
-    spread: float,
     pull: Floats,
+    enough: float,
     factor: Factor | None = None,
 ) -> Flow[PenalizedAnswer]:
     """Return the answer near z with what the data say of it.  One pass, rarely two.
@@ -55,15 +55,15 @@ def certify_and_correct(
     scale : ndarray, shape (d,)
     sums : Sums
         Of the first pass.
-    spread : float
-        How far the curvature of the quadratics may be from that of A.
+    enough : float
+        The backward error below which a correction is not worth its own rounding.
     """
     worst = np.inf
     for _ in range(_LOOKS):
         slope = yield from system.gradient(z / scale[:, None])
         require_squares_of_b(slope.peak)
         states = [
-            _correct(quadratic, cost, Measured(z[:, i], slope.g[:, i] / scale, float(slope.rr[i]), system.shape[0]), spread)
+            _correct(quadratic, cost, Measured(z[:, i], slope.g[:, i] / scale, float(slope.rr[i]), system.shape[0]), enough)
             for i, (quadratic, cost) in enumerate(zip(quadratics, costs, strict=True))
         ]
         z = np.column_stack([at.z for at, _ in states])
@@ -98,18 +98,18 @@ def _size(at: Measured) -> float:
     return float(np.sqrt(at.squares) + np.linalg.norm(at.z)) or 1.0
 
 
-def _correct(quadratic: Quadratic, cost: Cost, at: Measured, spread: float) -> tuple[Measured, Distance]:
+def _correct(quadratic: Quadratic, cost: Cost, at: Measured, enough: float) -> tuple[Measured, Distance]:
     """Return the point, corrected where that brings it nearer than rounding hides, and its distance from the minimizer."""
     distance = measure(quadratic, cost, at)
-    if distance.measured == 0 or distance.is_deficient:
+    if distance.backward <= enough or distance.is_deficient:
         return at, distance
-    local = quadratic.around(at.z, at.pull)
+    local = quadratic.around(at.z, at.pull, sum(rounding_of(quadratic, at)))
     z = minimize(local, cost, at.z)
     d = z - at.z
     curved = quadratic.curve(d)
     squares = max(at.squares - 2 * float(d @ at.pull) + float(d @ curved), 0.0)
     length = float(np.linalg.norm(d))
-    doubt = (EPS + spread / np.sqrt(distance.correction.least)) * length
+    doubt = (EPS + quadratic.spread / np.sqrt(distance.correction.least)) * length
     moved = Measured(z, at.pull - curved, squares, at.rows, float(doubt))
     further = measure(local, cost, moved)
     return (moved, further) if further.gap < distance.gap / 4 else (at, distance)

@@ -13,6 +13,9 @@ from dsketch.passes.fold_grams import FoldSums
 from dsketch.passes.total_weight import TotalWeight
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.penalized.cost import Cost
+from dsketch.settings import EPS
+
+_NOISE = 16 * EPS  # what sums of products leave of a b that is constant, relative to the sizes of both
 
 
 class Sums(NamedTuple):
@@ -91,10 +94,12 @@ class PenalizedSystem(ABC):
         return slope
 
     def baseline(self, G: Floats, c: Floats) -> Floats:
-        """Return Aᵀr where nothing but an intercept is fitted, shape (d, k)."""
+        """Return Aᵀr where nothing but an intercept is fitted, shape (d, k); 0 where that is nothing but rounding."""
         if not self.rows.intercept:
             return c
-        return np.asarray(c - np.outer(G[:, -1], c[-1] / G[-1, -1]))
+        pull = c - np.outer(G[:, -1], c[-1] / G[-1, -1])
+        terms = np.outer(np.sqrt(np.diagonal(G)), np.abs(c[-1]) / np.sqrt(G[-1, -1]))
+        return np.asarray(np.where(np.abs(pull) > _NOISE * terms, pull, 0.0))
 
 
 def _require_counted(weight: float) -> float:

@@ -21,7 +21,7 @@ from dsketch.problems.penalized.method import PenalizedAnswer, PenalizedCase, Pe
 from dsketch.problems.penalized.quadratic import TriangleQuadratic
 from dsketch.problems.penalized.refinement import certify_and_correct, solve_points
 from dsketch.problems.penalized.system import PenalizedSystem
-from dsketch.settings import EPS, Settings
+from dsketch.settings import EPS, ROUNDING, Settings
 
 
 class TrianglePoints(PenalizedMethod):
@@ -47,9 +47,9 @@ class TrianglePoints(PenalizedMethod):
         pull = system.baseline(sums.square.T @ sums.square, sums.square.T @ sums.sides)
         costs = [cost.scaled(scale) for cost in system.costs(sums.weight, pull)]
         sides = [sums.sides[:, system.side_of(point)] for point in range(system.points)]
-        quadratics = [TriangleQuadratic(R=R, side=side, pull=R.T @ side) for side in sides]
+        spread = EPS * float(np.sqrt(len(R)))
+        quadratics = [TriangleQuadratic(R=R, side=side, pull=R.T @ side, spread=spread) for side in sides]
         z = solve_points(system, quadratics, costs)
         if factor.is_deficient and all(cost.is_zero for cost in costs):  # least squares: of all minimizers the shortest
-            z = shortest(z / scale[:, None], factor, system.rows.shift) * scale[:, None]
-        spread = EPS * float(np.sqrt(len(R)))
-        return (yield from certify_and_correct(system, quadratics, costs, z, scale, sums, spread, pull, factor))
+            z = shortest(factor.shortest(z / scale[:, None]), factor, system.rows.shift) * scale[:, None]
+        return (yield from certify_and_correct(system, quadratics, costs, z, scale, sums, pull, settings.tol or ROUNDING, factor))

@@ -97,7 +97,7 @@ class SmoothProblem(Problem):
         answer, method = yield from with_fallback(self.methods, choice.method, self.model, choice.settings, start)
         require_weight(answer.local.rows)
         status = smooth_status(self.model, answer, choice.settings.accepted)
-        names = None if self.columns is None else self.columns.names
+        names = tuple(map(str, range(self.rows.A.shape[1]))) if self.columns is None else self.columns.names
         notes = smooth_notes(self.model, answer, names)
         x = answer.x[:, 0] if self.is_vector else answer.x
         return Outcome(x, status, method, smooth_certificate(answer), notes, answer)
