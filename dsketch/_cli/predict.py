@@ -27,7 +27,9 @@ from dsketch.settings import MISSING, OVERWRITE
     "--intercept", is_flag=True, default=None, help="The last row of X is an intercept. [default: what solve --out wrote into X]"
 )
 def predict(x: str, a: str, out: str | None, as_json: bool, **given: Any) -> int:
-    """Predict the rows of A (m × d) from the answer X: A x, plus the intercept if X has one. One pass over A.
+    """Predict the rows of A (m × d) from the answer X. One pass over A.
+
+    Linear models: A x, plus the intercept if X has one. Generalised linear models: means, of several classes their probabilities.
 
     X is what dsketch solve --out wrote (it knows its problem), or any vector or d × k matrix in Zarr or .npy.
 

@@ -70,8 +70,14 @@ class Fitted(SlicePass[Fitness]):
         return (np.zeros(6),)
 
     def add(self, part: Part, start: int, X: Any, Y: Floats) -> None:
-        """Add the sums of a slice."""
-        del start
+        """Add the sums of a slice.
+
+        Raises
+        ------
+        DataError
+            If y is outside of the domain of the loss.
+        """
+        self.loss.require(Y[:, 0], start)
         rows = of_rows(self.places, Y)
         mean = self.loss.mean(predictor(X, self.x, rows.offset))[rows.counting]
         y, weight, offset = rows.y[rows.counting], rows.whole, 0.0 if rows.offset is None else rows.offset[rows.counting]

@@ -11,9 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 from dsketch.errors import SpecError
 from dsketch.losses.base import Loss
 from dsketch.losses.table import loss_of
+from dsketch.matrix.base import Matrix
 from dsketch.problems import GLM
 from dsketch.problems.arguments import as_flag, as_penalty
-from dsketch.sklearn.data import check_training, is_stored, read_targets
+from dsketch.sklearn.data import check_new_rows, check_targets, check_training, is_stored, read_targets, spread_weights
+from dsketch.sklearn.scoring import deviance_explained
 from dsketch.sklearn.smooth import Smooth, total_weight
 
 
@@ -82,15 +84,26 @@ class _Regressor(RegressorMixin, Smooth):  # type: ignore[misc]  # scikit-learn 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return D², the share of the deviance that is explained: 1 is the best, 0 what the mean of y does.
 
+        One pass over X and one over y, and no vector of n predictions, where X is stored.
+
         Parameters
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
         """
+        check_is_fitted(self)
+        if is_stored(X):
+            return self._score_stored(check_new_rows(self, X), y, sample_weight)
         y = read_targets(y) if is_stored(y) else y
         weights = read_targets(sample_weight) if is_stored(sample_weight) else sample_weight
         found: float = d2_tweedie_score(y, np.asarray(self.predict(X)), sample_weight=weights, power=self._power())
         return found
+
+    def _score_stored(self, A: Matrix, y: Any, sample_weight: Any) -> float:
+        family, parameters = self._family()
+        weights = None if sample_weight is None else spread_weights(sample_weight, A.shape[0])
+        problem = GLM(A, check_targets(y), family=family, weights=weights, intercept=True, **parameters)
+        return deviance_explained(problem.model, self._x()[:, None], self._machines())
 
 
 class PoissonRegressor(_Regressor):

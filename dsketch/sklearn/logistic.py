@@ -1,6 +1,5 @@
 """Logistic regression, binary or of several classes, as a scikit-learn classifier."""
 
-import itertools
 import os
 from collections.abc import Mapping
 from numbers import Real
@@ -10,20 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from dsketch._linalg.arrays import Floats
-from dsketch.errors import DataError, SpecError
+from dsketch.errors import SpecError
 from dsketch.losses.binomial import Logit
 from dsketch.losses.softmax import Softmax
-from dsketch.matrix.open import open_matrix
 from dsketch.problems import GLM, Multinomial
 from dsketch.problems.arguments import as_flag
-from dsketch.sklearn.data import check_training, is_stored
+from dsketch.sklearn.data import is_stored, read_targets
+from dsketch.sklearn.labels import check_labels, read_labels
 from dsketch.sklearn.smooth import Smooth
-
-_MOST_CLASSES = 10_000  # of stored labels; more are no labels
 
 
 class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -54,7 +50,7 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
     Notes
     -----
     Equal to scikit-learn's LogisticRegression with an L2 penalty, also for several classes (multinomial, coefficients that add up to 0).
-    Labels of stored data are numbers; what is not 0, …, K − 1 is counted off once, to a byte or two a row in memory.
+    Labels that are stored are numbers; what is not 0, …, K − 1 is counted off once, to a byte or two a row in memory.
 
     Examples
     --------
@@ -97,7 +93,7 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         ----------
         X : array_like, sparse matrix, dask array, zarr.Array, path or URL, shape (n, d)
         y : likewise, shape (n,)
-            Labels of any type; of stored data numbers.
+            Labels of any type; those that are stored are numbers.
         sample_weight : likewise, shape (n,), optional
 
         Returns
@@ -111,7 +107,7 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         """
         as_flag("fit_intercept", self.fit_intercept)
         alpha = _penalty_of(self.C)
-        X, labels, weights = self._check(X, y, sample_weight)
+        X, self.classes_, labels, weights = check_labels(self, X, y, sample_weight)
         weights = self._weigh_classes(labels, weights)
         options = {"weights": weights, "alpha": alpha, "intercept": bool(self.fit_intercept)}
         if len(self.classes_) == 2:
@@ -124,36 +120,12 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         self.intercept_ = x[-1] if self.fit_intercept else np.zeros(x.shape[1])
         return self
 
-    def _check(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        """Return X, the place of each label among ``classes_``, which are set, and the weights.
-
-        Raises
-        ------
-        DataError
-            If there is one class only.
-        """
-        if is_stored(X):
-            X, stored, weights = check_training(self, X, y, sample_weight)
-            self.classes_, labels = _count_off(stored)
-        else:
-            y = y if not is_stored(y) else open_matrix(y, what="y").read(0, open_matrix(y).shape[0])[:, 0]
-            X, y, weights = check_training(self, X, y, sample_weight, y_numeric=False, multi_output=False)
-            check_classification_targets(y)
-            self.classes_, labels = np.unique(y, return_inverse=True)
-            labels = labels.astype(np.float64)
-        counted = labels[weights > 0] if isinstance(labels, np.ndarray) and isinstance(weights, np.ndarray) else labels
-        if len(self.classes_) < 2 or (isinstance(counted, np.ndarray) and len(np.unique(counted)) < 2):
-            raise DataError(
-                f"samples of at least 2 classes are needed; those with weight contain one class: {self.classes_[0]!r}. Add rows of another."
-            )
-        return X, labels, weights
-
     def _weigh_classes(self, labels: Any, weights: Any) -> Any:
         """Return weights with those of the classes in them."""
         if self.class_weight is None:
             return weights
-        places = (labels if isinstance(labels, np.ndarray) else _read(labels)).astype(np.int64)
-        own = np.ones(len(places)) if weights is None else weights if isinstance(weights, np.ndarray) else _read(weights)
+        places = (labels if isinstance(labels, np.ndarray) else read_labels(labels)).astype(np.int64)
+        own = np.ones(len(places)) if weights is None else weights if isinstance(weights, np.ndarray) else read_targets(weights)
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
             heavy = np.bincount(places, own, len(self.classes_))
             each = heavy.sum() / (len(heavy) * np.maximum(heavy, np.finfo(float).tiny))
@@ -172,6 +144,18 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         scores = self.decision_function(X)
         places = (scores > 0).astype(np.int64) if scores.ndim == 1 else scores.argmax(axis=1)
         return np.asarray(self.classes_[places])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows, by weight, whose class is predicted rightly.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        """
+        y = read_labels(y) if is_stored(y) else y
+        weights = read_targets(sample_weight) if is_stored(sample_weight) else sample_weight
+        return float(super().score(X, y, weights))
 
     def predict_proba(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
         """Return the probabilities of the classes, shape (m, K); of stored rows with ``out`` as Zarr, for two classes those of the second.
@@ -207,28 +191,3 @@ def _penalty_of(C: Any) -> float:
     if not isinstance(C, Real) or isinstance(C, bool) or not float(C) > 0:
         raise SpecError(f"C must be a number above 0; got {C!r}. Use np.inf for no penalty.")
     return 1.0 / float(C)
-
-
-def _read(source: Any) -> NDArray[Any]:
-    matrix = open_matrix(source)
-    return np.asarray(matrix.read(0, matrix.shape[0])[:, 0])
-
-
-def _count_off(y: Any) -> tuple[NDArray[Any], Any]:
-    """Return the labels of stored rows, sorted, and what holds their places: y itself where they are 0, …, K − 1.
-
-    Raises
-    ------
-    DataError
-        If there are too many.
-    """
-    cuts, classes = y.cuts.tolist(), np.zeros(0)
-    for low, high in itertools.pairwise(cuts):
-        classes = np.union1d(classes, y.read(low, high)[:, 0])
-        if len(classes) > _MOST_CLASSES:
-            raise DataError(f"at most {_MOST_CLASSES} classes were expected; y has more. Is it a measurement, and not a label?")
-    if np.array_equal(classes, np.arange(len(classes))):
-        return classes.astype(y.dtype), y
-    kind = np.min_scalar_type(len(classes))
-    places = [np.searchsorted(classes, y.read(low, high)[:, 0]).astype(kind) for low, high in itertools.pairwise(cuts)]
-    return classes.astype(y.dtype), np.concatenate(places)

@@ -13,9 +13,13 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Gradient, Look, Slope
 from dsketch.passes.base import Flow
+from dsketch.passes.constant_fit import Constant
+from dsketch.passes.fitted import Fitness, Fitted
 from dsketch.passes.rowwise import RowSquares
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.rounding import is_rounding, size_of
+from dsketch.problems.smooth.statistics.null import fit_constant
+from dsketch.problems.smooth.system import Model
 
 
 def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, cluster: Cluster) -> float:
@@ -46,6 +50,33 @@ def r_squared(rows: Rows, y: Any, weights: Any, x: Floats, cluster: Cluster) -> 
     is_missed = ~is_rounding(np.sqrt(slope.rr), size_of(slope))
     ratio = np.divide(slope.rr, slope.spread, out=is_missed.astype(float), where=varies)
     return float(np.mean(1.0 - ratio))
+
+
+def deviance_explained(model: Model, x: Floats, cluster: Cluster) -> float:
+    """Return D² = 1 − deviance at x / deviance of the best constant.
+
+    Parameters
+    ----------
+    model : Model
+        Of [A 1], without a penalty.
+    x : ndarray, shape (d + 1, 1)
+    cluster : Cluster
+
+    Raises
+    ------
+    DataError
+        If all weights are 0, or y is outside of the domain of the loss.
+    """
+    with cluster.engine(model.rows) as engine, listener(False) as tell:
+        fitness, null = Drive(engine, tell).run(_fit_and_null(model, x))
+    return float(1.0 - np.divide(fitness.deviance, null.deviance))
+
+
+def _fit_and_null(model: Model, x: Floats) -> Flow[tuple[Fitness, Constant]]:
+    fitness: Fitness = yield Look(Fitted(model.loss, model.places, x), model.rows)
+    require_weight(fitness.weight)
+    null, _ = yield from fit_constant(model, fitness, 1.0, has_mean=True)
+    return fitness, null
 
 
 def mean_square(rows: Rows, cluster: Cluster) -> float:

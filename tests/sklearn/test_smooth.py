@@ -133,6 +133,61 @@ def test_stored_rows_are_fitted_where_they_are(tmp_path: Path) -> None:
     near(LogisticRegression().fit(da.from_array(X, chunks=(150, 4)), y).coef_, inside.coef_, 1e-12)
 
 
+def test_labels_are_scored_wherever_they_are(stored: Callable[..., str]) -> None:
+    """Rows and labels stored, in memory, mixed; words beside stored rows; with weights."""
+    X, eta, weights, rng = rows()
+    y = np.where(eta + rng.logistic(size=len(eta)) > 0, 7.0, 3.0)
+    X_path, y_path, w_path = stored("X", X, 150), stored("y", y, 200), stored("w", weights, 100)
+    theirs = sl.LogisticRegression(tol=1e-12).fit(X, y)
+    wanted, weighed = theirs.score(X, y), theirs.score(X, y, weights)
+
+    model = LogisticRegression().fit(X_path, y_path)
+    for A in (X, X_path):
+        for labels in (y, y_path):
+            assert model.score(A, labels) == wanted
+            assert abs(model.score(A, labels, w_path) - weighed) <= 1e-14
+    words = LogisticRegression().fit(X_path, np.where(y == 7, "yes", "no"))
+    assert words.classes_.tolist() == ["no", "yes"]
+    near(words.coef_, model.coef_, 1e-12)
+    assert set(words.predict(X_path)) == {"no", "yes"}
+
+
+def test_stored_labels_that_are_none_are_refused(stored: Callable[..., str]) -> None:
+    """A NaN is no class of its own: it is named by its row; neither is a second column, a measurement, or a masked entry."""
+    X, _, _, rng = rows()
+    y = rng.integers(3, 5, 400).astype(float)
+    path = stored("X", X, 150)
+
+    with pytest.raises(ValueError, match="y must hold labels that are whole numbers; row 217 holds nan"):
+        LogisticRegression().fit(path, stored("nan", np.where(np.arange(400) == 217, np.nan, y), 100))
+    with pytest.raises(ValueError, match=r"row 101 holds 3\.5"):
+        LogisticRegression().fit(path, stored("half", np.where(np.arange(400) == 101, 3.5, y), 100))
+    with pytest.raises(ValueError, match=r"y must be one label a row; its shape is \(400, 2\)"):
+        LogisticRegression().fit(path, stored("two", np.column_stack([y, y]), 100))
+    with pytest.raises(ValueError, match="y is masked at row 5"):
+        LogisticRegression().fit(path, np.ma.array(y, mask=np.arange(400) == 5))
+    with pytest.raises(ValueError, match="contain one class: 3"):
+        LogisticRegression().fit(path, stored("one", np.full(400, 3), 100))
+    with pytest.raises(ValueError, match="Unknown label type"):
+        LogisticRegression().fit(path, rng.standard_normal(400))
+
+
+@pytest.mark.parametrize("model", [PoissonRegressor(), GammaRegressor(), TweedieRegressor(), TweedieRegressor(power=1.5)])
+def test_scores_of_stored_rows_are_those_of_memory(stored: Callable[..., str], model: Any) -> None:
+    """D² from sums over the rows, with weights, some of them 0; a y outside the domain is named."""
+    X, eta, weights, rng = rows()
+    y, weights = np.exp(eta) * rng.gamma(2.0, 0.5, 400), np.where(np.arange(400) % 7 == 0, 0.0, weights)
+    X_path, y_path, w_path = stored("X", X, 150), stored("y", y, 200), stored("w", weights, 100)
+    model.fit(X, y, weights)
+
+    for A, target, weight in ((X_path, y_path, w_path), (X_path, y, weights), (X, y_path, w_path)):
+        near(model.score(A, target, weight), model.score(X, y, weights), 1e-12)
+    near(model.score(X_path, y_path), model.score(X, y), 1e-12)
+    if not isinstance(model, TweedieRegressor):
+        with pytest.raises(ValueError, match="row 3 holds -1"):
+            model.score(X_path, np.where(np.arange(400) == 3, -1.0, y))
+
+
 def test_several_classes_of_stored_rows(tmp_path: Path) -> None:
     """Probabilities of K classes come from the rows where they are."""
     X, _, _, rng = rows(300)
