@@ -9,6 +9,7 @@ import claims
 import claims_smooth
 import conditioning
 import csr
+import elastic_net
 import features
 import flights
 import glm
@@ -44,6 +45,7 @@ BENCHMARKS = {
         glm,
         nonlinear,
         leverage,
+        elastic_net,
         claims_smooth,
     )
 }

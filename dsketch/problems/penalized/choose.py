@@ -34,4 +34,12 @@ def plan_penalized(
     workload = workload_of(shifted.rows, stored.points, found, machines)
     case = PenalizedCase(settings, workload, found, stored.rows.sides, stored.folds)
     choice = plan_case(methods, method, case, stored.rows, machines)
-    return replace(choice, details=(*choice.details, *shift_notes(shifted.rows.shift)))
+    return replace(choice, details=(*choice.details, *_points_text(stored), *shift_notes(shifted.rows.shift)))
+
+
+def _points_text(system: PenalizedSystem) -> tuple[str, ...]:
+    """Return how many points a path has, and folds."""
+    if system.points == system.rows.sides and not system.folds:
+        return ()
+    folds = f", each fitted without each of {system.folds} folds too" if system.folds else ""
+    return (f"{system.points} points{folds}; passes are those of one",)

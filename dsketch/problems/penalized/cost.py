@@ -5,6 +5,7 @@ that is smooth but for kinks (at 0 where λ > 0, and at the bounds).  A coeffici
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +42,18 @@ class Cost:
         """Return the cost of z = D x, D powers of two: exact."""
         return Cost(self.lasso / scale, self.ridge / scale**2, self.lower * scale, self.upper * scale)
 
+    @cached_property
+    def _has_bounds(self) -> bool:
+        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    @cached_property
+    def _is_kinked(self) -> NDArray[np.bool_]:
+        return self.lasso > 0
+
     @property
     def is_smooth(self) -> bool:
         """Whether there is no kink at all: least squares, or ridge."""
-        return not (self.lasso.any() or np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+        return not (self.lasso.any() or self._has_bounds)
 
     @property
     def is_zero(self) -> bool:
@@ -57,13 +66,15 @@ class Cost:
 
     def rests(self, x: Floats) -> NDArray[np.bool_]:
         """Whether each coefficient lies at a kink."""
-        return np.asarray((x == self.lower) | (x == self.upper) | ((x == 0) & (self.lasso > 0)))
+        rests = (x == 0) & self._is_kinked
+        return np.asarray((x == self.lower) | (x == self.upper) | rests if self._has_bounds else rests)
 
     def slopes(self, x: Floats) -> tuple[Floats, Floats]:
         """Return the slopes of λ |x| to the left and to the right of x; infinite beyond a bound."""
-        left = np.where(x <= self.lower, -np.inf, np.where(x > 0, self.lasso, -self.lasso))
-        right = np.where(x >= self.upper, np.inf, np.where(x < 0, -self.lasso, self.lasso))
-        return left, right
+        left, right = np.where(x > 0, self.lasso, -self.lasso), np.where(x < 0, -self.lasso, self.lasso)
+        if not self._has_bounds:
+            return left, right
+        return np.where(x <= self.lower, -np.inf, left), np.where(x >= self.upper, np.inf, right)
 
     def excess(self, x: Floats, pull: Floats) -> Floats:
         """Return how far the pull Aᵀr − μ x lies outside of what a kink holds: above 0 it moves a coefficient up, below 0 down."""
@@ -93,7 +104,7 @@ class Cost:
         """Return the kinks ahead of x along d in their order: where along d, by how much the slope rises, of which column, at which x."""
         bound = np.where(d > 0, self.upper, self.lower)
         has_bound = (d != 0) & np.isfinite(bound)
-        is_across = (self.lasso > 0) & (x * d < 0) & np.where(d > 0, self.upper > 0, self.lower < 0)
+        is_across = self._is_kinked & (x * d < 0) & np.where(d > 0, self.upper > 0, self.lower < 0)
         columns = np.concatenate([np.flatnonzero(is_across), np.flatnonzero(has_bound)])
         values = np.concatenate([np.zeros(np.count_nonzero(is_across)), bound[has_bound]])
         rises = np.concatenate([2 * (self.lasso * np.abs(d))[is_across], np.full(np.count_nonzero(has_bound), np.inf)])

@@ -67,7 +67,7 @@ def dual_point(quadratic: Quadratic, cost: Cost, z: Floats, gamma: Floats, noise
         columns = np.flatnonzero(moving)
         aim = np.where(moving, gamma - wanted, 0.0)
         found = quadratic.correct(columns, aim[columns], cost.ridge[columns])
-        pull = _moved(quadratic, cost, gamma, wanted, columns, found, noise)
+        pull = _pull_after(quadratic, cost, gamma, wanted, columns, found, noise)
         over = cost.excess(z, pull + cost.ridge * z)
         pull = np.where(~moving & (np.abs(over) <= noise), pull - over, pull)
         loss = cost.loss(z, pull)
@@ -79,7 +79,7 @@ def dual_point(quadratic: Quadratic, cost: Cost, z: Floats, gamma: Floats, noise
     return Dual(moving, pull, found, max(float(aim[columns] @ step), 0.0), float(gamma[columns] @ step), loss)
 
 
-def _moved(
+def _pull_after(
     quadratic: Quadratic,
     cost: Cost,
     gamma: Floats,

@@ -96,10 +96,8 @@ class ElasticNetPath(PenalizedProblem):
     inputs = (ANY, Option("b", Matrix, None, "Zarr vector of length n"))
     methods = METHODS
     options = (
-        Option("alphas", Numbers, 60, "How many penalties, or their values. [default: 60]"),
-        Option(
-            "l1_ratio", Numbers, 0.5, "Share of ‖x‖₁ in the penalty, from 0 (ridge) to 1 (lasso); one or several. [default: 0.5]"
-        ),
+        Option("alphas", Numbers, 60, "How many penalties, or their values."),
+        Option("l1_ratio", Numbers, 0.5, "Share of ‖x‖₁ in the penalty, from 0 (ridge) to 1 (lasso); one or several."),
         Option("eps", float, 1e-3, "The smallest penalty over the largest, where they are counted.", above=0, below=1),
         Option("folds", int, 5, "Folds of the cross-validation; 0 for none.", least=0, most=100),
         WEIGHTS,

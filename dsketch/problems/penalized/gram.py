@@ -72,7 +72,8 @@ class GramPoints(PenalizedMethod):
         z = solve_points(system, quadratics, costs)
         for quadratic, cost, column in zip(quadratics, costs, z.T, strict=True):
             free = np.flatnonzero(~cost.rests(column))
-            least = quadratic.correct(free, np.zeros(free.size), cost.ridge[free]).least
+            found = quadratic.correct(free, np.zeros(free.size), cost.ridge[free])
+            least = found.least if cost.is_zero else found.least_kept  # of many minimizers least squares wants the shortest
             if not spread < _CONTRACTION * least:
                 raise Breakdown(
                     f"rounding moves the eigenvalues of AᵀA by up to {spread:.1e}, the smallest of the free columns is about {least:.1e}: "

@@ -77,6 +77,11 @@ class PenalizedCase(Case):
     sides_of_b: int
     folds: int
 
+    @property
+    def sides(self) -> int:
+        """Columns of b: those of x are more on a path."""
+        return self.sides_of_b
+
 
 class PenalizedMethod(Method[PenalizedCase, PenalizedSystem, PenalizedAnswer]):
     """A method for penalized and bounded problems: its price is that of its passes."""

@@ -36,15 +36,18 @@ class Correction(NamedTuple):
         About the condition number of M^½.
     rank : int
         Numerical rank of M.
+    least_kept : float
+        The same as ``least`` within the range of M, where that lacks directions and ``least`` is 0.
     """
 
     step: Floats
     least: float
     condition: float
     rank: int
+    least_kept: float
 
 
-_NOTHING = Correction(np.zeros(0), np.inf, 1.0, 0)
+_NOTHING = Correction(np.zeros(0), np.inf, 1.0, 0, np.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +162,8 @@ class GramQuadratic(Quadratic):
         if is_singular:
             return _within_range(*np.linalg.eigh(M), len(M) * _SINGULAR, excess)
         step = np.asarray(sl.cho_solve((U, False), excess, check_finite=False))
-        return Correction(step, *_extent(U), columns.size)
+        least, condition = _extent(U)
+        return Correction(step, least, condition, columns.size, least)
 
     def trust(self, least: float) -> float:
         """Return what the rounding of H does to the smallest eigenvalue."""
@@ -244,7 +248,8 @@ class TriangleQuadratic(Quadratic):
             _, singular, Vt = sl.svd(T)
             return _within_range(singular[::-1] ** 2, Vt[::-1].T, (4 * EPS * len(T)) ** 2, excess)
         y = sl.solve_triangular(T, sl.solve_triangular(T, excess, trans="T"))
-        return Correction(np.asarray(y), *_extent(T), columns.size)
+        least, condition = _extent(T)
+        return Correction(np.asarray(y), least, condition, columns.size, least)
 
     def trust(self, least: float) -> float:
         """Return what rounding does to a triangular solve."""
@@ -272,11 +277,11 @@ def _within_range(values: Floats, vectors: Floats, level: float, excess: Floats)
     """Return the correction by the eigenvalues (ascending) above a level of the largest; along the others nothing is known."""
     kept = values > level * values[-1]
     if not kept.any():
-        return Correction(np.zeros_like(excess), 0.0, 1.0, 0)
+        return Correction(np.zeros_like(excess), 0.0, 1.0, 0, np.inf)
     V, rank = vectors[:, kept], int(np.count_nonzero(kept))
     least = float(values[kept][0])
     step = V @ ((V.T @ excess) / values[kept])
-    return Correction(step, least if rank == kept.size else 0.0, float(np.sqrt(values[-1] / least)), rank)
+    return Correction(step, least if rank == kept.size else 0.0, float(np.sqrt(values[-1] / least)), rank, least)
 
 
 def _square(R: Floats, rows: int) -> Floats:
