@@ -14,9 +14,11 @@ from click.testing import CliRunner
 import dsketch as ds
 from dsketch._cli import main
 from dsketch.client import Client
+from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.service.errors import PlaceError
 from dsketch.testing.examples import COLUMNS, data_of
+from tests.cli.test_smooth_problems import OTHERS
 from tests.service.running import Service, rested
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
@@ -26,7 +28,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with a folder for each problem, and one array beside it that is nobody's business."""
     folder = tmp_path_factory.mktemp("places")
-    for name in ("glm", "multinomial", "two-layer", "bounded"):
+    for name in OTHERS:
         for word, array in data_of(PROBLEMS[name]).items():
             zarr.create_array(store=str(folder / "data" / name / f"{word}.zarr"), data=array, chunks=(20, *array.shape[1:]))
     zarr.create_array(store=str(folder / "secret.zarr"), data=np.ones(60))
@@ -84,6 +86,25 @@ def test_a_job_has_the_bits_of_the_library(client: Client, places: Path, name: s
     assert {word: job["spec"][word] for word in RUNS[name] if not str(RUNS[name][word]).endswith(".zarr")} == {
         word: given for word, given in RUNS[name].items() if not str(given).endswith(".zarr")
     }
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in RUNS])
+def test_every_problem_runs_as_a_job(client: Client, places: Path, name: str) -> None:
+    """Whatever it must be given: planned, solved, fetched with the bits of the library, or named where they are if they are many."""
+    words = {
+        option.name: f"{name}/{option.name}.zarr" if option.kind is Matrix else data_of(PROBLEMS[name])[option.name].tolist()
+        for option in PROBLEMS[name].inputs
+    }
+    spec = {"problem": name, **words}
+
+    planned, job = client.plan(spec), rested(client, client.submit(spec)["id"])
+
+    wanted = here(places, name, words)
+    assert planned["method"] == wanted.method
+    assert job["state"] == ("solved" if wanted.status.is_success else "not_solved"), job["sentence"]
+    x = client.fetch(job["id"])
+    found = np.asarray(zarr.open_array(x, mode="r")[...] if isinstance(x, str) else x)
+    assert found.tobytes() == np.asarray(wanted.x).tobytes()
 
 
 def test_python_sends_arrays_where_numbers_are_expected(client: Client, places: Path, tmp_path: Path) -> None:

@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 import sklearn.linear_model as sl
 import zarr
+from distributed import Client
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dsketch.sklearn import GammaRegressor, LogisticRegression, PoissonRegressor, TweedieRegressor
@@ -233,3 +237,31 @@ def test_a_pickle_predicts_the_same() -> None:
 
     assert np.array_equal(again.predict(X), model.predict(X))
     assert again.solution_ is None
+
+
+def test_workers_give_the_bits_of_this_process(stored: Callable[..., str], client: Client) -> None:
+    """Stored rows, on a cluster and serially: the same coefficients to the last bit, and the same scores to rounding."""
+    X, eta, _, rng = rows(3000)
+    y = np.where(eta + rng.logistic(size=len(eta)) > 0, 7.0, 3.0)
+    X_path, y_path = stored("X", X, 500), stored("y", y, 700)
+    for kind in (LogisticRegression, PoissonRegressor):
+        here, there = (kind(cluster=cluster).fit(X_path, y_path) for cluster in ("serial", client))
+        assert here.coef_.tobytes() == there.coef_.tobytes()
+        assert here.predict(X_path).tobytes() == there.predict(X_path).tobytes()
+        near(here.score(X_path, y_path), there.score(X_path, y_path), 1e-14)
+
+
+def test_a_search_finds_scikit_learn_s_penalty() -> None:
+    """In a grid search and a pipeline it ends where scikit-learn's does."""
+    X, eta, _, rng = rows()
+    y = np.where(eta + rng.logistic(size=len(eta)) > 0, "yes", "no")
+    grid = {"logisticregression__C": [1e-3, 0.1, 10.0]}
+    theirs = sl.LogisticRegression(solver="newton-cholesky", tol=1e-10)
+
+    ours, wanted = (
+        GridSearchCV(make_pipeline(StandardScaler(), model), grid, cv=3, scoring="neg_log_loss").fit(X, y)
+        for model in (LogisticRegression(), theirs)
+    )
+
+    assert ours.best_params_ == wanted.best_params_
+    near(ours.cv_results_["mean_test_score"], wanted.cv_results_["mean_test_score"], 1e-8)
