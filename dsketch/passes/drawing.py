@@ -18,6 +18,7 @@ from dsketch.passes.base import Part, Pass
 from dsketch.passes.leverages import leverages_of
 
 _HEIGHT = 2048  # rows of a slice: heavy work, BLAS-3
+_PART_ROWS = 65_536  # a pass knows no n; parts of this many rows are merged where they lie rather than by the driver
 
 
 class Drawn(NamedTuple):
@@ -84,8 +85,8 @@ class Drawing(Pass[Drawn]):
         return Drawn(numbers.astype(np.int64), X, Y, counts, float(facts[0]))
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return r (d + k + 2) numbers, with the mean of r if the scores add up to the columns of T."""
-        rows = min(self.rate * self.whitener.rank, 1e9)
+        """Return r (d + k + 2) numbers, r in the mean as the scores add up to the columns of T; of a large block where all are drawn."""
+        rows = self.rate * self.whitener.rank if np.isfinite(self.rate) else _PART_ROWS
         return int(8 * rows * (columns + sides + 2))
 
 
