@@ -3,6 +3,8 @@
 from dsketch._registry import Registry
 from dsketch.problems.base import Problem
 from dsketch.problems.heads.problem import Heads
+from dsketch.problems.inversion.distribution import LeverageDistribution
+from dsketch.problems.inversion.problem import LeverageGradient
 from dsketch.problems.kernel.problem import ExpKernel
 from dsketch.problems.kernel.restricted import RestrictedKernel
 from dsketch.problems.leverage.problem import LeverageScores
@@ -32,6 +34,8 @@ _KINDS: tuple[type[Problem], ...] = (
     Multinomial,
     LeverageScores,
     SampledLeastSquares,
+    LeverageGradient,
+    LeverageDistribution,
     SoftmaxRegression,
     SoftmaxResNet,
     TwoLayer,
@@ -46,6 +50,8 @@ __all__ = [
     "GramPower",
     "Heads",
     "LeastSquares",
+    "LeverageDistribution",
+    "LeverageGradient",
     "LeverageScores",
     "LinearProblem",
     "Multinomial",
