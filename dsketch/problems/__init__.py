@@ -3,6 +3,8 @@
 from dsketch._registry import Registry
 from dsketch.problems.base import Problem
 from dsketch.problems.heads.problem import Heads
+from dsketch.problems.inversion.distribution import LeverageDistribution
+from dsketch.problems.inversion.problem import LeverageGradient
 from dsketch.problems.kernel.problem import ExpKernel
 from dsketch.problems.kernel.restricted import RestrictedKernel
 from dsketch.problems.leverage.problem import LeverageScores
@@ -38,6 +40,8 @@ _KINDS: tuple[type[Problem], ...] = (
     ElasticNet,
     ElasticNetPath,
     Bounded,
+    LeverageGradient,
+    LeverageDistribution,
     SoftmaxRegression,
     SoftmaxResNet,
     TwoLayer,
@@ -55,6 +59,8 @@ __all__ = [
     "GramPower",
     "Heads",
     "LeastSquares",
+    "LeverageDistribution",
+    "LeverageGradient",
     "LeverageScores",
     "LinearProblem",
     "Multinomial",

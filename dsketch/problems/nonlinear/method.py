@@ -28,12 +28,15 @@ class NonlinearCase(Case):
         Whether the Hessian has a sum over rows to sample from.
     starts : int
         Points to begin at.
+    looks_a_step : int
     """
 
     work: Kind
     units: int
     has_row_sums: bool
     starts: int
+
+    looks_a_step: ClassVar[int] = 1
 
     @property
     def sides(self) -> int:
@@ -42,7 +45,7 @@ class NonlinearCase(Case):
 
     @property
     def look_seconds(self) -> float:
-        """Seconds a gigabyte of one look of a step, for one start."""
+        """Seconds a gigabyte of the looks of a step, for one start."""
         width = self.workload.d
         return rate(self.work, self.workload) + rate(GRAM, self.workload) * 2 * self.units / width
 
@@ -131,10 +134,13 @@ class NonlinearMethod(Method[NonlinearCase, NonlinearTask, NonlinearAnswer]):
 
     def price(self, case: NonlinearCase) -> Estimate:
         """Return the usual number of looks, and two for the examination."""
-        one = case.look_seconds * case.starts
-        return price_passes([(one * self.look_share(case), self.looks), (2 * one, 2)], case.part_bytes, case.workload)
+        times = case.looks_a_step
+        one = case.look_seconds * case.starts / times
+        return price_passes(
+            [(one * self.look_share(case), self.looks * times), (2 * one, 2 * times)], case.part_bytes, case.workload
+        )
 
     def details(self, case: NonlinearCase) -> tuple[str, ...]:
         """Return that passes are what is usual, and how many starts there are."""
-        told = (f"about {self.looks} looks from a start near the answer; how many only the data tell",)
+        told = (f"about {self.looks * case.looks_a_step} looks from a start near the answer; how many only the data tell",)
         return (*told, f"{case.starts} starts share every reading") if case.starts > 1 else told

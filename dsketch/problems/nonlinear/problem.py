@@ -137,7 +137,7 @@ class NonlinearProblem(Problem):
         SpecError
             If the loss exists at no start.
         """
-        method, settings = METHODS[choice.method], choice.settings
+        method, settings = self.methods[choice.method], choice.settings
         starts = yield from self._begin(settings.seed)
         answers = yield from advance_beside([method.solve(NonlinearTask(self.system, start), settings) for start in starts])
         best = int(np.argmin([answer.local.value for answer in answers]))
@@ -191,7 +191,7 @@ class NonlinearProblem(Problem):
                 near = yield from self.system.evaluate(short, Curvature.NONE, detail.answers[detail.best].local)
                 found = yield from self.system.examine(short, near)
         certificate = certify(found)
-        status = status_at(certificate, settings.accepted, is_deficient=is_deficient, is_symmetry=is_symmetry)
+        status = status_at(certificate, self.accepted(settings.tol), is_deficient=is_deficient, is_symmetry=is_symmetry)
         notes = (
             *note_starts(detail.answers, detail.best),
             *detail.answers[detail.best].notes,

@@ -17,14 +17,14 @@ from dsketch.passes.jacobian import ResnetRows
 from dsketch.passes.resnet_sums import ResnetFacts, ResnetSums
 from dsketch.passes.softmax_rows import LEAST_ALPHA
 from dsketch.problems.levenberg import Local
-from dsketch.problems.nonlinear.row_system import Reading, RowSystem
+from dsketch.problems.nonlinear.row_system import Reading, SumSystem
 from dsketch.problems.nonlinear.system import Curvature
 
 GRAMS = {Curvature.NONE: 0, Curvature.SQUARED: 1, Curvature.EXACT: 4}
 
 
 @dataclass(frozen=True)
-class ResnetSystem(RowSystem):
+class ResnetSystem(SumSystem):
     """½‖f − b‖² + ½ alpha ‖x‖² with f = (exp(A x) + A x)/⟨exp(A x) + A x, 1⟩."""
 
     def sums(self, x: Floats, curvature: Curvature, near: Reading | None) -> Pass[ResnetFacts]:

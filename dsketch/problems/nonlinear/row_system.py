@@ -25,7 +25,7 @@ class Reading(NamedTuple):
     """What one look tells, without a penalty.
 
     ``value``, ``size`` as of :class:`~dsketch.problems.levenberg.Local`; ``gradient``; ``squared`` = JᵀJ and ``hessian``, None if not
-    summed; ``rows``: how the rows of J and r are made; ``f_norm``, ``b_norm``.
+    summed; ``rows``: how the rows of J and r are made; ``f_norm``, ``b_norm``; ``told``: what else the looks tell.
     """
 
     value: float
@@ -36,6 +36,7 @@ class Reading(NamedTuple):
     rows: ResidualRows
     f_norm: float
     b_norm: float
+    told: Any = None
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,15 @@ class RowSystem(NonlinearSystem):
     """½‖f(x) − b‖² + ½ alpha ‖x‖² with f of n rows."""
 
     @abstractmethod
-    def sums(self, x: Floats, curvature: Curvature, near: Reading | None) -> Pass[Any]:
-        """Return the pass that sums loss and gradient, and the matrices that are asked for."""
-
-    @abstractmethod
-    def read(self, x: Floats, pass_: Pass[Any], facts: Any) -> Reading | str:
-        """Turn what the pass found into a reading; a sentence where f does not exist."""
+    def find(self, x: Floats, curvature: Curvature, near: Reading | None) -> Flow[Reading | str]:
+        """Return what the looks at x tell; a sentence where f does not exist."""
 
     def evaluate(self, x: Floats, curvature: Curvature, near: Local | None) -> Flow[Local]:
         """Return what is known of the loss near x."""
-        pass_ = self.sums(x, curvature, None if near is None else near.kept)
-        found = self.read(x, pass_, (yield from self.look(pass_)))
+        return (yield from self.localize(x, (yield from self.find(x, curvature, None if near is None else near.kept))))
+
+    def localize(self, x: Floats, found: Reading | str) -> Flow[Local]:
+        """Return what is known of the loss near x by a reading; a look more where the digits of JᵀJ do not suffice."""
         if isinstance(found, str) or not (np.isfinite(found.value) and np.isfinite(found.gradient).all()):
             return replace(absent(x), kept=found)
         if found.squared is None:
@@ -79,6 +78,38 @@ class RowSystem(NonlinearSystem):
     def _triangle(self, found: Reading) -> Flow[tuple[tuple[Floats, Floats, float], Doubt]]:
         full, doubt = yield from self.look(Jacobian(Triangle(), found.rows))
         return part_triangle(full), doubt
+
+    def sample(self, x: Floats, near: Local, plan: SamplePlan) -> Flow[SamplePlan]:
+        """Sample the rows of J by their leverages as the last sampled matrix sees them; first as a sketch does."""
+        found: Reading = near.kept
+        if plan.matrix is None:
+            sketch = draw_sketch(Settings(seed=plan.seed), len(x), FOR_WHITENING)
+            (SJ, _), _ = yield from self.look(Jacobian(Sketching(sketch), found.rows))
+            factor = Factor.of(SJ)
+        else:
+            factor = Factor(root_of(plan.matrix))
+        T = factor.whitener.apply(np.eye(len(x)))
+        rate = plan.size / max(factor.rank, 1)
+        sample, _ = yield from self.look(Jacobian(SampledGram(T, rate, plan.seed, plan.place), found.rows))
+        return replace(plan, matrix=sample.matrix, total=sample.total, count=sample.kept, place=plan.place + 1)
+
+
+@dataclass(frozen=True)
+class SumSystem(RowSystem):
+    """One whose loss, gradient and matrices are sums of one look."""
+
+    @abstractmethod
+    def sums(self, x: Floats, curvature: Curvature, near: Reading | None) -> Pass[Any]:
+        """Return the pass that sums loss and gradient, and the matrices that are asked for."""
+
+    @abstractmethod
+    def read(self, x: Floats, pass_: Pass[Any], facts: Any) -> Reading | str:
+        """Turn what the pass found into a reading; a sentence where f does not exist."""
+
+    def find(self, x: Floats, curvature: Curvature, near: Reading | None) -> Flow[Reading | str]:
+        """Return what one look tells."""
+        pass_ = self.sums(x, curvature, near)
+        return self.read(x, pass_, (yield from self.look(pass_)))
 
     def examine(self, x: Floats, near: Local) -> Flow[Examination]:
         """Examine x by a QR and the exact Hessian in one look."""
@@ -109,20 +140,6 @@ class RowSystem(NonlinearSystem):
         n = self.rows.shape[0]
         moved = doubt.norm + doubt.total * found.f_norm
         return float(U * (DOUBTED * moved + (4 + np.log2(n)) * found.f_norm + found.b_norm))
-
-    def sample(self, x: Floats, near: Local, plan: SamplePlan) -> Flow[SamplePlan]:
-        """Sample the rows of J by their leverages as the last sampled matrix sees them; first as a sketch does."""
-        found: Reading = near.kept
-        if plan.matrix is None:
-            sketch = draw_sketch(Settings(seed=plan.seed), len(x), FOR_WHITENING)
-            (SJ, _), _ = yield from self.look(Jacobian(Sketching(sketch), found.rows))
-            factor = Factor.of(SJ)
-        else:
-            factor = Factor(root_of(plan.matrix))
-        T = factor.whitener.apply(np.eye(len(x)))
-        rate = plan.size / max(factor.rank, 1)
-        sample, _ = yield from self.look(Jacobian(SampledGram(T, rate, plan.seed, plan.place), found.rows))
-        return replace(plan, matrix=sample.matrix, total=sample.total, count=sample.kept, place=plan.place + 1)
 
 
 def part_triangle(full: Floats) -> tuple[Floats, Floats, float]:

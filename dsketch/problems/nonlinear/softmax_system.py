@@ -18,7 +18,7 @@ from dsketch.passes.base import Flow, Pass
 from dsketch.passes.extent import Extent
 from dsketch.passes.jacobian import SoftmaxRows
 from dsketch.passes.softmax_sums import SoftmaxFacts, SoftmaxSums
-from dsketch.problems.nonlinear.row_system import Reading, RowSystem
+from dsketch.problems.nonlinear.row_system import Reading, SumSystem
 from dsketch.problems.nonlinear.system import Curvature, Examination
 from dsketch.settings import EPS
 
@@ -29,7 +29,7 @@ _CONSTANT = 64 * EPS  # of the absolute sum in a row: A v of a null vector of J 
 
 
 @dataclass(frozen=True)
-class SoftmaxSystem(RowSystem):
+class SoftmaxSystem(SumSystem):
     """½‖f − b‖² + ½ alpha ‖x‖² with f = exp(A x)/⟨exp(A x), 1⟩."""
 
     def sums(self, x: Floats, curvature: Curvature, near: Reading | None) -> Pass[SoftmaxFacts]:

@@ -17,7 +17,7 @@ from dsketch.passes.sampled_gram import SampledGram
 from dsketch.passes.softmax_sums import SoftmaxSums
 from dsketch.passes.unit_moments import ReluMoments, SoftmaxMoments
 from dsketch.problems.levenberg import Local
-from dsketch.problems.nonlinear.row_system import RowSystem
+from dsketch.problems.nonlinear.row_system import SumSystem
 from dsketch.problems.nonlinear.system import Curvature, NonlinearSystem
 from dsketch.testing.flows import run_flow
 from dsketch.testing.recut import Recut
@@ -84,7 +84,7 @@ def test_qr_where_a_square_would_hide(kind: str) -> None:
     case = known(kind)
     A = np.column_stack([case.A, case.A[:, 0] + 1e-9 * np.random.default_rng(9).standard_normal(N)])
     problem = case.problem(A)
-    assert isinstance(problem.system, RowSystem)
+    assert isinstance(problem.system, SumSystem)
 
     local = evaluate(problem.system, np.append(case.x, 0.0), Curvature.SQUARED)
 

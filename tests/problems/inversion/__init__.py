@@ -1,0 +1,1 @@
+"""Inverse problems of leverage scores."""
