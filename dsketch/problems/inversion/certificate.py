@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sl
 
+from dsketch._linalg.columns import norms
 from dsketch.problems.inversion.system import Place
 from dsketch.problems.outcome import Certificate, Status, format_number, show_sides
 
@@ -107,7 +108,7 @@ def certify(place: Place) -> GradientCertificate:
     """Return what is known about the x of a place."""
     factor, kappa, doubt = place.factor, place.kappa, place.doubt
     reach = find_reach(place.decrement + doubt, kappa)
-    D = sl.norm(factor.R, axis=0)
+    D = norms(factor.R)
     length = float(sl.norm(D * place.x))
     values, vectors = place.spectrum
     widest = float(sl.norm((D[:, None] * place.directions) @ (vectors / np.sqrt(values)), 2))

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
@@ -201,7 +202,7 @@ class LeverageGradient(Problem):
         status = nonlinear.status_at(
             certificate, self.accepted(settings.tol), is_deficient=found.factor.is_deficient, is_symmetry=False
         )
-        D = sl.norm(begun.factor.R, axis=0)
+        D = norms(begun.factor.R)
         size = float(sl.norm(D * unweighted.place.x))
         bias = float(sl.norm(D * (found.x - unweighted.place.x))) / size if size > 0 else float("inf")
         notes = (*answer.notes, *note_bias(self.w, bias, unweighted, certify(unweighted.place)))

@@ -56,13 +56,13 @@ def test_chunks_change_last_bits_only(kind: str, stored: Any) -> None:
 @pytest.mark.cluster
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_engine_has_the_same_bits(kind: str, client: Any, stored: Any) -> None:
-    """Serial, one process, two, or three threads: x and certificate are equal bit for bit."""
+    """Serial, two processes, or three: x and certificate are equal bit for bit."""
     case = known(2000)
     problem = written(case, kind, stored, 100)
 
     here = solve(problem)
-    others = [{"cluster": client}, {"workers": 1, "cluster": "local"}, {"workers": 3, "cluster": "local"}]
-    for where in others[: 3 if kind == "gradient" else 1]:
+    others: list[dict[str, Any]] = [{"cluster": client}, {"workers": 3, "cluster": "local"}]
+    for where in others[: 2 if kind == "gradient" else 1]:
         there = ds.solve(problem, progress=False, **where)
 
         assert np.array_equal(here.x, there.x)
@@ -75,7 +75,7 @@ def test_a_run_that_was_cut_short_goes_on_with_the_same_bits(kind: str, method: 
     """Whatever number of records is left, resume gives the x of the whole run, and reads only what is missing."""
     case = known(300)
     problem = written(case, kind, stored, 50, start=0.8 * case.x)
-    whole = solve(problem, method=method, journal=tmp_path / "whole", tol=1e-2 if method == "gradient_descent" else 1e-6)
+    whole = solve(problem, method=method, journal=tmp_path / "whole", tol=0.3 if method == "gradient_descent" else 1e-6)
     total = len(whole.passes)
 
     for kept in sorted({1, total // 2, total}):
