@@ -64,7 +64,7 @@ def descend(
     decrements, cuts, end = [here.decrement], 0, "limit"
     while True:
         yield Converged(here.decrement / here.size, float(np.linalg.norm(here.misfit)))
-        if (stop := _ended(here, decrements, settings.goal, last)) is not None:
+        if (stop := _find_end(here, decrements, settings.goal, last)) is not None:
             end = stop
             break
         if len(decrements) > most:
@@ -80,7 +80,7 @@ def descend(
     return DescentAnswer(here, tuple(decrements), cuts, end)
 
 
-def _ended(here: Place, decrements: list[float], goal: float, last: int) -> str | None:
+def _find_end(here: Place, decrements: list[float], goal: float, last: int) -> str | None:
     """Return how it ended, None if it did not: at rounding where a decrement near it has not been halved in the ``last`` steps."""
     if here.decrement <= goal * here.size:
         return "converged"
