@@ -19,7 +19,9 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block, Rows
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Sketching, Touch, WhitenedGram
+from dsketch.passes.fold_grams import FoldGrams
 from dsketch.passes.rowwise import Rowwise
+from dsketch.passes.total_weight import TotalWeight
 from dsketch.passes.transposed import Transposed
 from dsketch.sketch import SKETCHES, SparseSign
 from tests.matrix.csr import D, N, sparse
@@ -37,6 +39,9 @@ PASSES: dict[str, tuple[Any, Callable[[float, float], float]]] = {
     "normal": (Normal(_X1), lambda a, _: a**2 * np.linalg.norm(_X1)),
     "normal, 3 sides": (Normal(_X3), lambda a, _: a**2 * np.linalg.norm(_X3)),
     "gram": (Gram(), lambda a, b: (a + b) ** 2),
+    "fold_grams": (FoldGrams(4, 1), lambda a, b: (a + b) ** 2 + N),
+    "gradient, a path": (Gradient(_X3), lambda a, b: (1 + a) * (b + a * np.linalg.norm(_X3)) ** 2),
+    "weight": (TotalWeight(), lambda a, b: 0 * a * b + 3 * N),
     "touch": (Touch(), lambda a, b: np.sqrt(N * D) * (a + b)),
     "whitened": (WhitenedGram(_FACTOR.whitener), lambda a, b: (a * np.linalg.norm(_FACTOR.whitener.matrix) + b) ** 2),
     "both": (Both(Sketching(SparseSign(64, 1)), Gram()), lambda a, b: (a + b) ** 2 + np.sqrt(N) * (a + b)),
