@@ -31,7 +31,7 @@ def data_of(problem: type[Problem]) -> dict[str, Any]:
 
 def _shares(rng: np.random.Generator) -> Floats:
     weights = rng.random(ROWS)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def example_of(name: str, **options: Any) -> Problem:
