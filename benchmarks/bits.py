@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from bits_data import Place
 from bits_facts import Facts
+from bits_others import other_cluster_runs, other_runs
 from bits_runs import Run, all_runs, cluster_runs, without_place
 from record import Case, Record, arguments, figure, show, table, versions
 
@@ -57,9 +58,18 @@ def _parser() -> ArgumentParser:
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 
+def every_run() -> list[Run]:
+    """Return every run that one process can do."""
+    own = list(all_runs())
+    return [*own, *other_runs({run.problem for run in own})]
+
+
 def runs_of(chosen: Namespace, client: Any) -> Iterator[Run]:
     """Yield the runs that were asked for; those on two processes only at full size."""
-    runs = [*all_runs(), *(() if client is None else cluster_runs(client))]
+    runs = every_run()
+    if client is not None:
+        done = {run.problem for run in all_runs()}
+        runs += [*cluster_runs(client), *other_cluster_runs(done, client)]
     names = [run.name for run in runs]
     assert len(set(names)) == len(names), sorted(name for name in set(names) if names.count(name) > 1)
     yield from (run for run in runs if chosen.only in run.name and (run.is_tiny or not chosen.tiny))
@@ -116,7 +126,7 @@ def compare(record: dict[str, Any], chosen: Namespace) -> dict[str, Any]:
     if record["versions"] != versions():
         print(f"other libraries: recorded with {record['versions']}, now {versions()}; last bits may differ for that alone")
     after = facts_of_all(chosen)
-    asked = {run.name for run in all_runs() if run.is_tiny} if chosen.tiny else set(record["runs"])
+    asked = {run.name for run in every_run() if run.is_tiny} if chosen.tiny else set(record["runs"])
     before = {name: facts for name, facts in record["runs"].items() if name in asked and chosen.only in name}
     found = differences(before, after)
     for name, fields in found.items():

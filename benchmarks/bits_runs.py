@@ -431,7 +431,7 @@ def check_runs() -> Iterator[Run]:
             yield Run("check", "", f"{name}, off by {change:g}", partial(_checked, ask, change), is_tiny=is_tiny)
 
 
-def _journalled(ask: Ask, choices: dict[str, Any], place: Place) -> Facts:
+def journalled(ask: Ask, choices: dict[str, Any], place: Place) -> Facts:
     """Solve with a journal, lose all passes but the first, resume, and replay: all three have their facts."""
     journal = place.folder / f"journal-{len(list(place.folder.glob('journal-*')))}"
     problem = ask(place)
@@ -461,7 +461,7 @@ def journal_runs() -> Iterator[Run]:
         ("heads", "factored", heads("powers"), {}),
     ]
     for number, (problem, method, ask, more) in enumerate(cases):
-        go = partial(_journalled, ask, {**more, "method": method})
+        go = partial(journalled, ask, {**more, "method": method})
         yield Run(problem, method, f"journal {number}", go, is_tiny=method == "cholesky" and problem == "ridge")
 
 

@@ -18,6 +18,7 @@ LONGEST = (
     "tests/problems/linear/test_methods.py",
     "tests/problems/linear/test_claims.py",
     "tests/engine/test_engine.py",
+    "tests/engine/test_others.py",
     "tests/docs/test_kernel_evidence.py",
     "tests/failures/test_problem_death.py",
     "tests/matrix/test_storage_s3.py",

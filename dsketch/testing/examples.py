@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.settings import Numbers
@@ -13,19 +14,24 @@ ROWS, COLUMNS = 60, 3
 
 
 def data_of(problem: type[Problem]) -> dict[str, Any]:
-    """Return arrays for each input of a problem, by name."""
+    """Return arrays for each input of a problem, by name: a b with a number for each row are shares, so that a softmax can come near."""
     rng = np.random.default_rng(0)
     found: dict[str, Any] = {}
     for option in problem.inputs:
         if option.kind is Numbers:
-            found[option.name] = np.ones(COLUMNS)
+            found[option.name] = np.linspace(0.05, 0.2, COLUMNS) if option.name == "b" else np.ones(COLUMNS)
         elif option.name.startswith("A"):
             found[option.name] = rng.standard_normal((ROWS, COLUMNS)) / 4
         elif option.name == "y":
             found[option.name] = rng.integers(0, 2, ROWS).astype(np.float64)
         else:
-            found[option.name] = np.ones(COLUMNS if "length d" in option.help else ROWS)
+            found[option.name] = np.ones(COLUMNS) if "length d" in option.help else _shares(rng)
     return found
+
+
+def _shares(rng: np.random.Generator) -> Floats:
+    weights = rng.random(ROWS)
+    return np.asarray(weights / weights.sum())
 
 
 def example_of(name: str, **options: Any) -> Problem:

@@ -10,28 +10,15 @@ import pytest
 import zarr
 
 import dsketch as ds
-from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
-from dsketch.testing.examples import data_of
 from tests.command_line import found, good, run
-
-OTHERS = (
-    *(name for name in PROBLEMS if name not in ("lstsq", "ridge", "heads") and "kernel" not in name and "gram" not in name),
-)
+from tests.others import OTHERS, stored_example
 
 
 def place_of(folder: Path, name: str) -> tuple[list[str], Mapping[str, Any]]:
     """Store what a problem must be given; return it as the command line has it, and as Python has it."""
-    words, arrays = [], data_of(PROBLEMS[name])
-    for option in PROBLEMS[name].inputs:
-        array = arrays[option.name]
-        if option.kind is Matrix:
-            path = str(folder / f"{option.name}.zarr")
-            zarr.create_array(store=path, data=array, chunks=(max(len(array) // 4, 1), *array.shape[1:]), compressors=None)
-            words.append(path)
-        else:
-            words.append(",".join(map(str, array.tolist())))
-    given = {option.name: word for option, word in zip(PROBLEMS[name].inputs, words, strict=True)}
+    given = stored_example(folder, name)
+    words = [word if isinstance(word, str) else ",".join(map(str, word)) for word in given.values()]
     return words, given
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import dsketch
@@ -49,11 +50,11 @@ def main(A: str, b: str, journal: str, method: str, point: str, cluster: str = "
     dsketch.lstsq(A, b, journal=journal, method=method, cluster=cluster, progress=Killer(point))
 
 
-def start_many() -> None:
-    """Read words, start a driver with them, print its exit code (negative: the signal that ended it); and so on."""
+def start_many(act: Callable[..., None] = main) -> None:
+    """Read words, start a driver that acts on them, print its exit code (negative: the signal that ended it); and so on."""
     for line in sys.stdin:
         if (driver := os.fork()) == 0:
-            main(*json.loads(line))
+            act(*json.loads(line))
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(driver, 0)[1]), flush=True)  # noqa: T201 - the answer
 

@@ -1,11 +1,14 @@
 """Schedulers, workers and drivers as processes of their own, killed by id when a test is over."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from distributed import Client
@@ -30,6 +33,26 @@ def started(module: str, *words: str, log: Path | None = None) -> Iterator[subpr
     finally:
         process.kill()
         process.wait()
+
+
+Driver = Callable[..., None]
+
+
+@contextmanager
+def drivers(module: str, log: Path) -> Iterator[Driver]:
+    """Yield a function that runs a driver of a module (:mod:`tests.failures.driver`) with words until it has killed itself."""
+    with log.open("wb") as said, start(module, stdin=PIPE, stdout=PIPE, stderr=said) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def run(*words: str) -> None:
+            process.stdin.write(json.dumps(words).encode() + b"\n")
+            process.stdin.flush()
+            ended = process.stdout.readline()
+            assert ended.strip() == str(-signal.SIGKILL).encode(), log.read_text()
+
+        yield run
+        process.stdin.close()  # nothing more to read: it ends
 
 
 class Machines:

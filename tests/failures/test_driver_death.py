@@ -1,10 +1,8 @@
 """The driver is killed at every point of a run: resumed from its journal, it gives the bits of an uninterrupted run."""
 
-import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 from distributed import Client, LocalCluster
@@ -12,7 +10,7 @@ from distributed import Client, LocalCluster
 import dsketch
 from tests.failures.conftest import Answer
 from tests.failures.data import assert_same_bits
-from tests.failures.processes import start
+from tests.failures.processes import Driver, drivers, start
 from tests.failures.scale import BLOCKS, ROWS
 from tests.failures.traps import ArmedBy, Trap, die
 
@@ -22,25 +20,11 @@ DIRECT = {"sketch_and_solve": 1, "gram": 2, "tsqr": 2, "whitened": 3}
 AFTER = [(method, number) for method, passes in DIRECT.items() for number in range(1, passes + 1)]
 
 
-Driver = Callable[..., None]
-
-
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     """Return a function that runs a driver with the words given until it has killed itself."""
-    log = tmp_path_factory.mktemp("drivers") / "log"
-    with log.open("wb") as said, start("tests.failures.driver", stdin=PIPE, stdout=PIPE, stderr=said) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-
-        def run(*words: str) -> None:
-            process.stdin.write(json.dumps(words).encode() + b"\n")
-            process.stdin.flush()
-            ended = process.stdout.readline()
-            assert ended.strip() == str(-signal.SIGKILL).encode(), log.read_text()
-
+    with drivers("tests.failures.driver", tmp_path_factory.mktemp("drivers") / "log") as run:
         yield run
-        process.stdin.close()  # nothing more to read: it ends
 
 
 def killed(driver: Driver, tall: tuple[str, str], journal: Path, method: str, *points: str) -> None:

@@ -18,7 +18,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.service.errors import PlaceError
 from dsketch.testing.examples import COLUMNS, data_of
-from tests.cli.test_smooth_problems import OTHERS
+from tests.others import OPTIONS, OTHERS
 from tests.service.running import Service, rested
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
@@ -31,6 +31,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in OTHERS:
         for word, array in data_of(PROBLEMS[name]).items():
             zarr.create_array(store=str(folder / "data" / name / f"{word}.zarr"), data=array, chunks=(20, *array.shape[1:]))
+    bad = data_of(PROBLEMS["glm"])["y"]
+    bad[17] = 2.0
+    zarr.create_array(store=str(folder / "data" / "bad.zarr"), data=bad, chunks=(20,))
     zarr.create_array(store=str(folder / "secret.zarr"), data=np.ones(60))
     return folder
 
@@ -59,7 +62,17 @@ def here(places: Path, name: str, words: Mapping[str, Any]) -> ds.Solution:
     return ds.solve(kind(**full), cluster="serial", progress=False)
 
 
-RUNS = {
+SHORTEST: dict[str, dict[str, Any]] = {
+    name: {
+        word: f"{name}/{word}.zarr" if option.kind is Matrix else array.tolist()
+        for option in PROBLEMS[name].inputs
+        for word, array in data_of(PROBLEMS[name]).items()
+        if word == option.name
+    }
+    | OPTIONS.get(name, {})
+    for name in OTHERS
+}
+RUNS: dict[str, dict[str, Any]] = {
     "glm": {
         "A": "glm/A.zarr",
         "y": "glm/y.zarr",
@@ -73,6 +86,8 @@ RUNS = {
     "bounded": {"A": "bounded/A.zarr", "b": "bounded/b.zarr", "lower": [0.0, None, -1.0], "upper": [None, 0.5, None]},
     "two-layer": {"A1": "two-layer/A1.zarr", "A2": "two-layer/A2.zarr", "b": [0.1, 0.2, 0.3]},
 }
+CLASSES = {"glm": {"family": "binomial"}, "multinomial": {"classes": 2}}
+RUNS |= {name: SHORTEST[name] for name in OTHERS if name not in RUNS}
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -86,25 +101,6 @@ def test_a_job_has_the_bits_of_the_library(client: Client, places: Path, name: s
     assert {word: job["spec"][word] for word in RUNS[name] if not str(RUNS[name][word]).endswith(".zarr")} == {
         word: given for word, given in RUNS[name].items() if not str(given).endswith(".zarr")
     }
-
-
-@pytest.mark.parametrize("name", [name for name in OTHERS if name not in RUNS])
-def test_every_problem_runs_as_a_job(client: Client, places: Path, name: str) -> None:
-    """Whatever it must be given: planned, solved, fetched with the bits of the library, or named where they are if they are many."""
-    words = {
-        option.name: f"{name}/{option.name}.zarr" if option.kind is Matrix else data_of(PROBLEMS[name])[option.name].tolist()
-        for option in PROBLEMS[name].inputs
-    }
-    spec = {"problem": name, **words}
-
-    planned, job = client.plan(spec), rested(client, client.submit(spec)["id"])
-
-    wanted = here(places, name, words)
-    assert planned["method"] == wanted.method
-    assert job["state"] == ("solved" if wanted.status.is_success else "not_solved"), job["sentence"]
-    x = client.fetch(job["id"])
-    found = np.asarray(zarr.open_array(x, mode="r")[...] if isinstance(x, str) else x)
-    assert found.tobytes() == np.asarray(wanted.x).tobytes()
 
 
 def test_python_sends_arrays_where_numbers_are_expected(client: Client, places: Path, tmp_path: Path) -> None:
@@ -155,9 +151,10 @@ def test_no_bound_travels_as_null(client: Client, service: Service, places: Path
 @pytest.mark.parametrize(
     ("name", "word"),
     [
-        *(("glm", word) for word in ("y", "offset", "weights", "frequencies")),
-        ("multinomial", "y"),
-        *(("two-layer", word) for word in ("A1", "A2")),
+        (name, option.name)
+        for name in OTHERS
+        for option in (*PROBLEMS[name].inputs, *PROBLEMS[name].options)
+        if option.kind is Matrix and option.name != "A"
     ],
 )
 def test_every_matrix_must_be_under_a_declared_place(client: Client, places: Path, name: str, word: str) -> None:
@@ -188,3 +185,12 @@ def test_numbers_that_do_not_fit_fail_in_a_sentence(client: Client) -> None:
 
     assert job["state"] == "failed"
     assert f"alpha must be one number, or of shape ({COLUMNS},)" in job["sentence"]
+
+
+@pytest.mark.parametrize("name", ["glm", "multinomial"])
+def test_a_label_that_is_none_fails_by_its_row(client: Client, name: str) -> None:
+    """The job ends with a sentence that names row and value."""
+    job = rested(client, client.submit({"problem": name, **RUNS[name], "y": "bad.zarr", **CLASSES[name]})["id"])
+
+    assert job["state"] == "failed"
+    assert re.search(r"y must .*; row 17 (is|holds) 2\.", job["sentence"])
