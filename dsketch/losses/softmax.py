@@ -131,7 +131,7 @@ class Softmax(Loss):
 
     def require(self, y: Floats, start: int) -> None:
         """Refuse what is not the number of a class."""
-        expected = f"the class of each row, a whole number from 0 to {self.classes - 1},"
+        expected = f"the class of each row, a whole number from 0 to {self.classes - 1}"
         is_wrong = (y < 0) | (y > self.classes - 1) | ((y != np.floor(y)) & ~np.isnan(y))
         refuse_rows(y, is_wrong, start, expected, "Number the classes from 0, or give more classes.")
 

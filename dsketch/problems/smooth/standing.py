@@ -53,14 +53,17 @@ def standing(model: Model, x: Floats, local: Local, metric: Metric, decrement: f
 def hides_slope(model: Model, local: Local, factor: Factor) -> bool:
     """Whether the loss may still fall along directions that the factor has dropped, of which the decrement knows nothing.
 
-    Of dependent columns the gradient in these directions is rounding.  It is none where curvatures have vanished and slopes have not:
-    far from the minimizer rows of many losses are straight lines, and their Hessian is 0.  A column whose curvature is 0 must have the
-    slope 0; any other direction one that dropped singular values, at most the tolerance, and the sums over rows explain.  Slopes that are
-    so large beside their curvatures that this says nothing are not trusted.  Where curvatures are constant, what is flat stays flat.
+    Of dependent columns the gradient in these directions is rounding. It is none where curvatures have vanished and slopes have
+    not: far from the minimizer rows of many losses are straight lines, and their Hessian is 0. A column whose curvature is 0 must
+    have the slope 0, and they must not all have vanished; any other direction one that dropped singular values, at most the
+    tolerance, and the sums over rows explain. Slopes that are so large beside their curvatures that this says nothing are not
+    trusted. Where curvatures are constant, what is flat stays flat.
     """
     concordance = model.loss.concordance(local.low, local.high)
     if concordance == 0.0 or not factor.is_deficient:
         return False
+    if local.curvature == 0.0:
+        return True
     gradient, is_flat = flat(local.gradient)[:, 0], ~factor.scaled.any(axis=0)
     if gradient[is_flat].any():
         return True

@@ -63,3 +63,29 @@ def test_dependent_columns_are_still_proven(unit: float) -> None:
         solution = ds.solve(ds.GLM(columns, CHANCE, intercept=True))
         assert solution.status is ds.Status.MINIMUM_NORM
         assert solution.certificate.reach < 1e-11
+
+
+def test_no_wrong_x_is_called_right() -> None:
+    """A hundred times the minimizer and more has a tangent problem whose backward error is tiny; the minimizer itself is right."""
+    problem = ds.GLM(A, CHANCE, intercept=True)
+    x = ds.solve(problem).x
+    wrong = [ds.check(problem, x * factor) for factor in (10.0, 1e2, 1e3, 1e4, 1e5, 1e20)]
+
+    assert not any(found.is_right(1e-14) for found in wrong)
+    assert ds.check(problem, x).is_right(1e-14)
+
+
+def test_separated_data_far_out_are_not_proven() -> None:
+    """Where all slopes and curvatures underflow there is still no minimizer."""
+    problem = ds.GLM(A, A[:, 0] > 0)
+    assert not any(ds.check(problem, [size, 0.0, 0.0]).is_right(1e-14) for size in (1e2, 1e4, 1e6, 1e20))
+    assert ds.solve(ds.GLM(A, A[:, 0] > 0, start=[1e6, 0.0, 0.0])).status is ds.Status.SEPARATED
+
+
+def test_a_stationary_point_is_right() -> None:
+    """Of a loss that is not convex, without a proof."""
+    problem = ds.GLM(A, COUNTS + 1, family="inverse_gaussian", intercept=True)
+    found = ds.check(problem, ds.solve(problem).x)
+    assert found.decrement < 1e-10
+    assert found.is_right(1e-10)
+    assert not ds.check(problem, [100.0, 0.0, 0.0, 0.0]).is_right(1e-10)
