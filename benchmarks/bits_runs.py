@@ -33,8 +33,6 @@ from bits_data import (
 from bits_facts import Facts, facts_of_check, facts_of_numbers, facts_of_solution, facts_of_summary, message_of, text_of
 
 import dsketch as ds
-from dsketch.problems import PROBLEMS
-from dsketch.testing.examples import example_of
 
 LINEAR = ("cholesky", "gram", "whitened", "tsqr", "conjugate_gradient", "gradient_descent", "sketch_and_solve")
 NONLINEAR = ("levenberg", "newton", "newton_sampled", "gradient_descent")
@@ -63,12 +61,6 @@ class Run(NamedTuple):
 
 Ask = Callable[[Place], Any]
 
-# Problems that have runs of their own, on data that ask more of them than an example does.
-TOLD = {
-    "lstsq", "ridge", "gram-power", "odd-gram-power", "gram-exp", "exp-kernel", "restricted-kernel", "glm", "multinomial",
-    "softmax-regression", "softmax-resnet", "two-layer",
-}  # fmt: skip
-
 
 def all_runs() -> Iterator[Run]:
     """Yield every run that one process can do."""
@@ -81,7 +73,6 @@ def all_runs() -> Iterator[Run]:
     yield from restricted_runs()
     yield from nonlinear_runs()
     yield from class_runs()
-    yield from example_runs()
     yield from heads_runs()
     yield from auto_runs()
     yield from check_runs()
@@ -364,17 +355,6 @@ def class_runs() -> Iterator[Run]:
         for alpha in (0.0, 2.0):
             go = partial(solve, partial(ask, alpha=alpha), method=method)
             yield Run("multinomial", method, f"alpha {alpha:g}", go, is_tiny=alpha > 0 and method == "newton")
-
-
-def example_runs() -> Iterator[Run]:
-    """Yield the small example of every problem that the runs above leave out, by each of its methods."""
-    for name in [name for name in PROBLEMS if name not in TOLD]:
-        for place, method in enumerate(PROBLEMS[name].methods):
-            yield Run(name, method, "its example", partial(solve, _example(name), method=method), is_tiny=not place)
-
-
-def _example(name: str) -> Ask:
-    return lambda _: example_of(name)
 
 
 def heads_runs() -> Iterator[Run]:

@@ -81,6 +81,8 @@ def certificate_text(c: Certificate, accepted: float) -> str:
     worst = float(np.max(c.backward_error, initial=0.0))
     verdict = (
         f"right: the backward error is within {accepted:.1e}"
+        if c.is_right(accepted)
+        else "not right: nothing is proven of x; it may be far from any minimizer, or the data have none"
         if worst <= accepted
         else f"not right: the backward error is above {accepted:.1e}; solve again, or accept it with a larger --tol"
     )

@@ -75,6 +75,10 @@ class Certificate:
     rank: int
     rank_reason: str
 
+    def is_right(self, accepted: float) -> bool:
+        """Return whether x may be called an answer: its backward errors are at most ``accepted``."""
+        return bool((self.backward_error <= accepted).all())
+
     def lines(self) -> list[str]:
         """Return the certificate as lines for people, each with its word in front."""
         return [

@@ -11,6 +11,10 @@ from dsketch.problems.smooth.system import Model, flat
 from dsketch.problems.status import status_of
 from dsketch.settings import EPS
 
+_STATIONARY = (
+    1e-4  # decrement of what may be called a stationary point: of losses that are not convex Newton's steps stall above rounding
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SmoothCertificate(Certificate):
@@ -37,6 +41,8 @@ class SmoothCertificate(Certificate):
         Of √H A with columns of norm one.
     is_exact : bool
         Whether the factor is the Hessian's rather than a sketch's.
+    is_convex : bool
+        Whether the loss is; if it is not, nothing is ever proven.
     """
 
     decrement: float
@@ -45,11 +51,17 @@ class SmoothCertificate(Certificate):
     gradient_norm: float
     scaled_condition: float
     is_exact: bool = True
+    is_convex: bool = True
 
     @property
     def loss(self) -> float:
         """F(x)."""
         return float(self.residual_norm[0])
+
+    def is_right(self, accepted: float) -> bool:
+        """Return whether x is one: the tangent problem alone says nothing where curvatures vanish or no minimizer is proven."""
+        is_known = np.isfinite(self.reach) if self.is_convex else self.rank > 0 and self.decrement <= _STATIONARY
+        return super().is_right(accepted) and bool(is_known)
 
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
@@ -62,7 +74,7 @@ class SmoothCertificate(Certificate):
         ]
 
 
-def smooth_certificate(answer: SmoothAnswer) -> SmoothCertificate:
+def smooth_certificate(model: Model, answer: SmoothAnswer) -> SmoothCertificate:
     """Return what is known about an answer."""
     factor, x = answer.factor, flat(answer.x)
     reach = np.inf if answer.separation else answer.proof.reach
@@ -82,6 +94,7 @@ def smooth_certificate(answer: SmoothAnswer) -> SmoothCertificate:
         gradient_norm=float(ratio(scaled, np.sqrt([answer.local.ratio]))[0]),
         scaled_condition=factor.scaled_condition,
         is_exact=answer.is_exact,
+        is_convex=model.loss.is_convex,
     )
 
 

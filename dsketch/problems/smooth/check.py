@@ -29,4 +29,4 @@ def check_smooth(model: Model, x: Floats) -> Flow[SmoothCertificate]:
     decrement = metric.step(local.gradient)[1]
     at = standing(model, x, local, metric, decrement)
     answer = SmoothAnswer(x, local, metric, True, backward_of(local, factor, x), np.array([local.loss]), decrement, at.proof)
-    return smooth_certificate(answer)
+    return smooth_certificate(model, answer)

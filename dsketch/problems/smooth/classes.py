@@ -28,7 +28,7 @@ def count_classes(beside: Matrix) -> int:
     for start, stop in itertools.pairwise(beside.cuts.tolist()):
         y = np.asarray(beside.read(start, stop)[:, 0], dtype=np.float64)
         is_wrong = (y < 0) | ((y != np.floor(y)) & ~np.isnan(y))
-        refuse_rows(y, is_wrong, start, "the class of each row, 0, 1, 2, …,", "Number the classes from 0.")
+        refuse_rows(y, is_wrong, start, "the class of each row, one of 0, 1, 2, …", "Number the classes from 0.")
         largest = max(largest, float(np.max(y, initial=0.0)))
     if not 1 <= largest < _MOST:
         raise DataError(

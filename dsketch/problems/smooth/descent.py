@@ -102,6 +102,9 @@ def descend(model: Model, settings: Settings, see: See, start: Carry | None) -> 
             at = before
         if _is_done(at, settings, is_stalled):
             at = yield from _measure_rows(model, at)
+            if start is not None and at.standing.decrement == 0.0 and not at.is_proven:
+                start, before, at = None, None, (yield from _begin(model, see, None))  # so far out that curvatures are 0
+                continue
             if at.is_proven or not model.loss.is_convex or is_stalled or at.standing.decrement == 0.0:
                 return (yield from _end(model, at))
         if _is_suspect(model, at, rank) and (separation := (yield from _find_separation_at(model, at))):

@@ -135,7 +135,8 @@ def prove(loss: Loss, decrement: float, length: float, low: float, high: float) 
         return Proof(np.inf, np.inf)
     radius, kappa = 2.0 * decrement, np.inf
     for _ in range(_DOUBLINGS):
-        kappa = loss.concordance(low - length * radius, high + length * radius) * length
+        concordance = loss.concordance(low - length * radius, high + length * radius)
+        kappa = concordance * length if np.isfinite(concordance) else np.inf
         reach = reach_of(decrement, kappa)
         if reach <= radius or not np.isfinite(reach):
             return Proof(kappa, reach)
@@ -144,7 +145,9 @@ def prove(loss: Loss, decrement: float, length: float, low: float, high: float) 
 
 
 def reach_of(decrement: float, kappa: float) -> float:
-    """Return −ln(1 − λκ)/κ; ∞ where λκ is too near 1 or above."""
+    """Return −ln(1 − λκ)/κ; ∞ where λκ is too near 1 or above, or κ is unknown."""
+    if not np.isfinite(kappa):
+        return np.inf
     if decrement == 0.0:
         return 0.0
     if not decrement * kappa < _MARGIN:

@@ -100,7 +100,7 @@ class SmoothProblem(Problem):
         names = tuple(map(str, range(self.rows.A.shape[1]))) if self.columns is None else self.columns.names
         notes = smooth_notes(self.model, answer, names)
         x = answer.x[:, 0] if self.is_vector else answer.x
-        return Outcome(x, status, method, smooth_certificate(answer), notes, answer)
+        return Outcome(x, status, method, smooth_certificate(self.model, answer), notes, answer)
 
     def judge(self, x: Floats) -> Flow[SmoothCertificate]:
         """Judge x by a QR of the tangent problem at x, its gradient, and the longest row."""

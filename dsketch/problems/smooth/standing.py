@@ -15,6 +15,10 @@ from dsketch.problems.smooth.metric import Metric, Proof, prove
 from dsketch.problems.smooth.system import Model, flat
 from dsketch.settings import EPS
 
+_BLIND = (
+    1e-6  # rounding of slopes, in the unit in which curvatures change, beyond which a flat direction cannot be told from a slope
+)
+
 
 class Standing(NamedTuple):
     """Decrement, κ and reach of an x by a factor that was taken near it: λ and ℓ grow by e^(drift/2) at most."""
@@ -33,7 +37,7 @@ def standing(model: Model, x: Floats, local: Local, metric: Metric, decrement: f
     decrement : float
         ‖R⁻ᵀg‖.
     """
-    far = metric.distance(x)
+    factor, far = metric.factor, metric.distance(x)
     length = metric.length
     stretch = length * far if far else 0.0
     c = model.loss.concordance(local.low - stretch, local.high + stretch) if np.isfinite(stretch) else np.inf
@@ -41,7 +45,34 @@ def standing(model: Model, x: Floats, local: Local, metric: Metric, decrement: f
     growth = float(np.exp(min(drift / 2, 700.0)))
     whole = decrement + rounding_of(model, x, local, metric)
     proof = prove(model.loss, whole * growth, length * growth, local.low, local.high)
+    if hides_slope(model, local, factor):
+        proof = Proof(np.inf, np.inf)
     return Standing(decrement, decrement * growth, length * growth, proof)
+
+
+def hides_slope(model: Model, local: Local, factor: Factor) -> bool:
+    """Whether the loss may still fall along directions that the factor has dropped, of which the decrement knows nothing.
+
+    Of dependent columns the gradient in these directions is rounding. It is none where curvatures have vanished and slopes have
+    not: far from the minimizer rows of many losses are straight lines, and their Hessian is 0. A column whose curvature is 0 must
+    have the slope 0, and they must not all have vanished; any other direction one that dropped singular values, at most the
+    tolerance, and the sums over rows explain. Slopes that are so large beside their curvatures that this says nothing are not
+    trusted. Where curvatures are constant, what is flat stays flat.
+    """
+    concordance = model.loss.concordance(local.low, local.high)
+    if concordance == 0.0 or not factor.is_deficient:
+        return False
+    if local.curvature == 0.0:
+        return True
+    gradient, is_flat = flat(local.gradient)[:, 0], ~factor.scaled.any(axis=0)
+    if gradient[is_flat].any():
+        return True
+    s, Vt = factor.scaled_decomposition
+    size, chain = float(np.sqrt(local.ratio)), np.sqrt(2.0 * np.sqrt(max(local.rows, 1.0)) * gradient.size)
+    if concordance * size * EPS > _BLIND * np.sqrt(local.weight):
+        return True
+    hidden = float(np.linalg.norm(Vt[factor.rank :] @ (gradient / factor.scale)))
+    return bool(hidden > (factor.rank_tolerance * s[0] + EPS * chain) * size)
 
 
 def rounding_of(model: Model, x: Floats, local: Local, metric: Metric) -> float:

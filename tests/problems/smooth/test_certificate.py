@@ -51,7 +51,8 @@ def test_reach_is_the_formula() -> None:
     assert reach_of(0.5, 1.0) == pytest.approx(np.log(2.0), rel=1e-15)
     assert reach_of(1e-9, 1e-3) == pytest.approx(1e-9, rel=1e-11)
     assert reach_of(3.0, 0.0) == 3.0
-    assert reach_of(0.0, np.inf) == 0.0
+    assert reach_of(0.0, 1.0) == 0.0
+    assert reach_of(0.0, np.inf) == np.inf
     assert reach_of(0.95, 1.0) == np.inf
     assert reach_of(np.nan, 1.0) == np.inf
 

@@ -180,7 +180,7 @@ def test_an_earlier_answer_is_a_start() -> None:
 @pytest.mark.parametrize(
     ("y", "options", "message"),
     [
-        ([0.0, 1, 2, 3], {"classes": 3}, "y must hold the class of each row, a whole number from 0 to 2; row 3 holds 3"),
+        ([0.0, 1, 2, 3], {"classes": 3}, "y must hold the class of each row, a whole number from 0 to 2"),
         ([0.0, 1, -1, 2], {"classes": 3}, "row 2 holds -1"),
         ([0.0, 1, 0.5, 2], {}, "row 2 holds 0.5"),
         ([0.0, 1, np.nan, 2], {"classes": 3}, "row 2"),

@@ -14,7 +14,13 @@ from dsketch.passes.base import Flow
 from dsketch.problems.linear.statistics.estimates import robust_errors
 from dsketch.problems.linear.statistics.robust import Robust
 from dsketch.problems.smooth.method import SmoothAnswer
-from dsketch.problems.smooth.statistics.goodness import Goodness, dispersion_of, dispersion_of_likelihood, goodness_of
+from dsketch.problems.smooth.statistics.goodness import (
+    Goodness,
+    dispersion_of,
+    dispersion_of_likelihood,
+    goodness_of,
+    is_exact_fit,
+)
 from dsketch.problems.smooth.statistics.information import Information, has_distribution, information_at
 from dsketch.problems.smooth.statistics.null import fit_constant
 from dsketch.problems.smooth.statistics.remarks import smooth_remarks
@@ -64,19 +70,23 @@ def summarize_smooth(
     names = name_coefficients(A.names, options.names, A.shape[1], model.rows.intercept)
     has_law = has_distribution(model.loss)
     found = yield from information_at(model, answer.x, answer.factor, is_expected=has_law and options.information == "expected")
-    dispersion = dispersion_of(model.loss, found.fitness, found.degrees)
-    of_likelihood = dispersion_of_likelihood(model.loss, found.fitness, dispersion)
+    is_exact = is_exact_fit(model.loss, found.fitness, found.fit.factor.R, flat(answer.x))
+    dispersion = dispersion_of(model.loss, found.fitness, found.degrees, is_exact=is_exact)
+    of_likelihood = dispersion_of_likelihood(model.loss, found.fitness, dispersion, is_exact=is_exact)
     null, light = yield from fit_constant(model, found.fitness, of_likelihood if of_likelihood > 0 else 1.0, has_mean=has_law)
     word = options.robust or (None if has_law or options.groups is not None else "HC1")
     robust = yield from _robust(model, answer.x, found, word, options, names)
     rank = found.fit.factor.rank
-    good = goodness_of(found.fitness, null, rank, dispersion, of_likelihood, has_likelihood=has_law)
+    good = goodness_of(
+        found.fitness, null, rank, dispersion, of_likelihood, has_likelihood=has_law, has_pearson=answer.x.shape[1] == 1
+    )
     notes = smooth_remarks(
         found.fit,
         is_convex=model.loss.is_convex,
         reach=answer.proof.reach,
         rows=found.fitness.rows if "frequencies" in model.places.names else float(A.shape[0]),
         degrees=found.degrees,
+        is_exact=is_exact,
         has_distribution=has_law,
         is_asked=options.covariance is not None,
     )
@@ -147,6 +157,8 @@ def _summary(
 ) -> GLMSummary:
     fit, loss, coefficients = found.fit, model.loss, flat(x)[:, 0]
     errors, meat, halves, unknown = _errors(found, good.dispersion, robust)
+    if loss.has_dispersion and found.degrees and np.isnan(good.dispersion):
+        errors = np.full_like(errors, np.nan)  # of robust errors as well: rounding over rounding
     degrees = _test_degrees(loss, found.degrees, robust)
     with np.errstate(divide="ignore", invalid="ignore"):
         tests = np.where(fit.is_estimable, coefficients / errors, np.nan)

@@ -14,6 +14,7 @@ def smooth_remarks(
     reach: float,
     rows: float,
     degrees: float,
+    is_exact: bool,
     has_distribution: bool,
     is_asked: bool,
 ) -> list[str]:
@@ -30,6 +31,8 @@ def smooth_remarks(
         Of A, as many as there are.
     degrees : float
         n − rank.
+    is_exact : bool
+        Whether what is left of y is rounding.
     has_distribution : bool
         Whether y has a distribution given η.
     is_asked : bool
@@ -45,6 +48,8 @@ def smooth_remarks(
         said.append(f"{rows - fit.rows:,.12g} of {rows:,.12g} rows have weight 0 and do not count as observations")
     if not degrees:
         said.append("n equals the rank: no degree of freedom is left to estimate a dispersion from")
+    if is_exact:
+        said.append("the fit is exact: what is left of y is rounding, so that there is no dispersion, no error and no test")
     if not has_distribution and not is_asked:
         said.append("the loss stands for no distribution of y, so that there are no errors of the model's own: these are HC1")
     if not fit.is_estimable.all():

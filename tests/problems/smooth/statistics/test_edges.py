@@ -185,3 +185,28 @@ def test_one_column_and_few_rows() -> None:
     assert full.residual_degrees == 0
     assert np.isnan(full.standard_errors).all()
     assert any("no degree of freedom" in note for note in full.notes)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "gamma", "tweedie"])
+@pytest.mark.parametrize("asked", [{}, {"robust": "HC1"}], ids=["model", "HC1"])
+def test_an_exact_fit_has_no_tests(family: str, asked: dict[str, Any]) -> None:
+    """Rounding over rounding is no t: NaN, and a note; a residual with digits, 1e-9 of y, has its tests."""
+    case = Case.draw(family)
+    power = {"power": 1.5} if family == "tweedie" else {}
+    eta = case.A @ [0.5, -0.3, 0.2, 0.0] + 0.3
+    mean = eta if family == "gaussian" else np.exp(eta)
+    shaken = mean * (1 + 1e-9 * np.random.default_rng(3).standard_normal(len(mean)))
+    for y, is_exact in ((mean, True), (np.full(len(mean), 3.7), True), (shaken, False)):
+        table = solved(case.A, y, family=family, intercept=True, **power).summary(**asked)
+        assert np.isnan(table.p_values).all() == is_exact
+        assert np.isnan(table.standard_errors).all() == is_exact
+        assert np.isnan(table.aic) == is_exact
+        assert any("the fit is exact" in note for note in table.notes) == is_exact
+
+
+def test_pearson_of_an_exact_count_is_0() -> None:
+    """Counts that are all 1 are met exactly: χ² is 0, and the errors are those that the family itself gives."""
+    case = Case.draw("poisson")
+    table = solved(case.A, np.ones(len(case.y)), family="poisson", intercept=True).summary()
+    assert table.pearson == pytest.approx(0.0, abs=1e-20)
+    assert np.isfinite(table.p_values).all()
