@@ -155,7 +155,11 @@ def _field(option: Option) -> Any:
     """Return type and default of an option."""
     kind: Any = _kind_of(option)
     may_be_none = option.default is None or option.kind is Numbers
-    return kind | None if may_be_none else kind, Field(option.default, description=option.help)
+    return kind | None if may_be_none else kind, Field(_default_of(option), description=option.help)
+
+
+def _default_of(option: Option) -> Any:
+    return float(option.default) if option.kind is Numbers and isinstance(option.default, int) else option.default
 
 
 def _kind_of(option: Option) -> Any:

@@ -13,6 +13,7 @@ from dsketch.errors import DataError, SpecError
 from dsketch.problems import PROBLEMS, LeastSquares, Ridge
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.problem import LinearProblem
+from dsketch.testing.examples import example_of
 from dsketch.testing.judge import estimated_backward_error
 from dsketch.testing.known import tall
 from dsketch.testing.problems import ProblemTests
@@ -66,11 +67,8 @@ class TestTable(ProblemTests):
 
 def test_table_names_are_the_problems_own() -> None:
     """A name in the table is what the problem calls itself."""
-    A, b, _ = numbers()
-
     for name, kind in PROBLEMS.items():
-        side = b[:D] if "length d" in kind.inputs[1].help else b
-        assert kind(A, side).parameters["problem"] == kind.name == name
+        assert example_of(name).parameters["problem"] == kind.name == name
 
 
 # ---- ridge -----------------------------------------------------------------------------------------------------------
