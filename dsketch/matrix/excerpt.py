@@ -21,8 +21,9 @@ class Excerpt(Matrix):
     Examples
     --------
     >>> from dsketch.matrix.open import open_matrix
-    >>> Excerpt(open_matrix(range(10)), (1, 6), 2).read(0, 4).ravel()
-    array([1, 2, 6, 7])
+    >>> excerpt = Excerpt(open_matrix(range(10)), (1, 6), 2)
+    >>> [excerpt.read(start, start + 2).ravel().tolist() for start in excerpt.cuts[:-1]]
+    [[1, 2], [6, 7]]
     """
 
     is_kept = False  # what the cache keeps is told apart by rows alone
