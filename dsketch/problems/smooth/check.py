@@ -1,32 +1,44 @@
-"""Judge any x by the data: two passes that know nothing of how x was found."""
-
-import numpy as np
+"""Judge any x by the data: passes that know nothing of how x was found."""
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
-from dsketch.problems.smooth.certificate import SmoothCertificate, smooth_certificate
-from dsketch.problems.smooth.method import SmoothAnswer
+from dsketch.passes.linked import Local
+from dsketch.problems.smooth.certificate import SmoothCertificate, answer_at, smooth_certificate
+from dsketch.problems.smooth.face import lacks_look, look_along_dropped
 from dsketch.problems.smooth.metric import Metric, units_of
-from dsketch.problems.smooth.standing import backward_of, standing
+from dsketch.problems.smooth.separation import look_for_separation
+from dsketch.problems.smooth.standing import standing
 from dsketch.problems.smooth.system import Model
 
 
-def check_smooth(model: Model, x: Floats) -> Flow[SmoothCertificate]:
-    """Judge x by a QR of √H A and the gradient at x, and by the longest row in the metric of the Hessian.
+def check_smooth(model: Model, x: Floats, names: tuple[str, ...] | None = None) -> Flow[SmoothCertificate]:
+    """Judge x by a QR of √H A and the gradient at x, and by the longest row in the metric of the Hessian: two passes.
+
+    A third looks at the rows along what the factor drops, if it does.  Where nothing is proven, a few look for a separation from x.
 
     Parameters
     ----------
     x : ndarray, shape (d, outputs)
+    names : tuple of str or None
+        Of A's columns, for a separation.
     """
     local, R = yield from model.look_with_triangle(x, 0)
     factor = Factor(R)
-    metric = Metric(factor, x, units_of(factor, model.shape))
-    if factor.rank:
-        lengths = metric.whitening if model.shape[1] == 1 else metric.lengths
-        longest = (yield from model.look(x, has_gram=False, lengths=lengths)).longest
-        metric = metric.knowing(lengths, longest)
-    decrement = metric.step(local.gradient)[1]
+    metric = yield from _measure(model, x, local, Metric(factor, x, units_of(factor, model.shape)))
+    step, decrement = metric.step(local.gradient)
     at = standing(model, x, local, metric, decrement)
-    answer = SmoothAnswer(x, local, metric, True, backward_of(local, factor, x), np.array([local.loss]), decrement, at.proof)
-    return smooth_certificate(model, answer)
+    is_open = model.loss.is_convex and not at.proof.reach < float("inf")
+    separation = (yield from look_for_separation(model, metric, step, x)) if is_open else None
+    return smooth_certificate(model, answer_at(x, local, metric, at, separation), names)
+
+
+def _measure(model: Model, x: Floats, local: Local, metric: Metric) -> Flow[Metric]:
+    """Return the metric with the longest row, and with what rows say of its null directions."""
+    if lacks_look(model, local, metric):
+        return (yield from look_along_dropped(model, local, metric))
+    if not metric.factor.rank:
+        return metric
+    lengths = metric.whitening if model.shape[1] == 1 else metric.lengths
+    longest = (yield from model.look(x, has_gram=False, lengths=lengths)).longest
+    return metric.knowing(lengths, longest)

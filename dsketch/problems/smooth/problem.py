@@ -97,18 +97,22 @@ class SmoothProblem(Problem):
         answer, method = yield from with_fallback(self.methods, choice.method, self.model, choice.settings, start)
         require_weight(answer.local.rows)
         status = smooth_status(self.model, answer, choice.settings.accepted)
-        names = tuple(map(str, range(self.rows.A.shape[1]))) if self.columns is None else self.columns.names
-        notes = smooth_notes(self.model, answer, names)
+        notes = smooth_notes(self.model, answer, self._names)
         x = answer.x[:, 0] if self.is_vector else answer.x
-        return Outcome(x, status, method, smooth_certificate(self.model, answer), notes, answer)
+        return Outcome(x, status, method, smooth_certificate(self.model, answer, self._names), notes, answer)
 
     def judge(self, x: Floats) -> Flow[SmoothCertificate]:
         """Judge x by a QR of the tangent problem at x, its gradient, and the longest row."""
-        return (yield from check_smooth(self.model, x.reshape(self.model.shape)))
+        return (yield from check_smooth(self.model, x.reshape(self.model.shape), self._names))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Names of A's columns, or their numbers."""
+        return tuple(map(str, range(self.rows.A.shape[1]))) if self.columns is None else self.columns.names
 
     @property
     def judge_passes(self) -> int:
-        """Two."""
+        """Two, where A has full rank and x is near a minimizer."""
         return 2
 
     def summarize(
