@@ -25,9 +25,10 @@ from dsketch.passes.slack_bend import OF_SCORES, SlackBend, SlackQuartic, bend
 from dsketch.passes.slack_leverage import SlackLeverage, SlackSums
 from dsketch.passes.slack_rows import LeverageRows
 from dsketch.passes.slack_triangle import SlackFacts, SlackTriangle
-from dsketch.problems.inversion.notes import name_columns
-from dsketch.problems.inversion.system import WHITENED, explain_slack
+from dsketch.problems.inversion.notes import name_columns, note_blur, note_no_scores
+from dsketch.problems.inversion.system import WHITENED, explain_slack, factor_of
 from dsketch.problems.levenberg import Local
+from dsketch.problems.nonlinear.certificate import BLURRED, ZERO
 from dsketch.problems.nonlinear.row_system import Reading, RowSystem, part_triangle
 from dsketch.problems.nonlinear.system import DOUBTED, Curvature, Examination, U
 
@@ -39,11 +40,15 @@ _ROUNDED = (
 class Scaling(NamedTuple):
     """What is told besides a reading.
 
-    ``doubt``: how far rounding may have moved σ(x), in norm.  ``direction``: h with S⁻¹A h = 1 where b lies in the range of A, None where
+    ``doubt``: how far rounding may have moved σ(x), in norm.  ``excess``: Σσ* less the rank, to which scores add up; ``rank``; ``strange``:
+    how many σ* are below 0 or above 1.  ``direction``: h with S⁻¹A h = 1 where b lies in the range of A, None where
     it does not; ``distance``: ‖1 − S⁻¹A h‖/√n.
     """
 
     doubt: float
+    excess: float
+    rank: int
+    strange: int
     direction: Floats | None
     distance: float
 
@@ -66,7 +71,7 @@ class DistributionSystem(RowSystem):
         facts: SlackFacts = yield from self.look(SlackTriangle(x, step))
         if not facts.is_inside:
             return explain_slack(facts)
-        factor = Factor(facts.R)
+        factor = factor_of(facts)
         sums: SlackSums = yield from self.look(SlackLeverage(x, factor.whitener))
         rows = LeverageRows(x, factor.whitener, sums.cube)
         hessian = None
@@ -94,7 +99,7 @@ class DistributionSystem(RowSystem):
         doubt = float(slacks + np.sqrt(sums.square) * rows + U * np.sqrt(sums.given))
         is_inside = facts.apart <= _ROUNDED * U * facts.rounding and not self.alpha
         direction = factor.least_squares(facts.ones[:, None])[:, 0] if is_inside else None
-        return Scaling(doubt, direction, facts.apart / float(np.sqrt(n)))
+        return Scaling(doubt, sums.total - r, r, sums.strange, direction, facts.apart / float(np.sqrt(n)))
 
     def localize(self, x: Floats, found: Reading | str) -> Flow[Local]:
         """Return what is known of the loss near x; where all slacks may be scaled alike, of the directions besides."""
@@ -126,11 +131,19 @@ class DistributionSystem(RowSystem):
             told.doubt,
             found.b_norm,
             hessian + self.alpha * np.eye(len(x)),
-            self._remarks(told),
+            self._remarks(told, misfit, found.b_norm),
             told.direction is not None,
         )
 
-    def _remarks(self, told: Scaling) -> tuple[str, ...]:
+    def _remarks(self, told: Scaling, misfit: float, target: float) -> tuple[str, ...]:
+        # The sum of n numbers is at most √n times their norm: beyond that no x has scores within rounding of σ*.
+        is_off = abs(told.excess) > ZERO * told.doubt * np.sqrt(self.rows.shape[0])
+        notes = note_no_scores(told.excess if is_off else 0.0, told.rank, told.strange) if misfit > ZERO * told.doubt else ()
+        if ZERO * told.doubt > BLURRED * target > 0:
+            notes = (*notes, note_blur(told.doubt / target))
+        return (*notes, *self._remarks_on_scale(told))
+
+    def _remarks_on_scale(self, told: Scaling) -> tuple[str, ...]:
         if told.direction is None:
             return ()
         columns = name_columns(told.direction[:, None] / np.abs(told.direction).max(), self.names)
