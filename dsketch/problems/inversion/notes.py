@@ -10,7 +10,7 @@ from dsketch.problems.inversion.method import GradientAnswer
 from dsketch.problems.inversion.system import Place
 
 _MOST = 8  # columns that a note names
-_LOST = 0.1  # of the size of x: no digit of it is sure
+LOST = 0.1  # of the size of x: no digit of it is sure
 _SHARE = 0.1  # of the largest: a column with a smaller part in a direction is not named
 
 _ENDS = {
@@ -26,7 +26,7 @@ def note_descent(found: DescentAnswer, place: Place, certificate: GradientCertif
         notes.append(f"{_ENDS[found.end]} after {found.steps} steps, decrement {found.decrements[-1]:.1e}")
     if not np.isfinite(certificate.reach):
         notes.append(_note_unproven(found, place, certificate))
-    elif (certificate.forward_error > _LOST).any():
+    elif (certificate.forward_error > LOST).any():
         why = "at this tolerance" if certificate.decrement > certificate.doubt else "c to rounding does not determine x,"
         notes.append(
             f"{why} x may be off by {min(float(certificate.forward_error[0]), 1.0):.1g} of its size (columns scaled, "

@@ -145,7 +145,7 @@ def by_qr(case: Known) -> tuple[Floats, Floats]:
 
 
 def test_columns_that_nearly_depend_on_others() -> None:
-    """At a condition of 1e10 x is not determined by c or σ: the gradient's claim is no smaller than x, the scores are not called solved."""
+    """At a condition of 1e10 x is not determined by c or σ: the gradient's claim is no smaller than x, the scores leave it open."""
     case = dependent(1e10)
     c, sigma = by_qr(case)
 
@@ -153,8 +153,9 @@ def test_columns_that_nearly_depend_on_others() -> None:
 
     assert (found.certificate.forward_error > 1).all()
     assert any("c to rounding does not determine x" in note for note in found.notes)
-    assert scores.status is ds.Status.NOT_SOLVED
+    assert scores.status is ds.Status.UNDETERMINED
     assert any("too little for a claim" in note for note in scores.notes)
+    assert any("x is not determined" in note for note in scores.notes)
 
 
 @pytest.mark.parametrize(
@@ -174,13 +175,13 @@ def test_a_tolerance_says_what_it_leaves(tol: float, note: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_a_start_at_the_rounding_of_a_slack(kind: str) -> None:
-    """At 1 − 1e-14 of the way to the boundary no digit of that slack is left: not solved, with a note."""
+    """At 1 − 1e-14 of the way to the boundary no digit of that slack is left: neither is solved, with a note."""
     case = known(share=0.5)
     start = 2 * case.x * (1 - 1e-14)
 
     found = solve(asked(case, kind, start=start))
 
-    assert found.status is ds.Status.NOT_SOLVED
+    assert found.status is {"gradient": ds.Status.NOT_SOLVED, "scores": ds.Status.UNDETERMINED}[kind]
     assert found.notes
 
 
@@ -235,3 +236,28 @@ def test_the_penalized_loss_in_units_far_apart() -> None:
     assert found.status is ds.Status.NOT_SOLVED
     assert any("the x with w = 0.01 was not found" in note for note in found.notes)
     assert not any("moves x" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_parts_that_share_no_column_and_have_a_scale_of_their_own(seed: int) -> None:
+    """The first part's b lies in its range: J is singular to rounding, and no seed is called solved; columns of that part are named."""
+    rng = np.random.default_rng(seed)
+    A, y, h = rng.uniform(0, 1, (100, 3)), rng.standard_normal(3), rng.uniform(0.5, 1, 3)
+    other = known(100, 3, 0.5, seed)
+    Z = np.zeros((100, 3))
+    case = Known(np.block([[A, Z], [Z, other.A]]), np.append(A @ y, other.b), np.append(y + h, other.x))
+
+    found = solve(case.scores(start=np.append(y + rng.uniform(0.5, 1, 3), np.zeros(3))))
+
+    assert found.status is ds.Status.UNDETERMINED
+    assert any(f"column {place}" in note for note in found.notes for place in range(3))
+
+
+def test_an_answer_at_zero_is_determined() -> None:
+    """x* = 0 has no size to compare with: it is solved all the same."""
+    case = known()
+    zero = Known(case.A, case.b, np.zeros(4))
+
+    for found in (solve(zero.gradient(start=case.x)), solve(zero.scores(start=case.x))):
+        assert found.status is ds.Status.SOLVED
+        assert np.abs(found.x).max() <= 1e-12
