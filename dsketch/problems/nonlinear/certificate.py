@@ -85,7 +85,7 @@ def certify(found: Examination) -> NonlinearCertificate:
         hidden = found.doubt / room if room > 0 else 0.0
         stationary = float(backward_error(s, Vt, factor.scale, x, g, np.array([residual**2]))[0])
         exact = found.misfit / found.target if found.target > 0 and residual <= found.misfit else np.inf
-    is_zero = residual <= found.misfit <= ZERO * found.doubt <= ZERO * BLURRED * found.target
+    is_zero = bool(residual <= found.misfit <= ZERO * found.doubt <= ZERO * BLURRED * found.target)
     least, forward = _curve(found, length)
     gradient = float(norms(g / factor.scale[:, None])[0])
     return NonlinearCertificate(
