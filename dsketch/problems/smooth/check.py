@@ -4,7 +4,9 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
+from dsketch.matrix.centring import centre_answer
 from dsketch.passes.base import Flow
+from dsketch.problems.smooth.centring import refine_intercepts
 from dsketch.problems.smooth.certificate import SmoothCertificate, smooth_certificate
 from dsketch.problems.smooth.method import SmoothAnswer
 from dsketch.problems.smooth.metric import Metric, units_of
@@ -18,15 +20,19 @@ def check_smooth(model: Model, x: Floats) -> Flow[SmoothCertificate]:
     Parameters
     ----------
     x : ndarray, shape (d, outputs)
+        For A as it is stored.  Where columns are shifted, what is judged is the best of the intercepts that x, rounded to float64, may
+        stand for.
     """
+    given, x = x, centre_answer(x, model.rows.shift)
     local, R = yield from model.look_with_triangle(x, 0)
     factor = Factor(R)
     metric = Metric(factor, x, units_of(factor, model.shape))
+    x, off = refine_intercepts(given, x, local, factor, model.rows.shift)
     if factor.rank:
         lengths = metric.whitening if model.shape[1] == 1 else metric.lengths
-        longest = (yield from model.look(x, has_gram=False, lengths=lengths)).longest
-        metric = metric.knowing(lengths, longest)
+        seen = yield from model.look(x, has_gram=False, lengths=lengths)
+        local, metric = local if np.array_equal(x, metric.x) else seen, metric.knowing(lengths, seen.longest)
     decrement = metric.step(local.gradient)[1]
     at = standing(model, x, local, metric, decrement)
     answer = SmoothAnswer(x, local, metric, True, backward_of(local, factor, x), np.array([local.loss]), decrement, at.proof)
-    return smooth_certificate(model, answer)
+    return smooth_certificate(model, answer, off)
