@@ -25,20 +25,18 @@ from dsketch.engine.drive import Drive
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.losses.base import Loss
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
-from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.passes.mean_response import MeanResponse
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.affine import AffineProblem, centred_look, linear_look
-from dsketch.problems.base import require_columns
+from dsketch.problems.affine import ShiftedProblem, centred_look, linear_look
 from dsketch.problems.linear.centring import Centre, read_centre
+from dsketch.problems.smooth.problem import mean_look
 
 
 @spell_out
@@ -127,14 +125,23 @@ def predict_centred(
 
 
 def predict_means(
-    loss: Loss, x: Floats, A: Any, out: str | os.PathLike[str] | None = None, *, cluster: Cluster, progress: ProgressTo = None
+    loss: Loss,
+    x: Floats,
+    A: Any,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    shift: AnyArray | None = None,
+    cluster: Cluster,
+    progress: ProgressTo = None,
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
-    """Return the means of a loss for new rows; x has a row for an intercept, shape (d + 1, outputs); otherwise as :func:`predict`."""
+    """Return the means of a loss for new rows, whose columns x may see shifted; x has a row for an intercept, shape (d + 1, outputs).
+
+    Otherwise as :func:`predict`.
+    """
     count = loss.mean(np.zeros((1, x.shape[1]))).shape[1]
 
     def look(x: Floats, A: Matrix) -> Look:
-        require_columns(A, len(x) - 1)
-        return Look(MeanResponse(loss, x, True), Rows(A))
+        return mean_look(loss, x, A, intercept=True, shift=shift)
 
     rule = _Rule(look, x[:, 0] if count == 1 else x, {}, wide=None if count == 1 else count)
     return _predict_rows(rule, open_matrix(A, what="A"), out, False, cluster, progress)
@@ -191,6 +198,8 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         return _Rule(partial(linear_look, intercept=bool(attributes["problem"].get("intercept"))), x, kept, source, columns)
     known = PROBLEMS[attributes["problem"]["problem"]].predictor_from(attributes["problem"])
     if known is not None:
+        if (centre := read_centre(kept, x)) is not None:
+            return _Rule(partial(known.look, shift=centre.shift), centre.x, kept, source, columns, known.sides)
         return _Rule(known.look, x, kept, source, columns, known.sides)
     problem = _remake_problem(attributes, columns)
     return _Rule(problem.predictor, x, kept, source, columns, problem.prediction_sides)
@@ -199,9 +208,10 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     problem = solution.problem
     _require_agreement(problem.parameters, intercept)
-    if isinstance(problem, AffineProblem) and problem.rows.shift is not None:
-        x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
-        return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)
+    if isinstance(problem, ShiftedProblem) and problem.rows.shift is not None:
+        x = problem.told_for_shifted(solution.answer)  # the intercept of the solution's has lost digits to its offset
+        words, wide = words_of(problem), problem.prediction_sides
+        return _Rule(problem.centred_predictor, x.reshape(solution.x.shape), words, columns=problem.columns, wide=wide)
     return _by(problem, np.asarray(solution.x))
 
 

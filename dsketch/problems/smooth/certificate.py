@@ -37,7 +37,8 @@ class SmoothCertificate(Certificate):
         λ = ‖H^(−½) g‖ as measured: about how far x is from x*, in standard errors.
     reach : float
         Proven: ‖x − x*‖_H is at most this, what rounding may hide counted; so every contrast of x is within so many of its own standard
-        errors of that of x*.  ∞ where nothing is proven, not even that there is a minimizer.
+        errors of that of x*.  ∞ where nothing is proven, not even that there is a minimizer.  Where columns were shifted, what rounding
+        the intercept of A as it is stored adds is counted.
     kappa : float
         How much the Hessian may change along a step of one standard error; λκ < 1 is what proves.
     gradient_norm : float
@@ -100,10 +101,18 @@ def answer_at(
     return SmoothAnswer(x, local, metric, True, backward, loss, at.decrement, at.proof, separation, notes)
 
 
-def smooth_certificate(model: Model, answer: SmoothAnswer, names: tuple[str, ...] | None) -> SmoothCertificate:
-    """Return what is known about an answer; ``names`` are those of A's columns."""
+def smooth_certificate(model: Model, answer: SmoothAnswer, names: tuple[str, ...] | None, off: float = 0.0) -> SmoothCertificate:
+    """Return what is known about an answer.
+
+    Parameters
+    ----------
+    names : tuple of str or None
+        Of A's columns.
+    off : float
+        How far x as it is told may be from the answer, in the metric of the Hessian.
+    """
     factor, x = answer.factor, flat(answer.x)
-    reach = np.inf if answer.separation else answer.proof.reach
+    reach = np.inf if answer.separation else answer.proof.reach + off
     sizes, length = norms(factor.R)[:, None], float(np.linalg.norm(factor.R @ x))
     scaled = norms(ratio(np.abs(flat(answer.local.gradient)), sizes))
     far = reach / (length - reach) if reach < length else np.inf if reach else 0.0
