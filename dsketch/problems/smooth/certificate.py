@@ -9,7 +9,7 @@ from dsketch._linalg.columns import norms, ratio
 from dsketch.passes.linked import Local
 from dsketch.problems.outcome import Certificate, Status, format_number, show_sides
 from dsketch.problems.smooth.method import SmoothAnswer
-from dsketch.problems.smooth.metric import Metric
+from dsketch.problems.smooth.metric import MARGIN, Metric
 from dsketch.problems.smooth.separation import Separation
 from dsketch.problems.smooth.standing import Standing, backward_of
 from dsketch.problems.smooth.system import Model, flat
@@ -169,6 +169,8 @@ def explain_obstacle(model: Model, answer: SmoothAnswer, names: tuple[str, ...] 
         why = "the loss is not convex"
     elif not np.isfinite(answer.proof.kappa):
         why = "curvatures are unknown, or have vanished where slopes have not"
+    elif answer.decrement * answer.proof.kappa < MARGIN:
+        why = "rounding of slopes, at this condition, hides whether λκ is below 0.9"
     else:
         why = f"λκ = {answer.decrement * answer.proof.kappa:.1e} is not below 0.9"
     return f"no distance to a minimizer is proven: {why}"

@@ -33,7 +33,7 @@ from dsketch.problems.method import Breakdown
 from dsketch.problems.smooth.system import flat, unflatten
 
 _TRUSTED = 1e-12  # eigenvalues of a Hessian, columns scaled, relative to the largest: a condition number of √H A of 1e6
-_MARGIN = 0.9  # λκ beyond which nothing is called proven
+MARGIN = 0.9  # λκ beyond which nothing is called proven
 _DOUBLINGS = 40
 
 
@@ -171,6 +171,6 @@ def reach_of(decrement: float, kappa: float) -> float:
         return np.inf
     if decrement == 0.0:
         return 0.0
-    if not decrement * kappa < _MARGIN:
+    if not decrement * kappa < MARGIN:
         return np.inf
     return float(-np.log1p(-decrement * kappa) / kappa) if kappa > 0 else decrement

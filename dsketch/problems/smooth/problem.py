@@ -148,7 +148,7 @@ class SmoothProblem(ShiftedProblem):
         return (yield from summarize_smooth(self.shifted.model, answer, wish, doubts))
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
-        """Return the look that finishes to the mean μ of each row, at offset 0."""
+        """Return the look that finishes to the mean μ of each row, at offset 0 unless it is given one."""
         return mean_look(self.loss, x.reshape(self.model.shape), A, intercept=self.rows.intercept)
 
     def centred_predictor(self, x: Floats, A: Matrix) -> Look:
