@@ -13,7 +13,20 @@ the command line; estimators stand in :mod:`dsketch.sklearn`.
 from dsketch._results.coreset import Coreset
 from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
-from dsketch.api import check, coreset, elastic_net_path, glm, leverage_scores, lstsq, plan, predict, resume, ridge, solve
+from dsketch.api import (
+    attention,
+    check,
+    coreset,
+    elastic_net_path,
+    glm,
+    leverage_scores,
+    lstsq,
+    plan,
+    predict,
+    resume,
+    ridge,
+    solve,
+)
 from dsketch.client import Client
 from dsketch.errors import (
     DataError,
@@ -29,6 +42,7 @@ from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
+    Attention,
     Bounded,
     ElasticNet,
     ElasticNetPath,
@@ -57,6 +71,7 @@ from dsketch.version import __version__
 
 __all__ = [
     "GLM",
+    "Attention",
     "Bounded",
     "Certificate",
     "Client",
@@ -95,6 +110,7 @@ __all__ = [
     "Summary",
     "TwoLayer",
     "__version__",
+    "attention",
     "check",
     "coreset",
     "elastic_net_path",

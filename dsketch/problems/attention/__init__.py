@@ -1,0 +1,11 @@
+"""Attention: each row of Q looks at all rows of K and takes a weighted mean of those of V; never n × m, and gradients of it.
+
+::
+
+    problem ── attention, a row for each of Q's, written by the workers
+      ├── choose      the plan;  case: what methods are priced on
+      ├── system      Q, K, V and what is asked of them; how long their rows are
+      ├── methods     sweep
+      ├── method      what a method finds
+      └── rounding  certificate  check      what rounding may have done to the rows; any rows, judged
+"""

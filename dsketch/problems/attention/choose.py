@@ -1,0 +1,47 @@
+"""The plan of attention: time a tile on a few rows, price the methods, choose."""
+
+from dataclasses import replace
+
+from dsketch._units import format_bytes, format_count
+from dsketch.matrix.base import Matrix
+from dsketch.planning.choice import Choice
+from dsketch.planning.price import Machines
+from dsketch.problems.attention.method import AttentionCase
+from dsketch.problems.attention.methods import METHODS
+from dsketch.problems.attention.sample import sample_rows
+from dsketch.problems.attention.system import AttentionSystem
+from dsketch.problems.choose import plan_case
+from dsketch.settings import Settings
+
+
+def plan_attention(system: AttentionSystem, method: str, settings: Settings, machines: Machines) -> Choice:
+    """Return the plan.
+
+    Raises
+    ------
+    SpecError
+        If the method that was asked for cannot do what is asked.
+    PlanError
+        If a block of rows does not fit into a worker.
+    DataError
+        If the first rows cannot be read or hold a NaN.
+    """
+    case = AttentionCase(settings, machines, system, sample_rows(Q=system.Q, K=system.K, V=system.V))
+    choice = plan_case(METHODS, method, case, system.rows, machines)
+    rows = system.rows
+    others, blocks = system.K.nbytes + system.V.nbytes, len(rows.cuts) - 1
+    return replace(
+        choice,
+        matrix=describe(Q=system.Q, K=system.K, V=system.V),
+        aim="to rounding",
+        read_bytes=2 * rows.nbytes + (1 + blocks) * others,
+    )
+
+
+def describe(**matrices: Matrix) -> str:
+    """Return matrices in words."""
+    return "; ".join(
+        f"{name} {format_count(matrix.shape[0])} × {format_count(matrix.shape[1])} {matrix.dtype} · {format_bytes(matrix.nbytes)} · "
+        f"{matrix.describe()}"
+        for name, matrix in matrices.items()
+    )
