@@ -15,6 +15,7 @@ from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
 from dsketch.api import (
     attention,
+    attention_gradient,
     check,
     coreset,
     elastic_net_path,
@@ -43,6 +44,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
     Attention,
+    AttentionGradient,
     Bounded,
     ElasticNet,
     ElasticNetPath,
@@ -72,6 +74,7 @@ from dsketch.version import __version__
 __all__ = [
     "GLM",
     "Attention",
+    "AttentionGradient",
     "Bounded",
     "Certificate",
     "Client",
@@ -111,6 +114,7 @@ __all__ = [
     "TwoLayer",
     "__version__",
     "attention",
+    "attention_gradient",
     "check",
     "coreset",
     "elastic_net_path",

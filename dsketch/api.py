@@ -30,7 +30,17 @@ from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
 from dsketch.matrix.open import open_matrix
-from dsketch.problems import GLM, Attention, ElasticNetPath, LeastSquares, LeverageScores, Problem, Ridge, SampledLeastSquares
+from dsketch.problems import (
+    GLM,
+    Attention,
+    AttentionGradient,
+    ElasticNetPath,
+    LeastSquares,
+    LeverageScores,
+    Problem,
+    Ridge,
+    SampledLeastSquares,
+)
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
 
@@ -452,6 +462,47 @@ def attention(
     )
 
 
+@spell_out
+def attention_gradient(
+    Q: Any,
+    K: Any,
+    V: Any,
+    dY: Any,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    wrt: str = "Q",
+    heads: int = 1,
+    causal: bool = False,
+    scale: float | None = None,
+    missing: str = "error",
+    overwrite: bool = False,
+    **choices: Unpack[ExactChoices],
+) -> Solution:
+    """Return the gradient at Q, K or V of a loss whose gradient at softmax(s Q Kᵀ) V is dY, written to ``out`` by the workers.
+
+    Parameters
+    ----------
+    Q, K, V, dY, wrt, heads, causal, scale, missing
+        As in :class:`AttentionGradient`.
+    out, overwrite
+        As in :func:`attention`.
+    **choices
+        ``tol, method, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> attention_gradient(np.zeros((1, 2)), np.eye(2), np.array([1.0, 3.0]), np.array([1.0]), wrt="V").x
+    array([0.5, 0.5])
+    """
+    problem = AttentionGradient(Q, K, V, dY, wrt=wrt, heads=heads, causal=causal, scale=scale, missing=missing)
+    return _solve_to(out, problem, choices, overwrite=overwrite)
+
+
 def _solve_to(out: str | os.PathLike[str] | None, problem: Problem, choices: Mapping[str, Any], *, overwrite: bool) -> Solution:
     """Solve a problem whose answer has a row for each of the data's, and let the workers write it."""
     place = None if out is None else Output.at(out, overwrite=overwrite)
@@ -526,6 +577,7 @@ __all__ = [
     "Ridge",
     "SampledLeastSquares",
     "attention",
+    "attention_gradient",
     "check",
     "coreset",
     "elastic_net_path",

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
@@ -24,8 +23,9 @@ from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix, even_cuts
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block, Rows
-from dsketch.passes.base import Part, Pass
+from dsketch.passes.base import Part
 from dsketch.passes.rowwise import RowPass
+from dsketch.passes.sight import Hidden, Sight, tiles
 from dsketch.passes.spans import Spans
 
 TILE = 512  # rows and columns of a tile, 2 MB: its product, its exponential and what is summed of it each make one sweep of it
@@ -33,8 +33,6 @@ PIECES = 64  # so many blocks keep as many threads busy; each reads all of the o
 _BLOCK_BYTES = 32_000_000  # the largest block of rows, with what is summed for them
 # Of all rows, the largest |z| up to which exp(z) is used as it is: sums of e^±300 times values of 1e±150 are float64 numbers.
 TAME_LOGIT, TAME_VALUE = 300.0, 1e150
-
-Hidden = NDArray[np.bool_] | None  # which entries of a tile are not seen; None: all are
 
 
 def attention_rows(A: Matrix, beside: Matrix | None, width: int, names: tuple[str, str], tile: int = TILE) -> Rows:
@@ -55,29 +53,6 @@ def attention_rows(A: Matrix, beside: Matrix | None, width: int, names: tuple[st
     height = -(-height // tile) * tile
     height = min(height, max(_BLOCK_BYTES // (8 * columns) // tile, 1) * tile)
     return Rows(Recut(A, even_cuts(rows, height)), beside, pieces=PIECES, names=names)
-
-
-@dataclass(frozen=True)
-class Sight:
-    """Which rows of the other side a row sees.
-
-    Attributes
-    ----------
-    offset : int or None
-        Row i sees rows 0 … i + offset; None: all.
-    """
-
-    offset: int | None = None
-
-    def end(self, stop: int, rows: int) -> int:
-        """Return the first row of the other side that no row before ``stop`` sees."""
-        return rows if self.offset is None else min(max(stop + self.offset, 0), rows)
-
-    def hidden(self, top: int, height: int, left: int, width: int) -> Hidden:
-        """Return which entries of a tile are not seen; None: all are."""
-        if self.offset is None or left + width - 1 <= top + self.offset:
-            return None
-        return np.greater.outer(np.arange(left, left + width), np.arange(top, top + height) + self.offset).T
 
 
 @dataclass(frozen=True)
@@ -143,19 +118,24 @@ class AttentionRows(RowPass):
         DataError
             If all weights of a row are 0.
         """
+        sums, _ = self.sum_up(start, X)
+        return self._conclude(sums, start)
+
+    def sum_up(self, start: int, X: Floats) -> tuple[Floats, Floats]:
+        """Return what is summed for rows of Q, shape (heads, h, p + 1), and what was taken from their exponents, shape (heads, h, 1)."""
         L, sums = self.prepare(X, start), self._sums(len(X))
         top = np.full((self.heads, len(X), 1), -np.inf)
         for left, K, V in self._spans(start + len(X)):
             for head in range(self.heads):
                 self._sweep(head, start, left, L, K, V, sums[head], top[head])
-        return self._conclude(sums, start)
+        return sums, top
 
     def _sums(self, rows: int) -> Floats:
         return np.zeros((self.heads, rows, self.values // self.heads + 1))
 
     def _spans(self, stop: int) -> Iterator[tuple[int, Floats, Floats]]:
         """Yield first row, K and [V 1] by heads of each span that rows before ``stop`` see."""
-        end = Sight(self.offset).end(stop, self.others.rows)
+        _, end = Sight(self.offset).reach(0, stop, self.others.rows)
         for left in range(0, end, self.others.height):
             K, V = self.others.read(left, min(left + self.others.height, self.others.rows))
             ones = np.ones((len(V), self.heads, V.shape[1] // self.heads + 1))
@@ -164,16 +144,13 @@ class AttentionRows(RowPass):
 
     def _sweep(self, head: int, start: int, left: int, L: Floats, K: Floats, V: Floats, sums: Floats, top: Floats) -> None:
         """Add the products of one head with one span."""
-        d, sight = L.shape[1] // self.heads, Sight(self.offset)
+        d = L.shape[1] // self.heads
         mine = slice(head * d, (head + 1) * d)
-        for low in range(0, len(L), self.tile):
-            rows = slice(low, min(low + self.tile, len(L)))
-            for first in range(0, sight.end(start + rows.stop, left + len(K)) - left, self.tile):
-                columns = slice(first, min(first + self.tile, len(K)))
-                T = scratch("tile", (rows.stop - low, columns.stop - first))
-                np.matmul(L[rows, mine], K[columns, mine].T, out=T)
-                self.weigh(T, sight.hidden(start + low, len(T), left + first, T.shape[1]), sums[rows], top[rows])
-                sums[rows] += np.matmul(T, V[columns, head], out=scratch("tile sums", (len(T), V.shape[2])))
+        for rows, columns, hidden in tiles(Sight(self.offset), (start, len(L)), (left, len(K)), self.tile):
+            T = scratch("tile", (rows.stop - rows.start, columns.stop - columns.start))
+            np.matmul(L[rows, mine], K[columns, mine].T, out=T)
+            self.weigh(T, hidden, sums[rows], top[rows])
+            sums[rows] += np.matmul(T, V[columns, head], out=scratch("tile sums", (len(T), V.shape[2])))
 
     def _conclude(self, sums: Floats, start: int) -> Floats:
         weight = sums[:, :, -1:]
@@ -228,41 +205,3 @@ class SoftmaxRows(AttentionRows):
                 top[:] = new
             T -= new
         np.exp(T, out=T)
-
-
-@dataclass(frozen=True)
-class AttentionGap(Pass[Floats]):
-    """Finish to the largest |y − b| of each column, y the attention of a row and b what somebody gives for it; shape (k,).
-
-    Parameters
-    ----------
-    inner : AttentionRows
-    """
-
-    inner: AttentionRows
-
-    kind: ClassVar[str] = "attention gap"
-
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Compare the rows of a block."""
-        given = np.concatenate([Y for _, _, Y in block.slices()])
-        gap = np.abs(self.inner.attend_block(block) - given).max(axis=0)
-        return (gap if part is None else np.maximum(part[0], gap),)
-
-    def merge(self, left: Part, right: Part) -> Part:
-        """Keep the larger."""
-        return (np.maximum(left[0], right[0]),)
-
-    def finish(self, part: Part) -> Floats:
-        """Return the gaps."""
-        gap: Floats = part[0]
-        return gap
-
-    def part_bytes(self, columns: int, sides: int) -> int:
-        """Return k numbers."""
-        del columns
-        return 8 * sides
-
-    def names(self) -> str:
-        """Return the kind and that of what is compared."""
-        return f"{self.kind}: {self.inner.names()}"

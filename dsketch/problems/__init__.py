@@ -1,6 +1,7 @@
 """Problems: what is asked; a wing for each family, a class for each problem, one line in the table."""
 
 from dsketch._registry import Registry
+from dsketch.problems.attention.gradient import AttentionGradient
 from dsketch.problems.attention.problem import Attention
 from dsketch.problems.base import Problem
 from dsketch.problems.heads.problem import Heads
@@ -47,6 +48,7 @@ _KINDS: tuple[type[Problem], ...] = (
     SoftmaxResNet,
     TwoLayer,
     Attention,
+    AttentionGradient,
 )
 PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
@@ -54,6 +56,7 @@ __all__ = [
     "GLM",
     "PROBLEMS",
     "Attention",
+    "AttentionGradient",
     "Bounded",
     "ElasticNet",
     "ElasticNetPath",

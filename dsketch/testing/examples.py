@@ -12,7 +12,7 @@ from dsketch.settings import Numbers
 
 ROWS, COLUMNS = 60, 3
 # Rows and columns of the matrices of attention, which are not of one height.
-_SHAPES = {"Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2)}
+_SHAPES = {"Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 2)}
 
 
 def data_of(problem: type[Problem]) -> dict[str, Any]:

@@ -106,6 +106,7 @@ SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
     ds.elastic_net_path: (ds.ElasticNetPath, set()),
     ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name}),
     ds.attention: (ds.Attention, {OVERWRITE.name}),
+    ds.attention_gradient: (ds.AttentionGradient, {OVERWRITE.name}),
 }
 
 
@@ -298,7 +299,7 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
-DRAWS_NOTHING = {"attention"}  # exact sweeps have no random words
+DRAWS_NOTHING = {"attention", "attention-gradient"}  # exact sweeps have no random words
 
 
 @each_problem

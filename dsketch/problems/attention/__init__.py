@@ -7,5 +7,7 @@
       ├── system      Q, K, V and what is asked of them; how long their rows are
       ├── methods     sweep
       ├── method      what a method finds
-      └── rounding  certificate  check      what rounding may have done to the rows; any rows, judged
+      ├── inputs  sample      what is given, and its first rows
+      ├── rounding  certificate  check      what rounding may have done to the rows; any rows, judged
+      └── gradient      at Q, K or V, from the gradient at the rows; gradient_system, _methods, _sweep, _rounding, _certificate likewise
 """

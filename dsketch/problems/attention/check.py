@@ -3,8 +3,8 @@
 from dsketch._linalg.arrays import Floats
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.passes import Look
-from dsketch.passes.attention import AttentionGap
 from dsketch.passes.base import Flow
+from dsketch.passes.rows_gap import Gap, RowsGap
 from dsketch.problems.attention.certificate import AttentionCertificate, judged_certificate
 from dsketch.problems.attention.sweep import sweep_answer
 from dsketch.problems.attention.system import AttentionSystem
@@ -19,5 +19,5 @@ def check_attention(system: AttentionSystem, x: Floats) -> Flow[AttentionCertifi
     """
     measured = yield from system.measure()
     answer = sweep_answer(measured)
-    gap: Floats = yield Look(AttentionGap(answer.pass_), measured.system.beside(ArrayMatrix(x)))
-    return judged_certificate(answer, gap)
+    found: Gap = yield Look(RowsGap(answer.pass_), measured.system.beside(ArrayMatrix(x)))
+    return judged_certificate(answer, found.gap)

@@ -6,6 +6,9 @@ from dsketch._units import format_bytes, format_count
 from dsketch.matrix.base import Matrix
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
+from dsketch.problems.attention.gradient_method import GradientCase
+from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
+from dsketch.problems.attention.gradient_system import GradientSystem
 from dsketch.problems.attention.method import AttentionCase
 from dsketch.problems.attention.methods import METHODS
 from dsketch.problems.attention.sample import sample_rows
@@ -35,6 +38,27 @@ def plan_attention(system: AttentionSystem, method: str, settings: Settings, mac
         matrix=describe(Q=system.Q, K=system.K, V=system.V),
         aim="to rounding",
         read_bytes=2 * rows.nbytes + (1 + blocks) * others,
+    )
+
+
+def plan_gradient(system: GradientSystem, method: str, settings: Settings, machines: Machines) -> Choice:
+    """Return the plan of a gradient.
+
+    Raises
+    ------
+    PlanError
+        If a block of rows does not fit into a worker.
+    DataError
+        If the first rows cannot be read or hold a NaN.
+    """
+    forward = system.forward
+    data = {"Q": forward.Q, "K": forward.K, "V": forward.V, "dY": system.above}
+    case = GradientCase(settings, machines, system, sample_rows(**data))
+    choice = plan_case(GRADIENT_METHODS, method, case, system.rows, machines)
+    sides = ((system.queries, forward.others), (system.rows, system.others))
+    swept = sum(rows.nbytes + (len(rows.cuts) - 1) * sum(other.nbytes for other in others.matrices) for rows, others in sides)
+    return replace(
+        choice, matrix=describe(**data), aim="to rounding", read_bytes=swept + sum(one.nbytes for one in data.values())
     )
 
 

@@ -101,14 +101,19 @@ class AttentionCase:
         with np.errstate(over="ignore", invalid="ignore"):
             sizes = (np.linalg.norm(matrix.read(0, matrix.shape[0]), axis=1).max() for matrix in (Q, K))
             logit = self.system.scale * float(np.prod([*sizes]))
-        none = Sizes(np.zeros(1), np.zeros(1), np.zeros(1))
+        none = Sizes(*[np.zeros(1)] * 5)
         return self.sample.entry_seconds(Measured(few, logit, none, none).softmax, few.rows)
 
     def explain_need(self, prices: Mapping[str, Estimate]) -> str:
         """Say what is too large for workers."""
-        needs = ", ".join(f"{name} {format_bytes(price.memory_bytes)}" for name, price in prices.items())
-        return f"{describe_room(self.memory_bytes)}; {needs} would be needed. Give workers more memory, or take fewer heads."
+        return explain_room(self.memory_bytes, prices)
 
 
 class AttentionMethod(Method[AttentionCase, AttentionSystem, AttentionAnswer]):
     """How attention is computed."""
+
+
+def explain_room(memory_bytes: int, prices: Mapping[str, Estimate]) -> str:
+    """Return what to say where none of these methods fits into a task thread."""
+    needs = ", ".join(f"{name} {format_bytes(price.memory_bytes)}" for name, price in prices.items())
+    return f"{describe_room(memory_bytes)}; {needs} would be needed. Give workers more memory, or take fewer heads."

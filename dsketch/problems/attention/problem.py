@@ -15,6 +15,7 @@ from dsketch.planning.price import Machines
 from dsketch.problems.attention.certificate import AttentionCertificate, attention_certificate
 from dsketch.problems.attention.check import check_attention
 from dsketch.problems.attention.choose import plan_attention
+from dsketch.problems.attention.gradient import AttentionGradient
 from dsketch.problems.attention.inputs import CAUSAL, HEADS, KEYS, QUERIES, SCALE, VALUES, open_system
 from dsketch.problems.attention.method import AttentionMethod
 from dsketch.problems.attention.methods import METHODS
@@ -119,6 +120,23 @@ class Attention(Problem):
     def x_shape(self) -> tuple[int, int]:
         """A row for each of Q's, with the columns of V."""
         return self.rows.shape[0], self.sides
+
+    def gradient(self, dY: Any, wrt: str = "Q") -> AttentionGradient:
+        """Return the problem of the gradient at Q, K or V of a loss whose gradient at the rows of this attention is dY.
+
+        Parameters
+        ----------
+        dY : path, URL, zarr.Array, ndarray, dask array or Head, shape (n, heads · p)
+        wrt : {"Q", "K", "V"}
+            Of what the gradient is taken.
+
+        Raises
+        ------
+        DataError, SpecError
+            As :class:`~dsketch.problems.AttentionGradient`.
+        """
+        options = {name: self.parameters[name] for name in ("heads", "causal", "scale", "missing")}
+        return AttentionGradient(self.system.Q, self.system.K, self.system.V, dY, wrt=wrt, **options)
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Time a tile, price the methods, choose."""

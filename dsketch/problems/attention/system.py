@@ -77,8 +77,13 @@ class AttentionSystem:
         V = yield from copy_persisted(self.V)
         return replace(self, K=K, V=V)
 
-    def measure(self) -> Flow["Measured"]:
+    def measure(self, dY: Matrix | None = None) -> Flow["Measured"]:
         """Return the system with what is known of its rows.  Two light passes, which name what is not finite.
+
+        Parameters
+        ----------
+        dY : Matrix, shape (n, heads · p), optional
+            What is to be read beside Q.
 
         Raises
         ------
@@ -86,8 +91,10 @@ class AttentionSystem:
             If rows are so long that a logit overflows.
         """
         system = yield from self.carried()
-        keys: Sizes = yield Look(Lengths(self.heads), attention_rows(system.K, system.V, 0, ("K", "V")))
-        queries: Sizes = yield Look(Lengths(self.heads), system.rows)
+        keys: Sizes = yield Look(Lengths(self.heads, dY is not None), attention_rows(system.K, system.V, 0, ("K", "V")))
+        queries: Sizes = yield Look(
+            Lengths(self.heads, dY is not None), attention_rows(system.Q, dY, system.V.shape[1], ("Q", "dY"))
+        )
         logit = self.scale * float(np.max(queries.longest * keys.longest))
         if not np.isfinite(logit):
             raise DataError(

@@ -46,3 +46,37 @@ def true_softmax(Q: Floats, K: Floats, V: Floats, scale: float, *, causal: bool 
             w = np.array([mpmath.mpf(0) if unseen[i, j] else mpmath.exp(z[j] - max(z)) for j in range(m)], dtype=object)
             rows.append(w @ v / w.sum())
         return np.array(rows)
+
+
+def gradients(
+    Q: Floats, K: Floats, V: Floats, dY: Floats, *, causal: bool = False, scale: float | None = None
+) -> dict[str, Floats]:
+    """Return dQ, dK, dV of softmax attention of one head."""
+    s = Q.shape[1] ** -0.5 if scale is None else scale
+    Z = s * Q @ K.T
+    if causal:
+        Z[hidden(*Z.shape)] = -np.inf
+    S = np.exp(Z - Z.max(axis=1, keepdims=True))
+    S /= S.sum(axis=1, keepdims=True)
+    P = dY @ V.T
+    E = S * (P - np.sum(S * P, axis=1, keepdims=True))
+    return {"Q": s * E @ K, "K": s * E.T @ Q, "V": S.T @ dY}
+
+
+def gradients_by_heads(heads: int, Q: Floats, K: Floats, V: Floats, dY: Floats, **options: Any) -> dict[str, Floats]:
+    """Return the gradients of several heads beside each other."""
+    parts = (np.split(A, heads, axis=1) for A in (Q, K, V, dY))
+    found = [gradients(*head, **options) for head in zip(*parts, strict=True)]
+    return {name: np.concatenate([each[name] for each in found], axis=1) for name in "QKV"}
+
+
+def true_gradients(Q: Floats, K: Floats, V: Floats, dY: Floats, scale: float) -> dict[str, Floats]:
+    """Return the same in 50 digits, as arrays of objects."""
+    with mpmath.workdps(50):
+        q, k, v, y = (np.vectorize(mpmath.mpf, otypes=[object])(A) for A in (Q, K, V, dY))
+        Z = mpmath.mpf(scale) * (q @ k.T)
+        W = np.vectorize(mpmath.exp, otypes=[object])(Z - Z.max(axis=1, keepdims=True))
+        S = W / W.sum(axis=1, keepdims=True)
+        P = y @ v.T
+        E = S * (P - (S * P).sum(axis=1, keepdims=True))
+        return {"Q": mpmath.mpf(scale) * (E @ k), "K": mpmath.mpf(scale) * (E.T @ q), "V": S.T @ y}
