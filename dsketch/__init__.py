@@ -13,7 +13,21 @@ the command line; estimators stand in :mod:`dsketch.sklearn`.
 from dsketch._results.coreset import Coreset
 from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
-from dsketch.api import check, coreset, elastic_net_path, glm, leverage_scores, lstsq, plan, predict, resume, ridge, solve
+from dsketch.api import (
+    attention,
+    attention_gradient,
+    check,
+    coreset,
+    elastic_net_path,
+    glm,
+    leverage_scores,
+    lstsq,
+    plan,
+    predict,
+    resume,
+    ridge,
+    solve,
+)
 from dsketch.client import Client
 from dsketch.errors import (
     DataError,
@@ -29,6 +43,8 @@ from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
+    Attention,
+    AttentionGradient,
     Bounded,
     ElasticNet,
     ElasticNetPath,
@@ -57,6 +73,8 @@ from dsketch.version import __version__
 
 __all__ = [
     "GLM",
+    "Attention",
+    "AttentionGradient",
     "Bounded",
     "Certificate",
     "Client",
@@ -95,6 +113,8 @@ __all__ = [
     "Summary",
     "TwoLayer",
     "__version__",
+    "attention",
+    "attention_gradient",
     "check",
     "coreset",
     "elastic_net_path",
