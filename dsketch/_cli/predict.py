@@ -31,6 +31,7 @@ def predict(x: str, a: str, out: str | None, offset: str | None, as_json: bool, 
     """Predict the rows of A (m × d) from the answer X. One pass over A.
 
     Linear models: A x, plus the intercept if X has one. Generalised linear models: means, of several classes their probabilities.
+    Softmax regressions: the shares of these rows among themselves.
 
     X is what dsketch solve --out wrote (it knows its problem), or any vector or d × k matrix in Zarr or .npy.
 

@@ -19,7 +19,7 @@ from dsketch.planning.price import Machines
 from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
-from dsketch.problems.tables import SummaryOptions
+from dsketch.problems.tables import SummaryOptions, no_table_error, require_groups
 from dsketch.settings import Option, Settings
 from dsketch.sketch import SKETCHES
 
@@ -162,9 +162,22 @@ class Problem(ABC):
             If the problem has no such table.
         """
         del answer, method, wish, doubts
-        raise SpecError(
-            f"a table of coefficients needs least squares or a generalised linear model; this is {self.name}. Solve LeastSquares(A, b)."
-        )
+        raise no_table_error(self.name)
+
+    def require_table(self, wish: SummaryOptions) -> None:
+        """Refuse a table that no answer of this problem can have, before anything is read.
+
+        Raises
+        ------
+        SpecError
+            If the problem has none, or none with these errors.
+        DataError
+            If groups are no number for each row of A.
+        """
+        if not self.has_table:
+            raise no_table_error(self.name)
+        if wish.groups is not None:
+            require_groups(wish.groups, self.shape[0])
 
     def attributes(self, answer: Any) -> dict[str, Any]:
         """Return what a stored x says of itself besides, as JSON can hold it; ``answer`` is ``Solution.answer``."""

@@ -19,7 +19,7 @@ from dsketch.problems.inversion.descent import descend
 from dsketch.problems.inversion.system import GradientSystem, Place
 from dsketch.problems.nonlinear.gauss_newton import GaussNewton
 from dsketch.problems.nonlinear.method import NonlinearAnswer, NonlinearTask
-from dsketch.settings import Settings
+from dsketch.settings import EPS, Settings
 
 # Of the size of the decrement.  Near the answer steps down the potential are quadratic too, and cost two looks in place of three; begun at
 # 1e-2 Levenberg's took up to 26 (n = 3,000 to 100,000, d = 10, to 99 % of the way to the boundary), at 1e-3 up to 9, at 1e-4 up to 5.
@@ -61,4 +61,6 @@ def _step(here: Place) -> Flow[tuple[Floats, float]]:
     if values[0] > _DEFINITE * values[-1]:
         return here.newton_step(exact)
     laplacian = 2 * (sums.weighted - pairs(sums.cube, sums.cube))
+    if np.trace(laplacian) <= len(laplacian) * EPS * np.trace(sums.weighted):  # scores of 1 whatever x: no way leads down
+        return np.zeros(len(here.x)), 0.0
     return here.newton_step(laplacian + _DEFINITE * float(np.trace(laplacian)) / len(laplacian) * np.eye(len(laplacian)))

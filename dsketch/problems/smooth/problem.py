@@ -31,7 +31,7 @@ from dsketch.problems.smooth.choose import plan_smooth
 from dsketch.problems.smooth.method import Carry, SmoothAnswer, SmoothMethod
 from dsketch.problems.smooth.methods import METHODS
 from dsketch.problems.smooth.sample import start_from_sample
-from dsketch.problems.smooth.statistics import GLMSummary, summarize_smooth
+from dsketch.problems.smooth.statistics import GLMSummary, require_one_leverage, require_unpenalized, summarize_smooth
 from dsketch.problems.smooth.system import Model
 from dsketch.problems.tables import SummaryOptions
 from dsketch.settings import Settings
@@ -146,6 +146,12 @@ class SmoothProblem(ShiftedProblem):
         """
         del method
         return (yield from summarize_smooth(self.shifted.model, answer, wish, doubts))
+
+    def require_table(self, wish: SummaryOptions) -> None:
+        """Refuse a table of a penalized model, or one with errors that several classes do not have."""
+        super().require_table(wish)
+        require_unpenalized(self.model)
+        require_one_leverage(wish.robust, self.loss.outputs)
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to the mean μ of each row, at offset 0 unless it is given one."""

@@ -101,12 +101,23 @@ def summarize_smooth(
     return _summary(model, x, options, names, told, good, robust, word, passes, (*doubts, *own, *notes))
 
 
-def _require_maximum(model: Model, answer: SmoothAnswer) -> None:
+def require_unpenalized(model: Model) -> None:
+    """Refuse a model whose estimates are biased.
+
+    Raises
+    ------
+    SpecError
+        With a penalty.
+    """
     if model.penalty.any():
         raise SpecError(
             f"standard errors need an unpenalized maximum of the likelihood; this has alpha up to {float(model.penalty.max())!r}. Solve "
             "with alpha=0 for them, or bootstrap the penalized coefficients."
         )
+
+
+def _require_maximum(model: Model, answer: SmoothAnswer) -> None:
+    require_unpenalized(model)
     if answer.separation is not None:
         raise SpecError(
             "standard errors need a maximum of the likelihood; the data are separated and have none. Drop the columns that the solution "

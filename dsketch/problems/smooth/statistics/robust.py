@@ -21,6 +21,19 @@ from dsketch.problems.smooth.statistics.information import Information
 from dsketch.problems.smooth.system import Model
 
 
+def require_one_leverage(robust: str | None, outputs: int) -> None:
+    """Refuse errors that need a leverage of each row where a row has several.
+
+    Raises
+    ------
+    SpecError
+    """
+    if robust is not None and ROBUST[robust][0] and outputs > 1:
+        raise SpecError(
+            f"robust must be HC0 or HC1 for several classes, whose rows have no one leverage; got {robust!r}. Use HC1."
+        )
+
+
 def smooth_covariance(
     model: Model, x: Floats, found: Information, stored: Fit, robust: str, names: tuple[str, ...]
 ) -> Flow[Robust]:
@@ -31,11 +44,8 @@ def smooth_covariance(
     SpecError
         For leverages of a model of several outputs.
     """
+    require_one_leverage(robust, x.shape[1])
     power, is_stretched = ROBUST[robust]
-    if power and x.shape[1] > 1:
-        raise SpecError(
-            f"robust must be HC0 or HC1 for several classes, whose rows have no one leverage; got {robust!r}. Use HC1."
-        )
     fit, has_roots = found.fit, found.is_expected or model.loss.is_convex
     limit = near_limit(fit.factor) if has_roots else 0.0
     meat = yield Look(ScoreMeat(model.loss, model.places, x, found.is_expected, fit.whitener, power, limit), model.rows)
