@@ -31,6 +31,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
+from dsketch.passes.mean_response import MeanResponse
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
@@ -47,6 +48,7 @@ def predict(
     *,
     overwrite: bool = False,
     intercept: bool | None = None,
+    offset: Any = None,
     missing: str = "error",
     progress: ProgressTo = None,
     **options: Unpack[ClusterChoices],
@@ -66,6 +68,9 @@ def predict(
         Replace what is at ``out``.
     intercept : bool, optional
         Whether the last row of a bare x is an intercept; a Solution and a stored x know.
+    offset : path, URL, zarr.Array, ndarray or dask array, shape (m,), optional
+        Of a generalised linear model: added to aᵀx of each new row, as ``offset`` was on solving.  None: 0, which is said where the
+        answer was solved with one.
     missing : {"error", "fill"}
         What an absent chunk of A means.
     progress
@@ -81,7 +86,7 @@ def predict(
     Raises
     ------
     SpecError
-        If the problem predicts nothing, or ``intercept`` contradicts what the answer knows.
+        If the problem predicts nothing, takes no offset, or ``intercept`` contradicts what the answer knows.
     DataError
         If shapes, names or levels of columns do not fit, a number of x or A is not finite, or ``out`` cannot be written.
     PlanError
@@ -98,9 +103,9 @@ def predict(
     array([2., 3.])
     """
     cluster = Cluster.of(options)
-    return _predict_rows(
-        _rule_of(answer, intercept), open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress
-    )
+    beside = None if offset is None else open_matrix(offset, missing=missing, what="offset")
+    rule = replace(_rule_of(answer, intercept), offset=beside)
+    return _predict_rows(rule, open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress)
 
 
 def predict_by(
@@ -152,7 +157,10 @@ def predict_means(
 
 @dataclass(frozen=True)
 class _Rule:
-    """How to predict: x, the look that it takes at a new matrix, where both come from, and how many numbers a row has if x does not say."""
+    """How to predict: x, the look that it takes at a new matrix, where both come from, and how many numbers a row has if x does not say.
+
+    ``offset`` is that of the new rows, if one was given.
+    """
 
     predictor: Callable[[Floats, Matrix], Look]
     x: Floats
@@ -160,6 +168,7 @@ class _Rule:
     source: str | None = None
     columns: Columns | None = None
     wide: int | None = None
+    offset: Matrix | None = None
 
     @property
     def sides(self) -> int:
@@ -167,8 +176,35 @@ class _Rule:
         return int(self.x.size // len(self.x)) if self.wide is None else self.wide
 
     def look(self, A: Matrix) -> Look:
-        """Return the look at new rows."""
-        return self.predictor(self.x.reshape(len(self.x), -1), A)
+        """Return the look at new rows.
+
+        Raises
+        ------
+        SpecError
+            If an offset was given for what takes none.
+        DataError
+            If it has another number of rows.
+        """
+        look = self.predictor(self.x.reshape(len(self.x), -1), A)
+        if self.offset is None:
+            return look
+        if not isinstance(look.pass_, MeanResponse) or self.wide is not None:
+            raise SpecError(
+                "offset is for answers of generalised linear models (glm); this answer predicts without one. Leave it out."
+            )
+        if self.offset.shape != (A.shape[0], 1):
+            raise DataError(
+                f"offset must be a vector with one number for each of the {A.shape[0]} new rows; its shape is {self.offset.shape}. "
+                "Check that both come from the same data."
+            )
+        return Look(replace(look.pass_, has_offset=True), replace(look.rows, b=self.offset))
+
+    @property
+    def doubt(self) -> str | None:
+        """A sentence where the answer was solved with an offset, and none is given now."""
+        if self.offset is not None or "offset" not in self.attributes.get("sources", {}):
+            return None
+        return "the answer was solved with an offset; these predictions are at offset 0: give offset (--offset) for the new rows' own"
 
     def shape(self, rows: int) -> tuple[int, ...]:
         """Return the shape of the predictions: (m,) for a vector x, else (m, k)."""
@@ -267,8 +303,9 @@ def _predict_rows(
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     A, note = in_order(rule.columns, A)
     look = rule.look(A)
-    if note is not None:
-        say(note, progress)
+    for sentence in (note, rule.doubt):
+        if sentence is not None:
+            say(sentence, progress)
     if out is None:
         return _gather(look, rule, cluster, progress)
     return _write_rows(look, rule, Output.at(out, overwrite=overwrite), cluster, progress)

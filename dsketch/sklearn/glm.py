@@ -24,7 +24,26 @@ from dsketch.sklearn.smooth import Smooth, total_weight
 class _Regressor(RegressorMixin, Smooth):  # type: ignore[misc]  # scikit-learn publishes no types
     """What the three share: min Σ w d(y, μ)/(2 Σ w) + ½ alpha ‖w‖², d the unit deviance, μ the mean at Xw + c."""
 
-    alpha: float
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        fit_intercept: bool = True,
+        method: str = "auto",
+        tol: float | None = None,
+        seed: int = 0,
+        cluster: Any = None,
+        journal: str | os.PathLike[str] | None = None,
+        memory_limit: str | int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.method = method
+        self.tol = tol
+        self.seed = seed
+        self.cluster = cluster
+        self.journal = journal
+        self.memory_limit = memory_limit
 
     def _family(self) -> tuple[str, dict[str, Any]]:
         raise NotImplementedError
@@ -143,27 +162,6 @@ class PoissonRegressor(_Regressor):
     array([8.])
     """
 
-    def __init__(
-        self,
-        *,
-        alpha: float = 1.0,
-        fit_intercept: bool = True,
-        method: str = "auto",
-        tol: float | None = None,
-        seed: int = 0,
-        cluster: Any = None,
-        journal: str | os.PathLike[str] | None = None,
-        memory_limit: str | int | None = None,
-    ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.method = method
-        self.tol = tol
-        self.seed = seed
-        self.cluster = cluster
-        self.journal = journal
-        self.memory_limit = memory_limit
-
     def _family(self) -> tuple[str, dict[str, Any]]:
         return "poisson", {}
 
@@ -204,27 +202,6 @@ class GammaRegressor(_Regressor):
     >>> GammaRegressor(alpha=0).fit(X, [1.0, 2.0, 4.0]).predict([[3.0]]).round(9)
     array([8.])
     """
-
-    def __init__(
-        self,
-        *,
-        alpha: float = 1.0,
-        fit_intercept: bool = True,
-        method: str = "auto",
-        tol: float | None = None,
-        seed: int = 0,
-        cluster: Any = None,
-        journal: str | os.PathLike[str] | None = None,
-        memory_limit: str | int | None = None,
-    ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.method = method
-        self.tol = tol
-        self.seed = seed
-        self.cluster = cluster
-        self.journal = journal
-        self.memory_limit = memory_limit
 
     def _family(self) -> tuple[str, dict[str, Any]]:
         return "gamma", {}
@@ -285,15 +262,17 @@ class TweedieRegressor(_Regressor):
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
     ) -> None:
+        super().__init__(
+            alpha=alpha,
+            fit_intercept=fit_intercept,
+            method=method,
+            tol=tol,
+            seed=seed,
+            cluster=cluster,
+            journal=journal,
+            memory_limit=memory_limit,
+        )
         self.power = power
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.method = method
-        self.tol = tol
-        self.seed = seed
-        self.cluster = cluster
-        self.journal = journal
-        self.memory_limit = memory_limit
 
     def _family(self) -> tuple[str, dict[str, Any]]:
         if self.power == 0:

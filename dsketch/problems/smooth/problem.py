@@ -111,11 +111,10 @@ class SmoothProblem(ShiftedProblem):
         require_weight(answer.local.rows)
         answer = shorten(answer, shift)
         status = smooth_status(model, answer, choice.settings.accepted)
-        names = tuple(map(str, range(self.rows.A.shape[1]))) if self.columns is None else self.columns.names
         x = uncentre_answer(self.told_for_shifted(answer), shift)
         off = rounding_of_told(x, answer, shift)
-        notes = (*smooth_notes(model, answer, names), *shift_notes(shift), *rounding_notes(answer, off))
-        certificate = smooth_certificate(model, answer, off)
+        notes = (*smooth_notes(model, answer, self._names), *shift_notes(shift), *rounding_notes(answer, off))
+        certificate = smooth_certificate(model, answer, self._names, off)
         return Outcome(x[:, 0] if self.is_vector else x, status, method, certificate, notes, answer)
 
     def judge(self, x: Floats) -> Flow[SmoothCertificate]:
@@ -123,11 +122,16 @@ class SmoothProblem(ShiftedProblem):
 
         Where columns are shifted, what is judged is the best of the intercepts that x, rounded to float64, may stand for.
         """
-        return (yield from check_smooth(self.shifted.model, x.reshape(self.model.shape)))
+        return (yield from check_smooth(self.shifted.model, x.reshape(self.model.shape), self._names))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Names of A's columns, or their numbers."""
+        return tuple(map(str, range(self.rows.A.shape[1]))) if self.columns is None else self.columns.names
 
     @property
     def judge_passes(self) -> int:
-        """Two."""
+        """Two, where A has full rank and x is near a minimizer."""
         return 2
 
     def summarize(
@@ -144,7 +148,7 @@ class SmoothProblem(ShiftedProblem):
         return (yield from summarize_smooth(self.shifted.model, answer, wish, doubts))
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
-        """Return the look that finishes to the mean μ of each row, at offset 0."""
+        """Return the look that finishes to the mean μ of each row, at offset 0 unless it is given one."""
         return mean_look(self.loss, x.reshape(self.model.shape), A, intercept=self.rows.intercept)
 
     def centred_predictor(self, x: Floats, A: Matrix) -> Look:
