@@ -41,6 +41,9 @@ _STALLED, _STALLED_LOCAL = 0.5, 0.95
 _UNPROVEN = 0.5  # λκ of separated data is at least 1
 _SUSPECT = (5, 7, 10, 14, 19, 25, 32, 40, 49, 59, 70, 82, 95)  # steps after which separation is looked for
 _LOST = 4  # so many shortened steps from a given start are worse than another start
+_CRAWL = (
+    20  # and so many of any kind: where an exponential is far too large, a full step takes 1 from η (from 700 hundreds of them)
+)
 _SLOPE = 1e-4  # of Armijo's rule
 # A loss that is all but flat far away (pseudo-Huber's, with outliers) has full steps that are many powers of ten too long.
 _SHORTER = tuple(0.5**power for power in (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 24, 28, 34, 40, 48, 56))
@@ -103,7 +106,7 @@ def descend(model: Model, settings: Settings, see: See, start: Carry | None) -> 
     """
     at = yield from _begin(model, see, start)
     before: Position | None = None
-    rank, shortened = at.metric.factor.rank, 0
+    rank, shortened, given = at.metric.factor.rank, 0, at.steps
     while True:
         yield Converged(_glimpse(at), at.local.loss)
         is_stalled = before is not None and _has_stalled(model, before, at)
@@ -124,7 +127,7 @@ def descend(model: Model, settings: Settings, see: See, start: Carry | None) -> 
             return _answer(at, f"no end after {at.steps} steps")
         moved = yield from _advance(model, see, at)
         shortened += moved is None or not np.array_equal(moved.x, at.x + at.step)
-        if start is not None and not at.is_near and (moved is None or shortened >= _LOST):
+        if start is not None and not at.is_near and (moved is None or shortened >= _LOST or at.steps - given >= _CRAWL):
             start, before, at = None, None, (yield from _begin(model, see, None))  # from that start steps lead nowhere, or crawl
             continue
         if moved is None:
