@@ -20,7 +20,7 @@ from dsketch.problems.penalized.cost import Cost
 from dsketch.problems.penalized.quadratic import GramQuadratic
 from dsketch.settings import EPS
 
-_GUESSES = 12  # a path needs one or two a point, eight were seen from far away; where signs go round in circles no number helps
+_GUESSES = 12  # a path needs one or two a point, seven were seen from far away; where signs go round in circles no number helps
 
 
 def minimize_all(quadratic: GramQuadratic, cost: Cost, near: Floats) -> Floats:
