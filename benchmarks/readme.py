@@ -15,6 +15,7 @@ import flights
 import glm
 import glm_data
 import glm_scaling
+import inversion
 import kernel
 import leverage
 import nonlinear
@@ -45,6 +46,7 @@ BENCHMARKS = {
         glm,
         nonlinear,
         leverage,
+        inversion,
         elastic_net,
         claims_smooth,
     )
