@@ -154,8 +154,11 @@ class Linked(SlicePass[Local]):
         if self.lengths is None:
             return 0.0
         if self.lengths.ndim == 2:
-            Z = X @ self.lengths
-            return float(np.sqrt(np.einsum("ij,ij->i", Z, Z).max()))
+            return float(row_lengths(X @ self.lengths).max())
+        if not self.lengths.min() > _FAR**-0.5:  # D of curvatures that have all but vanished: squares of 1/D overflow
+            inverse = 1.0 / self.lengths
+            Z = X.multiply(inverse).tocsr().toarray() if scipy.sparse.issparse(X) else X * inverse
+            return float(row_lengths(Z).max())
         weights = 1.0 / self.lengths**2
         if scipy.sparse.issparse(X):
             squares = scipy.sparse.csr_array((X.data**2, X.indices, X.indptr), shape=X.shape)
@@ -194,6 +197,16 @@ def predictor(X: Any, x: Floats, offset: Floats | None) -> Floats:
     if not (eta.min(initial=0.0) > -_FAR and eta.max(initial=0.0) < _FAR) and np.abs(x).max() > _FAR:
         eta = np.nan_to_num(np.clip(eta, -_FAR, _FAR), nan=_FAR)
     return np.asarray(eta)
+
+
+def row_lengths(Z: Floats) -> Floats:
+    """Return the norm of each row, shape (rows,); sizes are taken out first where squares may overflow."""
+    size = np.abs(Z).max(initial=0.0)
+    if size < _FAR:
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", Z, Z)))
+    sizes = np.maximum(np.abs(Z).max(axis=1), 1.0)
+    Z = Z / sizes[:, None]
+    return np.asarray(sizes * np.sqrt(np.einsum("ij,ij->i", Z, Z)))
 
 
 def _ratio(terms: Terms) -> Floats:

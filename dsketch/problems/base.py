@@ -28,9 +28,12 @@ SIDES = Option("b", Matrix, None, "Zarr vector of length n, or matrix n × k")
 
 
 class Predictor(NamedTuple):
-    """What predicts new rows: ``look(x, A)``, x of two dimensions, and how many numbers a row; None: as many as x has columns."""
+    """What predicts new rows, and how many numbers a row; None: as many as x has columns.
 
-    look: Callable[[Floats, Matrix], Look]
+    ``look(x, A)`` has an x of two dimensions; ``look(x, A, shift=s)``, of problems that shift columns, the x of shifted ones.
+    """
+
+    look: Callable[..., Look]
     sides: int | None = None
 
 

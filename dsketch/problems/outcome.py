@@ -75,6 +75,11 @@ class Certificate:
     rank: int
     rank_reason: str
 
+    @property
+    def obstacle(self) -> str:
+        """Why nothing is proven of x, where a problem has more to say than numbers; empty otherwise."""
+        return ""
+
     def is_right(self, accepted: float) -> bool:
         """Return whether x may be called an answer: its backward errors are at most ``accepted``."""
         return bool((self.backward_error <= accepted).all())

@@ -21,9 +21,11 @@ from dsketch.events import Converged
 from dsketch.passes.base import Flow
 from dsketch.passes.linked import Local
 from dsketch.problems.method import Breakdown
+from dsketch.problems.smooth.certificate import answer_at
+from dsketch.problems.smooth.face import lacks_look, look_along_dropped
 from dsketch.problems.smooth.method import Carry, SmoothAnswer
 from dsketch.problems.smooth.metric import Metric, units_of
-from dsketch.problems.smooth.separation import Separation, find_separation
+from dsketch.problems.smooth.separation import Separation, look_for_separation
 from dsketch.problems.smooth.standing import Standing, backward_of, standing
 from dsketch.problems.smooth.system import Model
 from dsketch.settings import Settings
@@ -71,6 +73,11 @@ class Position:
         return bool(np.isfinite(self.standing.proof.reach))
 
     @property
+    def is_lost(self) -> bool:
+        """Whether rows have directions of which the Hessian knows nothing: no step goes there."""
+        return self.metric.is_whole is False
+
+    @property
     def is_near(self) -> bool:
         """Whether the Hessian is all but constant from here to the minimizer."""
         kappa, decrement = self.standing.proof.kappa, self.standing.inflated
@@ -102,12 +109,14 @@ def descend(model: Model, settings: Settings, see: See, start: Carry | None) -> 
             at = before
         if _is_done(at, settings, is_stalled):
             at = yield from _measure_rows(model, at)
-            if start is not None and at.standing.decrement == 0.0 and not at.is_proven:
-                start, before, at = None, None, (yield from _begin(model, see, None))  # so far out that curvatures are 0
+            if start is not None and _is_far_out(model, at):
+                if separation := (yield from _look_for_separation_at(model, at)):
+                    return _answer(at, separation=separation)
+                start, before, at = None, None, (yield from _begin(model, see, None))
                 continue
-            if at.is_proven or not model.loss.is_convex or is_stalled or at.standing.decrement == 0.0:
+            if at.is_proven or not model.loss.is_convex or is_stalled or at.standing.decrement == 0.0 or at.is_lost:
                 return (yield from _end(model, at))
-        if _is_suspect(model, at, rank) and (separation := (yield from _find_separation_at(model, at))):
+        if _is_suspect(model, at, rank) and (separation := (yield from _look_for_separation_at(model, at))):
             return _answer(at, separation=separation)
         if at.steps >= _MOST_STEPS:
             return _answer(at, f"no end after {at.steps} steps")
@@ -156,6 +165,13 @@ def _has_stalled(model: Model, before: Position, at: Position) -> bool:
     return before.is_near and at.standing.decrement > _STALLED * before.standing.decrement
 
 
+def _is_far_out(model: Model, at: Position) -> bool:
+    """Whether curvatures that have vanished may be why nothing is left to do, and nothing is proven."""
+    if at.is_proven:
+        return False
+    return at.standing.decrement == 0.0 or at.is_lost or (model.loss.is_convex and at.metric.factor.is_deficient)
+
+
 def _is_done(at: Position, settings: Settings, is_stalled: bool) -> bool:
     """Whether backward error and decrement are where they should be."""
     if is_stalled or at.standing.decrement == 0.0:
@@ -177,17 +193,18 @@ def _is_suspect(model: Model, at: Position, rank: int) -> bool:
     return is_unproven and (at.steps in _SUSPECT or (at.steps > 1 and at.metric.factor.rank < rank))
 
 
-def _find_separation_at(model: Model, at: Position) -> Flow[Separation | None]:
-    """Return the separation along the step or along x itself."""
-    for candidate in (at.step, at.x):
-        found = yield from find_separation(model, candidate, at.metric.lengths, at.metric.longest)
-        if found is not None:
-            return found
-    return None
+def _look_for_separation_at(model: Model, at: Position) -> Flow[Separation | None]:
+    """Return the separation that is found from here; None of a loss that is not convex, whose rows tell nothing."""
+    if not model.loss.is_convex:
+        return None
+    return (yield from look_for_separation(model, at.metric, at.step, at.x))
 
 
 def _advance(model: Model, see: See, at: Position) -> Flow[Position | None]:
     """Return the position after the full step, or the best of shorter ones; None if none makes the loss smaller."""
+    is_lame = not at.is_near and np.array_equal(at.x + at.step, at.x)
+    if is_lame or not np.isfinite(at.step).all():  # x, or slopes over curvatures that have all but vanished, beyond all measure
+        return None
     is_light = at.is_near and (at.standing.inflated < _CHORD_DECREMENT or at.standing.proof.kappa == 0.0)
     moved = yield from _look(model, see, at, at.x + at.step, is_light)
     if _is_accepted(model, at, moved):
@@ -219,8 +236,12 @@ def _is_accepted(model: Model, at: Position, moved: Position) -> bool:
 
 
 def _measure_rows(model: Model, at: Position) -> Flow[Position]:
-    """Return the position with the lengths of rows measured, as far as a proof needs them.  Up to one light pass."""
-    if at.is_proven or not model.loss.is_convex or not at.metric.factor.rank:
+    """Return the position with what rows say of the factor, as far as a proof needs it.  Up to one light pass."""
+    if at.is_proven:
+        return at
+    if lacks_look(model, at.local, at.metric):
+        return _place(model, at.x, at.local, (yield from look_along_dropped(model, at.local, at.metric)), at.steps)
+    if not (model.loss.is_convex and at.metric.factor.rank):
         return at
     if model.shape[1] == 1:
         lengths = at.metric.whitening
@@ -234,21 +255,10 @@ def _measure_rows(model: Model, at: Position) -> Flow[Position]:
 
 def _end(model: Model, at: Position, note: str = "") -> Flow[SmoothAnswer]:
     """Return the answer; where nothing is proven, ask once more whether the data are separated."""
-    if model.loss.is_convex and not at.is_proven and (separation := (yield from _find_separation_at(model, at))):
+    if not at.is_proven and (separation := (yield from _look_for_separation_at(model, at))):
         return _answer(at, separation=separation)
     return _answer(at, note)
 
 
 def _answer(at: Position, note: str = "", separation: Separation | None = None) -> SmoothAnswer:
-    return SmoothAnswer(
-        at.x,
-        at.local,
-        at.metric,
-        True,
-        backward_of(at.local, at.metric.factor, at.x),
-        np.array([at.local.loss]),
-        at.standing.decrement,
-        at.standing.proof,
-        separation,
-        (note,) if note else (),
-    )
+    return answer_at(at.x, at.local, at.metric, at.standing, separation, (note,) if note else ())
