@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import dask
 import pytest
@@ -60,12 +60,18 @@ class Fork:
     """
 
     def __init__(self, module: str, *words: str, output: Path | None = None) -> None:
+        self.stderr: IO[bytes] | None = None
+        if output is not None:
+            self._start(module, words, output, None)
+            return
         ours, theirs = _CONTEXT.Pipe(duplex=False)
         with ours, theirs:
-            streams = (str(output or os.devnull), None if output else theirs)
-            self._process = _CONTEXT.Process(target=_run, args=(module, words, *streams))
-            self._process.start()
-            self.stderr: IO[bytes] = os.fdopen(os.dup(ours.fileno()), "rb")
+            self._start(module, words, Path(os.devnull), theirs)
+            self.stderr = os.fdopen(os.dup(ours.fileno()), "rb")
+
+    def _start(self, *words: Any) -> None:
+        self._process = _CONTEXT.Process(target=_run, args=words)
+        self._process.start()
 
     @property
     def pid(self) -> int:
@@ -83,10 +89,9 @@ class Fork:
         self._process.kill()
 
     def end(self) -> None:
-        """Kill it, wait until it is gone, and close its pipe."""
+        """Kill it, and wait until it is gone."""
         self.kill()
         self.wait()
-        self.stderr.close()
 
     def wait(self, seconds: float | None = None) -> int:
         """Return its exit code, negative that of a signal, once it has ended.
@@ -101,7 +106,7 @@ class Fork:
         return self._process.exitcode
 
 
-def _run(module: str, words: tuple[str, ...], output: str, errors: Connection | None) -> None:
+def _run(module: str, words: tuple[str, ...], output: Path, errors: Connection | None) -> None:
     with open(os.devnull, "rb") as nothing, open(output, "ab") as said:  # noqa: PTH123 - descriptors are wanted
         os.dup2(nothing.fileno(), 0)
         os.dup2(said.fileno(), 1)

@@ -53,6 +53,7 @@ class Service:
         """Start it, with further options, and wait until it takes connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._process = Fork("dsketch", "serve", *self._words, *words)
+        assert self._process.stderr is not None
         for line in self._process.stderr:
             self._note(line)
             if b"serves at " in line:
