@@ -18,6 +18,7 @@ from dsketch.losses.base import Loss, Terms
 from dsketch.matrix.beside import Places
 from dsketch.matrix.rows import SLICE_BYTES
 from dsketch.passes.base import Part, SlicePass, heavy_rows
+from dsketch.passes.class_gram import add_class_gram, is_paired
 from dsketch.passes.gram import add_sparse_gram
 
 _LEAST_ROWS = 256
@@ -236,6 +237,9 @@ def add_weighted_gram(gram: Floats, X: Any, curvature: Floats) -> None:
         _add_block(gram, X, curvature)
         return
     d = X.shape[1]
+    if is_paired(d, curvature.shape[1]) and not scipy.sparse.issparse(X):
+        add_class_gram(gram, X, curvature)
+        return
     for k, m in itertools.combinations_with_replacement(range(curvature.shape[1]), 2):
         block = gram[k * d : (k + 1) * d, m * d : (m + 1) * d]
         _add_block(block, X, curvature[:, k, m])

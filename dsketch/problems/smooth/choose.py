@@ -32,6 +32,6 @@ def plan_smooth(methods: Mapping[str, SmoothMethod], model: Model, method: str, 
     found = probe(model.rows, np.asarray(model.penalty.min(axis=1)))
     workload = workload_of(model.rows, model.rows.sides, found, machines)
     if outputs > 1:  # as rows of d · outputs columns would be, but for what is read
-        workload = replace(workload, d=d * outputs, float_bytes=workload.float_bytes * outputs)
+        workload = replace(workload, d=d * outputs, float_bytes=workload.float_bytes * outputs, outputs=outputs)
     choice = plan_case(methods, method, Case(settings, workload, found), model.rows, machines)
     return replace(choice, details=(*choice.details, *shift_notes(model.rows.shift)))

@@ -10,7 +10,8 @@ References
 S. Boyd, L. Vandenberghe, "Convex Optimization", Cambridge, 2004, Section 9.5.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from dsketch.passes.linked import Local
 from dsketch.problems.method import Breakdown
 from dsketch.problems.smooth.certificate import answer_at
 from dsketch.problems.smooth.face import lacks_look, look_along_dropped
+from dsketch.problems.smooth.majorized import approach_by_parabolas, is_far
 from dsketch.problems.smooth.method import Carry, SmoothAnswer
 from dsketch.problems.smooth.metric import Metric, units_of
 from dsketch.problems.smooth.separation import Separation, look_for_separation
@@ -47,7 +49,7 @@ _SHORTER = tuple(0.5**power for power in (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 24, 
 class See(Protocol):
     """How a method looks at x: loss, gradient and a factor of the Hessian."""
 
-    def __call__(self, x: Floats, *, lengths: Floats | None, begins: bool) -> Flow[tuple[Local, Factor]]:
+    def __call__(self, model: Model, x: Floats, *, lengths: Floats | None, begins: bool) -> Flow[tuple[Local, Factor]]:
         """Return both.  One pass; :class:`~dsketch.problems.method.Breakdown` if the Hessian cannot be factored so."""
 
 
@@ -135,20 +137,32 @@ def _begin(model: Model, see: See, start: Carry | None) -> Flow[Position]:
     """Return the first position: one or two passes."""
     x, steps, lengths = start or Carry(np.zeros(model.shape))
     if start is None and model.shape[1] == 1:
-        local, factor = yield from _see_from(see, x, 0, None, begins=True)
+        local, factor = yield from _see_from(model, see, x, 0, None, begins=True)
         metric = Metric(factor, x, units_of(factor, model.shape))
         x = x + metric.step(local.gradient)[0]
-        local, factor = yield from _see_from(see, x, 1, metric.lengths)
-        return _place(model, x, local, Metric(factor, x, metric.lengths, local.longest), 1)
-    local, factor = yield from _see_from(see, x, steps, lengths)
+        local, factor = yield from _see_from(model, see, x, 1, metric.lengths)
+        at = _place(model, x, local, Metric(factor, x, metric.lengths, local.longest), 1)
+        return (yield from _draw_near(model, see, at))
+    local, factor = yield from _see_from(model, see, x, steps, lengths)
     metric = Metric(factor, x, units_of(factor, model.shape)) if lengths is None else Metric(factor, x, lengths, local.longest)
-    return _place(model, x, local, metric, steps)
+    return (yield from _draw_near(model, see, _place(model, x, local, metric, steps)))
 
 
-def _see_from(see: See, x: Floats, steps: int, lengths: Floats | None, *, begins: bool = False) -> Flow[tuple[Local, Factor]]:
+def _draw_near(model: Model, see: See, at: Position) -> Flow[Position]:
+    """Return the position from which Newton's steps can be trusted, by parabolas above the loss where they are needed."""
+    loss = model.loss.majorizing
+    if loss is None or not is_far(model, at.local, at.standing.decrement):
+        return at
+    x, count = yield from approach_by_parabolas(model, partial(see, replace(model, loss=loss)), at.x)
+    return (yield from _look(model, see, replace(at, steps=at.steps + count - 1), x, False)) if count else at
+
+
+def _see_from(
+    model: Model, see: See, x: Floats, steps: int, lengths: Floats | None, *, begins: bool = False
+) -> Flow[tuple[Local, Factor]]:
     """Return what is seen at x; a method that breaks down there hands x over."""
     try:
-        return (yield from see(x, lengths=lengths, begins=begins))
+        return (yield from see(model, x, lengths=lengths, begins=begins))
     except Breakdown as stop:
         raise Breakdown(stop.reason, None if begins else Carry(x, steps, lengths)) from stop
 
@@ -221,7 +235,7 @@ def _look(model: Model, see: See, at: Position, x: Floats, is_light: bool) -> Fl
     if is_light:
         return _place(model, x, (yield from model.look(x, has_gram=False)), at.metric, steps)
     is_new = not np.isfinite(at.metric.longest)
-    local, factor = yield from _see_from(see, x, steps, at.metric.lengths if is_new else None)
+    local, factor = yield from _see_from(model, see, x, steps, at.metric.lengths if is_new else None)
     longest = local.longest if is_new else at.metric.longest
     return _place(model, x, local, Metric(factor, x, at.metric.lengths, longest), steps)
 
