@@ -12,8 +12,22 @@ the command line; estimators stand in :mod:`dsketch.sklearn`.
 
 from dsketch._results.coreset import Coreset
 from dsketch._results.plan import Plan
+from dsketch._results.receipt import Receipt
 from dsketch._results.solution import Solution
-from dsketch.api import check, coreset, elastic_net_path, glm, leverage_scores, lstsq, plan, predict, resume, ridge, solve
+from dsketch.api import (
+    check,
+    coreset,
+    elastic_net_path,
+    glm,
+    leverage_scores,
+    lstsq,
+    plan,
+    predict,
+    receipt,
+    resume,
+    ridge,
+    solve,
+)
 from dsketch.client import Client
 from dsketch.errors import (
     DataError,
@@ -84,6 +98,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Problem",
+    "Receipt",
     "RestrictedKernel",
     "Ridge",
     "SampledLeastSquares",
@@ -104,6 +119,7 @@ __all__ = [
     "open_matrix",
     "plan",
     "predict",
+    "receipt",
     "resume",
     "ridge",
     "solve",

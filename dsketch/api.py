@@ -20,6 +20,7 @@ from dsketch._results.output import Output
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.read import too_large
+from dsketch._results.receipt import Receipt, read_receipt
 from dsketch._results.run import Run
 from dsketch._results.run_header import problem_of, settings_of_run
 from dsketch._results.solution import Solution
@@ -178,6 +179,31 @@ def resume(
     run = Run(problem or problem_of(header), header["method"], settings_of_run(header), cluster, journal)
     with cluster.engine(run.problem.rows) as engine:
         return run.solve(run.plan(engine), engine, progress)
+
+
+def receipt(journal: str | os.PathLike[str]) -> Receipt:
+    """Return the receipt of a finished run: what was asked, what came out, and the digest that holds for every record.
+
+    Parameters
+    ----------
+    journal : path or URL
+        Of the run, or of a receipt that was kept elsewhere (``….json``).
+
+    Raises
+    ------
+    JournalError
+        If there is none, the run is not finished, or the receipt was changed.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> run = tempfile.mkdtemp()
+    >>> A = np.arange(12.0).reshape(6, 2) ** 2
+    >>> solution = lstsq(A, A @ [1.0, 2.0], journal=run)
+    >>> receipt(run).passes == len(solution.passes), receipt(run).answer["status"]
+    (True, 'SOLVED')
+    """
+    return read_receipt(journal)
 
 
 @spell_out

@@ -14,10 +14,11 @@ from dsketch._cli.jobs import jobs
 from dsketch._cli.plan import plan
 from dsketch._cli.predict import predict
 from dsketch._cli.program import main
+from dsketch._cli.receipt import receipt
 from dsketch._cli.serve import serve, token
 from dsketch._cli.solve import resume, solve
 
-for _command in (demo, ingest, info, plan, solve, resume, check, predict, coreset, serve, token, jobs):
+for _command in (demo, ingest, info, plan, solve, resume, receipt, check, predict, coreset, serve, token, jobs):
     main.add_command(_command)
 
 __all__ = ["main"]

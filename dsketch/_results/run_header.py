@@ -33,7 +33,13 @@ def describe_run(problem: Problem, plan: Plan) -> dict[str, Any]:
         "method": plan.method,
         "settings": vars(plan.settings),
         "shift": _shift_of(problem.rows),
+        "storage": {name: None if matrix is None else _storage_of(matrix) for name, matrix in matrices.items()},
     }
+
+
+def _storage_of(matrix: Matrix) -> dict[str, Any]:
+    """Return what else a flow may ask of a matrix that is not there, when a run is replayed without its data."""
+    return {"is_vector": matrix.is_vector, "nonzeros": matrix.nonzeros}
 
 
 def _shift_of(rows: Rows) -> dict[str, float] | None:

@@ -68,6 +68,11 @@ class Triangle(Pass[Floats]):
         """Return the triangle of two stacked triangles."""
         return (householder(np.concatenate([left[0], right[0]])),)
 
+    def added(self, part: Part) -> list[Floats]:
+        """Return the squares of the columns, and of R times alternating signs: a stacked triangle keeps both."""
+        R: Floats = part[0]
+        return [(R**2).sum(axis=0), np.array([((R @ np.where(np.arange(R.shape[1]) % 2, -1.0, 1.0)) ** 2).sum()])]
+
     def finish(self, part: Part) -> Floats:
         """Return R, padded with zero rows to a square."""
         R: Floats = part[0]
