@@ -10,11 +10,13 @@ Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch
 the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
+from dsketch._results.audit import Audit
 from dsketch._results.coreset import Coreset
 from dsketch._results.plan import Plan
 from dsketch._results.receipt import Receipt
 from dsketch._results.solution import Solution
 from dsketch.api import (
+    audit,
     check,
     coreset,
     elastic_net_path,
@@ -71,6 +73,7 @@ from dsketch.version import __version__
 
 __all__ = [
     "GLM",
+    "Audit",
     "Bounded",
     "Certificate",
     "Client",
@@ -110,6 +113,7 @@ __all__ = [
     "Summary",
     "TwoLayer",
     "__version__",
+    "audit",
     "check",
     "coreset",
     "elastic_net_path",

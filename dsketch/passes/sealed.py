@@ -34,8 +34,8 @@ class Panels(NamedTuple):
     ----------
     digests : ndarray of uint8, shape (panels, 2, 32)
         Of sampled rows, and of the panel's part.
-    sums : ndarray, shape (panels, 2)
-        The sum, with random signs, of what of the part merges by being added, and the sum of its absolute values.
+    sums : ndarray, shape (panels, arrays, 2)
+        Of each array of the part that merges by being added: its sum with random signs, and the sum of its absolute values.
     """
 
     digests: Digests
@@ -73,27 +73,35 @@ class Sealed(Pass[Any]):
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Add a block to the inner part, and a digest of its first and last rows."""
-        own, seen, sums = (None, _NO_DIGESTS, _NO_SUMS) if part is None else part
+        own, seen, none = (None, _NO_DIGESTS, _NO_SUMS) if part is None else part
         state = hashlib.sha256(f"{block.start}:{block.stop}".encode())
         rows = block.stop - block.start
         _sample(state, block, 0, min(_SAMPLED_ROWS, rows))
         own = self.inner.map(block, own)
         _sample(state, block, max(rows - _SAMPLED_ROWS, 0), rows)
-        return own, np.concatenate([seen, _as_array(state.digest())[None, None]]), sums
+        return own, np.concatenate([seen, _as_array(state.digest())[None, None]]), none
 
     def end_panel(self, part: Part) -> Part:
         """Take the digests of a panel's blocks as one, and add that of its part."""
         own, seen, _ = part
         pair = np.stack([_as_array(hashlib.sha256(seen.tobytes()).digest()), _as_array(digest_part(own))])
-        return own, pair[None], np.array([self.weigh(own)])
+        return own, pair[None], self.weigh(own)[None]
 
-    def weigh(self, own: Part) -> tuple[float, float]:
-        """Return what an inner part comes to with the signs, and the size of its terms; zeros where nothing of it adds."""
-        terms = [array.ravel() for array in self.inner.added(own)]
-        values = np.concatenate(terms) if terms else np.zeros(0)
-        words = draw(self.seed, SUM_SIGNS, 0, -(-values.size // 64), 1)
-        is_less = np.unpackbits(words.view(np.uint8), count=values.size).view(np.bool_)
-        return float(np.where(is_less, -values, values).sum()), float(np.abs(values).sum())
+    def weigh(self, own: Part) -> Floats:
+        """Return, for each array of an inner part that merges by being added, what it comes to with the signs, and its size.
+
+        Returns
+        -------
+        ndarray, shape (arrays, 2)
+        """
+        arrays = self.inner.added(own)
+        words = draw(self.seed, SUM_SIGNS, 0, -(-sum(array.size for array in arrays) // 64), 1)
+        is_less, first, found = np.unpackbits(words.view(np.uint8)).view(np.bool_), 0, np.zeros((len(arrays), 2))
+        for place, array in enumerate(arrays):
+            values, less = array.ravel(), is_less[first : first + array.size]
+            found[place] = np.where(less, -values, values).sum(), np.abs(values).sum()
+            first += array.size
+        return found
 
     def merge(self, left: Part, right: Part) -> Part:
         """Merge the inner parts by their rule; put what was said of the panels behind each other."""
@@ -117,7 +125,7 @@ class Sealed(Pass[Any]):
         yield from self.inner.state()
 
 
-_NO_DIGESTS, _NO_SUMS = np.zeros((0, 1, DIGEST_BYTES), np.uint8), np.zeros((0, 2))
+_NO_DIGESTS, _NO_SUMS = np.zeros((0, 1, DIGEST_BYTES), np.uint8), np.zeros((0, 0, 2))
 
 
 def digest_part(part: Part) -> bytes:
