@@ -171,6 +171,10 @@ class Linked(SlicePass[Local]):
         """Add sums; keep the larger of the extremes."""
         return (*(mine + other for mine, other in zip(left[:3], right[:3], strict=True)), np.maximum(left[3], right[3]))
 
+    def added(self, part: Part) -> list[Floats]:
+        """Return the sums."""
+        return list(part[:3])
+
     def finish(self, part: Part) -> Local:
         """Return what was found."""
         sums, gradient, gram, most = part

@@ -43,6 +43,13 @@ class ShiftedProblem(Problem):
         shifted.__dict__["rows"] = replace(rows, shift=shift)
         return shifted
 
+    def settle_shift(self, shift: AnyArray | None) -> Self:
+        """Return the problem with the shift that a run of it had, so that no row need be read to find it."""
+        settled = copy(self)
+        settled.__dict__["rows"] = replace(self.rows, shift=shift)
+        settled.__dict__["shifted"] = settled
+        return settled
+
     @property
     def as_solved(self) -> Self:
         """The problem with columns shifted where that keeps digits."""
