@@ -15,7 +15,7 @@ from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.remote import RemoteOutput
-from dsketch._results.rows import make_rows, require_room
+from dsketch._results.rows import key_of, make_rows, require_room
 from dsketch._results.run_header import describe_run
 from dsketch._results.solution import Solution
 from dsketch.engine.base import Engine
@@ -117,7 +117,8 @@ class Run:
             found = drive.run(problem.answer(made))
             if found.rows is not None:
                 drive.journal = None
-                found = make_rows(found.rows, problem, drive, self.out, partial(self._describe, made))
+                key = key_of(None if record is None else record.header())
+                found = make_rows(found.rows, problem, drive, self.out, partial(self._describe, made), key)
             for note in found.notes:
                 tell(Note(note))
         return self._solution(made, found, tuple(drive.passes))
