@@ -12,6 +12,7 @@ from distributed import Client
 import dsketch as ds
 from dsketch._results.make_plan import machines_of
 from dsketch.engine import SerialEngine
+from dsketch.passes.attention import SoftmaxRows
 from dsketch.planning.price import Machines
 from dsketch.settings import Settings
 from tests.problems.attention.dense import by_heads, data, softmax
@@ -83,6 +84,73 @@ def test_a_run_goes_on_from_its_journal(tmp_path: Path) -> None:
 
     assert found.x.tobytes() == whole.x.tobytes()
     assert [record.replayed for record in found.passes] == [True, True, False]
+
+
+@pytest.fixture
+def swept(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The first rows of the blocks that are swept, as they come; who puts a row into it beforehand is interrupted there."""
+    starts, attend = list[int](), SoftmaxRows.attend
+
+    def attend_or_stop(self: SoftmaxRows, start: int, X: np.ndarray) -> np.ndarray:
+        if start and start in starts:
+            raise KeyboardInterrupt
+        starts.append(start)
+        return attend(self, start, X)
+
+    monkeypatch.setattr(SoftmaxRows, "attend", attend_or_stop)
+    return starts
+
+
+def test_a_sweep_that_was_interrupted_makes_the_blocks_that_lack(tmp_path: Path, swept: list[int]) -> None:
+    """Three blocks of 512 rows, of which two were written: the third is swept, to the bits of a run in one piece; nothing stays beside."""
+    arrays = data(1300, 300, 3, 2)
+    whole, out, run = ds.attention(*arrays, cluster="serial", progress=False), tmp_path / "out" / "Y", tmp_path / "journal"
+    places = [stored(tmp_path, A, name) for name, A in zip("QKV", arrays, strict=True)]
+    swept[:] = [1024]
+    with pytest.raises(KeyboardInterrupt):
+        ds.attention(*places, out, journal=run, cluster="serial", progress=False)
+    assert 512 in swept
+    swept.clear()
+
+    found = ds.attention(*places, out, journal=run, cluster="serial", progress=False)
+
+    assert [start for start in swept if start] == [1024]  # a plan times tiles at 0
+    assert found.x[...].tobytes() == whole.x.tobytes()
+    assert found.certificate.backward_error.tobytes() == whole.certificate.backward_error.tobytes()
+    assert [path.name for path in out.parent.iterdir()] == ["Y"]
+
+
+def test_a_chunk_that_was_cut_off_is_made_again(tmp_path: Path, swept: list[int]) -> None:
+    """What a killed process left of one is not taken for rows."""
+    arrays = data(1300, 300, 3, 2)
+    whole, out, run = ds.attention(*arrays, cluster="serial", progress=False), tmp_path / "out" / "Y", tmp_path / "journal"
+    places = [stored(tmp_path, A, name) for name, A in zip("QKV", arrays, strict=True)]
+    swept[:] = [1024]
+    with pytest.raises(KeyboardInterrupt):
+        ds.attention(*places, out, journal=run, cluster="serial", progress=False)
+    (chunk,) = out.parent.glob(".Y.part-*/c/1/0")
+    chunk.write_bytes(chunk.read_bytes()[:100])
+    swept.clear()
+
+    found = ds.attention(*places, out, journal=run, cluster="serial", progress=False)
+
+    assert [start for start in swept if start] == [512, 1024]
+    assert found.x[...].tobytes() == whole.x.tobytes()
+
+
+def test_rows_of_another_run_are_not_taken(tmp_path: Path, swept: list[int]) -> None:
+    """An interrupted run with another scale leaves chunks of its own, which the next one, of another journal, does not touch."""
+    arrays = data(1300, 300, 3, 2)
+    whole, out = ds.attention(*arrays, cluster="serial", progress=False), tmp_path / "out" / "Y"
+    places = [stored(tmp_path, A, name) for name, A in zip("QKV", arrays, strict=True)]
+    swept[:] = [1024]
+    with pytest.raises(KeyboardInterrupt):
+        ds.attention(*places, out, scale=2.0, journal=tmp_path / "other", cluster="serial", progress=False)
+    swept.clear()
+
+    found = ds.attention(*places, out, journal=tmp_path / "journal", cluster="serial", progress=False)
+
+    assert found.x[...].tobytes() == whole.x.tobytes()
 
 
 def test_check_tells_right_rows_from_wrong_ones() -> None:
