@@ -8,6 +8,7 @@ part and of a few rows, about 0.1 MB a panel at d = 100, and only they travel.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from dsketch.passes.base import Part, Pass, leaves
 Digests = NDArray[np.uint8]
 
 DIGEST_BYTES = 32  # of SHA-256
-_SAMPLED_ROWS = 16  # at either end of a block: enough for a chunk that was replaced to show, and few bytes of a block to hash
+_SAMPLED_ROWS = 4  # at the start of a block: enough for a chunk that was replaced to show
 
 
 class Panels(NamedTuple):
@@ -72,14 +73,10 @@ class Sealed(Pass[Any]):
         return self.inner.accumulates
 
     def map(self, block: Block, part: Part | None) -> Part:
-        """Add a block to the inner part, and a digest of its first and last rows."""
+        """Add a block to the inner part, and a digest of its first rows."""
         own, seen, none = (None, _NO_DIGESTS, _NO_SUMS) if part is None else part
-        state = hashlib.sha256(f"{block.start}:{block.stop}".encode())
-        rows = block.stop - block.start
-        _sample(state, block, 0, min(_SAMPLED_ROWS, rows))
-        own = self.inner.map(block, own)
-        _sample(state, block, max(rows - _SAMPLED_ROWS, 0), rows)
-        return own, np.concatenate([seen, _as_array(state.digest())[None, None]]), none
+        digest = _as_array(_digest_sample(block))[None, None]
+        return self.inner.map(block, own), digest if not len(seen) else np.concatenate([seen, digest]), none
 
     def end_panel(self, part: Part) -> Part:
         """Take the digests of a panel's blocks as one, and add that of its part."""
@@ -94,12 +91,11 @@ class Sealed(Pass[Any]):
         -------
         ndarray, shape (arrays, 2)
         """
-        arrays = self.inner.added(own)
-        words = draw(self.seed, SUM_SIGNS, 0, -(-sum(array.size for array in arrays) // 64), 1)
-        is_less, first, found = np.unpackbits(words.view(np.uint8)).view(np.bool_), 0, np.zeros((len(arrays), 2))
+        arrays = [array.ravel() for array in self.inner.added(own)]
+        is_less, first, found = _draw_signs(self.seed, sum(array.size for array in arrays)), 0, np.zeros((len(arrays), 2))
         for place, array in enumerate(arrays):
-            values, less = array.ravel(), is_less[first : first + array.size]
-            found[place] = np.where(less, -values, values).sum(), np.abs(values).sum()
+            less = is_less[first : first + array.size]
+            found[place] = np.where(less, -array, array).sum(), np.abs(array).sum()
             first += array.size
         return found
 
@@ -123,6 +119,12 @@ class Sealed(Pass[Any]):
     def state(self) -> Iterator[State]:
         """Yield the inner pass's: what is said of panels changes no part."""
         yield from self.inner.state()
+
+
+@lru_cache(maxsize=4)  # all panels of a pass have the same ones
+def _draw_signs(seed: int, count: int) -> NDArray[np.bool_]:
+    words = draw(seed, SUM_SIGNS, 0, -(-count // 64), 1)
+    return np.unpackbits(words.view(np.uint8)).view(np.bool_)
 
 
 _NO_DIGESTS, _NO_SUMS = np.zeros((0, 1, DIGEST_BYTES), np.uint8), np.zeros((0, 0, 2))
@@ -154,22 +156,24 @@ def _as_array(digest: bytes) -> Digests:
     return np.frombuffer(digest, np.uint8)
 
 
-def _sample(state: Any, block: Block, low: int, high: int) -> None:
-    """Add rows ``low:high`` of a block, as they are stored."""
+def _digest_sample(block: Block) -> bytes:
+    """Return the digest of the first rows of a block, as they are stored."""
+    state, height = hashlib.sha256(f"{block.start}:{block.stop}".encode()), min(_SAMPLED_ROWS, block.stop - block.start)
     A: Any = block.A
     if isinstance(A, RawRows):
-        _add(state, A.read(low, high, np.empty((high - low, A.shape[1]), A.dtype)))
+        _add(state, A.read(0, height, np.empty((height, A.shape[1]), A.dtype)))
     elif scipy.sparse.issparse(A):
-        rows = A[low:high]
+        rows = A[:height]
         for array in (rows.data, rows.indices, rows.indptr):
             _add(state, array)
     else:
-        _add(state, A[low:high])
+        _add(state, A[:height])
     for beside in (block.b, block.weights):
         if beside is not None:
-            _add(state, beside[low:high])
+            _add(state, beside[:height])
+    return state.digest()
 
 
 def _add(state: Any, array: NDArray[Any]) -> None:
-    state.update(f"{array.dtype}{array.shape}".encode())
+    state.update(f"{array.dtype.str}{array.shape}".encode())
     state.update(np.ascontiguousarray(array).data)
