@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import accuracy
+import attention
 import claims
 import claims_smooth
 import conditioning
@@ -45,6 +46,7 @@ BENCHMARKS = {
         glm,
         nonlinear,
         leverage,
+        attention,
         elastic_net,
         claims_smooth,
     )
