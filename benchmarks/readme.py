@@ -16,6 +16,7 @@ import flights
 import glm
 import glm_data
 import glm_scaling
+import inversion
 import kernel
 import leverage
 import nonlinear
@@ -47,6 +48,7 @@ BENCHMARKS = {
         nonlinear,
         leverage,
         attention,
+        inversion,
         elastic_net,
         claims_smooth,
     )

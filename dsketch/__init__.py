@@ -10,12 +10,15 @@ Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch
 the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
+from dsketch._results.audit import Audit
 from dsketch._results.coreset import Coreset
 from dsketch._results.plan import Plan
+from dsketch._results.receipt import Receipt
 from dsketch._results.solution import Solution
 from dsketch.api import (
     attention,
     attention_gradient,
+    audit,
     check,
     coreset,
     elastic_net_path,
@@ -24,6 +27,7 @@ from dsketch.api import (
     lstsq,
     plan,
     predict,
+    receipt,
     resume,
     ridge,
     solve,
@@ -75,6 +79,7 @@ __all__ = [
     "GLM",
     "Attention",
     "AttentionGradient",
+    "Audit",
     "Bounded",
     "Certificate",
     "Client",
@@ -102,6 +107,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Problem",
+    "Receipt",
     "RestrictedKernel",
     "Ridge",
     "SampledLeastSquares",
@@ -115,6 +121,7 @@ __all__ = [
     "__version__",
     "attention",
     "attention_gradient",
+    "audit",
     "check",
     "coreset",
     "elastic_net_path",
@@ -124,6 +131,7 @@ __all__ = [
     "open_matrix",
     "plan",
     "predict",
+    "receipt",
     "resume",
     "ridge",
     "solve",

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Unpack
 
+from dsketch._results.audit import Audit
+from dsketch._results.audit import audit as audit_run
 from dsketch._results.choices import (
     Choices,
     ExactChoices,
@@ -21,6 +23,7 @@ from dsketch._results.output import Output
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.read import too_large
+from dsketch._results.receipt import Receipt, read_receipt
 from dsketch._results.run import Run
 from dsketch._results.run_header import problem_of, settings_of_run
 from dsketch._results.solution import Solution
@@ -189,6 +192,91 @@ def resume(
     run = Run(problem or problem_of(header), header["method"], settings_of_run(header), cluster, journal)
     with cluster.engine(run.problem.rows) as engine:
         return run.solve(run.plan(engine), engine, progress)
+
+
+def receipt(journal: str | os.PathLike[str]) -> Receipt:
+    """Return the receipt of a finished run: what was asked, what came out, and the digest that holds for every record.
+
+    Parameters
+    ----------
+    journal : path or URL
+        Of the run, or of a receipt that was kept elsewhere (``….json``).
+
+    Raises
+    ------
+    JournalError
+        If there is none, the run is not finished, or the receipt was changed.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> run = tempfile.mkdtemp()
+    >>> A = np.arange(12.0).reshape(6, 2) ** 2
+    >>> solution = lstsq(A, A @ [1.0, 2.0], journal=run)
+    >>> receipt(run).passes == len(solution.passes), receipt(run).answer["status"]
+    (True, 'SOLVED')
+    """
+    return read_receipt(journal)
+
+
+def audit(
+    receipt: Receipt | str | os.PathLike[str],
+    *,
+    journal: str | os.PathLike[str] | None = None,
+    data: Any = None,
+    panels: int | None = None,
+    signer: str | os.PathLike[str] | bytes | None = None,
+    seed: int | None = None,
+) -> Audit:
+    """Say what is false of a finished run, by its receipt; reads no row unless panels are asked for.
+
+    Parameters
+    ----------
+    receipt : Receipt, path or URL
+        Of the receipt (``….json``), or of the journal that holds it.
+    journal : path or URL, optional
+        Where the journal is; None: beside the receipt, or where the receipt says.
+    data : path, URL, mapping of str to path, or Problem, optional
+        Where the data are: A, or ``{"A": …, "b": …}``, or the whole problem where it read from memory; None: where the journal says.
+    panels : int, optional
+        How many panels to draw and make again from the data; None: 50 if data are given, else none.
+    signer : path, bytes or str, optional
+        The public key that must have signed: PEM, or 64 hexadecimal digits.
+    seed : int, optional
+        Of the draw, to have it again.  None: unforeseeable, as it must be where somebody could cheat.
+
+    Returns
+    -------
+    Audit
+        ``faults`` names each record or panel that is false; ``catches(f)`` is the probability that the draw shows a share f of false
+        panels.
+
+    Raises
+    ------
+    JournalError
+        If there is no receipt or no journal.
+    SpecError, DataError
+        If panels are to be made again and the data cannot be opened.
+
+    Notes
+    -----
+    Checked without data: digests, links, signature; the steps of the driver, run again on the recorded sums to the bits of x; each sum
+    against what its panels said, with random signs.  The signs are known to who computes, so that check finds errors, not a forger who
+    takes care; drawn panels find him.  Bits are those of one kind of processor and one build of NumPy and SciPy: elsewhere the last
+    ones may differ, and a true panel may seem false.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> run = tempfile.mkdtemp()
+    >>> A = np.arange(12.0).reshape(6, 2) ** 2
+    >>> problem = LeastSquares(A, A @ [1.0, 2.0])
+    >>> solution = solve(problem, journal=run)
+    >>> found = audit(run, data=problem)
+    >>> found.is_clean, found.is_replayed, found.drawn == found.panels
+    (True, True, True)
+    """
+    return audit_run(receipt, journal=journal, data=data, panels=panels, signer=signer, seed=seed)
 
 
 @spell_out

@@ -5,6 +5,7 @@ share, ``session`` opens what a command works with, ``show`` says it on standard
 plans, progress and notes go to standard error.
 """
 
+from dsketch._cli.audit import audit
 from dsketch._cli.check import check
 from dsketch._cli.coreset import coreset
 from dsketch._cli.demo import demo
@@ -14,10 +15,11 @@ from dsketch._cli.jobs import jobs
 from dsketch._cli.plan import plan
 from dsketch._cli.predict import predict
 from dsketch._cli.program import main
+from dsketch._cli.receipt import receipt
 from dsketch._cli.serve import serve, token
 from dsketch._cli.solve import resume, solve
 
-for _command in (demo, ingest, info, plan, solve, resume, check, predict, coreset, serve, token, jobs):
+for _command in (demo, ingest, info, plan, solve, resume, receipt, audit, check, predict, coreset, serve, token, jobs):
     main.add_command(_command)
 
 __all__ = ["main"]

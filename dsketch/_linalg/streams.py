@@ -1,9 +1,10 @@
 """The streams of random words: one table, from which every use takes its number, so that no two draw the same words unawares.
 
 Words belong to (seed, stream, row).  A use that draws once has one number; one that draws for many things (the factors of a feature, the
-nodes of a tree) has a range of :data:`MANY`, and :meth:`Stream.at` refuses what lies outside.  Three seeds are told apart: ``seed`` of a
-run's settings, ``draw`` of a restricted kernel problem, and the seed of the demonstration's data.  A user may give two of them the same
-value; within one, no two streams share a number (``tests/linalg/test_streams.py``), but for those that are named as sharing it.
+nodes of a tree) has a range of :data:`MANY`, and :meth:`Stream.at` refuses what lies outside.  Four seeds are told apart: ``seed`` of a
+run's settings, ``draw`` of a restricted kernel problem, the seed of the demonstration's data, and that of a journal's record.  A user
+may give two of them the same value; within one, no two streams share a number (``tests/linalg/test_streams.py``), but for those that
+are named as sharing it.
 
 Numbers never change: they decide the bits of x, and with them whether a journal can go on.
 """
@@ -80,6 +81,9 @@ CENTRE_ROWS = Stream(1)
 DEMO_ROWS = Stream(101)
 DEMO_X = Stream(102)
 
+# ---- of a record's seed ------------------------------------------------------------------------------------------------
+SUM_SIGNS = Stream(103)  # by which the sums of a journal are checked
+
 OF_SEED = {
     "seed": (
         SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
@@ -88,4 +92,5 @@ OF_SEED = {
     ),
     "draw": (CENTRE_BLOCKS, CENTRE_ROWS),
     "demo": (DEMO_ROWS, DEMO_X),
+    "record": (SUM_SIGNS,),
 }  # fmt: skip

@@ -28,7 +28,7 @@ from dsketch.errors import DataError, SpecError
 from dsketch.ingest.failure import writing
 from dsketch.ingest.staged import keeping, staging
 from dsketch.problems import Problem
-from dsketch.problems.affine import AffineProblem
+from dsketch.problems.affine import ShiftedProblem
 
 _PROBE_BYTES = 65_536  # the room that the metadata of a Zarr array take beside the result itself
 _CHUNK_BYTES = 64_000_000  # the chunk of a result that the driver writes; a result is rarely larger
@@ -222,8 +222,9 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
 
 def centre_of(problem: Problem, answer: Any) -> dict[str, Any]:
     """Return the shift of the columns and the intercepts that belong to it, if there is one; x's own has lost digits to it."""
-    shift = problem.rows.shift if isinstance(problem, AffineProblem) else None
-    return {} if shift is None else {"centred": {"shift": shift.tolist(), "intercept": answer.x[-1].tolist()}}
+    if not isinstance(problem, ShiftedProblem) or problem.rows.shift is None:
+        return {}
+    return {"centred": {"shift": problem.rows.shift.tolist(), "intercept": problem.told_for_shifted(answer)[-1].tolist()}}
 
 
 def words_of(problem: Problem) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dsketch._results.make_plan import make_plan
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
+from dsketch._results.receipt import keep_receipt
 from dsketch._results.remote import RemoteOutput
 from dsketch._results.rows import key_of, make_rows, require_room
 from dsketch._results.run_header import describe_run
@@ -104,7 +105,7 @@ class Run:
         return record
 
     def solve(self, made: Plan, engine: Engine, progress: ProgressTo = None) -> Solution:
-        """Carry out its plan, recording each pass.
+        """Carry out its plan, recording each pass, and leave a receipt in the journal.
 
         Raises
         ------
@@ -115,13 +116,17 @@ class Run:
         with listener(progress) as tell:
             drive = Drive(engine, tell, record, made.estimate.passes)
             found = drive.run(problem.answer(made))
+            recorded = len(drive.passes)
             if found.rows is not None:
                 drive.journal = None
                 key = key_of(None if record is None else record.header())
                 found = make_rows(found.rows, problem, drive, self.out, partial(self._describe, made), key)
             for note in found.notes:
                 tell(Note(note))
-        return self._solution(made, found, tuple(drive.passes))
+        solution = self._solution(made, found, tuple(drive.passes))
+        if record is not None:
+            keep_receipt(record, solution, recorded)
+        return solution
 
     def _describe(self, made: Plan, found: Outcome) -> dict[str, Any]:
         """Return what an answer that workers write says about itself."""

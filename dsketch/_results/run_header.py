@@ -9,9 +9,12 @@ import scipy
 
 from dsketch._results.plan import Plan
 from dsketch.errors import SpecError
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.rows import Rows
+from dsketch.matrix.shift import exact_type
+from dsketch.matrix.unread import UnreadMatrix
 from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.affine import AffineProblem
 from dsketch.settings import Settings
 from dsketch.version import __version__
 
@@ -28,12 +31,18 @@ def describe_run(problem: Problem, plan: Plan) -> dict[str, Any]:
         "problem": problem.parameters,
         "columns": None if problem.columns is None else problem.columns.attributes(),
         "sources": {name: None if matrix is None else matrix.source for name, matrix in matrices.items()},
-        "data": {name: None if matrix is None else _print_of(matrix) for name, matrix in matrices.items()},
+        "data": {name: None if matrix is None else print_of(matrix) for name, matrix in matrices.items()},
         "grid": hashlib.sha256(np.ascontiguousarray(problem.rows.cuts).data).hexdigest()[:16],
         "method": plan.method,
         "settings": vars(plan.settings),
         "shift": _shift_of(problem.rows),
+        "storage": {name: None if matrix is None else _storage_of(matrix) for name, matrix in matrices.items()},
     }
+
+
+def _storage_of(matrix: Matrix) -> dict[str, Any]:
+    """Return what else a flow may ask of a matrix that is not there, when a run is replayed without its data."""
+    return {"is_vector": matrix.is_vector, "nonzeros": matrix.nonzeros}
 
 
 def _shift_of(rows: Rows) -> dict[str, float] | None:
@@ -41,7 +50,8 @@ def _shift_of(rows: Rows) -> dict[str, float] | None:
     return None if rows.shift is None else {str(column): value for column, value in enumerate(rows.shift.tolist()) if value}
 
 
-def _print_of(matrix: Matrix) -> str:
+def print_of(matrix: Matrix) -> str:
+    """Return shape, type and fingerprint of a matrix, as the header says them."""
     return f"{matrix.shape[0]}x{matrix.shape[1]} {matrix.dtype} {matrix.fingerprint()}"
 
 
@@ -87,3 +97,35 @@ def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Prob
 def settings_of_run(header: dict[str, Any]) -> Settings:
     """Return the settings that a header describes."""
     return Settings(**header["settings"])
+
+
+def problem_without_data(header: dict[str, Any]) -> Problem:
+    """Return the problem that a header describes, over matrices of which only that is known: enough to replay most runs.
+
+    Raises
+    ------
+    UnreadError
+        If the problem reads rows when it is made.
+    SpecError
+        If it is of several problems, whose journal does not make them again.
+    """
+    name = header["problem"]["problem"]
+    if name not in PROBLEMS:
+        raise SpecError(f"the journal of {name} does not make the problem again; give it: audit(receipt, data=problem).")
+    columns, storage = header.get("columns"), header.get("storage") or {}
+    names = None if columns is None else tuple(columns["columns"])
+    data = {
+        place: None if said is None else UnreadMatrix(place, said, storage.get(place) or {}, names if place == "A" else None)
+        for place, said in header["data"].items()
+    }
+    problem = make_problem(header["problem"], data)
+    return problem.settle_shift(_shift_from(header, problem.rows)) if isinstance(problem, AffineProblem) else problem
+
+
+def _shift_from(header: dict[str, Any], rows: Rows) -> AnyArray | None:
+    if header.get("shift") is None:
+        return None
+    shift = np.zeros(rows.A.shape[1], exact_type(rows.A.dtype))
+    for column, value in header["shift"].items():
+        shift[int(column)] = value
+    return shift

@@ -8,10 +8,11 @@ import numpy as np
 
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine import Engine
-from dsketch.engine.journal import Journal
+from dsketch.engine.journal import Journal, digest, seed_of
 from dsketch.errors import DataError
 from dsketch.events import Converged, PassFinished, PassRecord, PassStarted, Tell
 from dsketch.passes.base import Flow, Look, Part, leaves
+from dsketch.passes.sealed import Panels, Sealed
 
 T = TypeVar("T")
 
@@ -68,10 +69,10 @@ class Drive:
             record = PassRecord(number, kind, read_bytes, float(facts["seconds"]), replayed=True)
         else:
             began = time.perf_counter()
-            part = self.engine.run(look, self.tell)
+            part, panels = self._run(number, look)
             record = PassRecord(number, kind, read_bytes, time.perf_counter() - began)
             if self.journal:
-                self.journal.write(number, look, part, {"seconds": record.seconds})
+                self.journal.write(number, look, part, {"seconds": record.seconds}, panels)
         if not all(
             np.isfinite(array).all() for array in leaves(part)
         ):  # a NaN or infinity of the data was refused where it was read
@@ -82,3 +83,10 @@ class Drive:
         self.passes.append(record)
         self.tell(PassFinished(number, kind, record.seconds, read_bytes, record.replayed))
         return part
+
+    def _run(self, number: int, look: Look) -> tuple[Part, Panels | None]:
+        """Return the part, and for a journal what the pass says of its panels."""
+        if self.journal is None:
+            return self.engine.run(look, self.tell), None
+        sealed = Sealed(look.pass_, seed_of(self.journal.digest_of(number - 1), digest(look)))
+        return sealed.finish(self.engine.run(look._replace(pass_=sealed), self.tell))

@@ -2,28 +2,28 @@
 
 Guarantees: a record is either whole or absent (written beside, flushed, renamed; one PUT on an object store); nothing is ever
 changed once written; a journal is accepted for a run only if problem, data, grid, method and versions are the same, so a
-resumed run has the bits of an uninterrupted one.  Layout: ``header.json``, ``pass-0001.npz``, ``pass-0002.npz`` …; beside them
-``out.json``, where x shall be written, which is no part of the run and follows what was said last.
+resumed run has the bits of an uninterrupted one; each record holds the digest of the one before (the first one that of the header), so
+that one changed byte is found at the record that has it.  Layout: ``header.json``, ``pass-0001.npz``, ``pass-0002.npz`` …, of a finished
+run ``receipt.json``; beside them ``out.json``, where x shall be written, which is no part of the run and follows what was said last.
 """
 
 import hashlib
-import io
+import itertools
 import json
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from dsketch._atomic import write_whole
-from dsketch.errors import DataError, JournalError
-from dsketch.matrix.access import package_for
-from dsketch.matrix.retrying import persist
+from dsketch.engine.place import open_place
+from dsketch.engine.record import Record, digest_file, pack_record, unpack_record
+from dsketch.errors import JournalError
 from dsketch.passes.base import Look, Part
+from dsketch.passes.sealed import Panels
 
 FORMAT = 1
-_SINCE = frozenset({"columns"})  # headers of format 1 have not had these keys from the beginning
+_SINCE = frozenset({"columns", "storage"})  # headers of format 1 have not had these keys from the beginning
 _KEYS = frozenset({"problem", "sources", "data", "grid", "method", "settings", "versions"})
 
 
@@ -38,7 +38,9 @@ class Journal:
 
     def __init__(self, address: str | os.PathLike[str]) -> None:
         self.address = os.fspath(address)
-        self._put, self._get = _remote(self.address) if "://" in self.address else _local(Path(self.address))
+        self._put, self._get = open_place(self.address)
+        self._digests: dict[int, str] = {}  # of records that were read or written here; 0 is the header
+        self._panels: dict[int, int] = {}  # how many each of them has
 
     def header(self) -> dict[str, Any] | None:
         """Return the header, or None if nothing was ever written here.
@@ -46,7 +48,7 @@ class Journal:
         Raises
         ------
         JournalError
-            If it cannot be read.
+            If it cannot be read, or is not the one that the first record was written after.
         """
         raw = self._get("header.json")
         if raw is None:
@@ -68,6 +70,9 @@ class Journal:
                 f"the journal's header must have {', '.join(sorted(_KEYS))}; {self.address}/header.json lacks "
                 f"{', '.join(sorted(lacking))}. Start a new journal."
             )
+        first = self.record(1)
+        if first is not None and first.facts.get("previous", self.digest_of(0)) != self.digest_of(0):
+            raise JournalError(explain_link(self.address, 1))
         return found
 
     def begin(self, header: dict[str, Any]) -> None:
@@ -102,7 +107,7 @@ class Journal:
         JournalError
             If it cannot be written.
         """
-        wanted = json.dumps({"out": address, "overwrite": overwrite}).encode()
+        wanted = _pack_out(address, overwrite=overwrite)
         if self._get("out.json") != wanted:
             self._put("out.json", wanted)
 
@@ -110,12 +115,35 @@ class Journal:
         """Return where x shall be written and whether what is there may be replaced; None if nothing was said."""
         raw = self._get("out.json")
         try:
-            kept = None if raw is None else json.loads(raw)
-            return None if kept is None else (str(kept["out"]), bool(kept["overwrite"]))
+            if raw is None:
+                return None
+            kept = json.loads(raw)
+            out, overwrite = str(kept["out"]), bool(kept["overwrite"])
+            if len(kept) > 2 and raw != _pack_out(out, overwrite=overwrite):
+                raise ValueError("its bytes do not have the digest that it says")
+            return out, overwrite
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(
                 f"{self.address}/out.json must say where x shall be written; it cannot be read ({error}). Delete it, and give --out."
             ) from error
+
+    def read_receipt(self) -> bytes | None:
+        """Return what a finished run left as its receipt, unread, or None."""
+        return self.read_file("receipt.json")
+
+    def read_file(self, name: str) -> bytes | None:
+        """Return the bytes of a file of its folder, or None."""
+        return self._get(name)
+
+    def keep_receipt(self, raw: bytes) -> None:
+        """Keep the receipt of a finished run.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written.
+        """
+        self._put("receipt.json", raw)
 
     def read(self, number: int, look: Look) -> tuple[Part, dict[str, Any]] | None:
         """Return the part and the facts of pass ``number``, or None if it was not recorded.
@@ -123,43 +151,118 @@ class Journal:
         Raises
         ------
         JournalError
-            If the record is damaged or of another pass.
+            If the record is damaged, of another pass, or was not written after the one before it that is there now.
         """
-        raw = self._get(f"pass-{number:04d}.npz")
-        if raw is None:
+        found = self.record(number)
+        if found is None:
             return None
-        try:
-            with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-                facts = json.loads(str(stored["facts"]))
-                part = _nest(facts["shape"], iter([stored[f"a{place}"] for place in range(facts["arrays"])]))
-        except Exception as error:  # a flipped bit may ask for a compression, a password, a size that nobody has
+        if found.facts["digest"] != digest(look):
             raise JournalError(
-                f"record {number} of {self.address} is damaged ({type(error).__name__}: {error}). Delete "
-                f"pass-{number:04d}.npz and all later ones, then resume."
-            ) from error
-        if facts["digest"] != digest(look):
-            raise JournalError(
-                f"record {number} of {self.address} is of another pass ({facts['kind']}) than the one asked "
+                f"record {number} of {self.address} is of another pass ({found.facts['kind']}) than the one asked "
                 f"now ({look.pass_.names()}), or this machine's "
                 "arithmetic differs in the last bits from the one that began the run. Resume there, or start a new journal."
             )
-        return part, facts
+        if found.facts.get("previous", self.digest_of(number - 1)) != self.digest_of(number - 1):
+            raise JournalError(explain_link(self.address, number))
+        return found.part, found.facts
 
-    def write(self, number: int, look: Look, part: Part, facts: dict[str, Any]) -> None:
-        """Record pass ``number``.
+    def record(self, number: int) -> Record | None:
+        """Return record ``number``, whatever pass it is of, or None if there is none.
+
+        Raises
+        ------
+        JournalError
+            If it is damaged.
+        """
+        raw = self._get(record_name(number))
+        if raw is None:
+            return None
+        try:
+            found = unpack_record(raw)
+            found.facts["digest"], found.facts["kind"]  # a record without them is none of ours
+        except Exception as error:  # whatever a damaged file makes NumPy and zipfile raise
+            raise JournalError(
+                f"record {number} of {self.address} is damaged ({type(error).__name__}: {error}). Delete "
+                f"{record_name(number)} and all later ones, then resume."
+            ) from error
+        self._note(number, found.digest, found.panels)
+        return found
+
+    def records(self) -> Iterator[tuple[int, Record]]:
+        """Yield the number of each record, and the record.
+
+        Raises
+        ------
+        JournalError
+            If one is damaged.
+        """
+        for number in itertools.count(1):
+            found = self.record(number)
+            if found is None:
+                return
+            yield number, found
+
+    def digest_of(self, number: int) -> str:
+        """Return the digest of record ``number``, of the header for 0: what the next record holds.
+
+        Where there is none it is empty.
+
+        Raises
+        ------
+        JournalError
+            If it is damaged.
+        """
+        if number not in self._digests and number:
+            self.record(number)
+        elif number not in self._digests and (raw := self._get(record_name(0))) is not None:
+            self._digests[0] = hashlib.sha256(raw).hexdigest()
+        return self._digests.get(number, "")
+
+    def write(self, number: int, look: Look, part: Part, facts: dict[str, Any], panels: Panels | None = None) -> None:
+        """Record pass ``number``, with what it said of its panels.
 
         Raises
         ------
         JournalError
             If it cannot be written; earlier records stay whole.
         """
-        arrays: list[np.ndarray] = []
-        shape = _flatten(part, arrays)
-        facts = {**facts, "kind": look.pass_.names(), "digest": digest(look), "shape": shape, "arrays": len(arrays)}
-        file = io.BytesIO()
-        stored: dict[str, Any] = {f"a{place}": array for place, array in enumerate(arrays)}
-        np.savez(file, facts=np.array(json.dumps(facts)), **stored)
-        self._put(f"pass-{number:04d}.npz", file.getvalue())
+        facts = {**facts, "kind": look.pass_.names(), "digest": digest(look), "previous": self.digest_of(number - 1)}
+        raw = pack_record(part, facts, panels)
+        self._put(record_name(number), raw)
+        self._note(number, digest_file(raw), panels)
+
+    def _note(self, number: int, digest: str, panels: Panels | None) -> None:
+        self._digests[number], self._panels[number] = digest, 0 if panels is None else len(panels.digests)
+
+    def count_panels(self, number: int) -> int:
+        """Return how many panels record ``number`` has; 0 in records of journals from before.
+
+        Raises
+        ------
+        JournalError
+            If it is damaged.
+        """
+        self.digest_of(number)
+        return self._panels.get(number, 0)
+
+
+def record_name(number: int) -> str:
+    """Return the file of record ``number``; 0 is the header."""
+    return f"pass-{number:04d}.npz" if number else "header.json"
+
+
+def explain_link(address: str, number: int) -> str:
+    """Return the sentence on a record that was written after another one than the one before it."""
+    before = f"record {number - 1}" if number > 1 else "the header"
+    return (
+        f"{before} of {address} must be the one that record {number} was written after; it is another, or was changed since. Put "
+        f"{record_name(number - 1)} back as it was, or delete {record_name(number)} and all later ones, then resume."
+    )
+
+
+def seed_of(previous: str, asked: str) -> int:
+    """Return the seed of the signs by which a record's sums are checked, from the record before and the pass that was asked."""
+    return int.from_bytes(hashlib.sha256(f"{previous}{asked}".encode()).digest()[:8], "little")
 
 
 def digest(look: Look) -> str:
@@ -180,16 +283,9 @@ def digest(look: Look) -> str:
     return state.hexdigest()[:24]
 
 
-def _flatten(part: Part, arrays: list[np.ndarray]) -> Any:
-    """Append the arrays of a nested part; return its shape as nested lists of ``0``."""
-    if isinstance(part, np.ndarray):
-        arrays.append(part)
-        return 0
-    return [_flatten(piece, arrays) for piece in part]
-
-
-def _nest(shape: Any, arrays: Any) -> Part:
-    return next(arrays) if shape == 0 else tuple(_nest(piece, arrays) for piece in shape)
+def _pack_out(address: str, *, overwrite: bool) -> bytes:
+    said = {"out": address, "overwrite": overwrite}
+    return json.dumps({**said, "sha256": hashlib.sha256(json.dumps(said).encode()).hexdigest()}).encode()
 
 
 def _explain_columns(address: str, found: dict[str, Any], wanted: dict[str, Any]) -> str:
@@ -202,67 +298,3 @@ def _explain_columns(address: str, found: dict[str, Any], wanted: dict[str, Any]
         f"the journal at {address} must be of this run; its {word} are {theirs}, this run's are {ours}. Give A as it was, or use another "
         "journal."
     )
-
-
-Put = Callable[[str, bytes], None]
-Get = Callable[[str], bytes | None]
-
-
-def _local(folder: Path) -> tuple[Put, Get]:
-    def put(name: str, data: bytes) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / name, data)
-        except OSError as error:
-            raise JournalError(
-                f"the journal {folder / name} ({len(data)} bytes) cannot be written: "
-                f"{error.strerror or error}. Free space or choose another place; "
-                "the records before it are whole, so the run can be resumed."
-            ) from error
-
-    def get(name: str) -> bytes | None:
-        try:
-            return (folder / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise JournalError(f"the journal {folder / name} cannot be read: {error.strerror}. Check the permissions.") from error
-
-    return put, get
-
-
-def _remote(address: str) -> tuple[Put, Get]:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise JournalError(
-            f"a journal at {address} needs fsspec, which is not installed. {package_for(address)}, or use a local folder."
-        ) from error
-    try:
-        system, root = fsspec.core.url_to_fs(address)
-    except (ImportError, ValueError) as error:
-        raise JournalError(
-            f"a journal at {address} cannot be opened: {error}. Check the URL, or {package_for(address)}."
-        ) from error
-
-    def put(name: str, data: bytes) -> None:
-        try:
-            persist(lambda: system.pipe_file(f"{root.rstrip('/')}/{name}", data), f"{address}/{name}")
-        except DataError as error:  # it was tried again and again
-            raise JournalError(str(error)) from error
-        except Exception as error:
-            raise JournalError(
-                f"the journal {address}/{name} cannot be written: {error}. Check the access; the run can be resumed."
-            ) from error
-
-    def get(name: str) -> bytes | None:
-        try:
-            return bytes(persist(lambda: system.cat_file(f"{root.rstrip('/')}/{name}"), f"{address}/{name}"))
-        except FileNotFoundError:
-            return None
-        except DataError as error:
-            raise JournalError(str(error)) from error
-        except Exception as error:
-            raise JournalError(f"the journal {address}/{name} cannot be read: {error}. Check the access.") from error
-
-    return put, get

@@ -47,7 +47,7 @@ def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part
     if not all(np.isfinite(array).all() for array in leaves(part)):
         for start, stop in spans(cuts):
             find_nonfinite(rows.block(start, stop))
-    return part
+    return pass_.end_panel(part)
 
 
 def _fold(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part:

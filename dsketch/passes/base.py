@@ -39,6 +39,17 @@ class Pass(ABC, Generic[R]):
     def finish(self, part: Part) -> R:
         """Turn the last part into the result."""
 
+    def end_panel(self, part: Part) -> Part:
+        """Return the part of a whole panel as it is merged with others; the default leaves it as it is."""
+        return part
+
+    def added(self, part: Part) -> list[Floats]:
+        """Return what of a part merges by being added, up to rounding: what a journal checks its sums by.
+
+        The default knows it of passes that merge by the default rule; none of a pass with a rule of its own that does not say.
+        """
+        return leaves(part) if type(self).merge is Pass.merge else []
+
     @abstractmethod
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the bytes of one part for d columns and k right-hand sides."""
@@ -138,6 +149,10 @@ class Both(Pass[tuple[Any, Any]]):
     def finish(self, part: Part) -> tuple[Any, Any]:
         """Finish each side."""
         return self.first.finish(part[0]), self.second.finish(part[1])
+
+    def added(self, part: Part) -> list[Floats]:
+        """Return those of both."""
+        return self.first.added(part[0]) + self.second.added(part[1])
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the bytes of both parts."""

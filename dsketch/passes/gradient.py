@@ -74,6 +74,10 @@ class Gradient(Pass[Slope]):
         """Add gradients and squares; join the moments."""
         return left[0] + right[0], left[1] + right[1], *_join_moments(left[2:], right[2:])
 
+    def added(self, part: Part) -> list[Floats]:
+        """Return gradients and squares."""
+        return list(part[:2])
+
     def finish(self, part: Part) -> Slope:
         """Return the slope."""
         return Slope(*part)

@@ -137,6 +137,10 @@ class Jacobian(Pass[tuple[Any, Doubt]]):
         """Merge by the pass's own rule."""
         return self.pass_.merge(left[0], right[0]), left[1] + right[1]
 
+    def added(self, part: Part) -> list[Floats]:
+        """Return the pass's, and the doubt."""
+        return [*self.pass_.added(part[0]), part[1]]
+
     def finish(self, part: Part) -> tuple[Any, Doubt]:
         """Finish by the pass's own rule."""
         return self.pass_.finish(part[0]), Doubt(float(np.sqrt(part[1][0])), float(part[1][1]))

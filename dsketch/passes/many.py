@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.head import Selection
@@ -50,6 +51,10 @@ class Projected(Pass[Any]):
         """Merge by the pass's own rule."""
         return self.pass_.merge(left, right)
 
+    def added(self, part: Part) -> list[Floats]:
+        """Return the pass's own."""
+        return self.pass_.added(part)
+
     def finish(self, part: Part) -> Any:
         """Finish by the pass's own rule."""
         return self.pass_.finish(part)
@@ -87,6 +92,10 @@ class Many(Pass[tuple[Any, ...]]):
     def merge(self, left: Part, right: Part) -> Part:
         """Merge each by its own rule."""
         return tuple(pass_.merge(mine, other) for pass_, mine, other in zip(self.passes, left, right, strict=True))
+
+    def added(self, part: Part) -> list[Floats]:
+        """Return those of each."""
+        return [array for pass_, own in zip(self.passes, part, strict=True) for array in pass_.added(own)]
 
     def finish(self, part: Part) -> tuple[Any, ...]:
         """Finish each."""

@@ -98,6 +98,10 @@ class Tangent(Pass[Any]):
         """Merge as the inner pass does."""
         return self.inner.merge(left, right)
 
+    def added(self, part: Part) -> list[Floats]:
+        """Return the inner pass's."""
+        return self.inner.added(part)
+
     def finish(self, part: Part) -> Any:
         """Finish as the inner pass does."""
         return self.inner.finish(part)

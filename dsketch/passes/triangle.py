@@ -68,6 +68,12 @@ class Triangle(Pass[Floats]):
         """Return the triangle of two stacked triangles."""
         return (householder(np.concatenate([left[0], right[0]])),)
 
+    def added(self, part: Part) -> list[Floats]:
+        """Return the squares of R's columns, and of R times alternating signs over √d, so that rounding is a few d u of either."""
+        R: Floats = part[0]
+        d = R.shape[1]
+        return [(R**2).sum(axis=0), np.array([((R @ np.where(np.arange(d) % 2, -1.0, 1.0)) ** 2).sum() / np.sqrt(d)])]
+
     def finish(self, part: Part) -> Floats:
         """Return R, padded with zero rows to a square."""
         R: Floats = part[0]

@@ -25,7 +25,7 @@ from dsketch.service.store import Store
 from dsketch.service.workers import JobCluster
 
 log = logging.getLogger("dsketch.service")
-audit = logging.getLogger("dsketch.service.audit")
+acts = logging.getLogger("dsketch.service.acts")
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # before another attempt; doubled each time
 _RETRY_SECONDS = 1.0  # the pause between two attempts to write down how a job ended, on a disk without any room
@@ -173,7 +173,7 @@ class Dispatcher:
     def move(self, id_: str, state: State, sentence: str = "", **more: Any) -> Job:
         """Change a job's state and tell it."""
         job = self.store.move(id_, state, sentence, **more)
-        audit.info("job %s of %s is %s: %s", id_, job.owner, state.value, job.sentence)
+        acts.info("job %s of %s is %s: %s", id_, job.owner, state.value, job.sentence)
         self.hub.tell(id_, "state", state=state.value, sentence=job.sentence)
         return job
 

@@ -14,7 +14,7 @@ from dsketch.service.job import Job, State, stamp
 from dsketch.service.plans import Planning, Plans
 from dsketch.service.specs import Spec
 
-audit = logging.getLogger("dsketch.service.audit")
+acts = logging.getLogger("dsketch.service.acts")
 
 
 class Desk:
@@ -51,7 +51,7 @@ class Desk:
         job, is_new = store.accept(caller.owner, name, document, key, digest)
         if is_new:
             data = " and ".join(document[name] for name in spec.addresses())
-            audit.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, data)
+            acts.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, data)
             self.dispatcher.hub.tell(job.id, "state", state=job.state.value, sentence=job.sentence)
             self.dispatcher.add(job)
         return job, is_new
@@ -80,7 +80,7 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         job = self.job(caller, id_)
-        audit.info("%s cancels job %s", caller.owner, job.id)
+        acts.info("%s cancels job %s", caller.owner, job.id)
         return self.dispatcher.cancel(job.id)
 
     def resume(self, caller: Caller, id_: str) -> Job:
@@ -91,7 +91,7 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         job = self.dispatcher.move(self.job(caller, id_).id, State.QUEUED, "resumed: waits for its turn", is_asked=True)
-        audit.info("%s resumed job %s", caller.owner, job.id)
+        acts.info("%s resumed job %s", caller.owner, job.id)
         self.dispatcher.add(job)
         return job
 
@@ -103,7 +103,7 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         self.dispatcher.store.remove(self.job(caller, id_).id)
-        audit.info("%s removed job %s", caller.owner, id_)
+        acts.info("%s removed job %s", caller.owner, id_)
         self.dispatcher.hub.forget(id_)
 
     def solution(self, caller: Caller, id_: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dsketch.errors import DsketchError
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.job import State
 
-log = logging.getLogger("dsketch.service.audit")
+log = logging.getLogger("dsketch.service.acts")
 
 _DAY_SECONDS = 86_400.0
 _LOOK_SECONDS = 3_600.0

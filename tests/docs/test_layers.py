@@ -32,7 +32,11 @@ LATE = {
     ("engine/connect.py", "dsketch"): "the one door to distributed: 600 modules that a solve in this process has no use for",
     ("engine/active.py", "dask"): "only where distributed is loaded, for there is no client and no task without it",
     ("engine/active.py", "distributed"): "the same",
-    ("engine/journal.py", "fsspec"): "an optional package; its absence is an error only for a URL",
+    ("engine/place.py", "fsspec"): "an optional package; its absence is an error only for a URL",
+    (
+        "_results/signing.py",
+        "cryptography",
+    ): "an optional package; its absence is an error only for who signs or checks a signature",
     ("matrix/tables.py", "pyarrow"): "an optional package; its absence is an error only for tables that are known by a protocol",
     ("client.py", "httpx"): "an optional package; its absence is an error only for who makes a client",
     ("_cli/serve.py", "dsketch"): "the service needs optional packages; the rest of the command line does not",

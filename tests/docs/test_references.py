@@ -59,7 +59,7 @@ def test_paths_in_the_plan_of_the_house_lead_somewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "wing", ["linear", "powers", "kernel", "heads", "smooth", "penalized", "leverage", "nonlinear", "attention"]
+    "wing", ["linear", "powers", "kernel", "heads", "smooth", "penalized", "leverage", "nonlinear", "inversion", "attention"]
 )
 def test_wings_have_the_same_rooms(wing: str) -> None:
     """Who knows one family finds the way in the others; heads take their methods and systems from them."""

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import dsketch as ds
 from dsketch._cli import main
 from dsketch.engine.journal import Journal
+from tests.engine.unchained import unchain
 
 A = np.random.default_rng(0).standard_normal((40, 2))
 B = A @ [1.0, 2.0]
@@ -117,6 +118,8 @@ def test_a_journal_is_of_its_columns(tmp_path: Path, paths: list[str]) -> None:
 
     with pytest.raises(ds.JournalError, match=r"columns are 'u', 'v'.*this run's are 'v', 'u'"):
         ds.resume(journal)
+    unchain(journal)
+    header = json.loads((journal / "header.json").read_text())
     del header["columns"]
     (journal / "header.json").write_text(json.dumps(header))
     assert ds.resume(journal).names == ("v", "u")

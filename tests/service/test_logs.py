@@ -43,10 +43,10 @@ def test_the_log_says_who_did_what(tmp_path: Path, data: Path, tokens: tuple[str
     for wanted in (
         r"INFO dsketch\.service\.access 127\.0\.0\.1 ann POST /v1/jobs 201 \d+ ms",
         r"WARNING dsketch\.service\.access 127\.0\.0\.1 - GET /v1/jobs\?x=%0aINFO%20forged 401 \d+ ms",
-        rf"INFO dsketch\.service\.audit ann submitted job {id_}: lstsq of .*A\.zarr and .*b\.zarr",
-        rf"INFO dsketch\.service\.audit job {id_} of ann is planning: ",
-        rf"INFO dsketch\.service\.audit job {id_} of ann is solved: ",
-        rf"INFO dsketch\.service\.audit ann removed job {id_}",
+        rf"INFO dsketch\.service\.acts ann submitted job {id_}: lstsq of .*A\.zarr and .*b\.zarr",
+        rf"INFO dsketch\.service\.acts job {id_} of ann is planning: ",
+        rf"INFO dsketch\.service\.acts job {id_} of ann is solved: ",
+        rf"INFO dsketch\.service\.acts ann removed job {id_}",
     ):
         assert re.search(wanted, log), wanted
     assert "healthz" not in log
