@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import accuracy
+import attention
 import claims
 import claims_smooth
 import conditioning
@@ -46,6 +47,7 @@ BENCHMARKS = {
         glm,
         nonlinear,
         leverage,
+        attention,
         inversion,
         elastic_net,
         claims_smooth,

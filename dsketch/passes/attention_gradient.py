@@ -10,8 +10,9 @@ T. Dao, D. Y. Fu, S. Ermon, A. Rudra, C. Ré, "FlashAttention: fast and memory-e
 (appendix B).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.matrix.rows import Block
 from dsketch.passes.attention import SoftmaxRows
-from dsketch.passes.base import Part
+from dsketch.passes.base import Part, Pass
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.sight import Sight, tiles
 from dsketch.passes.spans import Spans
@@ -51,8 +52,8 @@ class SoftmaxStatistics(SoftmaxRows):
 
 
 @dataclass(frozen=True)
-class SoftmaxGradient(RowPass):
-    """Finish to dQ, dK or dV by rows.
+class _Shares:
+    """What both passes below share: tiles of S, made again.
 
     Parameters
     ----------
@@ -67,10 +68,6 @@ class SoftmaxGradient(RowPass):
     tile : int
     scale : float
         s.
-
-    Notes
-    -----
-    n m weights of each head, made again; 2 n m (2 d + p) flops for dQ and dK, 2 n m (d + p) for dV.
     """
 
     wanted: str
@@ -80,6 +77,56 @@ class SoftmaxGradient(RowPass):
     offset: int | None
     tile: int
     scale: float
+
+    def shares(self, start: int, X: Floats) -> Iterator["_Share"]:
+        """Yield the tiles of S, or of its transpose, of rows ``start …`` and all that they see; each until the next is asked for."""
+        sight = Sight(self.offset, self.wanted != "Q")
+        first, end = sight.reach(start, start + len(X), self.others.rows)
+        L, height = X * self.scale, self.others.height
+        for left in range(first // height * height, end, height):
+            Z, W = self.others.read(left, min(left + height, self.others.rows))
+            for head in range(self.heads):
+                wide = self.columns(L, head)
+                for own, other, hidden in tiles(sight, (start, len(L)), (left, len(Z)), self.tile):
+                    T = scratch("tile", (own.stop - own.start, other.stop - other.start))
+                    np.matmul(L[own, wide], Z[other, wide].T, out=T)
+                    T -= self.statistic(head, start, own, left, other)
+                    if hidden is not None:
+                        np.copyto(T, -np.inf, where=hidden)
+                    yield _Share(head, own, left, other, np.exp(T, out=T), Z, W)
+
+    def columns(self, X: Floats, head: int) -> slice:
+        """Return the columns of a head."""
+        width = X.shape[1] // self.heads
+        return slice(head * width, (head + 1) * width)
+
+    def statistic(self, column: int, start: int, own: slice, left: int, other: slice) -> Floats:
+        """Return a statistic of a tile's rows of Q, as a column or as a row."""
+        low, part = (start, own) if self.wanted == "Q" else (left, other)
+        found = self.statistics[low + part.start : low + part.stop, column]
+        return found[:, None] if self.wanted == "Q" else found
+
+
+class _Share(NamedTuple):
+    """A tile of S: of which head, places in the block and in a span that begins at ``left``, the tile, and both matrices of the span."""
+
+    head: int
+    own: slice
+    left: int
+    other: slice
+    T: Floats
+    Z: Floats
+    W: Floats
+
+
+@dataclass(frozen=True)
+class SoftmaxGradient(_Shares, RowPass):
+    """Finish to dQ, dK or dV by rows.
+
+    Notes
+    -----
+    n m weights of each head, made again; 2 n m (2 d + p) flops for dQ and dK, 2 n m (d + p) for dV.
+    """
 
     kind: ClassVar[str] = "softmax gradient"
 
@@ -95,50 +142,63 @@ class SoftmaxGradient(RowPass):
 
     def gradient(self, start: int, X: Floats, Y: Floats) -> Floats:
         """Return the gradient at rows ``start …``, with what lies beside them."""
-        sight = Sight(self.offset, self.wanted != "Q")
-        first, end = sight.reach(start, start + len(X), self.others.rows)
-        out = np.zeros((len(X), self.others.matrices[1 if self.wanted == "V" else 0].shape[1]))
-        L = X * self.scale
-        for left in range(first // self.others.height * self.others.height, end, self.others.height):
-            Z, W = self.others.read(left, min(left + self.others.height, self.others.rows))
-            for head in range(self.heads):
-                self._sweep(sight, head, (start, L, Y), (left, Z, W), out)
-        if self.wanted != "V":
+        of_values = self.wanted == "V"
+        out = np.zeros((len(X), self.others.matrices[1 if of_values else 0].shape[1]))
+        for head, own, left, other, T, Z, W in self.shares(start, X):
+            if not of_values:
+                deep = self.columns(Y, head)
+                P = np.matmul(Y[own, deep], W[other, deep].T, out=scratch("second tile", (T.shape[0], T.shape[1])))
+                P -= self.statistic(self.heads + head, start, own, left, other)
+                T *= P
+            carried, mine = W if of_values else Z, self.columns(out, head)
+            out[own, mine] += np.matmul(T, carried[other, mine], out=scratch("tile sums", (len(T), mine.stop - mine.start)))
+        if not of_values:
             out *= self.scale
         return out
-
-    def _sweep(
-        self, sight: Sight, head: int, rows: tuple[int, Floats, Floats], others: tuple[int, Floats, Floats], out: Floats
-    ) -> None:
-        """Add what one head has of one span."""
-        (start, L, Y), (left, Z, W) = rows, others
-        wide, deep = self._columns(L, head), self._columns(Y, head)
-        mine = deep if self.wanted == "V" else wide
-        carried = W if self.wanted == "V" else Z
-        for own, other, hidden in tiles(sight, (start, len(L)), (left, len(Z)), self.tile):
-            shape = (own.stop - own.start, other.stop - other.start)
-            T = np.matmul(L[own, wide], Z[other, wide].T, out=scratch("tile", shape))
-            log_sum, D = self._statistics(head, start, own, left, other)
-            T -= log_sum
-            if hidden is not None:
-                np.copyto(T, -np.inf, where=hidden)
-            np.exp(T, out=T)
-            if self.wanted != "V":
-                P = np.matmul(Y[own, deep], W[other, deep].T, out=scratch("second tile", shape))
-                P -= D
-                T *= P
-            out[own, mine] += np.matmul(T, carried[other, mine], out=scratch("tile sums", (shape[0], mine.stop - mine.start)))
-
-    def _columns(self, X: Floats, head: int) -> slice:
-        width = X.shape[1] // self.heads
-        return slice(head * width, (head + 1) * width)
-
-    def _statistics(self, head: int, start: int, own: slice, left: int, other: slice) -> tuple[Floats, Floats]:
-        """Return the statistics of a tile's rows of Q, as columns or as rows."""
-        low, part = (start, own) if self.wanted == "Q" else (left, other)
-        log_sum, D = (self.statistics[low + part.start : low + part.stop, column] for column in (head, self.heads + head))
-        return (log_sum[:, None], D[:, None]) if self.wanted == "Q" else (log_sum, D)
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the numbers of a row of a block of 4096, at least."""
         return 8 * (sides if self.wanted == "V" else columns) * 4096
+
+
+@dataclass(frozen=True)
+class SoftmaxReach(_Shares, Pass[Floats]):
+    """Finish to the largest Σᵢ Sᵢⱼ uᵢ over the rows j of K, with uᵢ = ‖qᵢ‖‖dyᵢ‖ for dK and max|dyᵢ| for dV, shape (heads,).
+
+    It is what a row of K can feel of all rows of Q: bounds on the gradient there are of this size.
+
+    Notes
+    -----
+    n m weights of each head, made again; 2 n m d flops beside.
+    """
+
+    kind: ClassVar[str] = "softmax reach"
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Take in the largest of the block's rows."""
+        ((start, X, _),) = block.slices(block.stop - block.start)
+        felt = np.zeros((len(X), self.heads))
+        for head, own, _, other, T, Z, W in self.shares(start, X):
+            felt[own, head] += T @ self._sizes(Z[other, self.columns(Z, head)], W[other, self.columns(W, head)])
+        found = (felt.max(axis=0),)
+        return found if part is None else self.merge(part, found)
+
+    def _sizes(self, Q: Floats, above: Floats) -> Floats:
+        """Return u of a tile's rows of Q."""
+        if self.wanted == "V":
+            return np.asarray(np.abs(above).max(axis=1))
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", Q, Q)) * np.sqrt(np.einsum("ij,ij->i", above, above)))
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Keep the larger."""
+        return (np.maximum(left[0], right[0]),)
+
+    def finish(self, part: Part) -> Floats:
+        """Return the largest of each head."""
+        reach: Floats = part[0]
+        return reach
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return a number a head."""
+        del columns, sides
+        return 8 * self.heads

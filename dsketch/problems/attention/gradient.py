@@ -54,8 +54,8 @@ class AttentionGradient(Problem):
 
     Notes
     -----
-    Two sweeps: the first keeps two numbers of each row of Q and head, the logarithm of its sum of weights and ⟨dY, Y⟩, which the journal
-    has; the second makes the weights again.  Memory beside those numbers does not grow with n or m.
+    Two sweeps, for dK and dV three: the first keeps two numbers of each row of Q and head, the logarithm of its sum of weights and ⟨dY, Y⟩,
+    which the journal has; the last makes the weights again.  Memory beside those numbers does not grow with n or m.
 
     Examples
     --------
@@ -156,8 +156,8 @@ class AttentionGradient(Problem):
 
     @property
     def judge_passes(self) -> int:
-        """Two light ones, and two sweeps."""
-        return 4
+        """Two light ones, and two sweeps, or three."""
+        return 4 if self.system.wanted == "Q" else 5
 
     def judge(self, x: Floats) -> Flow[GradientCertificate]:
         """Judge rows by sweeps of their own: ``forward_error`` is the largest distance of any number, relative to its column's largest."""

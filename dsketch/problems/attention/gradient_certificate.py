@@ -21,7 +21,7 @@ class GradientCertificate(Certificate):
     ----------
     forward_error : ndarray, shape (k,)
         Bound on what rounding does to any number of a column, relative to the largest of that column; where given rows are judged, how far
-        the worst is from the one that the judge computes.  Bounds for K and V add up over all rows of Q, as if all looked at one row of K.
+        the worst is from the one that the judge computes.
     backward_error : ndarray, shape (k,)
         The same over the condition of its column.
     condition : float

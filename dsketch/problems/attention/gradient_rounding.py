@@ -6,10 +6,10 @@ of a Y that is off by (e^{2η} − 1) max‖v‖, by (e^{2η} − 1 + γ(p + 2))
 
     ω = e^{η'} (2 γ(p + 2) + e^{2η} − 1 + 10 u) + 2 (e^{η'} − 1),
 
-and sums of E times rows by γ(tile + tiles + 6) (2 + ω) more.  Rows of S add up to 1, so a number of dQ is off by that times s B max‖k‖; in
-its columns no number is above 1, so one of dK is off by that times s max‖v‖ Σ‖dY‖‖q‖, and one of dV by e^{η'} − 1 and the sum's
-rounding, times Σ|dY| of its column.  If rows of Q, K, V and dY change by η of themselves, S changes by 4 η L of itself, and the three by
-(12 L + 6) η, and (4 L + 1) η, of the same.
+and sums of E times rows by γ(tile + tiles + 6) (2 + ω) more.  Rows of S add up to 1, so a number of dQ is off by that times s B max‖k‖.
+Row j of K feels Σᵢ Sᵢⱼ‖dyᵢ‖‖qᵢ‖, of which the largest is swept for, right to e^±η' and its sum's rounding: one of dK is off by that times
+s max‖v‖ as much.  One of dV is off by e^{η'} − 1 and the sum's rounding, times Σᵢ Sᵢⱼ max|dyᵢ|.  If rows of Q, K, V and dY change by η of
+themselves, S changes by 4 η L of itself, and the three by (12 L + 6) η, and (4 L + 1) η, of the same.
 """
 
 from typing import NamedTuple
@@ -21,10 +21,14 @@ from dsketch.problems.attention.rounding import U, gamma, logit_error, weight_er
 
 
 class Slack(NamedTuple):
-    """Of a number of a gradient, relative to what bounds it: what rounding may do, and what changes of the rows by η do, over η."""
+    """Of a number of a gradient, relative to what bounds it: what rounding may do, and what changes of the rows by η do, over η.
+
+    ``grown`` is what a sum of shares may be above what was computed of it, as a factor.
+    """
 
     error: float
     condition: float
+    grown: float
 
 
 def gradient_slack(width: int, depth: int, logit: float, rows: int, tiles: int, *, of_values: bool, is_tame: bool) -> Slack:
@@ -49,10 +53,11 @@ def gradient_slack(width: int, depth: int, logit: float, rows: int, tiles: int, 
     own = eta + logit_error(width, logit) + 8 * U * (2 * logit + float(np.log(rows)) + 1) - float(np.log1p(-4 * U))
     own = min(own, 300.0)
     sums, grown = gamma(TILE + tiles + 6), float(np.expm1(own))
+    above = (1 + grown) / (1 - min(sums, 0.5))
     if of_values:
-        return Slack(grown + sums * (1 + grown), 4 * logit + 1)
+        return Slack(grown + sums * (1 + grown), 4 * logit + 1, above)
     omega = (1 + grown) * (2 * gamma(depth + 2) + float(np.expm1(2 * eta)) + 10 * U) + 2 * grown
-    return Slack(omega + sums * (2 + omega), 12 * logit + 6)
+    return Slack(omega + sums * (2 + omega), 12 * logit + 6, above)
 
 
 def gradient_level(width: int, depth: int, rows: int, tiles: int, *, of_values: bool) -> float:

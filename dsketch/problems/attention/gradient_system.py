@@ -12,13 +12,15 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look, Pass
 from dsketch.passes.attention import TILE, attention_rows
-from dsketch.passes.attention_gradient import SoftmaxGradient, SoftmaxStatistics
+from dsketch.passes.attention_gradient import SoftmaxGradient, SoftmaxReach, SoftmaxStatistics
 from dsketch.passes.base import Flow
 from dsketch.passes.spans import Spans
 from dsketch.problems.attention.gradient_rounding import Slack, gradient_slack
 from dsketch.problems.attention.rounding import gamma, relative, tiles_of
 from dsketch.problems.attention.system import AttentionSystem, Measured
 from dsketch.problems.persisted import copy_persisted
+
+_LOST = 1e-150  # lengths below are not known: their squares may be 0
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,26 @@ class GradientSystem:
         return forward.width, forward.V.shape[1] // forward.heads, forward.K.shape[0], self.tiles
 
     def timed(self) -> Iterator[tuple[Pass[Any], Rows]]:
-        """Yield both sweeps, of rows whose statistics are not known, to be timed."""
+        """Yield all sweeps, of rows whose statistics are not known, to be timed."""
         forward = self.forward
         yield SoftmaxStatistics(forward.others, forward.heads, forward.offset, TILE, forward.scale, is_tame=True), self.queries
         statistics = np.zeros((forward.Q.shape[0], 2 * forward.heads))
-        yield (
-            SoftmaxGradient(self.wanted, self.others, statistics, forward.heads, forward.offset, TILE, forward.scale),
-            self.rows,
-        )
+        yield self.pass_(statistics), self.rows
+        if self.wanted != "Q":
+            yield self.reach(statistics), self.rows
+
+    def pass_(self, statistics: Floats) -> SoftmaxGradient:
+        """Return the pass that gives the rows of the gradient."""
+        forward = self.forward
+        return SoftmaxGradient(self.wanted, self.others, statistics, forward.heads, forward.offset, TILE, forward.scale)
+
+    def reach(self, statistics: Floats) -> SoftmaxReach:
+        """Return the pass that tells how much the rows of K can feel."""
+        forward = self.forward
+        return SoftmaxReach(self.wanted, self.others, statistics, forward.heads, forward.offset, TILE, forward.scale)
 
     def measure(self) -> Flow["MeasuredGradient"]:
-        """Return the system with what is known of its rows: two light passes, and a sweep for their statistics.
+        """Return the system with what is known of its rows: two light passes, a sweep for statistics, for dK and dV one for their reach.
 
         Raises
         ------
@@ -98,7 +109,10 @@ class GradientSystem:
         forward = system.forward
         pass_ = SoftmaxStatistics(forward.others, forward.heads, forward.offset, TILE, forward.scale, measured.is_tame)
         statistics: Floats = yield Look(pass_, system.queries)
-        return MeasuredGradient(system, measured, statistics)
+        if self.wanted == "Q":
+            return MeasuredGradient(system, measured, statistics, measured.queries.beside)
+        reach: Floats = yield Look(system.reach(statistics), system.rows)
+        return MeasuredGradient(system, measured, statistics, reach)
 
 
 @dataclass(frozen=True)
@@ -112,17 +126,19 @@ class MeasuredGradient:
         Of attention itself.
     statistics : ndarray, shape (n, 2 heads)
         The logarithm of the sum of weights, and D, of each row of Q.
+    reach : ndarray, shape (heads,)
+        For dQ the largest ‖dY‖; else how much a row of K feels at most (:class:`~dsketch.passes.attention_gradient.SoftmaxReach`).
     """
 
     system: GradientSystem
     measured: Measured
     statistics: Floats
+    reach: Floats
 
     @property
     def pass_(self) -> SoftmaxGradient:
         """The pass that gives the rows of the gradient."""
-        system, forward = self.system, self.system.forward
-        return SoftmaxGradient(system.wanted, system.others, self.statistics, forward.heads, forward.offset, TILE, forward.scale)
+        return self.system.pass_(self.statistics)
 
     @cached_property
     def slack(self) -> Slack:
@@ -138,13 +154,17 @@ class MeasuredGradient:
     @cached_property
     def reference(self) -> Floats:
         """What no number of a column is twice as large as, shape (k,)."""
-        system, queries, keys = self.system, self.measured.queries, self.measured.keys
-        scale = system.forward.scale
-        known = 1 + gamma(system.forward.Q.shape[0] + sum(system.shapes[:2]) + 8)  # sums of lengths are rounded too
+        system, keys = self.system, self.measured.keys
+        forward = system.forward
+        known = 1 + gamma(sum(system.shapes[:2]) + 8)  # lengths are rounded too
         if system.wanted == "V":
-            return queries.total * known
-        by_head = queries.beside * keys.longest if system.wanted == "Q" else queries.moment
-        return np.repeat(scale * keys.beside * by_head, system.forward.width) * known
+            return np.repeat(self.reach, forward.V.shape[1] // forward.heads) * self.slack.grown * known
+        by_head = forward.scale * (keys.beside + _LOST)
+        if system.wanted == "Q":
+            return np.repeat(by_head * (self.reach + _LOST) * (keys.longest + _LOST), forward.width) * known
+        queries = self.measured.queries
+        lost = forward.Q.shape[0] * _LOST * (queries.longest + queries.beside + _LOST)
+        return np.repeat(by_head * (self.reach * self.slack.grown + lost), forward.width) * known
 
     @cached_property
     def error(self) -> Floats:
@@ -153,7 +173,7 @@ class MeasuredGradient:
         lengths = (queries.longest, queries.beside, keys.longest, keys.beside)
         largest = np.prod([1 + float(np.max(value)) for value in lengths])
         lost = float(np.finfo(float).tiny) * self.system.others.rows * (1 + forward.scale) * largest
-        return np.where(self.reference > 0, self.slack.error * self.reference + lost, 0.0)
+        return (self.slack.error * self.reference + lost) * bool(queries.largest.any())  # of dY = 0 all gradients are
 
     def backward(self, error: Floats) -> Floats:
         """Return the relative changes of the rows of Q, K, V and dY that move a number of each column by so much."""

@@ -71,8 +71,8 @@ def gradients_by_heads(heads: int, Q: Floats, K: Floats, V: Floats, dY: Floats, 
 
 
 def true_gradients(Q: Floats, K: Floats, V: Floats, dY: Floats, scale: float) -> dict[str, Floats]:
-    """Return the same in 50 digits, as arrays of objects."""
-    with mpmath.workdps(50):
+    """Return the same in 50 digits or more, as arrays of objects."""
+    with mpmath.workdps(max(50, mpmath.mp.dps)):
         q, k, v, y = (np.vectorize(mpmath.mpf, otypes=[object])(A) for A in (Q, K, V, dY))
         Z = mpmath.mpf(scale) * (q @ k.T)
         W = np.vectorize(mpmath.exp, otypes=[object])(Z - Z.max(axis=1, keepdims=True))

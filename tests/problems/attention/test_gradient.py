@@ -125,3 +125,22 @@ def test_what_does_not_fit_is_refused() -> None:
         ds.AttentionGradient(Q, K, V, dY[:4])
     with pytest.raises(ds.SpecError, match="wrt must be one of Q, K, V"):
         ds.AttentionGradient(Q, K, V, dY, wrt="Y")
+
+
+@wanted
+def test_rows_of_any_unit_keep_their_claims(wrt: str) -> None:
+    """Data of 1e-100 and 1e-160, whose squares are 0, and a dY of zeros: no claim is better than the truth, and zeros are exact."""
+    Q, K, V, dY = with_above(4, 7, 3, 2)
+    for unit in (1e-100, 1e-160):
+        given = (Q, unit * K, V, unit * dY)
+        found = gradient(given, wrt, scale=1.0)
+        with mpmath.workdps(400):
+            gap = np.abs(found.x - true_gradients(*given, 1.0)[wrt]).max(axis=0)
+            claims = zip(gap, found.certificate.forward_error, np.abs(found.x).max(axis=0), strict=True)
+            assert all(np.isinf(claim) or off <= mpmath.mpf(claim) * mpmath.mpf(size) for off, claim, size in claims)
+
+    none = gradient((Q, K, V, 0 * dY), wrt)
+
+    assert not none.x.any()
+    assert not none.certificate.forward_error.any()
+    assert none.status is ds.Status.SOLVED
