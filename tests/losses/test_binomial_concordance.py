@@ -42,9 +42,9 @@ def test_the_constant_is_not_generous(link: str, ends: tuple[float, float]) -> N
 
 
 def test_certain_successes_do_not_spoil_a_proof() -> None:
-    """Of the complementary log-log link c stays below 450 however far η goes: rows beyond 6 have next to no curvature."""
+    """Of the complementary log-log link c stays below 820 however far η goes: rows beyond 6.6 have no curvature."""
     loss = loss_of("binomial", "cloglog")
-    assert loss.concordance(-5.0, 1e9) < 450
-    far = loss.terms(np.linspace(6.0, 700.0, 500)[:, None], np.ones(500))
-    assert far.curvature.max() < 1e-168
+    assert loss.concordance(-5.0, 1e9) < 820
+    far = loss.terms(np.linspace(6.6, 700.0, 500)[:, None], np.ones(500))
+    assert far.curvature.max() == 0.0
     assert np.isfinite(far.value).all()

@@ -14,6 +14,7 @@ from distributed import Client
 import dsketch
 from dsketch._results.output import Output, attributes_of
 from dsketch.engine import local_cluster
+from tests.forked import spawned_workers
 
 fsspec = pytest.importorskip("fsspec", reason="object stores need the extra dsketch[s3]")
 pytest.importorskip("s3fs", reason="object stores need the extra dsketch[s3]")
@@ -100,7 +101,7 @@ def tall(store: str) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def workers(store: str) -> Iterator[Client]:
     """A client of two workers that inherited the environment."""
-    with local_cluster(2, 1) as cluster, Client(cluster, set_as_default=False) as client:
+    with spawned_workers(), local_cluster(2, 1) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
 
 

@@ -302,12 +302,13 @@ def test_sparse_rows(method: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_journals_resume_to_the_same_bits(method: str, tmp_path: Path, stored: Callable[..., str]) -> None:
-    """From any of its records; the draw is one of them."""
+    """From any of its records, without those after it; the draw is one of them."""
     A, b = data()
     problem = ds.SampledLeastSquares(stored("A", A, 500), stored("b", b, 700), epsilon=0.2)
     whole = ds.solve(problem, method=method, seed=3, journal=tmp_path / "j", cluster="serial", progress=False)
-    for lost in ("pass-0003.npz", "pass-0002.npz"):
-        (tmp_path / "j" / lost).unlink()
+    for lost in (("pass-0003.npz",), ("pass-0002.npz", "pass-0003.npz")):
+        for record in lost:
+            (tmp_path / "j" / record).unlink()
         again = ds.resume(tmp_path / "j", progress=False)
 
         assert again.x.tobytes() == whole.x.tobytes()
