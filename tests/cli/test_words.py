@@ -63,6 +63,8 @@ def test_the_commands_are_the_verbs() -> None:
         "plan",
         "solve",
         "resume",
+        "receipt",
+        "audit",
         "check",
         "predict",
         "coreset",
