@@ -4,7 +4,8 @@ Random small problems of all convex families (20 to 400 rows, 1 to 8 columns in 
 penalties by column, intercepts), and every iterate of Newton's method on them, points around the minimizer, and the x that dsketch
 answers with.  The judge finds the minimizer in 80-bit arithmetic by formulas of its own.  Then data that are separable, however
 narrowly; in which one group of rows is all of one kind; and such in which one row keeps them from it: by construction, and by a linear
-program.
+program.  Each of these is also begun, and judged, at an x so far out along what separates it, or along a column, that rows there have
+next to no curvature left, or none.
 
 References
 ----------
@@ -13,6 +14,7 @@ A. Albert, J. A. Anderson, "On the existence of maximum likelihood estimates in 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator], Drawn], str]] = {
     "a group of zeros": (zero_cell, "SEPARATED"),
     "a group without a class": (one_class, "SEPARATED"),
 }
+_METHODS = ("newton", "newton_qr", "newton_sketch", "conjugate_gradient", "gradient_descent")
 _MOST = 12  # iterates of a problem that are judged
 _AROUND = 3  # points around its minimizer
 _ROUNDING = 1e-9  # of the judge: norms in double precision
@@ -114,6 +117,24 @@ def named(kind: str, seed: int) -> Case:
     }
 
 
+def far_out(kind: str, seed: int) -> Case:
+    """Judge an x far out along what separates a data set, or along a column if nothing does, and solve from there by one of the methods."""
+    draw, expected = KINDS[kind]
+    drawn, rng = draw(np.random.default_rng([seed, len(kind)])), np.random.default_rng([seed, 99])
+    solution = ds.solve(drawn.problem(), cluster="serial", progress=False)
+    found, x = solution.answer.separation, solution.x.reshape(len(solution.x), -1)
+    v = np.zeros_like(x)
+    v[int(rng.integers(0, drawn.A.shape[1]))] = rng.choice([-1.0, 1.0])
+    v = v if found is None else found.direction
+    v = v / np.abs(np.c_[drawn.A, np.ones(len(drawn.A))] @ v).max()
+    far = ((x if rng.random() < 0.5 else 0.0 * x) + 10.0 ** rng.uniform(1, 4.5) * v).reshape(solution.x.shape)
+    judged = ds.check(drawn.problem(), far, cluster="serial", progress=False)
+    begun = replace(drawn, more={**drawn.more, "start": far}).problem()
+    method = _METHODS[seed % len(_METHODS)]
+    status = ds.solve(begun, method=method, cluster="serial", progress=False).status.name
+    return {"seed": seed, "right": status == expected, "claimed": bool(np.isfinite(judged.reach))}
+
+
 def main() -> None:
     """Judge problems and name data sets; write one line for each family and kind."""
     parser = arguments(__doc__)
@@ -129,7 +150,12 @@ def main() -> None:
         found = [named(kind, seed) for seed in range(each)]
         wrong = [case["seed"] for case in found if not case["right"]]
         passes = [case["passes"] for case in found]
-        record.add(kind=kind, sets=each, wrong=len(wrong), seeds=wrong[:20], passes=float(np.median(passes)), most=max(passes))
+        far = [far_out(kind, seed) for seed in range(max(each // 10, 3))]
+        lost = [case["seed"] for case in far if not case["right"]]
+        record.add(
+            kind=kind, sets=each, wrong=len(wrong), seeds=wrong[:20], passes=float(np.median(passes)), most=max(passes),
+            begun_far_out=len(far), claimed_far_out=sum(case["claimed"] for case in far), wrong_far_out=len(lost), seeds_far_out=lost[:20],
+        )  # fmt: skip
     show(tables(record.cases))
     figure(chosen.out / "claims_smooth.png", draw(cases))
 

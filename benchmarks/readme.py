@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import accuracy
+import attention
 import claims
 import claims_smooth
 import conditioning
@@ -15,6 +16,7 @@ import flights
 import glm
 import glm_data
 import glm_scaling
+import inversion
 import kernel
 import leverage
 import nonlinear
@@ -45,6 +47,8 @@ BENCHMARKS = {
         glm,
         nonlinear,
         leverage,
+        attention,
+        inversion,
         elastic_net,
         claims_smooth,
     )

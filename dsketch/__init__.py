@@ -16,6 +16,8 @@ from dsketch._results.plan import Plan
 from dsketch._results.receipt import Receipt
 from dsketch._results.solution import Solution
 from dsketch.api import (
+    attention,
+    attention_gradient,
     audit,
     check,
     coreset,
@@ -45,6 +47,8 @@ from dsketch.matrix.head import Head
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
+    Attention,
+    AttentionGradient,
     Bounded,
     ElasticNet,
     ElasticNetPath,
@@ -73,6 +77,8 @@ from dsketch.version import __version__
 
 __all__ = [
     "GLM",
+    "Attention",
+    "AttentionGradient",
     "Audit",
     "Bounded",
     "Certificate",
@@ -113,6 +119,8 @@ __all__ = [
     "Summary",
     "TwoLayer",
     "__version__",
+    "attention",
+    "attention_gradient",
     "audit",
     "check",
     "coreset",

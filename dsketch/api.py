@@ -1,6 +1,7 @@
-"""The verbs: open, plan, solve, resume, check, predict; shorthands for a problem, leverage scores, coreset."""
+"""The verbs: open, plan, solve, resume, check, predict; shorthands for a problem, leverage scores, attention, coreset."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -32,7 +33,17 @@ from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
 from dsketch.matrix.open import open_matrix
-from dsketch.problems import GLM, ElasticNetPath, LeastSquares, LeverageScores, Problem, Ridge, SampledLeastSquares
+from dsketch.problems import (
+    GLM,
+    Attention,
+    AttentionGradient,
+    ElasticNetPath,
+    LeastSquares,
+    LeverageScores,
+    Problem,
+    Ridge,
+    SampledLeastSquares,
+)
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
 
@@ -492,6 +503,96 @@ def leverage_scores(
     array([1. , 0.5, 0.5])
     """
     problem = LeverageScores(A, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
+    return _solve_to(out, problem, choices, overwrite=overwrite)
+
+
+@spell_out
+def attention(
+    Q: Any,
+    K: Any,
+    V: Any,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    heads: int = 1,
+    causal: bool = False,
+    scale: float | None = None,
+    missing: str = "error",
+    overwrite: bool = False,
+    **choices: Unpack[ExactChoices],
+) -> Solution:
+    """Return softmax(s Q Kᵀ) V as ``x`` of a solution, written to ``out`` by the workers if that is given.
+
+    Parameters
+    ----------
+    Q, K, V, heads, causal, scale, missing
+        As in :class:`Attention`.
+    out : path or URL, optional
+        Where to write the rows as a Zarr array of shape (n, columns of V), block by block, or in one piece as a ``.npy`` file; ``x`` is
+        then the opened Zarr array.  None: ``x`` is an array, which must not be larger than 1 GB.
+    overwrite : bool
+        Replace what is at ``out``.
+    **choices
+        ``tol, method, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Q, K, V = np.zeros((1, 2)), np.eye(2), np.array([1.0, 3.0])
+    >>> attention(Q, K, V).x
+    array([2.])
+    """
+    return _solve_to(
+        out, Attention(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing), choices, overwrite=overwrite
+    )
+
+
+@spell_out
+def attention_gradient(
+    Q: Any,
+    K: Any,
+    V: Any,
+    dY: Any,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    wrt: str = "Q",
+    heads: int = 1,
+    causal: bool = False,
+    scale: float | None = None,
+    missing: str = "error",
+    overwrite: bool = False,
+    **choices: Unpack[ExactChoices],
+) -> Solution:
+    """Return the gradient at Q, K or V of a loss whose gradient at softmax(s Q Kᵀ) V is dY, written to ``out`` by the workers.
+
+    Parameters
+    ----------
+    Q, K, V, dY, wrt, heads, causal, scale, missing
+        As in :class:`AttentionGradient`.
+    out, overwrite
+        As in :func:`attention`.
+    **choices
+        ``tol, method, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> attention_gradient(np.zeros((1, 2)), np.eye(2), np.array([1.0, 3.0]), np.array([1.0]), wrt="V").x
+    array([0.5, 0.5])
+    """
+    problem = AttentionGradient(Q, K, V, dY, wrt=wrt, heads=heads, causal=causal, scale=scale, missing=missing)
+    return _solve_to(out, problem, choices, overwrite=overwrite)
+
+
+def _solve_to(out: str | os.PathLike[str] | None, problem: Problem, choices: Mapping[str, Any], *, overwrite: bool) -> Solution:
+    """Solve a problem whose answer has a row for each of the data's, and let the workers write it."""
     place = None if out is None else Output.at(out, overwrite=overwrite)
     run = Run(
         problem, choices.get("method", "auto"), settings_from(choices), cluster_from(choices), choices.get("journal"), place
@@ -563,6 +664,8 @@ __all__ = [
     "LeverageScores",
     "Ridge",
     "SampledLeastSquares",
+    "attention",
+    "attention_gradient",
     "check",
     "coreset",
     "elastic_net_path",

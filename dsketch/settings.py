@@ -209,14 +209,6 @@ ROBUST = Option(
     "The table with errors for unequal variances; one more pass.",
     choices=("HC0", "HC1", "HC2", "HC3"),
 )
-GROUPS = Option(
-    "groups",
-    object,
-    None,
-    "The table with errors for rows that depend on each other within groups: Zarr vector of each row's group, any numbers; one more pass. "
-    "[default: rows are independent]",
-    metavar="G",
-)
 INFORMATION = Option(
     "information",
     str,
@@ -224,7 +216,6 @@ INFORMATION = Option(
     "What errors of a generalised linear model are made of: Fisher's information, or the curvature at x.",
     choices=("expected", "observed"),
 )
-TABLE = (SUMMARY, ROBUST, GROUPS, INFORMATION)
 
 # ---- what a service is told besides ------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 import dsketch
 from dsketch.engine import local_cluster
+from tests.forked import forked_workers
 from tests.longest import LONGEST
 from tests.scripts import FOLDER
 
@@ -61,6 +62,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that no process of xdist is left alone with one of them at the end."""
     order = {file: place for place, file in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_workers() -> Iterator[None]:
+    with forked_workers():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The scripts of benchmarks/ as tests use them: imported, and run at tiny size.
 
-``run_script`` runs one the way users do, which is for those that start workers or programs.  ``run_here`` runs one in this process, with
-the same ``__main__`` and the same words: what is saved is importing NumPy, Dask and matplotlib again.
+``run_script`` runs one the way users do, which is for those that exit, or whose functions other processes import.  ``run_here`` runs one
+in this process, with the same ``__main__`` and the same words: what is saved is importing NumPy, Dask and matplotlib again.
 """
 
 import json

@@ -7,7 +7,7 @@ import click
 import dsketch.api as api
 from dsketch._cli.options import CLUSTER, for_each_problem
 from dsketch._cli.session import engine_from, listening, problem_from, say
-from dsketch._cli.show import certificate_text, errors_text, print_json
+from dsketch._cli.show import certificate_text, errors_text, print_json, verdict_of
 from dsketch._results.fitting import fit_x
 from dsketch.errors import SpecError
 
@@ -33,7 +33,8 @@ def _check(name: str, *, x: str, tol: float | None, by_column: bool, as_json: bo
         certificate = api.check(problem, vectors, cluster=engine, progress=tell)
     accepted = problem.accepted(tol, vectors)
     if as_json:
-        print_json({key: value for key, value in vars(certificate).items() if by_column or key != "coefficient_errors"})
+        found = {key: value for key, value in vars(certificate).items() if by_column or key != "coefficient_errors"}
+        print_json({"right": certificate.is_right(accepted), "verdict": verdict_of(certificate, accepted), **found})
     else:
         click.echo(certificate_text(certificate, accepted))
         if by_column:

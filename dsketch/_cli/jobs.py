@@ -20,6 +20,7 @@ from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.problems.arguments import jsonable_numbers
+from dsketch.problems.tables import TABLE, no_table_error, words_of_table
 from dsketch.settings import JOB, OVERWRITE, Numbers
 
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
@@ -59,7 +60,10 @@ def _submit(name: str, **given: Any) -> int:
     with _client(given) as client:
         asked = PROBLEMS[name]
         data = {option: given.pop(option.name.lower()) for option in asked.inputs}  # arguments have names in lower case
-        data |= {option: given.pop(option.name) for option in asked.options if option.kind in _SENT}
+        words = (*asked.options, *(TABLE if asked.has_table else ()))
+        data |= {option: given.pop(option.name) for option in words if option.kind in _SENT}
+        if not asked.has_table and words_of_table({option.name: given.pop(option.name) for option in TABLE}) is not None:
+            raise no_table_error(name)
         sent = {option.name: _SENT[option.kind](option.name, value) for option, value in data.items()}
         spec = {"problem": name, **sent, **given, "limits": limits}
         job = client.submit(spec, name=title, key=key)
@@ -74,7 +78,7 @@ for_each_problem(
     submit,
     _submit,
     [
-        *(option_of(option, of_service=True) for option in JOB),
+        *(option_of(option, of_service=True) for option in (*TABLE, *JOB)),
         click.Option(["--name", "title"], metavar="TEXT", default="", help="For people."),
         click.Option(["--key"], metavar="KEY", help="The same key with the same run gives the same job. [default: a new one]"),
         click.Option(["--follow"], is_flag=True, help="Watch it until it rests."),

@@ -13,6 +13,7 @@ from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
+from dsketch.problems.tables import TABLE
 from dsketch.settings import MISSING, Bytes, Numbers, Option
 
 
@@ -91,8 +92,8 @@ def cluster_options(default: str) -> list[click.Option]:
 CLUSTER = [*map(option_of, settings.CLUSTER)]
 MEMORY_LIMIT = [option_of(settings.MEMORY_LIMIT)]
 JOURNAL = [option_of(settings.JOURNAL)]
-OUT = [*map(option_of, (settings.OUT, settings.OVERWRITE, *settings.TABLE))]
-_OF_TABLES = tuple(option.name for option in settings.TABLE)
+OUT = [*map(option_of, (settings.OUT, settings.OVERWRITE, *TABLE))]
+_OF_TABLES = tuple(option.name for option in TABLE)
 
 JSON = [click.Option(["--json", "as_json"], is_flag=True, help="Print exactly one JSON object on standard output.")]
 

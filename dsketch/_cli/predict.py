@@ -26,10 +26,12 @@ from dsketch.settings import MISSING, OVERWRITE
 @click.option(
     "--intercept", is_flag=True, default=None, help="The last row of X is an intercept. [default: what solve --out wrote into X]"
 )
-def predict(x: str, a: str, out: str | None, as_json: bool, **given: Any) -> int:
+@click.option("--offset", metavar="O", help="Zarr vector of the new rows' offsets, for generalised linear models. [default: 0]")
+def predict(x: str, a: str, out: str | None, offset: str | None, as_json: bool, **given: Any) -> int:
     """Predict the rows of A (m × d) from the answer X. One pass over A.
 
     Linear models: A x, plus the intercept if X has one. Generalised linear models: means, of several classes their probabilities.
+    Softmax regressions: the shares of these rows among themselves.
 
     X is what dsketch solve --out wrote (it knows its problem), or any vector or d × k matrix in Zarr or .npy.
 
@@ -38,7 +40,7 @@ def predict(x: str, a: str, out: str | None, as_json: bool, **given: Any) -> int
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
     A = open_matrix(absolute(a), missing=given["missing"])
     with engine_from(given, Rows(A)) as engine, listening() as tell:
-        y = api.predict(absolute(x), A, out, cluster=engine, progress=tell, **given)
+        y = api.predict(absolute(x), A, out, offset=absolute(offset), cluster=engine, progress=tell, **given)
     if out is not None:
         _say_written(Output.at(out).path, y.shape, as_json)
     elif as_json:

@@ -103,7 +103,9 @@ def _end_sentence(text: str) -> str:
 @click.option("--debug", is_flag=True, help="Show the stack trace of an error; may stand anywhere.")
 @click.version_option(__version__, prog_name="dsketch", message="%(prog)s %(version)s")
 def main(debug: bool) -> None:
-    """Solve least squares and ridge regression on Zarr matrices too tall for memory, in few passes, certified.
+    """Solve regressions on Zarr matrices too tall for memory, in few passes, certified.
+
+    Least squares, generalised linear models, elastic nets, leverage scores, kernels and others: dsketch solve --help.
 
     \b
     First steps:

@@ -78,12 +78,15 @@ def errors_text(rows: Rows, x: Any, c: Certificate) -> str:
 
 def certificate_text(c: Certificate, accepted: float) -> str:
     """Return a verdict and a certificate in a few lines, a number for each right-hand side."""
-    worst = float(np.max(c.backward_error, initial=0.0))
-    verdict = (
-        f"right: the backward error is within {accepted:.1e}"
-        if c.is_right(accepted)
-        else "not right: nothing is proven of x; it may be far from any minimizer, or the data have none"
-        if worst <= accepted
-        else f"not right: the backward error is above {accepted:.1e}; solve again, or accept it with a larger --tol"
-    )
-    return "\n".join([f"verdict     {verdict}", *c.lines()])
+    return "\n".join([f"verdict     {verdict_of(c, accepted)}", *c.lines()])
+
+
+def verdict_of(c: Certificate, accepted: float) -> str:
+    """Return whether x is right, in a sentence, and if not why."""
+    if c.is_right(accepted):
+        return f"right: the backward error is within {accepted:.1e}"
+    if c.obstacle:
+        return f"not right: {c.obstacle}"
+    if float(np.max(c.backward_error, initial=0.0)) <= accepted:
+        return "not right: nothing is proven of x; it may be far from any minimizer, or the data have none"
+    return f"not right: the backward error is above {accepted:.1e}; solve again, or accept it with a larger --tol"

@@ -17,12 +17,14 @@ from dsketch._results.read import holds, stands_at
 from dsketch._results.run import Run
 from dsketch._results.run_header import problem_of, settings_of_run
 from dsketch._results.solution import Solution
+from dsketch.engine import Engine
 from dsketch.engine.cluster import Cluster
 from dsketch.engine.journal import Journal
-from dsketch.errors import JournalError, SpecError
+from dsketch.errors import DataError, DsketchError, JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
+from dsketch.matrix.open import open_matrix
 from dsketch.problems import Problem
-from dsketch.settings import TABLE
+from dsketch.problems.tables import TABLE, SummaryOptions, words_of_table
 
 
 @click.group(short_help="Solve a problem and certify the answer.")
@@ -79,13 +81,11 @@ class Count:
 def _answer(problem: Problem, given: dict[str, Any]) -> int:
     """Plan, solve, write and show; return the exit code."""
     out, overwrite, as_json, journal = (given.pop(name) for name in ("out", "overwrite", "as_json", "journal"))
-    table = _table_from(given)
+    table = _table_from(given, problem)
     out, overwrite, is_left = _place(out, overwrite, given.pop("kept", None))
     output = None if out is None or is_left else Output.at(out, overwrite=overwrite)
     run = Run(problem, given["method"], settings_from(given), Cluster(memory_limit=given["memory_limit"]), journal, output)
     run.probe()
-    if table is not None and not problem.has_table:
-        raise SpecError(f"--summary was asked of {problem.name}, whose answers have no such errors. Use solve lstsq.")
     with _stoppable(journal) as count, engine_from(given, problem.rows) as engine:
         made = run.plan(engine)
         say(str(made))
@@ -95,24 +95,44 @@ def _answer(problem: Problem, given: dict[str, Any]) -> int:
         with listening() as tell:
             count.tell = tell
             solution = run.solve(made, engine, count)
-            summary = None if table is None else solution.summary(**table, cluster=engine, progress=tell)
-    run.write(solution)
+            run.write(solution)  # first: data may have no table, and x must not be lost with it
+            summary, refusal = _summary(solution, table, engine, tell)
     if is_left and not holds(str(out), solution.x):
         say(
             f"dsketch: {text_of(str(out))} holds something else than this x and is left as it is. Give --overwrite, or --out another place."
         )
         out = None
-    _show(solution, summary, None if out is None else text_of(out), as_json)
+    _show(solution, _table_facts(summary, refusal), None if out is None else text_of(out), as_json)
+    if refusal is not None:
+        say(f"dsketch: error: {refusal}")
+        return refusal.exit_code
     return 0 if solution.status.is_success else 1
 
 
-def _table_from(given: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what is asked of the table, taken out of what was given; None where none of its options was."""
-    asked = {option.name: given.pop(option.name) for option in TABLE}
-    if all(asked[option.name] == option.default for option in TABLE):
-        return None
-    del asked["summary"]
-    return {**asked, "groups": absolute(asked["groups"])}
+def _table_from(given: dict[str, Any], problem: Problem) -> dict[str, Any] | None:
+    """Return what is asked of the table, taken out of what was given; None where none of its options was.
+
+    Raises
+    ------
+    SpecError, DataError
+        If the problem has no such table, before anything is read for it.
+    """
+    asked = words_of_table({option.name: given.pop(option.name) for option in TABLE})
+    if asked is not None:
+        if asked["groups"] is not None:
+            asked["groups"] = open_matrix(absolute(asked["groups"]), what="groups")
+        problem.require_table(SummaryOptions(**asked))
+    return asked
+
+
+def _summary(solution: Solution, asked: dict[str, Any] | None, engine: Engine, tell: Tell) -> tuple[Any, DsketchError | None]:
+    """Return the table, or why the data have none."""
+    if asked is None:
+        return None, None
+    try:
+        return solution.summary(**asked, cluster=engine, progress=tell), None
+    except (SpecError, DataError) as error:
+        return None, error
 
 
 def _place(out: str | None, overwrite: bool, kept: tuple[str, bool] | None) -> tuple[str | None, bool, bool]:
@@ -142,12 +162,20 @@ def _how_to_go_on(journal: str | None, passes: int) -> str:
     return f"stopped; {are} in the journal; go on with: dsketch resume {text_of(journal)}"
 
 
-def _show(solution: Solution, summary: Any, out: str | None, as_json: bool) -> None:
+def _table_facts(summary: Any, refusal: DsketchError | None) -> dict[str, Any]:
+    """Return what the answer's object says of its table: nothing where none was asked for, null with the reason where there is none."""
+    if refusal is not None:
+        return {"summary": None, "no_summary": str(refusal)}
+    return {} if summary is None else {"summary": summary.to_dict(), "text": str(summary)}
+
+
+def _show(solution: Solution, table: dict[str, Any], out: str | None, as_json: bool) -> None:
+    text = table.pop("text", None)
     if as_json:
-        print_json(solution.to_dict() | ({} if summary is None else {"summary": summary.to_dict()}))
+        print_json(solution.to_dict() | table)
     else:
         click.echo(solution_text(solution, out))
-        if summary is not None:
-            click.echo(f"\n{summary}")
+        if text is not None:
+            click.echo(f"\n{text}")
     if not solution.status.is_success:
         say("dsketch: x did not reach the tolerance.")

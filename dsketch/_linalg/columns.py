@@ -31,3 +31,8 @@ def ratio(above: Floats, below: Floats) -> Floats:
     """Return above/below, 0 where above is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(above > 0, above / below, 0.0)
+
+
+def beside(v: Floats, like: Floats) -> Floats:
+    """Return v, one number a row, as it broadcasts against a vector or the columns of a matrix."""
+    return v if like.ndim == 1 else v[:, None]

@@ -117,6 +117,16 @@ class Factor:
         _, s, Vt = sl.svd(self.R)
         return s, Vt
 
+    @cached_property
+    def scaled_null(self) -> Floats:
+        """Basis of the null space of R D⁻¹, orthonormal to rounding, shape (d, d − rank).
+
+        LAPACK stops a singular value decomposition at some 90 eps (dbdsqr): one step takes out what is left of the kept directions.
+        """
+        U, s, Vt = self._svd
+        basis, kept = Vt[self.rank :].T, Vt[: self.rank].T
+        return np.asarray(basis - kept @ ((U[:, : self.rank].T @ (self.scaled @ basis)) / s[: self.rank, None]))
+
     @property
     def null(self) -> Floats:
         """Orthonormal basis of the numerical null space in the user's units, shape (d, d − rank)."""
@@ -129,15 +139,11 @@ class Factor:
         Its rows are as different in size as the units of the columns, and A meets the small rows with large columns: so each row
         must be right relative to its own size, which Householder QR is with rows sorted and columns pivoted (A. J. Cox, N. J.
         Higham, "Stability of Householder QR factorization for weighted least squares problems", 1998).  A zero column has no unit;
-        it gets the smallest (at most 1), and so its own vector.  LAPACK stops a singular value decomposition at some 90 eps (dbdsqr): one
-        step takes out what is left of the kept directions.
+        it gets the smallest (at most 1), and so its own vector.
         """
         present = self.scaled.any(axis=0)
         units = np.where(present, self.scale, self.scale[present].min(initial=1.0))
-        U, s, Vt = self._svd
-        basis, kept = Vt[self.rank :].T, Vt[: self.rank].T
-        basis = basis - kept @ ((U[:, : self.rank].T @ (self.scaled @ basis)) / s[: self.rank, None])
-        basis = basis / units[:, None]
+        basis = self.scaled_null / units[:, None]
         order = np.argsort(-np.abs(basis).max(axis=1, initial=0.0), kind="stable")
         null = np.empty_like(basis)
         null[order], triangle, _ = sl.qr(basis[order], mode="economic", pivoting=True)

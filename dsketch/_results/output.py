@@ -26,9 +26,9 @@ from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest.failure import writing
-from dsketch.ingest.staged import staging
+from dsketch.ingest.staged import keeping, staging
 from dsketch.problems import Problem
-from dsketch.problems.affine import AffineProblem
+from dsketch.problems.affine import ShiftedProblem
 
 _PROBE_BYTES = 65_536  # the room that the metadata of a Zarr array take beside the result itself
 _CHUNK_BYTES = 64_000_000  # the chunk of a result that the driver writes; a result is rarely larger
@@ -115,7 +115,7 @@ class Output:
                 array[start : start + len(piece)] = piece
 
     @contextmanager
-    def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
+    def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any], key: str = "") -> Iterator["zarr.Array[Any]"]:
         """Yield a Zarr array of another name to be filled; at the end, if all of it is there, it takes its place.
 
         Parameters
@@ -126,6 +126,8 @@ class Output:
             Of one chunk.
         attributes : dict
             What the array says about itself.
+        key : str
+            Of a run that goes on where it was interrupted: the array may hold chunks already.  Empty: it holds none.
 
         Raises
         ------
@@ -137,14 +139,26 @@ class Output:
         if self.is_npy:
             raise SpecError(f"a Zarr array was expected for a result written in blocks; got {self.path.name}. Leave out .npy.")
         self._admit()
-        with staging([self.path], overwrite=self.overwrite) as (part,):
+        with self._beside(key) as part:
             with writing(self.path):
-                array = create_array(str(part), shape, rows, attributes)
+                array = (key and _find_begun(part, shape, rows)) or create_array(
+                    str(part), shape, rows, attributes, overwrite=bool(key)
+                )
             yield array
             with writing(self.path):
                 require_complete(array)
                 for left_behind in part.rglob("*.partial"):  # by a worker that was killed while it wrote
                     left_behind.unlink()
+
+    @contextmanager
+    def _beside(self, key: str) -> Iterator[Path]:
+        """Yield where the array is filled, which takes its place at the end."""
+        if key:
+            with keeping(self.path, key, overwrite=self.overwrite) as part:
+                yield part
+        else:
+            with staging([self.path], overwrite=self.overwrite) as (part,):
+                yield part
 
     def _write_npy(self, x: NDArray[np.float64]) -> None:
         with writing(self.path), replacing(self.path) as file:
@@ -177,6 +191,15 @@ class Output:
             raise DataError(f"a {kind} to overwrite was expected; {self.path} is something else. Remove it yourself.")
 
 
+def _find_begun(part: Path, shape: tuple[int, ...], rows: int) -> "zarr.Array[Any] | None":
+    """Return an array that an earlier run began to fill; None where there is none of this shape."""
+    try:
+        found = zarr.open_array(str(part), mode="r+", config={"write_empty_chunks": True})
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if (found.shape, found.chunks[0]) == (shape, rows) else None
+
+
 def chunk_rows(x: "NDArray[np.float64] | zarr.Array[Any]") -> int:
     """Return the rows of a chunk of x: all of them, unless x is as large as data."""
     return max(min(int(x.shape[0]), _CHUNK_BYTES // max(8 * math.prod(x.shape[1:]), 1)), 1)
@@ -199,8 +222,9 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
 
 def centre_of(problem: Problem, answer: Any) -> dict[str, Any]:
     """Return the shift of the columns and the intercepts that belong to it, if there is one; x's own has lost digits to it."""
-    shift = problem.rows.shift if isinstance(problem, AffineProblem) else None
-    return {} if shift is None else {"centred": {"shift": shift.tolist(), "intercept": answer.x[-1].tolist()}}
+    if not isinstance(problem, ShiftedProblem) or problem.rows.shift is None:
+        return {}
+    return {"centred": {"shift": problem.rows.shift.tolist(), "intercept": problem.told_for_shifted(answer)[-1].tolist()}}
 
 
 def words_of(problem: Problem) -> dict[str, Any]:

@@ -25,20 +25,19 @@ from dsketch.engine.drive import Drive
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.losses.base import Loss
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
-from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.mean_response import MeanResponse
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.affine import AffineProblem, centred_look, linear_look
-from dsketch.problems.base import require_columns
+from dsketch.problems.affine import ShiftedProblem, centred_look, linear_look
 from dsketch.problems.linear.centring import Centre, read_centre
+from dsketch.problems.smooth.problem import mean_look
 
 
 @spell_out
@@ -49,6 +48,7 @@ def predict(
     *,
     overwrite: bool = False,
     intercept: bool | None = None,
+    offset: Any = None,
     missing: str = "error",
     progress: ProgressTo = None,
     **options: Unpack[ClusterChoices],
@@ -68,6 +68,9 @@ def predict(
         Replace what is at ``out``.
     intercept : bool, optional
         Whether the last row of a bare x is an intercept; a Solution and a stored x know.
+    offset : path, URL, zarr.Array, ndarray or dask array, shape (m,), optional
+        Of a generalised linear model: added to aᵀx of each new row, as ``offset`` was on solving.  None: 0, which is said where the
+        answer was solved with one.
     missing : {"error", "fill"}
         What an absent chunk of A means.
     progress
@@ -83,7 +86,7 @@ def predict(
     Raises
     ------
     SpecError
-        If the problem predicts nothing, or ``intercept`` contradicts what the answer knows.
+        If the problem predicts nothing, takes no offset, or ``intercept`` contradicts what the answer knows.
     DataError
         If shapes, names or levels of columns do not fit, a number of x or A is not finite, or ``out`` cannot be written.
     PlanError
@@ -100,9 +103,9 @@ def predict(
     array([2., 3.])
     """
     cluster = Cluster.of(options)
-    return _predict_rows(
-        _rule_of(answer, intercept), open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress
-    )
+    beside = None if offset is None else open_matrix(offset, missing=missing, what="offset")
+    rule = replace(_rule_of(answer, intercept), offset=beside)
+    return _predict_rows(rule, open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress)
 
 
 def predict_by(
@@ -127,14 +130,23 @@ def predict_centred(
 
 
 def predict_means(
-    loss: Loss, x: Floats, A: Any, out: str | os.PathLike[str] | None = None, *, cluster: Cluster, progress: ProgressTo = None
+    loss: Loss,
+    x: Floats,
+    A: Any,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    shift: AnyArray | None = None,
+    cluster: Cluster,
+    progress: ProgressTo = None,
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
-    """Return the means of a loss for new rows; x has a row for an intercept, shape (d + 1, outputs); otherwise as :func:`predict`."""
+    """Return the means of a loss for new rows, whose columns x may see shifted; x has a row for an intercept, shape (d + 1, outputs).
+
+    Otherwise as :func:`predict`.
+    """
     count = loss.mean(np.zeros((1, x.shape[1]))).shape[1]
 
     def look(x: Floats, A: Matrix) -> Look:
-        require_columns(A, len(x) - 1)
-        return Look(MeanResponse(loss, x, True), Rows(A))
+        return mean_look(loss, x, A, intercept=True, shift=shift)
 
     rule = _Rule(look, x[:, 0] if count == 1 else x, {}, wide=None if count == 1 else count)
     return _predict_rows(rule, open_matrix(A, what="A"), out, False, cluster, progress)
@@ -145,7 +157,10 @@ def predict_means(
 
 @dataclass(frozen=True)
 class _Rule:
-    """How to predict: x, the look that it takes at a new matrix, where both come from, and how many numbers a row has if x does not say."""
+    """How to predict: x, the look that it takes at a new matrix, where both come from, and how many numbers a row has if x does not say.
+
+    ``offset`` is that of the new rows, if one was given.
+    """
 
     predictor: Callable[[Floats, Matrix], Look]
     x: Floats
@@ -153,6 +168,7 @@ class _Rule:
     source: str | None = None
     columns: Columns | None = None
     wide: int | None = None
+    offset: Matrix | None = None
 
     @property
     def sides(self) -> int:
@@ -160,8 +176,35 @@ class _Rule:
         return int(self.x.size // len(self.x)) if self.wide is None else self.wide
 
     def look(self, A: Matrix) -> Look:
-        """Return the look at new rows."""
-        return self.predictor(self.x.reshape(len(self.x), -1), A)
+        """Return the look at new rows.
+
+        Raises
+        ------
+        SpecError
+            If an offset was given for what takes none.
+        DataError
+            If it has another number of rows.
+        """
+        look = self.predictor(self.x.reshape(len(self.x), -1), A)
+        if self.offset is None:
+            return look
+        if not isinstance(look.pass_, MeanResponse) or self.wide is not None:
+            raise SpecError(
+                "offset is for answers of generalised linear models (glm); this answer predicts without one. Leave it out."
+            )
+        if self.offset.shape != (A.shape[0], 1):
+            raise DataError(
+                f"offset must be a vector with one number for each of the {A.shape[0]} new rows; its shape is {self.offset.shape}. "
+                "Check that both come from the same data."
+            )
+        return Look(replace(look.pass_, has_offset=True), replace(look.rows, b=self.offset))
+
+    @property
+    def doubt(self) -> str | None:
+        """A sentence where the answer was solved with an offset, and none is given now."""
+        if self.offset is not None or "offset" not in self.attributes.get("sources", {}):
+            return None
+        return "the answer was solved with an offset; these predictions are at offset 0: give offset (--offset) for the new rows' own"
 
     def shape(self, rows: int) -> tuple[int, ...]:
         """Return the shape of the predictions: (m,) for a vector x, else (m, k)."""
@@ -191,6 +234,8 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         return _Rule(partial(linear_look, intercept=bool(attributes["problem"].get("intercept"))), x, kept, source, columns)
     known = PROBLEMS[attributes["problem"]["problem"]].predictor_from(attributes["problem"])
     if known is not None:
+        if (centre := read_centre(kept, x)) is not None:
+            return _Rule(partial(known.look, shift=centre.shift), centre.x, kept, source, columns, known.sides)
         return _Rule(known.look, x, kept, source, columns, known.sides)
     problem = _remake_problem(attributes, columns)
     return _Rule(problem.predictor, x, kept, source, columns, problem.prediction_sides)
@@ -199,9 +244,10 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     problem = solution.problem
     _require_agreement(problem.parameters, intercept)
-    if isinstance(problem, AffineProblem) and problem.rows.shift is not None:
-        x = solution.answer.x.reshape(solution.x.shape)  # the intercept of x alone has lost digits to its offset
-        return _Rule(partial(centred_look, shift=problem.rows.shift), x, words_of(problem), columns=problem.columns)
+    if isinstance(problem, ShiftedProblem) and problem.rows.shift is not None:
+        x = problem.told_for_shifted(solution.answer)  # the intercept of the solution's has lost digits to its offset
+        words, wide = words_of(problem), problem.prediction_sides
+        return _Rule(problem.centred_predictor, x.reshape(solution.x.shape), words, columns=problem.columns, wide=wide)
     return _by(problem, np.asarray(solution.x))
 
 
@@ -257,8 +303,9 @@ def _predict_rows(
 ) -> "NDArray[np.float64] | zarr.Array[Any]":
     A, note = in_order(rule.columns, A)
     look = rule.look(A)
-    if note is not None:
-        say(note, progress)
+    for sentence in (note, rule.doubt):
+        if sentence is not None:
+            say(sentence, progress)
     if out is None:
         return _gather(look, rule, cluster, progress)
     return _write_rows(look, rule, Output.at(out, overwrite=overwrite), cluster, progress)

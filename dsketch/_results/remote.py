@@ -91,14 +91,17 @@ class RemoteOutput:
             array[...] = x
 
     @contextmanager
-    def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any]) -> Iterator["zarr.Array[Any]"]:
+    def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any], key: str = "") -> Iterator["zarr.Array[Any]"]:
         """Yield an array to be filled, which is marked complete at the end; parameters as in ``Output.fill``.
+
+        Behind a URL a run that goes on begins to fill it again.
 
         Raises
         ------
         DataError
             If it cannot be written, something came to lie there, or chunks are missing at the end.
         """
+        del key
         self._admit()
         with self._translate_errors():
             array = create_array(self.path, shape, rows, {**attributes, "complete": False}, overwrite=True)

@@ -1,11 +1,15 @@
 """Answers with a number for each row of A: gathered where they fit in memory, else written by whoever reads the rows.
 
-That pass is not in the journal: what it makes is the answer itself, so that a run which goes on makes it again.
+That pass is not in the journal: what it makes is the answer itself.  A run with a journal that was interrupted finds on a local disk the
+chunks that were written, and makes the others.
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +58,7 @@ def make_rows(
     drive: Drive,
     out: Output | RemoteOutput | None,
     attributes: Callable[[Outcome], dict[str, Any]],
+    key: str,
 ) -> Outcome:
     """Return the outcome with its rows, an array or, at ``out``, a Zarr array that the workers have written.
 
@@ -63,6 +68,8 @@ def make_rows(
         How they are made.
     attributes : callable
         Returns what a stored answer says about itself.
+    key : str
+        Of a run that may go on where it was interrupted (:func:`key_of`); empty: of one that may not.
 
     Raises
     ------
@@ -71,7 +78,7 @@ def make_rows(
     """
     if out is None or not is_written_by_workers(out):
         return _gather(rows, drive)
-    return _write(rows, problem, drive, out, attributes)
+    return _write(rows, problem, drive, out, attributes, key)
 
 
 def _gather(rows: RowsLook, drive: Drive) -> Outcome:
@@ -86,14 +93,29 @@ def _write(
     drive: Drive,
     out: Output | RemoteOutput,
     attributes: Callable[[Outcome], dict[str, Any]],
+    key: str,
 ) -> Outcome:
     look, (n, sides) = rows.look, problem.x_shape
     A, height = align_to_chunks(look.rows.A)
-    with out.fill((n,) if sides == 1 else (n, sides), height, {**words_of(problem), **OURS}) as target:
-        written = drive.run(_look_once(Look(Writing(look.pass_, target, sides), replace(look.rows, A=A))))
+    with out.fill((n,) if sides == 1 else (n, sides), height, {**words_of(problem), **OURS}, key) as target:
+        written = drive.run(_look_once(Look(Writing(look.pass_, target, sides, bool(key)), replace(look.rows, A=A))))
         found = rows.conclude(written)
         target.update_attributes(attributes(found))
     return replace(found, x=open_rows(out))
+
+
+def key_of(header: dict[str, Any] | None) -> str:
+    """Return what tells apart the rows of a run with this header: the same key means the same bytes; empty without a header.
+
+    After the machine started again it is another one: of chunks that no flush had brought to the disk, a power cut leaves what it will.
+    """
+    if header is None:
+        return ""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot}{json.dumps(header, sort_keys=True)}".encode()).hexdigest()[:16]
 
 
 def open_rows(out: Output | RemoteOutput) -> "zarr.Array[Any]":

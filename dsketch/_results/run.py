@@ -16,7 +16,7 @@ from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.receipt import keep_receipt
 from dsketch._results.remote import RemoteOutput
-from dsketch._results.rows import make_rows, require_room
+from dsketch._results.rows import key_of, make_rows, require_room
 from dsketch._results.run_header import describe_run
 from dsketch._results.solution import Solution
 from dsketch.engine.base import Engine
@@ -119,7 +119,8 @@ class Run:
             recorded = len(drive.passes)
             if found.rows is not None:
                 drive.journal = None
-                found = make_rows(found.rows, problem, drive, self.out, partial(self._describe, made))
+                key = key_of(None if record is None else record.header())
+                found = make_rows(found.rows, problem, drive, self.out, partial(self._describe, made), key)
             for note in found.notes:
                 tell(Note(note))
         solution = self._solution(made, found, tuple(drive.passes))

@@ -14,7 +14,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.matrix.shift import exact_type
 from dsketch.matrix.unread import UnreadMatrix
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.problems.affine import AffineProblem
+from dsketch.problems.affine import ShiftedProblem
 from dsketch.settings import Settings
 from dsketch.version import __version__
 
@@ -119,7 +119,7 @@ def problem_without_data(header: dict[str, Any]) -> Problem:
         for place, said in header["data"].items()
     }
     problem = make_problem(header["problem"], data)
-    return problem.settle_shift(_shift_from(header, problem.rows)) if isinstance(problem, AffineProblem) else problem
+    return problem.settle_shift(_shift_from(header, problem.rows)) if isinstance(problem, ShiftedProblem) else problem
 
 
 def _shift_from(header: dict[str, Any], rows: Rows) -> AnyArray | None:

@@ -134,6 +134,7 @@ class Solution:
         out: str | os.PathLike[str] | None = None,
         *,
         overwrite: bool = False,
+        offset: Any = None,
         missing: str = "error",
         cluster: Any = None,
         progress: ProgressTo = None,
@@ -147,6 +148,8 @@ class Solution:
             Where to write the predictions as Zarr, block by block; None: they are returned as an array, if they fit in memory.
         overwrite : bool
             Replace what is at ``out``.
+        offset : likewise, shape (m,), optional
+            Of a generalised linear model, for the new rows; None: 0.
         missing : {"error", "fill"}
             What an absent chunk of A means.
         cluster, progress
@@ -162,7 +165,7 @@ class Solution:
             As :func:`dsketch.predict`.
         """
         elsewhere = {} if cluster is None else {"cluster": cluster}
-        return self.predicts(self, A, out, overwrite=overwrite, missing=missing, progress=progress, **elsewhere)
+        return self.predicts(self, A, out, overwrite=overwrite, offset=offset, missing=missing, progress=progress, **elsewhere)
 
     @property
     def names(self) -> tuple[str, ...] | None:

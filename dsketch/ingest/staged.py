@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dsketch._atomic import beside
-from dsketch.errors import DataError, SpecError
+from dsketch.errors import DataError, EngineError, SpecError
 from dsketch.ingest.failure import writing
 
 
@@ -39,6 +39,37 @@ def staging(finals: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
     finally:
         for part in parts:
             shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def keeping(final: Path, key: str, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary directory that an earlier run of the same key may have begun to fill, and rename it at the end.
+
+    Guarantees: as :func:`staging`, but what was interrupted (by Ctrl-C, a lost cluster, SIGKILL) is left for the next run of this key to go
+    on with, under a name that starts with a dot and holds ``.part-``; any other failure removes it.
+
+    Parameters
+    ----------
+    key : str
+        Tells apart what is written: the same key must mean the same bytes.
+
+    Raises
+    ------
+    DataError
+        As :func:`staging`.
+    """
+    _admit(final, overwrite)
+    part = final.with_name(f".{final.name}.part-{key}")
+    with writing(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield part
+    except (KeyboardInterrupt, EngineError):
+        raise
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    _publish([part], [final])
 
 
 def _refuse_nesting(finals: Sequence[Path]) -> None:

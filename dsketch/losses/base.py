@@ -124,6 +124,14 @@ class Loss(ABC):
         del y
         return np.asarray(np.abs(step[:, 0]) <= level, dtype=np.float64)
 
+    @property
+    def majorizing(self) -> "Loss | None":
+        """The same loss with curvatures of parabolas that touch φ at η and lie above it everywhere; None where nobody needs them.
+
+        For losses whose own curvature vanishes afar, where Newton's steps are many powers of ten too long.
+        """
+        return None
+
     def start(self, y: Floats) -> Floats:
         """Return a predictor to begin with where there is no better one, shape (rows,): 0."""
         return 0.0 * y

@@ -19,7 +19,7 @@ from dsketch.losses.base import Loss, Terms
 
 _TAIL = -10.0  # below, λ(η) + η is a continued fraction: the difference would lose η² u
 _LEVELS = 30  # of it: converged to the last bit from 10 on
-_CERTAIN = 6.0  # η of the complementary log-log link beyond which a success is certain: e^6 = 403, and exp(−403) = 1e-175
+_CERTAIN = 6.6  # η of the complementary log-log link beyond which a success is certain: exp(e^η) overflows from 6.565 on
 _LARGEST = 300.0  # e^300 squared is far from the end of float64
 
 
@@ -197,11 +197,11 @@ class Cloglog(Binomial):
         return np.asarray(-np.expm1(-np.exp(np.minimum(eta, _LARGEST))))
 
     def concordance(self, low: float, high: float) -> float:
-        """Return max(1, e^high − 1), and no more than e^6.1.
+        """Return max(1, e^high − 1), and no more than e^6.7.
 
-        Of y = 0 abs φ‴ = φ″, of y = 1 abs φ‴/φ″ ≤ max(1, e − 1).  A row with y = 1 and η above 6 has a curvature below 1e-170: it may
-        be left out of the Hessian that a proof goes by, as its loss, being convex, does not fall below its tangent; and 0.1 is more than
-        2.3/c, by which η moves within a reach.
+        Of y = 0 abs φ‴ = φ″, of y = 1 abs φ‴/φ″ ≤ max(1, e − 1).  A row with y = 1 and η above 6.6 has a curvature of 0 here: it is
+        left out of the Hessian that a proof goes by, as it may, since its loss, being convex, does not fall below its tangent; and 0.1
+        is more than 2.3/c, by which η moves within a reach.
         """
         del low
         return max(1.0, float(np.exp(min(high, _CERTAIN + 0.1))) - 1.0)

@@ -1,6 +1,7 @@
 """An answer x = (slopes, intercept) for shifted columns and back: A w + c = (A − 1 sᵀ) w + c′ with c′ = c + s·w.
 
-The dot product is exact and rounded once: c and s·w cancel where the columns lie far from 0.
+The dot product is exact and rounded once: c and s·w cancel where the columns lie far from 0.  Answers may stand one below the other, as
+the outputs of a model of classes do: each has slopes and an intercept of its own.
 """
 
 import numpy as np
@@ -18,6 +19,8 @@ _NOISE = 64 * _EPS  # times the condition this is the rounding of a null vector,
 
 def centre_answer(x: Floats, shift: AnyArray | None) -> Floats:
     """Return the answer for shifted columns; x of shape (d + 1, k), its last row the intercept, shift of shape (d,) or None.
+
+    x of shape (m (d + 1), k): m of them, one below the other.
 
     Examples
     --------
@@ -55,7 +58,10 @@ def _nearest(shift: AnyArray, dtype: np.dtype[np.generic]) -> AnyArray:
 
 
 def _move_intercept(x: Floats, shifts: list[tuple[int, AnyArray]]) -> Floats:
-    """Return x with ± s·w added to its last row."""
+    """Return x with ± s·w added to its last row, or to the last row of each answer in it."""
+    height = len(shifts[0][1]) + 1
+    if len(x) > height:
+        return np.concatenate([_move_intercept(one, shifts) for one in np.split(x, len(x) // height)])
     terms = [x[-1:]]
     for sign, shift in shifts:
         columns = np.flatnonzero(shift)
@@ -64,8 +70,19 @@ def _move_intercept(x: Floats, shifts: list[tuple[int, AnyArray]]) -> Floats:
     return np.concatenate([x[:-1], exact_sum(np.concatenate(terms))[None]])
 
 
+def intercepts(shift: AnyArray) -> slice:
+    """Return which rows of answers, one below the other, are the intercepts."""
+    return slice(len(shift), None, len(shift) + 1)
+
+
+def sum_shifts(shift: AnyArray, sizes: Floats) -> Floats:
+    """Return |s|·sizes of each answer, shape (m, k), for sizes of shape (m (d + 1), k)."""
+    slopes = sizes.reshape(-1, len(shift) + 1, sizes.shape[1])[:, :-1]
+    return np.asarray(np.abs(shift.astype(np.float64)) @ slopes)
+
+
 def null_space(factor: Factor, shift: AnyArray) -> tuple[Floats, Floats]:
-    """Return a basis of the null space for shifted columns, and the same vectors for A as it is stored; shapes (d + 1, d + 1 − rank).
+    """Return a basis of the null space for shifted columns, and the same vectors for A as it is stored; both of d + 1 − rank columns.
 
     What is below the rounding of a vector is 0 in it: a shift would make it large.
     """
@@ -73,8 +90,9 @@ def null_space(factor: Factor, shift: AnyArray) -> tuple[Floats, Floats]:
     units, noise = factor.scale[:, None], _NOISE * factor.scaled_condition
     null = np.where(np.abs(null) * units > noise * np.abs(null * units).max(axis=0, initial=0.0), null, 0.0)
     own = uncentre_answer(null, shift)
-    terms = np.abs(null[-1]) + np.abs(shift.astype(np.float64)) @ np.abs(null[:-1])
-    own[-1] = np.where(np.abs(own[-1]) > noise * terms, own[-1], 0.0)
+    last = intercepts(shift)
+    terms = np.abs(null[last]) + sum_shifts(shift, np.abs(null))
+    own[last] = np.where(np.abs(own[last]) > noise * terms, own[last], 0.0)
     return null, own
 
 
@@ -97,6 +115,6 @@ def shortest(x: Floats, factor: Factor, shift: AnyArray | None) -> Floats:
 
 
 def rounding_of_intercept(x: Floats, shift: AnyArray) -> Floats:
-    """Return by how much rounding x, as it is stored, to float64 may move its intercept for shifted columns, shape (k,)."""
+    """Return by how much rounding x, as it is stored, of shape (d + 1, k), to float64 may move its intercept for shifted columns, (k,)."""
     terms = np.abs(x[-1]) + np.abs(shift.astype(np.float64)) @ np.abs(x[:-1])
     return np.asarray(_EPS / 2 * terms)

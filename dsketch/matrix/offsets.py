@@ -23,14 +23,14 @@ _OUTLIERS = 8  # one in so many of the distances is not looked at, the largest
 _FAR = 8.0
 
 
-def offsets(A: Matrix, weights: Matrix | None = None) -> Numbers | None:
+def offsets(A: Matrix, *weights: Matrix | None) -> Numbers | None:
     """Return the value to subtract from each column of A, 0 where there is none; None if there is none at all.
 
     Parameters
     ----------
     A : Matrix, shape (n, d)
-    weights : Matrix, shape (n, 1), optional
-        Rows of weight 0 are not looked at, unless there is no other in the sample.
+    *weights : Matrix, shape (n, 1), or None
+        Rows of which one is 0 are not looked at, unless there is no other in the sample.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def offsets(A: Matrix, weights: Matrix | None = None) -> Numbers | None:
     if A.dtype.kind == "b":
         return None
     sample = _sample(A, A)
-    if weights is not None:
-        counts = (_sample(A, weights) > 0)[:, 0]
-        sample = sample[counts] if counts.any() else sample
+    given = [_sample(A, matrix)[:, 0] > 0 for matrix in weights if matrix is not None]
+    if given and (counts := np.logical_and.reduce(given)).any():
+        sample = sample[counts]
     values = sample.astype(exact_type(A.dtype))
     shift = _lower_medians(values)
     far = _is_far(shift, values)

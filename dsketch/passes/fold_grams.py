@@ -4,7 +4,7 @@ What is fitted without a fold follows from the sum of the others, what it is tes
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -62,28 +62,21 @@ class FoldGrams(Pass[FoldSums]):
             np.zeros(self.folds),
         )
         for start, X, Y in block.slices(None if block.is_sparse else heavy_rows(d), sparse=True):
-            self._add(part, fold_of_rows(self.seed, start, start + X.shape[0], self.folds), X, Y)
-        part[3][:] += self._weights(block)
+            low, high = start - block.start, start - block.start + X.shape[0]
+            self._add(part, start, X, Y, None if block.weights is None else block.weights[low:high, 0].astype(np.float64))
         return part
 
-    def _add(self, part: Part, folds: NDArray[np.int64], X: Floats, Y: Floats) -> None:
-        G, c, bb, _ = part
-        order = np.argsort(folds, kind="stable")
-        ends = np.concatenate([[0], np.cumsum(np.bincount(folds, minlength=self.folds))])
-        X, Y = (X, Y) if self.folds == 1 else (X[order], Y[order])
-        for fold in range(self.folds):
-            mine, sides = X[ends[fold] : ends[fold + 1]], Y[ends[fold] : ends[fold + 1]]
+    def _add(self, part: Part, start: int, X: Any, Y: Floats, weights: Floats | None) -> None:
+        G, c, bb, total = part
+        for fold, rows in enumerate(rows_of_folds(self.seed, start, start + X.shape[0], self.folds)):
+            mine, sides = (X, Y) if self.folds == 1 else (X[rows], Y[rows])
             if scipy.sparse.issparse(mine):
                 add_sparse_gram(G[fold], mine)
             else:
                 G[fold] += mine.T @ mine
             c[fold] += mine.T @ sides
             bb[fold] += np.einsum("ij,ij->j", sides, sides)
-
-    def _weights(self, block: Block) -> Floats:
-        folds = fold_of_rows(self.seed, block.start, block.stop, self.folds)
-        weights = None if block.weights is None else block.weights[:, 0].astype(np.float64)
-        return np.bincount(folds, weights, minlength=self.folds).astype(np.float64)
+            total[fold] += len(rows) if weights is None else weights[rows].sum()
 
     def finish(self, part: Part) -> FoldSums:
         """Return the sums."""
@@ -106,7 +99,22 @@ def fold_of_rows(seed: int, start: int, stop: int, folds: int) -> NDArray[np.int
     >>> bool((fold_of_rows(0, 6, 9, 4) == fold_of_rows(0, 4, 12, 4)[2:5]).all())
     True
     """
+    numbers = np.empty(stop - start, dtype=np.int64)
+    for fold, rows in enumerate(rows_of_folds(seed, start, stop, folds)):
+        numbers[rows] = fold
+    return numbers
+
+
+def rows_of_folds(seed: int, start: int, stop: int, folds: int) -> list[NDArray[np.intp]]:
+    """Return which of the rows ``start:stop``, counted from ``start``, lie in each fold, ascending: :func:`fold_of_rows` the other way.
+
+    Examples
+    --------
+    >>> rows_of_folds(0, 4, 12, 4)[1]
+    array([3, 7])
+    """
     first, last = start // folds, -(-stop // folds)
     words = draw(seed, FOLDS, first * folds, last * folds, 1).reshape(last - first, folds)
-    ranks = np.argsort(np.argsort(words, axis=1, kind="stable"), axis=1, kind="stable")
-    return ranks.ravel()[start - first * folds : stop - first * folds].astype(np.int64)
+    places = np.argsort(words, axis=1, kind="stable") + np.arange(first * folds - start, last * folds - start, folds)[:, None]
+    is_inside = (places >= 0) & (places < stop - start)
+    return [rows[inside] for rows, inside in zip(places.T, is_inside.T, strict=True)]

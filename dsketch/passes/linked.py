@@ -18,6 +18,7 @@ from dsketch.losses.base import Loss, Terms
 from dsketch.matrix.beside import Places
 from dsketch.matrix.rows import SLICE_BYTES
 from dsketch.passes.base import Part, SlicePass, heavy_rows
+from dsketch.passes.class_gram import add_class_gram, is_paired
 from dsketch.passes.gram import add_sparse_gram
 
 _LEAST_ROWS = 256
@@ -154,8 +155,11 @@ class Linked(SlicePass[Local]):
         if self.lengths is None:
             return 0.0
         if self.lengths.ndim == 2:
-            Z = X @ self.lengths
-            return float(np.sqrt(np.einsum("ij,ij->i", Z, Z).max()))
+            return float(row_lengths(X @ self.lengths).max())
+        if not self.lengths.min() > _FAR**-0.5:  # D of curvatures that have all but vanished: squares of 1/D overflow
+            inverse = 1.0 / self.lengths
+            Z = X.multiply(inverse).tocsr().toarray() if scipy.sparse.issparse(X) else X * inverse
+            return float(row_lengths(Z).max())
         weights = 1.0 / self.lengths**2
         if scipy.sparse.issparse(X):
             squares = scipy.sparse.csr_array((X.data**2, X.indices, X.indptr), shape=X.shape)
@@ -200,6 +204,16 @@ def predictor(X: Any, x: Floats, offset: Floats | None) -> Floats:
     return np.asarray(eta)
 
 
+def row_lengths(Z: Floats) -> Floats:
+    """Return the norm of each row, shape (rows,); sizes are taken out first where squares may overflow."""
+    size = np.abs(Z).max(initial=0.0)
+    if size < _FAR:
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", Z, Z)))
+    sizes = np.maximum(np.abs(Z).max(axis=1), 1.0)
+    Z = Z / sizes[:, None]
+    return np.asarray(sizes * np.sqrt(np.einsum("ij,ij->i", Z, Z)))
+
+
 def _ratio(terms: Terms) -> Floats:
     """Return r²/h of each row; for several outputs ‖r‖²/tr h, which rᵀh⁻¹r is not below."""
     squares = np.einsum("ik,ik->i", terms.slope, terms.slope)
@@ -227,6 +241,9 @@ def add_weighted_gram(gram: Floats, X: Any, curvature: Floats) -> None:
         _add_block(gram, X, curvature)
         return
     d = X.shape[1]
+    if is_paired(d, curvature.shape[1]) and not scipy.sparse.issparse(X):
+        add_class_gram(gram, X, curvature)
+        return
     for k, m in itertools.combinations_with_replacement(range(curvature.shape[1]), 2):
         block = gram[k * d : (k + 1) * d, m * d : (m + 1) * d]
         _add_block(block, X, curvature[:, k, m])

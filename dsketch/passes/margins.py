@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import scipy.sparse
 
 from dsketch._linalg.arrays import Floats
 from dsketch.losses.base import Loss
@@ -34,6 +35,8 @@ class Margin(NamedTuple):
         Largest and least abs δ of a row.
     up, down : Extreme
         The rows with the largest and the least δ.
+    heights : ndarray, shape (d,)
+        The largest abs aᵢⱼ of each column: its unit, whatever the curvatures.
     flat : ndarray
         AᵀA of the rows with abs δ at most ``level``, shape (d, d), of several outputs (d · outputs, d · outputs) by
         :meth:`~dsketch.losses.base.Loss.held`; (0, 0) if nobody asked.
@@ -44,6 +47,7 @@ class Margin(NamedTuple):
     least: float
     up: Extreme
     down: Extreme
+    heights: Floats
     flat: Floats
 
 
@@ -78,11 +82,12 @@ class Margins(SlicePass[Margin]):
         """Return what no rows give; numbers that every row changes are far away, and finite."""
         del sides
         wide = columns * self.direction.shape[1] if self.level >= 0 else 0
-        return np.array([-1e300, 0.0, -1e300]), np.array([[0.0, 0.0, -1e300], [0.0, 0.0, -1e300]]), np.zeros((wide, wide))
+        sides_far = np.array([[0.0, 0.0, -1e300], [0.0, 0.0, -1e300]])
+        return np.array([-1e300, 0.0, -1e300]), sides_far, np.zeros(columns), np.zeros((wide, wide))
 
     def add(self, part: Part, start: int, X: Any, Y: Floats) -> None:
         """Add the margins of a slice."""
-        most, sides, gram = part
+        most, sides, heights, gram = part
         y, weight = Y[:, 0], self.places.weight(Y)
         step = predictor(X, self.direction, None)
         kept = np.ones(len(y)) if weight is None else (weight > 0).astype(np.float64)
@@ -98,6 +103,7 @@ class Margins(SlicePass[Margin]):
             row = int(np.argmax(reach))
             if reach[row] > side[2]:
                 side[:] = start + row, y[row], reach[row]
+        np.maximum(heights, _heights(X if weight is None else X[weight > 0]), out=heights)
         if self.level >= 0:
             held = self.loss.held(step, y, self.level)
             add_weighted_gram(gram, X, held * (kept if held.ndim == 1 else kept[:, None, None]))
@@ -105,21 +111,30 @@ class Margins(SlicePass[Margin]):
     def merge(self, left: Part, right: Part) -> Part:
         """Keep the larger of each; of two equal rows the first."""
         later = right[1][:, 2:] > left[1][:, 2:]
-        return np.maximum(left[0], right[0]), np.where(later, right[1], left[1]), left[2] + right[2]
+        heights = np.maximum(left[2], right[2])
+        return np.maximum(left[0], right[0]), np.where(later, right[1], left[1]), heights, left[3] + right[3]
 
     def finish(self, part: Part) -> Margin:
         """Return the margins."""
-        (worst, most, least), ((row, y, up), (other, z, down)), gram = part
+        (worst, most, least), ((row, y, up), (other, z, down)), heights, gram = part
         return Margin(
             float(worst),
             float(most),
             -float(least),
             Extreme(int(row), float(y), float(up)),
             Extreme(int(other), float(z), -float(down)),
+            heights,
             gram,
         )
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return (d · outputs)² numbers, or a few."""
+        """Return (d · outputs)² numbers and d, or d and a few."""
         del sides
-        return 8 * (9 + ((columns * int(self.direction.shape[1])) ** 2 if self.level >= 0 else 0))
+        return 8 * (9 + columns + ((columns * int(self.direction.shape[1])) ** 2 if self.level >= 0 else 0))
+
+
+def _heights(X: Any) -> Floats:
+    """Return the largest abs entry of each column."""
+    if scipy.sparse.issparse(X):
+        return np.asarray(abs(X).max(axis=0).toarray()).ravel()
+    return np.asarray(np.maximum(X.max(axis=0), -X.min(axis=0)))

@@ -10,7 +10,7 @@ from dsketch.passes.rowwise import RowPass
 
 @dataclass(frozen=True)
 class MeanResponse(RowPass):
-    """Finish to μ(Xx), shape (n, outputs).
+    """Finish to μ(Xx + offset), shape (n, outputs).
 
     Parameters
     ----------
@@ -18,6 +18,8 @@ class MeanResponse(RowPass):
     x : ndarray, shape (d, outputs)
     intercept : bool
         Whether the last row of x is one.
+    has_offset : bool
+        Whether b is the offset of each row; else it is 0.
 
     Notes
     -----
@@ -27,15 +29,17 @@ class MeanResponse(RowPass):
     loss: Loss
     x: Floats
     intercept: bool = False
+    has_offset: bool = False
 
     kind: ClassVar[str] = "mean response"
     takes_sparse: ClassVar[bool] = True
 
     def of(self, X: Floats, Y: Floats) -> Floats:
         """Return the means."""
-        del Y
         eta = X @ (self.x[:-1] if self.intercept else self.x)
-        return self.loss.mean(eta + self.x[-1] if self.intercept else eta)
+        if self.intercept:
+            eta = eta + self.x[-1]
+        return self.loss.mean(eta + Y[:, :1] if self.has_offset else eta)
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return a number for each output and row of the largest block, at least."""

@@ -20,6 +20,9 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.whitener import Whitener
 from dsketch.passes.base import Part, SlicePass
 from dsketch.passes.slack_triangle import scale_rows, slacks
+from dsketch.settings import EPS
+
+_SLIGHT = 16 * EPS  # a score near 0 or 1 that was computed may be beyond by some units of rounding
 
 
 class SlackSums(NamedTuple):
@@ -28,7 +31,8 @@ class SlackSums(NamedTuple):
     ``gradient``, shape (r,): −Σσq.  ``weighted``, shape (r, r): Q = Σσqqᵀ.  ``gram``, shape (r, r): Σqqᵀ, I but for rounding.  ``cube``,
     shape (r, r, r): Σq ⊗ q ⊗ q, empty if not asked for.  ``largest``: the largest σ.  ``size``: Σσ(abs(a)ᵀabs(x) + abs(b))²/s²;
     ``square``: Σσ².
-    If the rows have a σ* beside b, ``given``: Σσ*², ``pull``, shape (r,): Σσ*q, and ``pulled``, shape (r, r): Σσ*qqᵀ; else 0.
+    If the rows have a σ* beside b, ``given``: Σσ*², ``total``: Σσ*, ``strange``: how many of them are below 0 or above 1, ``pull``, shape
+    (r,): Σσ*q, and ``pulled``, shape (r, r): Σσ*qqᵀ; else 0.
     """
 
     gradient: Floats
@@ -39,6 +43,8 @@ class SlackSums(NamedTuple):
     size: float
     square: float
     given: float
+    total: float
+    strange: int
     pull: Floats
     pulled: Floats
 
@@ -71,7 +77,7 @@ class SlackLeverage(SlicePass[SlackSums]):
         del columns, sides
         r = self.whitener.rank
         cube = np.zeros((r * self.has_cube,) * 3)
-        return np.zeros(r), np.zeros((r, r)), np.zeros((r, r)), cube, np.zeros(1), np.zeros(3), np.zeros(r), np.zeros((r, r))
+        return np.zeros(r), np.zeros((r, r)), np.zeros((r, r)), cube, np.zeros(1), np.zeros(5), np.zeros(r), np.zeros((r, r))
 
     def add(self, part: Part, start: int, X: Any, Y: Floats) -> None:
         """Add the rows of a slice."""
@@ -85,8 +91,9 @@ class SlackLeverage(SlicePass[SlackSums]):
         if self.has_cube:
             add_cube(cube, q, q)
         np.maximum(largest, sigma.max(), out=largest)
-        sums += [sigma @ doubt**2, sigma @ sigma, np.sum(Y[:, 1:] ** 2)]
+        sums[:2] += [sigma @ doubt**2, sigma @ sigma]
         for given in Y[:, 1:].T:
+            sums[2:] += [given @ given, given.sum(), np.count_nonzero((given < -_SLIGHT) | (given > 1 + _SLIGHT))]
             pull += given @ q
             pulled += (q * given[:, None]).T @ q
 
@@ -98,13 +105,14 @@ class SlackLeverage(SlicePass[SlackSums]):
     def finish(self, part: Part) -> SlackSums:
         """Return the sums."""
         gradient, weighted, gram, cube, largest, sums, pull, pulled = part
-        size, square, given = (float(value) for value in sums)
-        return SlackSums(gradient, weighted, gram, full_cube(cube), float(largest[0]), size, square, given, pull, pulled)
+        size, square, given, total, strange = (float(value) for value in sums)
+        top = float(largest[0])
+        return SlackSums(gradient, weighted, gram, full_cube(cube), top, size, square, given, total, int(strange), pull, pulled)
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return 3 d² + 2 d + 4 numbers, and d³."""
+        """Return 3 d² + 2 d + 6 numbers, and d³."""
         del sides
-        return 8 * (3 * columns**2 + 2 * columns + 4 + self.has_cube * columns**3)
+        return 8 * (3 * columns**2 + 2 * columns + 6 + self.has_cube * columns**3)
 
 
 def whitened_rows(X: Floats, x: Floats, b: Floats, whitener: Whitener) -> tuple[Floats, Floats, Floats]:

@@ -42,6 +42,8 @@ class Writing(Pass[Written]):
         Its chunks are those of :func:`align_to_chunks`, and every worker must see the place where it lies.
     sides : int
         k.
+    goes_on : bool
+        Whether chunks that are there already are those of this very pass, by a run that was interrupted: they are read, not made again.
 
     Notes
     -----
@@ -52,14 +54,17 @@ class Writing(Pass[Written]):
     inner: Pass[Floats]
     target: "zarr.Array[Any]"
     sides: int
+    goes_on: bool = False
 
     kind: ClassVar[str] = "write"
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Write the block's rows; count them."""
-        values = self.inner.finish(self.inner.map(block, None))
+        kept = _read_kept(self.target, block.start, block.stop) if self.goes_on else None
+        values = self.inner.finish(self.inner.map(block, None)) if kept is None else kept
         rows, largest, total = part or (np.zeros(1), np.zeros(self.sides), np.zeros(self.sides))
-        _write(self.target, block.start, values)
+        if kept is None:
+            _write(self.target, block.start, values)
         return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0)), total + values.sum(axis=0)
 
     def merge(self, left: Part, right: Part) -> Part:
@@ -79,7 +84,7 @@ class Writing(Pass[Written]):
         """Yield what is written, and where."""
         yield repr(self.kind)
         yield from self.inner.state()
-        for name, value in (("target", self.target), ("sides", self.sides)):
+        for name, value in (("target", self.target), ("sides", self.sides), ("goes on", self.goes_on)):
             yield repr(name)
             yield repr(value)
 
@@ -106,6 +111,19 @@ def align_to_chunks(A: Matrix) -> tuple[Matrix, int]:
     rows = max(int(np.median(heights)) // 4, A.shape[0] // MOST_CHUNKS, 1)
     moved = np.minimum((A.cuts[:-1] + rows // 2) // rows * rows, A.shape[0])
     return Recut(A, np.unique(np.append(moved, A.shape[0]))), rows
+
+
+def _read_kept(target: "zarr.Array[Any]", start: int, stop: int) -> Floats | None:
+    """Return rows of which all chunks are there, whole; None where one is not."""
+    height, beside = target.chunks[0], (0,) * (target.ndim - 1)
+    keys = (target.metadata.encode_chunk_key((number, *beside)) for number in range(start // height, -(-stop // height)))
+    if not all(wait_for(target.store.exists(f"{target.path}/{key}".lstrip("/"))) for key in keys):
+        return None
+    try:
+        rows: Floats = np.asarray(target[start:stop])
+    except (ValueError, OSError):  # a chunk that was cut off is made again
+        return None
+    return rows.reshape(stop - start, -1)
 
 
 def _write(target: "zarr.Array[Any]", start: int, values: Floats) -> None:

@@ -61,6 +61,7 @@ class Workload:
     tasks: int
     blocks: int = 2  # in memory at once: one is computed on, one decoded; of raw rows only a slice, at most one block
     nonzeros: int | None = None  # stored numbers of a sparse A; None: A is dense
+    outputs: int = 1  # of a smooth problem: d and float_bytes then count each column as often
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def rate(kind: Kind, workload: Workload) -> float:
     other kinds make slices dense.
     """
     width = workload.d + workload.k
+    if workload.outputs > 1 and kind.outputs_seconds is not None:
+        return kind.outputs_seconds(workload.d, workload.outputs) * workload.n * 1e9 / max(workload.float_bytes, 1)
     if workload.nonzeros is None or kind.sparse_seconds is None:
         return seconds_per_gigabyte(kind, width)
     seconds = kind.sparse_seconds(workload.k, workload.n, workload.nonzeros)

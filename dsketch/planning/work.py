@@ -24,6 +24,10 @@ from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_WHITENING
 _LIGHT_SECONDS, _SIDE_SECONDS = 2e-9, 1e-9
 _SIGN_SECONDS = 12e-9
 _GRAM_SECONDS, _PAIR_SECONDS = 20e-9, 5e-9
+# Of smooth problems of m outputs, one row, one thread, d = 6 … 60 and m = 3 … 49: for each of the m² curvatures; for each entry of the
+# Hessian, of which a quarter is computed; and of passes over its m tangent rows, for each of their m · (d m) numbers.
+_CURVATURE_SECONDS, _ENTRY_SECONDS = 6e-9, 0.25e-9
+_TANGENT_SECONDS, _TANGENT_SKETCH_SECONDS, _TANGENT_TRIANGLE_SECONDS = 25e-9, 60e-9, 200e-9
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,9 @@ class Kind:
         Seconds of one stored number of sparse rows, from the numbers of sides, rows and stored numbers; None: slices are made dense.
     may_be_dense : bool
         Whether slices of sparse rows are made dense where that is cheaper.
+    outputs_seconds : callable or None
+        Seconds of one row of a smooth problem of several outputs, from the number of its coefficients and that of outputs; None: no such
+        problem asks for it.
     """
 
     name: str
@@ -49,6 +56,7 @@ class Kind:
     grows: bool = False
     sparse_seconds: Callable[[int, int, int], float] | None = None
     may_be_dense: bool = False
+    outputs_seconds: Callable[[int, int], float] | None = None
 
 
 class Work(NamedTuple):
@@ -68,6 +76,26 @@ def _pair_seconds(sides: int, rows: int, nonzeros: int) -> float:
     return _GRAM_SECONDS + _PAIR_SECONDS * nonzeros / rows
 
 
+def _linked_seconds(coefficients: int, outputs: int) -> float:
+    return _CURVATURE_SECONDS * outputs**2 + _ENTRY_SECONDS * coefficients**2
+
+
+def _linked_light_seconds(coefficients: int, outputs: int) -> float:
+    return _CURVATURE_SECONDS * outputs**2 + _LIGHT_SECONDS * coefficients
+
+
+def _tangent_seconds(coefficients: int, outputs: int) -> float:
+    return _TANGENT_SECONDS * coefficients * outputs
+
+
+def _tangent_sketch_seconds(coefficients: int, outputs: int) -> float:
+    return _TANGENT_SKETCH_SECONDS * coefficients * outputs
+
+
+def _tangent_triangle_seconds(coefficients: int, outputs: int) -> float:
+    return _TANGENT_TRIANGLE_SECONDS * coefficients * outputs
+
+
 def _linked_pass(d: int, *, has_gram: bool) -> Linked:
     return Linked(Logit(), Places(("y",)), np.zeros((d, 1)), has_gram=has_gram)
 
@@ -83,12 +111,24 @@ def _narrow(d: int) -> Pass[Any]:
 
 GRADIENT = Kind(Gradient.kind, lambda d: Gradient(np.ones((d, 1))), sparse_seconds=_light_seconds)
 GRADIENT_WIDE = Kind(f"{Gradient.kind}_wide", lambda d: Gradient(np.ones((d, 60))), sparse_seconds=_light_seconds)  # of a path
-NORMAL = Kind(Normal.kind, lambda d: Normal(np.ones((d, 1))), sparse_seconds=_light_seconds)
+NORMAL = Kind(Normal.kind, lambda d: Normal(np.ones((d, 1))), sparse_seconds=_light_seconds, outputs_seconds=_tangent_seconds)
 GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 # Of logistic regression; other row functions cost the same but for a few nanoseconds a row.
-LINKED = Kind(Linked.kind, lambda d: _linked_pass(d, has_gram=True), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
-LINKED_LIGHT = Kind(f"{Linked.kind}_light", lambda d: _linked_pass(d, has_gram=False), sparse_seconds=_light_seconds)
-TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True)
+LINKED = Kind(
+    Linked.kind,
+    lambda d: _linked_pass(d, has_gram=True),
+    grows=True,
+    sparse_seconds=_pair_seconds,
+    may_be_dense=True,
+    outputs_seconds=_linked_seconds,
+)
+LINKED_LIGHT = Kind(
+    f"{Linked.kind}_light",
+    lambda d: _linked_pass(d, has_gram=False),
+    sparse_seconds=_light_seconds,
+    outputs_seconds=_linked_light_seconds,
+)
+TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True, outputs_seconds=_tangent_triangle_seconds)
 FOLD_GRAMS = Kind(FoldGrams.kind, lambda _: FoldGrams(5, 0), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 WHITENED_GRAM = Kind(WhitenedGram.kind, lambda d: WhitenedGram(_factor(d).whitener), grows=True)
 LEVERAGES = Kind(Leverages.kind, lambda d: Leverages(_factor(d).whitener), grows=True)
@@ -116,4 +156,5 @@ def sketching_kind(family: str, purpose: int = FOR_ITERATING, nonzeros: int = 8)
         lambda d: Sketching(draw_sketch(Settings(sketch=family), d, purpose, nonzeros=nonzeros)),
         grows=family == Gaussian.name,
         sparse_seconds=None if signs is None else lambda *_: _SIGN_SECONDS * signs,
+        outputs_seconds=_tangent_sketch_seconds,
     )

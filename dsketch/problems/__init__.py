@@ -1,6 +1,8 @@
 """Problems: what is asked; a wing for each family, a class for each problem, one line in the table."""
 
 from dsketch._registry import Registry
+from dsketch.problems.attention.gradient import AttentionGradient
+from dsketch.problems.attention.problem import Attention
 from dsketch.problems.base import Problem
 from dsketch.problems.heads.problem import Heads
 from dsketch.problems.inversion.distribution import LeverageDistribution
@@ -45,12 +47,16 @@ _KINDS: tuple[type[Problem], ...] = (
     SoftmaxRegression,
     SoftmaxResNet,
     TwoLayer,
+    Attention,
+    AttentionGradient,
 )
 PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
 __all__ = [
     "GLM",
     "PROBLEMS",
+    "Attention",
+    "AttentionGradient",
     "Bounded",
     "ElasticNet",
     "ElasticNetPath",

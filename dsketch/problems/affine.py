@@ -1,9 +1,10 @@
-"""Problems whose answers predict A x plus an intercept: columns far from 0 are shifted on the way, and predictions keep the digits."""
+"""Problems whose columns far from 0 are shifted on the way beside an intercept, and those of them that predict A x plus the intercept."""
 
+from abc import abstractmethod
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import AnyArray, Matrix
@@ -15,10 +16,13 @@ from dsketch.passes.affine import affine
 from dsketch.problems.base import Problem, require_columns
 
 
-class AffineProblem(Problem):
-    """A problem about A x, or A x plus an intercept."""
+class ShiftedProblem(Problem):
+    """A problem that asks A x, or A x plus an intercept: beside one its columns may be shifted."""
 
-    predicts_linearly = True
+    @property
+    def counts(self) -> tuple[Matrix | None, ...]:
+        """What a row counts for, shape (n, 1) each: where one is 0, it says nothing about the columns."""
+        return (self.rows.weights,)
 
     @cached_property
     def shifted(self) -> Self:
@@ -32,7 +36,7 @@ class AffineProblem(Problem):
             If they cannot be read.
         """
         rows = self.rows
-        shift = offsets(rows.A, rows.weights) if rows.intercept and rows.shift is None else None
+        shift = offsets(rows.A, *self.counts) if rows.intercept and rows.shift is None else None
         if shift is None:
             return self
         shifted = copy(self)
@@ -51,11 +55,31 @@ class AffineProblem(Problem):
         """The problem with columns shifted where that keeps digits."""
         return self.shifted
 
+    def told_for_shifted(self, answer: Any) -> Floats:
+        """Return the x of an answer for shifted columns in the shape in which x is told, its intercept the one of shifted columns."""
+        told: Floats = answer.x
+        return told
+
+    @abstractmethod
+    def centred_predictor(self, x: Floats, A: Matrix) -> Look:
+        """Return what :meth:`predictor` does, for an x whose intercept is that of the shifted columns."""
+
+
+class AffineProblem(ShiftedProblem):
+    """A problem about A x, or A x plus an intercept."""
+
+    predicts_linearly = True
+
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to A x, plus the intercept."""
         if self.rows.shift is None:
             return linear_look(x, A, intercept=self.rows.intercept)
         return centred_look(centre_answer(x, self.rows.shift), A, self.rows.shift)
+
+    def centred_predictor(self, x: Floats, A: Matrix) -> Look:
+        """Return the look that finishes to (A − 1 sᵀ) w + c′."""
+        assert self.rows.shift is not None  # noqa: S101 - for type checkers
+        return centred_look(x, A, self.rows.shift)
 
 
 def linear_look(x: Floats, A: Matrix, *, intercept: bool, hint: str = "") -> Look:

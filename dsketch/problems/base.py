@@ -19,7 +19,7 @@ from dsketch.planning.price import Machines
 from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
-from dsketch.problems.tables import SummaryOptions
+from dsketch.problems.tables import SummaryOptions, no_table_error, require_groups
 from dsketch.settings import Option, Settings
 from dsketch.sketch import SKETCHES
 
@@ -28,9 +28,12 @@ SIDES = Option("b", Matrix, None, "Zarr vector of length n, or matrix n × k")
 
 
 class Predictor(NamedTuple):
-    """What predicts new rows: ``look(x, A)``, x of two dimensions, and how many numbers a row; None: as many as x has columns."""
+    """What predicts new rows, and how many numbers a row; None: as many as x has columns.
 
-    look: Callable[[Floats, Matrix], Look]
+    ``look(x, A)`` has an x of two dimensions; ``look(x, A, shift=s)``, of problems that shift columns, the x of shifted ones.
+    """
+
+    look: Callable[..., Look]
     sides: int | None = None
 
 
@@ -159,9 +162,22 @@ class Problem(ABC):
             If the problem has no such table.
         """
         del answer, method, wish, doubts
-        raise SpecError(
-            f"a table of coefficients needs least squares or a generalised linear model; this is {self.name}. Solve LeastSquares(A, b)."
-        )
+        raise no_table_error(self.name)
+
+    def require_table(self, wish: SummaryOptions) -> None:
+        """Refuse a table that no answer of this problem can have, before anything is read.
+
+        Raises
+        ------
+        SpecError
+            If the problem has none, or none with these errors.
+        DataError
+            If groups are no number for each row of A.
+        """
+        if not self.has_table:
+            raise no_table_error(self.name)
+        if wish.groups is not None:
+            require_groups(wish.groups, self.shape[0])
 
     def attributes(self, answer: Any) -> dict[str, Any]:
         """Return what a stored x says of itself besides, as JSON can hold it; ``answer`` is ``Solution.answer``."""

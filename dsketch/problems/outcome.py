@@ -39,8 +39,8 @@ class Status(Enum):
     )
     SEPARATED = "no minimizer: along a direction the loss falls for ever; drop the columns that the notes name, or give alpha"
     NOT_SOLVED = (
-        "not solved: the backward error stayed above the tolerance; try another method (tsqr; for powers factored), for kernels other "
-        "features, or a larger tol"
+        "not solved: the backward error stayed above the tolerance; try another method (for least squares tsqr, for powers factored), "
+        "for kernels other features, where there is a start another start, or a larger tol"
     )
 
     @property
@@ -74,6 +74,11 @@ class Certificate:
     condition: float
     rank: int
     rank_reason: str
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing is proven of x, where a problem has more to say than numbers; empty otherwise."""
+        return ""
 
     def is_right(self, accepted: float) -> bool:
         """Return whether x may be called an answer: its backward errors are at most ``accepted``."""

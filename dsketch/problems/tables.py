@@ -1,12 +1,23 @@
 """What may be asked of a table of coefficients, whatever the problem: which errors, which names, how wide the intervals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
-from dsketch.errors import SpecError
+from dsketch.errors import DataError, SpecError
 from dsketch.matrix.base import Matrix
-from dsketch.settings import INFORMATION, ROBUST
+from dsketch.settings import INFORMATION, ROBUST, SUMMARY, Option
 
+GROUPS = Option(
+    "groups",
+    Matrix,
+    None,
+    "The table with errors for rows that depend on each other within groups: Zarr vector of each row's group, any numbers; one more pass. "
+    "[default: rows are independent]",
+    metavar="G",
+)
+TABLE = (SUMMARY, ROBUST, GROUPS, INFORMATION)
 CLUSTER = "cluster"  # the word of a table whose errors are those of groups of rows
 
 
@@ -55,6 +66,42 @@ class SummaryOptions:
     def covariance(self) -> str | None:
         """The word of the covariance: ``HC0`` to ``HC3``, ``cluster``, or None for the model's own."""
         return self.robust if self.groups is None else CLUSTER
+
+
+def words_of_table(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is asked of a table among the options of a run, but for ``summary`` itself; None where no table is asked for.
+
+    Any option of a table asks for one.
+
+    >>> words_of_table({"summary": False, "robust": "HC3", "seed": 0})
+    {'robust': 'HC3'}
+    """
+    asked = {option.name: given[option.name] for option in TABLE if option.name in given}
+    if all(asked[option.name] == option.default for option in TABLE if option.name in asked):
+        return None
+    return {name: value for name, value in asked.items() if name != SUMMARY.name}
+
+
+def no_table_error(problem: str) -> SpecError:
+    """Return the refusal of a table for a problem whose answers have none."""
+    return SpecError(
+        f"a table of coefficients needs least squares or a generalised linear model; this is {problem}. Leave the table out, or "
+        "solve lstsq."
+    )
+
+
+def require_groups(groups: Matrix, rows: int) -> None:
+    """Refuse groups that are no number for each row.
+
+    Raises
+    ------
+    DataError
+    """
+    if groups.shape != (rows, 1):
+        raise DataError(
+            f"groups must have one number for each of the {rows} rows of A; its shape is {groups.shape}. Check that both come from the "
+            "same data."
+        )
 
 
 def name_coefficients(

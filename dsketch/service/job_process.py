@@ -31,8 +31,9 @@ from dsketch._results.solution import Solution
 from dsketch._units import format_bytes
 from dsketch.engine import Engine, connect_engine
 from dsketch.engine.connect import is_small
-from dsketch.errors import DsketchError, EngineError
+from dsketch.errors import DataError, DsketchError, EngineError, SpecError
 from dsketch.problems import Problem
+from dsketch.problems.tables import SummaryOptions
 from dsketch.service.errors import ServiceError, SizeError, document_of, error_document
 from dsketch.service.files import put_json, with_umask
 from dsketch.service.folder import Folder
@@ -123,6 +124,7 @@ def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
 def _plan(work: JobWork, link: Link) -> dict[str, Any]:
     spec = _admit(work)
     problem = spec.opened(work.roots.open)
+    _table_of(spec, problem, work)
     meter = Meter(work.most_read_bytes)
     meter.require(problem.rows.nbytes, "one pass")
     with _engine(work, problem, link) as engine:
@@ -134,6 +136,7 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
 def _solve(work: JobWork, folder: Folder, link: Link) -> None:
     spec = _admit(work)
     problem = spec.opened(work.roots.open)
+    table = _table_of(spec, problem, work)
     _require_fitting(problem, work.most_result_bytes)
     meter = Meter(work.most_read_bytes, link.hear)
     meter.require(problem.rows.nbytes, "one pass")
@@ -149,9 +152,36 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
         link.tell("planned", plan=_describe(made))
         with with_umask(work.results_umask) if place is not None else nullcontext():
             solution = replace(run, out=place).solve(made, engine, meter.hear)
+        meter.mute()  # what follows are no passes of the run, and in no journal
+        summary = _summarize(solution, table, engine, meter)
     if work.sign_key is not None:
         sign_kept_receipt(folder.journal, work.sign_key, SIGNER)
-    _put_in_place(solution, folder, replace(run, out=_output(work, spec)), work.results_umask)  # looked at again, hours later
+    _put_in_place(solution, summary, folder, replace(run, out=_output(work, spec)), work.results_umask)
+
+
+def _table_of(spec: Spec, problem: Problem, work: JobWork) -> dict[str, Any] | None:
+    """Return what is asked of the table of coefficients; None where none is.
+
+    Raises
+    ------
+    SpecError, DataError
+        If the problem has no such table.
+    """
+    asked = spec.table(work.roots.open)
+    if asked is not None:
+        problem.require_table(SummaryOptions(**asked))
+    return asked
+
+
+def _summarize(solution: Solution, asked: dict[str, Any] | None, engine: Engine, meter: Meter) -> dict[str, Any]:
+    """Return what the answer's document says of its table: nothing where none was asked for, null with the reason where there is none."""
+    if asked is None:
+        return {}
+    try:
+        table = solution.summary(**asked, cluster=engine, progress=meter.hear)
+    except (SpecError, DataError) as error:
+        return {"summary": None, "no_summary": str(error)}
+    return {"summary": {**table.to_dict(), "text": str(table)}}
 
 
 def _run(spec: Spec, problem: Problem) -> Run:
@@ -215,7 +245,15 @@ def _describe(made: Plan) -> dict[str, Any]:
     return hide_addresses_in(plain({**made.to_dict(), "text": str(made)}))
 
 
-def _put_in_place(solution: Solution, folder: Folder, run: Run, mask: int) -> None:
+def _text_of(solution: Solution, summary: dict[str, Any]) -> str:
+    """Return the answer for people, with its table or why there is none."""
+    if "summary" not in summary:
+        return str(solution)
+    table = summary["summary"]
+    return f"{solution}\nno table    {summary['no_summary']}" if table is None else f"{solution}\n\n{table['text']}"
+
+
+def _put_in_place(solution: Solution, summary: dict[str, Any], folder: Folder, run: Run, mask: int) -> None:
     """Write x, then ``out``, then the rest: what is there last says that all is there."""
     x, size = solution.x, 8 * int(np.prod(solution.x.shape))
     place = Output(folder.path / ("x.npy" if size <= _NPY_BYTES else "x.zarr"), overwrite=True)
@@ -233,5 +271,5 @@ def _put_in_place(solution: Solution, folder: Folder, run: Run, mask: int) -> No
         "file": place.path.name,
         "out": None if run.out is None else str(run.out.path),
     }
-    told = {**facts, "is_success": solution.status.is_success, "text": str(solution)}
+    told = {**facts, **summary, "is_success": solution.status.is_success, "text": _text_of(solution, summary)}
     put_json(folder.path / "solution.json", hide_addresses_in(plain(told)))

@@ -20,6 +20,10 @@ class Meter:
     def __init__(self, most_bytes: int | None, tell: events.Tell = events.ignore) -> None:
         self._most, self._tell, self._read = most_bytes, tell, 0
 
+    def mute(self) -> None:
+        """Go on counting, and hand no further event on."""
+        self._tell = events.ignore
+
     def require(self, count: int, what: str) -> None:
         """Refuse what would read more than is allowed.
 

@@ -115,6 +115,11 @@ class SolutionOut(BaseModel):
     certificate: dict[str, Any]
     passes: list[dict[str, Any]]
     x: dict[str, Any] = Field(description="Shape, dtype, bytes, sha256, file, and ``out`` if it was asked for.")
+    summary: dict[str, Any] | None = Field(
+        default=None,
+        description="The table of coefficients, if it was asked for and the data have one; ``text`` says it to people.",
+    )
+    no_summary: str | None = Field(default=None, description="Why there is none, though it was asked for.")
     is_success: bool
     text: str
 

@@ -30,8 +30,10 @@ from dsketch._results.run_header import make_problem
 from dsketch._units import parse_bytes
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.open import open_matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
+from dsketch.problems.tables import GROUPS, TABLE, words_of_table
 from dsketch.settings import JOB, MEMORY_LIMIT, MISSING, SETTINGS, Bytes, Numbers, Option, Settings
 
 _MOST_CHARACTERS = 4096  # the longest path, as Linux has it
@@ -115,6 +117,19 @@ class Spec(Strict):
 
     def addresses(self) -> dict[str, str]:
         """Return every place that is read, by the word that names it."""
+        groups: str | None = getattr(self, GROUPS.name, None)
+        return self._data() | ({} if groups is None else {GROUPS.name: groups})
+
+    def table(self, source: Callable[[str, str], Any] = lambda address, _: address) -> dict[str, Any] | None:
+        """Return what is asked of the table of coefficients, its groups opened; None where no table is asked for."""
+        given = {option.name: getattr(self, option.name) for option in TABLE if option.name in type(self).model_fields}
+        asked = words_of_table(given)
+        if asked is not None and asked[GROUPS.name] is not None:
+            asked[GROUPS.name] = open_matrix(source(asked[GROUPS.name], GROUPS.name), what=GROUPS.name)
+        return asked
+
+    def _data(self) -> dict[str, str]:
+        """Return the places of the problem's own data, by the word that names each."""
         asked = PROBLEMS[self.problem]
         named = [word.name for word in (*asked.inputs, *asked.options) if word.kind is Matrix]
         return {name: place for name in named if (place := getattr(self, name)) is not None}
@@ -138,7 +153,7 @@ class Spec(Strict):
 
     def opened(self, source: Callable[[str, str], Any] = lambda address, _: address) -> Problem:
         """Open the problem that the document describes; ``source`` gives what to open for an address and its word."""
-        data = {name: source(address, name) for name, address in self.addresses().items()}
+        data = {name: source(address, name) for name, address in self._data().items()}
         return make_problem({"problem": self.problem, **self.parameters()}, data)
 
 
@@ -178,6 +193,7 @@ def model_of(problem: type[Problem]) -> type[Spec]:
         "problem": (Literal[problem.name], ...),
         **{option.name: (_kind_of(option), Field(description=option.help)) for option in problem.inputs},
         **{option.name: _field(option) for option in (*problem.options, MISSING, *settings_of(problem), MEMORY_LIMIT)},
+        **({option.name: _field(option) for option in TABLE} if problem.has_table else {}),
     }
     return create_model(f"{problem.__name__}Spec", __base__=Spec, __doc__=problem.title, **fields)
 

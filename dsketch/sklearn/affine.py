@@ -7,48 +7,23 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from dsketch._linalg.arrays import Floats
 from dsketch._results.predict import predict_centred
 from dsketch.api import predict
-from dsketch.matrix.base import AnyArray
-from dsketch.matrix.centring import recentre_answer, uncentre_answer
+from dsketch.matrix.centring import recentre_answer
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
-from dsketch.problems.linear.centring import Centre
+from dsketch.sklearn.centred import Centred
 from dsketch.sklearn.data import NUMBERS, check_new_rows, check_targets, is_stored, read_targets, spread_weights
 from dsketch.sklearn.mixin import SharedCluster
 from dsketch.sklearn.scoring import r_squared
 
 
-class Affine(SharedCluster, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
+class Affine(Centred, SharedCluster, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """Predict and score by ``coef_`` and ``intercept_``, in one pass each."""
 
     fit_intercept: bool
     memory_limit: Any
-    coef_: Floats
-    intercept_: Any
-    _centre: Centre | None
-
-    def _undo_shift(self, x: Floats, shift: AnyArray | None, is_vector: bool) -> Floats:
-        """Return x for X as it is; keep the intercept of shifted columns, for the one of X has lost digits to their offset."""
-        own = uncentre_answer(x, shift)
-        x, own = (x[:, 0], own[:, 0]) if is_vector else (x, own)
-        self._centre = None if shift is None else Centre(shift, x)
-        return own
-
-    def _valid_centre(self) -> Centre | None:
-        """Return shift and intercept of shifted columns, if the attributes are still those of the fit."""
-        centre: Centre | None = getattr(self, "_centre", None)
-        if centre is None:
-            return None
-        own = uncentre_answer(centre.x.reshape(len(centre.x), -1), centre.shift).reshape(centre.x.shape)
-        return centre if np.array_equal(own, self._x()) else None
-
-    def _x(self) -> Floats:
-        """Return coefficients and intercept as dsketch has them."""
-        w = np.asarray(self.coef_).T
-        return np.concatenate([w, np.broadcast_to(self.intercept_, (1, *w.shape[1:]))])
 
     def predict(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
         """Return X coef_ᵀ + intercept_.

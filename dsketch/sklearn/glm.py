@@ -1,6 +1,7 @@
 """Poisson, gamma and Tweedie regression as scikit-learn regressors."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from dsketch.errors import SpecError
 from dsketch.losses.base import Loss
 from dsketch.losses.table import loss_of
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.centring import recentre_answer
 from dsketch.problems import GLM
 from dsketch.problems.arguments import as_flag, as_penalty
 from dsketch.sklearn.data import check_new_rows, check_targets, check_training, is_stored, read_targets, spread_weights
@@ -22,7 +24,26 @@ from dsketch.sklearn.smooth import Smooth, total_weight
 class _Regressor(RegressorMixin, Smooth):  # type: ignore[misc]  # scikit-learn publishes no types
     """What the three share: min Σ w d(y, μ)/(2 Σ w) + ½ alpha ‖w‖², d the unit deviance, μ the mean at Xw + c."""
 
-    alpha: float
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        fit_intercept: bool = True,
+        method: str = "auto",
+        tol: float | None = None,
+        seed: int = 0,
+        cluster: Any = None,
+        journal: str | os.PathLike[str] | None = None,
+        memory_limit: str | int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.method = method
+        self.tol = tol
+        self.seed = seed
+        self.cluster = cluster
+        self.journal = journal
+        self.memory_limit = memory_limit
 
     def _family(self) -> tuple[str, dict[str, Any]]:
         raise NotImplementedError
@@ -60,7 +81,7 @@ class _Regressor(RegressorMixin, Smooth):  # type: ignore[misc]  # scikit-learn 
         X, y, weights = check_training(self, X, y, sample_weight, multi_output=False)
         penalty = alpha * total_weight(weights, X.shape[0])
         problem = GLM(X, y, family=family, weights=weights, alpha=penalty, intercept=bool(self.fit_intercept), **parameters)
-        x = self._solve(problem)
+        x = self._undo_shift(*self._solve(problem), is_vector=True)
         self.coef_ = x[:-1] if self.fit_intercept else x
         self.intercept_ = float(x[-1]) if self.fit_intercept else 0.0
         return self
@@ -79,7 +100,8 @@ class _Regressor(RegressorMixin, Smooth):  # type: ignore[misc]  # scikit-learn 
         ndarray or zarr.Array, shape (m,)
         """
         check_is_fitted(self)
-        return self._means(self._loss(), X, out, self._x()[:, None])
+        x, shift = self._centred_x()
+        return self._means(self._loss(), X, out, x[:, None], shift)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return D², the share of the deviance that is explained: 1 is the best, 0 what the mean of y does.
@@ -103,7 +125,11 @@ class _Regressor(RegressorMixin, Smooth):  # type: ignore[misc]  # scikit-learn 
         family, parameters = self._family()
         weights = None if sample_weight is None else spread_weights(sample_weight, A.shape[0])
         problem = GLM(A, check_targets(y), family=family, weights=weights, intercept=True, **parameters)
-        return deviance_explained(problem.model, self._x()[:, None], self._machines())
+        x, shift = self._centred_x()
+        x = x[:, None]
+        if shift is not None:
+            x, shift = recentre_answer(x, shift, A.dtype)
+        return deviance_explained(problem.model.within(replace(problem.rows, shift=shift)), x, self._machines())
 
 
 class PoissonRegressor(_Regressor):
@@ -135,27 +161,6 @@ class PoissonRegressor(_Regressor):
     >>> PoissonRegressor(alpha=0).fit(X, [1.0, 2.0, 4.0]).predict([[3.0]]).round(9)
     array([8.])
     """
-
-    def __init__(
-        self,
-        *,
-        alpha: float = 1.0,
-        fit_intercept: bool = True,
-        method: str = "auto",
-        tol: float | None = None,
-        seed: int = 0,
-        cluster: Any = None,
-        journal: str | os.PathLike[str] | None = None,
-        memory_limit: str | int | None = None,
-    ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.method = method
-        self.tol = tol
-        self.seed = seed
-        self.cluster = cluster
-        self.journal = journal
-        self.memory_limit = memory_limit
 
     def _family(self) -> tuple[str, dict[str, Any]]:
         return "poisson", {}
@@ -197,27 +202,6 @@ class GammaRegressor(_Regressor):
     >>> GammaRegressor(alpha=0).fit(X, [1.0, 2.0, 4.0]).predict([[3.0]]).round(9)
     array([8.])
     """
-
-    def __init__(
-        self,
-        *,
-        alpha: float = 1.0,
-        fit_intercept: bool = True,
-        method: str = "auto",
-        tol: float | None = None,
-        seed: int = 0,
-        cluster: Any = None,
-        journal: str | os.PathLike[str] | None = None,
-        memory_limit: str | int | None = None,
-    ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.method = method
-        self.tol = tol
-        self.seed = seed
-        self.cluster = cluster
-        self.journal = journal
-        self.memory_limit = memory_limit
 
     def _family(self) -> tuple[str, dict[str, Any]]:
         return "gamma", {}
@@ -278,15 +262,17 @@ class TweedieRegressor(_Regressor):
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
     ) -> None:
+        super().__init__(
+            alpha=alpha,
+            fit_intercept=fit_intercept,
+            method=method,
+            tol=tol,
+            seed=seed,
+            cluster=cluster,
+            journal=journal,
+            memory_limit=memory_limit,
+        )
         self.power = power
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.method = method
-        self.tol = tol
-        self.seed = seed
-        self.cluster = cluster
-        self.journal = journal
-        self.memory_limit = memory_limit
 
     def _family(self) -> tuple[str, dict[str, Any]]:
         if self.power == 0:

@@ -111,11 +111,12 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         weights = self._weigh_classes(labels, weights)
         options = {"weights": weights, "alpha": alpha, "intercept": bool(self.fit_intercept)}
         if len(self.classes_) == 2:
-            x = self._solve(GLM(X, labels, family="binomial", **options)).reshape(-1, 1)
+            x, shift = self._solve(GLM(X, labels, family="binomial", **options))
         else:
-            x = self._solve(Multinomial(X, labels, classes=len(self.classes_), **options))
+            x, shift = self._solve(Multinomial(X, labels, classes=len(self.classes_), **options))
             x = np.concatenate([np.zeros((len(x), 1)), x], axis=1)
             x = x - x.mean(axis=1, keepdims=True)
+        x = self._undo_shift(x, shift, is_vector=False)
         self.coef_ = (x[:-1] if self.fit_intercept else x).T
         self.intercept_ = x[-1] if self.fit_intercept else np.zeros(x.shape[1])
         return self
@@ -166,11 +167,11 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         out : path or URL, optional
         """
         check_is_fitted(self)
-        x = self._x()
+        x, shift = self._centred_x()
         if len(self.classes_) == 2:
-            second = self._means(Logit(), X, out, x)
+            second = self._means(Logit(), X, out, x, shift)
             return second if out is not None else np.column_stack([1.0 - second, second])
-        return self._means(Softmax(len(self.classes_)), X, out, x[:, 1:] - x[:, :1])
+        return self._means(Softmax(len(self.classes_)), X, out, x[:, 1:] - x[:, :1], shift)
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the logarithms of the probabilities, shape (m, K)."""

@@ -11,6 +11,8 @@ from dsketch.problems import PROBLEMS, Problem
 from dsketch.settings import Numbers
 
 ROWS, COLUMNS = 60, 3
+# Rows and columns of the matrices of attention, which are not of one height.
+_SHAPES = {"Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 2)}
 
 
 def data_of(problem: type[Problem]) -> dict[str, Any]:
@@ -20,6 +22,8 @@ def data_of(problem: type[Problem]) -> dict[str, Any]:
     for option in problem.inputs:
         if option.kind is Numbers:
             found[option.name] = np.linspace(0.05, 0.2, COLUMNS) if option.name == "b" else np.ones(COLUMNS)
+        elif option.name in _SHAPES:
+            found[option.name] = rng.standard_normal(_SHAPES[option.name])
         elif option.name.startswith("A"):
             found[option.name] = rng.standard_normal((ROWS, COLUMNS)) / 4
         elif option.name == "y":

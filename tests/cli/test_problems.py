@@ -316,7 +316,7 @@ MISTAKES = {
     "ridge for least squares": (["exp-kernel", "{A}", "{n}", "--method", "low_rank"], "low_rank is for alpha=0; got alpha=1"),
     "flat matrix": (["gram-power", "{wide}", "{d}"], "A must be tall"),
     "underflow": (["gram-power", "{huge}", "{d}", "--power", "300"], "an underflow"),
-    "table": (["exp-kernel", "{A}", "{n}", "--summary"], "Use solve lstsq"),
+    "table": (["exp-kernel", "{A}", "{n}", "--summary"], "solve lstsq"),
 }
 
 

@@ -64,3 +64,21 @@ def test_a_path_that_is_not_there_is_one_sentence(tmp_path: Path, name: str) -> 
     assert ran.exit_code == 2
     assert "nothing.zarr" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_check_gives_its_verdict_in_the_json(tmp_path: Path) -> None:
+    """Right or not, and why: of a group that is separated and far out its column; exit code 1."""
+    group = np.arange(200) < 20
+    A, y = np.c_[np.random.default_rng(0).standard_normal((200, 2)), group], np.where(group, 1.0, np.arange(200) % 2)
+    best = ds.solve(ds.GLM(A[~group, :2], y[~group]), cluster="serial", progress=False).x
+    for name, array in {"A": A, "y": y, "x": np.r_[best, 1e3]}.items():
+        zarr.create_array(store=str(tmp_path / f"{name}.zarr"), data=array)
+    words = ["check", "glm", *(str(tmp_path / f"{name}.zarr") for name in ("A", "y", "x")), "--scheduler", "serial"]
+
+    judged = run(*words, "--json")
+    found = json.loads(judged.stdout)
+    assert judged.exit_code == 1
+    assert found["right"] is False
+    assert found["verdict"] == f"not right: {found['obstacle']}"
+    assert "separation: column 2 fits" in found["verdict"]
+    assert "separation: column 2 fits" in run(*words).stdout

@@ -41,7 +41,7 @@ def test_accuracy_measures_every_method_sketch_and_kind(tmp_path: Path) -> None:
 @pytest.mark.cluster
 def test_rivals_judges_everybody(tmp_path: Path) -> None:
     """Each contestant has times, memory and, if it solves, a backward error; ours is not above dask's lstsq."""
-    cases, printed = run_script("rivals", tmp_path)
+    cases, printed = run_here("rivals", tmp_path)
     found = {case["contestant"]: case for case in cases}
     assert {"dask lstsq", "dask normal equations", "numpy lstsq", "scipy gelsy", "dsketch auto", "bare sum"} <= set(found)
     assert all(case["memory"]["peak"] > 0 and case["seconds"]["low"] > 0 for case in cases)
@@ -53,7 +53,7 @@ def test_rivals_judges_everybody(tmp_path: Path) -> None:
 @pytest.mark.cluster
 def test_scaling_records_all_four_experiments(tmp_path: Path) -> None:
     """Each experiment leaves its cases: memory and predictions by n, seconds by chunks, tasks by passes, and the paper."""
-    cases, printed = run_script("scaling", tmp_path)
+    cases, printed = run_here("scaling", tmp_path)
     by = {name: [case for case in cases if case["experiment"] == name] for name in ("rows", "chunks", "passes", "paper")}
     assert len(by["rows"]) == len(by["chunks"]) == len(by["paper"]) == 2
     for case in by["rows"]:
@@ -70,7 +70,7 @@ def test_logistic_regression_is_judged_beside_its_rivals(tmp_path: Path) -> None
     """No distance is above what is proven, ours are at rounding, and the rivals' are measured by the same judge."""
     from dsketch.problems.smooth.methods import METHODS
 
-    cases, printed = run_script("glm", tmp_path)
+    cases, printed = run_here("glm", tmp_path)
     by = {name: [case for case in cases if case["experiment"] == name] for name in ("accuracy", "speed", "pass", "dask")}
     for case in by["accuracy"]:
         if case["contestant"].startswith("dsketch"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts import run_script
+from tests.scripts import run_here
 
 pytestmark = pytest.mark.usefixtures("importable_scripts")
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("importable_scripts")
 @pytest.mark.cluster
 def test_a_fit_is_measured_beside_a_gram_pass(tmp_path: Path) -> None:
     """Passes, seconds and memory of a fit on a real cluster, and how far x is from what the data were drawn with, in standard errors."""
-    (case,), printed = run_script("glm_scaling", tmp_path)
+    (case,), printed = run_here("glm_scaling", tmp_path)
 
     assert case["status"] == "solved"
     assert case["passes"] <= 8  # what the claim says

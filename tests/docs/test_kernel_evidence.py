@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.scripts import run_script
+from tests.scripts import run_here, run_script
 
 pytestmark = pytest.mark.usefixtures("importable_scripts")
 
@@ -65,7 +65,7 @@ def test_every_part_measures_everybody(measured: Measured) -> None:
 def test_a_part_leaves_the_others_as_they_were(measured: Measured) -> None:
     """--parts measures one again and keeps the lines of the rest."""
     folder, first, _ = measured
-    second, printed = run_script("kernel", folder, "--parts", "features")
+    second, printed = run_here("kernel", folder, "--parts", "features")
     rest = [case for case in first if case["part"] != "features"]
     assert second[: len(rest)] == rest
     assert len(second) == len(first)

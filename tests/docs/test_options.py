@@ -20,6 +20,7 @@ from dsketch.engine import SerialEngine
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
+from dsketch.problems.tables import TABLE
 from dsketch.service.app import UI
 from dsketch.service.routes.about import describe_problem
 from dsketch.service.specs import MODELS, spec_of
@@ -34,7 +35,6 @@ from dsketch.settings import (
     OVERWRITE,
     PROGRESS,
     SETTINGS,
-    TABLE,
     Bytes,
     Numbers,
     Option,
@@ -65,6 +65,11 @@ each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PR
 def taken(problem: type[Problem]) -> dict[str, Option]:
     """Return every option of a problem and of how it is solved, but for what must be given."""
     return {option.name: option for option in (*problem.options, MISSING, *settings_of(problem))}
+
+
+def tabled(problem: type[Problem]) -> dict[str, Option]:
+    """Return the options of the table of coefficients, where the problem has one."""
+    return {option.name: option for option in TABLE} if problem.has_table else {}
 
 
 # ---- Python ----------------------------------------------------------------------------------------------------------
@@ -105,6 +110,8 @@ SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
     ds.glm: (ds.GLM, set()),
     ds.elastic_net_path: (ds.ElasticNetPath, set()),
     ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name}),
+    ds.attention: (ds.Attention, {OVERWRITE.name}),
+    ds.attention_gradient: (ds.AttentionGradient, {OVERWRITE.name}),
 }
 
 
@@ -182,7 +189,7 @@ def test_estimators_say_what_the_options_say(estimator: type) -> None:
 
 # ---- the command line ------------------------------------------------------------------------------------------------
 
-HOW = {"plan": (), "solve": (JOURNAL, *WRITING), "check": (), "jobs submit": JOB}
+HOW = {"plan": (), "solve": (JOURNAL, *WRITING), "check": (), "jobs submit": (*TABLE, *JOB)}
 OTHERS = {
     "plan": {"as_json"},
     "solve": {"as_json"},
@@ -216,10 +223,13 @@ def test_the_command_line_says_what_the_options_say(command: str, problem: type[
 @each_problem
 def test_help_shows_a_table_where_there_is_one(problem: type[Problem]) -> None:
     """--summary and what belongs to it are out of sight where answers have no table of errors; whoever gives them is told so."""
-    command: Any = main.commands["solve"]
-    hidden = {param.name for param in command.commands[problem.name].params if isinstance(param, click.Option) and param.hidden}
+    group: Any = main
+    for command in (group.commands["solve"], group.commands["jobs"].commands["submit"]):
+        hidden = {
+            param.name for param in command.commands[problem.name].params if isinstance(param, click.Option) and param.hidden
+        }
 
-    assert hidden == (set() if problem.has_table else {option.name for option in TABLE})
+        assert hidden == (set() if problem.has_table else {option.name for option in TABLE})
 
 
 # ---- the service and its page ----------------------------------------------------------------------------------------
@@ -228,7 +238,7 @@ def test_help_shows_a_table_where_there_is_one(problem: type[Problem]) -> None:
 @each_problem
 def test_documents_say_what_the_options_say(problem: type[Problem]) -> None:
     """The document of a run has the options that its problem takes, by name, default and description, and no others."""
-    model, said = MODELS[problem.name].model_fields, {**taken(problem), MEMORY_LIMIT.name: MEMORY_LIMIT}
+    model, said = MODELS[problem.name].model_fields, {**taken(problem), MEMORY_LIMIT.name: MEMORY_LIMIT, **tabled(problem)}
 
     given = {option.name for option in problem.inputs}
     assert model.keys() == {"problem", *given, *said, *(option.name.split(".")[0] for option in JOB)}
@@ -242,9 +252,9 @@ def test_the_service_tells_what_the_options_say(problem: type[Problem]) -> None:
     told = describe_problem(problem)
 
     said = {option["name"]: option for option in (*told["words"], *told["options"])}
-    assert said.keys() == {*taken(problem), MEMORY_LIMIT.name}
+    assert said.keys() == {*taken(problem), *tabled(problem), MEMORY_LIMIT.name}
     assert told["settings"] == [name for name in taken(problem) if name in NAMES]
-    for name, option in taken(problem).items():
+    for name, option in {**taken(problem), **tabled(problem)}.items():
         assert (said[name]["default"], said[name]["help"]) == (option.default, option.help)
         assert said[name]["choices"] == (list(option.choices) or None)
 
@@ -297,6 +307,9 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
+DRAWS_NOTHING = {"attention", "attention-gradient"}  # exact sweeps have no random words
+
+
 @each_problem
 def test_what_a_problem_offers_is_read(problem: type[Problem]) -> None:
     """Of the methods that solve, each setting is read by one at least, and none reads what it does not take."""
@@ -312,4 +325,4 @@ def test_what_a_problem_offers_is_read(problem: type[Problem]) -> None:
             assert Watched.read <= {"tol", "seed", *method.takes}
             read |= Watched.read
 
-    assert read == {*taken(problem)} & NAMES
+    assert read | ({"seed"} if problem.name in DRAWS_NOTHING else set()) == {*taken(problem)} & NAMES

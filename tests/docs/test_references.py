@@ -58,7 +58,9 @@ def test_paths_in_the_plan_of_the_house_lead_somewhere() -> None:
     assert not lost
 
 
-@pytest.mark.parametrize("wing", ["linear", "powers", "kernel", "heads", "smooth", "penalized", "leverage", "nonlinear"])
+@pytest.mark.parametrize(
+    "wing", ["linear", "powers", "kernel", "heads", "smooth", "penalized", "leverage", "nonlinear", "inversion", "attention"]
+)
 def test_wings_have_the_same_rooms(wing: str) -> None:
     """Who knows one family finds the way in the others; heads take their methods and systems from them."""
     files = {path.stem for path in (ROOT / "problems" / wing).glob("*.py")}

@@ -26,6 +26,8 @@ def test_no_proof_is_exceeded_and_separation_is_named(tmp_path: Path) -> None:
         assert case["right"] == case["answers"] == 2
         assert case["proven"] > 0
     assert sum(case["wrong"] for case in kinds) == 0
+    assert sum(case["claimed_far_out"] + case["wrong_far_out"] for case in kinds) == 0
+    assert min(case["begun_far_out"] for case in kinds) == 3
     assert "claims-separation" in printed
 
 

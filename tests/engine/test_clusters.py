@@ -20,6 +20,7 @@ import dsketch as ds
 from dsketch.engine import DaskEngine, SerialEngine, clients
 from dsketch.engine import dask as engine
 from dsketch.sklearn import LinearRegression
+from tests.forked import spawned_workers
 
 pytestmark = pytest.mark.cluster
 
@@ -167,6 +168,7 @@ def test_worker_that_lacks_a_package_is_refused(tmp_path: Path) -> None:
     """The package that a worker cannot import is named, whichever dsketch asks for first."""
     (tmp_path / "lacking.py").write_text(_LACKING)
     with (
+        spawned_workers(),
         LocalCluster(n_workers=1, dashboard_address=None, preload=[str(tmp_path / "lacking.py")], silence_logs=50) as cluster,
         pytest.raises(ds.EngineError, match=r"cannot import zarr \(No module named 'zarr'\)\. Install it"),
     ):

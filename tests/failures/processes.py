@@ -13,6 +13,8 @@ from typing import Any
 
 from distributed import Client
 
+from tests.forked import Fork
+
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
@@ -22,17 +24,6 @@ def start(module: str, *words: str, log: Path | None = None, **streams: Any) -> 
     with (log or Path(os.devnull)).open("ab") as output:
         streams = {"stdout": output, "stderr": subprocess.STDOUT, **streams}
         return subprocess.Popen([sys.executable, "-m", module, *words], env={**os.environ, **ENVIRONMENT}, **streams)
-
-
-@contextmanager
-def started(module: str, *words: str, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Yield a process that does not outlive the block."""
-    process = start(module, *words, log=log)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 Driver = Callable[..., None]
@@ -67,7 +58,7 @@ class Machines:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.file = folder, folder / "scheduler.json"
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.workers: list[Fork] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> "Machines":
@@ -82,7 +73,7 @@ class Machines:
         """Kill whatever still runs."""
         self._stack.close()
 
-    def add_worker(self) -> subprocess.Popen[bytes]:
+    def add_worker(self) -> Fork:
         """Start a worker of one thread without a nanny; it waits for the scheduler file by itself."""
         words = ("--scheduler-file", str(self.file), "--no-nanny", "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1")
         worker = self._started("distributed.cli.dask_worker", *words, "--local-directory", str(self.folder))
@@ -96,5 +87,7 @@ class Machines:
             client.wait_for_workers(workers, timeout=240)
         return client
 
-    def _started(self, module: str, *words: str) -> subprocess.Popen[bytes]:
-        return self._stack.enter_context(started(module, *words, log=self.folder / "log"))
+    def _started(self, module: str, *words: str) -> Fork:
+        process = Fork(module, *words, output=self.folder / "log")
+        self._stack.callback(process.end)
+        return process

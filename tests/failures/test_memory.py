@@ -14,6 +14,7 @@ from zarr.codecs import ZstdCodec
 
 import dsketch
 from dsketch.engine import local_cluster
+from tests.forked import spawned_workers
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -72,7 +73,7 @@ def big(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize(("big", "method"), [("raw", "gram"), ("compressed", "gram"), ("compressed", "tsqr")], indirect=["big"])
 def test_workers_stay_below_their_limit(big: tuple[str, str], method: str) -> None:
     """Peak memory of every worker stays below its limit, no worker is replaced on the way, and the answer is right."""
-    with local_cluster(WORKERS, 1, LIMIT) as cluster, Client(cluster, set_as_default=False) as client:
+    with spawned_workers(), local_cluster(WORKERS, 1, LIMIT) as cluster, Client(cluster, set_as_default=False) as client:
         before = dict(client.run(peak_bytes).values())
         solution = dsketch.lstsq(*big, method=method, cluster=client)
         after = dict(client.run(peak_bytes).values())

@@ -11,9 +11,9 @@ from distributed import Client, LocalCluster
 
 import dsketch
 from dsketch._results.output import Output
-from tests.failures.processes import start
 from tests.failures.scale import BLOCKS, COLUMNS, ROWS
 from tests.failures.traps import ArmedBy, Pipes, Trap, die, killing_all, wait_for_release, while_caught
+from tests.forked import Fork
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 
@@ -68,7 +68,7 @@ def test_killed_driver_leaves_nothing_under_the_name(
     np.save(tmp_path / "x.npy", X)
     for where in ("serial", cluster.scheduler_address):
         words = (str(tmp_path / "x.npy"), tall[0], str(tmp_path / "y.zarr"), "in:1", where)
-        process = start("tests.failures.predictor", *words, log=tmp_path / "log")
+        process = Fork("tests.failures.predictor", *words, output=tmp_path / "log")
         assert process.wait() == -signal.SIGKILL, (tmp_path / "log").read_text()
         assert not (tmp_path / "y.zarr").exists()
     assert files(tmp_path)  # beside it, under the dead drivers' numbers

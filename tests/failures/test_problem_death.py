@@ -13,8 +13,8 @@ from distributed import Client
 import dsketch
 from tests import command_line
 from tests.failures.data import write
-from tests.failures.processes import start
 from tests.failures.traps import ArmedBy, Trap, die
+from tests.forked import Fork
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -89,7 +89,7 @@ def killed(name: str, paths: dict[str, str], journal: Path, points: tuple[str, .
     log = journal.with_suffix(".log")
     for point in points:
         words = ("solve", *given(name, paths), "--journal", str(journal), "--scheduler", "serial")
-        process = start("tests.failures.command", point, *words, log=log)
+        process = Fork("tests.failures.command", point, *words, output=log)
         assert process.wait() == -signal.SIGKILL, log.read_text()
 
 

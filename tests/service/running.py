@@ -1,9 +1,6 @@
 """A real service in a process of its own, to use and to kill."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +8,9 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from dsketch.client import Client
+from tests.forked import Fork
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 240  # a busy machine is slow, not wrong
 
 
@@ -33,7 +30,7 @@ class Service:
     def __init__(self, folder: Path, data: Path, *words: str) -> None:
         self.folder, self.state, self.log = folder, folder / "state", folder / "log"
         self._words = ("--state", str(self.state), "--data-root", str(data), "--port", "0", *words)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Fork | None = None
         self.url = ""
 
     def __enter__(self) -> "Service":
@@ -55,13 +52,7 @@ class Service:
     def start(self, *words: str) -> None:
         """Start it, with further options, and wait until it takes connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "dsketch", "serve", *self._words, *words],
-            env={**os.environ, **path},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        self._process = Fork("dsketch", "serve", *self._words, *words)
         assert self._process.stderr is not None
         for line in self._process.stderr:
             self._note(line)

@@ -83,6 +83,24 @@ def test_the_plan_comes_before_the_run(opened: Opened) -> None:
         expect(page.get_by_role("button", name="Show plan")).to_have_class("is-primary")
 
 
+def test_the_form_asks_for_the_table_of_coefficients(opened: Opened, running: Service) -> None:
+    """A tick, and the table stands beside the certificate; a problem without one has no such field."""
+    with opened("#/new") as page:
+        page.get_by_label("problem", exact=True).select_option("lstsq")
+        for name in ("A", "b"):
+            page.locator(f"[name={name}]").fill(str(QUICK[name]))
+        page.locator("[name=summary]").check()
+        page.get_by_label("problem", exact=True).select_option("ridge")
+        expect(page.locator("[name=summary]")).to_have_count(0)
+        page.get_by_label("problem", exact=True).select_option("lstsq")
+        page.get_by_role("button", name="Submit").click()
+        page.wait_for_url("**/#/jobs/*")
+        expect(page.locator("[data-part=coefficients]")).to_contain_text("std err", timeout=WAIT)
+        with running.client() as client:
+            found = client.solution(page.url.rsplit("/", 1)[1])
+        assert found["summary"]["text"] == page.locator("[data-part=coefficients] pre").inner_text()
+
+
 def test_a_run_from_the_form_to_its_x(opened: Opened, running: Service, tmp_path: Path) -> None:
     """The plot grows while the job runs and nothing moves by itself; the certificate and x come with the answer."""
     with opened("#/new") as page:

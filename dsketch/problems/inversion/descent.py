@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch.errors import DataError
 from dsketch.events import Converged
 from dsketch.passes.base import Flow
 from dsketch.problems.inversion.system import Edge, GradientSystem, Place
@@ -58,8 +59,18 @@ class DescentAnswer:
 def descend(
     system: GradientSystem, start: Edge, find_step: Step, settings: Settings, *, has_cube: bool, most: int
 ) -> Flow[DescentAnswer]:
-    """Return a point where the decrement is below ``settings.goal`` of its size, or at rounding."""
+    """Return a point where the decrement is below ``settings.goal`` of its size, or at rounding.
+
+    Raises
+    ------
+    DataError
+        If products with c or x overflow at the start.
+    """
     here = yield from system.measure(start, has_cube=has_cube)
+    if not np.isfinite(here.decrement):
+        raise DataError(
+            "products with c and x must be finite in float64; they overflow at the start. Give columns other units, or another start."
+        )
     last = 1 if has_cube else _LINEAR
     decrements, cuts, end = [here.decrement], 0, "limit"
     while True:
@@ -75,7 +86,11 @@ def descend(
         if edge is None:
             end = "rounding" if here.decrement <= _FAR * here.doubt else "stalled"
             break
-        here = yield from system.measure(edge, has_cube=has_cube)
+        there = yield from system.measure(edge, has_cube=has_cube)
+        if not np.isfinite(there.decrement):  # c is so large, or x so far away, that products with them overflow
+            end = "stalled"
+            break
+        here = there
         decrements.append(here.decrement)
     return DescentAnswer(here, tuple(decrements), cuts, end)
 

@@ -25,9 +25,10 @@ from dsketch.passes.slack_bend import OF_SCORES, SlackBend, SlackQuartic, bend
 from dsketch.passes.slack_leverage import SlackLeverage, SlackSums
 from dsketch.passes.slack_rows import LeverageRows
 from dsketch.passes.slack_triangle import SlackFacts, SlackTriangle
-from dsketch.problems.inversion.notes import name_columns
-from dsketch.problems.inversion.system import WHITENED, explain_slack
+from dsketch.problems.inversion.notes import LOST, name_columns, note_blur, note_no_scores
+from dsketch.problems.inversion.system import WHITENED, explain_slack, factor_of
 from dsketch.problems.levenberg import Local
+from dsketch.problems.nonlinear.certificate import BLURRED, ZERO
 from dsketch.problems.nonlinear.row_system import Reading, RowSystem, part_triangle
 from dsketch.problems.nonlinear.system import DOUBTED, Curvature, Examination, U
 
@@ -39,11 +40,16 @@ _ROUNDED = (
 class Scaling(NamedTuple):
     """What is told besides a reading.
 
-    ``doubt``: how far rounding may have moved σ(x), in norm.  ``direction``: h with S⁻¹A h = 1 where b lies in the range of A, None where
-    it does not; ``distance``: ‖1 − S⁻¹A h‖/√n.
+    ``doubt``: how far rounding may have moved σ(x), in norm; ``noise``: how far the columns of J.  ``excess``: Σσ* less the rank, to which
+    scores add up; ``rank``; ``strange``: how many σ* are below 0 or above 1.  ``direction``: h with S⁻¹A h = 1 where b lies in the range of
+    A, None where it does not; ``distance``: ‖1 − S⁻¹A h‖/√n.
     """
 
     doubt: float
+    excess: float
+    rank: int
+    strange: int
+    noise: Floats
     direction: Floats | None
     distance: float
 
@@ -66,7 +72,7 @@ class DistributionSystem(RowSystem):
         facts: SlackFacts = yield from self.look(SlackTriangle(x, step))
         if not facts.is_inside:
             return explain_slack(facts)
-        factor = Factor(facts.R)
+        factor = factor_of(facts)
         sums: SlackSums = yield from self.look(SlackLeverage(x, factor.whitener))
         rows = LeverageRows(x, factor.whitener, sums.cube)
         hessian = None
@@ -92,9 +98,13 @@ class DistributionSystem(RowSystem):
         slacks = 2 * DOUBTED * U * np.sqrt(sums.largest * sums.size)
         rows = sl.norm(sums.gram - np.eye(r), 2) + WHITENED * U * factor.scaled_condition
         doubt = float(slacks + np.sqrt(sums.square) * rows + U * np.sqrt(sums.given))
+        # J is 2ΣS⁻¹A less 2(P∘P)S⁻¹A, which is no larger; each is off as σ is, and ΣΣ ≼ max σ · Σ.
+        M = factor.whitener.matrix
+        spread = np.sqrt(sums.largest * np.einsum("ki,kl,li->i", M, sums.weighted, M))
+        noise = 4 * (slacks / np.sqrt(sums.square) + rows) * spread
         is_inside = facts.apart <= _ROUNDED * U * facts.rounding and not self.alpha
         direction = factor.least_squares(facts.ones[:, None])[:, 0] if is_inside else None
-        return Scaling(doubt, direction, facts.apart / float(np.sqrt(n)))
+        return Scaling(doubt, sums.total - r, r, sums.strange, noise, direction, facts.apart / float(np.sqrt(n)))
 
     def localize(self, x: Floats, found: Reading | str) -> Flow[Local]:
         """Return what is known of the loss near x; where all slacks may be scaled alike, of the directions besides."""
@@ -117,20 +127,42 @@ class DistributionSystem(RowSystem):
         bent, (full, _) = yield from self._bend(rows, Triangle())
         R, z, misfit = part_triangle(full)
         hessian = R.T @ R + bent
+        factor = Factor(self.stack(R))
+        lost = () if told.direction is not None or factor.is_deficient else self._remarks_on_rank(x, factor, told)
         return Examination(
             x,
             R.T @ z + self.alpha * x,
-            Factor(self.stack(R)),
+            factor,
             0.5 * (misfit**2 + self.alpha * float(x @ x)),
             misfit,
             told.doubt,
             found.b_norm,
             hessian + self.alpha * np.eye(len(x)),
-            self._remarks(told),
-            told.direction is not None,
+            (*self._remarks(told, misfit, found.b_norm), *lost),
+            told.direction is not None or bool(lost),
         )
 
-    def _remarks(self, told: Scaling) -> tuple[str, ...]:
+    def _remarks(self, told: Scaling, misfit: float, target: float) -> tuple[str, ...]:
+        # The sum of n numbers is at most √n times their norm: beyond that no x has scores within rounding of σ*.
+        is_off = abs(told.excess) > ZERO * told.doubt * np.sqrt(self.rows.shape[0])
+        notes = note_no_scores(told.excess if is_off else 0.0, told.rank, told.strange) if misfit > ZERO * told.doubt else ()
+        if ZERO * told.doubt > BLURRED * target > 0:
+            notes = (*notes, note_blur(told.doubt / target))
+        return (*notes, *self._remarks_on_scale(told))
+
+    def _remarks_on_rank(self, x: Floats, factor: Factor, told: Scaling) -> tuple[str, ...]:
+        """Return in which columns rounding may hide that scores do not change, if no digit of x is sure along such a direction."""
+        s, Vt = factor.scaled_decomposition
+        noise = float(sl.norm(told.noise / factor.scale))
+        if s[-1] > noise or told.doubt <= LOST * s[-1] * sl.norm(factor.scale * x):
+            return ()
+        columns = name_columns(np.abs(Vt[-1])[:, None], self.names)
+        return (
+            f"x is not determined: along a direction in {columns} scores change by {s[-1] / s[0]:.1e} of the most, and rounding by "
+            f"{min(noise / s[0], 1.0):.1e}; add rows, or give alpha",
+        )
+
+    def _remarks_on_scale(self, told: Scaling) -> tuple[str, ...]:
         if told.direction is None:
             return ()
         columns = name_columns(told.direction[:, None] / np.abs(told.direction).max(), self.names)

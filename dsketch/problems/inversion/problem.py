@@ -31,7 +31,7 @@ from dsketch.problems.nonlinear import certificate as nonlinear
 from dsketch.problems.nonlinear.check import check_nonlinear
 from dsketch.problems.nonlinear.method import NonlinearAnswer, NonlinearTask
 from dsketch.problems.nonlinear.sides import open_rows
-from dsketch.problems.outcome import Certificate, Outcome
+from dsketch.problems.outcome import Certificate, Outcome, Status
 from dsketch.problems.start import as_start
 from dsketch.settings import Numbers, Option, Settings
 
@@ -205,7 +205,8 @@ class LeverageGradient(Problem):
         D = norms(begun.factor.R)
         size = float(sl.norm(D * unweighted.place.x))
         bias = float(sl.norm(D * (found.x - unweighted.place.x))) / size if size > 0 else float("inf")
-        notes = (*answer.notes, *note_bias(self.w, bias, unweighted, certify(unweighted.place)))
+        is_found = status is not Status.NOT_SOLVED
+        notes = (*answer.notes, *note_bias(self.w, bias, unweighted, certify(unweighted.place), is_found=is_found))
         return Outcome(found.x, status, method.name, certificate, notes, WeightedDetail(answer, unweighted, bias))
 
     def _weighted_system(self) -> Flow[WeightedSystem]:

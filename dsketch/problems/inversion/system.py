@@ -12,6 +12,7 @@ import scipy.linalg as sl
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
+from dsketch.errors import DataError
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Both, Look
 from dsketch.passes.base import Flow
@@ -42,7 +43,7 @@ class Edge:
     @cached_property
     def factor(self) -> Factor:
         """R of S⁻¹A."""
-        return Factor(self.facts.R)
+        return factor_of(self.facts)
 
     @property
     def value(self) -> float:
@@ -100,9 +101,9 @@ class Place(Edge):
 
     @cached_property
     def decrement(self) -> float:
-        """λ = ‖g(x) − c‖ in the metric of the inverse Hessian (not below it, without the tensor)."""
+        """λ = ‖g(x) − c‖ in the metric of the inverse Hessian (not below it, without the tensor); not finite where cᵀx is not."""
         values, vectors = self.spectrum
-        return float(sl.norm((vectors.T @ self.slope) / np.sqrt(values)))
+        return float(np.linalg.norm((vectors.T @ self.slope) / np.sqrt(values)))
 
     @property
     def kappa(self) -> float:
@@ -167,6 +168,20 @@ class GradientSystem:
         """Return what another look tells there."""
         sums = yield Look(SlackLeverage(edge.x, edge.factor.whitener, has_cube), self.rows)
         return Place(edge.x, edge.facts, self.c, sums)
+
+
+def factor_of(facts: SlackFacts) -> Factor:
+    """Return R of S⁻¹A.
+
+    Raises
+    ------
+    DataError
+        If all of A is 0: no x changes a slack.
+    """
+    factor = Factor(facts.R)
+    if not factor.rank:
+        raise DataError("A with an entry that is not 0 was expected; all of them are 0, so that no x changes a slack. Look at A.")
+    return factor
 
 
 def explain_slack(facts: SlackFacts) -> str:

@@ -45,33 +45,40 @@ class WeightedSystem(NonlinearSystem):
         return GradientSystem(self.rows, self.c)
 
     def evaluate(self, x: Floats, curvature: Curvature, near: Local | None) -> Flow[Local]:
-        """Return what is known of the loss near x; two looks, one where a slack has changed its sign since ``near``."""
+        """Return what is known of the loss near x; two looks, one where a slack has changed its sign since ``near``.
+
+        Raises
+        ------
+        DataError
+            If the squares of g, or of the penalty, overflow at a start.
+        """
         del curvature
         step = None if near is None else x - near.kept.x
         edge = yield from self.volume.approach(x, step)
         if not edge.facts.is_inside:
             return replace(absent(x), kept=explain_slack(edge.facts))
         place = yield from self.volume.measure(edge, has_cube=True)
-        return self._local(place)
+        local = self._local(place)
+        if local is not None:
+            return local
+        if near is not None:
+            return replace(absent(x), kept="squares of g overflow")
+        raise DataError(
+            "squares of g and of w A must be finite in float64; they overflow: entries of A are too large for the slacks, or w is. "
+            "Give columns other units, or a smaller w."
+        )
 
-    def _local(self, place: Place) -> Local:
-        """Return what is known of the loss by two looks.
-
-        Raises
-        ------
-        DataError
-            If the squares of g overflow.
-        """
+    def _local(self, place: Place) -> Local | None:
+        """Return what is known of the loss by two looks, None if squares overflow."""
         J, misfit, Rx = hessian_of(place), place.misfit, self.penalty @ place.x
         if not np.isfinite(J).all():
-            raise DataError(
-                "squares of g must be finite in float64; they overflow: entries of A are too large for the slacks. "
-                "Give columns other units."
-            )
+            return None
         root = self._stack(J)
         value = 0.5 * float(misfit @ misfit + Rx @ Rx)
-        gradient = J @ misfit + self.penalty.T @ Rx
-        return Local(value, gradient, root.T @ root, value, root=root, doubt=doubt_of(place, J), kept=place)
+        gradient, matrix = J @ misfit + self.penalty.T @ Rx, root.T @ root
+        if not (np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(matrix).all()):
+            return None
+        return Local(value, gradient, matrix, value, root=root, doubt=doubt_of(place, J), kept=place)
 
     def _stack(self, J: Floats) -> Floats:
         return householder(np.concatenate([J, self.penalty]))

@@ -19,12 +19,12 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.kernel_tiles import LONGEST, KernelProduct, augment, sweep_rows
 from dsketch.passes.moments import Mean
-from dsketch.passes.rowwise import RowFacts, Rowwise
+from dsketch.passes.rowwise import RowFacts
+from dsketch.problems.persisted import copy_persisted
 from dsketch.settings import EPS
 
 LEAST_DIAGONAL = 16 * EPS  # rounding leaves about this of a unit diagonal; D is nowhere below it
 _REPRESENTABLE = 170.0  # s‖a‖²/2 of the longest row up to which K and the squares of its entries, e^(4·170), are numbers
-_GATHERED_BYTES = 1_000_000_000  # the largest copy of an array persisted on a cluster, which a pass cannot carry as futures
 
 
 @dataclass(frozen=True)
@@ -121,33 +121,13 @@ def guard_system(A: Matrix, b: Matrix, scale: float, alpha: float) -> Flow[Kerne
     DataError
         If a row is too long for its own exponential.
     """
-    A = yield from _gather(A)
+    A = yield from copy_persisted(A)
     rows = sweep_rows(A)
     mean: Floats = yield Look(Mean(), rows)
     facts: Floats = yield Look(RowFacts(mean), Rows(rows.A, b, pieces=rows.pieces))
     half = 0.5 * scale * facts[:, 0]
     require_short(half, scale)
     return KernelSystem(A, mean, scale, alpha, half, scale * facts[:, 1], facts[:, 2:])
-
-
-def _gather(A: Matrix) -> Flow[Matrix]:
-    """Return a matrix that a pass can carry: itself, or a copy of what is persisted on a cluster.
-
-    Raises
-    ------
-    DataError
-        If that copy is too large.
-    """
-    if not A.futures():
-        return A
-    size = 8 * A.shape[0] * A.shape[1]
-    if size > _GATHERED_BYTES:
-        raise DataError(
-            f"an array persisted on a cluster is copied for the kernel and must have at most {_GATHERED_BYTES:,} bytes; it has {size:,}. "
-            "Store it to Zarr and pass the path."
-        )
-    copy: Floats = yield Look(Rowwise(np.eye(A.shape[1])), Rows(A))
-    return ArrayMatrix(copy)
 
 
 def require_short(half: Floats, scale: float, what: str = "") -> None:

@@ -13,8 +13,8 @@ from dsketch.settings import EPS
 
 # Of the largest eigenvalue: a Hessian whose least one is lower has a direction along which the loss falls.
 _SADDLE = float(np.sqrt(EPS))
-_BLURRED = float(np.sqrt(EPS))  # of ‖b‖: with more doubt f(x) is not known to half its digits, and nothing is claimed
-_ZERO = 2.0  # so many times what rounding may have moved, ‖f − b‖ is no more than rounding
+BLURRED = float(np.sqrt(EPS))  # of ‖b‖: with more doubt f(x) is not known to half its digits, and nothing is claimed
+ZERO = 2.0  # so many times what rounding may have moved, ‖f − b‖ is no more than rounding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def certify(found: Examination) -> NonlinearCertificate:
         hidden = found.doubt / room if room > 0 else 0.0
         stationary = float(backward_error(s, Vt, factor.scale, x, g, np.array([residual**2]))[0])
         exact = found.misfit / found.target if found.target > 0 and residual <= found.misfit else np.inf
-    is_zero = residual <= found.misfit <= _ZERO * found.doubt <= _ZERO * _BLURRED * found.target
+    is_zero = bool(residual <= found.misfit <= ZERO * found.doubt <= ZERO * BLURRED * found.target)
     least, forward = _curve(found, length)
     gradient = float(norms(g / factor.scale[:, None])[0])
     return NonlinearCertificate(

@@ -1,25 +1,16 @@
 """min ½‖f(x) − b‖², f = exp(A x)/⟨exp(A x), 1⟩: softmax over all rows of A, for one right-hand side."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from dsketch._linalg.arrays import Floats
-from dsketch.matrix.base import Matrix
-from dsketch.matrix.rows import Rows
-from dsketch.passes import Look
-from dsketch.passes.softmax_rows import SoftmaxPrediction
 from dsketch.passes.softmax_sums import SoftmaxSums
 from dsketch.planning.work import Kind
-from dsketch.problems.base import TALL, Predictor, require_columns
-from dsketch.problems.nonlinear.problem import NonlinearProblem
-from dsketch.problems.nonlinear.sides import open_rows
+from dsketch.problems.nonlinear.softmax_problem import SoftmaxProblem
 from dsketch.problems.nonlinear.softmax_system import SoftmaxSystem
-from dsketch.settings import Option
 
 
-class SoftmaxRegression(NonlinearProblem):
+class SoftmaxRegression(SoftmaxProblem):
     """min ½‖⟨exp(A x), 1⟩⁻¹ exp(A x) − b‖² + ½ alpha ‖x‖² over x.
 
     f sums to 1 over the n rows, and is not changed where a constant is added to A x: a direction v with A v constant is not determined,
@@ -67,34 +58,15 @@ class SoftmaxRegression(NonlinearProblem):
 
     name = "softmax-regression"
     title = "Softmax over all rows, min ½‖exp(Ax)/⟨exp(Ax), 1⟩ − b‖²."
-    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n"))
     work = Kind(SoftmaxSums.kind, lambda d: SoftmaxSums(np.zeros(d), np.zeros(d)), grows=True)
+    has_residual = False
 
     def __init__(
         self, A: Any, b: Any, *, start: Any = None, restarts: int = 0, alpha: float = 0.0, missing: str = "error"
     ) -> None:
-        super().__init__(open_rows(A, b, missing), start, restarts, alpha, {"missing": missing})
+        super().__init__(A, b, start=start, restarts=restarts, alpha=alpha, missing=missing)
         self.system = SoftmaxSystem(self.rows, self.alpha)
-
-    def data(self) -> dict[str, Matrix | None]:
-        """Return A and b."""
-        return {"A": self.rows.A, "b": self.rows.b}
-
-    def predictor(self, x: Floats, A: Matrix) -> Look:
-        """Return the look that finishes to f of the rows of a new matrix, which sum to 1 among themselves; one look ahead of it."""
-        return _prediction_look(x, A)
-
-    @classmethod
-    def predictor_from(cls, parameters: Mapping[str, Any]) -> Predictor:
-        """Return what gives f of new rows: it depends on x alone."""
-        del parameters
-        return Predictor(_prediction_look)
 
     def explain_start(self) -> str:
         """Return what to do."""
         return "Give a smaller start."
-
-
-def _prediction_look(x: Floats, A: Matrix) -> Look:
-    require_columns(A, len(x))
-    return Look(SoftmaxPrediction(x[:, 0]), Rows(A))

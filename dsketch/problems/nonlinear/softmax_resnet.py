@@ -1,25 +1,16 @@
 """min ½‖f(x) − b‖², f = u/⟨u, 1⟩ with u = exp(A x) + A x: softmax with a residual connection."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from dsketch._linalg.arrays import Floats
-from dsketch.matrix.base import Matrix
-from dsketch.matrix.rows import Rows
-from dsketch.passes import Look
 from dsketch.passes.resnet_sums import ResnetSums
-from dsketch.passes.softmax_rows import SoftmaxPrediction
 from dsketch.planning.work import Kind
-from dsketch.problems.base import TALL, Predictor, require_columns
-from dsketch.problems.nonlinear.problem import NonlinearProblem
 from dsketch.problems.nonlinear.resnet_system import ResnetSystem
-from dsketch.problems.nonlinear.sides import open_rows
-from dsketch.settings import Option
+from dsketch.problems.nonlinear.softmax_problem import SoftmaxProblem
 
 
-class SoftmaxResNet(NonlinearProblem):
+class SoftmaxResNet(SoftmaxProblem):
     """min ½‖⟨exp(A x) + A x, 1⟩⁻¹ (exp(A x) + A x) − b‖² + ½ alpha ‖x‖² over x.
 
     A x is signed: the divisor α = ⟨exp(A x) + A x, 1⟩ may vanish, and where it is below √eps of the sum of absolute values f is said not
@@ -67,34 +58,15 @@ class SoftmaxResNet(NonlinearProblem):
 
     name = "softmax-resnet"
     title = "Softmax with a residual connection, min ½‖u/⟨u, 1⟩ − b‖², u = exp(Ax) + Ax."
-    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n"))
     work = Kind(ResnetSums.kind, lambda d: ResnetSums(np.zeros(d)), grows=True)
+    has_residual = True
 
     def __init__(
         self, A: Any, b: Any, *, start: Any = None, restarts: int = 0, alpha: float = 0.0, missing: str = "error"
     ) -> None:
-        super().__init__(open_rows(A, b, missing), start, restarts, alpha, {"missing": missing})
+        super().__init__(A, b, start=start, restarts=restarts, alpha=alpha, missing=missing)
         self.system = ResnetSystem(self.rows, self.alpha)
-
-    def data(self) -> dict[str, Matrix | None]:
-        """Return A and b."""
-        return {"A": self.rows.A, "b": self.rows.b}
-
-    def predictor(self, x: Floats, A: Matrix) -> Look:
-        """Return the look that finishes to f of the rows of a new matrix, which sum to 1 among themselves; one look ahead of it."""
-        return _prediction_look(x, A)
-
-    @classmethod
-    def predictor_from(cls, parameters: Mapping[str, Any]) -> Predictor:
-        """Return what gives f of new rows: it depends on x alone."""
-        del parameters
-        return Predictor(_prediction_look)
 
     def explain_start(self) -> str:
         """Return what to do."""
         return "Give another start, nearer 0 (where α = n), or restarts."
-
-
-def _prediction_look(x: Floats, A: Matrix) -> Look:
-    require_columns(A, len(x))
-    return Look(SoftmaxPrediction(x[:, 0], has_residual=True), Rows(A))

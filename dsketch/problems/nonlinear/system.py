@@ -20,7 +20,7 @@ U = EPS / 2  # the relative error of one rounding
 # A sum of d products is off by about u times the sum of their sizes over √d, and x as it is stored by as much: twice u times that sum
 # is a bound with room (N. J. Higham, T. Mary, 2019).
 DOUBTED = 2.0
-_LARGEST = 1e150  # of an entry of x, as of one of the data: their products are finite
+LARGEST = 1e150  # of an entry of x, as of one of the data: their products are finite
 
 
 class Curvature(Enum):
@@ -195,7 +195,7 @@ class Evaluation:
 
     def evaluate(self, x: Floats) -> Flow[Local]:
         """Return what is known of the loss near x; nothing where x is so large that products with it overflow."""
-        if np.abs(x).max(initial=0.0) > _LARGEST:
+        if np.abs(x).max(initial=0.0) > LARGEST:
             return absent(x)
         found = yield from self.system.evaluate(x, self.curvature, self.near)
         if np.isfinite(found.value):

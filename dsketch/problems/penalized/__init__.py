@@ -7,7 +7,8 @@
       ├── system       rows: which pass gives their Gram matrix, triangle, pull
       ├── methods      gram  triangle
       │   └── refinement   the look that certifies and corrects
-      │       ├── active_set   the d × d problem, solved exactly
+      │       ├── guess        elastic nets on d × d by their signs, all points at once
+      │       ├── active_set   the d × d problem, solved exactly, from anywhere
       │       ├── quadratic    its curvature, by a Gram matrix or a triangle
       │       └── cost         what is added, and its kinks
       ├── method       what a method finds

@@ -4,13 +4,14 @@ Lasso, ridge, elastic net, non-negative least squares and boxes are one kind of 
 that is smooth but for kinks (at 0 where λ > 0, and at the bounds).  A coefficient *rests* at a kink or is *free* between two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.columns import beside
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,9 @@ class Cost:
 
     Attributes
     ----------
-    lasso, ridge : ndarray, shape (d,)
+    lasso, ridge : ndarray, shape (d,), or (d, m) for m points
         λ ≥ 0 and μ ≥ 0; both 0 for an intercept.
-    lower, upper : ndarray, shape (d,)
+    lower, upper : ndarray, likewise
         Bounds, −∞ and ∞ where there are none.
     """
 
@@ -31,19 +32,31 @@ class Cost:
     upper: Floats
 
     @classmethod
-    def elastic(cls, lasso: float, ridge: float, columns: int, *, intercept: bool) -> "Cost":
-        """Return the same λ and μ for every column but the intercept's, the last, without bounds."""
+    def elastic(cls, lasso: ArrayLike, ridge: ArrayLike, columns: int, *, intercept: bool) -> "Cost":
+        """Return the same λ and μ, of one point or of m, for every column but the intercept's, the last, without bounds."""
         ones = np.ones(columns)
         if intercept:
             ones[-1] = 0.0
-        return cls(lasso * ones, ridge * ones, np.full(columns, -np.inf), np.full(columns, np.inf))
+        found = np.multiply.outer(lasso, ones).T  # a column of memory for each point
+        return cls(found, np.multiply.outer(ridge, ones).T, np.full_like(found, -np.inf), np.full_like(found, np.inf))
+
+    @classmethod
+    def beside(cls, *costs: "Cost") -> "Cost":
+        """Return the costs of points as one."""
+        return cls(*(np.column_stack([getattr(cost, field.name) for cost in costs]) for field in fields(cls)))
+
+    def of(self, points: int | NDArray[np.intp]) -> "Cost":
+        """Return the cost of one of m points, or of some."""
+        return Cost(*(getattr(self, field.name)[:, points] for field in fields(self)))
 
     def scaled(self, scale: Floats) -> "Cost":
         """Return the cost of z = D x, D powers of two: exact."""
+        scale = beside(scale, self.lasso)
         return Cost(self.lasso / scale, self.ridge / scale**2, self.lower * scale, self.upper * scale)
 
     @cached_property
-    def _has_bounds(self) -> bool:
+    def has_bounds(self) -> bool:
+        """Whether a coefficient cannot go everywhere."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
     @cached_property
@@ -53,7 +66,7 @@ class Cost:
     @property
     def is_smooth(self) -> bool:
         """Whether there is no kink at all: least squares, or ridge."""
-        return not (self.lasso.any() or self._has_bounds)
+        return not (self.lasso.any() or self.has_bounds)
 
     @property
     def is_zero(self) -> bool:
@@ -67,12 +80,12 @@ class Cost:
     def rests(self, x: Floats) -> NDArray[np.bool_]:
         """Whether each coefficient lies at a kink."""
         rests = (x == 0) & self._is_kinked
-        return np.asarray((x == self.lower) | (x == self.upper) | rests if self._has_bounds else rests)
+        return np.asarray((x == self.lower) | (x == self.upper) | rests if self.has_bounds else rests)
 
     def slopes(self, x: Floats) -> tuple[Floats, Floats]:
         """Return the slopes of λ |x| to the left and to the right of x; infinite beyond a bound."""
         left, right = np.where(x > 0, self.lasso, -self.lasso), np.where(x < 0, -self.lasso, self.lasso)
-        if not self._has_bounds:
+        if not self.has_bounds:
             return left, right
         return np.where(x <= self.lower, -np.inf, left), np.where(x >= self.upper, np.inf, right)
 

@@ -1,6 +1,7 @@
 """Cross-validation of a path from the sums of its folds: each fold is fitted by the others' sums and tested by its own.
 
 The squared error on a fold with sums (G, c, bb) is bb − 2 xᵀc + xᵀG x: no row is read again.  It is right to about u ‖b‖²/‖r‖².
+All points of a fold are fitted together: what was found with all rows is near each of them.
 
 References
 ----------
@@ -15,8 +16,8 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.passes.fold_grams import FoldSums
-from dsketch.problems.penalized.active_set import begin, minimize
 from dsketch.problems.penalized.cost import Cost
+from dsketch.problems.penalized.guess import minimize_all
 from dsketch.problems.penalized.quadratic import GramQuadratic
 
 
@@ -51,9 +52,9 @@ class CrossValidation:
 
 def cross_validate(
     folds: FoldSums,
+    x: Floats,
     scale: Floats,
-    costs_of: Callable[[float], list[Cost]],
-    follows: Callable[[int], bool],
+    cost_of: Callable[[float], Cost],
     ratios: Floats,
     length: int,
 ) -> CrossValidation:
@@ -61,12 +62,12 @@ def cross_validate(
 
     Parameters
     ----------
+    x : ndarray, shape (d, m)
+        Fitted to all rows.
     scale : ndarray, shape (d,)
         Powers of two near the norms of the columns.
-    costs_of : callable
-        Returns the costs of all points for rows of a weight.
-    follows : callable
-        Whether a point begins where the one before ended.
+    cost_of : callable
+        Returns the cost of all points for rows of a weight.
     ratios : ndarray, shape (m,)
     length : int
         Alphas for each ratio.
@@ -80,7 +81,7 @@ def cross_validate(
         raise DataError(
             f"every fold needs a row of positive weight; fold {int(np.argmin(folds.weight))} has none. Give fewer folds, or more rows."
         )
-    by_fold = np.array([_errors(folds, fold, scale, costs_of, follows) for fold in range(len(folds.weight))])
+    by_fold = np.array([_errors(folds, fold, x * scale[:, None], scale, cost_of) for fold in range(len(folds.weight))])
     mean = by_fold.mean(axis=0)
     best = int(np.argmin(mean))
     limit = mean[best] + by_fold[:, best].std(ddof=1) / np.sqrt(len(by_fold))
@@ -89,17 +90,12 @@ def cross_validate(
     return CrossValidation(by_fold, best, simplest)
 
 
-def _errors(
-    folds: FoldSums, fold: int, scale: Floats, costs_of: Callable[[float], list[Cost]], follows: Callable[[int], bool]
-) -> Floats:
+def _errors(folds: FoldSums, fold: int, near: Floats, scale: Floats, cost_of: Callable[[float], Cost]) -> Floats:
     """Return the mean squared errors on a fold of all points, fitted without it."""
     others = np.arange(len(folds.weight)) != fold
     G = folds.G[others].sum(axis=0) / np.outer(scale, scale)
     quadratic = GramQuadratic(H=G, pull=folds.c[others, :, 0].sum(axis=0) / scale)
     own, c = folds.G[fold] / np.outer(scale, scale), folds.c[fold, :, 0] / scale
-    errors, z = [], np.zeros(len(scale))
-    for point, cost in enumerate(costs_of(float(folds.weight[others].sum()))):
-        scaled = cost.scaled(scale)
-        z = minimize(quadratic, scaled, z if follows(point) else begin(quadratic, scaled))
-        errors.append(max(float(folds.bb[fold, 0] - 2 * (z @ c) + z @ own @ z), 0.0) / folds.weight[fold])
-    return np.array(errors)
+    z = minimize_all(quadratic, cost_of(float(folds.weight[others].sum())).scaled(scale), near)
+    squares = folds.bb[fold, 0] - 2 * (c @ z) + np.einsum("ij,ij->j", z, own @ z)
+    return np.asarray(np.maximum(squares, 0.0) / folds.weight[fold])

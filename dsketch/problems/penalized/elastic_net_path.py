@@ -153,14 +153,12 @@ class ElasticNetPath(PenalizedProblem):
 
     def costs(self, weight: float, pull: Floats) -> list[Cost]:
         """Return Σ w times the penalty, for each point."""
-        return self._costs_of(self.penalties(pull, weight), weight)
+        found = self._cost_of(self.penalties(pull, weight), weight)
+        return [found.of(point) for point in range(self.points)]
 
-    def _costs_of(self, alphas: Floats, weight: float) -> list[Cost]:
-        d, intercept = self.shape[1], self.rows.intercept
-        return [
-            Cost.elastic(weight * alpha * ratio, weight * alpha * (1 - ratio), d, intercept=intercept)
-            for alpha, ratio in zip(alphas.tolist(), self.grid.by_point.tolist(), strict=True)
-        ]
+    def _cost_of(self, alphas: Floats, weight: float) -> Cost:
+        sizes, ratios = weight * alphas, self.grid.by_point
+        return Cost.elastic(sizes * ratios, sizes * (1 - ratios), self.shape[1], intercept=self.rows.intercept)
 
     def gram(self, seed: int) -> Flow[Sums]:
         """Return AᵀA, Aᵀb and Σ w, and what each fold sums to.  One pass."""
@@ -185,7 +183,7 @@ class ElasticNetPath(PenalizedProblem):
         """Return what an answer comes to, cross-validation and all."""
         alphas = self.penalties(answer.pull, answer.weight)
         found = None if not self.folds or answer.folds is None else cross_validate(
-            answer.folds, answer.scale, lambda weight: self._costs_of(alphas, weight), self.follows, self.grid.by_point, self.grid.length
+            answer.folds, answer.x, answer.scale, lambda weight: self._cost_of(alphas, weight), self.grid.by_point, self.grid.length
         )  # fmt: skip
         outcome = super().conclude(answer, method, settings)
         certificate = path_certificate(penalized_certificate(answer, self.shape[0]), alphas, self.grid.by_point, found)

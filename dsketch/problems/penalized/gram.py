@@ -68,7 +68,8 @@ class GramPoints(PenalizedMethod):
         costs = [cost.scaled(scale) for cost in system.costs(sums.weight, pull)]
         H, c = sums.square / np.outer(scale, scale), sums.sides / scale[:, None]
         spread = rounding_of_gram(system.shape[0], float(np.trace(H)))
-        quadratics = [GramQuadratic(H=H, pull=c[:, system.side_of(point)], spread=spread) for point in range(system.points)]
+        of_sides = [GramQuadratic(H=H, pull=side, spread=spread) for side in c.T]
+        quadratics = [of_sides[system.side_of(point)] for point in range(system.points)]
         z = solve_points(system, quadratics, costs)
         for quadratic, cost, column in zip(quadratics, costs, z.T, strict=True):
             free = np.flatnonzero(~cost.rests(column))

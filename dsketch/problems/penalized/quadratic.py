@@ -13,6 +13,8 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.bordered import Bordered, block
+from dsketch._linalg.columns import beside
 from dsketch._linalg.householder import householder
 from dsketch.settings import EPS
 
@@ -79,13 +81,13 @@ class Quadratic(ABC):
         return z if self.origin is None else z - self.origin
 
     def slope(self, z: Floats) -> Floats:
-        """Return Aᵀ(b − A z)."""
-        return self.pull - self.curve(self._moved(z))
+        """Return Aᵀ(b − A z), for z of shape (d,), or (d, m)."""
+        return beside(self.pull, z) - self.curve(self._moved(z))
 
     def noise(self, z: Floats) -> Floats:
-        """Return about how far rounding may move :meth:`slope`, shape (d,)."""
-        sizes = self.sizes
-        return np.asarray(_NOISE * np.abs(self.pull) + sizes * (self.rounding + _NOISE * float(sizes @ np.abs(self._moved(z)))))
+        """Return about how far rounding may move :meth:`slope`, of the same shape."""
+        fitted = self.sizes @ np.abs(self._moved(z))
+        return beside(_NOISE * np.abs(self.pull), z) + np.multiply.outer(self.sizes, self.rounding + _NOISE * fitted)
 
     @cached_property
     @abstractmethod
@@ -140,13 +142,20 @@ class GramQuadratic(Quadratic):
         """Return H v."""
         return np.asarray(self.H @ v)
 
+    def solve(self, columns: Indices, side: Floats, ridge: Floats) -> Floats | None:
+        """Return (H + diag ridge)⁻¹ side for some columns, None where that is singular to rounding."""
+        return self._blocks.solve(columns, side) if self._blocks.factor(columns, ridge) else None
+
+    @cached_property
+    def _blocks(self) -> Bordered:
+        return Bordered(self.H)
+
     def step(self, columns: Indices, z: Floats, excess: Floats, held: Floats, ridge: Floats) -> Floats:
         """Return the step by a Cholesky factor."""
         del z
-        M = self._block(columns, ridge)
-        U, is_singular = _factor(M)
-        if not is_singular:
-            return np.asarray(sl.cho_solve((U, False), excess, check_finite=False))
+        if (found := self.solve(columns, excess, ridge)) is not None:
+            return found
+        M = block(self.H, columns, ridge)
         values, vectors = np.linalg.eigh(M)
         level = len(M) * _SINGULAR
         lacking = vectors[:, values <= level * values[-1]]
@@ -157,12 +166,10 @@ class GramQuadratic(Quadratic):
         """Return the step by a Cholesky factor."""
         if not columns.size:
             return _NOTHING
-        M = self._block(columns, ridge)
-        U, is_singular = _factor(M)
-        if is_singular:
+        if (step := self.solve(columns, excess, ridge)) is None:
+            M = block(self.H, columns, ridge)
             return _within_range(*np.linalg.eigh(M), len(M) * _SINGULAR, excess)
-        step = np.asarray(sl.cho_solve((U, False), excess, check_finite=False))
-        least, condition = _extent(U)
+        least, condition = self._blocks.extent()
         return Correction(step, least, condition, columns.size, least)
 
     def trust(self, least: float) -> float:
@@ -174,26 +181,21 @@ class GramQuadratic(Quadratic):
         size = float(np.linalg.norm(self.sizes[columns]))
         if not size or not excess.any():
             return 0.0
-        M = length**2 * self.H[np.ix_(columns, columns)]
+        M = length**2 * block(self.H, columns, np.zeros(columns.size))
         M.flat[:: len(M) + 1] += residual**2
         if not M.any():
             return np.inf
-        return float(np.linalg.norm(sl.solve_triangular(_factor(M)[0], excess, trans="T", check_finite=False)) / size)
-
-    def _block(self, columns: Indices, ridge: Floats) -> Floats:
-        M = self.H[np.ix_(columns, columns)]
-        M.flat[:: len(M) + 1] += ridge
-        return M
+        return float(np.linalg.norm(sl.lapack.dtrtrs(_factor(M), excess, trans=1)[0]) / size)
 
 
-def _factor(M: Floats) -> tuple[Floats, bool]:
-    """Return U with UᵀU = M, or of M with a little more on its diagonal where it is singular to rounding, and whether it is."""
+def _factor(M: Floats) -> Floats:
+    """Return U with UᵀU = M, or of M with a little more on its diagonal where it is singular to rounding."""
     size = float(np.diagonal(M).max(initial=0.0)) or 1.0
-    U, info = sl.lapack.dpotrf(M)
+    U, info = sl.lapack.dpotrf(M.T)  # Fortran's order, so that it is copied as it lies
     if info == 0 and float(np.diagonal(U).min(initial=np.inf)) ** 2 > 4 * EPS * len(M) * size:
-        return np.asarray(U), False
+        return np.asarray(U)
     U, _ = sl.lapack.dpotrf(M + len(M) * _SINGULAR * size * np.eye(len(M)))
-    return np.asarray(U), True
+    return np.asarray(U)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,9 @@ from dsketch.problems.linear.statistics.rounding import is_rounding, require_squ
 from dsketch.problems.penalized.active_set import begin, minimize
 from dsketch.problems.penalized.cost import Cost
 from dsketch.problems.penalized.gap import Distance, Measured, measure, rounding_of
+from dsketch.problems.penalized.guess import minimize_all
 from dsketch.problems.penalized.method import PenalizedAnswer
-from dsketch.problems.penalized.quadratic import Quadratic
+from dsketch.problems.penalized.quadratic import GramQuadratic, Quadratic
 from dsketch.problems.penalized.system import PenalizedSystem, Sums
 from dsketch.settings import EPS
 
@@ -29,8 +30,12 @@ def solve_points(system: PenalizedSystem, quadratics: Sequence[Quadratic], costs
     """Return the minimizers of all points, shape (d, m), by the curvature and pull of the first pass."""
     found: list[Floats] = []
     for point, (quadratic, cost) in enumerate(zip(quadratics, costs, strict=True)):
-        near = found[-1] if system.follows(point) else begin(quadratic, cost)
-        found.append(minimize(quadratic, cost, near))
+        near = found[-1] if system.follows(point) else None
+        if isinstance(quadratic, GramQuadratic) and not cost.has_bounds:
+            start = cost.start() if near is None else near
+            found.append(minimize_all(quadratic, Cost.beside(cost), start[:, None])[:, 0])
+        else:
+            found.append(minimize(quadratic, cost, begin(quadratic, cost) if near is None else near))
     return np.column_stack(found)
 
 

@@ -106,7 +106,7 @@ def approach(model: Model, at: Sight, direct: Direct, see: See, until: float, mo
             losses = yield from model.trials(at.x, step, _SHORTER)
             best = int(np.argmin(losses))
             if not losses[best] < at.local.loss:
-                break
+                return Carry(at.x, count, at.metric.lengths)
             moved = yield from see(at.x + _SHORTER[best] * step, at)
         at, last = moved, moved.x - at.x
     return Carry(at.x, most, at.metric.lengths)

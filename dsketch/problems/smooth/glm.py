@@ -9,7 +9,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.losses.base import Loss
 from dsketch.losses.table import FAMILIES, loss_of
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.passes import Look
 from dsketch.problems.arguments import as_flag
 from dsketch.problems.base import TALL, Predictor
@@ -39,7 +39,8 @@ class GLM(SmoothProblem):
     alpha : number, or array of shape (d,)
         Penalty ½ Σ alphaⱼ xⱼ², for all columns or one a column; the intercept's is 0.
     intercept : bool
-        Append a column of ones to A (never stored); its coefficient is the last of x.
+        Append a column of ones to A (never stored); its coefficient is the last of x.  Columns far from 0 are shifted on the way, as for
+        :class:`~dsketch.problems.LeastSquares`.
     power, theta, delta : float, optional
         Of families that have them: the power of ``tweedie``, the shape of ``negative_binomial``, the elbow of ``huber``.
     start : array, Solution or path, optional
@@ -131,5 +132,5 @@ class GLM(SmoothProblem):
         return Predictor(partial(_mean_look, loss, bool(parameters["intercept"])))
 
 
-def _mean_look(loss: Loss, intercept: bool, x: Floats, A: Matrix) -> Look:
-    return mean_look(loss, x, A, intercept=intercept)
+def _mean_look(loss: Loss, intercept: bool, x: Floats, A: Matrix, shift: AnyArray | None = None) -> Look:
+    return mean_look(loss, x, A, intercept=intercept, shift=shift)

@@ -58,4 +58,4 @@ class GradientDescent(SmoothMethod):
         sketch = sketch_for(system, settings)
         at = yield from begin_sketched(system, sketch, start)
         carry = yield from approach(system, at, with_momentum(system, sketch), see, _UNTIL, _MOST)
-        return (yield from Newton().solve(system, settings, carry))
+        return (yield from Newton().solve(system, settings, carry._replace(steps=0)))  # of Newton's steps none was taken

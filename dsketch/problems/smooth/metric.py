@@ -6,6 +6,12 @@ x with a direction of H-norm 1 the slope at distance s is at least −λ + (1 �
 contrast of x is within ``reach`` of its own standard errors of the exact optimum.  Where c depends on η, that of the η which rows can
 have within the reach is meant.
 
+The theorem is one about the directions that H has.  Where H is singular it holds on all others, and says something of F only if
+F does not change along a null direction of H: if that moves no row (and no penalty).  Of dependent columns it is so.  It is not where
+curvatures have vanished: e^(−1000) is 0 in float64, rows that are fitted so well are absent from H, and what moves them alone looks like a
+null direction though F falls along it for ever.  So a proof by a singular factor asks for a look at the rows themselves: along what the
+factor drops every row must stay, to rounding (:func:`dsketch.problems.smooth.face.look_along_dropped`).
+
 References
 ----------
 F. Bach, "Self-concordant analysis for logistic regression", Electronic Journal of Statistics 4, 2010.
@@ -27,7 +33,7 @@ from dsketch.problems.method import Breakdown
 from dsketch.problems.smooth.system import flat, unflatten
 
 _TRUSTED = 1e-12  # eigenvalues of a Hessian, columns scaled, relative to the largest: a condition number of √H A of 1e6
-_MARGIN = 0.9  # λκ beyond which nothing is called proven
+MARGIN = 0.9  # λκ beyond which nothing is called proven
 _DOUBLINGS = 40
 
 
@@ -52,7 +58,9 @@ class Metric:
     longest : float
         max ‖D⁻¹aᵢ‖; ∞ where it was not measured.
     measured : float
-        max ‖H^(−½)aᵢ‖ itself, where that was.
+        max ‖H^(−½)aᵢ‖ itself, where that was; for several outputs no less.
+    is_whole : bool or None
+        Whether what the factor drops moves no row, so that the rows have no direction that H lacks; None: nobody looked.
     """
 
     factor: Factor
@@ -60,6 +68,7 @@ class Metric:
     lengths: Floats
     longest: float = np.inf
     measured: float = np.inf
+    is_whole: bool | None = None
 
     @cached_property
     def length(self) -> float:
@@ -84,6 +93,18 @@ class Metric:
     def knowing(self, lengths: Floats, longest: float) -> "Metric":
         """Return the same with the longest row measured, by D or by the whitening."""
         return replace(self, measured=longest) if lengths.ndim == 2 else replace(self, longest=longest)
+
+    def seeing(self, *, is_whole: bool, measured: float) -> "Metric":
+        """Return the same with the rows looked at along what the factor drops, and the longest of them in the rest."""
+        return replace(self, is_whole=is_whole, measured=measured)
+
+    def dropped_part(self, x: Floats) -> Floats:
+        """Return x without what the kept directions make of it, shape of x, columns scaled: what moves no row that H knows of."""
+        null, scale = self.factor.scaled_null, self.factor.scale[:, None]
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # of an x near the end of float64: then it is no candidate for anything
+            return unflatten(null @ (null.T @ (scale * flat(x))) / scale, x)
 
     def step(self, gradient: Floats) -> tuple[Floats, float]:
         """Return −H⁻¹g, shape of g, of the shortest where H is singular, and ‖H^(−½)g‖."""
@@ -150,6 +171,6 @@ def reach_of(decrement: float, kappa: float) -> float:
         return np.inf
     if decrement == 0.0:
         return 0.0
-    if not decrement * kappa < _MARGIN:
+    if not decrement * kappa < MARGIN:
         return np.inf
     return float(-np.log1p(-decrement * kappa) / kappa) if kappa > 0 else decrement

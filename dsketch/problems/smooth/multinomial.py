@@ -1,7 +1,6 @@
 """Multinomial logistic regression: K classes, coefficients of K − 1 of them against class 0."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,13 +9,11 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
 from dsketch.losses.softmax import Softmax
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.planning.choice import Choice
 from dsketch.problems.arguments import as_flag
 from dsketch.problems.base import TALL, Predictor
-from dsketch.problems.outcome import Outcome
 from dsketch.problems.smooth.certificate import SmoothCertificate
 from dsketch.problems.smooth.classes import count_classes
 from dsketch.problems.smooth.problem import SmoothProblem, mean_look, penalty_of, smooth_rows
@@ -128,10 +125,9 @@ class Multinomial(SmoothProblem):
         """False: x has a column for each class but class 0."""
         return False
 
-    def answer(self, choice: Choice) -> Flow[Outcome]:
-        """Solve by the plan's method and its successors; x as differences from class 0."""
-        outcome = yield from super().answer(choice)
-        return replace(outcome, x=self._softmax.compare(outcome.x))
+    def told_for_shifted(self, answer: Any) -> Floats:
+        """Return x as differences from class 0."""
+        return self._softmax.compare(answer.x)
 
     def judge(self, x: Floats) -> Flow[SmoothCertificate]:
         """Judge x by a QR of the tangent problem at x, its gradient, and the longest row."""
@@ -141,6 +137,10 @@ class Multinomial(SmoothProblem):
         """Return the look that finishes to the probabilities of all K classes, shape (m, K)."""
         return _share_look(self._softmax, self.rows.intercept, x.reshape(self.model.shape), A)
 
+    def centred_predictor(self, x: Floats, A: Matrix) -> Look:
+        """Return the same for an x whose intercepts are those of the shifted columns."""
+        return _share_look(self._softmax, True, x.reshape(self.model.shape), A, self.rows.shift)
+
     @classmethod
     def predictor_from(cls, parameters: Mapping[str, Any]) -> Predictor:
         """Return what gives the probabilities of all K classes, by their number."""
@@ -148,8 +148,8 @@ class Multinomial(SmoothProblem):
         return Predictor(partial(_share_look, loss, bool(parameters["intercept"])), loss.classes)
 
 
-def _share_look(loss: Softmax, intercept: bool, x: Floats, A: Matrix) -> Look:
-    return mean_look(loss, loss.centre(x), A, intercept=intercept)
+def _share_look(loss: Softmax, intercept: bool, x: Floats, A: Matrix, shift: AnyArray | None = None) -> Look:
+    return mean_look(loss, loss.centre(x), A, intercept=intercept, shift=shift)
 
 
 def _as_classes(classes: Any, beside: Matrix | None) -> int:

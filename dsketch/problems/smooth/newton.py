@@ -59,8 +59,8 @@ class Newton(SmoothMethod):
             If a Hessian does not vouch for its Cholesky factor; x goes along.
         """
 
-        def see(x: Floats, *, lengths: Floats | None, begins: bool) -> Flow[tuple[Local, Factor]]:
-            local = yield from system.look(x, has_gram=True, lengths=lengths, begins=begins)
+        def see(model: Model, x: Floats, *, lengths: Floats | None, begins: bool) -> Flow[tuple[Local, Factor]]:
+            local = yield from model.look(x, has_gram=True, lengths=lengths, begins=begins)
             if local.gram is None:
                 raise ValueError("a look with its Gram matrix was expected")
             return local, factor_of_gram(local.gram)

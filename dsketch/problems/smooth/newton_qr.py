@@ -40,8 +40,8 @@ class NewtonQr(SmoothMethod):
     def solve(self, system: Model, settings: Settings, start: Carry | None = None) -> Flow[SmoothAnswer]:
         """Solve by Newton steps from ``start``."""
 
-        def see(x: Floats, *, lengths: Floats | None, begins: bool) -> Flow[tuple[Local, Factor]]:
-            local, R = yield from system.look_with_triangle(x, settings.seed, lengths=lengths, begins=begins)
+        def see(model: Model, x: Floats, *, lengths: Floats | None, begins: bool) -> Flow[tuple[Local, Factor]]:
+            local, R = yield from model.look_with_triangle(x, settings.seed, lengths=lengths, begins=begins)
             return local, Factor(R)
 
         return (yield from descend(system, settings, see, start))

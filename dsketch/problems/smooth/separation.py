@@ -22,10 +22,13 @@ from dsketch._linalg.columns import powers_near
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.margins import Extreme, Margin, Margins
+from dsketch.problems.smooth.metric import Metric
 from dsketch.problems.smooth.system import Model, flat, unflatten
 
 _CANDIDATE = 1e-2  # a Newton step with slopes above this, relative to its largest δ, is no candidate
-_SMALL = 1e-3  # a v by which no row moves farther is made larger: what is far along it must be far for rows, too
+_SMALL = (
+    1e-3  # a v by which no row moves farther (or one by its inverse) is scaled: what is far along it must be far for rows, too
+)
 _FLAT = 1e-6  # rows whose δ is at most this, relative to the largest, are taken for those that must stay
 _AROUND = 10.0  # and those whose δ is at most this many times the largest slope: what moves them is what is not yet converged
 _PROVEN = 1e-10  # what a slope may be by rounding, relative likewise
@@ -79,6 +82,21 @@ def _name(column: int, names: tuple[str, ...] | None, columns: int) -> str:
     return f"column {names[column]}" if column < len(names) else "the intercept" if column == columns - 1 else f"column {column}"
 
 
+def look_for_separation(model: Model, metric: Metric, step: Floats, x: Floats) -> Flow[Separation | None]:
+    """Return the separation along what a factor drops of x, where curvatures may have vanished, along the step or along x itself.
+
+    Parameters
+    ----------
+    step, x : ndarray, shape (d, outputs)
+    """
+    is_suspect = metric.factor.is_deficient and not metric.is_whole
+    for candidate in (*((metric.dropped_part(x),) if is_suspect else ()), step, x):
+        found = yield from find_separation(model, candidate, metric.lengths, metric.longest)
+        if found is not None:
+            return found
+    return None
+
+
 def find_separation(model: Model, candidate: Floats, lengths: Floats, longest: float) -> Flow[Separation | None]:
     """Return the separation along a direction near ``candidate``, or None where there is none to be found.  One to three passes.
 
@@ -95,7 +113,7 @@ def find_separation(model: Model, candidate: Floats, lengths: Floats, longest: f
     if not v.any():
         return None
     found = yield Look(Margins(model.loss, model.places, v), model.rows)
-    if 0 < found.most < _SMALL:
+    if found.most > 0 and not _SMALL <= found.most <= 1.0 / _SMALL:
         v = v / found.most
         found = yield Look(Margins(model.loss, model.places, v), model.rows)
     if not (found.most > 0 and found.worst <= _CANDIDATE * found.most):
@@ -103,14 +121,14 @@ def find_separation(model: Model, candidate: Floats, lengths: Floats, longest: f
     if found.worst > _PROVEN * found.most:
         level = max(_FLAT * found.most, _AROUND * found.worst)
         found = yield Look(Margins(model.loss, model.places, v, level), model.rows)
-        v = _project(v, found.flat, lengths, model.penalty)
+        v = _project(v, found, model.penalty)
         if not v.any():
             return None
-        v = _rescale(v, lengths, longest)
+        v = v / float((found.heights[:, None] * np.abs(v)).sum())
         found = yield Look(Margins(model.loss, model.places, v), model.rows)
     if not (found.most > 0 and found.worst <= _PROVEN * found.most):
         return None
-    return _describe(v, lengths, found)
+    return _describe(v, found)
 
 
 def _drop_penalized(model: Model, v: Floats) -> Floats:
@@ -124,16 +142,10 @@ def _rescale(v: Floats, lengths: Floats, longest: float) -> Floats:
     return v / size if size > 0 and np.isfinite(size) else np.zeros_like(v)
 
 
-def _project(v: Floats, held: Floats, lengths: Floats, penalty: Floats) -> Floats:
-    """Return v without what moves the flat rows or a penalized column; 0 where next to nothing is left.
-
-    Parameters
-    ----------
-    held : ndarray, shape (d · outputs, d · outputs)
-        A sum of squares that is 0 for what moves no flat row.
-    """
-    units = np.tile(lengths, v.shape[1])
-    held = held + np.diag(np.where(flat(penalty)[:, 0] > 0, units**2, 0.0))
+def _project(v: Floats, found: Margin, penalty: Floats) -> Floats:
+    """Return v without what moves the flat rows or a penalized column; 0 where next to nothing is left."""
+    units = np.tile(found.heights, v.shape[1])
+    held = found.flat + np.diag(np.where(flat(penalty)[:, 0] > 0, units**2, 0.0))
     scale = powers_near(np.sqrt(np.diag(held)))
     eigenvalues, vectors = sl.eigh(held / scale[:, None] / scale)
     kept = vectors[:, eigenvalues > _NULL * max(float(eigenvalues[-1]), 0.0)]
@@ -141,12 +153,13 @@ def _project(v: Floats, held: Floats, lengths: Floats, penalty: Floats) -> Float
     for _ in range(2):
         left = left - kept @ (kept.T @ left)
     left = unflatten(left / scale[:, None], v)
-    is_left = np.linalg.norm(lengths[:, None] * left) > _SHARED * np.linalg.norm(lengths[:, None] * v)
+    heights = found.heights[:, None]
+    is_left = np.linalg.norm(heights * left) > _SHARED * np.linalg.norm(heights * v)
     return left if is_left else np.zeros_like(v)
 
 
-def _describe(v: Floats, lengths: Floats, found: Margin) -> Separation:
-    shares = np.abs(lengths[:, None] * v).max(axis=1)
+def _describe(v: Floats, found: Margin) -> Separation:
+    shares = np.abs(found.heights[:, None] * v).max(axis=1)
     order = np.argsort(-shares, kind="stable")
     columns = tuple(int(column) for column in order if shares[column] > _SHARED * shares.max())
     rows = tuple(

@@ -11,6 +11,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.backward import backward_error
 from dsketch._linalg.factor import Factor
 from dsketch.passes.linked import Local
+from dsketch.problems.smooth.face import lacks_look
 from dsketch.problems.smooth.metric import Metric, Proof, prove
 from dsketch.problems.smooth.system import Model, flat
 from dsketch.settings import EPS
@@ -21,7 +22,10 @@ _BLIND = (
 
 
 class Standing(NamedTuple):
-    """Decrement, κ and reach of an x by a factor that was taken near it: λ and ℓ grow by e^(drift/2) at most."""
+    """Decrement, κ and reach of an x by a factor that was taken near it: λ and ℓ grow by e^(drift/2) at most.
+
+    The reach is ∞ as long as nobody has looked at the rows along what the factor drops.
+    """
 
     decrement: float
     inflated: float
@@ -47,6 +51,8 @@ def standing(model: Model, x: Floats, local: Local, metric: Metric, decrement: f
     proof = prove(model.loss, whole * growth, length * growth, local.low, local.high)
     if hides_slope(model, local, factor):
         proof = Proof(np.inf, np.inf)
+    elif lacks_look(model, local, metric):
+        proof = Proof(proof.kappa, np.inf)
     return Standing(decrement, decrement * growth, length * growth, proof)
 
 

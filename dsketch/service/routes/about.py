@@ -11,6 +11,7 @@ from dsketch._jsonable import plain
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
+from dsketch.problems.tables import TABLE
 from dsketch.service.auth import Caller, Tokens
 from dsketch.service.errors import error_document
 from dsketch.service.jobs_api import Desk
@@ -80,7 +81,7 @@ def describe_problem(problem: type[Problem]) -> dict[str, Any]:
         "sketches": sorted(SKETCHES),
         "settings": [name for name in how if name != METHOD.name],
         "words": [_tell(option) for option in (*problem.options, MISSING)],
-        "options": [_tell(option) for option in (*how.values(), MEMORY_LIMIT)],
+        "options": [_tell(option) for option in (*how.values(), MEMORY_LIMIT, *(TABLE if problem.has_table else ()))],
     }
 
 

@@ -14,28 +14,52 @@ const MEANINGS = {
   preconditioned: ["preconditioned", "condition number that the preconditioner left"],
   distance: ["distance", "of the features' kernel from the exact one, relative to it"],
 };
+// What the two errors are about where they are not those of a linear system, by a field that such certificates alone have.
+const LINEAR = "x is the exact answer for data changed by at most";
+const TANGENT = "x is the exact answer of the tangent problem there, its data changed by at most";
+const OTHERS = {
+  expected_total: {
+    backward: "of the scores' sum, relative to the rank",
+    forward: "of any score, relatively",
+    exact: "",
+    what: "All scores are right",
+  },
+  excess: { backward: "change of b that makes x exact, relative to its least residual", exact: "" },
+  is_convex: {
+    backward: "relative change of the tangent problem that makes x exact",
+    forward: "in the metric of the Hessian",
+    exact: TANGENT,
+  },
+  least_eigenvalue: {
+    backward: "relative change of the tangent problem, or of b, that makes x exact",
+    forward: "first-order bound on the distance to the stationary point nearby",
+    exact: TANGENT,
+    what: "Its coefficients agree with those of the stationary point nearby",
+  },
+};
 const SAID_ELSEWHERE = new Set(["rank", "rank_reason", "is_exact", "is_scaled", "matrix"]);
 
 /** Show the certificate of a solution. */
 export function certificateView(solution) {
   const certificate = solution.certificate;
   const known = Object.keys(MEANINGS).filter((name) => certificate[name] !== undefined && certificate[name] !== null);
-  const others = Object.keys(certificate).filter((name) => !MEANINGS[name] && !SAID_ELSEWHERE.has(name));
   const relativeTo = certificate.matrix && certificate.matrix !== "A" ? `, relative to ${certificate.matrix}` : "";
+  const about = OTHERS[Object.keys(OTHERS).find((name) => name in certificate)] ?? {};
+  const meaningOf = {
+    backward_error: about.backward ?? `${MEANINGS.backward_error[1]}${relativeTo}`,
+    forward_error: about.forward ?? MEANINGS.forward_error[1],
+  };
+  const others = Object.keys(certificate).filter(
+    (name) => !MEANINGS[name] && !SAID_ELSEWHERE.has(name) && certificate[name] !== null,
+  );
   return [
     h("p", { class: `verdict ${solution.is_success ? "is-good" : "is-bad"}` }, solution.message),
-    h("p", {}, inWords(certificate)),
+    h("p", {}, inWords(certificate, about)),
     solution.notes.map((note) => h("p", { class: "notice" }, note)),
     h(
       "dl",
       { class: "figures" },
-      known.map((name) =>
-        entry(
-          MEANINGS[name][0],
-          figures(certificate[name]),
-          `${MEANINGS[name][1]}${name === "backward_error" ? relativeTo : ""}`,
-        ),
-      ),
+      known.map((name) => entry(MEANINGS[name][0], figures(certificate[name]), meaningOf[name] ?? MEANINGS[name][1])),
       others.map((name) => entry(name.replaceAll("_", " "), value(certificate[name]), "")),
       entry("rank", value(certificate.rank), certificate.rank_reason),
       entry(
@@ -55,16 +79,16 @@ export function certificateView(solution) {
 }
 
 /** Say what the two errors mean for whoever uses x. */
-function inWords(certificate) {
+function inWords(certificate, { exact = LINEAR, what = "Its coefficients agree with the true ones" }) {
   const [backward, forward] = [certificate.backward_error, certificate.forward_error].map(largest);
-  const first = backward === null ? "" : `x is the exact answer for data changed by at most ${figure(backward)} of their size. `;
+  const first = backward === null || !exact ? "" : `${exact} ${figure(backward)} of their size. `;
   if (forward === null) return first;
-  if (forward >= 1) return `${first}The data do not determine its coefficients: some could be anything.`;
+  if (forward >= 1 && exact) return `${first}The data do not determine its coefficients: some could be anything.`;
   const digits = Math.floor(-Math.log10(Math.max(forward, 1e-16)));
   const sure =
     digits < 1
-      ? "No digit of its coefficients is certain"
-      : `Its coefficients agree with the true ones to about ${digits} ${digits === 1 ? "digit" : "digits"}`;
+      ? `No digit of ${"expected_total" in certificate ? "the scores" : "its coefficients"} is certain`
+      : `${what} to about ${digits} ${digits === 1 ? "digit" : "digits"}`;
   return `${first}${sure} (relative error at most ${figure(forward)}, to first order).`;
 }
 

@@ -7,7 +7,7 @@
 
 const HINTS = { tol: "1e-10" };
 const KINDS = { data: "text", place: "text", str: "text" }; // what is not here is a kind of field itself
-const ALWAYS_SEEN = ["method"];
+const ALWAYS_SEEN = ["method", "summary"];
 
 /** Return the fields for a problem of the service. */
 export function fieldsOf(problem, about) {

@@ -75,6 +75,7 @@ function laidOut(root, job, run, about) {
   const plot = convergencePlot();
   const ledger = ledgerTable();
   const log = logView();
+  const table = tableView();
   const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
   const born = h("time", { datetime: job.created, title: new Date(job.created).toLocaleString() });
   const work = h("span");
@@ -103,6 +104,7 @@ function laidOut(root, job, run, about) {
         "div",
         { class: "sheets-main" },
         card("Convergence", plot.element, "convergence"),
+        table.element,
         card("Passes", ledger.element, "passes"),
         card("Log", log.element, "log"),
         card("Document of the run", document_, "document"),
@@ -148,7 +150,7 @@ function laidOut(root, job, run, about) {
     say(sentence, words.sentence(next));
     sentence.classList.toggle("is-bad", next.state === "failed");
     tick();
-    await showCertificate(certificate, next);
+    await showCertificate(certificate, table, next);
     actions.update(next);
     about.renew();
   }
@@ -156,7 +158,7 @@ function laidOut(root, job, run, about) {
   return { update, renew, tick, plot, actions };
 }
 
-async function showCertificate(box, job) {
+async function showCertificate(box, table, job) {
   if (box.dataset.state === job.state) return;
   box.dataset.state = job.state;
   if (!hasSolution(job.state)) {
@@ -167,11 +169,27 @@ async function showCertificate(box, job) {
     return;
   }
   try {
-    box.replaceChildren(...certificateView(await get(`v1/jobs/${job.id}/solution`)).flat());
+    const solution = await get(`v1/jobs/${job.id}/solution`);
+    box.replaceChildren(...certificateView(solution).flat());
+    table.update(solution.summary?.text ?? solution.no_summary);
   } catch (error) {
     delete box.dataset.state;
     box.replaceChildren(notice(error instanceof Refusal ? error : new Error(String(error))));
   }
+}
+
+/** The table of coefficients, out of sight unless the run was asked for one. */
+function tableView() {
+  const text = h("pre", { class: "scroll", tabindex: "0", "aria-label": "Table of coefficients" });
+  const element = card("Coefficients", h("div", { class: "pad" }, text), "coefficients");
+  element.hidden = true;
+  return {
+    element,
+    update(said) {
+      element.hidden = !said;
+      say(text, said ?? "");
+    },
+  };
 }
 
 function card(title, content, name) {

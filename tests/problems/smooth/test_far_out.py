@@ -89,3 +89,28 @@ def test_a_stationary_point_is_right() -> None:
     assert found.decrement < 1e-10
     assert found.is_right(1e-10)
     assert not ds.check(problem, [100.0, 0.0, 0.0, 0.0]).is_right(1e-10)
+
+
+@pytest.mark.parametrize("high", [400.0, 700.0, 1e4])
+def test_a_start_far_above_the_means_is_given_up(high: float) -> None:
+    """From e^high full steps come down by 1 each; the family's own start takes over, and has the same answer."""
+    counts = np.random.default_rng(0).poisson(np.exp(A[:, 0] / 2 + 1)).astype(float)
+    own = ds.solve(ds.GLM(A, counts, family="poisson", intercept=True))
+
+    solution = ds.solve(ds.GLM(A, counts, family="poisson", intercept=True, start=[0.0, 0.0, 0.0, high]))
+
+    assert solution.status is ds.Status.SOLVED
+    assert len(solution.passes) <= 45
+    np.testing.assert_allclose(solution.x, own.x, rtol=1e-12)
+
+
+def test_offsets_near_the_end_of_float64() -> None:
+    """Beside an offset of 650, of which e is 1e282, the intercept takes it back: proven, and the slopes are those without it."""
+    counts = np.random.default_rng(0).poisson(np.exp(A[:, 0] / 2 + 1)).astype(float)
+    own = ds.solve(ds.GLM(A, counts, family="poisson", intercept=True))
+
+    far = ds.solve(ds.GLM(A, counts, family="poisson", intercept=True, offset=np.full(len(A), 650.0)))
+
+    assert far.status is ds.Status.SOLVED
+    assert far.certificate.reach <= 1e-8
+    np.testing.assert_allclose(far.x, own.x - [0.0, 0.0, 0.0, 650.0], atol=1e-11)

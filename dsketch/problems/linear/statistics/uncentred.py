@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.matrix.base import AnyArray
-from dsketch.matrix.centring import shortest, uncentre_answer
+from dsketch.matrix.centring import intercepts, shortest, sum_shifts, uncentre_answer
 from dsketch.problems.linear.statistics.estimates import Fit
 
 
@@ -34,17 +34,18 @@ class Uncentred(Fit):
     met: NDArray[np.bool_] = field(kw_only=True)
 
     def restate(self, V: Floats) -> Floats:
-        """Return solutions as :meth:`Fit.told`, with the last row put right."""
+        """Return solutions as :meth:`Fit.restate`, with the intercepts put right."""
         return uncentre_answer(shortest(V, self.factor, self.shift), self.shift)
 
     def is_touched(self, directions: Floats, limit: float) -> NDArray[np.bool_]:
         """Return which coefficients have a part in directions; the intercept where c′ or a slope that it is made of has one."""
         touched = super().is_touched(directions, limit)
-        scale = self.factor.scale[:, None]
-        own = directions / scale
-        part = norms(uncentre_answer(own, self.shift)[-1:].T) * scale[-1]
-        terms = (np.abs(self.shift.astype(np.float64)) @ norms(own[:-1].T)) * scale[-1]
-        return np.append(touched[:-1], part > limit * (1 + terms))
+        last, scale = intercepts(self.shift), self.factor.scale
+        own = directions / scale[:, None]
+        part = norms(uncentre_answer(own, self.shift)[last].T) * scale[last]
+        terms = sum_shifts(self.shift, norms(own.T)[:, None])[:, 0] * scale[last]
+        touched[last] = part > limit * (1 + terms)
+        return touched
 
     @cached_property
     def is_met(self) -> NDArray[np.bool_]:

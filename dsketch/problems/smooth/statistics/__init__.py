@@ -10,7 +10,8 @@
       └── summary        all of it as a value;  remarks: what its reader must know
 """
 
-from dsketch.problems.smooth.statistics.inference import summarize_smooth
+from dsketch.problems.smooth.statistics.inference import require_unpenalized, summarize_smooth
+from dsketch.problems.smooth.statistics.robust import require_one_leverage
 from dsketch.problems.smooth.statistics.summary import GLMSummary
 
-__all__ = ["GLMSummary", "summarize_smooth"]
+__all__ = ["GLMSummary", "require_one_leverage", "require_unpenalized", "summarize_smooth"]

@@ -1,5 +1,6 @@
 """From a solved smooth problem to its statistics."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,11 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.errors import SpecError
 from dsketch.losses.base import Loss
+from dsketch.matrix.centring import uncentre_answer
 from dsketch.passes.base import Flow
-from dsketch.problems.linear.statistics.estimates import robust_errors
+from dsketch.problems.linear.statistics.estimates import Fit, robust_errors
 from dsketch.problems.linear.statistics.robust import Robust
+from dsketch.problems.linear.statistics.uncentred import as_stored
 from dsketch.problems.smooth.method import SmoothAnswer
 from dsketch.problems.smooth.statistics.goodness import (
     Goodness,
@@ -75,13 +78,14 @@ def summarize_smooth(
     of_likelihood = dispersion_of_likelihood(model.loss, found.fitness, dispersion, is_exact=is_exact)
     null, light = yield from fit_constant(model, found.fitness, of_likelihood if of_likelihood > 0 else 1.0, has_mean=has_law)
     word = options.robust or (None if has_law or options.groups is not None else "HC1")
-    robust = yield from _robust(model, answer.x, found, word, options, names)
+    stored = as_stored(found.fit, model.rows.shift)
+    robust = yield from _robust(model, answer.x, found, stored, word, options, names)
     rank = found.fit.factor.rank
     good = goodness_of(
         found.fitness, null, rank, dispersion, of_likelihood, has_likelihood=has_law, has_pearson=answer.x.shape[1] == 1
     )
     notes = smooth_remarks(
-        found.fit,
+        stored,
         is_convex=model.loss.is_convex,
         reach=answer.proof.reach,
         rows=found.fitness.rows if "frequencies" in model.places.names else float(A.shape[0]),
@@ -92,15 +96,28 @@ def summarize_smooth(
     )
     own = () if robust is None else robust.notes
     passes = (*found.passes, *["constant"] * light, *(() if robust is None else robust.passes))
-    return _summary(model, answer.x, options, names, found, good, robust, word, passes, (*doubts, *own, *notes))
+    x = uncentre_answer(answer.x, model.rows.shift)
+    told = replace(found, fit=stored)
+    return _summary(model, x, options, names, told, good, robust, word, passes, (*doubts, *own, *notes))
 
 
-def _require_maximum(model: Model, answer: SmoothAnswer) -> None:
+def require_unpenalized(model: Model) -> None:
+    """Refuse a model whose estimates are biased.
+
+    Raises
+    ------
+    SpecError
+        With a penalty.
+    """
     if model.penalty.any():
         raise SpecError(
             f"standard errors need an unpenalized maximum of the likelihood; this has alpha up to {float(model.penalty.max())!r}. Solve "
             "with alpha=0 for them, or bootstrap the penalized coefficients."
         )
+
+
+def _require_maximum(model: Model, answer: SmoothAnswer) -> None:
+    require_unpenalized(model)
     if answer.separation is not None:
         raise SpecError(
             "standard errors need a maximum of the likelihood; the data are separated and have none. Drop the columns that the solution "
@@ -109,14 +126,20 @@ def _require_maximum(model: Model, answer: SmoothAnswer) -> None:
 
 
 def _robust(
-    model: Model, x: Floats, found: Information, word: str | None, options: SummaryOptions, names: tuple[str, ...]
+    model: Model,
+    x: Floats,
+    found: Information,
+    stored: Fit,
+    word: str | None,
+    options: SummaryOptions,
+    names: tuple[str, ...],
 ) -> Flow[Robust | None]:
     if not found.degrees:
         return None
     if options.groups is not None:
         return (yield from smooth_group_covariance(model, x, found, options.groups))
     if word is not None:
-        return (yield from smooth_covariance(model, x, found, word, names))
+        return (yield from smooth_covariance(model, x, found, stored, word, names))
     return None
 
 

@@ -1,0 +1,204 @@
+"""Sweeps of the gradient of softmax attention: what a loss with the gradient dY at Y = S V, S = softmax(s Q Kᵀ), has at Q, K and V.
+
+With P = dY Vᵀ and D = rowsum(dY ∘ Y), which is rowsum(S ∘ P): dV = Sᵀ dY, and with E = S ∘ (P − D 1ᵀ) dQ = s E K, dK = s Eᵀ Q.  A sweep
+of its own keeps of each row of Q the logarithm of its sum of weights and its D; then a tile of S is exp(z − log-sum), made again where it
+is used.
+
+References
+----------
+T. Dao, D. Y. Fu, S. Ermon, A. Rudra, C. Ré, "FlashAttention: fast and memory-efficient exact attention with IO-awareness", NeurIPS 2022
+(appendix B).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch._linalg.scratch import scratch
+from dsketch.matrix.rows import Block
+from dsketch.passes.attention import SoftmaxRows
+from dsketch.passes.base import Part, Pass
+from dsketch.passes.rowwise import RowPass
+from dsketch.passes.sight import Sight, tiles
+from dsketch.passes.spans import Spans
+
+WANTED = ("Q", "K", "V")  # of what a gradient is taken
+
+
+@dataclass(frozen=True)
+class SoftmaxStatistics(SoftmaxRows):
+    """Finish to the logarithms of the sums of weights, and to D, of rows of Q with those of dY beside them, shape (n, 2 heads).
+
+    Notes
+    -----
+    A sweep as attention itself; two numbers a row and head.
+    """
+
+    kind: ClassVar[str] = "softmax statistics"
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Return the block's rows."""
+        ((start, X, dY),) = block.slices(block.stop - block.start)
+        sums, top = self.sum_up(start, X)
+        weight = sums[:, :, -1]
+        log_sum = np.log(weight) + (0.0 if self.is_tame else top[:, :, 0])
+        Y = np.moveaxis(sums[:, :, :-1] / weight[:, :, None], 0, 1)
+        D = np.einsum("ihp,ihp->ih", dY.reshape(Y.shape), Y)
+        own = (np.concatenate([log_sum.T, D], axis=1),)
+        return own if part is None else self.merge(part, own)
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """What both passes below share: tiles of S, made again.
+
+    Parameters
+    ----------
+    wanted : {"Q", "K", "V"}
+    others : Spans
+        For dQ, of rows of Q with those of dY beside them: K and V.  For dK and dV, of rows of K with those of V beside them: Q and dY.
+    statistics : ndarray, shape (n, 2 heads)
+        By :class:`SoftmaxStatistics`.
+    heads : int
+    offset : int or None
+        Row i of Q sees rows 0 … i + offset of K and V; None: all of them.
+    tile : int
+    scale : float
+        s.
+    """
+
+    wanted: str
+    others: Spans
+    statistics: Floats
+    heads: int
+    offset: int | None
+    tile: int
+    scale: float
+
+    def shares(self, start: int, X: Floats) -> Iterator["_Share"]:
+        """Yield the tiles of S, or of its transpose, of rows ``start …`` and all that they see; each until the next is asked for."""
+        sight = Sight(self.offset, self.wanted != "Q")
+        first, end = sight.reach(start, start + len(X), self.others.rows)
+        L, height = X * self.scale, self.others.height
+        for left in range(first // height * height, end, height):
+            Z, W = self.others.read(left, min(left + height, self.others.rows))
+            for head in range(self.heads):
+                wide = self.columns(L, head)
+                for own, other, hidden in tiles(sight, (start, len(L)), (left, len(Z)), self.tile):
+                    T = scratch("tile", (own.stop - own.start, other.stop - other.start))
+                    np.matmul(L[own, wide], Z[other, wide].T, out=T)
+                    T -= self.statistic(head, start, own, left, other)
+                    if hidden is not None:
+                        np.copyto(T, -np.inf, where=hidden)
+                    yield _Share(head, own, left, other, np.exp(T, out=T), Z, W)
+
+    def columns(self, X: Floats, head: int) -> slice:
+        """Return the columns of a head."""
+        width = X.shape[1] // self.heads
+        return slice(head * width, (head + 1) * width)
+
+    def statistic(self, column: int, start: int, own: slice, left: int, other: slice) -> Floats:
+        """Return a statistic of a tile's rows of Q, as a column or as a row."""
+        low, part = (start, own) if self.wanted == "Q" else (left, other)
+        found = self.statistics[low + part.start : low + part.stop, column]
+        return found[:, None] if self.wanted == "Q" else found
+
+
+class _Share(NamedTuple):
+    """A tile of S: of which head, places in the block and in a span that begins at ``left``, the tile, and both matrices of the span."""
+
+    head: int
+    own: slice
+    left: int
+    other: slice
+    T: Floats
+    Z: Floats
+    W: Floats
+
+
+@dataclass(frozen=True)
+class SoftmaxGradient(_Shares, RowPass):
+    """Finish to dQ, dK or dV by rows.
+
+    Notes
+    -----
+    n m weights of each head, made again; 2 n m (2 d + p) flops for dQ and dK, 2 n m (d + p) for dV.
+    """
+
+    kind: ClassVar[str] = "softmax gradient"
+
+    def of(self, X: Floats, Y: Floats) -> Floats:
+        """Return the gradient at the first rows of all."""
+        return self.gradient(0, X, Y)
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Return the block's rows."""
+        ((start, X, Y),) = block.slices(block.stop - block.start)
+        own = (self.gradient(start, X, Y),)
+        return own if part is None else self.merge(part, own)
+
+    def gradient(self, start: int, X: Floats, Y: Floats) -> Floats:
+        """Return the gradient at rows ``start …``, with what lies beside them."""
+        of_values = self.wanted == "V"
+        out = np.zeros((len(X), self.others.matrices[1 if of_values else 0].shape[1]))
+        for head, own, left, other, T, Z, W in self.shares(start, X):
+            if not of_values:
+                deep = self.columns(Y, head)
+                P = np.matmul(Y[own, deep], W[other, deep].T, out=scratch("second tile", (T.shape[0], T.shape[1])))
+                P -= self.statistic(self.heads + head, start, own, left, other)
+                T *= P
+            carried, mine = W if of_values else Z, self.columns(out, head)
+            out[own, mine] += np.matmul(T, carried[other, mine], out=scratch("tile sums", (len(T), mine.stop - mine.start)))
+        if not of_values:
+            out *= self.scale
+        return out
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return the numbers of a row of a block of 4096, at least."""
+        return 8 * (sides if self.wanted == "V" else columns) * 4096
+
+
+@dataclass(frozen=True)
+class SoftmaxReach(_Shares, Pass[Floats]):
+    """Finish to the largest Σᵢ Sᵢⱼ uᵢ over the rows j of K, with uᵢ = ‖qᵢ‖‖dyᵢ‖ for dK and max|dyᵢ| for dV, shape (heads,).
+
+    It is what a row of K can feel of all rows of Q: bounds on the gradient there are of this size.
+
+    Notes
+    -----
+    n m weights of each head, made again; 2 n m d flops beside.
+    """
+
+    kind: ClassVar[str] = "softmax reach"
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Take in the largest of the block's rows."""
+        ((start, X, _),) = block.slices(block.stop - block.start)
+        felt = np.zeros((len(X), self.heads))
+        for head, own, _, other, T, Z, W in self.shares(start, X):
+            felt[own, head] += T @ self._sizes(Z[other, self.columns(Z, head)], W[other, self.columns(W, head)])
+        found = (felt.max(axis=0),)
+        return found if part is None else self.merge(part, found)
+
+    def _sizes(self, Q: Floats, above: Floats) -> Floats:
+        """Return u of a tile's rows of Q."""
+        if self.wanted == "V":
+            return np.asarray(np.abs(above).max(axis=1))
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", Q, Q)) * np.sqrt(np.einsum("ij,ij->i", above, above)))
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Keep the larger."""
+        return (np.maximum(left[0], right[0]),)
+
+    def finish(self, part: Part) -> Floats:
+        """Return the largest of each head."""
+        reach: Floats = part[0]
+        return reach
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return a number a head."""
+        del columns, sides
+        return 8 * self.heads

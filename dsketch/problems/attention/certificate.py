@@ -1,0 +1,74 @@
+"""What is known of attention: how far rounding may have moved any number of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch.passes.writing import Written
+from dsketch.problems.attention.method import AttentionAnswer
+from dsketch.problems.attention.rounding import U, relative
+from dsketch.problems.outcome import Certificate, format_number, show_sides
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionCertificate(Certificate):
+    """What is known of rows of attention.
+
+    Attributes
+    ----------
+    forward_error : ndarray, shape (k,)
+        Bound on what rounding does to any number of a column, relative to the largest |v| of that column; where given rows are
+        judged, how far the worst is from the one that the judge computes, by the same measure.
+    backward_error : ndarray, shape (k,)
+        ``forward_error`` over ``condition``; no less than the share by which a number of the answer is larger than any |v|, which no
+        weighted mean is.
+    condition : float
+        Relative changes of the rows of Q, K and V by η move a number by at most this times η, to first order, relative to the largest |v|.
+    logit : float
+        No s⟨q, k⟩ is larger in size than this.
+    """
+
+    logit: float
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people."""
+        return [
+            f"error       ≤ {show_sides(self.forward_error)} of the largest |v| of a column, by rounding",
+            f"backward    {show_sides(self.backward_error)} relative to the rows of Q, K and V",
+            f"condition   {format_number(self.condition)}; logits are at most {format_number(self.logit)} in size",
+        ]
+
+
+def attention_certificate(answer: AttentionAnswer, written: Written | None) -> AttentionCertificate:
+    """Return what is known once the rows are made; None: before."""
+    error = answer.backward_error
+    if written is not None:
+        values = answer.measured.values
+        beyond = relative(np.maximum(written.largest - values * (1 + answer.error), 0.0), values)
+        error = np.maximum(error, beyond)
+    return _certificate(answer, error, answer.error)
+
+
+def judged_certificate(answer: AttentionAnswer, gap: Floats) -> AttentionCertificate:
+    """Return what is known of given rows, whose largest distance from the judge's own is known for each column."""
+    error = relative(gap, answer.measured.values)
+    return _certificate(answer, error / answer.condition, error)
+
+
+def accepted_error(answer: AttentionAnswer) -> float:
+    """Return the backward error that rounding explains."""
+    return float(np.max(answer.backward_error, initial=U))
+
+
+def _certificate(answer: AttentionAnswer, backward: Floats, forward: Floats) -> AttentionCertificate:
+    system = answer.measured.system
+    return AttentionCertificate(
+        backward_error=backward,
+        residual_norm=np.zeros(len(forward)),
+        forward_error=forward,
+        condition=answer.condition,
+        rank=system.width,
+        rank_reason="nothing is inverted",
+        logit=answer.measured.logit,
+    )

@@ -1,0 +1,71 @@
+"""The plan of attention: time a tile on a few rows, price the methods, choose."""
+
+from dataclasses import replace
+
+from dsketch._units import format_bytes, format_count
+from dsketch.matrix.base import Matrix
+from dsketch.planning.choice import Choice
+from dsketch.planning.price import Machines
+from dsketch.problems.attention.gradient_method import GradientCase
+from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
+from dsketch.problems.attention.gradient_system import GradientSystem
+from dsketch.problems.attention.method import AttentionCase
+from dsketch.problems.attention.methods import METHODS
+from dsketch.problems.attention.sample import sample_rows
+from dsketch.problems.attention.system import AttentionSystem
+from dsketch.problems.choose import plan_case
+from dsketch.settings import Settings
+
+
+def plan_attention(system: AttentionSystem, method: str, settings: Settings, machines: Machines) -> Choice:
+    """Return the plan.
+
+    Raises
+    ------
+    SpecError
+        If the method that was asked for cannot do what is asked.
+    PlanError
+        If a block of rows does not fit into a worker.
+    DataError
+        If the first rows cannot be read or hold a NaN.
+    """
+    case = AttentionCase(settings, machines, system, sample_rows(Q=system.Q, K=system.K, V=system.V))
+    choice = plan_case(METHODS, method, case, system.rows, machines)
+    rows = system.rows
+    others, blocks = system.K.nbytes + system.V.nbytes, len(rows.cuts) - 1
+    return replace(
+        choice,
+        matrix=describe(Q=system.Q, K=system.K, V=system.V),
+        aim="to rounding",
+        read_bytes=2 * rows.nbytes + (1 + blocks) * others,
+    )
+
+
+def plan_gradient(system: GradientSystem, method: str, settings: Settings, machines: Machines) -> Choice:
+    """Return the plan of a gradient.
+
+    Raises
+    ------
+    PlanError
+        If a block of rows does not fit into a worker.
+    DataError
+        If the first rows cannot be read or hold a NaN.
+    """
+    forward = system.forward
+    data = {"Q": forward.Q, "K": forward.K, "V": forward.V, "dY": system.above}
+    case = GradientCase(settings, machines, system, sample_rows(**data))
+    choice = plan_case(GRADIENT_METHODS, method, case, system.rows, machines)
+    sides = ((system.queries, forward.others), (system.rows, system.others))
+    swept = sum(rows.nbytes + (len(rows.cuts) - 1) * sum(other.nbytes for other in others.matrices) for rows, others in sides)
+    return replace(
+        choice, matrix=describe(**data), aim="to rounding", read_bytes=swept + sum(one.nbytes for one in data.values())
+    )
+
+
+def describe(**matrices: Matrix) -> str:
+    """Return matrices in words."""
+    return "; ".join(
+        f"{name} {format_count(matrix.shape[0])} × {format_count(matrix.shape[1])} {matrix.dtype} · {format_bytes(matrix.nbytes)} · "
+        f"{matrix.describe()}"
+        for name, matrix in matrices.items()
+    )

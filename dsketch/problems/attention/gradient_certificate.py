@@ -1,0 +1,65 @@
+"""What is known of a gradient of attention: how far rounding may have moved any number of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch.passes.rows_gap import Gap
+from dsketch.passes.writing import Written
+from dsketch.problems.attention.gradient_method import GradientAnswer
+from dsketch.problems.attention.gradient_system import MeasuredGradient
+from dsketch.problems.attention.rounding import relative
+from dsketch.problems.outcome import Certificate, format_number, show_sides
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientCertificate(Certificate):
+    """What is known of rows of a gradient.
+
+    Attributes
+    ----------
+    forward_error : ndarray, shape (k,)
+        Bound on what rounding does to any number of a column, relative to the largest of that column; where given rows are judged, how far
+        the worst is from the one that the judge computes.
+    backward_error : ndarray, shape (k,)
+        The same over the condition of its column.
+    condition : float
+        Relative changes of the rows of Q, K, V and dY by η move a number by at most this times η, to first order, relative to the largest.
+    logit : float
+        No s⟨q, k⟩ is larger in size than this.
+    """
+
+    logit: float
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people."""
+        return [
+            f"error       ≤ {show_sides(self.forward_error)} of the largest number of a column, by rounding",
+            f"backward    {show_sides(self.backward_error)} relative to the rows of Q, K, V and dY",
+            f"condition   {format_number(self.condition)}; logits are at most {format_number(self.logit)} in size",
+        ]
+
+
+def gradient_certificate(answer: GradientAnswer, written: Written | None) -> GradientCertificate:
+    """Return what is known once the rows are made; None: before."""
+    measured = answer.measured
+    largest = measured.reference if written is None else written.largest
+    return _certificate(measured, measured.error, largest)
+
+
+def judged_gradient(measured: MeasuredGradient, found: Gap) -> GradientCertificate:
+    """Return what is known of given rows, whose largest distance from the judge's own is known for each column."""
+    return _certificate(measured, found.gap, found.largest)
+
+
+def _certificate(measured: MeasuredGradient, error: Floats, largest: Floats) -> GradientCertificate:
+    return GradientCertificate(
+        backward_error=measured.backward(error),
+        residual_norm=np.zeros(len(error)),
+        forward_error=relative(error, largest),
+        condition=float(np.max(relative(measured.slack.condition * measured.reference, largest), initial=0.0)),
+        rank=measured.system.forward.width,
+        rank_reason="nothing is inverted",
+        logit=measured.measured.logit,
+    )

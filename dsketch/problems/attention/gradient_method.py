@@ -1,0 +1,99 @@
+"""What a method for gradients of attention finds, and what it is priced on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch._linalg.factor import Factor
+from dsketch.planning.price import Estimate, Machines
+from dsketch.problems.attention.gradient_system import GradientSystem, MeasuredGradient
+from dsketch.problems.attention.method import explain_room
+from dsketch.problems.attention.sample import Sample
+from dsketch.problems.method import Method
+from dsketch.settings import Settings
+
+
+@dataclass(frozen=True)
+class GradientAnswer:
+    """How the rows of a gradient are made, and what rounding may do to them: an :class:`~dsketch.problems.method.Answer`.
+
+    Attributes
+    ----------
+    measured : MeasuredGradient
+    notes : tuple of str
+    """
+
+    measured: MeasuredGradient
+    notes: tuple[str, ...] = ()
+
+    @property
+    def x(self) -> Floats:
+        """None of the rows: they are made where the data lie."""
+        return np.zeros((0, len(self.measured.reference)))
+
+    @property
+    def backward_error(self) -> Floats:
+        """The relative change of the rows of Q, K, V and dY that moves the gradient as far as rounding may."""
+        return self.measured.backward(self.measured.error)
+
+    @property
+    def residual_norm(self) -> Floats:
+        """Nothing is minimized."""
+        return np.zeros(len(self.measured.reference))
+
+    @property
+    def factor(self) -> Factor | None:
+        """None was made."""
+        return None
+
+
+@dataclass(frozen=True)
+class GradientCase:
+    """What a method is priced on: a few rows of each matrix tell the speed of both sweeps.
+
+    Attributes
+    ----------
+    settings : Settings
+    machines : Machines
+    system : GradientSystem
+    sample : Sample
+        Of Q, K, V and dY.
+    """
+
+    settings: Settings
+    machines: Machines
+    system: GradientSystem
+    sample: Sample
+
+    @property
+    def found(self) -> None:
+        """None: nothing is factored."""
+
+    @property
+    def sides(self) -> int:
+        """Columns of the gradient."""
+        return self.system.columns
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of one task thread."""
+        return self.machines.memory_bytes
+
+    @cached_property
+    def entry_seconds(self) -> float:
+        """Seconds of an entry of Q Kᵀ in both sweeps, one thread."""
+        Q, K, V, dY = self.sample.matrices
+        forward = replace(self.system.forward, Q=Q, K=K, V=V, is_causal=False)
+        few = replace(self.system, forward=forward, above=dY)
+        return sum(self.sample.entry_seconds(pass_, rows) for pass_, rows in few.timed())
+
+    def explain_need(self, prices: Mapping[str, Estimate]) -> str:
+        """Say what is too large for workers."""
+        return explain_room(self.memory_bytes, prices)
+
+
+class GradientMethod(Method[GradientCase, GradientSystem, GradientAnswer]):
+    """How a gradient of attention is computed."""

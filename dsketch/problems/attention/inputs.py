@@ -1,0 +1,64 @@
+"""What problems of attention are given, said once."""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from dsketch.errors import DataError, SpecError
+from dsketch.matrix.alignment import require_same_rows
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.open import open_matrix
+from dsketch.problems.arguments import as_flag, as_scale
+from dsketch.problems.attention.system import AttentionSystem
+from dsketch.settings import Option
+
+QUERIES = Option("Q", Matrix, None, "Zarr matrix of queries, n × (heads · d)")
+KEYS = Option("K", Matrix, None, "Zarr matrix of keys, m × (heads · d)")
+VALUES = Option("V", Matrix, None, "Zarr matrix of values, m × (heads · p)")
+HEADS = Option("heads", int, 1, "Into so many heads the columns are cut; they share every reading.", least=1)
+CAUSAL = Option("causal", bool, False, "Row i of Q sees rows 0 … i + m − n of K and V alone.")
+SCALE = Option("scale", float, None, "s > 0 in exp(s⟨q, k⟩). [default: 1/√d]")
+
+
+def open_system(Q: Any, K: Any, V: Any, *, heads: int, causal: bool, scale: float | None, missing: str) -> AttentionSystem:
+    """Open Q, K and V, and hold them against each other.
+
+    Raises
+    ------
+    DataError
+        If their shapes do not fit.
+    SpecError
+        If there are no such heads, or scale is not positive.
+    """
+    queries, keys, values = (open_matrix(source, missing=missing, what=name) for name, source in (("Q", Q), ("K", K), ("V", V)))
+    if not (isinstance(heads, Integral) and not isinstance(heads, bool) and heads >= 1):
+        raise SpecError(f"heads must be an integer ≥ 1; got {heads!r}. Use 1 for a single head.")
+    is_causal = as_flag("causal", causal)
+    _require_shapes(queries, keys, values, int(heads), is_causal)
+    require_same_rows(K=keys, V=values)
+    width = queries.shape[1] // int(heads)
+    s = 1 / float(np.sqrt(width)) if scale is None else as_scale(scale)
+    return AttentionSystem(queries, keys, values, int(heads), s, is_causal)
+
+
+def _require_shapes(Q: Matrix, K: Matrix, V: Matrix, heads: int, is_causal: bool) -> None:
+    for name, matrix in (("Q", Q), ("K", K), ("V", V)):
+        if 0 in matrix.shape:
+            raise DataError(
+                f"{name} must have at least one row and one column; its shape is {matrix.shape}. Check the source of the data."
+            )
+    if Q.shape[1] != K.shape[1]:
+        raise DataError(f"Q and K must have the same columns; they have {Q.shape[1]} and {K.shape[1]}. Transpose one?")
+    if K.shape[0] != V.shape[0]:
+        raise DataError(f"V must have one row for each of the {K.shape[0]} of K; it has {V.shape[0]}. Check their source.")
+    for name, matrix in (("Q", Q), ("V", V)):
+        if matrix.shape[1] % heads:
+            raise DataError(
+                f"the columns of {name} must be cut into {heads} heads of one width; it has {matrix.shape[1]}. Change heads."
+            )
+    if is_causal and Q.shape[0] > K.shape[0]:
+        raise DataError(
+            f"with causal=True there must be a row of K for each of Q, so that each sees one; Q has {Q.shape[0]} rows, K {K.shape[0]}. "
+            "Leave causal out, or give the rows of K that belong to those of Q."
+        )

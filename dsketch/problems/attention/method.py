@@ -1,0 +1,119 @@
+"""What a method for attention finds, and what methods of this wing are priced on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch._linalg.factor import Factor
+from dsketch._units import format_bytes
+from dsketch.passes.attention import AttentionRows
+from dsketch.passes.lengths import Sizes
+from dsketch.planning.choice import describe_room
+from dsketch.planning.price import Estimate, Machines
+from dsketch.problems.attention.sample import Sample
+from dsketch.problems.attention.system import AttentionSystem, Measured
+from dsketch.problems.method import Method
+from dsketch.settings import Settings
+
+
+@dataclass(frozen=True)
+class AttentionAnswer:
+    """How the rows are made, and what rounding may do to them: an :class:`~dsketch.problems.method.Answer`.
+
+    Attributes
+    ----------
+    measured : Measured
+    pass_ : AttentionRows
+        Finishes to the rows.
+    error : ndarray, shape (k,)
+        Bound on what rounding does to any number of a column, relative to the largest |v| of it.
+    condition : float
+        Relative changes of the rows of Q, K and V by η move a number by at most this times η, relative to the same.
+    notes : tuple of str
+    """
+
+    measured: Measured
+    pass_: AttentionRows
+    error: Floats
+    condition: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def x(self) -> Floats:
+        """None of the rows: they are made where Q lies."""
+        return np.zeros((0, len(self.error)))
+
+    @property
+    def backward_error(self) -> Floats:
+        """The relative change of the rows of Q, K and V that moves the answer as far as rounding may."""
+        return self.error / self.condition
+
+    @property
+    def residual_norm(self) -> Floats:
+        """Nothing is minimized."""
+        return np.zeros(len(self.error))
+
+    @property
+    def factor(self) -> Factor | None:
+        """None was made."""
+        return None
+
+
+@dataclass(frozen=True)
+class AttentionCase:
+    """What a method is priced on: a few rows of each matrix tell the speed of a tile.
+
+    Attributes
+    ----------
+    settings : Settings
+    machines : Machines
+    system : AttentionSystem
+    sample : Sample
+    """
+
+    settings: Settings
+    machines: Machines
+    system: AttentionSystem
+    sample: Sample
+
+    @property
+    def found(self) -> None:
+        """None: nothing is factored."""
+
+    @property
+    def sides(self) -> int:
+        """Columns of the answer."""
+        return self.system.V.shape[1]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of one task thread."""
+        return self.machines.memory_bytes
+
+    @cached_property
+    def entry_seconds(self) -> float:
+        """Seconds of an entry of Q Kᵀ on this machine, those of all heads together, one thread."""
+        Q, K, V = self.sample.matrices
+        few = replace(self.system, Q=Q, K=K, V=V, is_causal=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            sizes = (np.linalg.norm(matrix.read(0, matrix.shape[0]), axis=1).max() for matrix in (Q, K))
+            logit = self.system.scale * float(np.prod([*sizes]))
+        none = Sizes(*[np.zeros(1)] * 5)
+        return self.sample.entry_seconds(Measured(few, logit, none, none).softmax, few.rows)
+
+    def explain_need(self, prices: Mapping[str, Estimate]) -> str:
+        """Say what is too large for workers."""
+        return explain_room(self.memory_bytes, prices)
+
+
+class AttentionMethod(Method[AttentionCase, AttentionSystem, AttentionAnswer]):
+    """How attention is computed."""
+
+
+def explain_room(memory_bytes: int, prices: Mapping[str, Estimate]) -> str:
+    """Return what to say where none of these methods fits into a task thread."""
+    needs = ", ".join(f"{name} {format_bytes(price.memory_bytes)}" for name, price in prices.items())
+    return f"{describe_room(memory_bytes)}; {needs} would be needed. Give workers more memory, or take fewer heads."

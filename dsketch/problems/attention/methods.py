@@ -1,0 +1,7 @@
+"""The methods for attention, by name, in the order in which plans weigh and tell them."""
+
+from dsketch.problems.attention.method import AttentionMethod
+from dsketch.problems.attention.sweep import Sweep
+from dsketch.problems.method import table_of
+
+METHODS: dict[str, AttentionMethod] = table_of((Sweep(),))
