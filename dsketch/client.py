@@ -179,6 +179,10 @@ class Client:
         """Return the answer without x: status, certificate, ledger."""
         return self._json("GET", f"{_job_path(id_)}/solution")
 
+    def receipt(self, id_: str) -> Document:
+        """Return the receipt of a finished job, signed by the service; written as JSON, ``dsketch audit`` takes it."""
+        return self._json("GET", f"{_job_path(id_)}/receipt")
+
     def fetch(self, id_: str) -> "NDArray[np.float64] | str":
         """Return x; where it has as many rows as data, the place of its Zarr array.
 

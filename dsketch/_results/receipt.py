@@ -244,3 +244,18 @@ def read_receipt(address: str | os.PathLike[str]) -> Receipt:
             f"a receipt, or the journal of a finished run, was expected at {place}; there is none. Check the path."
         )
     return Receipt.from_json(raw)
+
+
+def sign_kept_receipt(journal: str | os.PathLike[str], key: str | os.PathLike[str] | bytes, signer: str) -> Receipt:
+    """Sign the receipt that lies in a journal, keep it so and return it; one that is signed already stays.
+
+    Raises
+    ------
+    JournalError, SpecError
+        As :func:`read_receipt` and :meth:`Receipt.sign`.
+    """
+    found = read_receipt(journal)
+    if found.signature is None:
+        found = found.sign(key, signer)
+        Journal(journal).keep_receipt(found.to_json().encode())
+    return found

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dsketch._atomic import replacing
 from dsketch.errors import SpecError
 
 
@@ -97,6 +98,25 @@ def public_key_of(key: str | os.PathLike[str] | bytes) -> str:
     if not isinstance(found, ed25519.Ed25519PublicKey):
         raise _no_key(type(found).__name__)
     return str(found.public_bytes_raw().hex())
+
+
+def make_key(path: Path) -> Path:
+    """Make a private key at a path that nobody else may read, unless one is there, and return the path.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    if not path.exists():
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+        private = _ed25519().Ed25519PrivateKey.generate()
+        pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        with replacing(path) as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(pem)
+    return path
 
 
 def _message(digest: str, signer: str, public: str) -> bytes:

@@ -10,6 +10,7 @@
     POST   /v1/jobs/{id}/cancel                             answers when the job has ended
     POST   /v1/jobs/{id}/resume                             of a failed or cancelled job: after its last recorded pass, same bits
     GET    /v1/jobs/{id}/solution                           status, certificate, ledger, where x is
+    GET    /v1/jobs/{id}/receipt                            of a finished job, signed by the service
     GET    /v1/jobs/{id}/solution/x                         .npy; {zarr} where x has as many rows as data
     DELETE /v1/jobs/{id}                                    of a job that rests
     GET    /v1/service                                      places of data, problems with their words, who you are

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dsketch._results.signing import make_key
 from dsketch.service.attempt import Attempt, Ending, warm
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.events import Hub
@@ -168,6 +169,7 @@ class Dispatcher:
             rules.most_result_bytes,
             rules.most_read_bytes,
             rules.results_umask,
+            None if folder is None else make_key(self.store.state / "signing.pem"),
         )
 
     def move(self, id_: str, state: State, sentence: str = "", **more: Any) -> Job:

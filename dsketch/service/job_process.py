@@ -22,6 +22,7 @@ from dsketch._results.choices import cluster_from, settings_from
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
 from dsketch._results.read import holds
+from dsketch._results.receipt import sign_kept_receipt
 from dsketch._results.remote import RemoteOutput
 from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.run import Run
@@ -43,6 +44,7 @@ from dsketch.service.meter import Meter
 from dsketch.service.places import Roots
 from dsketch.service.specs import Spec, spec_of
 
+SIGNER = "dsketch service"  # who signs, as receipts say it; which service, its key says
 _NPY_BYTES = 64_000_000  # no answer that is fetched in one piece is larger; others are Zarr arrays
 
 
@@ -67,6 +69,8 @@ class JobWork:
         That all passes together may read.
     results_umask : int
         For results outside of the job's folder.
+    sign_key : Path or None
+        The service's private key, by which the receipt is signed; None: not signed.
     """
 
     spec: dict[str, Any]
@@ -77,6 +81,7 @@ class JobWork:
     most_result_bytes: int
     most_read_bytes: int | None = None
     results_umask: int = 0o077
+    sign_key: Path | None = None
 
 
 def lead(pipe: Connection, work: JobWork) -> None:
@@ -149,6 +154,8 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
             solution = replace(run, out=place).solve(made, engine, meter.hear)
         meter.mute()  # what follows are no passes of the run, and in no journal
         summary = _summarize(solution, table, engine, meter)
+    if work.sign_key is not None:
+        sign_kept_receipt(folder.journal, work.sign_key, SIGNER)
     _put_in_place(solution, summary, folder, replace(run, out=_output(work, spec)), work.results_umask)
 
 

@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from dsketch._results.receipt import read_receipt
+from dsketch.errors import JournalError
 from dsketch.service.auth import Caller
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
@@ -124,6 +126,19 @@ class Desk:
                 f"a solved job was expected; job {job.id} is {job.state.value}. Follow its events until it is solved."
             )
         return found
+
+    def receipt(self, caller: Caller, id_: str) -> str:
+        """Return the receipt of a finished job, as it was written.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        self.solution(caller, id_)
+        try:
+            return read_receipt(self.dispatcher.store.folder(id_).journal).to_json()
+        except JournalError as error:
+            raise UnknownJob(f"a receipt was expected in job {id_}; there is none that holds. Submit the job again.") from error
 
     def x(self, caller: Caller, id_: str) -> Path:
         """Return where the answer lies.

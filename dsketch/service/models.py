@@ -124,6 +124,21 @@ class SolutionOut(BaseModel):
     text: str
 
 
+class ReceiptOut(BaseModel):
+    """What a finished run can be held to."""
+
+    model_config = ConfigDict(extra="allow")
+
+    receipt: int = Field(description="Format.")
+    question: dict[str, Any]
+    answer: dict[str, Any]
+    passes: int
+    panels: int
+    root: str = Field(description="Digest of the last record, which holds for all of them.")
+    digest: str
+    signature: dict[str, Any] | None
+
+
 class Place(BaseModel):
     """Where an x of many rows lies."""
 

@@ -141,7 +141,13 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
     with service.client(token) as client:
         running = http.post("/v1/jobs", json={"spec": slow()}).json()["id"]
         seen(client, running, in_pass(1))
-        for method, path in (("GET", "/solution"), ("GET", "/solution/x"), ("POST", "/resume"), ("DELETE", "")):
+        for method, path in (
+            ("GET", "/solution"),
+            ("GET", "/solution/x"),
+            ("GET", "/receipt"),
+            ("POST", "/resume"),
+            ("DELETE", ""),
+        ):
             ledger.ask(http, method, f"/v1/jobs/{{id}}{path}", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/cancel", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/cancel", running)
@@ -152,7 +158,7 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
             ledger.ask(http, "POST", "/v1/jobs", json={"spec": spec("tsqr", seed=seed)}, headers=key)
         id_ = http.post("/v1/jobs", json={"spec": spec("tsqr", seed=1)}, headers=key).json()["id"]
         rested(client, id_)
-    for path in ("", "/solution", "/solution/x", "/events"):
+    for path in ("", "/solution", "/solution/x", "/receipt", "/events"):
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}", id_)
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}")
     ledger.ask(http, "GET", "/v1/jobs/{id}/events", id_, headers={"Last-Event-ID": "1000"})
@@ -160,7 +166,7 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
     for verb in ("cancel", "resume"):
         ledger.ask(http, "POST", f"/v1/jobs/{{id}}/{verb}")
         ledger.ask(http, "POST", f"/v1/jobs/{{id}}/{verb}", "no-id")
-    for method, path in (("GET", ""), ("GET", "/solution"), ("GET", "/solution/x"), ("DELETE", "")):
+    for method, path in (("GET", ""), ("GET", "/solution"), ("GET", "/solution/x"), ("GET", "/receipt"), ("DELETE", "")):
         ledger.ask(http, method, f"/v1/jobs/{{id}}{path}", "no-id")
     ledger.ask(http, "DELETE", "/v1/jobs/{id}", id_)
     ledger.ask(http, "DELETE", "/v1/jobs/{id}", id_)

@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import JobOut, Listing, Page, Place, PlanOut, Question, SolutionOut, Submission
+from dsketch.service.models import JobOut, Listing, Page, Place, PlanOut, Question, ReceiptOut, SolutionOut, Submission
 from dsketch.service.routes.dependencies import Id, Who, troubles
 from dsketch.service.routes.waiting import Threads
 
@@ -92,6 +92,11 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
     def solution(id_: Id, caller: By) -> Response:
         """Fetch the answer without x: status, certificate, ledger of passes."""
         return JSONResponse(desk.solution(caller, id_))
+
+    @app.get("/v1/jobs/{id}/receipt", tags=["solutions"], responses={200: {"model": ReceiptOut}, **troubles(404, 409, 422)})
+    def receipt(id_: Id, caller: By) -> Response:
+        """Fetch the receipt of a finished job, signed by the service: what anybody who has the journal can audit the run by."""
+        return Response(desk.receipt(caller, id_), media_type="application/json")
 
     @app.get(
         "/v1/jobs/{id}/solution/x",
