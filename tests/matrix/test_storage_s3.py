@@ -164,6 +164,7 @@ def test_journal_on_the_store(store: str, system: "fsspec.AbstractFileSystem", t
         "pass-0001.npz",
         "pass-0002.npz",
         "pass-0003.npz",
+        "receipt.json",
     ]
     system.rm([f"{journal}/pass-0002.npz", f"{journal}/pass-0003.npz"])
     for _ in range(2):
