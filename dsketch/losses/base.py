@@ -111,6 +111,23 @@ class Loss(ABC):
     def variance(self, mean: Floats) -> Floats:
         """Return the variance function V(μ), so that Pearson's residual is (y − μ)/√V(μ)."""
 
+    def deviance_at(self, eta: Floats, y: Floats) -> Floats:
+        """Return the unit deviance at η, shape (rows,): also where the mean has rounded to the end of its range."""
+        mean = self.mean(eta)
+        return self.deviance(y, mean[:, 0] if mean.shape[1] == 1 else mean)
+
+    def log_likelihood_at(self, eta: Floats, y: Floats, weight: Floats, dispersion: float) -> Floats:
+        """Return :meth:`log_likelihood` at η, of a loss whose mean is one number: also where that has rounded."""
+        return self.log_likelihood(y, self.mean(eta)[:, 0], weight, dispersion)
+
+    def pearson_at(self, eta: Floats, y: Floats) -> Floats:
+        """Return (y − μ)²/V(μ) at η, shape (rows,): 0 where nothing is left of y, whatever V(μ) is, and of several means."""
+        mean = self.mean(eta)
+        if mean.shape[1] > 1:
+            return np.zeros(len(y))
+        left = (y - mean[:, 0]) ** 2
+        return np.divide(left, self.variance(mean[:, 0]), out=np.zeros_like(left), where=left > 0)
+
     def held(self, step: Floats, y: Floats, level: float) -> Floats:
         """Return weights shaped as curvatures, 1 where a step of η is flat, else 0: Σ weight ⊗ aaᵀ is 0 for what moves no such row.
 

@@ -8,6 +8,7 @@ P. McCullagh, J. A. Nelder, "Generalized Linear Models", 2nd ed., Chapman & Hall
 F. Bach, "Self-concordant analysis for logistic regression", Electronic Journal of Statistics 4, 2010 (abs φ‴ ≤ φ″).
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,23 @@ class Binomial(Loss):
         """Return 2(y log(y/μ) + (1 − y) log((1 − y)/(1 − μ))), with 0 log 0 = 0."""
         of_ones = xlogy(y, y) - xlogy(y, mean)
         return np.asarray(2.0 * (of_ones + xlog1py(1.0 - y, -y) - xlog1py(1.0 - y, -mean)))
+
+    def deviance_at(self, eta: Floats, y: Floats) -> Floats:
+        """Return 2(φ − φ of μ = y): of a failure at η = 40 it is 80, though μ is 1 in float64."""
+        return np.asarray(np.maximum(2.0 * (self.values(eta, y) + xlogy(y, y) + xlog1py(1.0 - y, -y)), 0.0))
+
+    def log_likelihood_at(self, eta: Floats, y: Floats, weight: Floats, dispersion: float) -> Floats:
+        """Return that of a share of 1 or 0 where μ is 1 or 0 in float64, too: that of μ = y, less half the deviance."""
+        return self.log_likelihood(y, y, weight, dispersion) - weight * self.deviance_at(eta, y) / 2.0
+
+    @abstractmethod
+    def odds(self, eta: Floats) -> Floats:
+        """Return μ/(1 − μ), shape of ``eta``: right to the last digits where μ is all but 0 or 1."""
+
+    def pearson_at(self, eta: Floats, y: Floats) -> Floats:
+        """Return (y − μ)²/(μ(1 − μ)) = (y q − (1 − y) p)²/(p q) by the odds p/q of 1e±200 at most."""
+        odds = np.clip(self.odds(eta)[:, 0], 1e-200, 1e200)
+        return np.asarray((y / np.sqrt(odds) - (1.0 - y) * np.sqrt(odds)) ** 2)
 
     def log_likelihood(self, y: Floats, mean: Floats, weight: Floats, dispersion: float) -> Floats:
         """Return that of ``weight`` trials of which a share y succeeded."""
@@ -99,6 +117,10 @@ class Logit(Binomial):
         tail = np.exp(-np.abs(eta))
         return np.asarray(np.where(eta > 0, 1.0, tail) / (1.0 + tail))
 
+    def odds(self, eta: Floats) -> Floats:
+        """Return e^η."""
+        return np.asarray(np.exp(np.minimum(eta, 2.0 * _LARGEST)))
+
     def concordance(self, low: float, high: float) -> float:
         """Return 1: φ‴/φ″ = σ(−η) − σ(η)."""
         del low, high
@@ -135,6 +157,11 @@ class Probit(Binomial):
     def mean(self, eta: Floats) -> Floats:
         """Return Φ(η)."""
         return np.asarray(ndtr(eta))
+
+    def odds(self, eta: Floats) -> Floats:
+        """Return Φ(η)/Φ(−η)."""
+        eta = np.clip(eta, -1e3, 1e3)
+        return np.asarray(np.exp(np.minimum(log_ndtr(eta) - log_ndtr(-eta), 2.0 * _LARGEST)))
 
     def concordance(self, low: float, high: float) -> float:
         """Return the larger of q(high) and q(−low), where q(η) = 2λ + η − 1/(λ + η) is −φ‴/φ″ of y = 1, positive and rising."""
@@ -195,6 +222,10 @@ class Cloglog(Binomial):
     def mean(self, eta: Floats) -> Floats:
         """Return 1 − exp(−e^η)."""
         return np.asarray(-np.expm1(-np.exp(np.minimum(eta, _LARGEST))))
+
+    def odds(self, eta: Floats) -> Floats:
+        """Return exp(e^η) − 1."""
+        return np.asarray(np.expm1(np.minimum(np.exp(np.minimum(eta, _CERTAIN)), 2.0 * _LARGEST)))
 
     def concordance(self, low: float, high: float) -> float:
         """Return max(1, e^high − 1), and no more than e^6.7.

@@ -71,15 +71,17 @@ class ConstantFit(SlicePass[Constant]):
         slope = curvature = np.zeros(len(y))
         if self.is_mean:
             mean = np.full(len(y), self.at)
+            deviance = self.loss.deviance(y, mean)
+            likelihood = self.loss.log_likelihood(y, mean, rows.weight, self.dispersion)
         else:
             eta = self.at + (np.zeros((len(y), 1)) if rows.offset is None else rows.offset[rows.counting, None])
-            mean = self.loss.mean(eta)[:, 0]
+            deviance = self.loss.deviance_at(eta, y)
+            likelihood = self.loss.log_likelihood_at(eta, y, rows.weight, self.dispersion)
             terms = self.loss.terms(eta, y)
             slope, curvature = terms.slope[:, 0], self.loss.expected_curvature(eta) if self.is_expected else terms.curvature
-        likelihood = self.loss.log_likelihood(y, mean, rows.weight, self.dispersion)
         # What has no likelihood is told by the loss; a NaN here would be taken for one of the data.
         known = rows.frequency @ likelihood if np.isfinite(likelihood).all() else 0.0
-        part[0][:] += (rows.whole @ self.loss.deviance(y, mean), known, rows.whole @ slope, rows.whole @ curvature)
+        part[0][:] += (rows.whole @ deviance, known, rows.whole @ slope, rows.whole @ curvature)
 
     def finish(self, part: Part) -> Constant:
         """Return the sums."""

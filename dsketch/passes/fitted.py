@@ -79,15 +79,11 @@ class Fitted(SlicePass[Fitness]):
         """
         self.loss.require(Y[:, 0], start)
         rows = of_rows(self.places, Y)
-        mean = self.loss.mean(predictor(X, self.x, rows.offset))[rows.counting]
+        eta = predictor(X, self.x, rows.offset)[rows.counting]
         y, weight, offset = rows.y[rows.counting], rows.whole, 0.0 if rows.offset is None else rows.offset[rows.counting]
-        pearson = 0.0
-        if mean.shape[1] == 1:
-            mean = mean[:, 0]
-            pearson = weight @ ((y - mean) ** 2 / self.loss.variance(mean))
         part[0][:] += (
-            weight @ self.loss.deviance(y, mean),
-            pearson,
+            weight @ self.loss.deviance_at(eta, y),
+            weight @ self.loss.pearson_at(eta, y),
             weight.sum(),
             weight @ y,
             weight @ (self.loss.start(y) - offset),
