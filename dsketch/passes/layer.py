@@ -32,8 +32,10 @@ class LayerSums(NamedTuple):
         Σ_j U_j ⊗ J_jb.
     slope : ndarray, shape (D,)
         Jᵀr.
-    turn : ndarray, shape (D, p k)
-        By how much the slope turns with Y, r held: Σ_j of J's change times r.
+    mixed : ndarray, shape (D, p k)
+        By how much the slope changes with Y, r held: of the Hessian, besides the cross terms.
+    bend : ndarray, shape (D, D)
+        What the Hessian by X has besides JᵀJ; 0 where it was not asked for.
     R : ndarray, shape (p + k, p + k)
         The triangle of [U r].
     size : float
@@ -43,7 +45,8 @@ class LayerSums(NamedTuple):
     squared: Floats
     cross: Floats
     slope: Floats
-    turn: Floats
+    mixed: Floats
+    bend: Floats
     R: Floats
     size: float
 
@@ -104,35 +107,46 @@ class _LayerPass:
 class LayerMoments(_LayerPass, Pass[LayerSums]):
     """Finish to what a step needs.
 
+    Parameters
+    ----------
+    is_exact : bool
+        Whether the Hessian by X is asked for, which takes a second sweep in the same look.
+
     Notes
     -----
     One sweep with d'p + d' + p + 1 value columns: 2 n m (d' + d'p + …) flops, and 2 n d d' (d d' + 2 p k) besides.
     """
+
+    is_exact: bool = False
 
     kind: ClassVar[str] = "layer moments"
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Add the block's rows."""
         d, e, p, k = self.shapes
-        squared, cross, slope, turn, size, R = part or (
+        squared, cross, slope, mixed, bend, size, R = part or (
             np.zeros((d * d, e * e)),
             np.zeros((d * p, e * k)),
             np.zeros((d, e)),
             np.zeros((d * k, e * p)),
+            np.zeros((d * d, e * e) if self.is_exact else (0, 0)),
             np.zeros(1),
             np.zeros((0, p + k)),
         )
-        A, B, _, seen = self.see(block)
+        A, B, L, seen = self.see(block)
+        r = seen.values @ self.Y - B
+        curved = self.keys.bend(L, seen, r @ self.Y.T, self.Y)[0] if self.is_exact else None
         for rows in _slices(len(A), TILE):
             a, U, T = A[rows], seen.values[rows], seen.covariance[rows] @ self.Y
-            r = U @ self.Y - B[rows]
             squared += _products(a, a).T @ (T @ T.swapaxes(1, 2)).reshape(len(a), -1)
             cross += _products(a, U).T @ T.reshape(len(a), -1)
-            slope += a.T @ (T @ r[:, :, None])[:, :, 0]
-            turn += _products(a, r).T @ seen.covariance[rows].reshape(len(a), -1)
-            R = householder(np.concatenate([R, np.concatenate([U, r], axis=1)]))
+            slope += a.T @ _times(T, r[rows])
+            mixed += _products(a, r[rows]).T @ seen.covariance[rows].reshape(len(a), -1)
+            if curved is not None:
+                bend += _products(a, a).T @ _bent(curved[rows], _times(T, r[rows]), seen.keys[rows])
+            R = householder(np.concatenate([R, np.concatenate([U, r[rows]], axis=1)]))
         size += (B**2).sum()
-        return squared, cross, slope, turn, size, R
+        return squared, cross, slope, mixed, bend, size, R
 
     def merge(self, left: Part, right: Part) -> Part:
         """Add the sums, and return the triangle of two stacked triangles."""
@@ -146,22 +160,23 @@ class LayerMoments(_LayerPass, Pass[LayerSums]):
     def finish(self, part: Part) -> LayerSums:
         """Return matrices by X as a vector."""
         d, e, p, k = self.shapes
-        squared, cross, slope, turn, size, R = part
-        square = squared.reshape(d, d, e, e).transpose(0, 2, 1, 3).reshape(d * e, d * e)
+        squared, cross, slope, mixed, bend, size, R = part
+        bent = _order_pairs(bend, self.shapes) if self.is_exact else np.zeros((d * e, d * e))
         return LayerSums(
-            0.5 * (square + square.T),
+            _order_pairs(squared, self.shapes),
             np.ascontiguousarray(cross.reshape(d, p, e, k).transpose(3, 1, 0, 2).reshape(k, p, d * e)),
             slope.reshape(-1),
-            _order_turn(turn, self.shapes),
+            _order_mixed(mixed, self.shapes),
+            bent,
             np.concatenate([R, np.zeros((p + k - len(R), p + k))]),
             float(size[0]),
         )
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return (d d')² + 2 d d' p k + (p + k)² numbers, and a few."""
+        """Return (d d')², twice for the Hessian, + 2 d d' p k + (p + k)² numbers, and a few."""
         del columns, sides
         d, e, p, k = self.shapes
-        return 8 * ((d * e) ** 2 + d * e * (2 * p * k + 1) + (p + k) ** 2 + 1)
+        return 8 * ((1 + self.is_exact) * (d * e) ** 2 + d * e * (2 * p * k + 1) + (p + k) ** 2 + 1)
 
 
 @dataclass(frozen=True)
@@ -196,9 +211,7 @@ class LayerJacobian(_LayerPass, Pass[LayerTriangle]):
             J = a[:, None, :, None] * T.swapaxes(1, 2)[:, :, None, :]
             J = np.concatenate([J.reshape(len(a), k, d * e), r[rows][:, :, None]], axis=2)
             own, right, left = _eliminate(own, right, left, seen.values[rows], J.reshape(len(a), -1))
-            t, mean = (T @ r[rows][:, :, None])[:, :, 0], seen.keys[rows]
-            turned = t[:, :, None] * mean[:, None, :]
-            bend = bend + _products(a, a).T @ (curved[rows] - turned - turned.swapaxes(1, 2)).reshape(len(a), -1)
+            bend = bend + _products(a, a).T @ _bent(curved[rows], _times(T, r[rows]), seen.keys[rows])
             mixed = mixed + _products(a, r[rows]).T @ seen.covariance[rows].reshape(len(a), -1)
         return own, right, left, bend, mixed, sizes
 
@@ -244,12 +257,12 @@ class LayerJacobian(_LayerPass, Pass[LayerTriangle]):
             M[rows, :D], M[rows, D + b : D + p * k : k], M[rows, -1] = J[:, :-1], own, J[:, -1]
         M[p * k :, :D], M[p * k :, -1] = below[:, :-1], below[:, -1]
         H = np.zeros((D + p * k, D + p * k))
-        H[:D, :D] = bend.reshape(d, d, e, e).transpose(0, 2, 1, 3).reshape(D, D)
-        H[:D, D:] = _order_turn(mixed, self.shapes)
+        H[:D, :D] = _order_pairs(bend, self.shapes)
+        H[:D, D:] = _order_mixed(mixed, self.shapes)
         H[D:, :D] = H[:D, D:].T
         R = householder(M)
         full = np.concatenate([R, np.zeros((M.shape[1] - len(R), M.shape[1]))])
-        return LayerTriangle(full, 0.5 * (H + H.T), float(np.sqrt(sizes[0])), float(sizes[1]))
+        return LayerTriangle(full, H, float(np.sqrt(sizes[0])), float(sizes[1]))
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return two squares of d d', and p times k d d'."""
@@ -263,10 +276,28 @@ def _slices(rows: int, height: int) -> Iterator[slice]:
         yield slice(low, min(low + height, rows))
 
 
-def _order_turn(turn: Floats, shapes: tuple[int, int, int, int]) -> Floats:
-    """Return sums over rows of a ⊗ r by P as a matrix by X and Y."""
+def _order_pairs(sums: Floats, shapes: tuple[int, int, int, int]) -> Floats:
+    """Return sums over rows of (a ⊗ a) by what has two places of a key as a symmetric matrix by X."""
+    d, e, _, _ = shapes
+    square = sums.reshape(d, d, e, e).transpose(0, 2, 1, 3).reshape(d * e, d * e)
+    return np.asarray(0.5 * (square + square.T))
+
+
+def _order_mixed(sums: Floats, shapes: tuple[int, int, int, int]) -> Floats:
+    """Return sums over rows of (a ⊗ r) by P as a matrix by X and Y."""
     d, e, p, k = shapes
-    return np.ascontiguousarray(turn.reshape(d, k, e, p).transpose(0, 2, 3, 1).reshape(d * e, p * k))
+    return np.ascontiguousarray(sums.reshape(d, k, e, p).transpose(0, 2, 3, 1).reshape(d * e, p * k))
+
+
+def _times(T: Floats, r: Floats) -> Floats:
+    """Return T_jr_j of each row."""
+    return np.asarray((T @ r[:, :, None])[:, :, 0])
+
+
+def _bent(curved: Floats, slope: Floats, mean: Floats) -> Floats:
+    """Return Σ t k kᵀ about the mean of the keys that a row sees, by rows: Σ t k is its T_jr_j."""
+    turned = slope[:, :, None] * mean[:, None, :]
+    return np.asarray((curved - turned - turned.swapaxes(1, 2)).reshape(len(curved), -1))
 
 
 def _products(a: Floats, b: Floats) -> Floats:

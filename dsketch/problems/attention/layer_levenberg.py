@@ -1,4 +1,4 @@
-"""Levenberg's method in X with Y eliminated: one sweep a step."""
+"""Levenberg's method in X with Y eliminated: one sweep a step, two where the misfit asks for the exact Hessian."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _LOOKS = 10  # the first two, about six steps, and the examination, which has tw
 
 
 class LayerLevenberg(LayerMethod):
-    """Gauss–Newton steps on the variable projection: quadratic near an X that fits, linear by the size of the misfit where none does."""
+    """Gauss–Newton steps on the variable projection, Newton's once the misfit is what is left: quadratic with either."""
 
     name = "levenberg"
     reason = "one sweep a step"

@@ -32,11 +32,14 @@ from dsketch.passes.layer import LayerJacobian, LayerMoments, LayerSums, LayerTr
 from dsketch.passes.layer_sweep import Keys
 from dsketch.passes.spans import Spans
 from dsketch.problems.levenberg import Local
-from dsketch.problems.nonlinear.system import LARGEST, Examination, U, absent
+from dsketch.problems.nonlinear.system import LARGEST, Examination, U, absent, is_definite
 from dsketch.problems.persisted import copy_persisted
 
 # Of ‖U Y‖: with a Y that is off by no more J is right to that share, and each step makes it its square.
 _NEAR = 0.1
+# Of the loss, and of the decrement: steps that lower both by less have JᵀJ for what is no longer the Hessian.
+_LITTLE, _SLOW = 0.1, 0.25
+_MARGIN = 1e-12  # of the number of columns: a smaller eigenvalue of a sum of both signs is rounding
 
 
 @dataclass(frozen=True)
@@ -156,17 +159,17 @@ class Point(NamedTuple):
     X : ndarray, shape (d d',)
     Y : ndarray, shape (p, k)
         The best for this X.
-    turn : ndarray, shape (k, p, d d')
-        How the columns of Y follow a change of X.
+    follow : ndarray, shape (k, p, d d')
+        How the columns of the best Y follow a change of X.
     """
 
     X: Floats
     Y: Floats
-    turn: Floats
+    follow: Floats
 
     def foretell(self, X: Floats) -> Floats:
         """Return about which Y is best for another X."""
-        return self.Y + (self.turn @ (X - self.X)).T
+        return self.Y + (self.follow @ (X - self.X)).T
 
 
 @dataclass(frozen=True)
@@ -225,14 +228,14 @@ class VisibleLayer:
         """Return what a pass over A₁ and B finds."""
         return (yield Look(pass_, self.system.rows))
 
-    def moments(self, X: Floats, Y: Floats) -> LayerMoments:
+    def moments(self, X: Floats, Y: Floats, *, is_exact: bool = False) -> LayerMoments:
         """Return the pass of a step."""
         d, e, _, _ = self.shapes
-        return LayerMoments(self.keys, self.basis, X.reshape(d, e), Y)
+        return LayerMoments(self.keys, self.basis, X.reshape(d, e), Y, is_exact)
 
-    def sum_up(self, X: Floats, Y: Floats) -> Flow[tuple[Local, float]]:
+    def sum_up(self, X: Floats, Y: Floats, *, is_exact: bool) -> Flow[tuple[Local, float]]:
         """Return what is known of the loss near X by a look with Y, and how far its best Y is from that one.  One look."""
-        sums: LayerSums = yield from self.look(self.moments(X, Y))
+        sums: LayerSums = yield from self.look(self.moments(X, Y, is_exact=is_exact))
         if not all(np.isfinite(part).all() for part in sums):
             return absent(X), 0.0
         return self._eliminate(X, Y, sums)
@@ -248,21 +251,32 @@ class VisibleLayer:
         found = Q.T @ R[:p, p:]
         change = -inverse @ found
         misfit = np.concatenate([R[:p, p:] - Q @ found, R[p:, p:]])
-        half = inverse.T @ sums.cross  # (k, rank, D)
-        seen = half.reshape(-1, D)
+        by_y = sums.cross + sums.mixed.reshape(D, p, -1).transpose(2, 1, 0)  # of the Hessian, exactly
         value = 0.5 * float((misfit**2).sum()) + 0.5 * alpha * float(X @ X)
         # Of J and r at the best Y, but for products of both changes: second order in what is second order in the last step.
-        gradient = sums.slope + np.einsum("bqi,qb->i", sums.cross, change) + sums.turn @ change.reshape(-1) + alpha * X
+        gradient = sums.slope + np.einsum("bqi,qb->i", by_y, change) + alpha * X
         size = float(np.linalg.norm(sums.R[:p, :p] @ (Y + change))) or 1.0
         local = Local(
             value,
             gradient,
-            sums.squared - seen.T @ seen + alpha * np.eye(D),
+            self._matrix(sums, inverse, by_y),
             0.5 * (size**2 + sums.size) + 0.5 * alpha * float(X @ X),
             doubt=2 * U * float(np.sqrt(sums.size)),
-            kept=Point(X, Y + change, -(inverse @ half)),
+            kept=Point(X, Y + change, -(inverse @ (inverse.T @ by_y))),
         )
         return local, float(np.linalg.norm(sums.R[:p, :p] @ change)) / size
+
+    def _matrix(self, sums: LayerSums, inverse: Floats, by_y: Floats) -> Floats:
+        """Return the Hessian by X with the best Y, if it is known and positive definite, else JᵀJ with U's range taken out."""
+        D = len(sums.slope)
+        add = self.system.alpha * np.eye(D)
+        if sums.bend.any():
+            seen = (inverse.T @ by_y).reshape(-1, D)
+            exact = sums.squared + sums.bend - seen.T @ seen + add
+            if is_definite(exact, _MARGIN):
+                return exact
+        seen = (inverse.T @ sums.cross).reshape(-1, D)
+        return np.asarray(sums.squared - seen.T @ seen + add)
 
     def examine(self, X: Floats, Y: Floats) -> Flow[Examination]:
         """Examine X and Y by a QR of the whole Jacobian and the exact Hessian.  One look."""
@@ -292,22 +306,31 @@ class Elimination:
     Attributes
     ----------
     layer : VisibleLayer
-    near : Point or None
+    last : Local or None
         The last one looked at.
+    is_exact : bool
+        Whether looks take the Hessian in place of JᵀJ: once steps lower neither the loss by much nor the decrement as they should.  The
+        misfit is then what is left, and what JᵀJ leaves out is as large as itself.
     """
 
     layer: VisibleLayer
-    near: Point | None = None
+    last: Local | None = None
+    is_exact: bool = False
 
     def evaluate(self, x: Floats) -> Flow[Local]:
         """Return what is known of the loss near X with the best Y; nothing where X is so large that products with it overflow."""
         if np.abs(x).max(initial=0.0) > LARGEST:
             return absent(x)
         _, _, p, k = self.layer.shapes
-        Y = np.zeros((p, k)) if self.near is None else self.near.foretell(x)
-        local, gap = yield from self.layer.sum_up(x, Y)
+        Y = np.zeros((p, k)) if self.last is None else self.last.kept.foretell(x)
+        local, gap = yield from self.layer.sum_up(x, Y, is_exact=self.is_exact)
         if gap > _NEAR:
-            local, _ = yield from self.layer.sum_up(x, local.kept.Y)
+            local, _ = yield from self.layer.sum_up(x, local.kept.Y, is_exact=self.is_exact)
         if np.isfinite(local.value):
-            self.near = local.kept
+            self.is_exact = self.is_exact or (self.last is not None and _is_slow(self.last, local))
+            self.last = local
         return local
+
+
+def _is_slow(before: Local, now: Local) -> bool:
+    return abs(now.value - before.value) <= _LITTLE * before.value and now.decrement > _SLOW * before.decrement
