@@ -18,6 +18,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "elastic-net": {"alpha": 1e-4},
     "elastic-net-path": {"alphas": 9, "folds": 3},
     "two-layer": {"alpha": 1e-3},
+    "attention-layer": {"alpha": 1e-2},
 }
 WITH_METHOD = tuple((name, method) for name in OTHERS for method in PROBLEMS[name].methods)
 

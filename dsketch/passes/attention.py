@@ -198,10 +198,25 @@ class SoftmaxRows(AttentionRows):
         """Take exponentials; where logits may be large, of what they are below the largest so far, and shrink what was summed."""
         if hidden is not None:
             np.copyto(T, -np.inf, where=hidden)
-        if not self.is_tame:
-            new = np.maximum(top, T.max(axis=1, keepdims=True))
-            if (new > top).any():
-                sums *= np.exp(top - new)
-                top[:] = new
-            T -= new
-        np.exp(T, out=T)
+        if self.is_tame:
+            np.exp(T, out=T)
+        else:
+            weigh_exponentials(T, sums, top)
+
+
+def weigh_exponentials(T: Floats, sums: Floats, top: Floats) -> None:
+    """Turn a tile of logits into weights relative to the largest so far, in place, and shrink what was summed if that grows.
+
+    Parameters
+    ----------
+    sums : ndarray, shape (h, ·)
+        What was summed for its rows.
+    top : ndarray, shape (h, 1)
+        The largest logit so far; −∞ before the first.
+    """
+    new = np.maximum(top, T.max(axis=1, keepdims=True))
+    if (new > top).any():
+        sums *= np.exp(top - new)
+        top[:] = new
+    T -= new
+    np.exp(T, out=T)

@@ -2,6 +2,7 @@
 
 from dsketch._registry import Registry
 from dsketch.problems.attention.gradient import AttentionGradient
+from dsketch.problems.attention.layer import AttentionLayer
 from dsketch.problems.attention.problem import Attention
 from dsketch.problems.base import Problem
 from dsketch.problems.heads.problem import Heads
@@ -49,6 +50,7 @@ _KINDS: tuple[type[Problem], ...] = (
     TwoLayer,
     Attention,
     AttentionGradient,
+    AttentionLayer,
 )
 PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
@@ -57,6 +59,7 @@ __all__ = [
     "PROBLEMS",
     "Attention",
     "AttentionGradient",
+    "AttentionLayer",
     "Bounded",
     "ElasticNet",
     "ElasticNetPath",

@@ -9,6 +9,9 @@ from dsketch.planning.price import Machines
 from dsketch.problems.attention.gradient_method import GradientCase
 from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
 from dsketch.problems.attention.gradient_system import GradientSystem
+from dsketch.problems.attention.layer_method import LayerCase
+from dsketch.problems.attention.layer_methods import LAYER_METHODS
+from dsketch.problems.attention.layer_system import LayerSystem
 from dsketch.problems.attention.method import AttentionCase
 from dsketch.problems.attention.methods import METHODS
 from dsketch.problems.attention.sample import sample_rows
@@ -59,6 +62,31 @@ def plan_gradient(system: GradientSystem, method: str, settings: Settings, machi
     swept = sum(rows.nbytes + (len(rows.cuts) - 1) * sum(other.nbytes for other in others.matrices) for rows, others in sides)
     return replace(
         choice, matrix=describe(**data), aim="to rounding", read_bytes=swept + sum(one.nbytes for one in data.values())
+    )
+
+
+def plan_layer(system: LayerSystem, starts: int, method: str, settings: Settings, machines: Machines) -> Choice:
+    """Return the plan of a layer that begins at so many points.
+
+    Raises
+    ------
+    SpecError
+        If the method asked for cannot answer it.
+    PlanError
+        If a block of rows does not fit into a worker.
+    DataError
+        If the first rows cannot be read or hold a NaN.
+    """
+    data = {"A1": system.A1, "A2": system.A2, "A3": system.A3, "B": system.B}
+    case = LayerCase(settings, machines, system, sample_rows(**data), starts)
+    choice = plan_case(LAYER_METHODS, method, case, system.rows, machines)
+    rows, tol = system.rows, settings.tol
+    swept = rows.nbytes + (len(rows.cuts) - 1) * (system.A2.nbytes + system.A3.nbytes)
+    return replace(
+        choice,
+        matrix=describe(**data),
+        aim="a stationary point to rounding" if tol is None else f"relative gradient or step ≤ {tol:.0e}",
+        read_bytes=choice.estimate.passes * swept,
     )
 
 

@@ -1,0 +1,145 @@
+"""The sweep of an attention layer: rows of A₁ against all rows of A₂ and A₃, and what softmax makes of the keys, values and their products.
+
+With f the weights of row j, k the rows of A₂ and w those of A₃ the sweep gives E_f[w], E_f[k] and the covariance P_j = E_f[k wᵀ] −
+E_f[k]E_f[w]ᵀ, from which every row of the Jacobian of softmax(A₁XA₂ᵀ)A₃Y follows: ∂f_jb/∂X_ac = A₁_ja (P_jY)_cb.  Tiles of weights are
+never stored.  Softmax does not feel what is added to all keys, nor a covariance what is added to all values: both are taken about their
+means, so that fewer digits are lost.
+
+References
+----------
+Y. Gao, Z. Song, W. Wang, J. Yin, "A fast optimization view: reformulating single layer attention in LLM based on tensor and SVM trick, and
+solving it in matrix multiplication time", arXiv 2309.07418, 2023.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats, State
+from dsketch._linalg.scratch import scratch
+from dsketch.passes.attention import TILE, weigh_exponentials
+from dsketch.passes.sight import Sight, tiles
+from dsketch.passes.spans import Spans
+
+
+class Seen(NamedTuple):
+    """What rows of A₁ see.
+
+    Attributes
+    ----------
+    values : ndarray, shape (h, p)
+        E_f[w]: rows of softmax · A₃.
+    keys : ndarray, shape (h, d')
+        E_f[k − mean].
+    covariance : ndarray, shape (h, d', p)
+        P_j.
+    top, weight : ndarray, shape (h, 1)
+        The largest logit, and the sum of exp(logit − top).
+    reach : ndarray, shape (d',)
+        The largest |k − mean| of each column.
+    """
+
+    values: Floats
+    keys: Floats
+    covariance: Floats
+    top: Floats
+    weight: Floats
+    reach: Floats
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A₂ and A₃ as a layer sweeps over them: in bases of what can matter, about their means.
+
+    Parameters
+    ----------
+    others : Spans
+        A₂, shape (m, ·), and A₃, shape (m, ·).
+    key_basis, value_basis : ndarray, shape (·, d') and (·, p)
+        Orthonormal columns: the rows that are meant are A₂ times the one and A₃ times the other.
+    key_mean, value_mean : ndarray, shape (d',) and (p,)
+        Of these.
+    """
+
+    others: Spans
+    key_basis: Floats
+    value_basis: Floats
+    key_mean: Floats
+    value_mean: Floats
+
+    def state(self) -> Iterator[State]:
+        """Yield what tells the keys apart."""
+        yield from self.others.state()
+        yield from (self.key_basis, self.value_basis, self.key_mean, self.value_mean)
+
+    def spans(self) -> Iterator[tuple[Floats, Floats]]:
+        """Yield keys and values of each span, about their means."""
+        others = self.others
+        for left in range(0, others.rows, others.height):
+            K, W = others.read(left, min(left + others.height, others.rows))
+            yield K @ self.key_basis - self.key_mean, W @ self.value_basis - self.value_mean
+
+    def sweep(self, L: Floats) -> Seen:
+        """Return what rows see whose logits are L times the keys.
+
+        Parameters
+        ----------
+        L : ndarray, shape (h, d')
+        """
+        h, (d, p) = len(L), (len(self.key_mean), len(self.value_mean))
+        sums, top, reach = np.zeros((h, d * p + d + p + 1)), np.full((h, 1), -np.inf), np.zeros(d)
+        for K, W in self.spans():
+            np.maximum(reach, np.abs(K).max(axis=0), out=reach)
+            V = np.concatenate([(K[:, :, None] * W[:, None, :]).reshape(len(K), -1), K, W, np.ones((len(K), 1))], axis=1)
+            for rows, columns in _tiles(h, len(K)):
+                T = scratch("tile", (rows.stop - rows.start, columns.stop - columns.start))
+                np.matmul(L[rows], K[columns].T, out=T)
+                weigh_exponentials(T, sums[rows], top[rows])
+                sums[rows] += np.matmul(T, V[columns], out=scratch("tile sums", (len(T), V.shape[1])))
+        weight = sums[:, -1:].copy()
+        sums /= weight
+        keys, values = sums[:, d * p : d * p + d], sums[:, d * p + d : -1]
+        covariance = sums[:, : d * p].reshape(h, d, p) - keys[:, :, None] * values[:, None, :]
+        return Seen(values + self.value_mean, keys, covariance, top, weight, reach)
+
+    def bend(self, L: Floats, seen: Seen, E: Floats, Y: Floats) -> tuple[Floats, Floats]:
+        """Return Σ t k kᵀ with t = f∘(v − E_f[v]), v = ⟨w, e⟩, and E_f|w Y| of values about their mean; a sweep of its own.
+
+        Parameters
+        ----------
+        L : ndarray, shape (h, d')
+        seen : Seen
+            By :meth:`sweep` of the same.
+        E : ndarray, shape (h, p)
+            e of each row.
+        Y : ndarray, shape (p, q)
+
+        Returns
+        -------
+        ndarray, shape (h, d', d')
+        ndarray, shape (h, q)
+        """
+        h, d = L.shape
+        curved, sizes = np.zeros((h, d * d)), np.zeros((h, Y.shape[1]))
+        mean = ((seen.values - self.value_mean) * E).sum(axis=1, keepdims=True)
+        for K, W in self.spans():
+            squares, absolute = (K[:, :, None] * K[:, None, :]).reshape(len(K), -1), np.abs(W @ Y)
+            for rows, columns in _tiles(h, len(K)):
+                T = scratch("tile", (rows.stop - rows.start, columns.stop - columns.start))
+                np.matmul(L[rows], K[columns].T, out=T)
+                T -= seen.top[rows]
+                np.exp(T, out=T)
+                T /= seen.weight[rows]
+                sizes[rows] += T @ absolute[columns]
+                G = np.matmul(E[rows], W[columns].T, out=scratch("second tile", (T.shape[0], T.shape[1])))
+                G -= mean[rows]
+                T *= G
+                curved[rows] += T @ squares[columns]
+        return curved.reshape(h, d, d), sizes
+
+
+def _tiles(rows: int, others: int) -> Iterator[tuple[slice, slice]]:
+    for own, other, _ in tiles(Sight(None), (0, rows), (0, others), TILE):
+        yield own, other

@@ -1,0 +1,263 @@
+"""Attention layers: the loss, its derivatives and its minima against dense formulas and differences."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dsketch as ds
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.rows import Rows
+from dsketch.passes.layer import LayerJacobian, LayerMoments
+from dsketch.passes.layer_sweep import Keys
+from dsketch.passes.spans import Spans
+
+EPS = float(np.finfo(float).eps)
+
+
+def rows_of(A1: np.ndarray, X: np.ndarray, A2: np.ndarray, A3: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return softmax(A₁XA₂ᵀ)A₃Y."""
+    Z = A1 @ X @ A2.T
+    S = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return np.asarray(S @ A3 @ Y / S.sum(axis=1, keepdims=True))
+
+
+class Layer:
+    """Data of a layer, and the X and Y that made B but for some noise."""
+
+    def __init__(
+        self, seed: int = 0, n: int = 60, m: int = 45, shapes: tuple[int, ...] = (3, 2, 4, 2), noise: float = 0.0
+    ) -> None:
+        d, e, p, k = shapes
+        rng = np.random.default_rng(seed)
+        self.A1, self.A2, self.A3 = (rng.standard_normal(shape) for shape in ((n, d), (m, e), (m, p)))
+        self.X, self.Y = rng.standard_normal((d, e)) / np.sqrt(d), rng.standard_normal((p, k))
+        self.off = rng.standard_normal((d, e))
+        self.B = rows_of(self.A1, self.X, self.A2, self.A3, self.Y) + noise * rng.standard_normal((n, k))
+
+    def near(self, share: float) -> np.ndarray:
+        """Return an X that is off by a share of its norm."""
+        return np.asarray(self.X + share * np.linalg.norm(self.X) / np.linalg.norm(self.off) * self.off)
+
+    def problem(self, **options: Any) -> ds.AttentionLayer:
+        """Return the problem."""
+        return ds.AttentionLayer(self.A1, self.A2, self.A3, self.B, **options)
+
+    def residual(self, x: np.ndarray) -> np.ndarray:
+        """Return f − B by entries, of X and Y by rows."""
+        split = self.X.size
+        X, Y = x[:split].reshape(self.X.shape), x[split:].reshape(self.Y.shape)
+        return np.asarray(rows_of(self.A1, X, self.A2, self.A3, Y) - self.B).reshape(-1)
+
+
+def solve(problem: ds.AttentionLayer, **options: Any) -> ds.Solution:
+    """Solve in this process."""
+    return ds.solve(problem, cluster="serial", progress=False, **options)
+
+
+def slopes(function: Any, x: np.ndarray, h: float) -> np.ndarray:
+    """Return the derivatives of a function by centred differences, a column for each number of x."""
+    return np.stack([(function(x + h * v) - function(x - h * v)) / (2 * h) for v in np.eye(len(x))], axis=-1)
+
+
+def test_derivatives_are_what_differences_show() -> None:
+    """J, JᵀJ, Jᵀr and the Hessian, by X and Y, of blocks that are merged: to 1e-6."""
+    case = Layer(noise=0.5)
+    x = np.concatenate([case.near(0.3).reshape(-1), case.Y.reshape(-1) + 0.1])
+    split, X, Y = case.X.size, case.near(0.3), case.Y + 0.1
+    keys = Keys(Spans.of(ArrayMatrix(case.A2), ArrayMatrix(case.A3)), np.eye(2), np.eye(4), case.A2[0], case.A3[0])
+    rows = Rows(ArrayMatrix(case.A1), ArrayMatrix(case.B))
+
+    def look(pass_: Any) -> Any:
+        parts = [pass_.map(rows.block(start, stop), None) for start, stop in ((0, 7), (7, 60))]
+        return pass_.finish(pass_.merge(*parts))
+
+    sums = look(LayerMoments(keys, np.eye(3), X, Y, is_exact=True))
+    found = look(LayerJacobian(keys, np.eye(3), X, Y))
+
+    r, J = case.residual(x), slopes(case.residual, x, 1e-6)
+    by_x = J[:, :split]
+    full = np.column_stack([J, r])
+    size = np.linalg.norm(full) ** 2
+    assert np.abs(found.R.T @ found.R - full.T @ full).max() <= 1e-8 * size
+    assert np.abs(sums.squared - by_x.T @ by_x).max() <= 1e-8 * size
+    assert np.abs(sums.slope - by_x.T @ r).max() <= 1e-8 * size
+    assert sums.size == pytest.approx((case.B**2).sum(), rel=1e-14)
+    assert (sums.R[4:, 4:] ** 2).sum() <= (r**2).sum()
+    hessian = slopes(lambda at: slopes(case.residual, at, 1e-5).T @ case.residual(at), x, 1e-4)
+    assert np.abs(J.T @ J + found.bend - hessian).max() <= 1e-6 * np.abs(hessian).max()
+    assert np.abs(sums.mixed - found.bend[:split, split:]).max() <= 1e-12 * size
+    assert np.abs(sums.bend - found.bend[:split, :split]).max() <= 1e-12 * size
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_a_layer_is_found_that_made_the_data(seed: int, share: float) -> None:
+    """From starts 10 % and 30 % off: in at most 8 steps, to a loss of 1e-28 of ‖B‖², and X and Y are those."""
+    case = Layer(seed, n=300, m=200, shapes=(4, 4, 4, 4))
+
+    found = solve(case.problem(start=case.near(share)))
+
+    assert found.status is ds.Status.SOLVED
+    assert found.answer.answers[0].steps <= 8
+    assert 2 * found.certificate.loss <= 1e-28 * (case.B**2).sum()
+    assert np.abs(found.answer.X - case.X).max() <= 1e-12
+    assert np.abs(found.answer.Y - case.Y).max() <= 1e-12
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.05])
+def test_with_noise_it_ends_where_the_gradient_is_0(alpha: float) -> None:
+    """By the exact Hessian in few steps; the status claims a minimum nearby and no more, and no small step in any direction is better."""
+    case = Layer(1, noise=0.1, shapes=(2, 2, 3, 3))
+
+    found = solve(case.problem(start=case.near(0.1), alpha=alpha))
+
+    def loss(x: np.ndarray) -> float:
+        return 0.5 * float((case.residual(x) ** 2).sum() + alpha * x @ x)
+
+    x = found.x
+    assert found.status is ds.Status.LOCAL
+    assert found.answer.answers[0].steps <= 10
+    assert found.certificate.loss == pytest.approx(loss(x), rel=1e-12)
+    assert found.certificate.least_eigenvalue > 0
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        v = rng.standard_normal(len(x))
+        ahead, behind = loss(x + 1e-4 * v), loss(x - 1e-4 * v)
+        assert min(ahead, behind) > loss(x)
+        assert abs(ahead - behind) <= 1e-2 * (ahead + behind - 2 * loss(x))
+
+
+def test_the_judge_knows_an_answer_from_another_point() -> None:
+    """By the data alone: the answer passes, and a Y that is off does not."""
+    case = Layer(2, noise=0.1)
+    problem = case.problem(start=case.near(0.1))
+    x = solve(problem).x
+
+    good, bad = (
+        ds.check(problem, x=at, cluster="serial", progress=False) for at in (x, x + np.append(np.zeros(len(x) - 1), 0.1))
+    )
+
+    assert good.backward_error.max() <= 1e-13
+    assert bad.backward_error.max() >= 1e-4
+
+
+def test_directions_that_softmax_does_not_see_are_0_and_told() -> None:
+    """A column of ones among keys, a query column twice, a value column that is 0: the shortest X and Y, which give the same rows."""
+    case = Layer(3, n=200, m=100)
+    A1, A2 = np.concatenate([case.A1, case.A1[:, :1]], axis=1), np.concatenate([case.A2, np.ones((100, 1))], axis=1)
+    A3 = np.concatenate([case.A3, np.zeros((100, 1))], axis=1)
+    start = np.zeros((4, 3))
+    start[:3, :2] = case.near(0.1)
+
+    found = solve(ds.AttentionLayer(A1, A2, A3, case.B, start=start))
+
+    X, Y = found.answer.X, found.answer.Y
+    assert found.status is ds.Status.MINIMUM_NORM
+    assert any("does not see 6 of the 12 directions of X" in note for note in found.notes)
+    assert any("Y plays no part in 1 direction(s)" in note for note in found.notes)
+    assert np.abs(rows_of(A1, X, A2, A3, Y) - case.B).max() <= 1e-12
+    assert np.abs(X[:, 2]).max() <= 1e-12
+    assert np.abs(X[0] - X[3]).max() <= 1e-12
+    assert np.abs(X[0, :2] - case.X[0] / 2).max() <= 1e-12
+    assert np.abs(Y[4]).max() <= 1e-15
+
+
+def test_keys_far_from_0_lose_no_digits() -> None:
+    """Softmax does not feel an offset of all keys; nor does X."""
+    case = Layer(4, n=200, m=100)
+    offset = np.array([2.0**20, -(2.0**17)])
+    stored = case.A2 + offset  # rounds the keys: B is made of what is stored
+    B = rows_of(case.A1, case.X, stored - offset, case.A3, case.Y)
+
+    found = solve(ds.AttentionLayer(case.A1, stored, case.A3, B, start=case.near(0.1)))
+
+    assert found.status is ds.Status.SOLVED
+    assert np.abs(found.answer.X - case.X).max() <= 1e-8
+
+
+def test_too_few_rows_leave_x_open() -> None:
+    """With fewer numbers in B than in X and Y the answer is one of many, and the status says so."""
+    case = Layer(5, n=4, m=30, shapes=(3, 3, 3, 1))
+
+    found = solve(case.problem(start=case.near(0.1)))
+
+    assert found.status is ds.Status.UNDETERMINED
+    assert any("direction(s) of X and Y are not determined" in note for note in found.notes)
+
+
+def test_new_rows_are_predicted() -> None:
+    """By X, Y and the keys and values of the problem."""
+    case = Layer(6)
+    found = solve(case.problem(start=case.near(0.1)))
+    new = np.random.default_rng(1).standard_normal((1000, 3))
+
+    assert np.abs(found.predict(new) - rows_of(new, case.X, case.A2, case.A3, case.Y)).max() <= 1e-11
+
+
+def test_an_answer_is_a_start() -> None:
+    """Its X is taken: what is left is to find that it is one."""
+    case = Layer(7)
+    first = solve(case.problem(start=case.near(0.1)))
+
+    second = solve(case.problem(start=first))
+
+    assert second.answer.answers[0].steps <= 1
+    assert np.abs(second.x - first.x).max() <= 1e-12
+
+
+def test_drawn_starts_share_every_reading() -> None:
+    """The best is kept and the notes have all losses."""
+    case = Layer(8, n=200, m=100, shapes=(2, 2, 3, 3))
+
+    found = solve(case.problem(restarts=3))
+
+    values = [answer.local.value for answer in found.answer.answers]
+    assert len(values) == 4
+    assert found.answer.best == int(np.argmin(values))
+    assert len(found.passes) <= max(answer.steps for answer in found.answer.answers) * 2 + 6
+    assert any("the best of 4 starts" in note for note in found.notes)
+
+
+# ---- what is refused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"B": np.ones((59, 2))}, "B must have one row for each of the 60 of A1"),
+        ({"A3": np.ones((44, 2))}, "A3 must have one row for each of the 45 of A2"),
+        ({"A1": np.ones((60, 33)), "A2": np.ones((45, 33))}, "d to about 30"),
+        ({"start": np.ones(5)}, "start must be one number, or of shape"),
+        ({"restarts": -1}, "restarts must be a number of points"),
+        ({"alpha": -1.0}, "alpha must be a number"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, Any], said: str) -> None:
+    """With the numbers, before anything is read."""
+    case = Layer()
+    given = {"A1": case.A1, "A2": case.A2, "A3": case.A3, "B": case.B}
+
+    with pytest.raises(ds.DsketchError, match=said):
+        ds.AttentionLayer(**{**given, **change})
+
+
+@pytest.mark.parametrize(("name", "said"), [("A1", "A1 must have"), ("A2", "A2 must have"), ("A3", "A3 must have")])
+def test_data_that_nothing_changes_are_refused(name: str, said: str) -> None:
+    """Queries or values that are 0, keys that are all the same."""
+    case = Layer()
+    given = {"A1": case.A1, "A2": case.A2, "A3": case.A3}
+
+    with pytest.raises(ds.DataError, match=said):
+        solve(ds.AttentionLayer(**{**given, name: np.full_like(given[name], float(name == "A2"))}, B=case.B))
+
+
+@pytest.mark.parametrize("name", ["A1", "A2", "A3", "B"])
+def test_a_number_that_is_not_finite_is_named(name: str) -> None:
+    """With its matrix and row."""
+    case = Layer()
+    given = {"A1": case.A1, "A2": case.A2, "A3": case.A3, "B": case.B}
+    given[name][7, 1] = np.nan
+
+    with pytest.raises(ds.DataError, match=rf"{name}.*7"):
+        solve(ds.AttentionLayer(**given))
