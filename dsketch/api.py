@@ -513,6 +513,8 @@ def attention(
     V: Any,
     out: str | os.PathLike[str] | None = None,
     *,
+    kind: str = "softmax",
+    degree: int | None = None,
     heads: int = 1,
     causal: bool = False,
     scale: float | None = None,
@@ -520,11 +522,11 @@ def attention(
     overwrite: bool = False,
     **choices: Unpack[ExactChoices],
 ) -> Solution:
-    """Return softmax(s Q Kᵀ) V as ``x`` of a solution, written to ``out`` by the workers if that is given.
+    """Return softmax(s Q Kᵀ) V, or attention by powers, as ``x`` of a solution, written to ``out`` by the workers if that is given.
 
     Parameters
     ----------
-    Q, K, V, heads, causal, scale, missing
+    Q, K, V, kind, degree, heads, causal, scale, missing
         As in :class:`Attention`.
     out : path or URL, optional
         Where to write the rows as a Zarr array of shape (n, columns of V), block by block, or in one piece as a ``.npy`` file; ``x`` is
@@ -545,9 +547,8 @@ def attention(
     >>> attention(Q, K, V).x
     array([2.])
     """
-    return _solve_to(
-        out, Attention(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing), choices, overwrite=overwrite
-    )
+    problem = Attention(Q, K, V, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing)
+    return _solve_to(out, problem, choices, overwrite=overwrite)
 
 
 @spell_out

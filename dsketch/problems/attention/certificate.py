@@ -52,8 +52,8 @@ def attention_certificate(answer: AttentionAnswer, written: Written | None) -> A
 
 def judged_certificate(answer: AttentionAnswer, gap: Floats) -> AttentionCertificate:
     """Return what is known of given rows, whose largest distance from the judge's own is known for each column."""
-    error = relative(gap, answer.measured.values)
-    return _certificate(answer, error / answer.condition, error)
+    error = np.where(np.isfinite(answer.error), relative(gap, answer.measured.values), np.inf)
+    return _certificate(answer, answer.explain(error), error)
 
 
 def accepted_error(answer: AttentionAnswer) -> float:
