@@ -12,6 +12,7 @@ from dsketch._results.choices import (
     ExactChoices,
     LinearChoices,
     RunChoices,
+    SketchedChoices,
     cluster_from,
     require_known,
     settings_from,
@@ -520,7 +521,7 @@ def attention(
     scale: float | None = None,
     missing: str = "error",
     overwrite: bool = False,
-    **choices: Unpack[ExactChoices],
+    **choices: Unpack[SketchedChoices],
 ) -> Solution:
     """Return softmax(s Q Kᵀ) V, or attention by powers, as ``x`` of a solution, written to ``out`` by the workers if that is given.
 
@@ -534,7 +535,7 @@ def attention(
     overwrite : bool
         Replace what is at ``out``.
     **choices
-        ``tol, method, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
 
     Raises
     ------

@@ -18,6 +18,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.features.base import RowMap
+from dsketch.features.squared import SquaredSketch
 from dsketch.features.taylor import Monomials
 from dsketch.matrix.rows import Block
 from dsketch.passes.attention import AttentionRows, no_weight
@@ -45,6 +46,13 @@ def shrink(X: Floats, groups: int) -> Floats:
 def power_of_two(sizes: Floats) -> Floats:
     """Return for each size the power of two that brings it into [½, 1)."""
     return np.asarray(np.ldexp(1.0, -np.frexp(sizes)[1]))
+
+
+def with_ones(Y: Floats, heads: int) -> Floats:
+    """Return the columns of each head with one of ones behind them, shape (heads, rows, p + 1)."""
+    ones = np.ones((heads, len(Y), Y.shape[1] // heads + 1))
+    ones[:, :, :-1] = np.moveaxis(Y.reshape(len(Y), heads, -1), 1, 0)
+    return ones
 
 
 def raise_even(T: Floats, degree: int) -> None:
@@ -100,15 +108,21 @@ class Powers:
     degree : int
         p.
     heads : int
+    sketch_rows : int or None
+        Of a sketch of half the power, whose products of two stand for them; None: exact.
+    seed : int
+        Of the sketch.
     """
 
     degree: int
     heads: int
+    sketch_rows: int | None = None
+    seed: int = 0
 
     @property
     def map(self) -> RowMap:
         """Of one head."""
-        return Monomials(self.degree)
+        return Monomials(self.degree) if self.sketch_rows is None else SquaredSketch(self.degree, self.sketch_rows, self.seed)
 
     def width(self, columns: int) -> int:
         """Return the features of one head, for rows of the columns of all of them."""
@@ -157,8 +171,7 @@ class KeySums(SlicePass[Floats]):
         """Add the features of a slice, times its values and ones."""
         del start
         heads = self.powers.heads
-        ones = np.ones((heads, len(X), Y.shape[1] // heads + 1))
-        ones[:, :, :-1] = np.moveaxis(Y.reshape(len(Y), heads, -1), 1, 0)
+        ones = with_ones(Y, heads)
         scaled = X * np.repeat(self.factors, X.shape[1] // heads)
         for head, features in enumerate(self.powers.expand(scaled)):
             part[0][head] += features.T @ ones[head]

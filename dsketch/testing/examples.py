@@ -15,7 +15,10 @@ ROWS, COLUMNS = 60, 3
 _SHAPES = {"Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 2)}
 
 # What a problem must be asked for a method to be for it.
-METHOD_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {("attention", "features"): {"kind": "polynomial"}}
+METHOD_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
+    ("attention", "features"): {"kind": "polynomial"},
+    ("attention", "sketched"): {"kind": "polynomial"},
+}
 
 
 def data_of(problem: type[Problem]) -> dict[str, Any]:

@@ -307,7 +307,7 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
-DRAWS_NOTHING = {"attention", "attention-gradient"}  # exact sweeps have no random words
+DRAWS_NOTHING = {"attention-gradient"}  # exact sweeps have no random words
 
 
 @each_problem

@@ -34,7 +34,7 @@ def plan_attention(system: AttentionSystem, method: str, settings: Settings, mac
     choice = plan_case(METHODS, method, case, system.rows, machines)
     rows = system.rows
     light = 1 if system.degree is None else 2  # looks at each side before the answer's
-    others, again = system.K.nbytes + system.V.nbytes, 1 if choice.method == Features.name else len(rows.cuts) - 1
+    others, again = system.K.nbytes + system.V.nbytes, 1 if isinstance(METHODS[choice.method], Features) else len(rows.cuts) - 1
     return replace(
         choice,
         matrix=describe(Q=system.Q, K=system.K, V=system.V),

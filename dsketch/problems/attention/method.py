@@ -39,6 +39,8 @@ class AttentionAnswer:
     notes : tuple of str
     level : float
         The backward error that its rounding may have, where that is more than a sweep's.
+    compared : int
+        Rows over which ``error`` was measured, where it is no bound; 0: it is one.
     """
 
     measured: Measured
@@ -47,6 +49,7 @@ class AttentionAnswer:
     condition: float
     notes: tuple[str, ...] = ()
     level: float = 0.0
+    compared: int = 0
 
     @property
     def x(self) -> Floats:
@@ -115,14 +118,14 @@ class AttentionCase:
         none = Sizes(*[np.zeros(few.heads)] * 5)
         return self.sample.entry_seconds(Measured(few, logit, none, none).sweep, few.rows)
 
-    @cached_property
-    def feature_seconds(self) -> float:
-        """Seconds to expand a row and to multiply its features with what is summed of them, one thread; infinite where these do not fit."""
-        system = self.system
-        sums = KeySums(system.powers, np.ones(system.heads))
-        if sums.part_bytes(system.K.shape[1], system.V.shape[1]) > self.memory_bytes:
-            return float("inf")
+    def row_seconds(self, sums: KeySums) -> float:
+        """Return the seconds to expand a row and to multiply its features with what is summed of them, one thread.
+
+        Infinite where the sums do not fit.
+        """
         _, K, V = self._plain
+        if sums.part_bytes(K.shape[1], V.shape[1]) > self.memory_bytes:
+            return float("inf")
         return self.sample.row_seconds(sums, Rows(K, V, names=("K", "V")))
 
     @property

@@ -64,9 +64,9 @@ class Attention(Problem):
     Notes
     -----
     n m weights of each head, in tiles that stay in the processor's cache; memory does not grow with n or m.  Or, for powers, K and V
-    summed once by the C(d + p − 1, p) monomials of their rows (``features``), where these fit: time is linear in n and m.  Exact for
-    rows of any length, up to rounding, for which the certificate has a bound.  The answer has n rows: it is gathered up to 1 GB, else
-    written by the workers (``out=`` of :func:`dsketch.attention`).
+    summed once by the C(d + p − 1, p) monomials of their rows (``features``), where these fit, or about so by a sketch (``sketched``): time
+    is linear in n and m.  Exact for rows of any length, but for the sketch, up to rounding, for which the certificate has a bound.  The
+    answer has n rows: it is gathered up to 1 GB, else written by the workers (``out=`` of :func:`dsketch.attention`).
 
     References
     ----------
@@ -165,7 +165,8 @@ class Attention(Problem):
 
         def conclude(written: Written | None) -> Outcome:
             certificate = attention_certificate(answer, written)
-            status = status_of(certificate.backward_error, max(self.accepted(choice.settings.tol), answer.level))
+            accepted = max(self.accepted(choice.settings.tol), answer.level)
+            status = status_of(certificate.backward_error, accepted, is_estimate=answer.compared > 0)
             return Outcome(answer.x, status, method, certificate, answer.notes, answer)
 
         begun = conclude(None)
