@@ -12,6 +12,7 @@ from dsketch._results.choices import (
     ExactChoices,
     LinearChoices,
     RunChoices,
+    SketchedChoices,
     cluster_from,
     require_known,
     settings_from,
@@ -513,18 +514,20 @@ def attention(
     V: Any,
     out: str | os.PathLike[str] | None = None,
     *,
+    kind: str = "softmax",
+    degree: int | None = None,
     heads: int = 1,
     causal: bool = False,
     scale: float | None = None,
     missing: str = "error",
     overwrite: bool = False,
-    **choices: Unpack[ExactChoices],
+    **choices: Unpack[SketchedChoices],
 ) -> Solution:
-    """Return softmax(s Q Kᵀ) V as ``x`` of a solution, written to ``out`` by the workers if that is given.
+    """Return softmax(s Q Kᵀ) V, or attention by powers, as ``x`` of a solution, written to ``out`` by the workers if that is given.
 
     Parameters
     ----------
-    Q, K, V, heads, causal, scale, missing
+    Q, K, V, kind, degree, heads, causal, scale, missing
         As in :class:`Attention`.
     out : path or URL, optional
         Where to write the rows as a Zarr array of shape (n, columns of V), block by block, or in one piece as a ``.npy`` file; ``x`` is
@@ -532,7 +535,7 @@ def attention(
     overwrite : bool
         Replace what is at ``out``.
     **choices
-        ``tol, method, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
 
     Raises
     ------
@@ -545,9 +548,8 @@ def attention(
     >>> attention(Q, K, V).x
     array([2.])
     """
-    return _solve_to(
-        out, Attention(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing), choices, overwrite=overwrite
-    )
+    problem = Attention(Q, K, V, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing)
+    return _solve_to(out, problem, choices, overwrite=overwrite)
 
 
 @spell_out

@@ -70,6 +70,7 @@ POSITIVE_DIRECTIONS = Stream(7 << 32, MANY)  # each block of d features has one
 POSITIVE_LENGTHS = Stream(8 << 32, MANY)  # each block of d features has one
 LEVERAGE_DIRECTIONS = Stream(51)
 LEVERAGE_SAMPLE = Stream(52)  # the rows by which sketched scores are judged
+ATTENTION_SAMPLE = Stream(54)  # the rows by which sketched weights are judged
 LEVERAGE_ROWS = Stream(53)  # which rows a regression is solved on
 SAMPLED_HESSIAN = Stream(16 << 32, MANY)  # each step has one
 
@@ -88,7 +89,7 @@ OF_SEED = {
     "seed": (
         SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
         TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, LEVERAGE_DIRECTIONS,
-        LEVERAGE_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, SAMPLED_HESSIAN, FOLDS,
+        LEVERAGE_SAMPLE, ATTENTION_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, SAMPLED_HESSIAN, FOLDS,
     ),
     "draw": (CENTRE_BLOCKS, CENTRE_ROWS),
     "demo": (DEMO_ROWS, DEMO_X),

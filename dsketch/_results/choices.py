@@ -50,6 +50,12 @@ class ExactChoices(PlainChoices, total=False):
     progress: ProgressTo
 
 
+class SketchedChoices(ExactChoices, total=False):
+    """The same where a method has a sketch of its own family."""
+
+    sketch_rows: int | None
+
+
 # Any other choice is None by default.
 _DEFAULTS: dict[str, Any] = {"method": "auto", **{field.name: field.default for field in fields(Settings)}}
 

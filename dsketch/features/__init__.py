@@ -14,6 +14,7 @@ from dsketch.features.base import GaussianMap, RowMap
 from dsketch.features.centres import Centres
 from dsketch.features.maclaurin import Maclaurin
 from dsketch.features.positive import Positive
+from dsketch.features.squared import SquaredSketch
 from dsketch.features.taylor import Monomials, Taylor, degree_for, estimate_tail, monomials
 from dsketch.features.tensor_sketch import TensorSketch, TensorSketchPower
 from dsketch.features.tensor_srht import TensorSRHT, TensorSRHTPower
@@ -67,6 +68,7 @@ __all__ = [
     "Positive",
     "Recipe",
     "RowMap",
+    "SquaredSketch",
     "Taylor",
     "TensorSRHT",
     "TensorSRHTPower",

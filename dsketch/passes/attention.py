@@ -55,6 +55,13 @@ def attention_rows(A: Matrix, beside: Matrix | None, width: int, names: tuple[st
     return Rows(Recut(A, even_cuts(rows, height)), beside, pieces=PIECES, names=names)
 
 
+def no_weight(row: int) -> DataError:
+    """Return what is said of a row of Q without weights."""
+    return DataError(
+        f"a row of Q that gives some row of K a weight was expected; all weights of row {row} are 0. Remove the row."
+    )
+
+
 @dataclass(frozen=True)
 class AttentionRows(RowPass):
     """Finish to the attention of rows of Q, shape (n, heads · p).
@@ -155,10 +162,7 @@ class AttentionRows(RowPass):
     def _conclude(self, sums: Floats, start: int) -> Floats:
         weight = sums[:, :, -1:]
         if not weight.all():
-            row = start + int(np.flatnonzero((weight == 0).any(axis=(0, 2)))[0])
-            raise DataError(
-                f"a row of Q that gives some row of K a weight was expected; all weights of row {row} are 0. Remove the row."
-            )
+            raise no_weight(start + int(np.flatnonzero((weight == 0).any(axis=(0, 2)))[0]))
         return np.ascontiguousarray(np.moveaxis(sums[:, :, :-1] / weight, 0, 1).reshape(sums.shape[1], -1))
 
     @property

@@ -14,6 +14,12 @@ ROWS, COLUMNS = 60, 3
 # Rows and columns of the matrices of attention, which are not of one height.
 _SHAPES = {"Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 2)}
 
+# What a problem must be asked for a method to be for it.
+METHOD_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
+    ("attention", "features"): {"kind": "polynomial"},
+    ("attention", "sketched"): {"kind": "polynomial"},
+}
+
 
 def data_of(problem: type[Problem]) -> dict[str, Any]:
     """Return arrays for each input of a problem, by name: a b with a number for each row are shares, so that a softmax can come near."""

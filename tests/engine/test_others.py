@@ -13,6 +13,7 @@ from distributed import Client
 import dsketch as ds
 from dsketch.engine import local_cluster
 from dsketch.problems import PROBLEMS
+from dsketch.testing.examples import METHOD_OPTIONS
 from tests.others import OTHERS, WITH_METHOD, are_same, made, stored_example
 
 EPS = float(np.finfo(float).eps)
@@ -51,7 +52,7 @@ def other_clients() -> Iterator[tuple[Client, ...]]:
 def solve(name: str, method: str, given: Mapping[str, Any], cluster: Any = "serial", **more: Any) -> ds.Solution:
     """Solve the example of a problem by a method."""
     tol = LOOSE if PROBLEMS[name].methods.keys() & {"levenberg", "quasi_newton"} else None
-    problem = made(name, given, **NEAR.get((name, method), {}))
+    problem = made(name, given, **METHOD_OPTIONS.get((name, method), {}), **NEAR.get((name, method), {}))
     return ds.solve(problem, **{"method": method, "tol": tol, "cluster": cluster, "progress": False, **more})
 
 

@@ -25,16 +25,22 @@ class AttentionCertificate(Certificate):
         weighted mean is.
     condition : float
         Relative changes of the rows of Q, K and V by η move a number by at most this times η, to first order, relative to the largest |v|.
+    compared : int
+        Where weights are sketched: rows of Q, drawn by the seed, over which ``forward_error`` is the largest difference from exact rows,
+        and no bound on the others; else 0.
     logit : float
         No s⟨q, k⟩ is larger in size than this.
     """
 
     logit: float
+    compared: int = 0
 
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
+        error = show_sides(self.forward_error)
+        of_rows = f"over {self.compared} rows, measured; no bound" if self.compared else "by rounding"
         return [
-            f"error       ≤ {show_sides(self.forward_error)} of the largest |v| of a column, by rounding",
+            f"error       {'' if self.compared else '≤ '}{error} of the largest |v| of a column, {of_rows}",
             f"backward    {show_sides(self.backward_error)} relative to the rows of Q, K and V",
             f"condition   {format_number(self.condition)}; logits are at most {format_number(self.logit)} in size",
         ]
@@ -47,13 +53,13 @@ def attention_certificate(answer: AttentionAnswer, written: Written | None) -> A
         values = answer.measured.values
         beyond = relative(np.maximum(written.largest - values * (1 + answer.error), 0.0), values)
         error = np.maximum(error, beyond)
-    return _certificate(answer, error, answer.error)
+    return _certificate(answer, error, answer.error, answer.compared)
 
 
 def judged_certificate(answer: AttentionAnswer, gap: Floats) -> AttentionCertificate:
     """Return what is known of given rows, whose largest distance from the judge's own is known for each column."""
-    error = relative(gap, answer.measured.values)
-    return _certificate(answer, error / answer.condition, error)
+    error = np.where(np.isfinite(answer.error), relative(gap, answer.measured.values), np.inf)
+    return _certificate(answer, answer.explain(error), error)
 
 
 def accepted_error(answer: AttentionAnswer) -> float:
@@ -61,7 +67,7 @@ def accepted_error(answer: AttentionAnswer) -> float:
     return float(np.max(answer.backward_error, initial=U))
 
 
-def _certificate(answer: AttentionAnswer, backward: Floats, forward: Floats) -> AttentionCertificate:
+def _certificate(answer: AttentionAnswer, backward: Floats, forward: Floats, compared: int = 0) -> AttentionCertificate:
     system = answer.measured.system
     return AttentionCertificate(
         backward_error=backward,
@@ -71,4 +77,5 @@ def _certificate(answer: AttentionAnswer, backward: Floats, forward: Floats) -> 
         rank=system.width,
         rank_reason="nothing is inverted",
         logit=answer.measured.logit,
+        compared=compared,
     )

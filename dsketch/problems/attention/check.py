@@ -18,6 +18,6 @@ def check_attention(system: AttentionSystem, x: Floats) -> Flow[AttentionCertifi
     x : ndarray, shape (n, k)
     """
     measured = yield from system.measure()
-    answer = sweep_answer(measured)
+    answer = yield from sweep_answer(measured)
     found: Gap = yield Look(RowsGap(answer.pass_), measured.system.beside(ArrayMatrix(x)))
     return judged_certificate(answer, found.gap)

@@ -6,6 +6,7 @@ from dsketch._units import format_bytes, format_count
 from dsketch.matrix.base import Matrix
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
+from dsketch.problems.attention.features import Features
 from dsketch.problems.attention.gradient_method import GradientCase
 from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
 from dsketch.problems.attention.gradient_system import GradientSystem
@@ -35,12 +36,13 @@ def plan_attention(system: AttentionSystem, method: str, settings: Settings, mac
     case = AttentionCase(settings, machines, system, sample_rows(Q=system.Q, K=system.K, V=system.V))
     choice = plan_case(METHODS, method, case, system.rows, machines)
     rows = system.rows
-    others, blocks = system.K.nbytes + system.V.nbytes, len(rows.cuts) - 1
+    light = 1 if system.degree is None else 2  # looks at each side before the answer's
+    others, again = system.K.nbytes + system.V.nbytes, 1 if isinstance(METHODS[choice.method], Features) else len(rows.cuts) - 1
     return replace(
         choice,
         matrix=describe(Q=system.Q, K=system.K, V=system.V),
         aim="to rounding",
-        read_bytes=2 * rows.nbytes + (1 + blocks) * others,
+        read_bytes=(light + 1) * rows.nbytes + (light + again) * others,
     )
 
 

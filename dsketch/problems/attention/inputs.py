@@ -19,6 +19,10 @@ VALUES = Option("V", Matrix, None, "Zarr matrix of values, m × (heads · p)")
 HEADS = Option("heads", int, 1, "Into so many heads the columns are cut; they share every reading.", least=1)
 CAUSAL = Option("causal", bool, False, "Row i of Q sees rows 0 … i + m − n of K and V alone.")
 SCALE = Option("scale", float, None, "s > 0 in exp(s⟨q, k⟩). [default: 1/√d]")
+KINDS = ("softmax", "polynomial")
+KIND = Option("kind", str, "softmax", "Weights: exp(s⟨q, k⟩), or ⟨q, k⟩^degree, which no s changes.", choices=KINDS)
+DEGREE = Option("degree", int, None, "Even power of kind polynomial. [default: 4]", least=2)
+_DEGREE, _MOST = 4, 64  # powers of products of rows in [½, 1) are float64 numbers up to it for d up to 10⁹
 
 
 def open_system(Q: Any, K: Any, V: Any, *, heads: int, causal: bool, scale: float | None, missing: str) -> AttentionSystem:
@@ -40,6 +44,32 @@ def open_system(Q: Any, K: Any, V: Any, *, heads: int, causal: bool, scale: floa
     width = queries.shape[1] // int(heads)
     s = 1 / float(np.sqrt(width)) if scale is None else as_scale(scale)
     return AttentionSystem(queries, keys, values, int(heads), s, is_causal)
+
+
+def as_degree(kind: str, degree: Any, *, is_causal: bool) -> int | None:
+    """Return the power of the weights, None where they are exponentials.
+
+    Raises
+    ------
+    SpecError
+        If there is no such kind, no such power, or not with these options.
+    """
+    if kind not in KINDS:
+        raise SpecError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
+    if kind == "softmax":
+        if degree is not None:
+            raise SpecError(f"degree is for kind='polynomial'; got degree={degree!r} with softmax. Leave it out.")
+        return None
+    if is_causal:
+        raise SpecError(
+            "causal=True is for kind='softmax': powers of products have no bound on rounding there yet. Leave it out."
+        )
+    if degree is None:
+        return _DEGREE
+    is_integer = isinstance(degree, Integral) and not isinstance(degree, bool)
+    if not (is_integer and 2 <= degree <= _MOST and degree % 2 == 0):
+        raise SpecError(f"degree must be an even integer from 2 to {_MOST}, so that no weight is below 0; got {degree!r}.")
+    return int(degree)
 
 
 def _require_shapes(Q: Matrix, K: Matrix, V: Matrix, heads: int, is_causal: bool) -> None:

@@ -9,8 +9,12 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._units import format_bytes
-from dsketch.passes.attention import AttentionRows
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.rows import Rows
 from dsketch.passes.lengths import Sizes
+from dsketch.passes.polynomial import KeySums
+from dsketch.passes.rowwise import RowPass
 from dsketch.planning.choice import describe_room
 from dsketch.planning.price import Estimate, Machines
 from dsketch.problems.attention.sample import Sample
@@ -26,20 +30,26 @@ class AttentionAnswer:
     Attributes
     ----------
     measured : Measured
-    pass_ : AttentionRows
+    pass_ : RowPass
         Finishes to the rows.
     error : ndarray, shape (k,)
         Bound on what rounding does to any number of a column, relative to the largest |v| of it.
     condition : float
         Relative changes of the rows of Q, K and V by η move a number by at most this times η, relative to the same.
     notes : tuple of str
+    level : float
+        The backward error that its rounding may have, where that is more than a sweep's.
+    compared : int
+        Rows over which ``error`` was measured, where it is no bound; 0: it is one.
     """
 
     measured: Measured
-    pass_: AttentionRows
+    pass_: RowPass
     error: Floats
     condition: float
     notes: tuple[str, ...] = ()
+    level: float = 0.0
+    compared: int = 0
 
     @property
     def x(self) -> Floats:
@@ -49,7 +59,11 @@ class AttentionAnswer:
     @property
     def backward_error(self) -> Floats:
         """The relative change of the rows of Q, K and V that moves the answer as far as rounding may."""
-        return self.error / self.condition
+        return self.explain(self.error)
+
+    def explain(self, error: Floats) -> Floats:
+        """Return the relative change of the rows that may move numbers so far; the error itself where nothing is known of that."""
+        return error / self.condition if np.isfinite(self.condition) else error
 
     @property
     def residual_norm(self) -> Floats:
@@ -96,13 +110,29 @@ class AttentionCase:
     @cached_property
     def entry_seconds(self) -> float:
         """Seconds of an entry of Q Kᵀ on this machine, those of all heads together, one thread."""
-        Q, K, V = self.sample.matrices
+        Q, K, V = self.sample.matrices if self.system.degree is None else self._plain
         few = replace(self.system, Q=Q, K=K, V=V, is_causal=False)
         with np.errstate(over="ignore", invalid="ignore"):
             sizes = (np.linalg.norm(matrix.read(0, matrix.shape[0]), axis=1).max() for matrix in (Q, K))
             logit = self.system.scale * float(np.prod([*sizes]))
-        none = Sizes(*[np.zeros(1)] * 5)
-        return self.sample.entry_seconds(Measured(few, logit, none, none).softmax, few.rows)
+        none = Sizes(*[np.zeros(few.heads)] * 5)
+        return self.sample.entry_seconds(Measured(few, logit, none, none).sweep, few.rows)
+
+    def row_seconds(self, sums: KeySums) -> float:
+        """Return the seconds to expand a row and to multiply its features with what is summed of them, one thread.
+
+        Infinite where the sums do not fit.
+        """
+        _, K, V = self._plain
+        if sums.part_bytes(K.shape[1], V.shape[1]) > self.memory_bytes:
+            return float("inf")
+        return self.sample.row_seconds(sums, Rows(K, V, names=("K", "V")))
+
+    @property
+    def _plain(self) -> tuple[Matrix, ...]:
+        """Rows of ones like those of the sample: the seconds of powers depend on no number, and every row has weights."""
+        Q, K, V = self.sample.matrices
+        return ArrayMatrix(np.ones(Q.shape)), ArrayMatrix(np.ones(K.shape)), V
 
     def explain_need(self, prices: Mapping[str, Estimate]) -> str:
         """Say what is too large for workers."""

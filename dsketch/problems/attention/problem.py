@@ -1,9 +1,11 @@
 """Attention softmax(s Q Kᵀ) V: a weighted mean of the rows of V for each row of Q, written by the workers; never n × m."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from dsketch._linalg.arrays import Floats
+from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.rows import Rows
@@ -16,9 +18,10 @@ from dsketch.problems.attention.certificate import AttentionCertificate, attenti
 from dsketch.problems.attention.check import check_attention
 from dsketch.problems.attention.choose import plan_attention
 from dsketch.problems.attention.gradient import AttentionGradient
-from dsketch.problems.attention.inputs import CAUSAL, HEADS, KEYS, QUERIES, SCALE, VALUES, open_system
+from dsketch.problems.attention.inputs import CAUSAL, DEGREE, HEADS, KEYS, KIND, QUERIES, SCALE, VALUES, as_degree, open_system
 from dsketch.problems.attention.method import AttentionMethod
 from dsketch.problems.attention.methods import METHODS
+from dsketch.problems.attention.polynomial_rounding import polynomial_level
 from dsketch.problems.attention.rounding import rounding_level
 from dsketch.problems.attention.system import AttentionSystem
 from dsketch.problems.base import Problem, require_names, require_settings
@@ -29,7 +32,7 @@ from dsketch.settings import Option, Settings
 
 
 class Attention(Problem):
-    """y = Σⱼ wⱼ vⱼ / Σⱼ wⱼ for each row q of Q, with weights wⱼ = exp(s⟨q, kⱼ⟩) of the rows of K and V.
+    """y = Σⱼ wⱼ vⱼ / Σⱼ wⱼ for each row q of Q, with weights wⱼ = exp(s⟨q, kⱼ⟩), or ⟨q, kⱼ⟩^p, of the rows of K and V.
 
     Parameters
     ----------
@@ -38,12 +41,16 @@ class Attention(Problem):
     V : likewise, shape (m, heads · p) or (m,)
         Head h has the columns h d … of Q and K, and h p … of V and of the answer.  All three may be a
         :class:`~dsketch.matrix.head.Head` of one stored matrix.
+    kind : {"softmax", "polynomial"}
+        Weights exp(s⟨q, k⟩), or powers ⟨q, k⟩^p.
+    degree : int, optional
+        p of kind polynomial, even, so that no weight is below 0; by default 4.
     heads : int
         How many there are; they share every reading.
     causal : bool
         Row i sees rows 0 … i + m − n of K and V: with n = m those up to its own, with n < m the rows of Q are the last n.
     scale : float, optional
-        s > 0; by default 1/√d.
+        s > 0; by default 1/√d.  It changes no powers: these are divided by their sum.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
 
@@ -52,13 +59,14 @@ class Attention(Problem):
     DataError
         If shapes do not fit, or the data are not real numbers.
     SpecError
-        If there are no such heads, or scale is not positive.
+        If there are no such heads or powers, or scale is not positive; for causal powers.
 
     Notes
     -----
-    n m weights of each head, in tiles that stay in the processor's cache; memory does not grow with n or m.  Exact for logits of any size,
-    up to rounding, for which the certificate has a bound.  The answer has n rows: it is gathered up to 1 GB, else written by the
-    workers (``out=`` of :func:`dsketch.attention`).
+    n m weights of each head, in tiles that stay in the processor's cache; memory does not grow with n or m.  Or, for powers, K and V
+    summed once by the C(d + p − 1, p) monomials of their rows (``features``), where these fit, or about so by a sketch (``sketched``): time
+    is linear in n and m.  Exact for rows of any length, but for the sketch, up to rounding, for which the certificate has a bound.  The
+    answer has n rows: it is gathered up to 1 GB, else written by the workers (``out=`` of :func:`dsketch.attention`).
 
     References
     ----------
@@ -76,7 +84,7 @@ class Attention(Problem):
     name = "attention"
     title = "Attention softmax(s Q Kᵀ) V by rows, written by the workers."
     inputs = (QUERIES, KEYS, VALUES)
-    options: ClassVar[tuple[Option, ...]] = (HEADS, CAUSAL, SCALE)
+    options: ClassVar[tuple[Option, ...]] = (KIND, DEGREE, HEADS, CAUSAL, SCALE)
     methods: ClassVar[Mapping[str, AttentionMethod]] = METHODS
     answers_rows = True
     x_has_columns = False
@@ -87,15 +95,20 @@ class Attention(Problem):
         K: Any,
         V: Any,
         *,
+        kind: str = "softmax",
+        degree: int | None = None,
         heads: int = 1,
         causal: bool = False,
         scale: float | None = None,
         missing: str = "error",
     ) -> None:
-        self.system: AttentionSystem = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)
+        system = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)
+        self.system: AttentionSystem = replace(system, degree=as_degree(kind, degree, is_causal=system.is_causal))
         self.rows: Rows = self.system.rows
         self.parameters = {
             "problem": self.name,
+            "kind": kind,
+            "degree": self.system.degree,
             "heads": self.system.heads,
             "causal": self.system.is_causal,
             "scale": self.system.scale,
@@ -133,8 +146,10 @@ class Attention(Problem):
         Raises
         ------
         DataError, SpecError
-            As :class:`~dsketch.problems.AttentionGradient`.
+            As :class:`~dsketch.problems.AttentionGradient`; of weights that are powers there is none.
         """
+        if self.system.degree is not None:
+            raise SpecError("gradients are there for kind='softmax'; this attention is polynomial.")
         options = {name: self.parameters[name] for name in ("heads", "causal", "scale", "missing")}
         return AttentionGradient(self.system.Q, self.system.K, self.system.V, dY, wrt=wrt, **options)
 
@@ -150,7 +165,8 @@ class Attention(Problem):
 
         def conclude(written: Written | None) -> Outcome:
             certificate = attention_certificate(answer, written)
-            status = status_of(certificate.backward_error, self.accepted(choice.settings.tol))
+            accepted = max(self.accepted(choice.settings.tol), answer.level)
+            status = status_of(certificate.backward_error, accepted, is_estimate=answer.compared > 0)
             return Outcome(answer.x, status, method, certificate, answer.notes, answer)
 
         begun = conclude(None)
@@ -159,8 +175,8 @@ class Attention(Problem):
 
     @property
     def judge_passes(self) -> int:
-        """Two light ones, and a sweep."""
-        return 3
+        """Two light ones, for powers four, and a sweep."""
+        return 3 if self.system.degree is None else 5
 
     def judge(self, x: Floats) -> Flow[AttentionCertificate]:
         """Judge rows by a sweep of their own: ``forward_error`` is the largest distance of any number, relative to the largest |v|."""
@@ -169,4 +185,7 @@ class Attention(Problem):
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return the change of the rows that may explain an answer: rounding, twice as the judge's rows have it too, or the tolerance."""
         del x
-        return max(2 * rounding_level(self.system.width, self.system.tiles), tol or 0.0)
+        system = self.system
+        if system.degree is None:
+            return max(2 * rounding_level(system.width, system.tiles), tol or 0.0)
+        return max(2 * polynomial_level(system.width, system.tiles, system.degree), tol or 0.0)

@@ -35,6 +35,10 @@ class Sample:
         with one_blas_thread(), np.errstate(all="ignore"):  # what overflows is told by the passes
             return min(_time_pass(pass_, block) for _ in range(2)) / _ROWS**2
 
+    def row_seconds(self, pass_: Pass[Any], rows: Rows) -> float:
+        """Return the seconds that a pass over a sample takes for a row, one thread, by the better of two runs."""
+        return self.entry_seconds(pass_, rows) * _ROWS
+
 
 def _time_pass(pass_: Pass[Any], block: Block) -> float:
     began = time.perf_counter()

@@ -1,6 +1,7 @@
 """Attention by sweeps: tiles of weights in the processor's cache, used at once and forgotten.  n m weights of each head, exact.
 
-Passes: the lengths of the rows of K and of Q, which bound all logits, and the sweep that makes the rows.
+Passes: the lengths of the rows of K and of Q, which bound all logits; for powers moments of K and the least aligned row of Q; and the sweep
+that makes the rows.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from dsketch.passes.base import Flow
 from dsketch.passes.spans import Spans
 from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate, Machines
 from dsketch.problems.attention.method import AttentionAnswer, AttentionCase, AttentionMethod
+from dsketch.problems.attention.polynomial_rounding import polynomial_condition, quotient_error, tile_error
 from dsketch.problems.attention.rounding import mean_condition, mean_error, weight_error
 from dsketch.problems.attention.system import AttentionSystem, Measured
 from dsketch.settings import Settings
@@ -26,23 +28,30 @@ class Sweep(AttentionMethod):
     reason = "exact; no weight is stored"
 
     def price(self, case: AttentionCase) -> Estimate:
-        """Return three passes, the last of which is the work."""
+        """Return three passes, for powers five, the last of which is the work."""
         system = case.system
-        return price_sweep(system.rows, system.others, system, (_PASSES, 1, case.sides), case.entry_seconds, case.machines)
+        passes = _PASSES if system.degree is None else _PASSES + 2
+        return price_sweep(system.rows, system.others, system, (passes, 1, case.sides), case.entry_seconds, case.machines)
 
     def solve(self, system: AttentionSystem, settings: Settings, start: Any = None) -> Flow[AttentionAnswer]:
         """Look at the rows, and tell how the answer's are made."""
         del settings, start
         measured = yield from system.measure()
-        return sweep_answer(measured)
+        return (yield from sweep_answer(measured))
 
 
-def sweep_answer(measured: Measured) -> AttentionAnswer:
-    """Return how the rows are made by a sweep."""
+def sweep_answer(measured: Measured) -> Flow[AttentionAnswer]:
+    """Return how the rows are made by a sweep.  Powers take two light passes for their bound."""
     system = measured.system
+    if system.degree is not None:
+        found = yield from measured.amplify()
+        r = tile_error(system.width, system.tiles, found)
+        lost = float(system.K.shape[0] * found.degree)
+        error = quotient_error(r, lost, found, measured.values)
+        return AttentionAnswer(measured, measured.sweep, error, polynomial_condition(found))
     eta = weight_error(system.width, measured.logit, system.tiles, is_tame=measured.is_tame)
     error = mean_error(eta, system.K.shape[0], measured.values)
-    return AttentionAnswer(measured, measured.softmax, error, mean_condition(measured.logit))
+    return AttentionAnswer(measured, measured.sweep, error, mean_condition(measured.logit))
 
 
 def price_sweep(

@@ -10,10 +10,13 @@ from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
-from dsketch.passes.attention import TAME_LOGIT, TAME_VALUE, TILE, AttentionRows, SoftmaxRows, attention_rows
+from dsketch.passes.alignment import Alignment, KeyMoments, LeastAlignment, Moments
+from dsketch.passes.attention import TAME_LOGIT, TAME_VALUE, TILE, AttentionRows, SoftmaxRows, attention_rows, no_weight
 from dsketch.passes.base import Flow
 from dsketch.passes.lengths import Lengths, Sizes
+from dsketch.passes.polynomial import PolynomialRows, Powers, power_of_two
 from dsketch.passes.spans import Spans
+from dsketch.problems.attention.polynomial_rounding import Amplification, amplification
 from dsketch.problems.attention.rounding import tiles_of
 from dsketch.problems.persisted import copy_persisted
 
@@ -32,6 +35,8 @@ class AttentionSystem:
         s.
     is_causal : bool
         Whether row i sees rows 0 … i + m − n alone.
+    degree : int or None
+        p of the weights ⟨q, k⟩^p; None: exponentials.
     """
 
     Q: Matrix
@@ -40,6 +45,7 @@ class AttentionSystem:
     heads: int
     scale: float
     is_causal: bool
+    degree: int | None = None
 
     @property
     def width(self) -> int:
@@ -59,6 +65,16 @@ class AttentionSystem:
     def beside(self, other: Matrix | None) -> Rows:
         """Return Q in the blocks of a sweep with rows of another matrix."""
         return attention_rows(self.Q, other, self.V.shape[1], ("Q", "b"))
+
+    @property
+    def keys(self) -> Rows:
+        """K, with V beside it."""
+        return attention_rows(self.K, self.V, 0, ("K", "V"))
+
+    @property
+    def powers(self) -> Powers:
+        """The features whose products are the weights, where these are powers."""
+        return Powers(self.degree or 0, self.heads)
 
     @property
     def others(self) -> Spans:
@@ -91,7 +107,7 @@ class AttentionSystem:
             If rows are so long that a logit overflows.
         """
         system = yield from self.carried()
-        keys: Sizes = yield Look(Lengths(self.heads, dY is not None), attention_rows(system.K, system.V, 0, ("K", "V")))
+        keys: Sizes = yield Look(Lengths(self.heads, dY is not None), system.keys)
         queries: Sizes = yield Look(
             Lengths(self.heads, dY is not None), attention_rows(system.Q, dY, system.V.shape[1], ("Q", "dY"))
         )
@@ -134,7 +150,31 @@ class Measured:
         return self.logit <= TAME_LOGIT and bool(((sizes <= TAME_VALUE) & (sizes >= 1 / TAME_VALUE)).all())
 
     @property
-    def softmax(self) -> AttentionRows:
-        """The pass that gives the rows of softmax attention."""
+    def factors(self) -> Floats:
+        """Powers of two that bring the longest row of K of each head to a length below 1."""
+        return power_of_two(self.keys.longest)
+
+    def amplify(self) -> Flow[Amplification]:
+        """Return by how much the sizes of products exceed the sum of their powers.  Two light passes.
+
+        Raises
+        ------
+        DataError
+            If a row of Q has no weights.
+        """
         system = self.system
+        degree = system.powers.degree
+        moments: Moments = yield Look(KeyMoments(degree, self.factors), system.keys)
+        alignment: Alignment = yield Look(LeastAlignment(moments.gram), system.rows)
+        none = alignment.row[alignment.least == 0]
+        if none.size:
+            raise no_weight(int(none[0]))
+        return amplification(moments, alignment, system.K.shape[0], degree)
+
+    @property
+    def sweep(self) -> AttentionRows:
+        """The pass that gives the rows by tiles."""
+        system = self.system
+        if system.degree is not None:
+            return PolynomialRows(system.others, system.heads, system.offset, TILE, system.degree, self.factors)
         return SoftmaxRows(system.others, system.heads, system.offset, TILE, system.scale, self.is_tame)

@@ -48,6 +48,20 @@ def true_softmax(Q: Floats, K: Floats, V: Floats, scale: float, *, causal: bool 
         return np.array(rows)
 
 
+def polynomial(Q: Floats, K: Floats, V: Floats, degree: int) -> Floats:
+    """Return attention of one head whose weights are powers."""
+    W = (Q @ K.T) ** degree
+    return W @ V / W.sum(axis=1, keepdims=True)
+
+
+def true_polynomial(Q: Floats, K: Floats, V: Floats, degree: int) -> Floats:
+    """Return the same in 60 digits, as an array of objects."""
+    with mpmath.workdps(60):
+        q, k, v = (np.vectorize(mpmath.mpf, otypes=[object])(A) for A in (Q, K, V))
+        W = (q @ k.T) ** degree
+        return (W @ v) / W.sum(axis=1, keepdims=True)
+
+
 def gradients(
     Q: Floats, K: Floats, V: Floats, dY: Floats, *, causal: bool = False, scale: float | None = None
 ) -> dict[str, Floats]:

@@ -1,0 +1,189 @@
+"""Attention with powers for weights against the dense formula and 60 digits, by tiles and by features; claims that hold."""
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dsketch as ds
+from tests.problems.attention.dense import data, polynomial, true_polynomial
+
+METHODS = ("sweep", "features")
+each_method = pytest.mark.parametrize("method", METHODS)
+
+
+def attend(Q: np.ndarray, K: np.ndarray, V: np.ndarray, degree: int, method: str = "auto", **options: object) -> ds.Solution:
+    """Return polynomial attention in this process."""
+    return ds.attention(Q, K, V, kind="polynomial", degree=degree, method=method, cluster="serial", progress=False, **options)
+
+
+@each_method
+@pytest.mark.parametrize(
+    ("n", "m", "d", "heads", "degree"), [(700, 1300, 8, 1, 4), (300, 1030, 6, 2, 6), (1, 9, 9, 3, 2), (5, 1, 2, 1, 8)]
+)
+def test_rows_are_those_of_the_dense_formula(method: str, n: int, m: int, d: int, heads: int, degree: int) -> None:
+    """To 1e-12, as 2310.20051 asks of a sum over blocks; several heads, one row, one key."""
+    Q, K, V = data(n, m, d, 6)
+    parts = (np.split(A, heads, axis=1) for A in (Q, K, V))
+    dense = np.concatenate([polynomial(*head, degree) for head in zip(*parts, strict=True)], axis=1)
+
+    found = attend(Q, K, V, degree, method, heads=heads)
+
+    assert (found.method, found.status) == (method, ds.Status.SOLVED)
+    assert np.abs(found.x - dense).max() <= 1e-12
+    assert (np.abs(found.x - dense).max(axis=0) / np.abs(V).max(axis=0) <= 2 * found.certificate.forward_error).all()
+
+
+@each_method
+@given(
+    seed=st.integers(0, 2**32),
+    degree=st.sampled_from([2, 4, 6, 10]),
+    sizes=st.tuples(*[st.sampled_from([1e-140, 1e-3, 1.0, 1e4, 1e140])] * 3),
+    narrow=st.sampled_from([1.0, 1e-3, 1e-7, 1e-15]),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_claim_is_better_than_the_truth(
+    method: str, seed: int, degree: int, sizes: tuple[float, float, float], narrow: float
+) -> None:
+    """Each number is within the bound of its value in 60 digits, for rows of any length and keys near a plane that Q is orthogonal to."""
+    Q, K, V = (size * A for size, A in zip(sizes, data(4, 9, 3, 2, seed), strict=True))
+    K[:, 0] *= narrow
+    Q[0, 1:] = 0.0
+
+    found = attend(Q, K, V, degree, method)
+
+    true = true_polynomial(Q, K, V, degree)
+    off = np.abs(np.vectorize(mpmath.mpf, otypes=[object])(found.x) - true).max(axis=0) / np.abs(V).max(axis=0)
+    assert (off.astype(float) <= found.certificate.forward_error).all()
+
+
+@each_method
+def test_a_row_without_weights_is_named(method: str) -> None:
+    """Orthogonal to all rows of K, or of zeros."""
+    Q, K, V = data(40, 30, 3, 1)
+    K[:, 2] = 0.0
+    Q[17, :2] = 0.0
+
+    with pytest.raises(ds.DataError, match="all weights of row 17 are 0"):
+        attend(Q, K, V, 4, method)
+
+
+def test_a_row_that_features_round_away_is_named_and_unsolved() -> None:
+    """Its weights are 1e-16 of what its length allows; tiles have their digits all the same."""
+    Q, K, V = data(40, 30, 3, 1)
+    K[:, 2] *= 1e-4
+    Q[17, :2] = 0.0
+
+    by_features, by_tiles = attend(Q, K, V, 4, "features"), attend(Q, K, V, 4, "sweep")
+
+    assert by_features.status is ds.Status.NOT_SOLVED
+    assert "row 17 of Q is nearly orthogonal" in by_features.notes[0]
+    assert by_tiles.status is ds.Status.SOLVED
+    assert np.abs(by_tiles.x - polynomial(Q, K, V, 4)[:, 0]).max() <= float(by_tiles.certificate.forward_error.max())
+
+
+def test_the_switch_is_where_the_logarithms_say() -> None:
+    """One product twice the others among n: the spike has half of the mass at β = ln(n − 1)/ln 2, here 12, and all or none at 18 or 6.
+
+    Y. Deng, Z. Song, T. Yang, "Superiority of softmax: unveiling the performance edge over linear attention", arXiv 2310.20051.
+    """
+    K, V = np.ones((4097, 1)), np.zeros(4097)
+    K[5], V[5] = 2.0, 1.0
+
+    mass = [float(attend(np.ones((1, 1)), K, V, degree).x[0]) for degree in (6, 12, 18)]
+
+    assert np.allclose(mass, [2.0**b / (2.0**b + 4096) for b in (6, 12, 18)], rtol=1e-13)
+    assert mass[1] == pytest.approx(0.5)
+
+
+def test_scale_changes_nothing() -> None:
+    """Weights are divided by their sum: the same bits."""
+    Q, K, V = data(30, 40, 3, 2)
+
+    assert attend(Q, K, V, 4, scale=7.3).x.tobytes() == attend(Q, K, V, 4).x.tobytes()
+
+
+@each_method
+def test_given_rows_are_judged(method: str) -> None:
+    """Right ones are within rounding, by tiles; of a wrong number the distance is told."""
+    Q, K, V = data(300, 200, 4, 2)
+    problem = ds.Attention(Q, K, V, kind="polynomial")
+    x = ds.solve(problem, method=method, cluster="serial", progress=False).x.copy()
+    right = ds.check(problem, x, cluster="serial", progress=False)
+    x[200, 1] += 0.01
+    wrong = ds.check(problem, x, cluster="serial", progress=False)
+
+    assert right.forward_error.max() <= 1e-13
+    assert wrong.forward_error[1] == pytest.approx(0.01 / np.abs(V[:, 1]).max(), rel=1e-6)
+
+
+def unit(rows: int, columns: int, seed: int) -> np.ndarray:
+    """Return random rows of length 1."""
+    A = np.random.default_rng(seed).standard_normal((rows, columns))
+    return A / np.linalg.norm(A, axis=1, keepdims=True)
+
+
+def test_a_sketch_of_half_the_power_is_near() -> None:
+    """Degree 4, rows of unit length: within 5 % of the largest |v|, for this seed, which decides all bits; it says how near."""
+    Q, K, V = unit(60, 8, 0), unit(1500, 8, 1), unit(1500, 3, 2)
+
+    found = attend(Q, K, V, 4, "sketched", sketch_rows=256)
+
+    gap = np.abs(found.x - polynomial(Q, K, V, 4)).max(axis=0) / np.abs(V).max(axis=0)
+    assert found.status is ds.Status.ESTIMATED
+    assert (gap <= 0.05).all()
+    assert np.allclose(found.certificate.forward_error, gap, rtol=1e-9)  # all 60 rows were compared
+    assert found.certificate.compared == 60
+    assert "over 60 rows, measured; no bound" in found.certificate.lines()[0]
+
+
+def test_sketched_weights_are_never_below_zero() -> None:
+    """Of values that are all at least 0 every answer is, and none is larger than the largest; another seed is another sketch."""
+    Q, K, V = unit(500, 12, 3), unit(300, 12, 4), np.abs(unit(300, 2, 5))
+
+    found, other = (attend(Q, K, V, 6, "sketched", sketch_rows=40, seed=seed) for seed in (0, 1))
+
+    for each in (found, other):
+        assert each.x.min() >= 0
+        assert (each.x <= V.max(axis=0) * (1 + 1e-12)).all()
+    assert found.certificate.compared < 500
+    assert not np.array_equal(found.x, other.x)
+
+
+def test_a_plan_for_many_rows_takes_features() -> None:
+    """n = m = 200,000 of 8 columns: 330 monomials a row in place of 200,000 weights."""
+    Q = np.ones((200_000, 8))
+    plan = ds.plan(ds.Attention(Q, Q, Q, kind="polynomial"), cluster="serial")
+
+    assert plan.method == "features"
+    assert "330 monomials of degree 4" in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "cubic"}, "kind must be one of softmax, polynomial; got 'cubic'"),
+        ({"kind": "polynomial", "degree": 3}, "degree must be an even integer from 2 to 64"),
+        ({"kind": "polynomial", "degree": 0}, "degree must be an even integer"),
+        ({"kind": "polynomial", "degree": True}, "degree must be an even integer"),
+        ({"degree": 4}, "degree is for kind='polynomial'"),
+        ({"kind": "polynomial", "causal": True}, "causal=True is for kind='softmax'"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> None:
+    """At the door."""
+    Q, K, V = data(5, 5, 2, 1)
+
+    with pytest.raises(ds.SpecError, match=message):
+        ds.Attention(Q, K, V, **options)
+
+
+def test_what_is_for_one_kind_is_refused_for_the_other() -> None:
+    """Exponentials have no features; powers no gradients."""
+    Q, K, V = data(5, 5, 2, 1)
+
+    with pytest.raises(ds.SpecError, match="method='features' is for kind='polynomial'"):
+        ds.attention(Q, K, V, method="features", cluster="serial", progress=False)
+    with pytest.raises(ds.SpecError, match="gradients are there for kind='softmax'"):
+        ds.Attention(Q, K, V, kind="polynomial").gradient(V)
