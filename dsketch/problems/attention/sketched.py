@@ -34,7 +34,7 @@ class Sketched(Features):
     name = "sketched"
     takes = ("sketch_rows",)
     is_offered = False
-    aside = "weights near the powers, with a measured error; for columns by the hundred"
+    aside = "for powers of columns by the hundred: weights near them, with a measured error"
     passes = Features.passes + 2
     columns_text = "products of two of the sketch"
 

@@ -89,18 +89,20 @@ def test_a_row_that_features_round_away_is_named_and_unsolved() -> None:
     assert np.abs(by_tiles.x - polynomial(Q, K, V, 4)[:, 0]).max() <= float(by_tiles.certificate.forward_error.max())
 
 
-def test_the_switch_is_where_the_logarithms_say() -> None:
-    """One product twice the others among n: the spike has half of the mass at β = ln(n − 1)/ln 2, here 12, and all or none at 18 or 6.
+@pytest.mark.parametrize("power", [12, 16])
+def test_the_switch_is_where_the_logarithms_say(power: int) -> None:
+    """One product twice the others among n = 2^β + 1: the spike has half of the mass at degree β; ½ β more or less is all or none.
 
-    Y. Deng, Z. Song, T. Yang, "Superiority of softmax: unveiling the performance edge over linear attention", arXiv 2310.20051.
+    Z. Song, G. Xu, J. Yin, "The expressibility of polynomial based attention scheme", arXiv 2310.20051, KDD 2025.
     """
-    K, V = np.ones((4097, 1)), np.zeros(4097)
+    K, V = np.ones((2**power + 1, 1)), np.zeros(2**power + 1)
     K[5], V[5] = 2.0, 1.0
+    degrees = (power // 2, power, power * 3 // 2)
 
-    mass = [float(attend(np.ones((1, 1)), K, V, degree).x[0]) for degree in (6, 12, 18)]
+    mass = [float(attend(np.ones((1, 1)), K, V, degree).x[0]) for degree in degrees]
 
-    assert np.allclose(mass, [2.0**b / (2.0**b + 4096) for b in (6, 12, 18)], rtol=1e-13)
-    assert mass[1] == pytest.approx(0.5)
+    assert np.allclose(mass, [1 / (1 + 2.0 ** (power - degree)) for degree in degrees], rtol=1e-12)
+    assert mass[0] < 0.02 < 0.98 < mass[2]
 
 
 def test_scale_changes_nothing() -> None:
