@@ -21,6 +21,7 @@ import kernel
 import leverage
 import nonlinear
 import paper
+import polynomial
 import powers
 import rivals
 import scaling
@@ -48,6 +49,7 @@ BENCHMARKS = {
         nonlinear,
         leverage,
         attention,
+        polynomial,
         inversion,
         elastic_net,
         claims_smooth,

@@ -7,14 +7,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
+from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
+from dsketch.passes.attention import TILE
 from dsketch.passes.base import Flow
+from dsketch.passes.causal import CausalFeatureRows, Course, Piecewise, piece_rows, sums_before
 from dsketch.passes.polynomial import FeatureRows, KeySums, Powers, slice_rows
+from dsketch.passes.rowwise import RowPass
 from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate
 from dsketch.problems.attention.method import AttentionAnswer, AttentionCase, AttentionMethod
-from dsketch.problems.attention.polynomial_rounding import Amplification, feature_error, polynomial_condition, quotient_error
+from dsketch.problems.attention.polynomial_rounding import (
+    Amplification,
+    feature_error,
+    polynomial_condition,
+    quotient_error,
+    tile_error,
+)
 from dsketch.problems.attention.system import AttentionSystem, Measured
 from dsketch.problems.outcome import format_number
 from dsketch.settings import EPS, Settings
@@ -46,13 +55,15 @@ class Features(AttentionMethod):
         SpecError
         """
         if reason := self.unfit(case):
-            raise SpecError(f"method={self.name!r} is for kind='polynomial': {reason}. Use method='sweep'.")
+            where = "kind='polynomial'" if case.system.degree is None else "causal=False"
+            raise SpecError(f"method={self.name!r} is for {where}: {reason}. Use method='sweep'.")
 
     def price(self, case: AttentionCase) -> Estimate:
         """Return passes of which two expand rows."""
         system, machines = case.system, case.machines
         sums = KeySums(self.powers(system, case.settings), np.ones(system.heads))
-        part = sums.part_bytes(system.K.shape[1], system.V.shape[1])
+        blocks = 1 if system.offset is None else len(system.rows.cuts)  # each has its own sums
+        part = blocks * sums.part_bytes(system.K.shape[1], system.V.shape[1])
         width = sums.powers.width(system.K.shape[1])
         keys = system.keys
         tasks = machines.tasks(system.rows) + machines.tasks(keys)
@@ -62,6 +73,9 @@ class Features(AttentionMethod):
         memory = height * row_bytes + 2 * slices + 4 * part
         seconds = case.row_seconds(sums)
         work = sum(side.shape[0] * seconds / min(machines.threads, len(side.cuts) - 1) for side in (system.rows, keys))
+        if system.is_causal:
+            own = system.rows  # its rows of K are expanded again, and meet in tiles
+            work += own.shape[0] * (seconds + TILE * case.entry_seconds) / min(machines.threads, len(own.cuts) - 1)
         return Estimate(self.passes, work + self.passes * PASS_SECONDS + self.passes * TASK_SECONDS * tasks / 2, memory, part)
 
     def details(self, case: AttentionCase) -> tuple[str, ...]:
@@ -73,10 +87,16 @@ class Features(AttentionMethod):
     def solve(self, system: AttentionSystem, settings: Settings, start: Any = None) -> Flow[AttentionAnswer]:
         """Sum K and V, and tell how the answer's rows are made."""
         del start
-        measured, found, pass_ = yield from self.sum_keys(system, settings)
+        measured, found, sums = yield from self.look(system, settings)
         system = measured.system
-        rows, features = system.K.shape[0], pass_.sums.shape[1]
+        rows, features = system.K.shape[0], sums.powers.width(system.K.shape[1])
         r = feature_error(_additions(system, features), features, found)
+        pass_: RowPass
+        if system.offset is None:
+            pass_ = FeatureRows(sums.powers, (yield Look(sums, system.keys)))
+        else:
+            pass_ = yield from _sum_past(system, sums, system.offset)
+            r += tile_error(system.width, 1, found)
         # A monomial loses less than p of the least normal numbers, its weight is at most √p! < p^p: both sides, D of them, m times
         lost = 4.0 * rows * features * float(found.degree) ** (found.degree + 1)
         error = quotient_error(r, lost, found, measured.values)
@@ -84,18 +104,25 @@ class Features(AttentionMethod):
         notes = () if (error <= _HALF).all() else (_explain(found),)
         return AttentionAnswer(measured, pass_, error, condition, notes, _HALF / condition)
 
-    def sum_keys(self, system: AttentionSystem, settings: Settings) -> Flow[tuple[Measured, Amplification, FeatureRows]]:
-        """Return what is known of the rows, and the pass that makes those of the answer."""
+    def look(self, system: AttentionSystem, settings: Settings) -> Flow[tuple[Measured, Amplification, KeySums]]:
+        """Return what is known of the rows, and the pass that sums K and V."""
         measured = yield from system.measure()
         found = yield from measured.amplify()
-        powers = self.powers(system, settings)
-        sums: Floats = yield Look(KeySums(powers, measured.factors), measured.system.keys)
-        return measured, found, FeatureRows(powers, sums)
+        return measured, found, KeySums(self.powers(system, settings), measured.factors)
+
+
+def _sum_past(system: AttentionSystem, sums: KeySums, offset: int) -> Flow[CausalFeatureRows]:
+    """Sum K and V up to each block of Q, and return the pass that makes the rows."""
+    queries = system.rows
+    keys = piece_rows(queries, system.keys, offset)
+    (pieces,) = yield Look(Piecewise(sums), keys)
+    before = sums_before(pieces, keys, queries, offset)
+    return CausalFeatureRows(sums.powers, Course(system.others, offset, sums.factors), queries.cuts[:-1], before)
 
 
 def _explain(found: Amplification) -> str:
     """Return why features leave few digits."""
-    share = f"at least 1/{format_number(found.size)}" if np.isfinite(found.size) else "an unknown share"
+    share = f"at least 1/{format_number(found.late_size)}" if np.isfinite(found.late_size) else "an unknown share"
     return (
         f"row {found.row} of Q is nearly orthogonal to the rows of K: its weights add up to {share} of what its length allows, "
         "and features round to the latter; method='sweep' rounds less"
@@ -104,6 +131,12 @@ def _explain(found: Amplification) -> str:
 
 def _additions(system: AttentionSystem, features: int) -> int:
     """Return the most additions, one after another, of a sum over rows of K: within a slice, over slices, and over parts."""
-    height = slice_rows(features)
-    slices = sum(-(-int(rows) // height) for rows in np.diff(system.keys.cuts))
-    return height + slices
+    height, queries = slice_rows(features), system.rows
+    if system.offset is None:
+        return height + _slices(system.keys, height)
+    keys = piece_rows(queries, system.keys, system.offset)
+    return max(height, TILE) + _slices(keys, height) + len(keys.cuts) + int(queries.cuts[1]) // TILE
+
+
+def _slices(rows: Rows, height: int) -> int:
+    return sum(-(-int(block) // height) for block in np.diff(rows.cuts))

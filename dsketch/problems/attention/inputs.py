@@ -46,13 +46,13 @@ def open_system(Q: Any, K: Any, V: Any, *, heads: int, causal: bool, scale: floa
     return AttentionSystem(queries, keys, values, int(heads), s, is_causal)
 
 
-def as_degree(kind: str, degree: Any, *, is_causal: bool) -> int | None:
+def as_degree(kind: str, degree: Any) -> int | None:
     """Return the power of the weights, None where they are exponentials.
 
     Raises
     ------
     SpecError
-        If there is no such kind, no such power, or not with these options.
+        If there is no such kind or power, or a power of exponentials.
     """
     if kind not in KINDS:
         raise SpecError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
@@ -60,10 +60,6 @@ def as_degree(kind: str, degree: Any, *, is_causal: bool) -> int | None:
         if degree is not None:
             raise SpecError(f"degree is for kind='polynomial'; got degree={degree!r} with softmax. Leave it out.")
         return None
-    if is_causal:
-        raise SpecError(
-            "causal=True is for kind='softmax': powers of products have no bound on rounding there yet. Leave it out."
-        )
     if degree is None:
         return _DEGREE
     is_integer = isinstance(degree, Integral) and not isinstance(degree, bool)

@@ -13,7 +13,8 @@ Features.  A monomial is p − 1 products, its weight a division, a root and a p
 A quotient whose two sides are off by r of W max|v| and W is off by 2 r/(1 − r) max|v|, rounded once more.
 
 Of all rows a is bounded by the Gram matrix G = Σ kⱼkⱼᵀ: by the mean of powers W ≥ m^{1−p/2} (qᵀGq)^{p/2}, so
-a ≤ m^{p/2−1} Σ‖kⱼ‖^p/λ^{p/2} with λ the least qᵀGq/‖q‖².  Where rows of K look in all directions alike this is d^{p/2}.
+a ≤ m^{p/2−1} Σ‖kⱼ‖^p/λ^{p/2} with λ the least qᵀGq/‖q‖².  Where rows of K look in all directions alike this is d^{p/2}.  A causal row has
+m, G and Σ of what it sees.
 """
 
 import math
@@ -24,6 +25,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.passes.alignment import Alignment, Moments
 from dsketch.passes.attention import TILE
+from dsketch.passes.causal import CausalAlignment
 from dsketch.problems.attention.rounding import U, gamma, relative
 
 _LARGEST = 700.0  # logarithms up to it have exponentials that are float64 numbers
@@ -37,8 +39,10 @@ class Amplification:
     ----------
     size : float
         a ≥ A/W for every row and head; infinite where rounding cannot tell a W from 0.
+    late_size : float
+        The same of those rows that do not have all weights one by one: where each row sees its own past, all but the first of a tile.
     row : int
-        The row of Q that is the least aligned with those of K.
+        The row of Q that ``late_size`` is of.
     least_weight : float
         Below every W, with rows of Q and K divided by powers of two so that their largest number and length are in [½, 1).
     degree : int
@@ -46,6 +50,7 @@ class Amplification:
     """
 
     size: float
+    late_size: float
     row: int
     least_weight: float
     degree: int
@@ -70,13 +75,28 @@ def amplification(moments: Moments, alignment: Alignment, rows: int, degree: int
     head = int(np.argmin(least / np.where(squares > 0, squares, 1.0)))
     row = int(alignment.row[head])
     if not (least > 0).all():
-        return Amplification(float("inf"), row, 0.0, degree)
+        return Amplification(float("inf"), float("inf"), row, 0.0, degree)
     spread = (half - 1) * math.log(rows)
     lengths = moments.lengths * (1 + gamma(rows + degree * (d + 2)))
     logs = spread + np.log(lengths) - half * np.log(least)
-    size = math.exp(max(float(logs.max()), 0.0)) if logs.max() < _LARGEST else float("inf")
-    weight = float((half * np.log(least) - spread).min()) - degree * math.log(2)  # ‖q‖ ≥ ½
-    return Amplification(size, row, math.exp(weight) if weight > -_LARGEST else 0.0, degree)
+    size = _exponential(max(float(logs.max()), 0.0))
+    return Amplification(size, size, row, _least_weight(float((half * np.log(least) - spread).min()), degree), degree)
+
+
+def causal_amplification(found: CausalAlignment, degree: int) -> Amplification:
+    """Return the bound on a where each row sees its own past, by the Gram matrix of that."""
+    early, late = _exponential(float(found.early[0])), _exponential(float(found.late[0]))
+    return Amplification(max(early, late), late, int(found.row[0]), _least_weight(float(found.weight[0]), degree), degree)
+
+
+def _exponential(log: float) -> float:
+    return math.exp(log) if log < _LARGEST else float("inf")
+
+
+def _least_weight(log: float, degree: int) -> float:
+    """Return what W is at least, from the logarithm of the same for ‖q‖ = 1: no ‖q‖ is below ½."""
+    log -= degree * math.log(2)
+    return math.exp(log) if log > -_LARGEST else 0.0
 
 
 def tile_error(columns: int, tiles: int, found: Amplification) -> float:
@@ -107,7 +127,7 @@ def feature_error(additions: int, features: int, found: Amplification) -> float:
     features : int
         D.
     """
-    return gamma(2 * found.degree + 6 + additions + features) * found.size
+    return gamma(2 * found.degree + 6 + additions + features) * found.late_size
 
 
 def quotient_error(r: float, lost: float, found: Amplification, values: Floats) -> Floats:

@@ -59,7 +59,7 @@ class Attention(Problem):
     DataError
         If shapes do not fit, or the data are not real numbers.
     SpecError
-        If there are no such heads or powers, or scale is not positive; for causal powers.
+        If there are no such heads or powers, or scale is not positive.
 
     Notes
     -----
@@ -103,7 +103,7 @@ class Attention(Problem):
         missing: str = "error",
     ) -> None:
         system = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)
-        self.system: AttentionSystem = replace(system, degree=as_degree(kind, degree, is_causal=system.is_causal))
+        self.system: AttentionSystem = replace(system, degree=as_degree(kind, degree))
         self.rows: Rows = self.system.rows
         self.parameters = {
             "problem": self.name,

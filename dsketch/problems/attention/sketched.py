@@ -18,7 +18,7 @@ from dsketch.passes.polynomial import FeatureRows, Powers, slice_rows
 from dsketch.passes.probes import ProbedRows
 from dsketch.passes.rowwise import Picked
 from dsketch.problems.attention.features import Features
-from dsketch.problems.attention.method import AttentionAnswer
+from dsketch.problems.attention.method import AttentionAnswer, AttentionCase
 from dsketch.problems.attention.polynomial_rounding import polynomial_condition
 from dsketch.problems.attention.rounding import relative
 from dsketch.problems.attention.system import AttentionSystem, Measured
@@ -34,7 +34,7 @@ class Sketched(Features):
     name = "sketched"
     takes = ("sketch_rows",)
     is_offered = False
-    aside = "weights near the powers, with a measured error; for columns by the hundred"
+    aside = "for powers of columns by the hundred: weights near them, with a measured error"
     passes = Features.passes + 2
     columns_text = "products of two of the sketch"
 
@@ -42,10 +42,15 @@ class Sketched(Features):
         """Return products of two rows of a sketch."""
         return replace(system.powers, sketch_rows=settings.sketch_rows or _MULTIPLE * system.width, seed=settings.seed)
 
+    def unfit(self, case: AttentionCase) -> str | None:
+        """Say for which weights there is a sketch whose error is measured."""
+        return "rows that see their own past are not compared" if case.system.is_causal else super().unfit(case)
+
     def solve(self, system: AttentionSystem, settings: Settings, start: Any = None) -> Flow[AttentionAnswer]:
         """Sum K and V, tell how the answer's rows are made, and how far some of them are from the exact ones."""
         del start
-        measured, found, pass_ = yield from self.sum_keys(system, settings)
+        measured, found, sums = yield from self.look(system, settings)
+        pass_ = FeatureRows(sums.powers, (yield Look(sums, measured.system.keys)))
         gap, compared = yield from _compare(measured, pass_, settings.seed)
         error = relative(gap, measured.values)
         return AttentionAnswer(measured, pass_, error, polynomial_condition(found), compared=compared)

@@ -13,11 +13,12 @@ from dsketch.passes import Look
 from dsketch.passes.alignment import Alignment, KeyMoments, LeastAlignment, Moments
 from dsketch.passes.attention import TAME_LOGIT, TAME_VALUE, TILE, AttentionRows, SoftmaxRows, attention_rows, no_weight
 from dsketch.passes.base import Flow
+from dsketch.passes.causal import BEYOND, CausalAlignment, CausalLeast, Course, Piecewise, piece_rows, sums_before
 from dsketch.passes.lengths import Lengths, Sizes
 from dsketch.passes.polynomial import PolynomialRows, Powers, power_of_two
 from dsketch.passes.spans import Spans
-from dsketch.problems.attention.polynomial_rounding import Amplification, amplification
-from dsketch.problems.attention.rounding import tiles_of
+from dsketch.problems.attention.polynomial_rounding import Amplification, amplification, causal_amplification
+from dsketch.problems.attention.rounding import U, tiles_of
 from dsketch.problems.persisted import copy_persisted
 
 
@@ -164,12 +165,27 @@ class Measured:
         """
         system = self.system
         degree = system.powers.degree
+        if system.offset is not None:
+            return (yield from self._amplify_causal(system.offset))
         moments: Moments = yield Look(KeyMoments(degree, self.factors), system.keys)
         alignment: Alignment = yield Look(LeastAlignment(moments.gram), system.rows)
         none = alignment.row[alignment.least == 0]
         if none.size:
             raise no_weight(int(none[0]))
         return amplification(moments, alignment, system.K.shape[0], degree)
+
+    def _amplify_causal(self, offset: int) -> Flow[Amplification]:
+        system, queries = self.system, self.system.rows
+        keys = piece_rows(queries, system.keys, offset)
+        gram, lengths = yield Look(Piecewise(KeyMoments(system.powers.degree, self.factors)), keys)
+        gram, lengths = (sums_before(pieces, keys, queries, offset) for pieces in (gram, lengths))
+        course = Course(Spans.of(system.K), offset, self.factors)
+        found: CausalAlignment = yield Look(
+            CausalLeast(system.powers.degree, course, queries.cuts[:-1], gram, lengths, U), queries
+        )
+        if found.none[0] < BEYOND:
+            raise no_weight(int(found.none[0]))
+        return causal_amplification(found, system.powers.degree)
 
     @property
     def sweep(self) -> AttentionRows:

@@ -48,17 +48,21 @@ def true_softmax(Q: Floats, K: Floats, V: Floats, scale: float, *, causal: bool 
         return np.array(rows)
 
 
-def polynomial(Q: Floats, K: Floats, V: Floats, degree: int) -> Floats:
+def polynomial(Q: Floats, K: Floats, V: Floats, degree: int, *, causal: bool = False) -> Floats:
     """Return attention of one head whose weights are powers."""
     W = (Q @ K.T) ** degree
+    if causal:
+        W[hidden(*W.shape)] = 0.0
     return W @ V / W.sum(axis=1, keepdims=True)
 
 
-def true_polynomial(Q: Floats, K: Floats, V: Floats, degree: int) -> Floats:
+def true_polynomial(Q: Floats, K: Floats, V: Floats, degree: int, *, causal: bool = False) -> Floats:
     """Return the same in 60 digits, as an array of objects."""
     with mpmath.workdps(60):
         q, k, v = (np.vectorize(mpmath.mpf, otypes=[object])(A) for A in (Q, K, V))
         W = (q @ k.T) ** degree
+        if causal:
+            W[hidden(*W.shape)] = mpmath.mpf(0)
         return (W @ v) / W.sum(axis=1, keepdims=True)
 
 

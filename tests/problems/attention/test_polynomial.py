@@ -11,6 +11,7 @@ from tests.problems.attention.dense import data, polynomial, true_polynomial
 
 METHODS = ("sweep", "features")
 each_method = pytest.mark.parametrize("method", METHODS)
+each_sight = pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
 
 
 def attend(Q: np.ndarray, K: np.ndarray, V: np.ndarray, degree: int, method: str = "auto", **options: object) -> ds.Solution:
@@ -19,16 +20,19 @@ def attend(Q: np.ndarray, K: np.ndarray, V: np.ndarray, degree: int, method: str
 
 
 @each_method
+@each_sight
 @pytest.mark.parametrize(
     ("n", "m", "d", "heads", "degree"), [(700, 1300, 8, 1, 4), (300, 1030, 6, 2, 6), (1, 9, 9, 3, 2), (5, 1, 2, 1, 8)]
 )
-def test_rows_are_those_of_the_dense_formula(method: str, n: int, m: int, d: int, heads: int, degree: int) -> None:
-    """To 1e-12, as 2310.20051 asks of a sum over blocks; several heads, one row, one key."""
+def test_rows_are_those_of_the_dense_formula(method: str, causal: bool, n: int, m: int, d: int, heads: int, degree: int) -> None:
+    """To 1e-12; several heads, several blocks, one row, one key."""
+    if causal and n > m:
+        n, m = m, n
     Q, K, V = data(n, m, d, 6)
     parts = (np.split(A, heads, axis=1) for A in (Q, K, V))
-    dense = np.concatenate([polynomial(*head, degree) for head in zip(*parts, strict=True)], axis=1)
+    dense = np.concatenate([polynomial(*head, degree, causal=causal) for head in zip(*parts, strict=True)], axis=1)
 
-    found = attend(Q, K, V, degree, method, heads=heads)
+    found = attend(Q, K, V, degree, method, heads=heads, causal=causal)
 
     assert (found.method, found.status) == (method, ds.Status.SOLVED)
     assert np.abs(found.x - dense).max() <= 1e-12
@@ -36,6 +40,7 @@ def test_rows_are_those_of_the_dense_formula(method: str, n: int, m: int, d: int
 
 
 @each_method
+@each_sight
 @given(
     seed=st.integers(0, 2**32),
     degree=st.sampled_from([2, 4, 6, 10]),
@@ -44,29 +49,30 @@ def test_rows_are_those_of_the_dense_formula(method: str, n: int, m: int, d: int
 )
 @settings(max_examples=40, deadline=None)
 def test_no_claim_is_better_than_the_truth(
-    method: str, seed: int, degree: int, sizes: tuple[float, float, float], narrow: float
+    method: str, causal: bool, seed: int, degree: int, sizes: tuple[float, float, float], narrow: float
 ) -> None:
     """Each number is within the bound of its value in 60 digits, for rows of any length and keys near a plane that Q is orthogonal to."""
     Q, K, V = (size * A for size, A in zip(sizes, data(4, 9, 3, 2, seed), strict=True))
     K[:, 0] *= narrow
     Q[0, 1:] = 0.0
 
-    found = attend(Q, K, V, degree, method)
+    found = attend(Q, K, V, degree, method, causal=causal)
 
-    true = true_polynomial(Q, K, V, degree)
+    true = true_polynomial(Q, K, V, degree, causal=causal)
     off = np.abs(np.vectorize(mpmath.mpf, otypes=[object])(found.x) - true).max(axis=0) / np.abs(V).max(axis=0)
     assert (off.astype(float) <= found.certificate.forward_error).all()
 
 
 @each_method
-def test_a_row_without_weights_is_named(method: str) -> None:
+@each_sight
+def test_a_row_without_weights_is_named(method: str, causal: bool) -> None:
     """Orthogonal to all rows of K, or of zeros."""
-    Q, K, V = data(40, 30, 3, 1)
+    Q, K, V = data(40, 45, 3, 1)
     K[:, 2] = 0.0
     Q[17, :2] = 0.0
 
     with pytest.raises(ds.DataError, match="all weights of row 17 are 0"):
-        attend(Q, K, V, 4, method)
+        attend(Q, K, V, 4, method, causal=causal)
 
 
 def test_a_row_that_features_round_away_is_named_and_unsolved() -> None:
@@ -83,18 +89,20 @@ def test_a_row_that_features_round_away_is_named_and_unsolved() -> None:
     assert np.abs(by_tiles.x - polynomial(Q, K, V, 4)[:, 0]).max() <= float(by_tiles.certificate.forward_error.max())
 
 
-def test_the_switch_is_where_the_logarithms_say() -> None:
-    """One product twice the others among n: the spike has half of the mass at β = ln(n − 1)/ln 2, here 12, and all or none at 18 or 6.
+@pytest.mark.parametrize("power", [12, 16])
+def test_the_switch_is_where_the_logarithms_say(power: int) -> None:
+    """One product twice the others among n = 2^β + 1: the spike has half of the mass at degree β; ½ β more or less is all or none.
 
-    Y. Deng, Z. Song, T. Yang, "Superiority of softmax: unveiling the performance edge over linear attention", arXiv 2310.20051.
+    Z. Song, G. Xu, J. Yin, "The expressibility of polynomial based attention scheme", arXiv 2310.20051, KDD 2025.
     """
-    K, V = np.ones((4097, 1)), np.zeros(4097)
+    K, V = np.ones((2**power + 1, 1)), np.zeros(2**power + 1)
     K[5], V[5] = 2.0, 1.0
+    degrees = (power // 2, power, power * 3 // 2)
 
-    mass = [float(attend(np.ones((1, 1)), K, V, degree).x[0]) for degree in (6, 12, 18)]
+    mass = [float(attend(np.ones((1, 1)), K, V, degree).x[0]) for degree in degrees]
 
-    assert np.allclose(mass, [2.0**b / (2.0**b + 4096) for b in (6, 12, 18)], rtol=1e-13)
-    assert mass[1] == pytest.approx(0.5)
+    assert np.allclose(mass, [1 / (1 + 2.0 ** (power - degree)) for degree in degrees], rtol=1e-12)
+    assert mass[0] < 0.02 < 0.98 < mass[2]
 
 
 def test_scale_changes_nothing() -> None:
@@ -168,7 +176,6 @@ def test_a_plan_for_many_rows_takes_features() -> None:
         ({"kind": "polynomial", "degree": 0}, "degree must be an even integer"),
         ({"kind": "polynomial", "degree": True}, "degree must be an even integer"),
         ({"degree": 4}, "degree is for kind='polynomial'"),
-        ({"kind": "polynomial", "causal": True}, "causal=True is for kind='softmax'"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> None:
@@ -187,3 +194,5 @@ def test_what_is_for_one_kind_is_refused_for_the_other() -> None:
         ds.attention(Q, K, V, method="features", cluster="serial", progress=False)
     with pytest.raises(ds.SpecError, match="gradients are there for kind='softmax'"):
         ds.Attention(Q, K, V, kind="polynomial").gradient(V)
+    with pytest.raises(ds.SpecError, match="method='sketched' is for causal=False"):
+        attend(Q, K, V, 4, "sketched", causal=True)
