@@ -51,7 +51,7 @@ class ExactChoices(PlainChoices, total=False):
 
 
 # Any other choice is None by default.
-_DEFAULTS: dict[str, Any] = {"method": "auto", **{field.name: field.default for field in fields(Settings)}}
+_DEFAULTS: dict[str, Any] = {"method": "auto", **{field.name: field.default for field in (*fields(Settings), *fields(Cluster))}}
 
 
 def require_known(choices: RunChoices) -> None:
