@@ -23,7 +23,19 @@ from dsketch.passes import Gram, Look
 from dsketch.passes.base import leaves
 from dsketch.testing.engines import CUTS, EngineTests, by_hand, passes, values
 from dsketch.testing.recut import Recut
-from tests.engine.liars import Lie, count_tasks, deceive, die, flip_one_bit, flip_signs, lying, refuse, send_no_part, set_lie
+from tests.engine.liars import (
+    Lie,
+    count_tasks,
+    deceive,
+    die,
+    die_after_voting,
+    flip_one_bit,
+    flip_signs,
+    lying,
+    refuse,
+    send_no_part,
+    set_lie,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -130,6 +142,7 @@ def test_a_solve_has_the_bits_of_an_honest_one(four: Client, problem: ds.LeastSq
 
     assert np.array_equal(found.x, honest.x)
     assert [note for note in found.notes if "worker 3" in note]
+    assert [record.read_bytes for record in found.passes] == [3 * record.read_bytes for record in honest.passes]
     assert ds.audit(tmp_path / "lied", data=problem).is_clean
 
 
@@ -142,6 +155,18 @@ def test_a_killed_worker_is_replaced_and_not_blamed(four: Client, rows: Rows) ->
 
     four.wait_for_workers(4, timeout=60)
     assert_same_part(engine.run(look, ignore), by_hand(look))
+    assert engine.left_out == set()
+
+
+def test_a_worker_that_dies_after_its_vote_costs_nothing_but_time(four: Client, rows: Rows) -> None:
+    """A part that is gone before the driver has fetched it is had from another worker."""
+    look, engine = Look(Gram(), rows), DaskEngine(four, replicas=3)
+
+    with lying(four, tuple, 0, 1) as leaving:
+        four.run(die_after_voting, workers=leaving)
+        assert_same_part(engine.run(look, ignore), by_hand(look))
+
+    four.wait_for_workers(4, timeout=60)
     assert engine.left_out == set()
 
 
