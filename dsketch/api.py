@@ -63,6 +63,7 @@ def plan(
     memory_limit: str | int | None = None,
     workers: int | None = None,
     threads: int | None = None,
+    replicas: int = 1,
 ) -> Plan:
     """Say how a problem would be solved and what that would cost; reads a few blocks, solves nothing.
 
@@ -93,6 +94,9 @@ def plan(
         Per worker; what the plan may count on, and the limit of an own LocalCluster.  Alone it starts none for data in memory.
     workers, threads : int, optional
         Size of an own LocalCluster; either of them asks for one.
+    replicas : int
+        An odd number of distinct workers that compute each part and must agree, for a cluster that is not trusted; who differs is left
+        out of the run.  3 cost three times the reading.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def plan(
     SpecError, DataError, PlanError, EngineError
     """
     settings = Settings(tol, sketch, sketch_rows, seed, features, rank)
-    run = Run(problem, method, settings, Cluster(cluster, memory_limit, workers, threads))
+    run = Run(problem, method, settings, Cluster(cluster, memory_limit, workers, threads, replicas))
     with run.cluster.engine(problem.rows) as engine:
         return run.plan(engine)
 
@@ -126,8 +130,8 @@ def solve(
     progress : bool or callable, optional
         None: a bar if standard error is a terminal.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, features, rank, cluster, memory_limit, workers, threads`` as in :func:`plan`; for a
-        Plan, which has them already, only ``cluster``.
+        ``tol, method, sketch, sketch_rows, seed, features, rank, cluster, memory_limit, workers, threads, replicas`` as in :func:`plan`;
+        for a Plan, which has them already, only ``cluster``.
 
     Returns
     -------
@@ -175,7 +179,7 @@ def resume(
     problem : Problem, optional
         Needed if the run read data from memory.
     progress, **options
-        ``progress, cluster, memory_limit, workers, threads`` as in :func:`solve`; they may differ from the first time.
+        ``progress, cluster, memory_limit, workers, threads, replicas`` as in :func:`solve`; they may differ from the first time.
 
     Raises
     ------
@@ -293,7 +297,7 @@ def check(problem: Problem, x: Any, *, progress: ProgressTo = None, **options: U
         From any solver.  A solution and what ``dsketch solve --out`` wrote know the names of its columns; if A does too, x is put in
         their order.
     progress, **options
-        ``progress, cluster, memory_limit, workers, threads`` as in :func:`solve`.
+        ``progress, cluster, memory_limit, workers, threads, replicas`` as in :func:`solve`.
 
     Returns
     -------
@@ -332,7 +336,8 @@ def lstsq(
     A, b, weights, intercept, missing
         As in :class:`LeastSquares`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
+        :func:`solve`.
 
     Raises
     ------
@@ -365,7 +370,8 @@ def ridge(
     A, b, alpha, weights, intercept, missing
         As in :class:`Ridge`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
+        :func:`solve`.
 
     Raises
     ------
@@ -406,7 +412,8 @@ def glm(
     A, y, family, link, offset, weights, frequencies, alpha, intercept, power, theta, delta, start, missing
         As in :class:`GLM`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
+        :func:`solve`.
 
     Raises
     ------
@@ -447,7 +454,7 @@ def elastic_net_path(
     A, b, alphas, l1_ratio, eps, folds, weights, intercept, missing
         As in :class:`ElasticNetPath`.
     **choices
-        ``tol, method, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
 
     Raises
     ------
@@ -491,7 +498,8 @@ def leverage_scores(
     overwrite : bool
         Replace what is at ``out``.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
+        :func:`solve`.
 
     Raises
     ------
@@ -535,7 +543,7 @@ def attention(
     overwrite : bool
         Replace what is at ``out``.
     **choices
-        ``tol, method, sketch_rows, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
 
     Raises
     ------
@@ -577,7 +585,7 @@ def attention_gradient(
     out, overwrite
         As in :func:`attention`.
     **choices
-        ``tol, method, seed, cluster, memory_limit, workers, threads, journal, progress`` as in :func:`solve`.
+        ``tol, method, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
 
     Raises
     ------
@@ -632,7 +640,7 @@ def coreset(
     overwrite : bool
         Replace what is at ``out``.
     progress, **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads`` as in :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas`` as in :func:`solve`.
 
     Returns
     -------

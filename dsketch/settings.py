@@ -178,6 +178,13 @@ def cluster_options(default: str) -> tuple[Option, ...]:
             "Memory limit of each own worker, such as 4GiB. [default: an equal share]",
             flag="memory",
         ),
+        Option(
+            "replicas",
+            int,
+            1,
+            "For workers that are not trusted: so many compute each part (3, 5, …), and must agree. [default: 1]",
+            least=1,
+        ),
     )
 
 

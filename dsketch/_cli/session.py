@@ -38,7 +38,7 @@ def problem_from(name: str, given: dict[str, Any]) -> Problem:
 
 
 def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Engine]:
-    """Return the engine of ``--scheduler`` or ``--workers --threads --memory``, which are taken out of ``given``.
+    """Return the engine of ``--scheduler`` or ``--workers --threads --memory``, with ``--replicas``, which are taken out of ``given``.
 
     Raises
     ------
@@ -46,13 +46,13 @@ def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Eng
         If both are given: a running cluster has the workers that it has.
     """
     scheduler = given.pop("scheduler")
-    own = {name: given.pop(name) for name in _OWN}
+    own, replicas = {name: given.pop(name) for name in _OWN}, given.pop("replicas")
     if scheduler not in (None, "local", "serial") and (named := [f"--{name}" for name in _OWN if own[name] is not None]):
         raise click.UsageError(
             f"{', '.join(named)} would start own workers, --scheduler uses running ones. Leave one out.",
             click.get_current_context(),
         )
-    return connect_engine(scheduler, rows, **own)
+    return connect_engine(scheduler, rows, **own, replicas=replicas)
 
 
 @contextmanager

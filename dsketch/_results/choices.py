@@ -57,7 +57,7 @@ class SketchedChoices(ExactChoices, total=False):
 
 
 # Any other choice is None by default.
-_DEFAULTS: dict[str, Any] = {"method": "auto", **{field.name: field.default for field in fields(Settings)}}
+_DEFAULTS: dict[str, Any] = {"method": "auto", **{field.name: field.default for field in (*fields(Settings), *fields(Cluster))}}
 
 
 def require_known(choices: RunChoices) -> None:

@@ -31,6 +31,9 @@ def make_plan(
     require_names(problem, method, settings, is_begun=is_begun)
     choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
     choice = replace(choice, details=(*choice.details, *explain_unread(problem, choice.method, settings)))
+    if (replicas := engine.replicas) > 1:
+        detail = f"each part is computed by {replicas} workers, which must agree: {replicas} times the reading"
+        choice = replace(choice, read_bytes=replicas * choice.read_bytes, details=(*choice.details, detail))
     return Plan.of(choice, problem.as_solved, cluster)
 
 
@@ -43,9 +46,9 @@ def machines_of(engine: Engine, memory_limit: str | int | None) -> Machines:
     total = workers.memory_bytes * workers.threads
     return Machines(
         workers.where,
-        threads,
+        max(threads // engine.replicas, 1),  # that many do different work
         limit,
-        total,
-        engine.cache_bytes(),
+        total // engine.replicas,
+        engine.cache_bytes() // engine.replicas,
         lambda rows: len(tasks_of(rows, threads)),
     )

@@ -76,7 +76,7 @@ def predict(
     progress
         As in :func:`dsketch.solve`.
     **options
-        ``cluster, memory_limit, workers, threads`` as in :func:`dsketch.plan`.
+        ``cluster, memory_limit, workers, threads, replicas`` as in :func:`dsketch.plan`.
 
     Returns
     -------

@@ -20,7 +20,7 @@ from dsketch._results.output import Output, words_of
 from dsketch._results.remote import RemoteOutput
 from dsketch._units import format_bytes
 from dsketch.engine.drive import Drive
-from dsketch.errors import PlanError
+from dsketch.errors import PlanError, SpecError
 from dsketch.matrix.retrying import store_at
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
@@ -49,6 +49,20 @@ def require_room(problem: Problem, out: Output | RemoteOutput | None) -> None:
         raise PlanError(
             f"an answer of at most {format_bytes(IN_MEMORY_BYTES)} comes back as an array; {problem.name} has {problem.x_shape[0]} rows "
             f"of it, {format_bytes(size)}. Give a place to write them to as Zarr: out=, on the command line --out."
+        )
+
+
+def require_agreement(problem: Problem, out: Output | RemoteOutput | None, replicas: int) -> None:
+    """Refuse, before the first pass, rows that several workers would write, each over the other's.
+
+    Raises
+    ------
+    SpecError
+    """
+    if replicas > 1 and problem.answers_rows and is_written_by_workers(out):
+        raise SpecError(
+            f"replicas={replicas} compares parts, and rows that workers write to Zarr are none. Leave out= away, give it a name that "
+            "ends in .npy, or leave replicas out."
         )
 
 

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
 from dsketch._results.receipt import keep_receipt
 from dsketch._results.remote import RemoteOutput
-from dsketch._results.rows import key_of, make_rows, require_room
+from dsketch._results.rows import key_of, make_rows, require_agreement, require_room
 from dsketch._results.run_header import describe_run
 from dsketch._results.solution import Solution
 from dsketch.engine.base import Engine
@@ -112,7 +112,8 @@ class Run:
         DataError, EngineError, JournalError
         """
         require_room(made.problem, self.out)
-        problem, record = made.problem, self.begin(made)
+        require_agreement(made.problem, self.out, engine.replicas)
+        problem, record, known = made.problem, self.begin(made), len(engine.notes)
         with listener(progress) as tell:
             drive = Drive(engine, tell, record, made.estimate.passes)
             found = drive.run(problem.answer(made))
@@ -123,6 +124,7 @@ class Run:
                 found = make_rows(found.rows, problem, drive, self.out, partial(self._describe, made), key)
             for note in found.notes:
                 tell(Note(note))
+        found = replace(found, notes=(*found.notes, *engine.notes[known:]))
         solution = self._solution(made, found, tuple(drive.passes))
         if record is not None:
             keep_receipt(record, solution, recorded)

@@ -30,7 +30,18 @@ class Workers:
 
 
 class Engine(ABC):
-    """Runs looks; see :mod:`dsketch.engine.panels` for why every engine gives the same bits."""
+    """Runs looks; see :mod:`dsketch.engine.panels` for why every engine gives the same bits.
+
+    Attributes
+    ----------
+    replicas : int
+        How many workers compute each task.
+    notes : tuple of str
+        What it decided on its way that belongs to an answer.
+    """
+
+    replicas: int = 1
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def run(self, look: Look, tell: Tell) -> Part:

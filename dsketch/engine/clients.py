@@ -48,27 +48,25 @@ def dask_engine(cluster: Any, asked: Asked) -> AbstractContextManager[Engine]:
 def _on_own(cluster: str, asked: Asked) -> Iterator[DaskEngine]:
     del cluster
     with local_cluster(asked.workers, asked.threads, asked.memory) as own, _client(own) as client:
-        yield DaskEngine(client)
+        yield DaskEngine(client, replicas=asked.replicas)
 
 
 @contextmanager
 def _on_private(keys: Keys, asked: Asked) -> Iterator[DaskEngine]:
-    del asked
     with private_client(keys, _CONNECT_SECONDS) as client:
-        yield DaskEngine(client)
+        yield DaskEngine(client, replicas=asked.replicas)
 
 
 @contextmanager
 def _of_client(client: Client, asked: Asked) -> Iterator[DaskEngine]:
     require_usable(client)
-    yield DaskEngine(client, asked.how)
+    yield DaskEngine(client, asked.how, asked.replicas)
 
 
 @contextmanager
 def _at(cluster: Any, asked: Asked) -> Iterator[DaskEngine]:
-    del asked
     with _client(_address(cluster)) as client:
-        yield DaskEngine(client)
+        yield DaskEngine(client, replicas=asked.replicas)
 
 
 # The first that takes a cluster connects to it.

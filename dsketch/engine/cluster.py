@@ -17,6 +17,7 @@ class ClusterChoices(TypedDict, total=False):
     memory_limit: str | int | None
     workers: int | None
     threads: int | None
+    replicas: int
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,15 @@ class Cluster:
         Per worker.
     workers, threads : int, optional
         Of an own LocalCluster.
+    replicas : int
+        How many workers compute each task.
     """
 
     cluster: Any = None
     memory_limit: str | int | None = None
     workers: int | None = None
     threads: int | None = None
+    replicas: int = 1
 
     @classmethod
     def of(cls, choices: ClusterChoices) -> "Cluster":
@@ -58,4 +62,5 @@ class Cluster:
 
     def engine(self, rows: Rows) -> AbstractContextManager[Engine]:
         """Return the engine for these rows, as a context that releases what was started for it."""
-        return connect_engine(self.cluster, rows, workers=self.workers, threads=self.threads, memory=self.memory_limit)
+        own: dict[str, Any] = {"workers": self.workers, "threads": self.threads, "memory": self.memory_limit}
+        return connect_engine(self.cluster, rows, **own, replicas=self.replicas)

@@ -9,6 +9,7 @@ from dsketch.engine.active import active_client, can_have_children
 from dsketch.engine.base import Engine
 from dsketch.engine.connector import Asked, Connector, is_word
 from dsketch.engine.serial import SerialEngine
+from dsketch.errors import SpecError
 from dsketch.matrix.rows import Rows
 
 LOCAL_BYTES = 256_000_000  # a pass over fewer bytes ends before a cluster has started
@@ -17,7 +18,13 @@ _LOCAL_ROWS = 20_000  # a sweep over every pair of fewer rows ends before a clus
 
 @contextmanager
 def connect_engine(
-    cluster: Any, rows: Rows, *, workers: int | None = None, threads: int | None = None, memory: str | int | None = None
+    cluster: Any,
+    rows: Rows,
+    *,
+    workers: int | None = None,
+    threads: int | None = None,
+    memory: str | int | None = None,
+    replicas: int = 1,
 ) -> Iterator[Engine]:
     """Yield an engine for ``cluster`` and release afterwards what was started for it.
 
@@ -35,30 +42,46 @@ def connect_engine(
         defaults to one a processor.  Either of them asks for an own LocalCluster.
     memory : str or int, optional
         Memory limit of each of its workers; for data in memory it is only what a plan may count on.
+    replicas : int
+        An odd number of distinct workers that compute each task and must agree; more than 1 asks for workers.
 
     Raises
     ------
     SpecError
-        If ``cluster`` is of a kind that is not known.
+        If ``cluster`` is of a kind that is not known, or there can be no replicas.
     EngineError
         If the scheduler cannot be reached or its workers cannot run dsketch.
     """
+    _require_odd(replicas)
     if cluster is None:
-        cluster, how, threads = _choose_engine(rows, workers, threads, memory)
+        cluster, how, threads = _choose_engine(rows, workers, threads, memory, replicas)
     else:
         how = ""
     connector = next(connector for connector in CLUSTERS.values() if connector.takes(cluster))
-    with connector.engine(cluster, Asked(how, workers, threads, memory)) as engine:
+    with connector.engine(cluster, Asked(how, workers, threads, memory, replicas)) as engine:
         yield engine
 
 
+def _require_odd(replicas: Any) -> None:
+    """Refuse what is no number of replicas."""
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 1 or replicas % 2 == 0:
+        raise SpecError(f"replicas must be an odd number: 1, 3 or more, so that most of them can agree; got {replicas!r}.")
+
+
 def _itself(engine: Engine, asked: Asked) -> AbstractContextManager[Engine]:
-    del asked
+    if asked.replicas not in (1, engine.replicas):
+        raise SpecError(
+            f"an engine has its replicas from where it was made, this one {engine.replicas}; got replicas={asked.replicas}. Leave it out."
+        )
     return nullcontext(engine)
 
 
 def _serial(cluster: str, asked: Asked) -> AbstractContextManager[Engine]:
     del cluster
+    if asked.replicas > 1:
+        raise SpecError(
+            f"replicas={asked.replicas} compares what several workers compute; this process is one. Name a cluster, or leave replicas out."
+        )
     return nullcontext(SerialEngine(asked.threads))
 
 
@@ -79,13 +102,16 @@ CLUSTERS: Registry[Connector] = Registry(
 )
 
 
-def _choose_engine(rows: Rows, workers: int | None, threads: int | None, memory: str | int | None) -> tuple[Any, str, int | None]:
+def _choose_engine(
+    rows: Rows, workers: int | None, threads: int | None, memory: str | int | None, replicas: int
+) -> tuple[Any, str, int | None]:
     """Return what ``cluster=None`` means for these rows, words about it for the plan, and the threads."""
-    if not workers and not threads and not rows.A.is_local and (client := active_client()) is not None:
+    may_move = not rows.A.is_local or replicas > 1
+    if not workers and not threads and may_move and (client := active_client()) is not None:
         return client, ", the active Client", threads
     if not workers and not can_have_children():
         return "serial", "", threads or 1  # others run beside: of this Dask worker, or of this pool
-    wants_cluster = workers or threads or (memory and not rows.A.is_local)
+    wants_cluster = workers or threads or replicas > 1 or (memory and not rows.A.is_local)
     return "serial" if not wants_cluster and is_small(rows) else "local", "", threads
 
 

@@ -17,12 +17,15 @@ class Asked(NamedTuple):
         What a plan says of how a Client was found, if anything.
     workers, threads, memory
         Of an own LocalCluster; in this process, threads alone count.
+    replicas : int
+        How many workers compute each task.
     """
 
     how: str = ""
     workers: int | None = None
     threads: int | None = None
     memory: str | int | None = None
+    replicas: int = 1
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The engine on a Dask cluster: a few tasks a thread and pass, parts merged where they lie."""
 
 import pickle
+import secrets
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -18,10 +19,11 @@ from dsketch.engine.base import Engine, Workers
 from dsketch.engine.compat import has_pending, wait_for_any
 from dsketch.engine.packing import pack
 from dsketch.engine.panels import Task, merge_parts, tasks_of
+from dsketch.engine.replicas import Replicated
 from dsketch.engine.waiting import Waiting
 from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker
-from dsketch.errors import DsketchError, EngineError
-from dsketch.events import Progress, Tell
+from dsketch.errors import DsketchError, EngineError, SpecError
+from dsketch.events import Note, Progress, Tell
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.regrid import Recut
 from dsketch.passes.base import Look, Part
@@ -56,10 +58,14 @@ class DaskEngine(Engine):
         Not closed by this engine.  Make one engine a run: decoded blocks are kept for it and never shared with another.
     how : str
         What a plan says of how this cluster was found, if anything.
+    replicas : int
+        An odd number of distinct workers that compute each task, for a cluster that is not trusted (:mod:`dsketch.engine.replicas`).
     """
 
-    def __init__(self, client: Client, how: str = "") -> None:
-        self.client, self.how = client, how
+    def __init__(self, client: Client, how: str = "", replicas: int = 1) -> None:
+        self.client, self.how, self.replicas = client, how, replicas
+        self.left_out: set[str] = set()  # names of workers that gave false parts
+        self._secret, self._has_begun = secrets.token_bytes(), False
         self._agreed: set[str] = set()  # addresses of workers that were asked for their versions
         self.run_name = uuid4().hex[:8]
         self._numbers = count(1)
@@ -113,7 +119,7 @@ class DaskEngine(Engine):
 
     def workers(self) -> Workers:
         """Describe the cluster as it is now."""
-        infos = self._infos()
+        infos = self._infos_of_replicas() if self.replicas > 1 else self._infos()
         threads = sum(info["nthreads"] for info in infos)
         memory = min(((info.get("memory_limit") or 2**40) // info["nthreads"] for info in infos), default=0)
         hosts = len({info["host"] for info in infos})
@@ -139,17 +145,77 @@ class DaskEngine(Engine):
     # ---- one pass -------------------------------------------------------------------------------------------------
 
     def _part(self, look: Look, tell: Tell) -> Part:
+        if self.replicas > 1:
+            return self._replicated_part(look, tell)
         infos = self._infos()
         tasks = tasks_of(look.rows, max(sum(info["nthreads"] for info in infos), 1))
         gathers = look.pass_.part_bytes(look.rows.shape[1], look.rows.sides) * len(tasks) <= _GATHER_BYTES
         name = f"{look.pass_.kind}-{self.run_name}-{next(self._numbers)}"
         return _Run(self, look, self._send(look.pass_), name, gathers).answer(tasks, infos, tell)
 
+    def _replicated_part(self, look: Look, tell: Tell) -> Part:
+        """Return the part of a pass that several workers compute.
+
+        Raises
+        ------
+        SpecError
+            If comparing parts would prove nothing.
+        """
+        if look.pass_.writes:
+            raise SpecError(
+                f"replicas={self.replicas} compares parts, and the {look.pass_.names()} pass writes rows besides, which the last of its "
+                "workers decides. Leave out= away, so that rows come back, or replicas."
+            )
+        if look.rows.futures():
+            raise SpecError(
+                f"replicas={self.replicas} expects data that each worker reads by itself; these are persisted in the memory of one worker "
+                "each, which all others would believe. Store them, or leave replicas out."
+            )
+
+        def leave_out(name: str, why: str) -> None:
+            self.left_out.add(name)
+            self.notes = (*self.notes, why)
+            tell(Note(why))
+
+        sent: dict[str, Any] = {}
+        is_large = len(pickle.dumps(look.pass_)) > _INLINE_BYTES
+
+        def send(address: str) -> Any:
+            if address not in sent:  # a large one by the scheduler to each worker itself: no worker gets it from another
+                packed = pack(look.pass_)
+                sent[address] = self.client.scatter([packed], workers=[address], hash=False)[0] if is_large else packed
+            return sent[address]
+
+        infos = self._infos_of_replicas()
+        self._has_begun = True
+        tasks = tasks_of(look.rows, sum(info["nthreads"] for info in infos))
+        name, run = f"{look.pass_.kind}-{self.run_name}-{next(self._numbers)}", self.run_of(look.rows.A)
+        replicated = Replicated(
+            self.client, look, name, run, self._secret, self.replicas, self._infos_of_replicas, send, leave_out, _WORKER_SECONDS
+        )
+        return replicated.answer(tasks, tell)
+
+    def _infos_of_replicas(self) -> list[dict[str, Any]]:
+        """Return the descriptions of running workers that are not left out.
+
+        Raises
+        ------
+        EngineError
+            If a run begins with too few.
+        """
+        infos = [info for info in self._infos() if str(info["name"]) not in self.left_out]
+        if not self._has_begun and len(infos) < self.replicas:
+            raise EngineError(
+                f"at least {self.replicas} workers were expected for replicas={self.replicas}; there are {len(infos)} at "
+                f"{self.client.scheduler.address}. Start more of them (workers={self.replicas} for own ones), or leave replicas out."
+            )
+        return infos
+
     def _send(self, pass_: Any) -> Any:
         """Return the pass itself, or a future of it on every worker if it is large."""
         if len(pickle.dumps(pass_)) <= _INLINE_BYTES:
             return pass_
-        return self.client.scatter(pass_, broadcast=True, hash=False)
+        return self.client.scatter([pack(pass_)], broadcast=True, hash=False)[0]
 
     def _infos(self) -> list[dict[str, Any]]:
         """Return the descriptions of running workers that compute as the driver does, waiting a little for the first to come."""

@@ -70,7 +70,7 @@ class Drive:
         else:
             began = time.perf_counter()
             part, panels = self._run(number, look)
-            record = PassRecord(number, kind, read_bytes, time.perf_counter() - began)
+            record = PassRecord(number, kind, self.engine.replicas * read_bytes, time.perf_counter() - began)
             if self.journal:
                 self.journal.write(number, look, part, {"seconds": record.seconds}, panels)
         if not all(
@@ -81,7 +81,7 @@ class Drive:
                 f"entries below 1e150{self.suspect}."
             )
         self.passes.append(record)
-        self.tell(PassFinished(number, kind, record.seconds, read_bytes, record.replayed))
+        self.tell(PassFinished(number, kind, record.seconds, record.read_bytes, record.replayed))
         return part
 
     def _run(self, number: int, look: Look) -> tuple[Part, Panels | None]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from dsketch.engine.compat import from_bytes, to_bytes
 
+_ALIGNMENT = 16  # bytes: that of any array which this process makes itself
+
 Packed = tuple[bytes, list[NDArray[np.uint8]]]
 
 
@@ -21,11 +23,13 @@ def pack(value: Any) -> Packed:
 
 
 def unpack(sent: Packed) -> Any:
-    """Return the value.
+    """Return the value, its arrays where the processor expects them.
+
+    What came over the network may begin at an odd address; of such arrays NumPy makes products without BLAS, with other last bits.
 
     Raises
     ------
     ImportError
         If this process lacks a package that the value needs.
     """
-    return from_bytes(sent[0], sent[1])
+    return from_bytes(sent[0], [buffer if buffer.ctypes.data % _ALIGNMENT == 0 else buffer.copy() for buffer in sent[1]])

@@ -17,6 +17,7 @@ from dsketch.engine.stream import run_task
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Part, Pass
+from dsketch.passes.sealed import digest_part
 
 _CACHE_SHARE = 0.4  # the share of a worker's memory limit for decoded blocks; two blocks a thread and the parts have the rest
 # Of the limit, that the cache and what the process held before (an interpreter with SciPy: 150 MB) may come to.  A worker is paused
@@ -47,13 +48,22 @@ def run_on_worker(pass_: Pass[object] | Packed, sent: Packed, task: Task, held: 
     """Run one task.  ``sent`` are its rows; ``held`` are persisted chunks that travel with it."""
     cache_bytes(get_worker())
     rows: Rows = unpack(sent)
-    return run_task(unpack(pass_) if isinstance(pass_, tuple) else pass_, rows.holding(held), task)
+    return run_task(_unpack_pass(pass_), rows.holding(held), task)
 
 
-def merge_on_worker(pass_: Pass[object], left: Part, right: Part) -> Part:
+def merge_on_worker(pass_: Pass[object] | Packed, left: Part, right: Part) -> Part:
     """Merge two parts where one of them lies."""
     with one_blas_thread():
-        return pass_.merge(left, right)
+        return _unpack_pass(pass_).merge(left, right)
+
+
+def _unpack_pass(pass_: Pass[object] | Packed) -> Pass[object]:
+    return unpack(pass_) if isinstance(pass_, tuple) else pass_
+
+
+def digest_on_worker(part: Part) -> bytes:
+    """Return the digest of a part where it lies."""
+    return digest_part(part)
 
 
 def versions() -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Block:
         buffer = None if plain else scratch("converted", (step, self.columns))
         less = None if self.shift is None else Difference(self.shift, self.columns)
         for low, stored in self.stored_slices(step):
-            X = self._convert(low, stored, buffer[: len(stored)], less) if buffer is not None else np.ascontiguousarray(stored)
+            X = self._convert(low, stored, buffer[: len(stored)], less) if buffer is not None else _align(stored)
             yield self.start + low, X, self._right_sides(low, low + len(stored))
 
     def _csr_slices(self, rows: int | None) -> Iterator[tuple[int, Sparse, Floats]]:
@@ -118,7 +118,8 @@ class Block:
         Y = self.b[low:high].astype(np.float64, copy=False)
         if self.weights is not None:
             Y = Y * np.sqrt(self.weights[low:high].astype(np.float64))
-        return np.ascontiguousarray(Y)
+        aligned: Floats = _align(Y)
+        return aligned
 
 
 @dataclass
@@ -259,6 +260,11 @@ class Rows:
             if run:
                 BLOCKS.offer(run, (start, stop), block)
         return block
+
+
+def _align(array: AnyArray) -> Any:
+    """Return the array in C order, its numbers at whole addresses: else products would be made without BLAS, with other last bits."""
+    return np.require(array, requirements=["C", "A"])
 
 
 def _check_weights(weights: AnyArray, start: int) -> None:

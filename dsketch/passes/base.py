@@ -25,6 +25,7 @@ class Pass(ABC, Generic[R]):
 
     kind: ClassVar[str]
     accumulates: ClassVar[bool] = True  # blocks of a panel are added into one part; False: each has its part, merged as a tree
+    writes: ClassVar[bool] = False  # has an effect besides its part
     takes_sparse: ClassVar[bool] = False  # slices of CSR rows come as csr_array; False: made dense
 
     @abstractmethod

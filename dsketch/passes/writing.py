@@ -57,6 +57,7 @@ class Writing(Pass[Written]):
     goes_on: bool = False
 
     kind: ClassVar[str] = "write"
+    writes: ClassVar[bool] = True
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Write the block's rows; count them."""

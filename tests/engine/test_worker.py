@@ -10,6 +10,7 @@ from zarr.codecs import ZstdCodec
 import dsketch
 from dsketch._results.make_plan import machines_of
 from dsketch.engine import DaskEngine, SerialEngine
+from dsketch.engine.packing import pack, unpack
 from dsketch.engine.worker import cache_bytes, cache_share
 from dsketch.planning.probe import probe, workload_of
 
@@ -42,3 +43,18 @@ def test_serial_engine_keeps_nothing_decoded(stored: Callable[..., str]) -> None
     for name, compressors, is_warm in (("raw", None, True), ("decoded", ZstdCodec(), False)):
         problem = dsketch.LeastSquares(stored(name, A, 100, compressors=compressors), A[:, 0])
         assert workload_of(problem.rows, 1, probe(problem.rows), ground).stays_warm is is_warm
+
+
+@pytest.mark.parametrize("shift", [1, 3, 4, 8])
+def test_arrays_that_arrive_at_odd_addresses_are_moved(shift: int) -> None:
+    """A message may lie anywhere in memory; what is unpacked from it lies where arrays of this process lie, for the sake of last bits."""
+    A = np.random.default_rng(1).standard_normal((155, 7))
+    body, (memory,) = pack(A)
+    room = np.empty(memory.nbytes + 32, np.uint8)
+    first = -room.ctypes.data % 16 + shift
+    room[first : first + memory.nbytes] = memory
+
+    found = unpack((body, [room[first : first + memory.nbytes]]))
+
+    assert found.ctypes.data % 16 == 0
+    assert np.array_equal(found, A)

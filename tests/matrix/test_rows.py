@@ -83,6 +83,21 @@ def test_nonfinite_values_are_named(what: str, value: float) -> None:
         find_nonfinite(block)
 
 
+def test_rows_at_odd_addresses_are_moved() -> None:
+    """Rows that another process sent may lie anywhere; slices of them have the alignment that BLAS, and so the last bits, depend on."""
+    A, room = values(), np.empty(values().nbytes + 1, np.uint8)
+    odd = room[1:].view(A.dtype).reshape(A.shape)
+    odd[...] = A
+
+    ((_, X, Y),) = Block(0, N, odd, odd, None, False).slices(N)
+
+    assert not odd.flags.aligned
+    assert X.flags.aligned
+    assert Y.flags.aligned
+    assert np.array_equal(X, A)
+    assert np.array_equal(Y, A)
+
+
 def test_integers_are_finite() -> None:
     """Blocks without floats need no look, and a finite block raises nothing."""
     find_nonfinite(Block(0, N, values("int64"), None, None, False))
