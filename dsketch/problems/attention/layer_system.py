@@ -233,14 +233,22 @@ class VisibleLayer:
         d, e, _, _ = self.shapes
         return LayerMoments(self.keys, self.basis, X.reshape(d, e), Y, is_exact)
 
-    def sum_up(self, X: Floats, Y: Floats, *, is_exact: bool) -> Flow[tuple[Local, float]]:
-        """Return what is known of the loss near X by a look with Y, and how far its best Y is from that one.  One look."""
+    def sum_up(self, X: Floats, Y: Floats, *, is_exact: bool, holds_y: bool = False) -> Flow[tuple[Local, float]]:
+        """Return what is known of the loss near X by a look with Y, and how far its best Y is from that one.  One look.
+
+        Parameters
+        ----------
+        is_exact : bool
+            Whether the matrix is the Hessian, where that is positive definite, rather than JᵀJ.
+        holds_y : bool
+            Whether it is that of the loss with Y held, rather than with the best Y.
+        """
         sums: LayerSums = yield from self.look(self.moments(X, Y, is_exact=is_exact))
         if not all(np.isfinite(part).all() for part in sums):
             return absent(X), 0.0
-        return self._eliminate(X, Y, sums)
+        return self._eliminate(X, Y, sums, holds_y=holds_y)
 
-    def _eliminate(self, X: Floats, Y: Floats, sums: LayerSums) -> tuple[Local, float]:
+    def _eliminate(self, X: Floats, Y: Floats, sums: LayerSums, *, holds_y: bool) -> tuple[Local, float]:
         """Return the loss of X with the best Y, its gradient and JᵀJ."""
         p, alpha, D = len(Y), self.system.alpha, len(X)
         root = np.sqrt(alpha)
@@ -259,24 +267,26 @@ class VisibleLayer:
         local = Local(
             value,
             gradient,
-            self._matrix(sums, inverse, by_y),
+            self._matrix(sums, inverse, by_y, holds_y=holds_y),
             0.5 * (size**2 + sums.size) + 0.5 * alpha * float(X @ X),
             doubt=2 * U * float(np.sqrt(sums.size)),
             kept=Point(X, Y + change, -(inverse @ (inverse.T @ by_y))),
         )
         return local, float(np.linalg.norm(sums.R[:p, :p] @ change)) / size
 
-    def _matrix(self, sums: LayerSums, inverse: Floats, by_y: Floats) -> Floats:
-        """Return the Hessian by X with the best Y, if it is known and positive definite, else JᵀJ with U's range taken out."""
-        D = len(sums.slope)
-        add = self.system.alpha * np.eye(D)
+    def _matrix(self, sums: LayerSums, inverse: Floats, by_y: Floats, *, holds_y: bool) -> Floats:
+        """Return the Hessian by X, if it is known and positive definite, else JᵀJ; unless Y is held with U's range taken out."""
+        add = self.system.alpha * np.eye(len(sums.slope))
+
+        def without(cross: Floats) -> Floats:
+            seen = (inverse.T @ cross).reshape(-1, len(add))
+            return np.asarray(seen.T @ seen) * (not holds_y)
+
         if sums.bend.any():
-            seen = (inverse.T @ by_y).reshape(-1, D)
-            exact = sums.squared + sums.bend - seen.T @ seen + add
+            exact = sums.squared + sums.bend - without(by_y) + add
             if is_definite(exact, _MARGIN):
                 return exact
-        seen = (inverse.T @ sums.cross).reshape(-1, D)
-        return np.asarray(sums.squared - seen.T @ seen + add)
+        return np.asarray(sums.squared - without(sums.cross) + add)
 
     def examine(self, X: Floats, Y: Floats) -> Flow[Examination]:
         """Examine X and Y by a QR of the whole Jacobian and the exact Hessian.  One look."""
@@ -311,21 +321,25 @@ class Elimination:
     is_exact : bool
         Whether looks take the Hessian in place of JᵀJ: once steps lower neither the loss by much nor the decrement as they should.  The
         misfit is then what is left, and what JᵀJ leaves out is as large as itself.
+    holds_y : bool
+        Whether steps are those with Y held, which is made anew after each: alternation in place of elimination.
     """
 
     layer: VisibleLayer
     last: Local | None = None
     is_exact: bool = False
+    holds_y: bool = False
 
     def evaluate(self, x: Floats) -> Flow[Local]:
         """Return what is known of the loss near X with the best Y; nothing where X is so large that products with it overflow."""
         if np.abs(x).max(initial=0.0) > LARGEST:
             return absent(x)
         _, _, p, k = self.layer.shapes
-        Y = np.zeros((p, k)) if self.last is None else self.last.kept.foretell(x)
-        local, gap = yield from self.layer.sum_up(x, Y, is_exact=self.is_exact)
+        kept: Point | None = None if self.last is None else self.last.kept
+        Y = np.zeros((p, k)) if kept is None else kept.Y if self.holds_y else kept.foretell(x)
+        local, gap = yield from self.layer.sum_up(x, Y, is_exact=self.is_exact, holds_y=self.holds_y)
         if gap > _NEAR:
-            local, _ = yield from self.layer.sum_up(x, local.kept.Y, is_exact=self.is_exact)
+            local, _ = yield from self.layer.sum_up(x, local.kept.Y, is_exact=self.is_exact, holds_y=self.holds_y)
         if np.isfinite(local.value):
             self.is_exact = self.is_exact or (self.last is not None and _is_slow(self.last, local))
             self.last = local
