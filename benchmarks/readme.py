@@ -6,6 +6,7 @@ from pathlib import Path
 
 import accuracy
 import attention
+import attention_layer
 import claims
 import claims_smooth
 import conditioning
@@ -48,6 +49,7 @@ BENCHMARKS = {
         nonlinear,
         leverage,
         attention,
+        attention_layer,
         inversion,
         elastic_net,
         claims_smooth,

@@ -164,6 +164,36 @@ def test_directions_that_softmax_does_not_see_are_0_and_told() -> None:
     assert np.abs(Y[4]).max() <= 1e-15
 
 
+def test_a_penalty_makes_them_0() -> None:
+    """With alpha nothing is taken out beforehand, from wherever one begins."""
+    case = Layer(3, n=200, m=100)
+    A2 = np.concatenate([case.A2, np.ones((100, 1))], axis=1)
+    start = np.concatenate([case.near(0.1), np.ones((3, 1))], axis=1)
+    problem = ds.AttentionLayer(case.A1, A2, case.A3, case.B, start=start, alpha=0.1)
+
+    found = solve(problem)
+
+    assert found.status is ds.Status.LOCAL
+    assert np.abs(found.answer.X[:, 2]).max() <= 1e-12
+    assert any("does not see 3 of the 9 directions of X" in note and "the penalty makes them 0" in note for note in found.notes)
+    moved = found.x + np.eye(len(found.x))[2]  # what softmax does not see costs its penalty, and the judge sees that
+    assert ds.check(problem, x=found.x, cluster="serial", progress=False).backward_error.max() <= 1e-13
+    assert ds.check(problem, x=moved, cluster="serial", progress=False).backward_error.max() >= 1e-6
+
+
+def test_logits_of_any_size_do_not_overflow() -> None:
+    """A softmax that picks one key for most rows is fitted all the same, and a start that overflows is refused."""
+    case = Layer(2, n=200, m=50, shapes=(2, 2, 2, 2))
+    B = rows_of(case.A1, 400 * case.X, case.A2, case.A3, case.Y)
+
+    found = solve(ds.AttentionLayer(case.A1, case.A2, case.A3, B, start=400 * case.X))
+
+    assert np.isfinite(found.x).all()
+    assert np.abs(rows_of(case.A1, found.answer.X, case.A2, case.A3, found.answer.Y) - B).max() <= 1e-10
+    with pytest.raises(ds.SpecError, match="Give a smaller start"):
+        solve(case.problem(start=1e200))
+
+
 def test_keys_far_from_0_lose_no_digits() -> None:
     """Softmax does not feel an offset of all keys; nor does X."""
     case = Layer(4, n=200, m=100)
