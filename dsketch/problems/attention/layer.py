@@ -229,7 +229,7 @@ class AttentionLayer(Problem):
         layer = yield from self.system.prepare()
         first = [] if self.given is None else [layer.narrow(self.given)]
         starts = [*first, *layer.draw(self.starts - len(first), settings.seed)]
-        answers = yield from advance_beside([method.solve(LayerTask(layer, start), settings) for start in starts])
+        answers = yield from advance_beside([method.solve(LayerTask(layer, layer.turn(start)), settings) for start in starts])
         best = int(np.argmin([answer.local.value for answer in answers]))
         if answers[best].end == "outside":
             raise SpecError("a start where logits are float64 numbers was expected; they overflow. Give a smaller start.")
@@ -243,7 +243,7 @@ class AttentionLayer(Problem):
         is_symmetry = not (layer.is_whole or found.factor.is_deficient)
         is_deficient = found.factor.is_deficient or is_symmetry
         status = status_at(certificate, self.accepted(choice.settings.tol), is_deficient=is_deficient, is_symmetry=is_symmetry)
-        x = layer.widen(answers[best].x_vector, answers[best].local.kept.Y)
+        x = layer.widen(layer.turn_back(answers[best].x_vector), answers[best].local.kept.Y)
         notes = (*note_starts(answers, best), *answers[best].notes, *layer.notes, *_note_rank(found, certificate))
         return Outcome(x, status, choice.method, certificate, notes, LayerDetail(*self.split(x), answers, best, found))
 
@@ -275,17 +275,17 @@ def _settle(
     layer: VisibleLayer, method: LayerMethod, settings: Settings, answer: NonlinearAnswer
 ) -> Flow[tuple[NonlinearAnswer, Examination]]:
     """Examine an answer; leave a saddle along the direction in which the loss falls most, and go on from there."""
-    found = yield from layer.examine(answer.x_vector, answer.local.kept.Y)
+    found = yield from layer.examine(layer.turn_back(answer.x_vector), answer.local.kept.Y)
     for _ in range(ESCAPES):
         if not certify(found).is_saddle:
             break
-        start = leave(found)[: len(answer.x_vector)]
+        start = layer.turn(leave(found)[: len(answer.x_vector)])
         tried = yield from method.solve(LayerTask(layer, start), settings)
         if not tried.local.value < answer.local.value:
             break
         said = "left a saddle of the loss along the direction in which it falls"
         answer = replace(tried, steps=answer.steps + tried.steps, notes=(*answer.notes, said, *tried.notes))
-        found = yield from layer.examine(answer.x_vector, answer.local.kept.Y)
+        found = yield from layer.examine(layer.turn_back(answer.x_vector), answer.local.kept.Y)
     return answer, found
 
 

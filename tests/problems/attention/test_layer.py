@@ -73,7 +73,7 @@ def test_derivatives_are_what_differences_show() -> None:
         parts = [pass_.map(rows.block(start, stop), None) for start, stop in ((0, 7), (7, 60))]
         return pass_.finish(pass_.merge(*parts))
 
-    sums = look(LayerMoments(keys, np.eye(3), X, Y, is_exact=True))
+    sums = look(LayerMoments(keys, np.eye(3), X, Y, np.eye(3), np.eye(2), is_exact=True))
     found = look(LayerJacobian(keys, np.eye(3), X, Y))
 
     r, J = case.residual(x), slopes(case.residual, x, 1e-6)
