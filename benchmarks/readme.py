@@ -6,6 +6,7 @@ from pathlib import Path
 
 import accuracy
 import attention
+import attention_layer
 import claims
 import claims_smooth
 import conditioning
@@ -50,6 +51,7 @@ BENCHMARKS = {
         leverage,
         attention,
         polynomial,
+        attention_layer,
         inversion,
         elastic_net,
         claims_smooth,

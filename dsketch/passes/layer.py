@@ -109,14 +109,18 @@ class LayerMoments(_LayerPass, Pass[LayerSums]):
 
     Parameters
     ----------
+    query_turn, key_turn : ndarray, shapes (d, d) and (d', d')
+        W and W': sums are by Z with X = W Z W'ᵀ.  Where queries or keys are all but dependent, sums by X have too few digits.
     is_exact : bool
-        Whether the Hessian by X is asked for, which takes a second sweep in the same look.
+        Whether the Hessian by Z is asked for, which takes a second sweep in the same look.
 
     Notes
     -----
     One sweep with d'p + d' + p + 1 value columns: 2 n m (d' + d'p + …) flops, and 2 n d d' (d d' + 2 p k) besides.
     """
 
+    query_turn: Floats
+    key_turn: Floats
     is_exact: bool = False
 
     kind: ClassVar[str] = "layer moments"
@@ -136,14 +140,16 @@ class LayerMoments(_LayerPass, Pass[LayerSums]):
         A, B, L, seen = self.see(block)
         r = seen.values @ self.Y - B
         curved = self.keys.bend(L, seen, r @ self.Y.T, self.Y)[0] if self.is_exact else None
+        W, A = self.key_turn, A @ self.query_turn
         for rows in _slices(len(A), TILE):
-            a, U, T = A[rows], seen.values[rows], seen.covariance[rows] @ self.Y
+            a, U, P = A[rows], seen.values[rows], W.T @ seen.covariance[rows]
+            T = P @ self.Y
             squared += _products(a, a).T @ (T @ T.swapaxes(1, 2)).reshape(len(a), -1)
             cross += _products(a, U).T @ T.reshape(len(a), -1)
             slope += a.T @ _times(T, r[rows])
-            mixed += _products(a, r[rows]).T @ seen.covariance[rows].reshape(len(a), -1)
+            mixed += _products(a, r[rows]).T @ P.reshape(len(a), -1)
             if curved is not None:
-                bend += _products(a, a).T @ _bent(curved[rows], _times(T, r[rows]), seen.keys[rows])
+                bend += _products(a, a).T @ _bent(W.T @ curved[rows] @ W, _times(T, r[rows]), seen.keys[rows] @ W)
             R = householder(np.concatenate([R, np.concatenate([U, r[rows]], axis=1)]))
         size += (B**2).sum()
         return squared, cross, slope, mixed, bend, size, R
@@ -204,8 +210,8 @@ class LayerJacobian(_LayerPass, Pass[LayerTriangle]):
         own, right, left, bend, mixed, sizes = state
         A, B, L, seen = self.see(block)
         r = seen.values @ self.Y - B
-        curved, absolute = self.keys.bend(L, seen, r @ self.Y.T, self.Y)
-        sizes = sizes + np.array([self._doubt(A, seen, absolute), (B**2).sum()])
+        curved, squares = self.keys.bend(L, seen, r @ self.Y.T, self.Y)
+        sizes = sizes + np.array([self._doubt(A, L, seen, squares), (B**2).sum()])
         for rows in self._leaves(len(A)):
             a, T = A[rows], seen.covariance[rows] @ self.Y
             J = a[:, None, :, None] * T.swapaxes(1, 2)[:, :, None, :]
@@ -219,17 +225,21 @@ class LayerJacobian(_LayerPass, Pass[LayerTriangle]):
         d, e, p, k = self.shapes
         return _slices(rows, min(max(_LEAF_BYTES // (8 * k * (d * e + 1)), 2 * p), TILE))
 
-    def _doubt(self, A: Floats, seen: Seen, absolute: Floats) -> float:
+    def _doubt(self, A: Floats, L: Floats, seen: Seen, squares: Floats) -> float:
         """Return the square of how far f may be off, in roundings.
 
-        A logit is off by twice the sum of its terms' sizes, as a sum of d products is by less than its √d-th part and the data, as they
-        are stored, by as much; f moves by that times E_f|v − f|, and by what the sums over all keys and over p values lose.
+        Sums of d products are off by less than the sum of their sizes, as are A₁ and X as they are stored (N. J. Higham, T. Mary, 2019).
+        What is off in a row of A₁X is so for all keys, and f feels it by its slope T_j; what is off in single logits and exponentials is
+        independent, and adds as squares: Σ f²(v − f̄)² ≤ max f · E_f(v − f̄)².  Sums over keys are taken tile by tile, of which each has
+        some 64 roundings, and the tiles one after the other: both are random walks.
         """
-        spread = absolute + np.abs((seen.values - self.keys.value_mean) @ self.Y)
-        logits = 2 * (np.abs(A) @ np.abs(self.X)) @ seen.reach
-        summed = 8 + np.sqrt(self.keys.others.rows / TILE)
-        off = (logits[:, None] + summed) * spread + 4 * np.abs(seen.values) @ np.abs(self.Y)
-        return float((off**2).sum())
+        tiles = -(-self.keys.others.rows // TILE)
+        mean = (seen.values - self.keys.value_mean) @ self.Y
+        deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
+        common = 2 * ((np.abs(A) @ np.abs(self.X))[:, None, :] @ np.abs(seen.covariance @ self.Y))[:, 0, :]
+        single = (2 * np.abs(L) @ seen.reach + 2)[:, None] * deviation / np.sqrt(seen.weight)
+        summed = (8 / np.sqrt(tiles) + np.sqrt(tiles / 3) + 2) * np.sqrt(squares)
+        return float(((common + single + summed + 2 * np.abs(seen.values) @ np.abs(self.Y)) ** 2).sum())
 
     def merge(self, left: Part, right: Part) -> Part:
         """Take U out of both, and add the rest."""

@@ -105,7 +105,7 @@ class Keys:
         return Seen(values + self.value_mean, keys, covariance, top, weight, reach)
 
     def bend(self, L: Floats, seen: Seen, E: Floats, Y: Floats) -> tuple[Floats, Floats]:
-        """Return Σ t k kᵀ with t = f∘(v − E_f[v]), v = ⟨w, e⟩, and E_f|w Y| of values about their mean; a sweep of its own.
+        """Return Σ t k kᵀ with t = f∘(v − E_f[v]), v = ⟨w, e⟩, and E_f[(w Y)²] of values about their mean; a sweep of its own.
 
         Parameters
         ----------
@@ -125,18 +125,18 @@ class Keys:
         curved, sizes = np.zeros((h, d * d)), np.zeros((h, Y.shape[1]))
         mean = ((seen.values - self.value_mean) * E).sum(axis=1, keepdims=True)
         for K, W in self.spans():
-            squares, absolute = (K[:, :, None] * K[:, None, :]).reshape(len(K), -1), np.abs(W @ Y)
+            pairs, squares = (K[:, :, None] * K[:, None, :]).reshape(len(K), -1), (W @ Y) ** 2
             for rows, columns in _tiles(h, len(K)):
                 T = scratch("tile", (rows.stop - rows.start, columns.stop - columns.start))
                 np.matmul(L[rows], K[columns].T, out=T)
                 T -= seen.top[rows]
                 np.exp(T, out=T)
                 T /= seen.weight[rows]
-                sizes[rows] += T @ absolute[columns]
+                sizes[rows] += T @ squares[columns]
                 G = np.matmul(E[rows], W[columns].T, out=scratch("second tile", (T.shape[0], T.shape[1])))
                 G -= mean[rows]
                 T *= G
-                curved[rows] += T @ squares[columns]
+                curved[rows] += T @ pairs[columns]
         return curved.reshape(h, d, d), sizes
 
 

@@ -1,7 +1,7 @@
 """min ½‖softmax(A₁XA₂ᵀ)A₃Y − B‖² over X and Y: training of one attention layer, never n × m."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -27,7 +27,7 @@ from dsketch.problems.attention.layer_methods import LAYER_METHODS
 from dsketch.problems.attention.layer_system import LayerSystem, VisibleLayer
 from dsketch.problems.base import Problem, require_columns, require_names, require_settings
 from dsketch.problems.heads.lockstep import advance_beside
-from dsketch.problems.nonlinear.certificate import NonlinearCertificate, certify, status_at
+from dsketch.problems.nonlinear.certificate import ESCAPES, NonlinearCertificate, certify, leave, status_at
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.problems.nonlinear.notes import note_starts
 from dsketch.problems.nonlinear.system import LARGEST, Examination
@@ -229,11 +229,11 @@ class AttentionLayer(Problem):
         layer = yield from self.system.prepare()
         first = [] if self.given is None else [layer.narrow(self.given)]
         starts = [*first, *layer.draw(self.starts - len(first), settings.seed)]
-        answers = yield from advance_beside([method.solve(LayerTask(layer, start), settings) for start in starts])
+        answers = yield from advance_beside([method.solve(LayerTask(layer, layer.turn(start)), settings) for start in starts])
         best = int(np.argmin([answer.local.value for answer in answers]))
         if answers[best].end == "outside":
             raise SpecError("a start where logits are float64 numbers was expected; they overflow. Give a smaller start.")
-        found = yield from layer.examine(answers[best].x_vector, answers[best].local.kept.Y)
+        answers[best], found = yield from _settle(layer, method, settings, answers[best])
         return self._conclude(layer, tuple(answers), best, found, choice)
 
     def _conclude(
@@ -243,8 +243,8 @@ class AttentionLayer(Problem):
         is_symmetry = not (layer.is_whole or found.factor.is_deficient)
         is_deficient = found.factor.is_deficient or is_symmetry
         status = status_at(certificate, self.accepted(choice.settings.tol), is_deficient=is_deficient, is_symmetry=is_symmetry)
-        x = layer.widen(answers[best].x_vector, answers[best].local.kept.Y)
-        notes = (*note_starts(answers, best), *layer.notes, *_note_rank(found, certificate))
+        x = layer.widen(layer.turn_back(answers[best].x_vector), answers[best].local.kept.Y)
+        notes = (*note_starts(answers, best), *answers[best].notes, *layer.notes, *_note_rank(found, certificate))
         return Outcome(x, status, choice.method, certificate, notes, LayerDetail(*self.split(x), answers, best, found))
 
     def judge(self, x: Floats) -> Flow[NonlinearCertificate]:
@@ -269,6 +269,24 @@ class AttentionLayer(Problem):
         X, Y = self.split(x)
         pass_ = LayerRows(self.system.others, 1, None, TILE, 1.0, False, X, Y)
         return Look(pass_, attention_rows(A, None, self.system.A3.shape[1], ("A", "b")))
+
+
+def _settle(
+    layer: VisibleLayer, method: LayerMethod, settings: Settings, answer: NonlinearAnswer
+) -> Flow[tuple[NonlinearAnswer, Examination]]:
+    """Examine an answer; leave a saddle along the direction in which the loss falls most, and go on from there."""
+    found = yield from layer.examine(layer.turn_back(answer.x_vector), answer.local.kept.Y)
+    for _ in range(ESCAPES):
+        if not certify(found).is_saddle:
+            break
+        start = layer.turn(leave(found)[: len(answer.x_vector)])
+        tried = yield from method.solve(LayerTask(layer, start), settings)
+        if not tried.local.value < answer.local.value:
+            break
+        said = "left a saddle of the loss along the direction in which it falls"
+        answer = replace(tried, steps=answer.steps + tried.steps, notes=(*answer.notes, said, *tried.notes))
+        found = yield from layer.examine(layer.turn_back(answer.x_vector), answer.local.kept.Y)
+    return answer, found
 
 
 def _note_rank(found: Examination, certificate: NonlinearCertificate) -> tuple[str, ...]:

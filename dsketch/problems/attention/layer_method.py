@@ -66,7 +66,7 @@ class LayerCase:
 
 @dataclass(frozen=True)
 class LayerTask:
-    """A layer, and the X to begin at, in directions that are seen.
+    """A layer, and the Z to begin at.
 
     Attributes
     ----------

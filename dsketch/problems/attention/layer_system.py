@@ -84,7 +84,12 @@ class LayerSystem:
         """The layer in its own columns, about 0."""
         d, e, p, _ = self.shapes
         return VisibleLayer(
-            self, np.eye(d), Keys(self.others, np.eye(e), np.eye(p), np.zeros(e), np.zeros(p)), np.ones((d, e)), ()
+            self,
+            np.eye(d),
+            Keys(self.others, np.eye(e), np.eye(p), np.zeros(e), np.zeros(p)),
+            np.ones((d, e)),
+            (np.eye(d), np.eye(e)),
+            (),
         )
 
     def prepare(self) -> Flow["VisibleLayer"]:
@@ -108,10 +113,10 @@ class LayerSystem:
         notes = _tell_unseen(V1, V2, V3, is_held=self.alpha > 0)
         if self.alpha:
             V1, V2, V3 = np.eye(d), np.eye(e), np.eye(len(V3))
-        spread1 = np.sqrt(np.sum((R1 @ V1) ** 2, axis=0) / self.A1.shape[0])
-        spread2 = np.sqrt(np.sum((R[1:, 1 : e + 1] @ V2) ** 2, axis=0) / self.A2.shape[0])
-        keys = Keys(system.others, V2, V3, mean[:e] @ V2, mean[e:] @ V3)
-        return VisibleLayer(system, V1, keys, np.outer(spread1, spread2), notes)
+        own, other = R1 @ V1 / np.sqrt(self.A1.shape[0]), R[1:, 1 : e + 1] @ V2 / np.sqrt(self.A2.shape[0])
+        spread = np.outer(np.sqrt((own**2).sum(axis=0)), np.sqrt((other**2).sum(axis=0)))
+        turns = (np.eye(V1.shape[1]), np.eye(V2.shape[1])) if self.alpha else (_whiten(own), _whiten(other))
+        return VisibleLayer(system, V1, Keys(system.others, V2, V3, mean[:e] @ V2, mean[e:] @ V3), spread, turns, notes)
 
 
 _SPAN_BYTES = 32_000_000  # of the products of keys and values of a span
@@ -136,6 +141,12 @@ def _basis_beyond(null: Floats, columns: int, name: str, wanted: str) -> Floats:
     return np.ascontiguousarray(seen)
 
 
+def _whiten(M: Floats) -> Floats:
+    """Return W for which M W has orthonormal columns, to rounding times the condition of M."""
+    W: Floats = sl.solve_triangular(Factor.of(M).R, np.eye(M.shape[1]))
+    return W
+
+
 def _tell_unseen(V1: Floats, V2: Floats, V3: Floats, *, is_held: bool) -> tuple[str, ...]:
     """Return how many directions of X and Y play no part."""
     of_x = len(V1) * len(V2) - V1.shape[1] * V2.shape[1]
@@ -156,20 +167,20 @@ class Point(NamedTuple):
 
     Attributes
     ----------
-    X : ndarray, shape (d d',)
+    Z : ndarray, shape (d d',)
     Y : ndarray, shape (p, k)
-        The best for this X.
+        The best for it.
     follow : ndarray, shape (k, p, d d')
-        How the columns of the best Y follow a change of X.
+        How the columns of the best Y follow a change of Z.
     """
 
-    X: Floats
+    Z: Floats
     Y: Floats
     follow: Floats
 
-    def foretell(self, X: Floats) -> Floats:
-        """Return about which Y is best for another X."""
-        return self.Y + (self.follow @ (X - self.X)).T
+    def foretell(self, Z: Floats) -> Floats:
+        """Return about which Y is best for another Z."""
+        return self.Y + (self.follow @ (Z - self.Z)).T
 
 
 @dataclass(frozen=True)
@@ -184,6 +195,9 @@ class VisibleLayer:
     keys : Keys
     spread : ndarray, shape (d, d')
         By how much a 1 in X spreads logits.
+    turns : tuple of ndarray, shapes (d, d) and (d', d')
+        W and W': steps are taken in Z with X = W Z W'ᵀ, which queries and keys that are all but dependent do not feel.  With a penalty,
+        which is one of X, both are 1.
     notes : tuple of str
         Which directions are not seen.
     """
@@ -192,6 +206,7 @@ class VisibleLayer:
     basis: Floats
     keys: Keys
     spread: Floats
+    turns: tuple[Floats, Floats]
     notes: tuple[str, ...]
 
     @property
@@ -212,6 +227,18 @@ class VisibleLayer:
         """Return what is seen of a Y."""
         return np.asarray(self.keys.value_basis.T @ Y)
 
+    def turn(self, X: Floats) -> Floats:
+        """Return the Z of an X, both as vectors."""
+        d, e, _, _ = self.shapes
+        left, right = self.turns
+        return np.asarray(np.linalg.solve(right, np.linalg.solve(left, X.reshape(d, e)).T).T.reshape(-1))
+
+    def turn_back(self, Z: Floats) -> Floats:
+        """Return the X of a Z, both as vectors."""
+        d, e, _, _ = self.shapes
+        left, right = self.turns
+        return np.asarray((left @ Z.reshape(d, e) @ right.T).reshape(-1))
+
     def widen(self, X: Floats, Y: Floats) -> Floats:
         """Return the shortest X and Y with these parts, one after the other, by rows."""
         d, e, _, _ = self.shapes
@@ -228,21 +255,29 @@ class VisibleLayer:
         """Return what a pass over A₁ and B finds."""
         return (yield Look(pass_, self.system.rows))
 
-    def moments(self, X: Floats, Y: Floats, *, is_exact: bool = False) -> LayerMoments:
+    def moments(self, Z: Floats, Y: Floats, *, is_exact: bool = False) -> LayerMoments:
         """Return the pass of a step."""
         d, e, _, _ = self.shapes
-        return LayerMoments(self.keys, self.basis, X.reshape(d, e), Y, is_exact)
+        return LayerMoments(self.keys, self.basis, self.turn_back(Z).reshape(d, e), Y, *self.turns, is_exact)
 
-    def sum_up(self, X: Floats, Y: Floats, *, is_exact: bool) -> Flow[tuple[Local, float]]:
-        """Return what is known of the loss near X by a look with Y, and how far its best Y is from that one.  One look."""
-        sums: LayerSums = yield from self.look(self.moments(X, Y, is_exact=is_exact))
+    def sum_up(self, Z: Floats, Y: Floats, *, is_exact: bool, holds_y: bool = False) -> Flow[tuple[Local, float]]:
+        """Return what is known of the loss near Z by a look with Y, and how far its best Y is from that one.  One look.
+
+        Parameters
+        ----------
+        is_exact : bool
+            Whether the matrix is the Hessian, where that is positive definite, rather than JᵀJ.
+        holds_y : bool
+            Whether it is that of the loss with Y held, rather than with the best Y.
+        """
+        sums: LayerSums = yield from self.look(self.moments(Z, Y, is_exact=is_exact))
         if not all(np.isfinite(part).all() for part in sums):
-            return absent(X), 0.0
-        return self._eliminate(X, Y, sums)
+            return absent(Z), 0.0
+        return self._eliminate(Z, Y, sums, holds_y=holds_y)
 
-    def _eliminate(self, X: Floats, Y: Floats, sums: LayerSums) -> tuple[Local, float]:
-        """Return the loss of X with the best Y, its gradient and JᵀJ."""
-        p, alpha, D = len(Y), self.system.alpha, len(X)
+    def _eliminate(self, Z: Floats, Y: Floats, sums: LayerSums, *, holds_y: bool) -> tuple[Local, float]:
+        """Return the loss of Z with the best Y, its gradient and JᵀJ."""
+        p, alpha, D = len(Y), self.system.alpha, len(Z)
         root = np.sqrt(alpha)
         R = householder(np.concatenate([sums.R, np.concatenate([root * np.eye(p), root * Y], axis=1)]))
         Q, s, Vt = sl.svd(R[:p, :p])
@@ -252,31 +287,33 @@ class VisibleLayer:
         change = -inverse @ found
         misfit = np.concatenate([R[:p, p:] - Q @ found, R[p:, p:]])
         by_y = sums.cross + sums.mixed.reshape(D, p, -1).transpose(2, 1, 0)  # of the Hessian, exactly
-        value = 0.5 * float((misfit**2).sum()) + 0.5 * alpha * float(X @ X)
+        value = 0.5 * float((misfit**2).sum()) + 0.5 * alpha * float(Z @ Z)
         # Of J and r at the best Y, but for products of both changes: second order in what is second order in the last step.
-        gradient = sums.slope + np.einsum("bqi,qb->i", by_y, change) + alpha * X
+        gradient = sums.slope + np.einsum("bqi,qb->i", by_y, change) + alpha * Z
         size = float(np.linalg.norm(sums.R[:p, :p] @ (Y + change))) or 1.0
         local = Local(
             value,
             gradient,
-            self._matrix(sums, inverse, by_y),
-            0.5 * (size**2 + sums.size) + 0.5 * alpha * float(X @ X),
+            self._matrix(sums, inverse, by_y, holds_y=holds_y),
+            0.5 * (size**2 + sums.size) + 0.5 * alpha * float(Z @ Z),
             doubt=2 * U * float(np.sqrt(sums.size)),
-            kept=Point(X, Y + change, -(inverse @ (inverse.T @ by_y))),
+            kept=Point(Z, Y + change, -(inverse @ (inverse.T @ by_y))),
         )
         return local, float(np.linalg.norm(sums.R[:p, :p] @ change)) / size
 
-    def _matrix(self, sums: LayerSums, inverse: Floats, by_y: Floats) -> Floats:
-        """Return the Hessian by X with the best Y, if it is known and positive definite, else JᵀJ with U's range taken out."""
-        D = len(sums.slope)
-        add = self.system.alpha * np.eye(D)
+    def _matrix(self, sums: LayerSums, inverse: Floats, by_y: Floats, *, holds_y: bool) -> Floats:
+        """Return the Hessian by Z, if it is known and positive definite, else JᵀJ; unless Y is held with U's range taken out."""
+        add = self.system.alpha * np.eye(len(sums.slope))
+
+        def without(cross: Floats) -> Floats:
+            seen = (inverse.T @ cross).reshape(-1, len(add))
+            return np.asarray(seen.T @ seen) * (not holds_y)
+
         if sums.bend.any():
-            seen = (inverse.T @ by_y).reshape(-1, D)
-            exact = sums.squared + sums.bend - seen.T @ seen + add
+            exact = sums.squared + sums.bend - without(by_y) + add
             if is_definite(exact, _MARGIN):
                 return exact
-        seen = (inverse.T @ sums.cross).reshape(-1, D)
-        return np.asarray(sums.squared - seen.T @ seen + add)
+        return np.asarray(sums.squared - without(sums.cross) + add)
 
     def examine(self, X: Floats, Y: Floats) -> Flow[Examination]:
         """Examine X and Y by a QR of the whole Jacobian and the exact Hessian.  One look."""
@@ -301,7 +338,7 @@ class VisibleLayer:
 
 @dataclass
 class Elimination:
-    """A layer as a :class:`~dsketch.problems.levenberg.Model` in X alone: each look has the Y that the last one foretells.
+    """A layer as a :class:`~dsketch.problems.levenberg.Model` in Z alone: each look has the Y that the last one foretells.
 
     Attributes
     ----------
@@ -311,21 +348,25 @@ class Elimination:
     is_exact : bool
         Whether looks take the Hessian in place of JᵀJ: once steps lower neither the loss by much nor the decrement as they should.  The
         misfit is then what is left, and what JᵀJ leaves out is as large as itself.
+    holds_y : bool
+        Whether steps are those with Y held, which is made anew after each: alternation in place of elimination.
     """
 
     layer: VisibleLayer
     last: Local | None = None
     is_exact: bool = False
+    holds_y: bool = False
 
     def evaluate(self, x: Floats) -> Flow[Local]:
-        """Return what is known of the loss near X with the best Y; nothing where X is so large that products with it overflow."""
+        """Return what is known of the loss near Z with the best Y; nothing where Z is so large that products with it overflow."""
         if np.abs(x).max(initial=0.0) > LARGEST:
             return absent(x)
         _, _, p, k = self.layer.shapes
-        Y = np.zeros((p, k)) if self.last is None else self.last.kept.foretell(x)
-        local, gap = yield from self.layer.sum_up(x, Y, is_exact=self.is_exact)
+        kept: Point | None = None if self.last is None else self.last.kept
+        Y = np.zeros((p, k)) if kept is None else kept.Y if self.holds_y else kept.foretell(x)
+        local, gap = yield from self.layer.sum_up(x, Y, is_exact=self.is_exact, holds_y=self.holds_y)
         if gap > _NEAR:
-            local, _ = yield from self.layer.sum_up(x, local.kept.Y, is_exact=self.is_exact)
+            local, _ = yield from self.layer.sum_up(x, local.kept.Y, is_exact=self.is_exact, holds_y=self.holds_y)
         if np.isfinite(local.value):
             self.is_exact = self.is_exact or (self.last is not None and _is_slow(self.last, local))
             self.last = local

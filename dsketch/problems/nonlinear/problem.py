@@ -18,7 +18,7 @@ from dsketch.planning.work import Kind
 from dsketch.problems.arguments import as_numbers, as_penalty
 from dsketch.problems.base import Problem, require_names, require_settings
 from dsketch.problems.heads.lockstep import advance_beside
-from dsketch.problems.nonlinear.certificate import NonlinearCertificate, certify, least_direction, status_at
+from dsketch.problems.nonlinear.certificate import ESCAPES, NonlinearCertificate, certify, leave, status_at
 from dsketch.problems.nonlinear.check import check_nonlinear
 from dsketch.problems.nonlinear.choose import plan_nonlinear
 from dsketch.problems.nonlinear.method import NonlinearAnswer, NonlinearMethod, NonlinearTask
@@ -28,9 +28,6 @@ from dsketch.problems.nonlinear.starts import draw_starts
 from dsketch.problems.nonlinear.system import Curvature, Examination, NonlinearSystem
 from dsketch.problems.outcome import Outcome
 from dsketch.settings import Numbers, Option, Settings
-
-_ESCAPES = 3  # so often a saddle is left along the direction in which the loss falls
-_SHORT = 0.1  # the first step off a saddle lowers the loss by about this share of its square
 
 
 @dataclass(frozen=True)
@@ -165,14 +162,10 @@ class NonlinearProblem(Problem):
     ) -> Flow[tuple[NonlinearAnswer, Examination]]:
         """Examine an answer; leave a saddle, and go on from there."""
         found = yield from self.system.examine(answer.x_vector, answer.local)
-        for _ in range(_ESCAPES):
+        for _ in range(ESCAPES):
             if not certify(found).is_saddle:
                 break
-            direction = least_direction(found)
-            fall = -float(direction @ found.hessian @ direction)
-            length = np.sqrt(2 * _SHORT * found.value / fall) if fall > 0 else 0.0
-            start = found.x + length * direction
-            tried = yield from method.solve(NonlinearTask(self.system, start), settings)
+            tried = yield from method.solve(NonlinearTask(self.system, leave(found)), settings)
             if not tried.local.value < answer.local.value:
                 break
             said = "left a saddle of the loss along the direction in which it falls"

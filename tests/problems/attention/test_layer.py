@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import dsketch as ds
 from dsketch.matrix.array import ArrayMatrix
@@ -72,7 +73,7 @@ def test_derivatives_are_what_differences_show() -> None:
         parts = [pass_.map(rows.block(start, stop), None) for start, stop in ((0, 7), (7, 60))]
         return pass_.finish(pass_.merge(*parts))
 
-    sums = look(LayerMoments(keys, np.eye(3), X, Y, is_exact=True))
+    sums = look(LayerMoments(keys, np.eye(3), X, Y, np.eye(3), np.eye(2), is_exact=True))
     found = look(LayerJacobian(keys, np.eye(3), X, Y))
 
     r, J = case.residual(x), slopes(case.residual, x, 1e-6)
@@ -161,6 +162,36 @@ def test_directions_that_softmax_does_not_see_are_0_and_told() -> None:
     assert np.abs(X[0] - X[3]).max() <= 1e-12
     assert np.abs(X[0, :2] - case.X[0] / 2).max() <= 1e-12
     assert np.abs(Y[4]).max() <= 1e-15
+
+
+def test_a_penalty_makes_them_0() -> None:
+    """With alpha nothing is taken out beforehand, from wherever one begins."""
+    case = Layer(3, n=200, m=100)
+    A2 = np.concatenate([case.A2, np.ones((100, 1))], axis=1)
+    start = np.concatenate([case.near(0.1), np.ones((3, 1))], axis=1)
+    problem = ds.AttentionLayer(case.A1, A2, case.A3, case.B, start=start, alpha=0.1)
+
+    found = solve(problem)
+
+    assert found.status is ds.Status.LOCAL
+    assert np.abs(found.answer.X[:, 2]).max() <= 1e-12
+    assert any("does not see 3 of the 9 directions of X" in note and "the penalty makes them 0" in note for note in found.notes)
+    moved = found.x + np.eye(len(found.x))[2]  # what softmax does not see costs its penalty, and the judge sees that
+    assert ds.check(problem, x=found.x, cluster="serial", progress=False).backward_error.max() <= 1e-13
+    assert ds.check(problem, x=moved, cluster="serial", progress=False).backward_error.max() >= 1e-6
+
+
+def test_logits_of_any_size_do_not_overflow() -> None:
+    """A softmax that picks one key for most rows is fitted all the same, and a start that overflows is refused."""
+    case = Layer(2, n=200, m=50, shapes=(2, 2, 2, 2))
+    B = rows_of(case.A1, 400 * case.X, case.A2, case.A3, case.Y)
+
+    found = solve(ds.AttentionLayer(case.A1, case.A2, case.A3, B, start=400 * case.X))
+
+    assert np.isfinite(found.x).all()
+    assert np.abs(rows_of(case.A1, found.answer.X, case.A2, case.A3, found.answer.Y) - B).max() <= 1e-10
+    with pytest.raises(ds.SpecError, match="Give a smaller start"):
+        solve(case.problem(start=1e200))
 
 
 def test_keys_far_from_0_lose_no_digits() -> None:
@@ -261,3 +292,53 @@ def test_a_number_that_is_not_finite_is_named(name: str) -> None:
 
     with pytest.raises(ds.DataError, match=rf"{name}.*7"):
         solve(ds.AttentionLayer(**given))
+
+
+# ---- other ways --------------------------------------------------------------------------------------------------------
+
+
+def test_the_papers_way_ends_at_the_same_point() -> None:
+    """Alternating Newton steps take more looks to the same minimum."""
+    case = Layer(1, noise=0.1, shapes=(2, 2, 3, 3))
+
+    problem = case.problem(start=case.near(0.1))
+
+    mine, theirs = solve(problem), solve(problem, method="alternating_newton", tol=1e-6)
+
+    assert mine.status is theirs.status is ds.Status.LOCAL
+    assert np.abs(mine.x - theirs.x).max() <= 1e-4
+    assert len(theirs.passes) > len(mine.passes)
+
+
+def test_a_saddle_is_left() -> None:
+    """Queries of both signs with the same B make X = 0 stationary, though the loss falls to either side: the answer is not there."""
+    rng = np.random.default_rng(0)
+    half, keys = rng.standard_normal((30, 1)), rng.standard_normal((20, 1))
+    A1, A2 = np.concatenate([half, -half]), np.concatenate([keys, -keys])
+    A3 = A2**2 + 0.05 * A2 + 1
+    B = rows_of(A1, np.ones((1, 1)), A2, A3, np.ones((1, 1)))
+    B = B + np.concatenate([B[30:], B[:30]])
+
+    found = solve(ds.AttentionLayer(A1, A2, A3, B, start=0.0))
+
+    assert found.status is ds.Status.LOCAL
+    assert any("left a saddle" in note for note in found.notes)
+    assert abs(found.answer.X[0, 0]) > 0.5
+    assert found.certificate.least_eigenvalue > 0
+
+
+@pytest.mark.parametrize("rows", [60, 13])
+def test_chunks_and_sparse_queries_change_last_bits_only(rows: int, stored: Any) -> None:
+    """However A1 and B are stored, x is the same to rounding."""
+    case = Layer(9, noise=0.1)
+    case.A1[np.random.default_rng(0).random(case.A1.shape) < 0.3] = 0.0
+    given = {name: stored(f"{name}{rows}", getattr(case, name), chunk_rows=rows) for name in ("A1", "A2", "A3", "B")}
+    start = case.near(0.1)
+
+    here = solve(case.problem(start=start))
+    there = solve(ds.AttentionLayer(**given, start=start))
+    sparse = solve(ds.AttentionLayer(sp.csr_array(case.A1), case.A2, case.A3, case.B, start=start))
+
+    for other in (there, sparse):
+        assert other.status is here.status
+        assert np.abs(other.x - here.x).max() <= 1e-10

@@ -1,0 +1,124 @@
+"""Claim: an attention layer is found that made the data, from starts 10 % and 30 % off, in at most 8 steps and to a loss at rounding.
+
+starts
+    n = m = 4,096, d = 8: ten layers, each from both starts, by Levenberg's method with Y eliminated; steps, looks, what is left of the
+    loss, how far X is off.
+noise
+    The same with 10 % noise in B, where no layer fits: steps, and how far the answer is from a stationary point.
+columns
+    One layer of each number of columns: steps and processor seconds.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from record import Case, Record, arguments, figure, show, table
+
+import dsketch
+
+Floats = NDArray[np.float64]
+
+_ROWS = 512  # at once, of what makes B
+
+
+class Layer(NamedTuple):
+    """Data, the X that made them, and a direction as long as it."""
+
+    A1: Floats
+    A2: Floats
+    A3: Floats
+    B: Floats
+    X: Floats
+    off: Floats
+
+
+def layer(n: int, d: int, seed: int, noise: float = 0.0) -> Layer:
+    """Return Gaussian queries, keys and values, and the rows of a layer whose logits have a spread of about 1."""
+    rng = np.random.default_rng(seed)
+    A1, A2, A3 = rng.standard_normal((3, n, d))
+    X, Y = rng.standard_normal((d, d)) / d, rng.standard_normal((d, d))
+    B = np.concatenate([_rows(A1[start : start + _ROWS], X, A2, A3 @ Y) for start in range(0, n, _ROWS)])
+    off = rng.standard_normal((d, d))
+    B += noise * np.linalg.norm(B) / np.sqrt(B.size) * rng.standard_normal(B.shape)
+    return Layer(A1, A2, A3, B, X, off * np.linalg.norm(X) / np.linalg.norm(off))
+
+
+def _rows(A1: Floats, X: Floats, A2: Floats, V: Floats) -> Floats:
+    Z = A1 @ X @ A2.T
+    S = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return np.asarray(S @ V / S.sum(axis=1, keepdims=True))
+
+
+def measure(record: Record, part: str, n: int, d: int, seed: int, share: float, noise: float = 0.0) -> None:
+    """Record a solve from a start that is off by a share of X."""
+    data = layer(n, d, seed, noise)
+    problem = dsketch.AttentionLayer(*data[:4], start=data.X + share * data.off)
+    began = time.process_time()
+    found = dsketch.solve(problem, cluster="serial", progress=False)
+    record.add(
+        part=part, n=n, d=d, seed=seed, share=share, noise=noise, status=found.status.name.lower(),
+        steps=found.answer.answers[found.answer.best].steps, looks=len(found.passes), seconds=time.process_time() - began,
+        loss=2 * found.certificate.loss / float((data.B**2).sum()), backward=float(found.certificate.backward_error[0]),
+        error=float(np.linalg.norm(found.answer.X - data.X) / np.linalg.norm(data.X)),
+    )  # fmt: skip
+
+
+def tables(cases: list[Case]) -> dict[str, str]:
+    """Return a table for each part."""
+    starts, noise, columns = ([case for case in cases if case["part"] == part] for part in ("starts", "noise", "columns"))
+    return {
+        "layer-starts": table(
+            [f"n = {starts[0]['n']:,}, d = {starts[0]['d']}: start off by", "solved", "steps", "looks", "loss ÷ ‖B‖²", "X, relative"],
+            [[f"{share:.0%}", *_worst([case for case in starts if case["share"] == share])] for share in (0.1, 0.3)],
+        ),
+        "layer-noise": table(
+            ["noise in B", "status", "steps", "looks", "backward error"],
+            [[f"{case['noise']:.0%}", *(case[word] for word in ("status", "steps", "looks", "backward"))] for case in noise],
+        ),
+        "layer-columns": table(
+            ["n", "d", "status", "steps", "looks", "processor seconds", "loss ÷ ‖B‖²"],
+            [[case[word] for word in ("n", "d", "status", "steps", "looks", "seconds", "loss")] for case in columns],
+        ),
+    }  # fmt: skip
+
+
+def _worst(cases: list[Case]) -> list[Any]:
+    solved = sum(case["status"] == "solved" for case in cases)
+    return [f"{solved} of {len(cases)}", *(max(case[word] for case in cases) for word in ("steps", "looks", "loss", "error"))]
+
+
+def draw(cases: list[Case]) -> Callable[[Any], None]:
+    """Return what draws the steps of every start."""
+
+    def into(canvas: Any) -> None:
+        axis = canvas.subplots()
+        for share in (0.1, 0.3):
+            chosen = [case for case in cases if case["part"] == "starts" and case["share"] == share]
+            axis.plot([case["seed"] for case in chosen], [case["steps"] for case in chosen], "o-", label=f"start {share:.0%} off")
+        axis.set(xlabel="seed", ylabel="steps", title="an attention layer that made the data", ylim=(0, None))
+        axis.legend()
+
+    return into
+
+
+def main() -> None:
+    """Measure, print, draw."""
+    options = arguments(__doc__ or "").parse_args()
+    n, d, seeds, widths = (200, 3, 2, (2, 4)) if options.tiny else (4096, 8, 10, (4, 8, 16))
+    record = Record(options.out, "attention_layer")
+    for seed in range(seeds):
+        for share in (0.1, 0.3):
+            measure(record, "starts", n, d, seed, share)
+    for noise in (0.01, 0.1):
+        measure(record, "noise", n, d, 0, 0.1, noise)
+    for width in widths:
+        measure(record, "columns", n, width, 0, 0.3)
+    show(tables(record.cases))
+    figure(options.out / "attention_layer.png", draw(record.cases))
+
+
+if __name__ == "__main__":
+    main()
