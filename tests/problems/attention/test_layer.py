@@ -194,6 +194,33 @@ def test_logits_of_any_size_do_not_overflow() -> None:
         solve(case.problem(start=1e200))
 
 
+@pytest.mark.parametrize("angle", [1e-3, 1e-5])
+def test_columns_that_are_all_but_dependent_cost_no_steps(angle: float) -> None:
+    """Queries and keys of condition 1/angle each, J of their product: to a loss at rounding, as with other columns."""
+    case = Layer(4, n=200, m=100, shapes=(3, 3, 3, 3))
+    for A in (case.A1, case.A2):
+        A[:, 2] = A[:, 1] + angle * A[:, 2]
+    B = rows_of(case.A1, case.X, case.A2, case.A3, case.Y)
+
+    found = solve(ds.AttentionLayer(case.A1, case.A2, case.A3, B, start=case.near(0.1)))
+
+    assert found.status is ds.Status.SOLVED
+    assert found.answer.answers[0].steps <= 8
+    assert found.certificate.scaled_condition > angle**-2
+    assert np.abs(rows_of(case.A1, found.answer.X, case.A2, case.A3, found.answer.Y) - B).max() <= 1e-13
+
+
+def test_what_rounding_may_do_is_not_less_than_it_does() -> None:
+    """At the X and Y that made B the residual is rounding alone: below the claim, and the claim is not a hundred times as much."""
+    case = Layer(0, n=1000, m=2000, shapes=(4, 4, 4, 4))
+    x = np.concatenate([case.X.reshape(-1), case.Y.reshape(-1)])
+
+    found = ds.check(case.problem(), x=x, cluster="serial", progress=False)
+
+    assert 0 < found.residual_norm[0] <= found.doubt <= 100 * found.residual_norm[0]
+    assert found.is_zero
+
+
 def test_keys_far_from_0_lose_no_digits() -> None:
     """Softmax does not feel an offset of all keys; nor does X."""
     case = Layer(4, n=200, m=100)
