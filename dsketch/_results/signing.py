@@ -6,12 +6,15 @@ S. Josefsson, I. Liusvaara, "Edwards-curve digital signature algorithm (EdDSA)",
 """
 
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dsketch._atomic import replacing
 from dsketch.errors import SpecError
+
+_MAKING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -108,15 +111,20 @@ def make_key(path: Path) -> Path:
     OSError
         If it cannot be written.
     """
-    if not path.exists():
-        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-        private = _ed25519().Ed25519PrivateKey.generate()
-        pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        with replacing(path) as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(pem)
+    with _MAKING:  # two threads would sign with two keys, of which one is gone
+        if not path.exists():
+            _write_key(path)
     return path
+
+
+def _write_key(path: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    private = _ed25519().Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with replacing(path) as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(pem)
 
 
 def _message(digest: str, signer: str, public: str) -> bytes:

@@ -124,7 +124,7 @@ def test_types_travel_with_the_package() -> None:
 def test_signatures_name_every_keyword(verb: Callable[..., object], keywords: type) -> None:
     """``help()`` shows what may be given and its default, and the docstring says more."""
     shown = signature(verb).parameters
-    first = {"method": "auto", **vars(Settings())}  # of all others: None
+    first = {"method": "auto", "replicas": 1, **vars(Settings())}  # of all others: None
 
     for name in get_type_hints(keywords):
         assert shown[name].default == first.get(name)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,13 @@ def test_no_key_is_said(journal: Path, tmp_path: Path) -> None:
         with pytest.raises(ds.SpecError, match="key"):
             ds.receipt(journal).sign(key, "ann")
     assert run("receipt", journal, "--sign", tmp_path / "text").exit_code == 2
+
+
+def test_those_who_need_a_key_at_once_get_the_same(tmp_path: Path) -> None:
+    """Two jobs of a new service begin together: one makes the key, nobody fails, nobody signs with one that is gone."""
+    for number in range(10):
+        path = tmp_path / f"{number}.pem"
+        with ThreadPoolExecutor(4) as pool:
+            keys = set(pool.map(lambda path: public_key_of(make_key(path)), [path] * 4))
+
+        assert keys == {public_key_of(path)}
