@@ -33,6 +33,7 @@ from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
@@ -327,6 +328,7 @@ def lstsq(
     weights: Any = None,
     intercept: bool = False,
     missing: str = "error",
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖: shorthand for ``solve(LeastSquares(A, b), …)``.
@@ -335,6 +337,8 @@ def lstsq(
     ----------
     A, b, weights, intercept, missing
         As in :class:`LeastSquares`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -349,6 +353,7 @@ def lstsq(
     >>> lstsq(np.eye(4)[:, :2], np.ones(4)).x
     array([1., 1.])
     """
+    A, b, weights = along(dim, A=A, b=b, weights=weights)
     return solve(LeastSquares(A, b, weights=weights, intercept=intercept, missing=missing), **choices)
 
 
@@ -361,6 +366,7 @@ def ridge(
     weights: Any = None,
     intercept: bool = False,
     missing: str = "error",
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖² + alpha ‖x‖²: shorthand for ``solve(Ridge(A, b, alpha=alpha), …)``.
@@ -369,6 +375,8 @@ def ridge(
     ----------
     A, b, alpha, weights, intercept, missing
         As in :class:`Ridge`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -383,6 +391,7 @@ def ridge(
     >>> ridge(np.eye(4)[:, :2], np.ones(4), alpha=1.0).x
     array([0.5, 0.5])
     """
+    A, b, weights = along(dim, A=A, b=b, weights=weights)
     return solve(Ridge(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing), **choices)
 
 
@@ -403,6 +412,7 @@ def glm(
     delta: float | None = None,
     start: Any = None,
     missing: str = "error",
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Fit a generalised linear model: shorthand for ``solve(GLM(A, y, family=…), …)``.
@@ -411,6 +421,8 @@ def glm(
     ----------
     A, y, family, link, offset, weights, frequencies, alpha, intercept, power, theta, delta, start, missing
         As in :class:`GLM`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -426,6 +438,7 @@ def glm(
     >>> glm(A, [1.0, 2.0, 4.0, 8.0], family="poisson", intercept=True).x.round(9)
     array([0.69314718, 0.        ])
     """
+    A, y, offset, weights, frequencies = along(dim, A=A, y=y, offset=offset, weights=weights, frequencies=frequencies)
     problem = GLM(
         A, y, family=family, link=link, offset=offset, weights=weights, frequencies=frequencies, alpha=alpha, intercept=intercept,
         power=power, theta=theta, delta=delta, start=start, missing=missing,

@@ -115,6 +115,10 @@ MISSING = Option(
     choices=("error", "fill"),
 )
 
+DIM = Option(
+    "dim", str, None, "Which dimension of labelled arrays (xarray) the rows are; in Python alone. [default: the first of A]"
+)
+
 # ---- how a problem is solved: the method, and the fields of Settings in their order --------------------------------------
 
 METHOD = Option(

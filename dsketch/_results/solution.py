@@ -9,6 +9,7 @@ import numpy as np
 
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
+from dsketch._results.frames import target_names, to_dataset, to_frame
 from dsketch._results.plan import Plan
 from dsketch._results.slices import as_listed
 from dsketch._units import format_bytes, format_seconds
@@ -173,6 +174,41 @@ class Solution:
         return None if self.columns is None else self.columns.names
 
     @property
+    def target_names(self) -> tuple[str, ...] | None:
+        """Names of the columns of b, to which those of x belong; None where b has none."""
+        return target_names(self.problem)
+
+    def to_xarray(self, summary: Any = None) -> Any:
+        """Return x and the certificate as an ``xarray.Dataset``, with the coordinates of A's columns and of the targets.
+
+        Parameters
+        ----------
+        summary : Summary or GLMSummary, optional
+            As :meth:`summary` gave it: standard errors, t, p, R² and residual variance come along.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``x`` (``column``, then the dimensions of b but its rows); ``backward_error``, ``residual_norm``, … of each target.
+
+        Raises
+        ------
+        SpecError
+            If xarray is not installed (the extra ``dsketch[xarray]``), or x does not belong to the columns of A.
+        """
+        return to_dataset(self, summary)
+
+    def to_pandas(self) -> Any:
+        """Return x as a ``pandas.Series``, or a ``DataFrame`` with a column for each target, by the names of the columns of A and b.
+
+        Raises
+        ------
+        SpecError
+            If pandas is not installed, or x does not belong to the columns of A.
+        """
+        return to_frame(self)
+
+    @property
     def singular_values(self) -> Floats:
         """Singular values of A (of its sketch where ``certificate.is_exact`` is false), from a decomposition of R.
 
@@ -226,6 +262,7 @@ class Solution:
             "plan": self.plan.to_dict(),
             "notes": self.notes,
             **({} if self.columns is None else self.columns.attributes()),
+            **({} if self.target_names is None else {"targets": list(self.target_names)}),
         }
         return {name: plain(value) for name, value in fields.items()}
 

@@ -54,6 +54,8 @@ class Summary:
     passes : tuple of str
         What this summary read the rows for, beyond the solve.
     notes : tuple of str
+    targets : tuple of str or None
+        Names of the right-hand sides, where b has names for its columns.
     """
 
     names: tuple[str, ...]
@@ -80,6 +82,7 @@ class Summary:
     singular_values: Floats = field(kw_only=True)
     passes: tuple[str, ...] = field(kw_only=True)
     notes: tuple[str, ...] = field(kw_only=True)
+    targets: tuple[str, ...] | None = field(kw_only=True, default=None)
     spread: Floats = field(kw_only=True, repr=False)  # T, shape (d, r)
     meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r)
     halves: Floats = field(kw_only=True, repr=False)  # V, shape (k, d, m): the covariance of side s is T M[s] Tᵀ + V[s] V[s]ᵀ
@@ -132,9 +135,12 @@ class Summary:
             f"covariance  {self._covariance_words()}{', weighted' if self.is_weighted else ''}",
         ]
         for side in range(sides):
-            lines += [*([""] if side else []), *([f"right-hand side {side}"] if sides > 1 else []), *self._side_lines(side)]
+            lines += [*([""] if side else []), *([self._title_of(side)] if sides > 1 else []), *self._side_lines(side)]
             lines += coefficient_lines(names, columns[:, side], self.level)
         return "\n".join([*lines, *note_lines(self.notes)])
+
+    def _title_of(self, side: int) -> str:
+        return f"right-hand side {side}" + (f": {self.targets[side]}" if self.targets else "")
 
     def _covariance_words(self) -> str:
         if self.groups is not None:
