@@ -129,7 +129,7 @@ def solve(
     journal : path or URL, optional
         Where to record each finished pass.  If it holds records of this very run, they are replayed and the run goes on.
     progress : bool or callable, optional
-        None: a bar if standard error is a terminal.  A callable is handed the events of :mod:`dsketch.events`.
+        None: a bar if standard error is a terminal, or in a notebook.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
         ``tol, method, sketch, sketch_rows, seed, features, rank, cluster, memory_limit, workers, threads, replicas`` as in :func:`plan`;
         for a Plan, which has them already, only ``cluster``.

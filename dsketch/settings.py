@@ -203,7 +203,7 @@ JOURNAL = Option(
     "Record each finished pass in this folder or URL; if it holds this very run, go on from there. [default: none]",
     metavar="FOLDER",
 )
-PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar if standard error is a terminal]")
+PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar on a terminal and in a notebook]")
 OUT = Option(
     "out",
     Path,

@@ -10,12 +10,14 @@ import numpy as np
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
 from dsketch._results.frames import target_names, to_dataset, to_frame
+from dsketch._results.pages import solution_html, solution_word
 from dsketch._results.plan import Plan
+from dsketch._results.plot import plot
 from dsketch._results.slices import as_listed
 from dsketch._units import format_bytes, format_seconds
 from dsketch.engine.session import ProgressTo
 from dsketch.errors import SpecError
-from dsketch.events import PassRecord
+from dsketch.events import Converged, PassRecord
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.open import open_matrix
 from dsketch.passes.base import Flow
@@ -48,6 +50,8 @@ class Solution:
     answer : object
         The method's own answer with its factor; what :mod:`dsketch.problems.linear.statistics` needs.
     problem : Problem
+    history : tuple of Converged
+        What methods measured on the way, where they did.
     run : callable
         ``run(flow, cluster, progress)`` answers the looks of a further flow and returns what it returns.  It is handed in from above
         (:mod:`dsketch.api`), so that a Solution can ask for passes and still know no engine.
@@ -65,6 +69,7 @@ class Solution:
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
     answer: Any = field(repr=False, kw_only=True)
     problem: Problem = field(repr=False, kw_only=True)
+    history: tuple[Converged, ...] = field(default=(), repr=False, kw_only=True)
     run: Callable[[Flow[Any], Any, ProgressTo], Any] = field(repr=False, kw_only=True)
     predicts: Callable[..., Any] = field(repr=False, kw_only=True)
 
@@ -167,6 +172,36 @@ class Solution:
         """
         elsewhere = {} if cluster is None else {"cluster": cluster}
         return self.predicts(self, A, out, overwrite=overwrite, offset=offset, missing=missing, progress=progress, **elsewhere)
+
+    def plot(self, kind: str | None = None, *, summary: Any = None) -> Any:
+        """Draw the solution by matplotlib, the extra ``dsketch[plot]``.
+
+        Parameters
+        ----------
+        kind : {"coefficients", "map", "convergence"}, optional
+            None: a map of each coefficient where b has two dimensions of targets, else coefficients.
+        summary : Summary or GLMSummary, optional
+            As :meth:`summary` gave it: its intervals are drawn.
+
+        Returns
+        -------
+        matplotlib.axes.Axes, or an array of them for maps
+            A notebook shows the figure; elsewhere ``matplotlib.pyplot.show()`` does, or ``….figure.savefig(path)``.
+
+        Raises
+        ------
+        SpecError
+            If matplotlib is not installed, the kind is not known, or there is nothing to draw of it.
+        """
+        return plot(self, kind, summary)
+
+    def __repr__(self) -> str:
+        """Return the answer in one line."""
+        return solution_word(self)
+
+    def _repr_html_(self) -> str:
+        """Return the answer as a notebook shows it."""
+        return solution_html(self)
 
     @property
     def names(self) -> tuple[str, ...] | None:

@@ -15,7 +15,7 @@ ROOT = Path(dsketch.__file__).parent
 # Five floors, lowest first; a room is a package or a loose module of dsketch and stands on one of them.
 FLOORS = {
     "words and small arithmetic, which know nothing of data": (
-        "_atomic", "_jsonable", "_linalg", "_registry", "_units", "errors", "events", "settings", "version",
+        "_atomic", "_html", "_jsonable", "_linalg", "_registry", "_units", "errors", "events", "settings", "version",
     ),
     "data in blocks, and what one pass asks of them": ("features", "losses", "matrix", "passes", "sketch"),
     "machines that answer passes, and what passes cost": ("engine", "planning"),
