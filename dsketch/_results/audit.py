@@ -204,12 +204,12 @@ class _Auditor:
 def sum_tolerance(look: Look, panels: int) -> float:
     """Return how far, relative to the size of its terms, rounding may take a sum with signs from those of its panels.
 
-    NumPy adds m numbers in runs of at most 128 and these in pairs: u (16 + log₂ m) at most, m < 2⁴⁸; each level of the tree rounds once,
-    and where triangles are merged each is a Householder factorization of 2 d rows, whose columns change by a few d u of their length
-    (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, theorem 19.4).
+    m numbers are added in runs of 64 and these in pairs by NumPy, up to 128 of them in eight sums: u (64 + 16 + log₂ m) at most, below
+    128 u as m < 2⁴⁸.  Each level of the tree rounds once, and where triangles are merged each is a Householder factorization of 2 d rows,
+    whose columns change by a few d u of their length (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, theorem 19.4).
     """
     return _EPS * (64.0 + math.log2(max(panels, 2)) * (1.0 + 8.0 * (look.rows.shape[1] + look.rows.sides)))
 
 
 def _seal_look(look: Look, record: Record) -> Sealed:
-    return Sealed(look.pass_, seed_of(record.facts["previous"], record.facts["digest"]))
+    return Sealed(look.pass_, seed_of(record.facts["previous"], record.facts["digest"]), record.facts.get("digests", 1))
