@@ -10,8 +10,8 @@ Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch
 the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
-from dsketch._results.audit import Audit
 from dsketch._results.coreset import Coreset
+from dsketch._results.findings import Audit
 from dsketch._results.plan import Plan
 from dsketch._results.receipt import Receipt
 from dsketch._results.solution import Solution

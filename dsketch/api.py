@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Unpack
 
-from dsketch._results.audit import Audit
 from dsketch._results.audit import audit as audit_run
 from dsketch._results.choices import (
     Choices,
@@ -19,6 +18,7 @@ from dsketch._results.choices import (
     spell_out,
 )
 from dsketch._results.coreset import Coreset, Draw
+from dsketch._results.findings import Audit
 from dsketch._results.fitting import fit_x
 from dsketch._results.output import Output
 from dsketch._results.plan import Plan

@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 import dsketch as ds
-from dsketch._results.audit import catch_probability
+from dsketch._results.findings import catch_probability
 from dsketch.engine.journal import Journal
 from tests.engine.unchained import unchain
 from tests.results.forging import change_panel, forge, read_facts, scale_sum
