@@ -7,16 +7,18 @@ from dsketch.passes.normal import Normal
 from dsketch.passes.sandwich import Sandwich
 from dsketch.passes.sketching import Sketching
 from dsketch.passes.touch import Touch
-from dsketch.passes.triangle import Triangle
+from dsketch.passes.triangle import JointTriangle, Reduced, Triangle
 from dsketch.passes.whitened import WhitenedGram
 
 __all__ = [
     "Both",
     "Gradient",
     "Gram",
+    "JointTriangle",
     "Look",
     "Normal",
     "Pass",
+    "Reduced",
     "Sandwich",
     "Sketching",
     "Slope",

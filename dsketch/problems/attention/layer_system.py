@@ -25,7 +25,7 @@ from dsketch._linalg.streams import DRAWN_STARTS
 from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Look, Pass, Triangle
+from dsketch.passes import JointTriangle, Look, Pass, Triangle
 from dsketch.passes.attention import attention_rows
 from dsketch.passes.base import Flow
 from dsketch.passes.layer import LayerJacobian, LayerMoments, LayerSums, LayerTriangle
@@ -103,8 +103,8 @@ class LayerSystem:
         A2, A3 = (yield from copy_persisted(self.A2)), (yield from copy_persisted(self.A3))
         system = replace(self, A2=A2, A3=A3)
         d, e, _, _ = self.shapes
-        beyond: Floats = yield Look(Triangle(), Rows(A2, A3, intercept=True, names=("A2", "A3")))
-        R1: Floats = (yield Look(Triangle(), Rows(self.A1, self.B, names=("A1", "B"))))[:d, :d]
+        beyond: Floats = (yield Look(JointTriangle(), Rows(A2, A3, intercept=True, names=("A2", "A3")))).R
+        R1: Floats = (yield Look(Triangle(), Rows(self.A1, self.B, names=("A1", "B")))).R
         R = householder(np.concatenate([beyond[:, e : e + 1], beyond[:, :e], beyond[:, e + 1 :]], axis=1))
         mean = R[0, 1:] / R[0, 0]
         V1 = _basis_beyond(Factor.of(R1).null, d, "A1", "a row that is not 0")

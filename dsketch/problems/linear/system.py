@@ -11,10 +11,10 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
-from dsketch._linalg.householder import householder
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Slope, Triangle, WhitenedGram
+from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Reduced, Sketching, Slope, Triangle, WhitenedGram
 from dsketch.passes.base import Flow
+from dsketch.passes.triangle import join_rows_below
 from dsketch.sketch import Sketch
 
 
@@ -85,12 +85,10 @@ class LinearSystem:
 
     def triangle(self, seed: int) -> Flow[tuple[Floats, Floats, Floats]]:
         """Return R, z = Qᵀb and the residual norms of min ‖R x − z‖.  One pass."""
-        full = yield from self._look(Triangle(seed))
-        d = self.shape[1]
+        found: Reduced = yield from self._look(Triangle(seed))
         if self.is_penalized:
-            below = np.concatenate([self._penalty_rows(), np.zeros((d, self.sides))], axis=1)
-            full = householder(np.concatenate([full, below]))
-        return full[:d, :d], full[:d, d:], np.sqrt(np.sum(full[d:, d:] ** 2, axis=0))
+            found = join_rows_below(found, self._penalty_rows(), np.zeros_like(found.z))
+        return found.R, found.z, found.rest
 
     def gradient(self, x: Floats) -> Flow[Slope]:
         """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""

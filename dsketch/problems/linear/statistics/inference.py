@@ -84,18 +84,18 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     Where the factor is not A's own, or it or x has lost digits to a Gram matrix, a QR that no conditioning stops gives R and Qᵀb, and x
     follows from them: an iterate, however small its backward error, is not what the statistics are about.
     """
-    d, slope = system.shape[1], answer.slope
+    slope = answer.slope
     if slope is not None and answer.is_exact and not (METHODS[method].is_squared and _has_lost_digits(answer, slope)):
         return Fit(answer.x, slope, answer.factor), (), ()
     if slope is None:
-        full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
+        found, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
         require_squares_of_b(slope.peak)
         passes: tuple[str, ...] = ("triangle & gradient",)
     else:
-        full = yield Look(Triangle(), system.rows)
+        found = yield Look(Triangle(), system.rows)
         passes = ("triangle",)
-    factor, z, rest = Factor(full[:d, :d]), full[:d, d:], full[d:, d:]
-    fit = Fit(factor.least_squares(z), slope._replace(g=np.zeros_like(z), rr=np.einsum("ij,ij->j", rest, rest)), factor)
+    factor = Factor(found.R)
+    fit = Fit(factor.least_squares(found.z), slope._replace(g=np.zeros_like(found.z), rr=found.rr), factor)
     return fit, passes, _of_another_x(fit, answer, method)
 
 
@@ -168,7 +168,7 @@ def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
     by_coefficient = [array[:, 0] if is_vector else array for array in (stored.x, errors, t, p)]
     by_side = [array[0] if is_vector else array for array in (r_squared, adjusted, fit.variance, F, F_p)]
     if robust is None:
-        meat, halves = fit.variance[:, None, None] * np.eye(fit.factor.rank), np.zeros((len(fit.variance), len(fit.x), 0))
+        meat, halves = fit.variance[:, None, None], np.zeros((len(fit.variance), len(fit.x), 0))
     else:
         meat, halves = robust.meat, robust.halves
     return Summary(
