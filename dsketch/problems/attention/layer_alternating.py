@@ -13,8 +13,8 @@ from typing import Any
 
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate
+from dsketch.problems.attention.layer_elimination import Elimination
 from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_looks
-from dsketch.problems.attention.layer_system import Elimination
 from dsketch.problems.levenberg import levenberg
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
