@@ -194,6 +194,30 @@ def test_the_draw_catches_as_often_as_it_says(run: Path) -> None:
     assert 8 <= sum(caught) <= 33
 
 
+def test_a_share_bounds_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many panels are drawn as the share holds, and what they catch is said; of a share smaller than a panel none."""
+    monkeypatch.setattr("dsketch.engine.panels.PANEL_BYTES", 1)
+    monkeypatch.setattr("dsketch.matrix.base.BLOCK_BYTES", 6 * 8 * 250)
+    places = write(tmp_path / "A.zarr", A), write(tmp_path / "b.zarr", B)
+    ds.ridge(*places, 0.5, method="whitened", journal=tmp_path / "run")
+
+    found, few, none = (
+        ds.audit(tmp_path / "run", share=0.25),
+        ds.audit(tmp_path / "run", share=0.25, panels=2),
+        ds.audit(tmp_path / "run", share=1e-3),
+    )
+
+    assert found.is_clean
+    assert (found.panels, found.drawn) == (3 * 16, 12)
+    assert found.read_bytes <= 0.25 * found.solve_bytes
+    assert found.catches(0.05) == catch_probability(48, 3, 12)
+    assert "12 panels are what 25.0% of the solve's reading allows" in found.notes[0]
+    assert (few.drawn, few.notes) == (2, ())
+    assert (none.drawn, none.is_clean) == (0, True)
+    with pytest.raises(ds.SpecError, match="share must be a part"):
+        ds.audit(tmp_path / "run", share=5)
+
+
 def test_receipt_and_journal_may_lie_apart(run: Path, tmp_path: Path) -> None:
     """A receipt knows where its journal lay; where it has moved, one says so."""
     kept = tmp_path / "receipt.json"
