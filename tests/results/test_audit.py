@@ -152,13 +152,16 @@ def test_another_answer_is_named(run: Path) -> None:
         (ds.ElasticNet(A, B, alpha=0.1), {}),
         (ds.Multinomial(A, np.arange(4000) % 3), {}),
         (ds.GramPower(A, np.ones(6), power=2), {}),
+        (ds.GramPower(A, np.ones((6, 2), np.float32), power=3), {}),
+        (ds.GramExponential(A / 30, np.ones(6)), {}),
+        (ds.OddGramPower(A, B, power=3), {}),
         (ds.ExpKernel(A[:200] / 30, B[:200], alpha=1e-2), {}),
         (ds.LeverageScores(A), {}),
     ],
     ids=lambda value: value.name if isinstance(value, ds.Problem) else "",
 )
 def test_every_problem_s_steps_are_replayed(tmp_path: Path, problem: ds.Problem, options: dict[str, Any]) -> None:
-    """A flow is a generator of looks: the recorded results give x again, with and without data; what cannot be, is said."""
+    """A flow is a generator of looks: the recorded results give x again, with and without data."""
     ds.solve(problem, journal=tmp_path, **options)
 
     alone, beside = ds.audit(tmp_path), ds.audit(tmp_path, data=problem, panels=4)
@@ -166,7 +169,32 @@ def test_every_problem_s_steps_are_replayed(tmp_path: Path, problem: ds.Problem,
     assert alone.is_clean, alone.faults
     assert beside.is_clean, beside.faults
     assert beside.is_replayed
-    assert alone.is_replayed or "driver itself reads rows: rows 0:6 of b" in alone.notes[0]
+    assert alone.is_replayed
+
+
+def test_what_the_driver_read_is_in_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other numbers behind a fingerprint are refused; a journal without them goes on, and its steps ask for the data."""
+    problem = ds.GramPower(A, np.ones(6), power=2)
+    wanted = ds.solve(problem, journal=tmp_path / "with").x
+    with monkeypatch.context() as before:
+        before.setattr("dsketch._results.run_header._KEPT_BYTES", 0)
+        ds.solve(problem, journal=tmp_path / "without")
+
+    found = ds.audit(tmp_path / "without")
+
+    assert found.is_clean
+    assert not found.is_replayed
+    assert "driver itself reads rows: rows 0:6 of b" in found.notes[0]
+    header = json.loads((tmp_path / "with" / "header.json").read_text())
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    (lacking / "header.json").write_text(json.dumps({key: value for key, value in header.items() if key != "values"}))
+    np.testing.assert_array_equal(ds.solve(problem, journal=lacking).x, wanted)
+    changed = tmp_path / "changed"
+    changed.mkdir()
+    (changed / "header.json").write_text(json.dumps({**header, "values": {"b": "AAAA"}}))
+    with pytest.raises(ds.JournalError, match="its b had other numbers"):
+        ds.solve(problem, journal=changed)
 
 
 def test_a_journal_from_before_is_audited_as_far_as_it_goes(run: Path) -> None:
