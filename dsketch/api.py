@@ -230,6 +230,7 @@ def audit(
     journal: str | os.PathLike[str] | None = None,
     data: Any = None,
     panels: int | None = None,
+    share: float | None = None,
     signer: str | os.PathLike[str] | bytes | None = None,
     seed: int | None = None,
 ) -> Audit:
@@ -245,6 +246,9 @@ def audit(
         Where the data are: A, or ``{"A": …, "b": …}``, or the whole problem where it read from memory; None: where the journal says.
     panels : int, optional
         How many panels to draw and make again from the data; None: 50 if data are given, else none.
+    share : float, optional
+        The most that they may read, as a part of what the solve read: 0.05 draws as many as 5 % hold, of ``panels`` at most if that is
+        given.  None: whatever they read.
     signer : path, bytes or str, optional
         The public key that must have signed: PEM, or 64 hexadecimal digits.
     seed : int, optional
@@ -281,7 +285,7 @@ def audit(
     >>> found.is_clean, found.is_replayed, found.drawn == found.panels
     (True, True, True)
     """
-    return audit_run(receipt, journal=journal, data=data, panels=panels, signer=signer, seed=seed)
+    return audit_run(receipt, journal=journal, data=data, panels=panels, share=share, signer=signer, seed=seed)
 
 
 @spell_out

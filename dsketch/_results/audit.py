@@ -22,10 +22,12 @@ from dsketch._results.receipt import Receipt, read_receipt
 from dsketch._results.replay import Steps
 from dsketch._results.signing import public_key_of, verify
 from dsketch.engine.journal import Journal, explain_link, record_name, seed_of
-from dsketch.engine.panels import Task, panels_of
+from dsketch.engine.panels import MOST_PANELS, Task, panels_of
 from dsketch.engine.record import Record
 from dsketch.engine.stream import run_task
 from dsketch.errors import DsketchError, JournalError, SpecError
+from dsketch.matrix.base import Cuts
+from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Look
 from dsketch.passes.sealed import Sealed
 
@@ -39,12 +41,15 @@ def audit(
     journal: str | os.PathLike[str] | None = None,
     data: Any = None,
     panels: int | None = None,
+    share: float | None = None,
     signer: str | os.PathLike[str] | bytes | None = None,
     seed: int | None = None,
 ) -> Audit:
     """Return what is false of a finished run; see :func:`dsketch.audit`."""
     if panels is not None and panels < 0:
         raise SpecError(f"panels must be a number ≥ 0; got {panels!r}.")
+    if share is not None and not 0.0 < share <= 1.0:
+        raise SpecError(f"share must be a part of what the solve read, above 0 and at most 1; got {share!r}. Give 0.05 for 5 %.")
     try:
         found = receipt if isinstance(receipt, Receipt) else read_receipt(receipt)
     except JournalError as error:
@@ -55,8 +60,9 @@ def audit(
     faults = [*_check_signature(found, signer), *_check_links(found, place)]
     if faults:
         return Audit(found, tuple(faults), found.passes, notes=("what comes after the chain was not looked at",))
-    count = panels if panels is not None else 0 if data is None else DRAWN
-    return _Auditor(found, place, data, count, random.Random(seed) if seed is not None else random.SystemRandom()).audit()  # noqa: S311
+    count = panels if panels is not None else MOST_PANELS * found.passes if share is not None else 0 if data is None else DRAWN
+    chance = random.Random(seed) if seed is not None else random.SystemRandom()  # noqa: S311
+    return _Auditor(found, place, data, count, share or 1.0, chance).audit()
 
 
 def _is_there(place: str | os.PathLike[str]) -> bool:
@@ -127,6 +133,7 @@ class _Auditor:
     journal: Journal
     data: Any
     count: int
+    share: float
     chance: random.Random
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -146,7 +153,7 @@ class _Auditor:
         ]
         if unsealed := [number for number in range(1, self.receipt.passes + 1) if not self.journal.count_panels(number)]:
             self.notes.append(f"records {', '.join(map(str, unsealed))} are of a version that kept no digests of panels")
-        drawn = sorted(self.chance.sample(places, min(self.count, len(places))))
+        drawn = sorted(self._draw(places, drive.looks))
         read = sum(self._check_panel(number, panel, drive.looks[number - 1]) for number, panel in drawn)
         return Audit(
             self.receipt,
@@ -160,6 +167,21 @@ class _Auditor:
             sum(look.rows.nbytes for look in drive.looks),
             tuple(self.notes),
         )
+
+    def _draw(self, places: list[tuple[int, int]], looks: list[Look]) -> Iterator[tuple[int, int]]:
+        """Yield places drawn without replacement: as many as were asked for, as long as they stay within the share of the reading."""
+        left = self.share * sum(look.rows.nbytes for look in looks)
+        cuts = {number: panels_of(look.rows) for number, look in enumerate(looks, 1)} if self.count else {}
+        for place, (number, panel) in enumerate(self.chance.sample(places, min(self.count, len(places)))):
+            rows, panels = looks[number - 1].rows, cuts[number]
+            size = _bytes_of(rows, panels[panel]) if panel < len(panels) else 0
+            if size > left:
+                self.notes.append(
+                    f"{place} panels are what {self.share:.1%} of the solve's reading allows; the next has {size / 1e6:.0f} MB"
+                )
+                return
+            left -= size
+            yield number, panel
 
     def _check_sum(self, number: int, look: Look) -> int:
         """Compare a recorded sum with what its panels said; return whether there was something to compare."""
@@ -195,10 +217,15 @@ class _Auditor:
             elif not part:
                 text = f"what rows {task.start}:{task.stop} come to is not what was recorded (or this machine's last bits differ)"
                 self._fault_panel(number, panel, text)
-        return look.rows.nbytes * (task.stop - task.start) // look.rows.shape[0]
+        return _bytes_of(look.rows, panels[panel])
 
     def _fault_panel(self, number: int, panel: int, text: str) -> None:
         self.faults.append(Fault("panel", f"panel {panel} of record {number}: {text}", number, panel))
+
+
+def _bytes_of(rows: Rows, panel: Cuts) -> int:
+    """Return the bytes of the rows of a panel."""
+    return rows.nbytes * int(panel[-1] - panel[0]) // rows.shape[0]
 
 
 def sum_tolerance(look: Look, panels: int) -> float:

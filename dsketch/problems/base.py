@@ -62,6 +62,8 @@ class Problem(ABC):
         Whether what is predicted of a row is the row times x, plus the intercept: a stored x then predicts without the problem's data.
     prediction_sides : int or None
         How many numbers are predicted for a row; None: as many as x has columns.
+    read_whole : tuple of str
+        Data that the driver itself reads: a row of them for each column of A.  A journal keeps them, so that it replays without data.
     x_has_columns : bool
         Whether the rows of x belong to the columns of A, so that they change places with them.
     rows : Rows
@@ -78,6 +80,7 @@ class Problem(ABC):
     families: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
     answers_rows: ClassVar[bool] = False
+    read_whole: ClassVar[tuple[str, ...]] = ()
     x_has_columns: ClassVar[bool] = True
     predicts_linearly: ClassVar[bool] = False
     prediction_sides: int | None = None
