@@ -19,7 +19,7 @@ _SPARSE_PRICE = 128
 class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     """Finish to ``(AᵀA, Aᵀb, bᵀb)`` with shapes (d, d), (d, k), (k,): of bᵀb the diagonal alone.
 
-    One read, n d² + 2 n d k flops (BLAS syrk and gemm), d (d + k) + k numbers a part.  The relative error of the smallest eigenvalue is u·kappa².
+    One read, n d² + 2 n d k flops (BLAS syrk, gemm), d (d + k) + k numbers a part.  The relative error of the least eigenvalue is u·kappa².
     Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.
     """
 

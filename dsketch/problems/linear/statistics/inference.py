@@ -1,5 +1,6 @@
 """From a solved least-squares problem to its statistics: what is read off R, and the passes for what is not."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
-from dsketch.passes import Both, Gradient, Look, Slope, Triangle
+from dsketch.passes import Both, Gradient, Look, Moments, Slope, Triangle
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.methods import METHODS
@@ -74,6 +75,10 @@ def summarize(
     own = system.rows.A
     names = name_coefficients(own.names, options.names, own.shape[1], system.rows.intercept)
     fit, passes, said = yield from _exact(system, answer, method)
+    if not fit.slope.has_moments:
+        moments: Slope = yield Look(Moments(), system.rows)
+        fit = replace(fit, slope=fit.slope._replace(mean=moments.mean, spread=moments.spread, peak=moments.peak))
+        passes = (*passes, "moments")
     found = yield from _further(system, fit, options, names)
     return _summary(system, fit, options, names, found._replace(passes=passes + found.passes, notes=notes + said + found.notes))
 
