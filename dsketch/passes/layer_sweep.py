@@ -93,7 +93,7 @@ class Keys:
         for K, W in self.spans():
             np.maximum(reach, np.abs(K).max(axis=0), out=reach)
             V = np.concatenate([(K[:, :, None] * W[:, None, :]).reshape(len(K), -1), K, W, np.ones((len(K), 1))], axis=1)
-            for rows, columns in _tiles(h, len(K)):
+            for rows, columns in cut_tiles(h, len(K)):
                 T = scratch("tile", (rows.stop - rows.start, columns.stop - columns.start))
                 np.matmul(L[rows], K[columns].T, out=T)
                 weigh_exponentials(T, sums[rows], top[rows])
@@ -126,7 +126,7 @@ class Keys:
         mean = ((seen.values - self.value_mean) * E).sum(axis=1, keepdims=True)
         for K, W in self.spans():
             pairs, squares = (K[:, :, None] * K[:, None, :]).reshape(len(K), -1), (W @ Y) ** 2
-            for rows, columns in _tiles(h, len(K)):
+            for rows, columns in cut_tiles(h, len(K)):
                 T = scratch("tile", (rows.stop - rows.start, columns.stop - columns.start))
                 np.matmul(L[rows], K[columns].T, out=T)
                 T -= seen.top[rows]
@@ -218,6 +218,7 @@ def _blocks(parts: list[Floats]) -> Floats:
     return whole.reshape(rows, heads * high, heads * wide)
 
 
-def _tiles(rows: int, others: int) -> Iterator[tuple[slice, slice]]:
+def cut_tiles(rows: int, others: int) -> Iterator[tuple[slice, slice]]:
+    """Yield places of rows and of keys that meet in a tile."""
     for own, other, _ in tiles(Sight(None), (0, rows), (0, others), TILE):
         yield own, other

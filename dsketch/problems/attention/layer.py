@@ -1,7 +1,7 @@
 """min ½‖softmax(A₁XA₂ᵀ)A₃Y − B‖² over X and Y: training of one attention layer, never n × m."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,14 +21,16 @@ from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_numbers, as_penalty
 from dsketch.problems.attention.choose import plan_layer
 from dsketch.problems.attention.layer_directions import prepare
+from dsketch.problems.attention.layer_examination import LayerExamination
 from dsketch.problems.attention.layer_inputs import INPUTS, OPTIONS, as_count, require_shapes
+from dsketch.problems.attention.layer_judgement import Judgement, judge_layer, settle
 from dsketch.problems.attention.layer_method import LayerMethod, LayerTask
 from dsketch.problems.attention.layer_methods import LAYER_METHODS
 from dsketch.problems.attention.layer_system import LayerSystem
 from dsketch.problems.attention.visible_layer import VisibleLayer
 from dsketch.problems.base import Problem, require_columns, require_names, require_settings
 from dsketch.problems.heads.lockstep import advance_beside
-from dsketch.problems.nonlinear.certificate import ESCAPES, NonlinearCertificate, certify, leave, status_at
+from dsketch.problems.nonlinear.certificate import NonlinearCertificate, status_at
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.problems.nonlinear.notes import note_starts
 from dsketch.problems.nonlinear.system import LARGEST, Examination
@@ -48,7 +50,7 @@ class LayerDetail:
         One for each start.
     best : int
         Which of them this is.
-    examination : Examination
+    examination : Examination or LayerExamination
         Of X and Y, in the directions that softmax sees.
     """
 
@@ -56,7 +58,7 @@ class LayerDetail:
     Y: Floats
     answers: tuple[NonlinearAnswer, ...]
     best: int
-    examination: Examination
+    examination: Examination | LayerExamination
 
 
 class AttentionLayer(Problem):
@@ -224,25 +226,19 @@ class AttentionLayer(Problem):
         best = int(np.argmin([answer.local.value for answer in answers]))
         if answers[best].end == "outside":
             raise SpecError("a start where logits are float64 numbers was expected; they overflow. Give a smaller start.")
-        answers[best], found = yield from _settle(layer, method, settings, answers[best])
+        answers[best], found = yield from settle(layer, method, settings, answers[best])
         return self._conclude(layer, tuple(answers), best, found, choice)
 
     def _conclude(
-        self, layer: VisibleLayer, answers: tuple[NonlinearAnswer, ...], best: int, found: Examination, choice: Choice
+        self, layer: VisibleLayer, answers: tuple[NonlinearAnswer, ...], best: int, found: Judgement, choice: Choice
     ) -> Outcome:
-        certificate = certify(found)
-        lost = len(found.x) - found.factor.rank
-        is_symmetry = lost == layer.spare if lost else not layer.is_whole
-        is_deficient = found.factor.is_deficient or is_symmetry
-        status = status_at(certificate, self.accepted(choice.settings.tol), is_deficient=is_deficient, is_symmetry=is_symmetry)
+        is_deficient = found.lost > 0 or found.is_symmetry
+        accepted = self.accepted(choice.settings.tol)
+        status = status_at(found.certificate, accepted, is_deficient=is_deficient, is_symmetry=found.is_symmetry)
         x = self._order(layer.widen(layer.turn_back(answers[best].x_vector), answers[best].local.kept.Y))
-        notes = (
-            *note_starts(answers, best),
-            *answers[best].notes,
-            *layer.notes,
-            *_note_rank(found, certificate, is_symmetry=is_symmetry),
-        )
-        return Outcome(x, status, choice.method, certificate, notes, LayerDetail(*self.split(x), answers, best, found))
+        notes = (*note_starts(answers, best), *answers[best].notes, *layer.notes, *found.notes)
+        detail = LayerDetail(*self.split(x), answers, best, found.examination)
+        return Outcome(x, status, choice.method, found.certificate, notes, detail)
 
     def _order(self, x: Floats) -> Floats:
         """Return an x whose heads are by falling norms of X, where no start says which is which."""
@@ -253,7 +249,7 @@ class AttentionLayer(Problem):
         return np.concatenate([X[order].reshape(-1), Y[order].reshape(-1)])
 
     def judge(self, x: Floats) -> Flow[NonlinearCertificate]:
-        """Judge X and Y by a QR of the whole Jacobian and the exact Hessian.
+        """Judge X and Y by a QR of the whole Jacobian and the exact Hessian, or by sums where these are too large.
 
         Raises
         ------
@@ -266,7 +262,7 @@ class AttentionLayer(Problem):
             )
         X, Y = self.split(x)
         layer = yield from prepare(self.system)
-        return certify((yield from layer.examine(layer.narrow(X), layer.narrow_values(Y))))
+        return (yield from judge_layer(layer, layer.narrow(X), layer.narrow_values(Y))).certificate
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to softmax(A X A₂ᵀ)A₃Y for the rows of a new matrix: a sweep over the problem's A₂ and A₃."""
@@ -274,34 +270,3 @@ class AttentionLayer(Problem):
         X, Y = self.split(x)
         pass_ = LayerRows(self.system.others, 1, None, TILE, 1.0, False, *(M.reshape(-1, *M.shape[-2:]) for M in (X, Y)))
         return Look(pass_, attention_rows(A, None, self.system.A3.shape[1], ("A", "b")))
-
-
-def _settle(
-    layer: VisibleLayer, method: LayerMethod, settings: Settings, answer: NonlinearAnswer
-) -> Flow[tuple[NonlinearAnswer, Examination]]:
-    """Examine an answer; leave a saddle along the direction in which the loss falls most, and go on from there."""
-    found = yield from layer.examine(layer.turn_back(answer.x_vector), answer.local.kept.Y)
-    for _ in range(ESCAPES):
-        if not certify(found).is_saddle:
-            break
-        start = layer.turn(leave(found)[: len(answer.x_vector)])
-        tried = yield from method.solve(LayerTask(layer, start), settings)
-        if not tried.local.value < answer.local.value:
-            break
-        said = "left a saddle of the loss along the direction in which it falls"
-        answer = replace(tried, steps=answer.steps + tried.steps, notes=(*answer.notes, said, *tried.notes))
-        found = yield from layer.examine(layer.turn_back(answer.x_vector), answer.local.kept.Y)
-    return answer, found
-
-
-def _note_rank(found: Examination, certificate: NonlinearCertificate, *, is_symmetry: bool) -> tuple[str, ...]:
-    """Return how many directions are left open, and a warning at a saddle."""
-    notes = []
-    if found.factor.is_deficient and not is_symmetry:
-        lost = len(found.x) - found.factor.rank
-        notes.append(f"J lacks rank at x ({found.factor.rank_reason}): {lost} direction(s) of X and Y are not determined")
-    if certificate.is_saddle:
-        notes.append(
-            f"x is a saddle: along the least eigenvalue {certificate.least_eigenvalue:.1e} the loss falls; try other starts"
-        )
-    return tuple(notes)

@@ -22,12 +22,15 @@ from dsketch.problems.attention.layer_system import LayerSystem
 from dsketch.problems.attention.visible_layer import VisibleLayer
 from dsketch.problems.persisted import copy_persisted
 
+# Of the root mean square of columns: with a penalty, directions with less spread than that are held by it anyway.
+_DAMPED = 0.1
+
 
 def see_all(system: LayerSystem) -> VisibleLayer:
     """Return a layer in its own columns, about 0."""
     d, e, p, _ = system.shapes
-    keys = Keys(system.others, np.eye(e), np.eye(p), np.zeros(e), np.zeros(p))
-    return VisibleLayer(system, np.eye(d), keys, np.ones((d, e)), (np.eye(d), np.eye(e)), ())
+    keys, units = Keys(system.others, np.eye(e), np.eye(p), np.zeros(e), np.zeros(p)), (np.eye(d), np.eye(e))
+    return VisibleLayer(system, np.eye(d), keys, np.ones((d, e)), units, (), 0, units)
 
 
 def prepare(layer: LayerSystem) -> Flow[VisibleLayer]:
@@ -54,8 +57,10 @@ def prepare(layer: LayerSystem) -> Flow[VisibleLayer]:
         V1, V2, V3 = np.eye(d), np.eye(e), np.eye(len(V3))
     own, other = R1 @ V1 / np.sqrt(layer.A1.shape[0]), R[1:, 1 : e + 1] @ V2 / np.sqrt(layer.A2.shape[0])
     spread = np.outer(np.sqrt((own**2).sum(axis=0)), np.sqrt((other**2).sum(axis=0)))
-    turns = (np.eye(V1.shape[1]), np.eye(V2.shape[1])) if layer.alpha else (_whiten(own), _whiten(other))
-    return VisibleLayer(system, V1, Keys(system.others, V2, V3, mean[:e] @ V2, mean[e:] @ V3), spread, turns, notes, spare)
+    units = (np.eye(V1.shape[1]), np.eye(V2.shape[1]))
+    white = (_whiten(_damp(own)), _whiten(_damp(other))) if layer.alpha else (_whiten(own), _whiten(other))
+    keys = Keys(system.others, V2, V3, mean[:e] @ V2, mean[e:] @ V3)
+    return VisibleLayer(system, V1, keys, spread, units if layer.alpha else white, notes, spare, white)
 
 
 def _basis_beyond(null: Floats, columns: int, name: str, wanted: str) -> Floats:
@@ -98,6 +103,11 @@ def _tell_shared(heads: int, spare: int) -> tuple[str, ...]:
             f"some values add up to the same for all keys: heads share them in {spare} direction(s) of Y, of which x is the shortest"
         )
     return tuple(notes)
+
+
+def _damp(M: Floats) -> Floats:
+    """Return M with rows below it that hold the directions in which it is small."""
+    return np.concatenate([M, _DAMPED * np.sqrt((M**2).sum() / M.shape[1]) * np.eye(M.shape[1])])
 
 
 def _tell_unseen(V1: Floats, V2: Floats, V3: Floats, *, heads: int, is_held: bool) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch.errors import SpecError
 from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate, Machines
 from dsketch.problems.attention.layer_directions import see_all
-from dsketch.problems.attention.layer_system import LayerSystem
+from dsketch.problems.attention.layer_system import MOST_OF_MATRIX, LayerSystem
 from dsketch.problems.attention.method import explain_room
 from dsketch.problems.attention.sample import Sample
 from dsketch.problems.attention.visible_layer import VisibleLayer
@@ -81,6 +82,21 @@ class LayerTask:
 
 class LayerMethod(Method[LayerCase, LayerTask, NonlinearAnswer]):
     """How an attention layer is fitted, from one start."""
+
+
+def require_matrix(case: LayerCase, method: str) -> None:
+    """Refuse a layer whose X or Y has more numbers than a matrix may have rows.
+
+    Raises
+    ------
+    SpecError
+        With both numbers.
+    """
+    if not case.system.has_matrix:
+        raise SpecError(
+            f"{method} is for layers whose X, Y and products of a key and a value, of all heads, have at most {MOST_OF_MATRIX:,} numbers "
+            f"(d to about 30); one of them has {case.system.numbers:,}. Use method='gauss_newton_cg'."
+        )
 
 
 def price_looks(case: LayerCase, looks: int) -> Estimate:

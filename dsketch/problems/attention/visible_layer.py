@@ -50,6 +50,36 @@ class Point(NamedTuple):
         return self.Y + (self.follow @ (Z - self.Z)).T
 
 
+class Best(NamedTuple):
+    """Of the least-squares problem of Y.
+
+    Attributes
+    ----------
+    change : ndarray, shape (heads · p, k)
+        From a Y to the shortest of the best.
+    inverse : ndarray, shape (heads · p, rank)
+        Times its transpose it is the inverse of UᵀU + alpha, in directions above rounding.
+    squares : float
+        ‖r‖² + alpha ‖Y‖² at the best.
+    """
+
+    change: Floats
+    inverse: Floats
+    squares: float
+
+
+def find_values(R: Floats, Y: Floats, alpha: float) -> Best:
+    """Return how far Y is from the best, by the triangle of [U r] at Y."""
+    p, root = len(Y), np.sqrt(alpha)
+    R = householder(np.concatenate([R, np.concatenate([root * np.eye(p), root * Y], axis=1)]))
+    Q, s, Vt = sl.svd(R[:p, :p])
+    rank = int(np.count_nonzero(s > RANK_TOLERANCE * s[0]))
+    Q, inverse = Q[:, :rank], Vt[:rank].T / s[:rank]
+    found = Q.T @ R[:p, p:]
+    misfit = np.concatenate([R[:p, p:] - Q @ found, R[p:, p:]])
+    return Best(-inverse @ found, inverse, float((misfit**2).sum()))
+
+
 @dataclass(frozen=True)
 class VisibleLayer:
     """A layer in the directions that softmax sees.
@@ -69,6 +99,8 @@ class VisibleLayer:
         Which directions are not seen.
     spare : int
         Directions of Y that change nothing, as heads share them: what is the same for all queries may come from any head.
+    white : tuple of ndarray, shapes (d, d) and (d', d')
+        As ``turns``, but with a penalty too: a metric in which conjugate gradients are fast.
     """
 
     system: LayerSystem
@@ -77,7 +109,8 @@ class VisibleLayer:
     spread: Floats
     turns: tuple[Floats, Floats]
     notes: tuple[str, ...]
-    spare: int = 0
+    spare: int
+    white: tuple[Floats, Floats]
 
     @property
     def shapes(self) -> tuple[int, int, int, int]:
@@ -176,17 +209,11 @@ class VisibleLayer:
 
     def _eliminate(self, Z: Floats, Y: Floats, sums: LayerSums, *, holds_y: bool) -> tuple[Local, float]:
         """Return the loss of Z with the best Y, its gradient and JᵀJ."""
-        p, alpha, D = len(Y), self.system.alpha, len(Z)
-        root = np.sqrt(alpha)
-        R = householder(np.concatenate([sums.R, np.concatenate([root * np.eye(p), root * Y], axis=1)]))
-        Q, s, Vt = sl.svd(R[:p, :p])
-        rank = int(np.count_nonzero(s > RANK_TOLERANCE * s[0]))
-        Q, inverse = Q[:, :rank], Vt[:rank].T / s[:rank]
-        found = Q.T @ R[:p, p:]
-        change = -inverse @ found
-        misfit = np.concatenate([R[:p, p:] - Q @ found, R[p:, p:]])
+        alpha, D = self.system.alpha, len(Z)
+        best = find_values(sums.R, Y, alpha)
+        p, inverse, change = len(Y), best.inverse, best.change
         by_y = sums.cross + sums.mixed.reshape(D, p, -1).transpose(2, 1, 0)  # of the Hessian, exactly
-        value = 0.5 * float((misfit**2).sum()) + 0.5 * alpha * float(Z @ Z)
+        value = 0.5 * best.squares + 0.5 * alpha * float(Z @ Z)
         # Of J and r at the best Y, but for products of both changes: second order in what is second order in the last step.
         gradient = sums.slope + np.einsum("bqi,qb->i", by_y, change) + alpha * Z
         size = float(np.linalg.norm(sums.R[:p, :p] @ (Y + change))) or 1.0
