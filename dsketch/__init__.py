@@ -15,6 +15,7 @@ from dsketch._results.findings import Audit
 from dsketch._results.plan import Plan
 from dsketch._results.receipt import Receipt
 from dsketch._results.solution import Solution
+from dsketch._results.targets import TargetFit
 from dsketch.api import (
     attention,
     attention_gradient,
@@ -69,6 +70,7 @@ from dsketch.problems import (
     SampledLeastSquares,
     SoftmaxRegression,
     SoftmaxResNet,
+    TargetRegression,
     TwoLayer,
 )
 from dsketch.problems.linear.statistics import Summary
@@ -119,6 +121,8 @@ __all__ = [
     "SpecError",
     "Status",
     "Summary",
+    "TargetFit",
+    "TargetRegression",
     "TwoLayer",
     "__version__",
     "attention",

@@ -44,6 +44,7 @@ from dsketch.problems import (
     Problem,
     Ridge,
     SampledLeastSquares,
+    TargetRegression,
 )
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
@@ -194,7 +195,10 @@ def resume(
         raise JournalError(
             f"a journal was expected at {os.fspath(journal)}; there is none. Check the path, or start with solve(..., journal=…)."
         )
-    run = Run(problem or problem_of(header), header["method"], settings_of_run(header), cluster, journal)
+    problem = problem or problem_of(header)
+    kept = Journal(journal).read_out() if isinstance(problem, TargetRegression) else None
+    out = None if kept is None else Output.at(kept[0], overwrite=kept[1])
+    run = Run(problem, header["method"], settings_of_run(header), cluster, journal, out)
     with cluster.engine(run.problem.rows) as engine:
         return run.solve(run.plan(engine), engine, progress)
 
@@ -331,6 +335,8 @@ def lstsq(
     weights: Any = None,
     intercept: bool = False,
     missing: str = "error",
+    out_dir: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖: shorthand for ``solve(LeastSquares(A, b), …)``.
@@ -338,7 +344,12 @@ def lstsq(
     Parameters
     ----------
     A, b, weights, intercept, missing
-        As in :class:`LeastSquares`.
+        As in :class:`LeastSquares`; ``missing="drop"`` leaves out, for each target (column of b) by itself, the rows that it lacks.
+    out_dir : path or URL, optional
+        Answer by tiles of targets, a million of them if need be, and write x, standard errors, t, p, R² and more into this Zarr group; the
+        answer is then a :class:`TargetFit`, as with ``missing="drop"``.
+    overwrite : bool
+        Replace what is at ``out_dir``.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -353,6 +364,9 @@ def lstsq(
     >>> lstsq(np.eye(4)[:, :2], np.ones(4)).x
     array([1., 1.])
     """
+    if out_dir is not None or missing == "drop":
+        asked = TargetRegression(A, b, weights=weights, intercept=intercept, missing=missing)
+        return _solve_to(out_dir, asked, choices, overwrite=overwrite)
     return solve(LeastSquares(A, b, weights=weights, intercept=intercept, missing=missing), **choices)
 
 
@@ -365,6 +379,8 @@ def ridge(
     weights: Any = None,
     intercept: bool = False,
     missing: str = "error",
+    out_dir: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖² + alpha ‖x‖²: shorthand for ``solve(Ridge(A, b, alpha=alpha), …)``.
@@ -372,7 +388,9 @@ def ridge(
     Parameters
     ----------
     A, b, alpha, weights, intercept, missing
-        As in :class:`Ridge`.
+        As in :class:`Ridge`; with ``missing="drop"`` or ``out_dir`` as in :class:`TargetRegression`.
+    out_dir, overwrite
+        As in :func:`lstsq`.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -387,6 +405,9 @@ def ridge(
     >>> ridge(np.eye(4)[:, :2], np.ones(4), alpha=1.0).x
     array([0.5, 0.5])
     """
+    if out_dir is not None or missing == "drop":
+        asked = TargetRegression(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
+        return _solve_to(out_dir, asked, choices, overwrite=overwrite)
     return solve(Ridge(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing), **choices)
 
 
@@ -606,8 +627,9 @@ def attention_gradient(
 
 
 def _solve_to(out: str | os.PathLike[str] | None, problem: Problem, choices: Mapping[str, Any], *, overwrite: bool) -> Solution:
-    """Solve a problem whose answer has a row for each of the data's, and let the workers write it."""
+    """Solve a problem whose answer is made where rows or targets are read, and let the workers write it."""
     place = None if out is None else Output.at(out, overwrite=overwrite)
+    require_known({name: value for name, value in choices.items() if name not in ("journal", "progress")})  # type: ignore[arg-type]
     run = Run(
         problem, choices.get("method", "auto"), settings_from(choices), cluster_from(choices), choices.get("journal"), place
     )

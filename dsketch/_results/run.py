@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -19,6 +19,8 @@ from dsketch._results.remote import RemoteOutput
 from dsketch._results.rows import key_of, make_rows, require_agreement, require_room
 from dsketch._results.run_header import describe_run
 from dsketch._results.solution import Solution
+from dsketch._results.target_group import answer_bytes, dimensions_of, is_written
+from dsketch._results.targets import TargetFit, answer_targets, require_target_room
 from dsketch.engine.base import Engine
 from dsketch.engine.cluster import Cluster
 from dsketch.engine.drive import Drive
@@ -27,7 +29,7 @@ from dsketch.engine.session import ProgressTo, listener
 from dsketch.events import Converged, Note, PassRecord
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.problems import Outcome, Problem
+from dsketch.problems import Outcome, Problem, TargetRegression
 from dsketch.settings import Settings
 
 T = TypeVar("T")
@@ -73,9 +75,15 @@ class Run:
         SpecError, DataError
             As :meth:`dsketch._results.output.Output.probe`.
         """
+        size = 8 * math.prod(self.problem.x_shape)
+        if isinstance(self.problem, TargetRegression):
+            require_target_room(self.problem, self.out)
+            if self.out is not None and is_written(self.out, key_of(self.header)):
+                return
+            size = answer_bytes(self.problem)
         if self.out is not None:
             sources = [matrix.source for matrix in self.problem.data().values() if matrix is not None]
-            self.out.probe(8 * math.prod(self.problem.x_shape), [*sources, self.journal, *apart_from])
+            self.out.probe(size, [*sources, self.journal, *apart_from])
 
     def plan(self, engine: Engine) -> Plan:
         """Return how it will be solved on the engine of its cluster.
@@ -111,6 +119,8 @@ class Run:
         ------
         DataError, EngineError, JournalError
         """
+        if isinstance(made.problem, TargetRegression):
+            return self._solve_targets(made.problem, made, engine, progress)
         require_room(made.problem, self.out)
         require_agreement(made.problem, self.out, engine.replicas)
         problem, record, known = made.problem, self.begin(made), len(engine.notes)
@@ -129,6 +139,24 @@ class Run:
         if record is not None:
             keep_receipt(record, solution, recorded)
         return solution
+
+    def _solve_targets(self, problem: TargetRegression, made: Plan, engine: Engine, progress: ProgressTo) -> TargetFit:
+        """Answer by tiles; the journal has the header alone, as what is written is the answer itself."""
+        require_target_room(problem, self.out)
+        record, known = self.begin(made), len(engine.notes)
+        key = key_of(None if record is None else record.header())
+        if record is not None and self.out is not None:
+            record.keep_out(os.fspath(self.out.path), overwrite=self.out.overwrite)
+        journal = None if self.journal is None else os.fspath(self.journal)
+        with listener(progress) as tell:
+            drive = Drive(engine, tell, None, made.estimate.passes)
+            found = answer_targets(problem, made, drive, self.out, journal, key)
+            for note in found.notes:
+                tell(Note(note))
+        found = replace(found, notes=(*found.notes, *engine.notes[known:]))
+        solution = self._solution(made, found, tuple(drive.passes))
+        facts = {part.name: getattr(solution, part.name) for part in fields(Solution)}
+        return TargetFit(**facts, dimensions=dimensions_of(problem), path=None if self.out is None else os.fspath(self.out.path))
 
     def _describe(self, made: Plan, found: Outcome) -> dict[str, Any]:
         """Return what an answer that workers write says about itself."""
@@ -159,7 +187,8 @@ class Run:
         DataError
             If it cannot be written, or something came to lie there.
         """
-        if self.out is not None and not isinstance(solution.x, zarr.Array):  # else the workers have written it
+        is_there = isinstance(solution, TargetFit) or isinstance(solution.x, zarr.Array)  # written by the workers
+        if self.out is not None and not is_there:
             self.out.write(solution.x, attributes_of(solution, self.journal))
 
 

@@ -20,7 +20,7 @@ from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.problems.tables import SummaryOptions, no_table_error, require_groups
-from dsketch.settings import Option, Settings
+from dsketch.settings import MISSING, Option, Settings
 from dsketch.sketch import SKETCHES
 
 TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d")
@@ -50,6 +50,10 @@ class Problem(ABC):
         What must be given, in the order of the constructor: matrices with a row for each of A's, and :class:`~dsketch.settings.Numbers`.
     options : tuple of Option
         Its options besides A, b and ``missing``.
+    missing_option : Option
+        What ``missing`` may be.
+    is_by_targets : bool
+        Whether right-hand sides may be answered as targets, by tiles: into an ``out_dir``, each by the rows that it has.
     methods : mapping of str to Method
         What ``method=`` may name besides ``auto``: the family's table of methods.
     families : tuple of str
@@ -76,6 +80,8 @@ class Problem(ABC):
     title: ClassVar[str]
     inputs: ClassVar[tuple[Option, ...]] = (TALL, SIDES)
     options: ClassVar[tuple[Option, ...]] = ()
+    missing_option: ClassVar[Option] = MISSING
+    is_by_targets: ClassVar[bool] = False
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
