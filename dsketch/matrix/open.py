@@ -87,11 +87,11 @@ def _at(place: str | os.PathLike[str], *, missing: str, what: str) -> Matrix:
     if "://" not in address:
         address = str(Path(address).absolute())  # a worker may run in another folder
         require_folder(Path(address), what)
-    return _open_stored(_open_place(address, address, what), missing=missing, what=what)
+    return _open_stored(open_place(address, address, what), missing=missing, what=what)
 
 
 def _in_store(store: Store, *, missing: str, what: str) -> Matrix:
-    return _open_stored(_open_place(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
+    return _open_stored(open_place(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
 
 
 def _not_a_table(source: Any, *, what: str) -> Matrix:
@@ -116,7 +116,14 @@ def require_folder(path: Path, what: str) -> None:
         raise DataError(f"{what} must be a Zarr array; {path} is a file. {remedy_for_file(str(path), what)}")
 
 
-def _open_place(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
+def open_place(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
+    """Return the array or group that lies at a place.
+
+    Raises
+    ------
+    MissingDataError, DataError, SpecError
+        If there is nothing, it cannot be opened, or a storage package is not installed.
+    """
     try:
         found = zarr.open(store_at(place) if isinstance(place, str) else place, mode="r")
     except ImportError as error:
