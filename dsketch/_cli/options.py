@@ -14,7 +14,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import TABLE
-from dsketch.settings import MISSING, Bytes, Numbers, Option
+from dsketch.settings import Bytes, Numbers, Option
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on; we allow older ones
@@ -46,6 +46,7 @@ def option_of(option: Option, *, of_service: bool = False) -> click.Option:
     """
     flag = f"--{(option.flag or option.name).replace('_', '-')}"
     if option.kind is bool:
+        flag = f"{flag}/--no{flag.removeprefix('-')}" if option.default else flag
         return click.Option([flag], is_flag=True, default=option.default, help=option.help)
     kind = _type_of(option, option.most if of_service else None)
     default = str(option.default) if option.kind is Numbers and option.default is not None else option.default
@@ -76,7 +77,7 @@ def _explain_inputs(problem: type[Problem]) -> str:
 
 def options_of(problem: type[Problem]) -> list[click.Option]:
     """Return the options of a problem."""
-    return [option_of(option) for option in (*problem.options, MISSING)]
+    return [option_of(option) for option in (*problem.options, problem.absent)]
 
 
 def method_options(problem: type[Problem]) -> list[click.Option]:

@@ -55,7 +55,10 @@ def _fraction(a: Floats, b: float, x: Floats) -> Floats:
     found = d.copy()
     for m in range(1, _MOST_TERMS):
         before = found.copy()
-        for step in (m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))):
+        for step in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
             d, c = 1 / _away(1 + step * d), _away(1 + step / c)
             found = found * c * d
         if (np.abs(found - before) <= 4 * np.finfo(float).eps * np.abs(found)).all():

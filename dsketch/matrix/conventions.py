@@ -147,7 +147,9 @@ class Conventions:
     def fill_gaps(self, stored: AnyArray) -> NDArray[np.float64]:
         """Return what stored numbers stand for as float64, NaN where they stand for none."""
         stored = stored.view(self.stored)
-        values = self.unpack(stored, np.empty(stored.shape)) if self.is_packed else stored.astype(np.float64)
+        values: NDArray[Any] = stored.astype(np.float64)
+        if self.is_packed:
+            self.unpack(stored, values)
         for _, mark in self.marks:
             values[stored == mark] = np.nan
         if self.bounds is not None:

@@ -65,7 +65,7 @@ def open_with_gaps(source: Any, what: str) -> Matrix:
         As :func:`~dsketch.matrix.open.open_matrix`, and for sparse ones.
     """
     if isinstance(source, np.ma.MaskedArray):
-        source = np.asarray(source.astype(np.float64).filled(np.nan))
+        source = np.asarray(np.ma.filled(source.astype(np.float64), np.nan))
     matrix = open_matrix(source, what=what)
     if matrix.nonzeros is not None:
         raise DataError(f"{what} must be dense; it is {matrix.describe()}. Pass {what}.toarray(), or store it as an array.")

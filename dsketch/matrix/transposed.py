@@ -24,6 +24,7 @@ from dsketch.matrix.conventions import Conventions
 from dsketch.matrix.zarr import address_of
 
 _LARGEST_BLOCK = 128_000_000  # chunks of columns that decode to more are cut, and decoded again for each part
+_MOST_COLUMNS = 4096  # of short columns a block has no more than this and a chunk: several workers have something to do
 _SAMPLE_COLUMNS = 4
 
 
@@ -40,6 +41,10 @@ class Transposed(Matrix):
         What stored numbers stand for, where it is not themselves.
     what : str
         The name that errors use.
+    first_row : int
+        Number of the first column that ``array`` holds; other than 0 for a :meth:`window` that travels with a task.
+    rows : int, optional
+        Number of columns of the whole matrix, where ``array`` is only a window of it.
 
     Attributes
     ----------
@@ -50,11 +55,18 @@ class Transposed(Matrix):
     is_kept = False
 
     def __init__(
-        self, array: "AnyArray | zarr.Array[Any]", axis: int = 1, meaning: Conventions | None = None, what: str = "G"
+        self,
+        array: "AnyArray | zarr.Array[Any]",
+        axis: int = 1,
+        meaning: Conventions | None = None,
+        what: str = "G",
+        *,
+        first_row: int = 0,
+        rows: int | None = None,
     ) -> None:
         check_numeric(np.dtype(array.dtype), what)
-        self._array, self._axis, self._meaning, self._what = array, axis, meaning, what
-        self.shape = (int(array.shape[axis]), int(array.shape[1 - axis]))
+        self._array, self._axis, self._meaning, self._what, self._first_row = array, axis, meaning, what, first_row
+        self.shape = (int(array.shape[axis]) if rows is None else rows, int(array.shape[1 - axis]))
         self._stored = np.dtype(array.dtype).newbyteorder("=")
         self._is_calls = len(array.shape) == 3
         is_plain = meaning is None or (not meaning.is_packed and meaning.bounds is None and meaning.stored == self._stored)
@@ -70,7 +82,8 @@ class Transposed(Matrix):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
-        return {"array": self._array, "axis": self._axis, "meaning": self._meaning, "what": self._what}
+        words = {"array": self._array, "axis": self._axis, "meaning": self._meaning, "what": self._what}
+        return {**words, "first_row": self._first_row, "rows": self.shape[0]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Open again in another process."""
@@ -95,9 +108,10 @@ class Transposed(Matrix):
 
     @cached_property
     def cuts(self) -> Cuts:
-        """Blocks of whole chunks of columns near 32 MB; parts of a chunk beyond 128 MB."""
+        """Blocks of whole chunks of columns near 32 MB, or 4,096 columns; parts of a chunk beyond 128 MB."""
         size = max(self._column_bytes, self.dtype.itemsize * self.shape[1], 1)
         columns = block_rows_for(self._chunk, size, divisible=False)
+        columns = min(columns, max(_MOST_COLUMNS // self._chunk, 1) * self._chunk)
         if columns * size > _LARGEST_BLOCK:
             columns = -(-columns // -(-columns * size // _LARGEST_BLOCK))
         return even_cuts(self.shape[0], columns)
@@ -113,13 +127,22 @@ class Transposed(Matrix):
             If one does not decode.
         """
         del out
+        start, stop = start - self._first_row, stop - self._first_row
         place = (slice(start, stop),) if self._axis == 0 else (slice(None), slice(start, stop))
         block = self._array[place] if isinstance(self._array, np.ndarray) else self._decode(place)
         if self._is_calls:
-            return dosages(block)
+            calls: Any = block
+            return dosages(calls)
         if not self._is_plain:
             block = self._fill_gaps(block)
         return block if self._axis == 0 else block.T
+
+    def window(self, start: int, stop: int) -> "Transposed":
+        """Return columns ``start:stop`` of an array in memory alone, for they travel with the task."""
+        if not isinstance(self._array, np.ndarray):
+            return self
+        held = np.ascontiguousarray(self.read(start, stop))
+        return Transposed(held, 0, self._meaning, self._what, first_row=start, rows=self.shape[0])
 
     def _fill_gaps(self, block: AnyArray) -> AnyArray:
         assert self._meaning is not None  # noqa: S101 - for type checkers: only a meaning makes an array other than plain

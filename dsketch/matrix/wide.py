@@ -69,7 +69,7 @@ def _open(source: Any, what: str) -> Any:
     if isinstance(source, zarr.Array):
         return add_retries(source)
     if isinstance(source, np.ma.MaskedArray):
-        return np.asarray(source.astype(np.float64).filled(np.nan))
+        return np.asarray(np.ma.filled(source.astype(np.float64), np.nan))
     try:
         array = np.asarray(source)
     except Exception as error:

@@ -128,6 +128,17 @@ class Columns:
             sums[some] = totals[some] if those is self else totals
         return Gaps(counts, sums / np.maximum(self.samples - counts, 1))
 
+    def gap_rows(self) -> "list[np.ndarray[Any, Any]]":
+        """Return for each column the rows that it lacks, in ascending order."""
+        places = []
+        for low in range(0, self.samples, _FILLED_SAMPLES):
+            lacks = self._lacks(self._take(low, min(low + _FILLED_SAMPLES, self.samples)))
+            column, row = np.nonzero(lacks)
+            places.append(np.stack([column, row + low]).astype(np.int32))
+        column, row = np.concatenate(places, axis=1)
+        order = np.argsort(column, kind="stable")
+        return np.split(row[order], np.searchsorted(column[order], np.arange(1, self.count)))
+
     def _take(self, low: int, high: int) -> AnyArray:
         """Return rows of the group as they are stored."""
         if self.rows is None:

@@ -17,10 +17,11 @@ from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.column_tiles import Columns, require_no_gaps
 from dsketch.passes.marginal_sums import Sums, sums_of, whole_column
-from dsketch.passes.partialled import EPS, Prepared, Sides
+from dsketch.passes.partialled import EPS, Group, Prepared, Sides
 
 FIELDS = ("beta", "standard_errors", "t", "p", "neg_log10_p", "counts")
-_COUNTS = ("columns", "undetermined", "lacking", "missing", "formed", "short", "compared")
+_COLUMNS = 512  # of a block at once: a tile of them stays in the second-level cache
+_COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
 
 
 class Facts(NamedTuple):
@@ -40,8 +41,7 @@ class Tally(NamedTuple):
     ----------
     counts : dict of str to int
         ``columns``; those that the covariates determine (``undetermined``), that lack entries (``lacking``), and how many entries are
-        ``missing``; those whose part beside the covariates was ``formed``; those with too few rows for errors (``short``); those
-        ``compared`` with sums in extended precision.
+        ``missing``; those with too few rows for errors (``short``); those ``compared`` with sums in extended precision.
     facts : Facts
     off : ndarray, shape (2, k)
         Largest distance of a compared coefficient, as a share of ‖ỹ‖/‖g̃‖, and of a compared t, as a share of max(1, |t|).
@@ -60,7 +60,7 @@ class Made(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Marginal(Pass[tuple[dict[str, Floats], Tally]]):
+class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
     """Finish to the fields by name, shape (m, k) each, and the tally.
 
     Parameters
@@ -120,20 +120,18 @@ class Marginal(Pass[tuple[dict[str, Floats], Tally]]):
         k, drops = self.sides.Y.shape[1], self.missing == "drop"
         require_no_gaps(Columns(stored, None, self.marks), block.start, block.names[0], may_lack=self.missing != "error")
         values = {name: np.empty((len(stored), k)) for name in FIELDS}
-        counts, off, facts = np.zeros(len(_COUNTS)), np.zeros((2, k)), np.zeros((4, k))
-        formed = np.zeros(1)
+        counts, off, facts = np.zeros(len(_COUNTS)), np.zeros((2, k)), facts_of(prepared, k)
         for number in range(len(prepared)):
             group = prepared.group(number)
-            columns = Columns(stored, group.rows, self.marks)
-            columns = columns.shifted() if self.sides.intercept else columns
-            sums = sums_of(columns, group, drops=drops)
-            for name, found in estimates(sums).items():
-                values[name][:, group.targets] = found
-            formed += sums.formed
-            facts[:, group.targets] = _facts_of(group)
-            off[:, group.targets], compared = self._compare(columns, group, sums, block.start, drops=drops)
-            counts[_COUNTS.index("compared")] = compared
-        counts[:6] = _count(values, facts[0], formed)
+            for low in range(0, len(stored), _COLUMNS):
+                columns = Columns(stored[low : low + _COLUMNS], group.rows, self.marks)
+                columns = columns.shifted() if self.sides.intercept else columns
+                sums = sums_of(columns, group, drops=drops)
+                for name, found in estimates(sums).items():
+                    values[name][low : low + _COLUMNS, group.targets] = found
+                self._compare(columns, group, sums, block.start + low, off)
+        counts[_COUNTS.index("compared")] = sum(block.start <= probe < block.stop for probe in self.probes)
+        counts[:5] = count_columns(values, facts[0])
         return Made(values, (counts, facts, np.array([float(len(prepared))]), off))
 
     @cached_property
@@ -151,14 +149,12 @@ class Marginal(Pass[tuple[dict[str, Floats], Tally]]):
         yield from self.sides.state()
         yield repr((self.missing, self.marks, self.probes))
 
-    def _compare(self, columns: Columns, group: Any, sums: Sums, start: int, *, drops: bool) -> tuple[Floats, int]:
-        """Return how far coefficients and t of the probed columns are from those of sums in extended precision, and their number."""
-        off, compared = np.zeros((2, len(group.targets))), 0
+    def _compare(self, columns: Columns, group: Group, sums: Sums, start: int, off: Floats) -> None:
+        """Raise ``off`` to the distance of probed columns from sums in extended precision."""
         for number in self.probes:
             if start <= number < start + columns.count:
-                off = np.maximum(off, compare(columns, number - start, group, sums, drops=drops))
-                compared += 1
-        return off, compared
+                found = compare(columns, number - start, group, sums, drops=self.missing == "drop")
+                off[:, group.targets] = np.maximum(off[:, group.targets], found)
 
 
 def estimates(sums: Sums) -> dict[str, Floats]:
@@ -174,7 +170,7 @@ def estimates(sums: Sums) -> dict[str, Floats]:
     return dict(zip(FIELDS, (beta, errors, t, p, decades, counts), strict=True))
 
 
-def compare(columns: Columns, number: int, group: Any, sums: Sums, *, drops: bool) -> Floats:
+def compare(columns: Columns, number: int, group: Group, sums: Sums, *, drops: bool) -> Floats:
     """Return how far coefficient and t of one column are from those of sums in extended precision, shape (2, k)."""
     gaps = columns.of(np.array([number])).gaps()
     sides = np.arange(len(group.targets))
@@ -201,23 +197,36 @@ def merge_tallies(left: Part, right: Part) -> Part:
 def tally_of(part: Part) -> Tally:
     """Return the tally that its arrays hold."""
     counts, facts, groups, off = part
-    return Tally({name: int(value) for name, value in zip(_COUNTS, counts, strict=True)}, Facts(*facts, int(groups[0])), off)
+    return Tally(
+        {name: int(value) for name, value in zip(_COUNTS, counts, strict=True)},
+        Facts(facts[0], facts[1], facts[2], facts[3], int(groups[0])),
+        off,
+    )
 
 
-def _facts_of(group: Any) -> Floats:
-    k = len(group.targets)
-    norms = np.sqrt(np.nan_to_num(group.squares))
-    return np.array([np.full(k, group.count), np.full(k, group.rank), norms, np.full(k, group.basis.condition)], np.float64)
+def facts_of(prepared: Prepared, targets: int) -> Floats:
+    """Return rows, rank, ‖ỹ‖ and condition of each target, shape (4, k)."""
+    if prepared.facts is not None:
+        return prepared.facts
+    facts = prepared.facts = np.zeros((4, targets))
+    for group in map(prepared.group, range(len(prepared))):
+        k = len(group.targets)
+        norms = np.sqrt(np.nan_to_num(group.squares))
+        facts[:, group.targets] = [
+            np.full(k, group.count),
+            np.full(k, group.rank),
+            norms,
+            np.full(k, group.basis.condition),
+        ]
+    return facts
 
 
-def _count(values: dict[str, Floats], rows: Floats, formed: Floats) -> Floats:
+def count_columns(values: dict[str, Floats], rows: Floats) -> Floats:
     """Return the counts of a block but for those compared."""
     missing = (rows - values["counts"]).max(axis=1)
     undetermined = np.isnan(values["beta"]).all(axis=1)
     short = (np.isnan(values["standard_errors"]) & ~np.isnan(values["beta"])).any(axis=1)
-    return np.array(
-        [len(missing), undetermined.sum(), (missing > 0).sum(), missing.sum(), formed[0], short.sum()], dtype=np.float64
-    )
+    return np.array([len(missing), undetermined.sum(), (missing > 0).sum(), missing.sum(), short.sum()], dtype=np.float64)
 
 
 def rounding_level(rows: int) -> float:

@@ -9,14 +9,16 @@ formed.  Of a column with gaps whose rows are left out, the products with the ro
 these rows of Q and ỹ, A = I − q qᵀ and v = −q ỹ, everything is projected by A⁻¹ instead.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg as sl
 
 from dsketch._linalg.arrays import Floats
-from dsketch.passes.column_tiles import Columns, Gaps
+from dsketch.passes.column_tiles import Columns
 from dsketch.passes.partialled import EPS, Group, basis_of, project
+
+Rows = np.ndarray[Any, Any]  # numbers of rows
 
 CANCELLED = 1e-4  # ‖g̃‖²/‖g‖² below which g̃ is formed: the difference keeps eleven digits above it
 EXPLAINED = 1e-5  # ‖r‖²/‖ỹ‖² below which r is formed, likewise
@@ -40,8 +42,6 @@ class Sums(NamedTuple):
         Entries that are there.
     freedom : ndarray, shape (columns,)
         Degrees of freedom.
-    formed : int
-        Columns whose g̃ was formed.
     """
 
     products: Floats
@@ -50,7 +50,6 @@ class Sums(NamedTuple):
     residuals: Floats
     counts: Floats
     freedom: Floats
-    formed: int
 
 
 def sums_of(columns: Columns, group: Group, *, drops: bool) -> Sums:
@@ -72,17 +71,19 @@ def sums_of(columns: Columns, group: Group, *, drops: bool) -> Sums:
     doubtful[lacking] = False
     found = products[:, :k].copy()
     if (some := np.flatnonzero(doubtful)).size:
-        found[some], squares[some] = _form(columns.of(some), group, None if fill is None else fill[some], norms[some], inner[some])
+        found[some], squares[some] = _form(
+            columns.of(some), group, None if fill is None else fill[some], norms[some], inner[some]
+        )
     targets = np.broadcast_to(group.squares, found.shape)
     freedom = np.full(columns.count, group.count - group.rank - 1.0)
     if lacking.size:
-        targets = targets.copy()
+        targets, places = targets.copy(), columns.gap_rows()
         for number in lacking.tolist():
-            one = _without(columns, number, group, inner[number], norms[number], products[number, :k])
+            one = _without(columns, number, places[number], group, norms[number], products[number])
             found[number], squares[number], targets[number], freedom[number] = one
     residuals = _residuals(columns, group, fill, found, squares, targets)
     counts = (columns.samples - gaps.counts).astype(np.float64)
-    return Sums(found, squares, targets, residuals, counts, freedom, int(some.size))
+    return Sums(found, squares, targets, residuals, counts, freedom)
 
 
 def _multiply(columns: Columns, group: Group, fill: Floats | None) -> tuple[Floats, Floats]:
@@ -114,30 +115,40 @@ def _determined(squares: Floats, norms: Floats, count: int) -> Floats:
 
 
 def _without(
-    columns: Columns, number: int, group: Group, inner: Floats, norm: float, products: Floats
+    columns: Columns, number: int, missing: Rows, group: Group, norm: float, products: Floats
 ) -> tuple[Floats, float, Floats, float]:
-    """Return g̃ᵀỹ, ‖g̃‖², ‖ỹ‖² and the degrees of freedom of a column over the rows that it has."""
-    values, lacks = columns.column(number)
-    missing = np.flatnonzero(lacks)
-    q = group.basis.Q[missing]
+    """Return g̃ᵀỹ, ‖g̃‖², ‖ỹ‖² and the degrees of freedom of a column over the rows that it has.
+
+    Parameters
+    ----------
+    missing : ndarray of int
+        Rows that the column lacks.
+    norm : float
+        Of the column, 0 in its gaps; squared.
+    products : ndarray, shape (k + rank,)
+        Of the same with [ỹ Q].
+    """
+    k = group.Y.shape[1]
+    taken = group.sides[missing]
+    y, q = taken[:, :k], taken[:, k:]
     A = np.eye(group.rank) - q.T @ q
     if 2 * missing.size > group.count or (group.rank and np.linalg.eigvalsh(A)[0] < _LEAST_EIGENVALUE):
-        return _over_rows(values, np.flatnonzero(~lacks), group)
-    y = group.Y[missing]
-    factor = sl.cho_factor(A) if group.rank else None
+        return _over_rows(columns, number, group)
     v = -q.T @ y
-    both = np.concatenate([inner[:, None], v], axis=1)
-    solved = both if factor is None else sl.cho_solve(factor, both)
+    both = np.concatenate([products[k:, None], v], axis=1)
+    solved = sl.cho_solve(sl.cho_factor(A), both) if group.rank else both
     targets = group.squares - np.einsum("ij,ij->j", y, y) - np.einsum("ij,ij->j", v, solved[:, 1:])
-    square = norm - inner @ solved[:, 0]
+    square = norm - products[k:] @ solved[:, 0]
     if not square > CANCELLED * norm or (targets < CANCELLED * group.squares).any():
-        return _over_rows(values, np.flatnonzero(~lacks), group)
+        return _over_rows(columns, number, group)
     freedom = group.count - missing.size - group.rank - 1.0
-    return products - solved[:, 0] @ v, float(square), targets, freedom
+    return products[:k] - solved[:, 0] @ v, float(square), targets, freedom
 
 
-def _over_rows(values: Floats, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", group: Group) -> tuple[Floats, float, Floats, float]:
+def _over_rows(columns: Columns, number: int, group: Group) -> tuple[Floats, float, Floats, float]:
     """Return the same from these rows alone, by a basis of their own."""
+    values, lacks = columns.column(number)
+    rows = np.flatnonzero(~lacks)
     basis = basis_of(group.basis.Q[rows])
     g, Y = project(values[rows][:, None], basis.Q)[:, 0], project(group.Y[rows], basis.Q)
     square = _determined(np.array([g @ g]), np.array([values[rows] @ values[rows]]), len(rows))[0]
@@ -147,9 +158,7 @@ def _over_rows(values: Floats, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]
     return g @ Y, float(square), targets, len(rows) - basis.Q.shape[1] - 1.0
 
 
-def _residuals(
-    columns: Columns, group: Group, fill: Floats | None, products: Floats, squares: Floats, targets: Floats
-) -> Floats:
+def _residuals(columns: Columns, group: Group, fill: Floats | None, products: Floats, squares: Floats, targets: Floats) -> Floats:
     """Return ‖r‖², from r itself where a column explains a target nearly."""
     left = targets - products**2 / squares[:, None]
     for number in np.flatnonzero((left < EXPLAINED * targets).any(axis=1)).tolist():
@@ -160,9 +169,7 @@ def _residuals(
     return left
 
 
-def whole_column(
-    columns: Columns, number: int, group: Group, fill: float | None, sides: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> tuple[Floats, Floats]:
+def whole_column(columns: Columns, number: int, group: Group, fill: float | None, sides: Rows) -> tuple[Floats, Floats]:
     """Return g̃ and ỹ of some targets, over the rows that the regression of a column has.
 
     Parameters

@@ -128,12 +128,20 @@ class Prepared:
         [1 C].
     patterns : list of (rows, targets)
         Of each group.
+
+    Attributes
+    ----------
+    facts : ndarray or None
+        What the pass tells of the targets, once it has been made.
+    is_kept : bool
+        Whether groups, once made, stay in memory.
     """
 
     def __init__(self, Y: Floats, Z: Floats, patterns: "list[tuple[Any, Any]]") -> None:
         self.Y, self.Z, self.patterns = Y, Z, patterns
+        self.facts: Floats | None = None
         self._groups: dict[int, Group] = {}
-        self.is_kept = groups_bytes(*Y.shape, Z.shape[1], len(patterns)) <= KEPT_BYTES
+        self.is_kept = groups_bytes(len(Y), Y.shape[1], Z.shape[1], len(patterns)) <= KEPT_BYTES
 
     @classmethod
     def of(cls, sides: Sides) -> "Prepared":

@@ -3,6 +3,7 @@
 A new problem is one file with one class that keeps this contract, and one line in the table.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -20,7 +21,7 @@ from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.problems.tables import SummaryOptions, no_table_error, require_groups
-from dsketch.settings import Option, Settings
+from dsketch.settings import MISSING, Option, Settings
 from dsketch.sketch import SKETCHES
 
 TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d")
@@ -54,6 +55,10 @@ class Problem(ABC):
         What ``method=`` may name besides ``auto``: the family's table of methods.
     families : tuple of str
         What ``features=`` may name besides ``auto``; empty where there are no features.
+    absent : Option
+        What ``missing=`` may be, and means: an absent chunk, but for problems that know gaps.
+    fields : tuple of str
+        Of an answer that has several numbers for each row of A and each side: their names, x first; empty where it is x alone.
     has_table : bool
         Whether its answers have a regression table: standard errors, t, p.
     answers_rows : bool
@@ -76,6 +81,8 @@ class Problem(ABC):
     options: ClassVar[tuple[Option, ...]] = ()
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()
+    absent: ClassVar[Option] = MISSING
+    fields: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
     answers_rows: ClassVar[bool] = False
     x_has_columns: ClassVar[bool] = True
@@ -112,6 +119,11 @@ class Problem(ABC):
     def x_shape(self) -> tuple[int, int]:
         """Rows and columns of the answer."""
         return self.shape[1], self.sides
+
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes of the answer, all its fields together."""
+        return 8 * math.prod(self.x_shape) * max(len(self.fields), 1)
 
     @abstractmethod
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
