@@ -20,6 +20,7 @@ from dsketch._results.choices import (
 from dsketch._results.coreset import Coreset, Draw
 from dsketch._results.findings import Audit
 from dsketch._results.fitting import fit_x
+from dsketch._results.marginal import MarginalResult
 from dsketch._results.output import Output
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
@@ -41,6 +42,7 @@ from dsketch.problems import (
     ElasticNetPath,
     LeastSquares,
     LeverageScores,
+    Marginal,
     Problem,
     Ridge,
     SampledLeastSquares,
@@ -641,6 +643,54 @@ def _solve_to(out: str | os.PathLike[str] | None, problem: Problem, choices: Map
 
 
 @spell_out
+def marginal(
+    G: Any,
+    Y: Any,
+    out_dir: str | os.PathLike[str] | None = None,
+    *,
+    covariates: Any = None,
+    intercept: bool = True,
+    samples: str = "auto",
+    missing: str = "mean",
+    overwrite: bool = False,
+    **choices: Unpack[ExactChoices],
+) -> MarginalResult:
+    """Regress each target on each column of a wide store, beside common covariates: coefficient, standard error, t and p of all.
+
+    Parameters
+    ----------
+    G, Y, covariates, intercept, samples, missing
+        As in :class:`Marginal`.
+    out_dir : path or URL, optional
+        Where the workers write the answer as a Zarr group, with arrays of shape (m, k) that xarray opens; with ``journal=`` a run that was
+        interrupted goes on with the blocks of columns that it lacks.  None: arrays, which must not be larger than 1 GB together.
+    overwrite : bool
+        Replace what is at ``out_dir``.
+    **choices
+        ``tol, method, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
+
+    Returns
+    -------
+    MarginalResult
+        ``beta, standard_errors, t, p, neg_log10_p, counts``, each an array or a ``zarr.Array`` of shape (m, k).
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> G = np.array([[0, 1], [1, 1], [2, 0], [1, 0]], dtype="int8")
+    >>> found = marginal(G, [1.0, 3.0, 5.0, 3.5])
+    >>> found.beta.round(12).ravel(), found.p.round(4).ravel()
+    (array([ 2.  , -2.25]), array([0.0115, 0.2137]))
+    """
+    problem = Marginal(G, Y, covariates=covariates, intercept=intercept, samples=samples, missing=missing)
+    return MarginalResult(_solve_to(out_dir, problem, choices, overwrite=overwrite))
+
+
+@spell_out
 def coreset(
     A: Any,
     b: Any,
@@ -708,6 +758,7 @@ __all__ = [
     "glm",
     "leverage_scores",
     "lstsq",
+    "marginal",
     "open_matrix",
     "plan",
     "predict",

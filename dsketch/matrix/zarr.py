@@ -76,6 +76,10 @@ class ZarrMatrix(Matrix):
         """Open again in another process."""
         self.__init__(state.pop("array"), **state)  # type: ignore[misc]
 
+    def as_stored(self) -> "ZarrMatrix":
+        """Return the matrix of the stored numbers themselves, whatever they stand for."""
+        return ZarrMatrix(self._array, missing=self._missing, what=self._what, as_stored=True)
+
     @cached_property
     def chunk_rows(self) -> int:
         """Rows of what is stored as one object: a chunk, or a shard."""
