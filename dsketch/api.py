@@ -34,6 +34,7 @@ from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
@@ -131,7 +132,7 @@ def solve(
     journal : path or URL, optional
         Where to record each finished pass.  If it holds records of this very run, they are replayed and the run goes on.
     progress : bool or callable, optional
-        None: a bar if standard error is a terminal.  A callable is handed the events of :mod:`dsketch.events`.
+        None: a bar if standard error is a terminal, or in a notebook.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
         ``tol, method, sketch, sketch_rows, seed, features, rank, cluster, memory_limit, workers, threads, replicas`` as in :func:`plan`;
         for a Plan, which has them already, only ``cluster``.
@@ -339,6 +340,7 @@ def lstsq(
     missing: str = "error",
     out_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖: shorthand for ``solve(LeastSquares(A, b), …)``.
@@ -352,6 +354,8 @@ def lstsq(
         answer is then a :class:`TargetFit`, as with ``missing="drop"``.
     overwrite : bool
         Replace what is at ``out_dir``.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -366,6 +370,7 @@ def lstsq(
     >>> lstsq(np.eye(4)[:, :2], np.ones(4)).x
     array([1., 1.])
     """
+    A, b, weights = along(dim, A=A, b=b, weights=weights)
     if out_dir is not None or missing == "drop":
         asked = TargetRegression(A, b, weights=weights, intercept=intercept, missing=missing)
         return _solve_to(out_dir, asked, choices, overwrite=overwrite)
@@ -383,6 +388,7 @@ def ridge(
     missing: str = "error",
     out_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖² + alpha ‖x‖²: shorthand for ``solve(Ridge(A, b, alpha=alpha), …)``.
@@ -393,6 +399,8 @@ def ridge(
         As in :class:`Ridge`; with ``missing="drop"`` or ``out_dir`` as in :class:`TargetRegression`.
     out_dir, overwrite
         As in :func:`lstsq`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -407,6 +415,7 @@ def ridge(
     >>> ridge(np.eye(4)[:, :2], np.ones(4), alpha=1.0).x
     array([0.5, 0.5])
     """
+    A, b, weights = along(dim, A=A, b=b, weights=weights)
     if out_dir is not None or missing == "drop":
         asked = TargetRegression(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
         return _solve_to(out_dir, asked, choices, overwrite=overwrite)
@@ -430,6 +439,7 @@ def glm(
     delta: float | None = None,
     start: Any = None,
     missing: str = "error",
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Fit a generalised linear model: shorthand for ``solve(GLM(A, y, family=…), …)``.
@@ -438,6 +448,8 @@ def glm(
     ----------
     A, y, family, link, offset, weights, frequencies, alpha, intercept, power, theta, delta, start, missing
         As in :class:`GLM`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -453,6 +465,7 @@ def glm(
     >>> glm(A, [1.0, 2.0, 4.0, 8.0], family="poisson", intercept=True).x.round(9)
     array([0.69314718, 0.        ])
     """
+    A, y, offset, weights, frequencies = along(dim, A=A, y=y, offset=offset, weights=weights, frequencies=frequencies)
     problem = GLM(
         A, y, family=family, link=link, offset=offset, weights=weights, frequencies=frequencies, alpha=alpha, intercept=intercept,
         power=power, theta=theta, delta=delta, start=start, missing=missing,

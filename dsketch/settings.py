@@ -124,6 +124,10 @@ MISSING_BY_TARGET = Option(
     choices=("error", "fill", "drop"),
 )
 
+DIM = Option(
+    "dim", str, None, "Which dimension of labelled arrays (xarray) the rows are; in Python alone. [default: the first of A]"
+)
+
 # ---- how a problem is solved: the method, and the fields of Settings in their order --------------------------------------
 
 METHOD = Option(
@@ -208,7 +212,7 @@ JOURNAL = Option(
     "Record each finished pass in this folder or URL; if it holds this very run, go on from there. [default: none]",
     metavar="FOLDER",
 )
-PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar if standard error is a terminal]")
+PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar on a terminal and in a notebook]")
 OUT = Option(
     "out",
     Path,

@@ -237,6 +237,7 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
         "journal": None if journal is None else os.fspath(journal),
         **words_of(solution.problem),
         **({} if solution.columns is None else solution.columns.attributes()),
+        **({} if solution.target_names is None else {"targets": list(solution.target_names)}),
         **centre_of(solution.problem, solution.answer),
         **solution.problem.attributes(solution.answer),
         **OURS,

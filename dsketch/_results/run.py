@@ -137,7 +137,7 @@ class Run:
             for note in found.notes:
                 tell(Note(note))
         found = replace(found, notes=(*found.notes, *engine.notes[known:]))
-        solution = self._solution(made, found, tuple(drive.passes))
+        solution = replace(self._solution(made, found, tuple(drive.passes)), history=tuple(drive.history))
         if record is not None:
             keep_receipt(record, solution, recorded)
         return solution
