@@ -1,7 +1,7 @@
 """What a solve returns: x, a status sentence, a certificate, the ledger of passes."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,8 @@ class Solution:
         What methods decided on the way: fallbacks, refinements.
     columns : Columns or None
         Names and levels of A's columns, where it has names: they stay with x wherever A goes.
+    fields : mapping of str to array
+        What the answer has besides x of the same shape, x among it by its own name; empty for most problems.
     answer : object
         The method's own answer with its factor; what :mod:`dsketch.problems.linear.statistics` needs.
     problem : Problem
@@ -67,6 +69,7 @@ class Solution:
     plan: Plan
     notes: tuple[str, ...] = ()
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False, kw_only=True)
     answer: Any = field(repr=False, kw_only=True)
     problem: Problem = field(repr=False, kw_only=True)
     history: tuple[Converged, ...] = field(default=(), repr=False, kw_only=True)
@@ -297,6 +300,7 @@ class Solution:
             "plan": self.plan.to_dict(),
             "notes": self.notes,
             **({} if self.columns is None else self.columns.attributes()),
+            **({name: as_listed(values, has_rows=True) for name, values in self.fields.items()}),
             **({} if self.target_names is None else {"targets": list(self.target_names)}),
         }
         return {name: plain(value) for name, value in fields.items()}

@@ -12,7 +12,7 @@ from dsketch.engine.journal import Journal, digest, seed_of
 from dsketch.errors import DataError
 from dsketch.events import Converged, PassFinished, PassRecord, PassStarted, Tell
 from dsketch.passes.base import Flow, Look, Part, leaves
-from dsketch.passes.sealed import Panels, Sealed
+from dsketch.passes.sealed import DIGESTS, Panels, Sealed
 
 T = TypeVar("T")
 
@@ -90,5 +90,5 @@ class Drive:
         """Return the part, and for a journal what the pass says of its panels."""
         if self.journal is None:
             return self.engine.run(look, self.tell), None
-        sealed = Sealed(look.pass_, seed_of(self.journal.digest_of(number - 1), digest(look)))
+        sealed = Sealed(look.pass_, seed_of(self.journal.digest_of(number - 1), digest(look)), DIGESTS)
         return sealed.finish(self.engine.run(look._replace(pass_=sealed), self.tell))

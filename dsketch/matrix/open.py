@@ -87,12 +87,11 @@ def _at(place: str | os.PathLike[str], *, missing: str, what: str) -> Matrix:
     """Return what is stored at a path or URL."""
     address = os.fspath(place)
     if "://" not in address:
-        address = str(Path(address).absolute())  # a worker may run in another folder
-        path, name = split_member(address)
+        path, name = split_member(str(Path(address).absolute()))
         if (opener := opener_of(path)) is not None:
             return opener(path, name, what)
-        require_folder(Path(address), what)
-    return _open_stored(_open_place(address, address, what), missing=missing, what=what)
+    address = absolute_address(place, what)
+    return _open_stored(open_place(address, address, what), missing=missing, what=what)
 
 
 def _is_session(source: Any) -> bool:
@@ -110,13 +109,22 @@ def _at_store_path(place: StorePath, *, missing: str, what: str) -> Matrix:
 
 
 def _in_store(store: Store, *, missing: str, what: str) -> Matrix:
-    return _open_stored(_open_place(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
+    return _open_stored(open_place(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
 
 
 def _not_a_table(source: Any, *, what: str) -> Matrix:
     raise SpecError(
         f"{what} must be an array; this dask {type(source).__name__} is a table. Pass its .to_dask_array(lengths=True), numbers only."
     )
+
+
+def absolute_address(place: str | os.PathLike[str], what: str) -> str:
+    """Return the address of stored data that means the same in the folder of a worker; a path must lead to a folder."""
+    address = os.fspath(place)
+    if "://" not in address:
+        address = str(Path(address).absolute())
+        require_folder(Path(address), what)
+    return address
 
 
 def require_folder(path: Path, what: str) -> None:
@@ -135,7 +143,14 @@ def require_folder(path: Path, what: str) -> None:
         raise DataError(f"{what} must be a Zarr array; {path} is a file. {remedy_for_file(str(path), what)}")
 
 
-def _open_place(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
+def open_place(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
+    """Open what is stored at an address or in a store.
+
+    Raises
+    ------
+    MissingDataError, DataError, SpecError
+        If there is nothing, it cannot be opened, or a package for the address is not installed.
+    """
     try:
         found = zarr.open(store_at(place) if isinstance(place, str) else place, mode="r")
     except ImportError as error:

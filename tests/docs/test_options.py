@@ -321,7 +321,7 @@ def test_what_a_problem_offers_is_read(problem: type[Problem]) -> None:
     for name, method in asked.methods.items():
         if name != "low_rank":  # for alpha = 0 alone; reads no more than the others
             if options := METHOD_OPTIONS.get((problem.name, name)):
-                asked = example_of(problem.name, **options)
+                asked = example_of(problem.name, name, **options)
             made = asked.plan(name, Settings(), machines)
             Watched.read = set()
             run_flow(asked.as_solved.answer(replace(made, settings=Watched(**vars(made.settings)))))

@@ -86,7 +86,7 @@ class Summary:
     notes: tuple[str, ...] = field(kw_only=True)
     targets: tuple[str, ...] | None = field(kw_only=True, default=None)
     spread: Floats = field(kw_only=True, repr=False)  # T, shape (d, r)
-    meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r)
+    meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r); (k, 1, 1): so many times the identity
     halves: Floats = field(kw_only=True, repr=False)  # V, shape (k, d, m): the covariance of side s is T M[s] Tᵀ + V[s] V[s]ᵀ
 
     @property
@@ -99,7 +99,8 @@ class Summary:
         """Return the covariance matrix of the coefficients for one right-hand side, shape (d, d)."""
         if not 0 <= side < self.meat.shape[0]:
             raise SpecError(f"side must be one of the {self.meat.shape[0]} right-hand sides, counted from 0; got {side}.")
-        return sandwich_of(self.spread, self.meat[side], self.halves[side])
+        meat, rank = self.meat[side], self.spread.shape[1]
+        return sandwich_of(self.spread, meat if len(meat) == rank else meat * np.eye(rank), self.halves[side])
 
     def confidence(self, level: float | None = None) -> Floats:
         """Return the confidence intervals, shape (d, 2) or (d, k, 2): lower and upper ends.
