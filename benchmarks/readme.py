@@ -19,6 +19,7 @@ import glm_data
 import glm_scaling
 import inversion
 import kernel
+import labels
 import leverage
 import nonlinear
 import paper
@@ -55,6 +56,7 @@ BENCHMARKS = {
         inversion,
         elastic_net,
         claims_smooth,
+        labels,
     )
 }
 
