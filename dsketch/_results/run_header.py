@@ -14,7 +14,7 @@ from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.matrix.shift import exact_type
 from dsketch.matrix.unread import UnreadMatrix
-from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems import PROBLEMS, Problem, TargetRegression, kind_of
 from dsketch.problems.affine import ShiftedProblem
 from dsketch.settings import Settings
 from dsketch.version import __version__
@@ -76,10 +76,10 @@ def problem_of(header: dict[str, Any]) -> Problem:
     """
     sources = header["sources"]
     lost = [name for name, data in header["data"].items() if sources.get(name) is None and data is not None]
-    if (name := header["problem"]["problem"]) not in PROBLEMS:
+    if (name := header["problem"]["problem"]) not in (*PROBLEMS, TargetRegression.name):
         raise SpecError(f"the journal of {name} does not make the problem again; give it: resume(journal, problem=…).")
     if lost:
-        call = _call_of(PROBLEMS[name], lost)
+        call = _call_of(kind_of(header["problem"]), lost)
         raise SpecError(f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem={call}).")
     return make_problem(header["problem"], sources)
 
@@ -90,7 +90,7 @@ def _call_of(problem: type[Problem], lost: list[str]) -> str:
     return f"{problem.__name__}({', '.join([*given, *(f'{name}={name}' for name in lost if name not in given)])})"
 
 
-def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Problem:
+def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any], *, by_targets: bool = False) -> Problem:
     """Return the problem that its parameters make of its data.
 
     Parameters
@@ -99,8 +99,10 @@ def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Prob
         ``{"problem": name, …options}``, as :attr:`dsketch.problems.Problem.parameters`.
     data : mapping
         What the constructor opens, by argument: ``A``, ``b`` …; None: not given.
+    by_targets : bool
+        Whether right-hand sides are answered as targets (:func:`dsketch.problems.kind_of`).
     """
-    kind: Callable[..., Problem] = PROBLEMS[parameters["problem"]]
+    kind: Callable[..., Problem] = kind_of(parameters, by_targets=by_targets)
     options = {name: value for name, value in parameters.items() if name != "problem"}
     return kind(**options, **{name: source for name, source in data.items() if source is not None})
 

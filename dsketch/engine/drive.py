@@ -40,6 +40,7 @@ class Drive:
         self.expected = expected
         self.suspect = suspect
         self.passes: list[PassRecord] = []
+        self.history: list[Converged] = []
 
     def run(self, flow: Flow[T]) -> T:
         """Return what the flow returns.
@@ -52,7 +53,8 @@ class Drive:
                 asked = next(flow)
                 while True:
                     if isinstance(asked, Converged):
-                        self.tell(replace(asked, number=len(self.passes)))
+                        self.history.append(replace(asked, number=len(self.passes)))
+                        self.tell(self.history[-1])
                         asked = flow.send(None)
                     else:
                         asked = flow.send(asked.pass_.finish(self._answer(asked)))

@@ -22,8 +22,8 @@ from dsketch.errors import JournalError
 from dsketch.passes.base import Look, Part
 from dsketch.passes.sealed import Panels
 
-FORMAT = 1
-_SINCE = frozenset({"columns", "storage", "values"})  # headers of format 1 have not had these keys from the beginning
+FORMAT = 2  # 1 held triangles and Gram matrices of [A b] whole
+_SINCE = frozenset({"columns", "storage", "values"})  # headers have not had these keys from the beginning
 _KEYS = frozenset({"problem", "sources", "data", "grid", "method", "settings", "versions"})
 
 

@@ -171,7 +171,7 @@ def test_a_plan_for_many_rows_takes_features() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "cubic"}, "kind must be one of softmax, polynomial; got 'cubic'"),
+        ({"kind": "cubic"}, "kind must be one of softmax, polynomial, conv; got 'cubic'"),
         ({"kind": "polynomial", "degree": 3}, "degree must be an even integer from 2 to 64"),
         ({"kind": "polynomial", "degree": 0}, "degree must be an even integer"),
         ({"kind": "polynomial", "degree": True}, "degree must be an even integer"),
@@ -192,7 +192,7 @@ def test_what_is_for_one_kind_is_refused_for_the_other() -> None:
 
     with pytest.raises(ds.SpecError, match="method='features' is for kind='polynomial'"):
         ds.attention(Q, K, V, method="features", cluster="serial", progress=False)
-    with pytest.raises(ds.SpecError, match="gradients are there for kind='softmax'"):
+    with pytest.raises(ds.SpecError, match="gradients are there for kinds softmax and conv"):
         ds.Attention(Q, K, V, kind="polynomial").gradient(V)
     with pytest.raises(ds.SpecError, match="method='sketched' is for causal=False"):
         attend(Q, K, V, 4, "sketched", causal=True)
