@@ -139,7 +139,7 @@ class Run:
         found = replace(found, notes=(*found.notes, *engine.notes[known:]))
         solution = replace(self._solution(made, found, tuple(drive.passes)), history=tuple(drive.history))
         if record is not None:
-            keep_receipt(record, solution, recorded)
+            keep_receipt(record, solution, recorded, found.root)
         return solution
 
     def _solve_targets(self, problem: TargetRegression, made: Plan, engine: Engine, progress: ProgressTo) -> TargetFit:

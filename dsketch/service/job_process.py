@@ -127,7 +127,7 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
     _table_of(spec, problem, work)
     meter = Meter(work.most_read_bytes)
     meter.require(problem.rows.nbytes, "one pass")
-    with _engine(work, problem, link) as engine:
+    with _engine(work, problem, link, spec.replicas) as engine:
         made = _run(spec, problem).plan(engine)
     meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
     return _describe(made)
@@ -145,7 +145,7 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
         with with_umask(work.results_umask):
             run.probe([*spec.addresses().values(), folder.path])
     place = _row_place(problem, folder, run.out)
-    with _engine(work, problem, link) as engine:
+    with _engine(work, problem, link, spec.replicas) as engine:
         made = run.plan(engine)
         meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
         put_json(folder.path / "plan.json", _describe(made))
@@ -234,10 +234,10 @@ def _require_fitting(problem: Problem, most_bytes: int) -> None:
 
 
 @contextmanager
-def _engine(work: JobWork, problem: Problem, link: Link) -> Iterator[Engine]:
-    """Yield the engine: this process for small data, else the service's cluster; both give the same bits."""
-    where = "serial" if is_small(problem.rows, work.small_bytes) else link.cluster()
-    with connect_engine(where, problem.rows, threads=1 if where == "serial" else None) as engine:
+def _engine(work: JobWork, problem: Problem, link: Link, replicas: int) -> Iterator[Engine]:
+    """Yield the engine: this process for small data that no workers shall compare, else the service's cluster; both give the same bits."""
+    where = "serial" if replicas == 1 and is_small(problem.rows, work.small_bytes) else link.cluster()
+    with connect_engine(where, problem.rows, threads=1 if where == "serial" else None, replicas=replicas) as engine:
         yield engine
 
 
