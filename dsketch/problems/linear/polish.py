@@ -60,8 +60,8 @@ def _correct(
     """Return x (corrected where that helps), its slope and its backward error, without another pass.
 
     The slope at the new x follows from the old one and R: Aᵀr − RᵀR dx.  An orthogonal R is exact to u ‖A‖, so what is known of the
-    new x is uncertain by u (‖dx‖/‖x‖ + ‖R dx‖/‖r‖) in backward error, which is added to the estimate; so is what ``rounding``,
-    ‖RᵀR − AᵀA‖, does to RᵀR dx.  All norms are meant with columns scaled.
+    new x is uncertain by u (‖dx‖/‖x‖ + ‖R dx‖/‖r‖) in backward error, which is added to the estimate (where ‖r‖ is more than ‖R‖‖x‖, it
+    stands in its place); so is what ``rounding``, ‖RᵀR − AᵀA‖, does to RᵀR dx.  All norms are meant with columns scaled.
     """
     error = backward_error_of(factor, x, slope)
     moved = factor.shortest(x + factor.solve(factor.solve_transposed(slope.g)))
@@ -70,7 +70,10 @@ def _correct(
     rr = np.maximum(slope.rr - 2 * np.einsum("ij,ij->j", moved - x, slope.g) + norms(step) ** 2, 0.0)
     size, weights = float(np.linalg.norm(factor.scaled)), factor.scale[:, None]
     dx, length = norms(weights * (moved - x)), norms(weights * moved)
-    doubt = ratio(dx, length) + ratio(norms(step), np.hypot(np.sqrt(rr), factor.scaled_singular[-1] * length))
+    largest, residual = factor.scaled_singular[0], np.sqrt(rr)
+    doubt = ratio(largest * dx, np.hypot(residual, largest * length)) + ratio(
+        norms(step), np.hypot(residual, factor.scaled_singular[-1] * length)
+    )
     doubt = ROUNDING * doubt + rounding * _uncertainty(factor, dx, length, np.sqrt(rr)) / size
     new_error = backward_error_of(factor, moved, slope._replace(g=g, rr=rr)) + doubt
     harmless = factor.scaled_condition * np.sqrt(slope.rr) <= size * norms(weights * x)
