@@ -23,11 +23,12 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import ROUNDING, Settings
 
 _SPREAD = 4  # for E = RᵀR − AᵀA, ‖E‖ is at most so many times ‖E x‖/‖x‖ if x does not know E (twice for random E, whatever d)
+_LOST = 0.25  # of ‖r‖²: less of it, and the digits that a difference of squares has lost may be missed
 _LIMIT = 4  # the most certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust
 
 
 def certify_and_correct(
-    system: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False
+    system: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False, rough: bool = False
 ) -> Flow[LinearAnswer]:
     """Return the answer near x with its certificate.  One pass, rarely two.
 
@@ -38,16 +39,21 @@ def certify_and_correct(
     x : ndarray, shape (d, k)
     squared : bool
         Whether R comes from AᵀA, so that RᵀR has that matrix's rounding; what x misses at the first look tells how much it is.
+    rough : bool
+        Whether x is only near: where much of its residual goes, another look measures what is left, which a difference of squares loses.
     """
     best, rounding = np.inf, np.zeros(x.shape[1])
     weights = factor.scale[:, None]
-    for _ in range(_LIMIT):
+    for turn in range(_LIMIT):
         slope = yield from system.gradient(x)
+        measured = slope.rr
         if squared:
             rounding = np.maximum(rounding, _SPREAD * ratio(norms(slope.g / weights), norms(weights * x)))
         before = x
         x, slope, error = _correct(factor, x, slope, settings.tol or ROUNDING, rounding)
         yield Converged(float(error.max(initial=0.0)), float(np.sqrt(slope.rr).max(initial=0.0)))
+        if rough and not turn and (slope.rr < _LOST * measured).any():
+            continue
         if error.max(initial=0.0) <= settings.goal or error.max() > best / 4:
             break
         best = error.max()

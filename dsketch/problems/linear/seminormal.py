@@ -2,7 +2,8 @@
 
 Where b has many more columns than A, reading b is the work.  RᵀR dx = Aᵀ(b − A x₀) corrects x₀ to rounding in one step, since R is exact
 to u ‖A‖ and x₀ is near; what is known of the new x follows from R (:mod:`~dsketch.problems.linear.polish`).  x₀ is the minimizer of some
-runs of rows, evenly spread: it need only be near.  Where they say too little, another reading follows.  Passes: one over A, one of few
+runs of rows, evenly spread: it need only be near.  Where they say too little, or b is fitted so well that little of the first
+residual is left, another reading follows.  Passes: one over A, one of few
 rows, one over A and b.
 
 References
@@ -61,7 +62,7 @@ class SemiNormal(LinearMethod):
         del start
         factor = Factor((yield from system.triangle_of_columns(settings.seed)))
         x = yield from system.guess(settings.seed)
-        answer = yield from certify_and_correct(system, factor, x, settings)
+        answer = yield from certify_and_correct(system, factor, x, settings, rough=True)
         if answer.backward_error.max(initial=0.0) > settings.accepted:
             raise Breakdown(
                 f"corrections by semi-normal equations stopped at a backward error of {answer.backward_error.max():.1e}"
