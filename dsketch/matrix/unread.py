@@ -23,7 +23,7 @@ class UnreadMatrix(Matrix):
     said : str
         Its line in the header: ``"{n}x{d} {dtype} {fingerprint}"``.
     storage : mapping
-        What else the header says of it: ``is_vector``, ``nonzeros``.
+        What else the header says of it: ``is_vector``, ``nonzeros``, ``trailing``.
     names : tuple of str, optional
         Of its columns.
     """
@@ -35,6 +35,7 @@ class UnreadMatrix(Matrix):
         rows, columns = map(int, shape.split("x"))
         self.shape, self.dtype, self.names = (rows, columns), np.dtype(dtype), names
         self.is_vector, self.nonzeros = bool(storage.get("is_vector", False)), storage.get("nonzeros")
+        self.trailing = tuple(storage.get("trailing", ()))
         self._name = name
 
     @property

@@ -21,6 +21,7 @@ from dsketch.problems.linear.check import check_linear
 from dsketch.problems.linear.choose import plan_system
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics.inference import summarize
 from dsketch.problems.linear.statistics.observations import require_observations
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
@@ -72,7 +73,7 @@ class LinearProblem(LinearSystem, AffineProblem):
         require_finite(answer)
         answer, x = restore_intercept(answer, shift)
         certificate = restate_certificate(linear_certificate(answer, self.shape[0]), answer, self.shape[0], shift)
-        x = x[:, 0] if is_vector(self.rows.b) else x
+        x = shape_by_side(x, self.rows.b)
         notes = (*linear_notes(answer, certificate), *shift_notes(shift), *_rounding_notes(self.rows.b, answer))
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
@@ -99,11 +100,6 @@ class LinearProblem(LinearSystem, AffineProblem):
             If all weights are 0, or the squares of b are below what float64 holds.
         """
         return (yield from check_linear(self.shifted, x))
-
-
-def is_vector(b: Matrix | None) -> bool:
-    """Whether b came with one dimension, so that x has one too."""
-    return b is not None and b.is_vector
 
 
 def _size_of_b(answer: LinearAnswer) -> Floats:

@@ -54,7 +54,7 @@ class Ridge(LinearProblem):
         missing: str = "error",
     ) -> None:
         alpha, intercept = require_alpha(alpha), as_flag("intercept", intercept)
-        rows = tall_rows(A, b, weights, intercept, missing, wide=_wide_remedy(alpha, intercept))
+        rows = tall_rows(A, b, weights, intercept, missing, wide=_wide_remedy(alpha, intercept), has_targets=True)
         penalty = np.full(rows.shape[1], alpha)
         if intercept:
             penalty[-1] = 0.0
