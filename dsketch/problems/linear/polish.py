@@ -50,7 +50,7 @@ def certify_and_correct(
         if squared:
             rounding = np.maximum(rounding, _SPREAD * ratio(norms(slope.g / weights), norms(weights * x)))
         before = x
-        x, slope, error = _correct(factor, x, slope, settings.tol or ROUNDING, rounding)
+        x, slope, error = correct(factor, x, slope, settings.tol or ROUNDING, rounding)
         yield Converged(float(error.max(initial=0.0)), float(np.sqrt(slope.rr).max(initial=0.0)))
         if rough and not turn and (slope.rr < _LOST * measured).any():
             continue
@@ -60,7 +60,7 @@ def certify_and_correct(
     return LinearAnswer(x, factor, True, slope, error, np.sqrt(slope.rr), move=x - before, spread=rounding)
 
 
-def _correct(
+def correct(
     factor: Factor, x: Floats, slope: Slope, enough: float, rounding: float | Floats = 0.0
 ) -> tuple[Floats, Slope, Floats]:
     """Return x (corrected where that helps), its slope and its backward error, without another pass.

@@ -43,8 +43,9 @@ class LinearSystem:
     ----------
     rows : Rows
         [A 1], b and the weights.
-    penalty : ndarray, shape (d,)
-        p ≥ 0; zeros for least squares and for an intercept.
+    penalty : ndarray, shape (d,), or (d, k)
+        p ≥ 0; zeros for least squares and for an intercept.  One for each target as well is what
+        :mod:`~dsketch.problems.linear.by_target` takes apart.
     """
 
     rows: Rows
@@ -132,12 +133,15 @@ class LinearSystem:
     def gradient(self, x: Floats) -> Flow[Slope]:
         """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
         slope: Slope = yield from self._look(self.slope_at(x))
-        if not self.is_penalized:
-            return slope
-        weighted = self.penalty[:, None] * x
-        return slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
+        return penalize(slope, self.penalty, x) if self.is_penalized else slope
 
     def normal(self, v: Floats) -> Flow[Floats]:
         """Return (AᵀA + diag p) v.  One pass."""
         product: Floats = yield from self._look(Normal(v))
         return product + self.penalty[:, None] * v
+
+
+def penalize(slope: Slope, penalty: Floats, x: Floats) -> Slope:
+    """Return the slope at x of the rows with that of a penalty, shape (d,)."""
+    weighted = penalty[:, None] * x
+    return slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
