@@ -81,7 +81,7 @@ class Count:
 def _answer(problem: Problem, given: dict[str, Any]) -> int:
     """Plan, solve, write and show; return the exit code."""
     out, overwrite, as_json, journal = (given.pop(name) for name in ("out", "overwrite", "as_json", "journal"))
-    out = _target_place(problem, out, given.pop("out_dir"))
+    out = _target_place(problem, out, given.pop("out_dir", None))
     table = _table_from(given, problem)
     out, overwrite, is_left = _place(problem, out, overwrite, given.pop("kept", None))
     output = None if out is None or is_left else Output.at(out, overwrite=overwrite)

@@ -158,7 +158,11 @@ class Run:
         found = replace(found, notes=(*found.notes, *engine.notes[known:]))
         solution = self._solution(made, found, tuple(drive.passes))
         facts = {part.name: getattr(solution, part.name) for part in fields(Solution)}
-        return TargetFit(**facts, dimensions=dimensions_of(problem), path=None if self.out is None else os.fspath(self.out.path))
+        place = None if self.out is None else os.fspath(self.out.path)
+        fit = TargetFit(**facts, dimensions=dimensions_of(problem), path=place)
+        if record is not None:
+            keep_receipt(record, fit, 0)
+        return fit
 
     def _make(
         self,
