@@ -207,6 +207,13 @@ OUT = Option(
     "Write x here when solved: a Zarr array, or a NumPy file if the name ends in .npy. [default: print it]",
     metavar="X",
 )
+OUT_DIR = Option(
+    "out_dir",
+    Path,
+    None,
+    "Write the answer here as a Zarr group, block by block: an array for each of its fields. [default: print its beginning]",
+    metavar="FOLDER",
+)
 OVERWRITE = Option("overwrite", bool, False, "Replace what is at --out; otherwise that is an error.")
 SUMMARY = Option("summary", bool, False, "Also print the regression table: standard errors, t, p, confidence intervals, R².")
 ROBUST = Option(

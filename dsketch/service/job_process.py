@@ -199,7 +199,9 @@ def _row_place(problem: Problem, folder: Folder, out: Output | RemoteOutput | No
 
     What a process of this job has written to ``out`` before it died is its own, and is replaced.
     """
-    if not problem.answers_rows or 8 * int(np.prod(problem.x_shape)) <= IN_MEMORY_BYTES:
+    if problem.fields and out is None:  # of such answers the folder has x alone; what is too large for that is refused
+        return None
+    if not problem.answers_rows or problem.answer_bytes <= IN_MEMORY_BYTES:
         return None
     if not isinstance(out, Output):
         return out or Output(folder.path / "x.zarr", overwrite=True)
@@ -209,7 +211,7 @@ def _row_place(problem: Problem, folder: Folder, out: Output | RemoteOutput | No
 def _is_of(path: Path, folder: Folder) -> bool:
     """Whether what lies at a path was written for this job."""
     try:
-        return bool(zarr.open_array(str(path), mode="r").attrs.get("journal") == str(folder.journal))
+        return bool(zarr.open(str(path), mode="r").attrs.get("journal") == str(folder.journal))
     except Exception:  # noqa: BLE001 - whatever lies there, it is not ours
         return False
 
@@ -225,7 +227,7 @@ def _admit(work: JobWork) -> Spec:
 
 
 def _require_fitting(problem: Problem, most_bytes: int) -> None:
-    size = 8 * int(np.prod(problem.x_shape))
+    size = problem.answer_bytes
     if size > most_bytes:
         raise SizeError(
             f"an answer of at most {format_bytes(most_bytes)} was expected; x of shape {problem.x_shape} has {format_bytes(size)}. Ask "

@@ -30,7 +30,6 @@ from dsketch.settings import (
     JOURNAL,
     MEMORY_LIMIT,
     METHOD,
-    MISSING,
     OUT,
     OVERWRITE,
     PROGRESS,
@@ -64,7 +63,7 @@ each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PR
 
 def taken(problem: type[Problem]) -> dict[str, Option]:
     """Return every option of a problem and of how it is solved, but for what must be given."""
-    return {option.name: option for option in (*problem.options, MISSING, *settings_of(problem))}
+    return {option.name: option for option in (*problem.options, problem.absent, *settings_of(problem))}
 
 
 def tabled(problem: type[Problem]) -> dict[str, Option]:
@@ -110,6 +109,7 @@ SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
     ds.glm: (ds.GLM, set()),
     ds.elastic_net_path: (ds.ElasticNetPath, set()),
     ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name}),
+    ds.marginal: (ds.Marginal, {OVERWRITE.name}),
     ds.attention: (ds.Attention, {OVERWRITE.name}),
     ds.attention_gradient: (ds.AttentionGradient, {OVERWRITE.name}),
 }
@@ -152,7 +152,7 @@ def test_every_setting_is_taken() -> None:
 @each_problem
 def test_constructors_say_what_the_options_say(problem: type[Problem]) -> None:
     """A problem's constructor takes its options and ``missing``, by name, kind and default."""
-    said = {option.name: option for option in (*problem.options, MISSING)}
+    said = {option.name: option for option in (*problem.options, problem.absent)}
 
     found = keywords(problem)
 
@@ -202,7 +202,7 @@ OTHERS = {
 @pytest.mark.parametrize("command", HOW)
 def test_the_command_line_says_what_the_options_say(command: str, problem: type[Problem]) -> None:
     """A command has the options that its problem takes, those of its verb, and no others; their help is the options' own."""
-    said = [*problem.options, MISSING, *(CLUSTER if command != "jobs submit" else ()), *HOW[command]]
+    said = [*problem.options, problem.absent, *(CLUSTER if command != "jobs submit" else ()), *HOW[command]]
     said += [] if command == "check" else [*settings_of(problem), MEMORY_LIMIT]
     group: Any = main
     for word in command.split():
@@ -289,7 +289,7 @@ def test_a_setting_that_a_problem_ignores_is_refused(name: str, word: str) -> No
 @each_problem
 def test_a_problem_keeps_what_it_was_told(problem: type[Problem]) -> None:
     """What makes it again, in a journal or a stored answer, has every option but data; one that lacked would be lost on resuming."""
-    options = {option.name for option in (*problem.inputs, *problem.options, MISSING) if option.kind is not Matrix}
+    options = {option.name for option in (*problem.inputs, *problem.options, problem.absent) if option.kind is not Matrix}
 
     assert example_of(problem.name).parameters.keys() == {"problem", *options}
 
@@ -307,7 +307,7 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
-DRAWS_NOTHING = {"attention-gradient"}  # exact sweeps have no random words
+DRAWS_NOTHING = {"attention-gradient", "marginal"}  # exact sweeps have no random words
 
 
 @each_problem
