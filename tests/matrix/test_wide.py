@@ -38,7 +38,7 @@ def test_a_vcf_store_is_read_as_counts_of_alleles(tmp_path: Path, version: int) 
         place,
         f"{place}/call_genotype",
         zarr.open_group(place, mode="r"),
-        pickle.loads(pickle.dumps(open_wide(place))),
+        pickle.loads(pickle.dumps(open_wide(place))),  # noqa: S301 - of our own
     ):
         found = source if hasattr(source, "marks") else open_wide(source)
 
@@ -105,7 +105,7 @@ def test_an_absent_chunk_is_lost_data(tmp_path: Path) -> None:
     with pytest.raises(ds.MissingDataError, match=r"chunk 1\.2 of G is absent"):
         found.read(4, 6)
     (tmp_path / "G" / "c" / "0" / "0").write_bytes(b"xy")
-    with pytest.raises(ds.DataError, match="columns 0:2 of G .* cannot be decoded"):
+    with pytest.raises(ds.DataError, match=r"columns 0:2 of G .* cannot be decoded"):
         open_wide(str(tmp_path / "G")).read(0, 2)
 
 
