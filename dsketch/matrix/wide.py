@@ -13,8 +13,8 @@ from zarr.abc.store import Store
 
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alleles import MISSING_CALL, NO_ALLELE
-from dsketch.matrix.conventions import Conventions, conventions_of
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.conventions import Conventions, conventions_of
 from dsketch.matrix.open import open_place, require_folder
 from dsketch.matrix.retrying import add_retries
 from dsketch.matrix.transposed import Transposed

@@ -162,7 +162,7 @@ def test_what_no_memory_holds_is_refused_before_the_pass(data: dict[str, str], m
     monkeypatch.setattr("dsketch._results.rows.IN_MEMORY_BYTES", 6 * 8 * M * K - 1)
     with pytest.raises(ds.PlanError, match=r"12.96 kB.*--out"):
         marginal(data)
-    with pytest.raises(ds.PlanError, match=r"2 group\(s\)"):
+    with pytest.raises(ds.PlanError, match=r"2 pattern\(s\)"):
         marginal(data, memory_limit="10kB")
 
 

@@ -89,7 +89,7 @@ def test_what_is_missing_is_as_asked(missing: str, order: Any) -> None:
     require_same(found, data, missing, {3, 4} if missing == "drop" else {3})
     there = ~np.isnan(data["G"][:, :, None]) & ~np.isnan(data["Y"][:, None, :])
     assert np.array_equal(found.counts, there.sum(axis=0))
-    assert found.certificate.groups == 3
+    assert found.certificate.patterns == 3
     assert "3 patterns" in str(found.plan)
 
 
