@@ -208,7 +208,9 @@ def _place(problem: Problem, folder: Folder, out: Output | RemoteOutput | None) 
             if isinstance(out, Output)
             else Output(folder.path / FIT, overwrite=True)
         )
-    if not problem.answers_rows or 8 * int(np.prod(problem.x_shape)) <= IN_MEMORY_BYTES:
+    if problem.fields and out is None:  # of such answers the folder has x alone; what is too large for that is refused
+        return None
+    if not problem.answers_rows or problem.answer_bytes <= IN_MEMORY_BYTES:
         return None
     if not isinstance(out, Output):
         return out or Output(folder.path / "x.zarr", overwrite=True)
@@ -234,7 +236,7 @@ def _admit(work: JobWork) -> Spec:
 
 
 def _require_fitting(problem: Problem, most_bytes: int) -> None:
-    size = answer_bytes(problem) if isinstance(problem, TargetRegression) else 8 * int(np.prod(problem.x_shape))
+    size = answer_bytes(problem) if isinstance(problem, TargetRegression) else problem.answer_bytes
     if size > most_bytes:
         raise SizeError(
             f"an answer of at most {format_bytes(most_bytes)} was expected; x of shape {problem.x_shape} has {format_bytes(size)}. Ask "

@@ -116,6 +116,7 @@ SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
     ds.glm: (ds.GLM, {DIM.name}),
     ds.elastic_net_path: (ds.ElasticNetPath, set()),
     ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name}),
+    ds.marginal: (ds.Marginal, {OVERWRITE.name}),
     ds.attention: (ds.Attention, {OVERWRITE.name}),
     ds.attention_gradient: (ds.AttentionGradient, {OVERWRITE.name}),
 }
@@ -315,7 +316,7 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
-DRAWS_NOTHING = {"attention-gradient"}  # exact sweeps have no random words
+DRAWS_NOTHING = {"attention-gradient", "marginal"}  # exact sweeps have no random words
 
 
 @each_problem
