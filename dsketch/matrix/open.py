@@ -188,9 +188,14 @@ def _open_stored(found: "zarr.Array[Any] | zarr.Group", *, missing: str, what: s
             "scipy.sparse's tocsr()."
         )
     raise DataError(
-        f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. Add the array's name to the path (a "
-        f"sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
+        f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. {_choose_words(found)} (a sparse matrix "
+        f"is a group with the attribute encoding-type {ENCODING!r})."
     )
+
+
+def _choose_words(group: "zarr.Group") -> str:
+    """Return how one of a group's arrays is passed."""
+    return "Pass zarr.open_array(store, path=NAME)" if address_of(group) is None else "Add the array's name to the path"
 
 
 # The first that takes a source opens it: an array of a library has methods of a table, a DataArray over dask those of dask's own.
