@@ -18,6 +18,7 @@ _SHAPES = {"Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 
 METHOD_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("attention", "features"): {"kind": "polynomial"},
     ("attention", "sketched"): {"kind": "polynomial"},
+    ("attention-gradient", "features"): {"kind": "polynomial"},
 }
 
 

@@ -187,12 +187,10 @@ def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> 
 
 
 def test_what_is_for_one_kind_is_refused_for_the_other() -> None:
-    """Exponentials have no features; powers no gradients."""
+    """Exponentials have no features."""
     Q, K, V = data(5, 5, 2, 1)
 
     with pytest.raises(ds.SpecError, match="method='features' is for kind='polynomial'"):
         ds.attention(Q, K, V, method="features", cluster="serial", progress=False)
-    with pytest.raises(ds.SpecError, match="gradients are there for kind='softmax'"):
-        ds.Attention(Q, K, V, kind="polynomial").gradient(V)
     with pytest.raises(ds.SpecError, match="method='sketched' is for causal=False"):
         attend(Q, K, V, 4, "sketched", causal=True)
