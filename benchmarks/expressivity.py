@@ -32,7 +32,7 @@ import dsketch
 Floats = NDArray[np.float64]
 
 RATIO, NOISE, THRESHOLD, SIGNS = np.sqrt(2), 0.02, 0.5, 16
-WIDTH, ACROSS = 3, 0.1  # columns of a row of K, and the spread of those that the row of Q is orthogonal to
+WIDTH, ACROSS = 6, 0.1  # columns of a row of K, and the spread of those that the row of Q is orthogonal to
 SKETCH_ROWS, BATCH = 32, 10
 DETECTORS = ("weights", "signs", "sketched", "self")
 
@@ -194,9 +194,9 @@ def draw(cases: list[Case]) -> Callable[[Any], None]:
 def main() -> None:
     """Measure, print, draw."""
     options = arguments(__doc__ or "").parse_args()
-    sizes, trials, few = (2**12, 2**16), 200, 30
+    sizes, trials, few = (2**12, 2**16), 200, 20
     if options.tiny:
-        sizes, trials, few = (2**8,), 20, 8
+        sizes, trials, few = (2**9,), 6, 3
     record = Record(options.out, "expressivity")
     for n in sizes:
         for detector in DETECTORS:

@@ -95,7 +95,7 @@ class Features(AttentionMethod):
         if system.offset is None:
             pass_ = FeatureRows(sums.powers, (yield Look(sums, system.keys)))
         else:
-            pass_ = yield from _sum_past(system, sums, system.offset)
+            pass_ = yield from sum_past(system, sums, system.offset)
             r += tile_error(system.width, 1, found)
         # A monomial loses less than p of the least normal numbers, its weight is at most √p! < p^p: both sides, D of them, m times
         lost = 4.0 * rows * features * float(found.degree) ** (found.degree + 1)
@@ -111,7 +111,7 @@ class Features(AttentionMethod):
         return measured, found, KeySums(self.powers(system, settings), measured.factors)
 
 
-def _sum_past(system: AttentionSystem, sums: KeySums, offset: int) -> Flow[CausalFeatureRows]:
+def sum_past(system: AttentionSystem, sums: KeySums, offset: int) -> Flow[CausalFeatureRows]:
     """Sum K and V up to each block of Q, and return the pass that makes the rows."""
     queries = system.rows
     keys = piece_rows(queries, system.keys, offset)
