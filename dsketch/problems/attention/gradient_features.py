@@ -7,6 +7,7 @@ the sums of Q and dY; and one that makes the gradient.
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
@@ -26,10 +27,15 @@ from dsketch.problems.attention.gradient_method import GradientAnswer, GradientC
 from dsketch.problems.attention.gradient_system import GradientSystem
 from dsketch.problems.attention.polynomial_gradient import PowerFacts, look_at_keys, shape_of
 from dsketch.problems.attention.polynomial_gradient_rounding import (
+    Pair,
     Weights,
     feature_slack,
     feature_weights,
+    feel_pairs,
+    sum_pairs,
     sway,
+    tile_slack,
+    tile_weights,
 )
 from dsketch.problems.attention.rounding import gamma
 from dsketch.problems.outcome import format_number
@@ -151,25 +157,27 @@ def _gradient(system: GradientSystem, keys: KeySums, S: Floats, known: Floats) -
 
 def _conclude(system: GradientSystem, facts: PowerFacts, pass_: RowPass, features: int) -> GradientAnswer:
     """Return the answer, with bounds on rounding."""
-    shape, forward = facts.shape, system.forward
-    is_causal = forward.offset is not None
-    summed = gamma(2 * shape.degree + 6 + additions(forward, features) + features)
-    behind = float(np.expm1(shape.degree * np.log1p(shape.product)) + shape.sums) if is_causal else 0.0
+    shape, is_causal = facts.shape, system.forward.is_causal
     of_pair = 8.0 * features * float(shape.degree) ** (shape.degree + 2)
-    lost = shape.keys * of_pair * float(np.finfo(float).tiny)
-    weights = feature_weights(shape, facts.queries.weight, facts.sizes, summed + behind, lost)
+    weights, early = _weights(system, facts, features, of_pair)
     everything = monomials(shape.width, shape.degree)
     made = gamma(4 * shape.degree + 2 * shape.depth + 24 + 2 * _all_additions(system, features) + 2 * everything)
-    slack = feature_slack(shape, weights, made, is_causal=is_causal)
-    changes = sway(shape, weights)
-    error = _largest(system, facts, weights, slack) + facts.lost(of_pair)
-    change = (
-        facts.over_queries(weights, changes)
-        if shape.wanted == "Q"
-        else _largest(system, facts, weights, changes.first + changes.second)
-    )
+    changes, late = sway(shape, weights), feature_slack(shape, weights, made, is_causal=is_causal)
+    error = _largest(system, facts, weights, early, tile_slack(shape, weights), late) + facts.lost(of_pair)
+    change = _largest(system, facts, weights, early, changes, changes.first + changes.second)
     measured = facts.conclude(pass_, system.rows, weights, error, change)
     return GradientAnswer(measured, (_explain(weights),), HALF)
+
+
+def _weights(system: GradientSystem, facts: PowerFacts, features: int, of_pair: float) -> tuple[Weights, NDArray[np.bool_]]:
+    """Return what is known of weights, and which rows have all of theirs one by one, shape (n, 1): causal ones of the first tile."""
+    shape, forward, weight = facts.shape, system.forward, facts.queries.weight
+    summed = gamma(2 * shape.degree + 6 + additions(forward, features) + features)
+    behind = float(np.expm1(shape.degree * np.log1p(shape.product)) + shape.sums) if forward.is_causal else 0.0
+    lost = shape.keys * of_pair * float(np.finfo(float).tiny)
+    late, alone = feature_weights(shape, weight, facts.sizes, summed + behind, lost), tile_weights(shape, weight, facts.sizes)
+    early = (np.arange(len(weight)) < (TILE if forward.offset == 0 else 0))[:, None]
+    return Weights(*(np.where(early, one, other) for one, other in zip(alone, late, strict=True))), early
 
 
 def _all_additions(system: GradientSystem, features: int) -> int:
@@ -179,18 +187,31 @@ def _all_additions(system: GradientSystem, features: int) -> int:
     return additions(forward, features) + slice_rows(features) + slices + len(system.rows.cuts) + int(queries.cuts[1]) // TILE
 
 
-def _largest(system: GradientSystem, facts: PowerFacts, weights: Weights, factor: Floats) -> Floats:
-    """Return the most that a factor of terms of the size that lengths allow comes to, shape (heads,)."""
+def _largest(
+    system: GradientSystem, facts: PowerFacts, weights: Weights, early: NDArray[np.bool_], pair: Pair, late: Floats
+) -> Floats:
+    """Return the most that sums come to, shape (heads,).
+
+    Parameters
+    ----------
+    early : ndarray of bool, shape (n, 1)
+        Rows of Q for which a pair holds.
+    late : ndarray, shape (n, heads)
+        For the others a factor of terms of the size that lengths allow.
+    """
     shape, queries = facts.shape, facts.queries
     with np.errstate(over="ignore", invalid="ignore"):
         if shape.wanted == "Q":
-            return np.asarray((shape.degree * facts.size / queries.given * weights.root**shape.degree * factor).max(axis=0))
+            beyond = late * weights.root**shape.degree
+            return facts.over_queries(np.where(early, sum_pairs(shape, weights, pair), beyond))
         power = shape.degree if shape.of_values else shape.degree - 1
-        each = facts.share(weights) * factor * queries.own**power
+        beside = queries.above if shape.of_values else shape.degree * facts.size * queries.own
+        near = np.where(early, beside * feel_pairs(shape, weights, facts.sizes, pair), 0.0).sum(axis=0)
+        each = np.where(early, 0.0, facts.share(weights) * late * queries.own**power)
         ahead = np.cumsum(each[::-1], axis=0)[::-1] * (1 + gamma(len(each)))
         offset = system.forward.offset
         places = 0 if offset is None else np.maximum(np.arange(shape.keys) - offset, 0)
-        return np.asarray((facts.keys**power * ahead[places]).max(axis=0) * facts.unit)
+        return np.asarray(((facts.keys**power * ahead[places]).max(axis=0) + near * (1 + gamma(TILE))) * facts.unit)
 
 
 def _explain(weights: Weights) -> str:

@@ -101,10 +101,9 @@ class PowerFacts:
         beside = self.queries.above if self.shape.of_values else self.shape.degree * self.size * self.queries.own
         return np.asarray((1 + weights.off) / self.queries.weight * beside)
 
-    def over_queries(self, weights: Weights, pair: Pair) -> Floats:
-        """Return the most that a pair comes to in a row of dQ, shape (heads,)."""
-        own = self.shape.degree * self.size / self.queries.given
-        return np.asarray((own * sum_pairs(self.shape, weights, pair)).max(axis=0))
+    def over_queries(self, factor: Floats) -> Floats:
+        """Return the most that a factor of p B/‖q‖ comes to in a row of dQ, shape (heads,)."""
+        return np.asarray((self.shape.degree * self.size / self.queries.given * factor).max(axis=0))
 
     def lost(self, of_pair: float) -> Floats:
         """Return what products that are rounded to nothing come to, each at most so much over W, shape (heads,)."""
@@ -195,7 +194,7 @@ def measure_powers(given: GradientSystem) -> Flow[MeasuredPowers]:
     weights = tile_weights(facts.shape, facts.queries.weight, facts.sizes)
     pairs = tile_slack(facts.shape, weights), sway(facts.shape, weights)
     if system.wanted == "Q":
-        error, change = (facts.over_queries(weights, pair) for pair in pairs)
+        error, change = (facts.over_queries(sum_pairs(facts.shape, weights, pair)) for pair in pairs)
     else:
         error, change = yield from _reach(system, facts, weights, pairs)
     error = error + facts.lost(8.0 * facts.shape.degree**2)

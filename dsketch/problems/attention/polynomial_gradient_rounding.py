@@ -14,6 +14,8 @@ and one of S = z^p/W by (1 + τ) [p η m x^{p−1} + (τ + σ') x^p]/W.  For dQ 
 Σ x^{p−1}‖k‖/W ≤ (1 + η a^{1/p})^{p−1} a^{1/p}/‖q‖, and one power of x less gives a^{2/p} with one of m more.  For dK and dV a sweep finds
 the largest sum over i.
 
+A single row of K has no more than |z|^{p−1}/W ≤ a^{1/p}/A^{1/p} and m|z|^{p−2}/W ≤ a^{2/p}/A^{1/p} of a row of Q.
+
 Features.  All terms are at most of size m^{p−1} where tiles have x^{p−1}: Σ m^{p−1}‖k‖/W = a/‖q‖.  Slopes are made by products and sums as
 features are, so all is off by p B/W (1 + τ)(γ (2 + ω) + ω + 2 τ) of that.
 
@@ -170,6 +172,22 @@ def sum_pairs(shape: PowerShape, weights: Weights, pair: Pair) -> Floats:
     with np.errstate(over="ignore"):
         above = np.exp(np.minimum((p - 1) * np.log1p(shape.product * root), 700.0))
         return np.asarray(above * (pair.first * root**2 + pair.second * root))
+
+
+def feel_pairs(shape: PowerShape, weights: Weights, sizes: Floats, pair: Pair) -> Floats:
+    """Return the most that a pair comes to at any one row of K, over p B ‖q‖, or for dV over ‖dy‖; sums of powers bound each of them.
+
+    Parameters
+    ----------
+    sizes : ndarray, shape (n, heads)
+        A.
+    """
+    p, root = shape.degree, weights.root
+    if not shape.of_values:
+        return sum_pairs(shape, weights, pair) / sizes ** (1 / p)
+    with np.errstate(over="ignore"):
+        above = np.exp(np.minimum(p * np.log1p(shape.product * root), 700.0))
+        return np.asarray(above * (pair.first * root + pair.second))
 
 
 def polynomial_gradient_level(shape: PowerShape) -> float:
