@@ -20,6 +20,7 @@ METHOD_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("attention", "features"): {"kind": "polynomial"},
     ("attention", "sketched"): {"kind": "polynomial"},
     ("attention", "conv"): {"kind": "conv", "causal": True},
+    ("attention-gradient", "features"): {"kind": "polynomial"},
 }
 
 
