@@ -141,7 +141,7 @@ class Run:
         found = replace(found, notes=(*found.notes, *engine.notes[known:]))
         solution = replace(self._solution(made, found, tuple(drive.passes)), history=tuple(drive.history))
         if record is not None:
-            keep_receipt(record, solution, recorded)
+            keep_receipt(record, solution, recorded, found.root)
         return solution
 
     def _solve_targets(self, problem: TargetRegression, made: Plan, engine: Engine, progress: ProgressTo) -> TargetFit:
@@ -162,7 +162,11 @@ class Run:
         facts = {part.name: getattr(solution, part.name) for part in fields(Solution)}
         if isinstance(self.out, Output):
             keep_coordinates(os.fspath(self.out.path), targets_of(problem))
-        return TargetFit(**facts, dimensions=dimensions_of(problem), path=None if self.out is None else os.fspath(self.out.path))
+        place = None if self.out is None else os.fspath(self.out.path)
+        fit = TargetFit(**facts, dimensions=dimensions_of(problem), path=place)
+        if record is not None:
+            keep_receipt(record, fit, 0)
+        return fit
 
     def _make(
         self,

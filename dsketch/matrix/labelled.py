@@ -8,7 +8,7 @@ import numpy as np
 
 from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.compat import is_in_memory
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.labels import labels_of
@@ -158,6 +158,7 @@ class SlicedMatrix(Matrix):
         self.shape = as_two_dimensional(shape, what)
         self.dtype = dtype.newbyteorder("=")
         self.is_vector = len(shape) == 1
+        self.trailing = trailing_of(shape)
         self._array, self._what = source, what
         chunks = getattr(source, "chunks", None)
         self._chunk_rows = int(chunks[0]) if chunks and isinstance(chunks[0], int) else None
@@ -189,6 +190,7 @@ class SlicedMatrix(Matrix):
                 f"rows {start}:{stop} of {self._what} cannot be read: {type(error).__name__}: {error}. Is the file open, and whole?"
             ) from error
         _refuse_fill(values, self._array.attrs, start, self._what)
+        values = values.reshape(stop - start, -1) if self.trailing else values
         whole: AnyArray = ArrayMatrix(values.astype(self.dtype, copy=False), what=self._what).read(0, stop - start)
         return whole
 

@@ -47,13 +47,13 @@ def open_targets(source: Any, *, missing: str = "error", what: str = "b") -> Tar
     """
     if missing not in ("error", "fill", "drop"):
         raise SpecError(f"missing must be 'error', 'fill' or 'drop'; got {missing!r}.")
-    found = source if isinstance(source, Targets) else _opened(source, missing, what)
+    found = source if isinstance(source, Targets) else _open(source, missing, what)
     if not all(found.shape) or not found.shape:
         raise DataError(f"{what} must have rows and targets; its shape is {found.shape}. Check the source of the data.")
     return found
 
 
-def _opened(source: Any, missing: str, what: str) -> Targets:
+def _open(source: Any, missing: str, what: str) -> Targets:
     if is_labelled(source) or is_dataset(source):
         return _labelled(source, missing, what)
     if has(source, "columns", "__array__"):

@@ -96,6 +96,10 @@ class Targets(ABC):
     def describe(self) -> str:
         """Return a few words for the plan."""
 
+    def ask_for(self, box: Box) -> None:
+        """Tell whoever can read ahead that a box comes next; nobody, by default."""
+        del box
+
     def window(self, boxes: list[Box]) -> "Targets":
         """Return what a worker needs to read these boxes."""
         del boxes
@@ -172,6 +176,8 @@ class ArrayTargets(Targets):
 
 class _Windows(Targets):
     """Some boxes of targets that live in another process."""
+
+    is_local = True
 
     def __init__(self, whole: ArrayTargets, pieces: dict[tuple[Any, ...], AnyArray]) -> None:
         self.shape, self.dtype, self.chunks, self.what = whole.shape, whole.dtype, whole.chunks, whole.what
@@ -268,6 +274,11 @@ class ZarrTargets(Targets):
         if not self._may_be_absent:
             self._require_chunks(start, stop, box, out)
         return out
+
+    def ask_for(self, box: Box) -> None:
+        """Let the system read raw chunks ahead."""
+        if self._raw is not None:
+            self._raw.ask_for(box)
 
     def _require_chunks(self, start: int, stop: int, box: Box, out: AnyArray) -> None:
         """Ask the store about chunks that hold nothing but the fill value: no other can be absent."""
