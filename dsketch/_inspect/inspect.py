@@ -40,8 +40,8 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
     matrix = open_matrix(os.fspath(address))
     if opener_of(split_member(os.fspath(address))[0]) is not None:
         raise DataError(
-            f"a Zarr array was expected, to say how it is stored; {matrix.source or address} is a file, "
-            f"{matrix.shape[0]} × {matrix.shape[1]} {matrix.dtype}. It is solved as it is; dsketch ingest makes Zarr of .npy, .npz and Parquet."
+            f"a Zarr array was expected, to say how it is stored; {matrix.source or address} is a file, {matrix.shape[0]} × "
+            f"{matrix.shape[1]} {matrix.dtype}. It is solved as it is; dsketch ingest makes Zarr of .npy, .npz and Parquet."
         )
     found = zarr.open(store_at(os.fspath(address)), mode="r")
     arrays = [found] if isinstance(found, zarr.Array) else [found[name] for name in PARTS]

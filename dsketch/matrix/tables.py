@@ -196,6 +196,11 @@ def _speaks_arrow(source: Any) -> bool:
     return any(has(source, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__"))
 
 
+def is_foreign(source: Any) -> bool:
+    """Whether it is a table or a column of Arrow, or known by its protocols alone: no array can be made of it without its words."""
+    return _speaks_arrow(source) and not has(source, "__array__")
+
+
 def _is_array_like(source: Any) -> bool:
     if isinstance(source, bytes | str | np.generic):
         return False

@@ -7,6 +7,7 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import xarray as xr
 from distributed import Client
@@ -106,6 +107,19 @@ def test_tables_with_holes_give_names_back(kind: str) -> None:
     assert solution.target_names == tuple("vwxyz")
     assert list(solution.to_pandas().columns) == list("vwxyz")
     assert solution.to_xarray().counts.sel(target="w") == np.isfinite(HOLES[1, :, 1]).sum()
+
+
+def test_other_files_and_tables_are_targets_too(tmp_path: Path) -> None:
+    """``.npy`` with holes, Parquet and Arrow by name."""
+    A = np.stack([np.arange(N), np.ones(N)], 1)
+    np.save(tmp_path / "b.npy", np.moveaxis(HOLES, 1, 0))
+    table = pd.DataFrame(NUMBERS[1], columns=list("vwxyz"))
+    table.to_parquet(tmp_path / "b.parquet")
+    wanted = ds.lstsq(A, np.moveaxis(HOLES, 1, 0), missing="drop").x
+
+    np.testing.assert_array_equal(ds.lstsq(A, tmp_path / "b.npy", missing="drop").x, wanted)
+    for b in (tmp_path / "b.parquet", pa.table(table)):
+        assert ds.lstsq(A, b, missing="drop").target_names == tuple("vwxyz")
 
 
 def test_one_series_has_a_trend() -> None:
