@@ -115,6 +115,19 @@ MISSING = Option(
     choices=("error", "fill"),
 )
 
+MISSING_BY_TARGET = Option(
+    "missing",
+    str,
+    "error",
+    "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill). drop: a NaN, or a cell marked as missing, "
+    "leaves its row out for that target alone.",
+    choices=("error", "fill", "drop"),
+)
+
+DIM = Option(
+    "dim", str, None, "Which dimension of labelled arrays (xarray) the rows are; in Python alone. [default: the first of A]"
+)
+
 # ---- how a problem is solved: the method, and the fields of Settings in their order --------------------------------------
 
 METHOD = Option(
@@ -199,13 +212,21 @@ JOURNAL = Option(
     "Record each finished pass in this folder or URL; if it holds this very run, go on from there. [default: none]",
     metavar="FOLDER",
 )
-PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar if standard error is a terminal]")
+PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar on a terminal and in a notebook]")
 OUT = Option(
     "out",
     Path,
     None,
     "Write x here when solved: a Zarr array, or a NumPy file if the name ends in .npy. [default: print it]",
     metavar="X",
+)
+OUT_DIR = Option(
+    "out_dir",
+    Path,
+    None,
+    "Answer b by tiles of targets, in bounded memory however many they are, and write x, standard errors, t, p, R² and more of each target "
+    "into this Zarr group. [default: x only, in memory]",
+    metavar="DIR",
 )
 OVERWRITE = Option("overwrite", bool, False, "Replace what is at --out; otherwise that is an error.")
 SUMMARY = Option("summary", bool, False, "Also print the regression table: standard errors, t, p, confidence intervals, R².")

@@ -44,7 +44,7 @@ def require_room(problem: Problem, out: Output | RemoteOutput | None) -> None:
     PlanError
         With both sizes.
     """
-    size = 8 * int(np.prod(problem.x_shape))
+    size = problem.answer_bytes
     if problem.answers_rows and size > IN_MEMORY_BYTES and not is_written_by_workers(out):
         raise PlanError(
             f"an answer of at most {format_bytes(IN_MEMORY_BYTES)} comes back as an array; {problem.name} has {problem.x_shape[0]} rows "

@@ -61,11 +61,11 @@ class Writing(Pass[Written]):
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Write the block's rows; count them."""
-        kept = _read_kept(self.target, block.start, block.stop) if self.goes_on else None
+        kept = read_kept(self.target, block.start, block.stop) if self.goes_on else None
         values = self.inner.finish(self.inner.map(block, None)) if kept is None else kept
         rows, largest, total = part or (np.zeros(1), np.zeros(self.sides), np.zeros(self.sides))
         if kept is None:
-            _write(self.target, block.start, values)
+            write_rows(self.target, block.start, values)
         return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0)), total + values.sum(axis=0)
 
     def merge(self, left: Part, right: Part) -> Part:
@@ -114,7 +114,7 @@ def align_to_chunks(A: Matrix) -> tuple[Matrix, int]:
     return Recut(A, np.unique(np.append(moved, A.shape[0]))), rows
 
 
-def _read_kept(target: "zarr.Array[Any]", start: int, stop: int) -> Floats | None:
+def read_kept(target: "zarr.Array[Any]", start: int, stop: int) -> Floats | None:
     """Return rows of which all chunks are there, whole; None where one is not."""
     height, beside = target.chunks[0], (0,) * (target.ndim - 1)
     keys = (target.metadata.encode_chunk_key((number, *beside)) for number in range(start // height, -(-stop // height)))
@@ -127,7 +127,7 @@ def _read_kept(target: "zarr.Array[Any]", start: int, stop: int) -> Floats | Non
     return rows.reshape(stop - start, -1)
 
 
-def _write(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
+def write_rows(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
     """Write rows from ``start`` on.
 
     Raises

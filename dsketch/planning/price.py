@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dsketch.matrix.base import BLOCK_BYTES
-from dsketch.matrix.rows import Rows
+from dsketch.matrix.rows import Rows, rows_beside
 from dsketch.passes.base import heavy_rows
 from dsketch.planning.rates import seconds_per_gigabyte
 from dsketch.planning.work import Kind, Work
@@ -61,6 +61,7 @@ class Workload:
     tasks: int
     blocks: int = 2  # in memory at once: one is computed on, one decoded; of raw rows only a slice, at most one block
     nonzeros: int | None = None  # stored numbers of a sparse A; None: A is dense
+    beside_bytes: int = 0  # of b and weights that a reading thread holds
     outputs: int = 1  # of a smooth problem: d and float_bytes then count each column as often
 
 
@@ -90,14 +91,16 @@ def rate(kind: Kind, workload: Workload) -> float:
     Of a sparse A, light passes and sparse sketches work on stored numbers alone, a Gram matrix on pairs of them where that is cheaper;
     other kinds make slices dense.
     """
-    width = workload.d + workload.k
+    width = workload.d + min(workload.k, 1)
+    further = max(workload.k - 1, 0) * workload.n * 1e9 / max(workload.float_bytes, 1)  # numbers of b beyond its first column
     if workload.outputs > 1 and kind.outputs_seconds is not None:
         return kind.outputs_seconds(workload.d, workload.outputs) * workload.n * 1e9 / max(workload.float_bytes, 1)
     if workload.nonzeros is None or kind.sparse_seconds is None:
-        return seconds_per_gigabyte(kind, width)
+        return seconds_per_gigabyte(kind, width) + further * kind.side_seconds(workload.d)
     seconds = kind.sparse_seconds(workload.k, workload.n, workload.nonzeros)
-    sparse = seconds * workload.nonzeros * 1e9 / max(workload.float_bytes, 1)
-    return min(sparse, seconds_per_gigabyte(kind, width)) if kind.may_be_dense else sparse
+    sparse = seconds * workload.nonzeros * 1e9 / max(workload.float_bytes, 1) + further * kind.side_seconds(0)
+    dense = seconds_per_gigabyte(kind, width) + further * kind.side_seconds(workload.d) if kind.may_be_dense else sparse
+    return min(sparse, dense)
 
 
 def price_works(works: Iterable[Work], part: int, workload: Workload) -> Estimate:
@@ -113,8 +116,9 @@ def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload) 
     reading = workload.total_bytes * ((count - warm) / workload.cold_bytes_per_second + warm / _WARM_BYTES_PER_SECOND)
     seconds = (compute + reading) / workload.threads + count * (PASS_SECONDS + TASK_SECONDS * workload.tasks)
     waiting = 2 + math.log2(max(4096 / max(workload.tasks, 1), 1)) / 2
-    slice_bytes = min(8 * heavy_rows(workload.d) * (workload.d + workload.k), workload.float_bytes)
+    height = min(heavy_rows(workload.d), rows_beside(workload.k))
+    slice_bytes = min(8 * height * (workload.d + workload.k), workload.float_bytes + 8 * workload.n * workload.k)
     if workload.nonzeros is not None:
         slice_bytes = min(slice_bytes, BLOCK_BYTES)  # what is made dense at once
-    memory = workload.blocks * workload.block_bytes + 3 * slice_bytes + int(part * waiting)
+    memory = workload.blocks * workload.block_bytes + workload.beside_bytes + 3 * slice_bytes + int(part * waiting)
     return Estimate(count, seconds, memory, part)

@@ -9,7 +9,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
-from dsketch.matrix.rows import Buffers, Rows, find_nonfinite
+from dsketch.matrix.rows import Buffers, Rows, bytes_of_row, find_nonfinite
 from dsketch.planning.price import Machines, Workload
 
 _BLOCKS = 3
@@ -30,7 +30,7 @@ class Probe:
     read_bytes_per_second : float
         Decoded bytes of one reading thread, first touch.
     block_bytes : int
-        Of the largest block.
+        Of A in the largest block.
     trace : float
         ‖A‖_F² / ‖A‖² of the sampled rows, columns scaled.
     """
@@ -59,6 +59,7 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         cold_bytes_per_second=found.read_bytes_per_second,
         stays_warm=rows.nbytes <= kept,
         tasks=machines.tasks(rows),
+        beside_bytes=rows.beside_bytes,
         blocks=1 if rows.A.is_raw else 2,
         nonzeros=rows.A.nonzeros,
     )
@@ -90,7 +91,7 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
         for _, X, _ in block.slices(sparse=True):
             pieces.append(X[::step].toarray() if block.is_sparse else X[::step].copy())
         seconds += time.perf_counter() - began
-        read += rows.A.nbytes * (block.stop - block.start) // rows.shape[0]
+        read += rows.nbytes * (block.stop - block.start) // rows.shape[0]
         find_nonfinite(block)
     sample = np.concatenate(pieces)
     if penalty is not None and penalty.any():
@@ -102,6 +103,14 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
         condition,
         deficient,
         read / max(seconds, 1e-6),
-        rows.A.block_bytes,
+        _block_bytes(rows),
         float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0,
     )
+
+
+def _block_bytes(rows: Rows) -> int:
+    """Return the bytes of A in the largest block, or of what is decoded at once for it."""
+    cuts = rows.cuts
+    if not rows.A.is_raw or rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
+        return rows.A.block_bytes
+    return int(np.max(np.diff(cuts))) * bytes_of_row(rows.A)

@@ -34,7 +34,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import GROUPS, TABLE, words_of_table
-from dsketch.settings import JOB, MEMORY_LIMIT, MISSING, SETTINGS, Bytes, Numbers, Option, Settings
+from dsketch.settings import JOB, MEMORY_LIMIT, SETTINGS, Bytes, Numbers, Option, Settings
 
 _MOST_CHARACTERS = 4096  # the longest path, as Linux has it
 _MOST_INTEGER = 2**53 - 1  # every reader of JSON keeps integers up to this exactly
@@ -112,7 +112,9 @@ class Spec(Strict):
         """Return what the problem's constructor takes besides its matrices."""
         asked = PROBLEMS[self.problem]
         return {
-            word.name: getattr(self, word.name) for word in (*asked.inputs, *asked.options, MISSING) if word.kind is not Matrix
+            word.name: getattr(self, word.name)
+            for word in (*asked.inputs, *asked.options, asked.missing_option)
+            if word.kind is not Matrix
         }
 
     def addresses(self) -> dict[str, str]:
@@ -192,7 +194,10 @@ def model_of(problem: type[Problem]) -> type[Spec]:
     fields: dict[str, Any] = {
         "problem": (Literal[problem.name], ...),
         **{option.name: (_kind_of(option), Field(description=option.help)) for option in problem.inputs},
-        **{option.name: _field(option) for option in (*problem.options, MISSING, *settings_of(problem), MEMORY_LIMIT)},
+        **{
+            option.name: _field(option)
+            for option in (*problem.options, problem.missing_option, *settings_of(problem), MEMORY_LIMIT)
+        },
         **({option.name: _field(option) for option in TABLE} if problem.has_table else {}),
     }
     return create_model(f"{problem.__name__}Spec", __base__=Spec, __doc__=problem.title, **fields)

@@ -13,8 +13,8 @@ from typing import Any
 
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate
-from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_looks
-from dsketch.problems.attention.layer_system import Elimination
+from dsketch.problems.attention.layer_elimination import Elimination
+from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_looks, require_matrix
 from dsketch.problems.levenberg import levenberg
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
@@ -28,6 +28,16 @@ class LayerAlternating(LayerMethod):
     name = "alternating_newton"
     is_offered = False
     aside = "linear convergence, two sweeps a step; to compare with"
+
+    def require(self, case: LayerCase) -> None:
+        """Refuse more numbers than a matrix may have rows.
+
+        Raises
+        ------
+        SpecError
+            With both numbers.
+        """
+        require_matrix(case, self.name)
 
     def price(self, case: LayerCase) -> Estimate:
         """Return what is usual."""

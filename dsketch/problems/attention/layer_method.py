@@ -1,16 +1,19 @@
 """On what the methods for attention layers are priced, what they are asked, and what they find."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch.errors import SpecError
 from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate, Machines
-from dsketch.problems.attention.layer_system import LayerSystem, VisibleLayer
+from dsketch.problems.attention.layer_directions import see_all
+from dsketch.problems.attention.layer_system import MOST_OF_MATRIX, LayerSystem
 from dsketch.problems.attention.method import explain_room
 from dsketch.problems.attention.sample import Sample
+from dsketch.problems.attention.visible_layer import VisibleLayer
 from dsketch.problems.method import Method
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
@@ -55,9 +58,8 @@ class LayerCase:
     def entry_seconds(self) -> float:
         """Seconds of an entry of A₁XA₂ᵀ in a look of a step, one thread."""
         A1, A2, A3, B = self.sample.matrices
-        few = LayerSystem(A1, A2, A3, B, self.system.alpha)
-        d, e, p, k = few.shapes
-        return self.sample.entry_seconds(few.raw.moments(np.zeros(d * e), np.zeros((p, k))), few.rows)
+        few = see_all(replace(self.system, A1=A1, A2=A2, A3=A3, B=B))
+        return self.sample.entry_seconds(few.moments(np.zeros(few.numbers[0]), few.no_values), few.system.rows)
 
     def explain_need(self, prices: Mapping[str, Estimate]) -> str:
         """Say what is too large for workers."""
@@ -82,14 +84,30 @@ class LayerMethod(Method[LayerCase, LayerTask, NonlinearAnswer]):
     """How an attention layer is fitted, from one start."""
 
 
+def require_matrix(case: LayerCase, method: str) -> None:
+    """Refuse a layer whose X or Y has more numbers than a matrix may have rows.
+
+    Raises
+    ------
+    SpecError
+        With both numbers.
+    """
+    if not case.system.has_matrix:
+        raise SpecError(
+            f"{method} is for layers whose X, Y and products of a key and a value, of all heads, have at most {MOST_OF_MATRIX:,} numbers "
+            f"(d to about 30); one of them has {case.system.numbers:,}. Use method='gauss_newton_cg'."
+        )
+
+
 def price_looks(case: LayerCase, looks: int) -> Estimate:
     """Return the cost of so many looks from each start, which share a reading, and of the two light ones before."""
     system, rows, others = case.system, case.system.rows, case.system.others
     d, e, p, k = system.shapes
     blocks, height = len(rows.cuts) - 1, int(rows.cuts[1])
     work = rows.shape[0] * others.rows * case.entry_seconds * case.starts / min(case.machines.threads, blocks)
-    part = system.raw.moments(np.zeros(d * e), np.zeros((p, k))).part_bytes(d, k)
-    own = 8 * height * (3 * (d + k) + 3 * (e * p + e + p) + e * e)
+    layer = see_all(system)
+    part = layer.moments(np.zeros(layer.numbers[0]), layer.no_values).part_bytes(d, k)
+    own = 8 * height * (3 * (d + k) + system.heads**2 * (3 * (e * p + e + p) + e * e))
     memory = own + 8 * others.height * 2 * (e + p + e * max(e, p)) + case.starts * 6 * part
     passes = looks + 2
     return Estimate(passes, looks * work + passes * (PASS_SECONDS + TASK_SECONDS * case.machines.tasks(rows)), memory, part)

@@ -3,9 +3,10 @@
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
 from dsketch.matrix.centring import centre_answer
-from dsketch.passes import Both, Gradient, Look, Triangle
+from dsketch.passes import Both, Look, Triangle
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.centring import refine_intercept, restate_certificate
 from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate
@@ -31,12 +32,12 @@ def check_linear(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
     DataError
         If all weights are 0, or the squares of b are below what float64 holds.
     """
-    (n, d), shift = system.shape, system.rows.shift
+    (n, _), shift = system.shape, system.rows.shift
     given, x = x, centre_answer(x, shift)
-    full, slope = yield Look(Both(Triangle(), Gradient(x)), system.rows)
+    found, slope = yield Look(Both(Triangle(), system.slope_at(x)), system.rows)
     require_weight(slope.rows)
-    require_squares_of_b(slope.peak)
-    stacked = np.concatenate([full[:d, :d], np.diag(np.sqrt(system.penalty))]) if system.is_penalized else full[:d, :d]
+    require_squares_of_b(slope.peak if slope.has_moments else np.hypot(slope.peak, norms(found.R @ x)))
+    stacked = np.concatenate([found.R, np.diag(np.sqrt(system.penalty))]) if system.is_penalized else found.R
     factor = Factor.of(stacked)
     x, slope, move = refine_intercept(x, factor, slope, shift, given)
     weighted = system.penalty[:, None] * x

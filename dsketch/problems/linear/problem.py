@@ -68,7 +68,7 @@ class LinearProblem(LinearSystem, AffineProblem):
         shift = self.shifted.rows.shift
         answer, method = yield from with_fallback(METHODS, choice.method, self.shifted, choice.settings)
         yield from require_observations(self.rows, answer.x, answer.slope)
-        require_squares_of_b(answer.slope.peak if answer.slope else norms(answer.factor.R @ answer.x))
+        require_squares_of_b(_size_of_b(answer))
         require_finite(answer)
         answer, x = restore_intercept(answer, shift)
         certificate = restate_certificate(linear_certificate(answer, self.shape[0]), answer, self.shape[0], shift)
@@ -106,12 +106,24 @@ def is_vector(b: Matrix | None) -> bool:
     return b is not None and b.is_vector
 
 
+def _size_of_b(answer: LinearAnswer) -> Floats:
+    """Return a size of b for each side, from the moments where a slope has them, else of what was fitted and what is left."""
+    slope = answer.slope
+    if slope is not None and slope.has_moments:
+        return slope.peak
+    fitted = norms(answer.factor.R @ answer.x)
+    return fitted if slope is None else np.hypot(fitted, slope.peak)
+
+
 def _rounding_notes(b: Matrix | None, answer: LinearAnswer) -> tuple[str, ...]:
     """Return a note where 64-bit integers of b are beyond what float64 holds: they were rounded, whatever is certified of the numbers."""
-    if b is None or answer.slope is None or b.dtype.kind not in "iu" or b.dtype.itemsize < 8:
-        return ()
     slope = answer.slope
-    size = np.abs(slope.mean) + np.sqrt(slope.spread / np.maximum(slope.weight, 1.0))
+    if b is None or slope is None or b.dtype.kind not in "iu" or b.dtype.itemsize < 8:
+        return ()
+    if slope.has_moments:
+        size = np.abs(slope.mean) + np.sqrt(slope.spread / np.maximum(slope.weight, 1.0))
+    else:
+        size = _size_of_b(answer) / np.sqrt(np.maximum(slope.weight, 1.0))
     if not size.max(initial=0.0) > 2.0**53:
         return ()
     return ("b holds integers beyond 2⁵³, which float64 rounds; subtract a number near them from b first, as integers",)

@@ -7,7 +7,7 @@ import numpy as np
 from dsketch.problems.arguments import as_flag, as_penalty
 from dsketch.problems.linear.least_squares import tall_rows
 from dsketch.problems.linear.problem import LinearProblem
-from dsketch.settings import Option
+from dsketch.settings import MISSING_BY_TARGET, Option
 
 
 class Ridge(LinearProblem):
@@ -37,6 +37,8 @@ class Ridge(LinearProblem):
     """
 
     name = "ridge"
+    missing_option = MISSING_BY_TARGET
+    is_by_targets = True
     title = "Ridge regression, min ‖A x − b‖² + alpha ‖x‖²."
     options = (
         Option("alpha", float, 1.0, "Penalty alpha ‖x‖², ≥ 0; scikit-learn's meaning, not divided by n."),

@@ -11,10 +11,23 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
-from dsketch._linalg.householder import householder
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sketching, Slope, Triangle, WhitenedGram
+from dsketch.passes import (
+    BareGradient,
+    Both,
+    Gradient,
+    Gram,
+    Look,
+    Normal,
+    Pass,
+    Reduced,
+    Sketching,
+    Slope,
+    Triangle,
+    WhitenedGram,
+)
 from dsketch.passes.base import Flow
+from dsketch.passes.triangle import join_rows_below
 from dsketch.sketch import Sketch
 
 
@@ -85,16 +98,18 @@ class LinearSystem:
 
     def triangle(self, seed: int) -> Flow[tuple[Floats, Floats, Floats]]:
         """Return R, z = Qᵀb and the residual norms of min ‖R x − z‖.  One pass."""
-        full = yield from self._look(Triangle(seed))
-        d = self.shape[1]
+        found: Reduced = yield from self._look(Triangle(seed))
         if self.is_penalized:
-            below = np.concatenate([self._penalty_rows(), np.zeros((d, self.sides))], axis=1)
-            full = householder(np.concatenate([full, below]))
-        return full[:d, :d], full[:d, d:], np.sqrt(np.sum(full[d:, d:] ** 2, axis=0))
+            found = join_rows_below(found, self._penalty_rows(), np.zeros_like(found.z))
+        return found.R, found.z, found.rest
+
+    def slope_at(self, x: Floats) -> Gradient:
+        """Return the pass that finds the slope at x, of the rows alone; where b has more columns than A, without moments of b."""
+        return BareGradient(x) if self.sides > self.shape[1] else Gradient(x)
 
     def gradient(self, x: Floats) -> Flow[Slope]:
         """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
-        slope: Slope = yield from self._look(Gradient(x))
+        slope: Slope = yield from self._look(self.slope_at(x))
         if not self.is_penalized:
             return slope
         weighted = self.penalty[:, None] * x

@@ -18,7 +18,7 @@ from dsketch.service.jobs_api import Desk
 from dsketch.service.models import About, Health, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
-from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, MISSING, Bytes, Numbers, Option
+from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, Bytes, Numbers, Option
 from dsketch.sketch import SKETCHES
 from dsketch.version import __version__
 
@@ -80,7 +80,7 @@ def describe_problem(problem: type[Problem]) -> dict[str, Any]:
         "families": list(problem.families),
         "sketches": sorted(SKETCHES),
         "settings": [name for name in how if name != METHOD.name],
-        "words": [_tell(option) for option in (*problem.options, MISSING)],
+        "words": [_tell(option) for option in (*problem.options, problem.missing_option)],
         "options": [_tell(option) for option in (*how.values(), MEMORY_LIMIT, *(TABLE if problem.has_table else ()))],
     }
 

@@ -138,7 +138,7 @@ def test_a_plan_for_many_rows_takes_features() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "cubic"}, "kind must be one of softmax, polynomial; got 'cubic'"),
+        ({"kind": "cubic"}, "kind must be one of softmax, polynomial, conv; got 'cubic'"),
         ({"kind": "polynomial", "degree": 3}, "degree must be an even integer from 2 to 64"),
         ({"kind": "polynomial", "degree": 0}, "degree must be an even integer"),
         ({"kind": "polynomial", "degree": True}, "degree must be an even integer"),

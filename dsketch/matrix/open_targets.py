@@ -1,0 +1,77 @@
+"""``open_targets``: b of any number of dimensions as :class:`~dsketch.matrix.targets.Targets`."""
+
+import os
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.abc.store import Store
+
+from dsketch._units import format_bytes
+from dsketch.errors import DataError, SpecError
+from dsketch.matrix.masked import array_of_list
+from dsketch.matrix.open import absolute_address, open_place
+from dsketch.matrix.retrying import add_retries
+from dsketch.matrix.targets import ArrayTargets, Targets, ZarrTargets
+
+_IN_MEMORY_BYTES = 1_000_000_000  # the most that is brought into memory of what lies elsewhere
+
+
+def open_targets(source: Any, *, missing: str = "error", what: str = "b") -> Targets:
+    """Open b where it lies; nothing is read yet.
+
+    Parameters
+    ----------
+    source : path, URL, zarr.Array or store, array_like, Targets
+        Of shape (n, ...); what has ``__array__`` (pandas, xarray, dask below 1 GB) comes into memory.
+    missing : {"error", "fill", "drop"}
+        As :class:`~dsketch.matrix.targets.ZarrTargets` has it.
+    what : str
+        The name that errors use.
+
+    Raises
+    ------
+    MissingDataError
+        If there is nothing at the path.
+    DataError
+        If it is no array of numbers, or has no rows.
+    SpecError
+        If ``source`` is of a kind that is not known, or too large to bring into memory.
+    """
+    if missing not in ("error", "fill", "drop"):
+        raise SpecError(f"missing must be 'error', 'fill' or 'drop'; got {missing!r}.")
+    found = source if isinstance(source, Targets) else _opened(source, missing, what)
+    if not all(found.shape) or not found.shape:
+        raise DataError(f"{what} must have rows and targets; its shape is {found.shape}. Check the source of the data.")
+    return found
+
+
+def _opened(source: Any, missing: str, what: str) -> Targets:
+    if isinstance(source, str | os.PathLike):
+        address = absolute_address(source, what)
+        source = open_place(address, address, what)
+    elif isinstance(source, Store):
+        source = open_place(source, str(getattr(source, "root", source)), what)
+    if isinstance(source, zarr.Group):
+        raise DataError(f"{what} must be a Zarr array; {source.store_path} is a group. Add the array's name to the path.")
+    if isinstance(source, zarr.Array):
+        return ZarrTargets(add_retries(source), missing=missing, what=what)
+    return ArrayTargets(_in_memory(source, what), may_lack=missing == "drop", what=what)
+
+
+def _in_memory(source: Any, what: str) -> np.ndarray:
+    if isinstance(source, np.ndarray):
+        return source
+    if isinstance(source, list | tuple):
+        return np.asarray(array_of_list(source, what))
+    if not hasattr(source, "__array__"):
+        raise SpecError(
+            f"{what} must be a path or URL of a Zarr array, a zarr.Array, or an array; got {type(source).__name__}. Convert it first."
+        )
+    size = getattr(source, "nbytes", 0)
+    if isinstance(size, int | np.integer) and size > _IN_MEMORY_BYTES:
+        raise SpecError(
+            f"{what} of at most {format_bytes(_IN_MEMORY_BYTES)} comes into memory; this {type(source).__name__} has "
+            f"{format_bytes(int(size))}. Store it as Zarr and give its path."
+        )
+    return np.asarray(source)
