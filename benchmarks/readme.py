@@ -12,6 +12,7 @@ import claims_smooth
 import conditioning
 import csr
 import elastic_net
+import expressivity
 import features
 import flights
 import glm
@@ -26,6 +27,7 @@ import polynomial
 import powers
 import rivals
 import scaling
+import smoother
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -51,6 +53,8 @@ BENCHMARKS = {
         leverage,
         attention,
         polynomial,
+        expressivity,
+        smoother,
         attention_layer,
         inversion,
         elastic_net,
