@@ -13,6 +13,7 @@ import conditioning
 import conv
 import csr
 import elastic_net
+import expressivity
 import features
 import flights
 import glm
@@ -27,6 +28,7 @@ import polynomial
 import powers
 import rivals
 import scaling
+import smoother
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -53,6 +55,8 @@ BENCHMARKS = {
         attention,
         polynomial,
         conv,
+        expressivity,
+        smoother,
         attention_layer,
         inversion,
         elastic_net,
