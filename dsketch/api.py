@@ -612,6 +612,8 @@ def attention_gradient(
     out: str | os.PathLike[str] | None = None,
     *,
     wrt: str = "Q",
+    kind: str = "softmax",
+    degree: int | None = None,
     heads: int = 1,
     causal: bool = False,
     scale: float | None = None,
@@ -619,11 +621,11 @@ def attention_gradient(
     overwrite: bool = False,
     **choices: Unpack[ExactChoices],
 ) -> Solution:
-    """Return the gradient at Q, K or V of a loss whose gradient at softmax(s Q Kᵀ) V is dY, written to ``out`` by the workers.
+    """Return the gradient at Q, K or V of a loss whose gradient at the rows of attention is dY, written to ``out`` by the workers.
 
     Parameters
     ----------
-    Q, K, V, dY, wrt, heads, causal, scale, missing
+    Q, K, V, dY, wrt, kind, degree, heads, causal, scale, missing
         As in :class:`AttentionGradient`.
     out, overwrite
         As in :func:`attention`.
@@ -640,7 +642,9 @@ def attention_gradient(
     >>> attention_gradient(np.zeros((1, 2)), np.eye(2), np.array([1.0, 3.0]), np.array([1.0]), wrt="V").x
     array([0.5, 0.5])
     """
-    problem = AttentionGradient(Q, K, V, dY, wrt=wrt, heads=heads, causal=causal, scale=scale, missing=missing)
+    problem = AttentionGradient(
+        Q, K, V, dY, wrt=wrt, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing
+    )
     return _solve_to(out, problem, choices, overwrite=overwrite)
 
 

@@ -226,8 +226,8 @@ OUT_DIR = Option(
     "out_dir",
     Path,
     None,
-    "Answer b by tiles of targets, in bounded memory however many they are, and write x, standard errors, t, p, R² and more of each target "
-    "into this Zarr group. [default: x only, in memory]",
+    "Write the answer into this Zarr group as it is made, an array for each of its fields: x, standard errors, t, p and more. Least "
+    "squares and ridge then go by tiles of targets, in bounded memory however many columns b has. [default: in memory]",
     metavar="DIR",
 )
 OVERWRITE = Option("overwrite", bool, False, "Replace what is at --out; otherwise that is an error.")

@@ -21,7 +21,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.problems.arguments import jsonable_numbers
 from dsketch.problems.tables import TABLE, no_table_error, words_of_table
-from dsketch.settings import JOB, OVERWRITE, Numbers
+from dsketch.settings import JOB, OUT_DIR, OVERWRITE, Numbers
 
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
 
@@ -79,7 +79,7 @@ for_each_problem(
     submit,
     _submit,
     [
-        *(option_of(option, of_service=True) for option in (*TABLE, *JOB)),
+        *(option_of(option, of_service=True) for option in (*TABLE, OUT_DIR, *JOB)),
         click.Option(["--name", "title"], metavar="TEXT", default="", help="For people."),
         click.Option(["--key"], metavar="KEY", help="The same key with the same run gives the same job. [default: a new one]"),
         click.Option(["--follow"], is_flag=True, help="Watch it until it rests."),

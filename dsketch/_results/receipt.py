@@ -15,6 +15,7 @@ from typing import Any
 from dsketch._results.signing import Signature, sign
 from dsketch._results.slices import digest_of
 from dsketch._results.solution import Solution
+from dsketch._results.targets import TargetFit
 from dsketch.engine.journal import Journal
 from dsketch.errors import JournalError
 from dsketch.problems.outcome import RowsRoot
@@ -36,8 +37,9 @@ class Receipt:
     question : dict
         Of the header: problem, sources and fingerprints of the data, method, settings, versions.
     answer : dict
-        Status, method, shape of x and the SHA-256 of its bytes (float64, C order).  That is None for an x with a number for each row of A,
-        of which ``rows`` has the Merkle root over the digests of each ``height`` rows; receipts of before have none.
+        Status, method, shape of x and the SHA-256 of its bytes (float64, C order).  That is None for answers by target, and for an x with a
+        number for each row of A, of which ``rows`` has the Merkle root over the digests of each ``height`` rows; receipts of before have
+        none.
     header : str
         SHA-256 of the journal's header.
     passes, panels : int
@@ -188,7 +190,7 @@ def make_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRo
         "status": solution.status.name,
         "method": solution.method,
         "shape": list(x.shape),
-        "sha256": None if solution.problem.answers_rows else digest_of(x),
+        "sha256": None if solution.problem.answers_rows or isinstance(solution, TargetFit) else digest_of(x),
         **({} if root is None else {"rows": root._asdict()}),
     }
     return Receipt(

@@ -197,11 +197,8 @@ def merge_tallies(left: Part, right: Part) -> Part:
 def tally_of(part: Part) -> Tally:
     """Return the tally that its arrays hold."""
     counts, facts, groups, off = part
-    return Tally(
-        {name: int(value) for name, value in zip(_COUNTS, counts, strict=True)},
-        Facts(facts[0], facts[1], facts[2], facts[3], int(groups[0])),
-        off,
-    )
+    named = {name: int(value) for name, value in zip(_COUNTS, counts, strict=True)}
+    return Tally(named, Facts(facts[0], facts[1], facts[2], facts[3], int(groups[0])), off)
 
 
 def facts_of(prepared: Prepared, targets: int) -> Floats:

@@ -41,7 +41,7 @@ class Writing(Pass[Written]):
     ----------
     inner : Pass
         Of any kind whose result for a block has a row for each of its rows: a :class:`~dsketch.passes.rowwise.RowPass`.
-    target : zarr.Array, shape (n,) or (n, k)
+    target : zarr.Array, shape (n,), (n, k) or (n, …)
         Its chunks are those of :func:`align_to_chunks`, and every worker must see the place where it lies.
     sides : int
         k.
@@ -159,7 +159,7 @@ def write_rows(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
     try:
         is_there = wait_for(target.store.exists(f"{target.path}/zarr.json".lstrip("/")))
         if is_there:
-            target[start : start + len(values)] = values[:, 0] if target.ndim == 1 else values
+            target[start : start + len(values)] = values.reshape(len(values), *target.shape[1:])
     except DsketchError:  # of a store that was tried again and again
         raise
     except Exception as error:

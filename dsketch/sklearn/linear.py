@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from sklearn.base import MultiOutputMixin
 
 from dsketch._linalg.arrays import Floats
@@ -158,8 +159,8 @@ class Ridge(_Linear):
 
     Parameters
     ----------
-    alpha : float
-        At least 0; scikit-learn's meaning, not divided by n.
+    alpha : float or array_like, shape (k,)
+        At least 0; scikit-learn's meaning, not divided by n.  Several are one for each column of y; rows fewer than columns take one.
     fit_intercept : bool
         Whether there is a c, which is not penalized.
     method, tol, sketch, seed, cluster, journal, memory_limit, replicas
@@ -188,7 +189,7 @@ class Ridge(_Linear):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Any = 1.0,
         *,
         fit_intercept: bool = True,
         method: str = "auto",
@@ -212,7 +213,10 @@ class Ridge(_Linear):
         self.replicas = replicas
 
     def _problem(self, X: Any, y: Any, weights: Any) -> LinearProblem:
-        return RidgeProblem(X, y, alpha=self.alpha, weights=weights, intercept=bool(self.fit_intercept))
+        alpha: Any = self.alpha
+        if np.ndim(alpha) == 1 and np.size(alpha) > 1:
+            alpha = np.asarray(alpha)[None]  # one for each target, as in scikit-learn
+        return RidgeProblem(X, y, alpha=alpha, weights=weights, intercept=bool(self.fit_intercept))
 
     def _penalty(self) -> float:
         return require_alpha(self.alpha)
