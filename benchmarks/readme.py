@@ -26,6 +26,7 @@ import polynomial
 import powers
 import rivals
 import scaling
+import targets
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -55,6 +56,7 @@ BENCHMARKS = {
         inversion,
         elastic_net,
         claims_smooth,
+        targets,
     )
 }
 
