@@ -29,6 +29,7 @@ import powers
 import rivals
 import scaling
 import smoother
+import targets
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -61,6 +62,7 @@ BENCHMARKS = {
         inversion,
         elastic_net,
         claims_smooth,
+        targets,
     )
 }
 
