@@ -10,6 +10,7 @@ import attention_layer
 import claims
 import claims_smooth
 import conditioning
+import conv
 import csr
 import elastic_net
 import features
@@ -51,6 +52,7 @@ BENCHMARKS = {
         leverage,
         attention,
         polynomial,
+        conv,
         attention_layer,
         inversion,
         elastic_net,

@@ -18,7 +18,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dsketch._atomic import beside, replacing, write_flushed
+from dsketch._atomic import beside, clear_left_behind, replacing, write_flushed
 from dsketch._results.format import OURS
 from dsketch._results.group import Field, open_group
 from dsketch._results.remote import RemoteOutput, create_array, require_complete
@@ -92,6 +92,7 @@ class Output:
         part = beside(self.path)
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            clear_left_behind(self.path)
             if (free := shutil.disk_usage(self.path.parent).free) < result_bytes:
                 raise OSError(errno.ENOSPC, f"{format_bytes(result_bytes)} are needed and {format_bytes(free)} are free")
             try:
@@ -237,6 +238,7 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
         "journal": None if journal is None else os.fspath(journal),
         **words_of(solution.problem),
         **({} if solution.columns is None else solution.columns.attributes()),
+        **({} if solution.target_names is None else {"targets": list(solution.target_names)}),
         **centre_of(solution.problem, solution.answer),
         **solution.problem.attributes(solution.answer),
         **OURS,

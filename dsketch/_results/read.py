@@ -38,11 +38,11 @@ def read_x(source: "str | os.PathLike[str] | zarr.Array[Any]") -> StoredX:
         if "://" not in address and Path(address).suffix == ".npy":
             return StoredX(_numpy_file(address), {})
         address = _x_in_group(address) or address
-        open_matrix(address, what="x")  # says what is wrong if it is no array of numbers
+        open_matrix(address, what="x", has_targets=True)  # says what is wrong if it is no array of numbers
         source = zarr.open_array(store_at(address), mode="r")
     attributes = source.attrs.asdict()
     require_known_format(attributes, address_of(source) or "x")
-    matrix = open_matrix(source, what="x")
+    matrix = open_matrix(source, what="x", has_targets=True)
     x = numbers_of(matrix.read(0, matrix.shape[0]))
     return StoredX(x.reshape(source.shape), attributes)
 

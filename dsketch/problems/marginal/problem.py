@@ -90,7 +90,7 @@ class Marginal(Problem):
         Option("intercept", bool, True, "Count a constant among the covariates.", flag="intercept"),
         SAMPLES,
     )
-    absent = GAPS
+    missing_option = GAPS
     methods: ClassVar[Mapping[str, MarginalMethod]] = METHODS
     answers_rows = True
     x_has_columns = False
