@@ -21,6 +21,7 @@ import glm_data
 import glm_scaling
 import inversion
 import kernel
+import labels
 import leverage
 import nonlinear
 import paper
@@ -63,6 +64,7 @@ BENCHMARKS = {
         elastic_net,
         claims_smooth,
         targets,
+        labels,
     )
 }
 
