@@ -13,6 +13,7 @@ import conditioning
 import conv
 import csr
 import elastic_net
+import expressivity
 import features
 import flights
 import glm
@@ -28,6 +29,8 @@ import polynomial
 import powers
 import rivals
 import scaling
+import smoother
+import targets
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -54,10 +57,13 @@ BENCHMARKS = {
         attention,
         polynomial,
         conv,
+        expressivity,
+        smoother,
         attention_layer,
         inversion,
         elastic_net,
         claims_smooth,
+        targets,
         labels,
     )
 }
