@@ -94,7 +94,15 @@ def digest_of_labels(index: Any) -> str | None:
             return f"{INDEX}{DEFAULT}"
         kind = SHUFFLED if np.array_equal(np.sort(labels), counts) else ""
         return f"{INDEX}{kind}{_hash(labels.astype(np.int64).tobytes())}"
+    if labels.dtype.kind in "Mm":
+        labels = _in_microseconds(labels)
     return f"{INDEX}{_hash(labels.tobytes() if labels.dtype.kind in 'fMmb' else repr(labels.tolist()).encode())}"
+
+
+def _in_microseconds(dates: NDArray[Any]) -> NDArray[Any]:
+    """Return dates in one unit where that loses nothing: pandas, xarray and NumPy keep the same dates in different ones."""
+    told = dates.astype(f"{dates.dtype.kind}8[us]")
+    return told if bool((told == dates).all()) else dates
 
 
 def _hash(content: bytes) -> str:

@@ -89,6 +89,18 @@ def test_boxes_of_a_dask_array_are_its_numbers() -> None:
 
 
 @pytest.mark.cluster
+def test_workers_read_an_untouched_view_for_themselves(client: Client, tmp_path: Path) -> None:
+    """Same bits as here, from a view that travels as the path of its store; labels stay with who asked."""
+    WHOLE.transpose("time", ...).to_dataset().chunk(time=30).to_zarr(tmp_path / "whole.zarr", consolidated=False)
+    array = xr.open_zarr(tmp_path / "whole.zarr", consolidated=False).t2m
+    A = xr.Dataset({"year": ("time", np.arange(N) / 12), "one": ("time", np.ones(N))}, coords={"time": TIME})
+
+    here, there = (ds.lstsq(A, array, dim="time", method="tsqr", cluster=where) for where in ("serial", client))
+    assert here.x.tobytes() == there.x.tobytes()
+    assert there.to_xarray().x.dims == ("column", "lat", "lon")
+
+
+@pytest.mark.cluster
 def test_workers_compute_the_boxes_of_a_dask_array(client: Client) -> None:
     """The bits of this process, whether numbers are made by a graph or lie on the cluster."""
     here = SPARSE.chunk(time=30, lat=2).dsketch.trend("time", missing="drop", cluster="serial")
