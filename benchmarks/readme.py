@@ -21,6 +21,7 @@ import glm_data
 import glm_scaling
 import inversion
 import kernel
+import labels
 import leverage
 import nonlinear
 import paper
@@ -29,6 +30,7 @@ import powers
 import rivals
 import scaling
 import smoother
+import targets
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -61,6 +63,8 @@ BENCHMARKS = {
         inversion,
         elastic_net,
         claims_smooth,
+        targets,
+        labels,
     )
 }
 
