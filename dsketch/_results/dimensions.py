@@ -33,4 +33,8 @@ def targets_of(problem: Problem) -> Labels:
     if b is None or b.is_vector:
         own = None if b is None else b.labels.name if b.labels is not None else b.names[0] if b.names else None
         return Labels((), (), name=own)
-    return label_targets(b.names, b.shape[1]) if b.labels is None else b.labels
+    if b.labels is not None:
+        return b.labels
+    if b.trailing:
+        return Labels(tuple(f"target_{number}" for number in range(len(b.trailing))), b.trailing)
+    return label_targets(b.names, b.shape[1])

@@ -19,7 +19,6 @@ from dsketch.matrix.untouched import stored_below
 from dsketch.matrix.zarr import ZarrMatrix
 
 _SAMPLE_ROWS = 16
-_MOST_DIMENSIONS = 2  # arrays of more are laid flat, a column for each of their targets
 
 
 def is_dask_array(source: Any) -> bool:
@@ -58,7 +57,7 @@ def open_labelled(source: Any, *, missing: str, what: str) -> Matrix:
         If its attributes say that its numbers are packed, or one of them stands for none.
     """
     require_unpacked(source.attrs, what)
-    matrix = _with_two_dimensions(source, missing, what)
+    matrix = _numbers_of(source, missing, what)
     known = getattr(source, "coords", {})
     labels = [known[dim].to_numpy() if dim in known else None for dim in source.dims]
     matrix.labels = labels_of(source)
@@ -68,18 +67,17 @@ def open_labelled(source: Any, *, missing: str, what: str) -> Matrix:
     return matrix
 
 
-def _with_two_dimensions(source: Any, missing: str, what: str) -> Matrix:
-    stored = stored_below(source) if source.ndim <= _MOST_DIMENSIONS else None
-    if stored is not None:
+def _numbers_of(source: Any, missing: str, what: str) -> Matrix:
+    """Return the numbers alone, from where they lie."""
+    if (stored := stored_below(source)) is not None:
         return ZarrMatrix(add_retries(stored), missing=missing, what=what)
-    flat = (int(source.shape[0]), -1) if source.ndim > _MOST_DIMENSIONS else None
     if is_lazy(source):
-        return DaskMatrix(source.data if flat is None else source.data.reshape(flat), what=what)
-    if not is_in_memory(source) and flat is None:
+        return DaskMatrix(source.data, what=what)
+    if not is_in_memory(source):
         return SlicedMatrix(source, what=what)
-    values = np.asanyarray(source.data) if is_in_memory(source) else source.to_numpy()
+    values = np.asanyarray(source.data)
     _refuse_fill(values, source.attrs, 0, what)
-    return ArrayMatrix(values if flat is None else values.reshape(flat), what=what)
+    return ArrayMatrix(values, what=what)
 
 
 def is_dataset(source: Any) -> bool:

@@ -55,7 +55,7 @@ def open_targets(source: Any, *, missing: str = "error", what: str = "b") -> Tar
 
 def _open(source: Any, missing: str, what: str) -> Targets:
     if is_labelled(source) or is_dataset(source):
-        return _labelled(source, missing, what)
+        return _open_labels(source, missing, what)
     if has(source, "columns", "__array__"):
         found = ArrayTargets(np.asarray(source), may_lack=missing == "drop", what=what)
         found.labels = label_targets(names_in(list(source.columns)), found.shape[1])
@@ -63,7 +63,7 @@ def _open(source: Any, missing: str, what: str) -> Targets:
     return _plain(source, missing, what)
 
 
-def _labelled(source: Any, missing: str, what: str) -> Targets:
+def _open_labels(source: Any, missing: str, what: str) -> Targets:
     """Return an array of xarray, its first dimension the rows; one that shows all of a Zarr array is read from there."""
     if is_dataset(source):
         source = stack_variables(source, str(next(iter(source.sizes), "")), what)

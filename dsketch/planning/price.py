@@ -13,6 +13,7 @@ from dsketch.planning.work import Kind, Work
 # Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
+_ANSWERS = 16  # so many arrays of the size of x are in memory at once where it is found and certified (measured, 20,000 sides)
 _WARM_BYTES_PER_SECOND = 8e9  # what one thread reads from the page cache or the cache of decoded blocks
 
 
@@ -134,5 +135,6 @@ def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload, 
     slice_bytes = min(8 * height * (workload.d + workload.k), workload.float_bytes + 8 * workload.n * workload.k)
     if workload.nonzeros is not None:
         slice_bytes = min(slice_bytes, BLOCK_BYTES)  # what is made dense at once
-    memory = workload.blocks * workload.block_bytes + workload.beside_bytes + 3 * slice_bytes + int(part * waiting)
+    answers = _ANSWERS * 8 * workload.d * workload.k
+    memory = workload.blocks * workload.block_bytes + workload.beside_bytes + answers + 3 * slice_bytes + int(part * waiting)
     return Estimate(count, seconds, memory, part, spared)

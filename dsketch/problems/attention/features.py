@@ -55,8 +55,7 @@ class Features(AttentionMethod):
         SpecError
         """
         if reason := self.unfit(case):
-            where = "kind='polynomial'" if case.system.degree is None else "causal=False"
-            raise SpecError(f"method={self.name!r} is for {where}: {reason}. Use method='sweep'.")
+            raise SpecError(f"method={self.name!r} is for kind='polynomial': {reason}. Use method='sweep'.")
 
     def price(self, case: AttentionCase) -> Estimate:
         """Return passes of which two expand rows."""

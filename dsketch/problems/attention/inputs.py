@@ -1,5 +1,6 @@
 """What problems of attention are given, said once."""
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -28,9 +29,7 @@ KIND = Option(
     choices=KINDS,
 )
 GRADIENT_KINDS = ("softmax", "polynomial")
-GRADIENT_KIND = Option(
-    "kind", str, "softmax", "Weights: exp(s⟨q, k⟩), or ⟨q, k⟩^degree, which no s changes.", choices=GRADIENT_KINDS
-)
+GRADIENT_KIND = replace(KIND, help="Weights: exp(s⟨q, k⟩), or ⟨q, k⟩^degree, which no s changes.", choices=GRADIENT_KINDS)
 DEGREE = Option("degree", int, None, "Even power of kind polynomial. [default: 4]", least=2)
 _DEGREE, _MOST = 4, 64  # powers of products of rows in [½, 1) are float64 numbers up to it for d up to 10⁹
 

@@ -164,10 +164,8 @@ class Attention(Problem):
         DataError, SpecError
             As :class:`~dsketch.problems.AttentionGradient`.
         """
-        options = {name: self.parameters[name] for name in ("kind", "degree", "heads", "causal", "scale", "missing")}
-        options["kind"] = (
-            "polynomial" if self.system.degree is not None else "softmax"
-        )  # a convolution basis has softmax's weights
+        options = {name: self.parameters[name] for name in ("degree", "heads", "causal", "scale", "missing")}
+        options["kind"] = "softmax" if self.system.degree is None else "polynomial"
         return AttentionGradient(self.system.Q, self.system.K, self.system.V, dY, wrt=wrt, **options)
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:

@@ -8,7 +8,7 @@ def shape_by_side(values: Floats, b: Matrix | None) -> Floats:
     """Return numbers whose last axis is the right-hand sides as the targets of b have them: without that axis, with it, or with several."""
     if b is None or not (b.is_vector or b.trailing):
         return values
-    return values.reshape(*values.shape[:-1], *b.trailing)
+    return values.reshape((*values.shape[:-1], *b.trailing))
 
 
 def is_vector(b: Matrix | None) -> bool:
