@@ -10,6 +10,7 @@ import attention_layer
 import claims
 import claims_smooth
 import conditioning
+import conv
 import csr
 import elastic_net
 import expressivity
@@ -20,6 +21,7 @@ import glm_data
 import glm_scaling
 import inversion
 import kernel
+import labels
 import leverage
 import nonlinear
 import paper
@@ -28,6 +30,7 @@ import powers
 import rivals
 import scaling
 import smoother
+import targets
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -53,12 +56,15 @@ BENCHMARKS = {
         leverage,
         attention,
         polynomial,
+        conv,
         expressivity,
         smoother,
         attention_layer,
         inversion,
         elastic_net,
         claims_smooth,
+        targets,
+        labels,
     )
 }
 

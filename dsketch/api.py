@@ -240,6 +240,7 @@ def audit(
     share: float | None = None,
     signer: str | os.PathLike[str] | bytes | None = None,
     seed: int | None = None,
+    x: Any = None,
 ) -> Audit:
     """Say what is false of a finished run, by its receipt; reads no row unless panels are asked for.
 
@@ -260,6 +261,8 @@ def audit(
         The public key that must have signed: PEM, or 64 hexadecimal digits.
     seed : int, optional
         Of the draw, to have it again.  None: unforeseeable, as it must be where somebody could cheat.
+    x : array_like, path or URL, optional
+        An x with a number for each row of A, to be compared with the receipt; None: where the run was told to write it.
 
     Returns
     -------
@@ -292,7 +295,7 @@ def audit(
     >>> found.is_clean, found.is_replayed, found.drawn == found.panels
     (True, True, True)
     """
-    return audit_run(receipt, journal=journal, data=data, panels=panels, share=share, signer=signer, seed=seed)
+    return audit_run(receipt, journal=journal, data=data, panels=panels, share=share, signer=signer, seed=seed, x=x)
 
 
 @spell_out

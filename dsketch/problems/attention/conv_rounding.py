@@ -17,13 +17,14 @@ from dsketch.problems.attention.system import Measured
 
 DOUBT = 2.0  # times what tells profiles apart: a column like the first of its block, and that one like the first of its segment
 _ROUNDED = 8.0  # times what rounding may do to one logit: of two that are compared, and of the numbers of the rows themselves
+_USUAL = 1e-11  # the tolerance, where none is given: angles of positions are themselves rounded, by u times their size
 _EXPONENTIALS = 9 * U  # two exponentials and their product
 _FURTHER = 64  # halvings of a tile
 
 
 def profile_tolerance(columns: int, logit: float, tol: float | None) -> float:
     """Return what two logits of one profile may differ by: rounding, or so much that the answer is right to the tolerance."""
-    return max(_ROUNDED * logit_error(columns, logit), (tol or 0.0) / 5)
+    return max(_ROUNDED * logit_error(columns, logit), (tol or _USUAL) / 5)
 
 
 def basis_error(measured: Measured, tiling: Tiling, deviation: float, carried: float) -> Floats:
