@@ -16,7 +16,7 @@ import numpy as np
 import statsmodels.api as sm
 import xarray
 from numpy.typing import NDArray
-from record import Record, arguments, show, table
+from record import Case, Record, arguments, figure, show, table
 
 import dsketch as ds
 from dsketch._linalg.threads import one_blas_thread
@@ -118,6 +118,15 @@ def speed(record: Record, rows: int, targets: int) -> None:
     )
 
 
+def draw(canvas: Any, found: list[Case]) -> None:
+    """Draw the worst errors over conditions."""
+    axes = canvas.subplots()
+    for name, label in (("x", "dsketch"), ("x_statsmodels", "statsmodels")):
+        axes.loglog([case["condition"] for case in found], [case[name] for case in found], "o-", label=label)
+    axes.set(xlabel="condition of the target's own rows", ylabel="worst relative error of x")
+    axes.legend()
+
+
 def main() -> None:
     """Measure and print."""
     asked = arguments(__doc__).parse_args()
@@ -127,6 +136,7 @@ def main() -> None:
     found = [case for case in record.cases if case["part"] == "masks"]
     heads = ["condition to", "targets", "x", "statsmodels", "in units of rounding", "standard errors", "statsmodels"]
     names = ("condition_to", "targets", "x", "x_statsmodels", "x_in_rounding", "errors", "errors_statsmodels")
+    figure(asked.out / "targets_missing.png", lambda canvas: draw(canvas, found))
     show(
         {
             "Worst relative error against 50 digits, by the condition of the target's own rows": table(

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import psutil
 import zarr
-from record import Record, arguments, show, table
+from record import Case, Record, arguments, figure, show, table
 
 import dsketch as ds
 from dsketch._linalg.threads import one_blas_thread
@@ -89,6 +89,13 @@ def measure(act: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
     return found
 
 
+def draw(canvas: Any, growth: list[Case]) -> None:
+    """Draw processor seconds over targets."""
+    axes = canvas.subplots()
+    axes.loglog([case["k"] for case in growth], [case["cpu"] for case in growth], "o-")
+    axes.set(xlabel="targets", ylabel="processor seconds")
+
+
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
@@ -123,6 +130,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     layouts = [case for case in record.cases if case["part"] == "layouts"]
     growth = [case for case in record.cases if case["part"] == "growth"]
+    figure(asked.out / "targets_wide.png", lambda canvas: draw(canvas, growth))
     show(
         {
             f"{targets:,} targets of {rows} rows, processor seconds": table(

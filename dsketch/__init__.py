@@ -10,8 +10,9 @@ Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch
 the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
-from dsketch._results.audit import Audit
 from dsketch._results.coreset import Coreset
+from dsketch._results.findings import Audit
+from dsketch._results.marginal import MarginalResult
 from dsketch._results.plan import Plan
 from dsketch._results.receipt import Receipt
 from dsketch._results.solution import Solution
@@ -26,6 +27,7 @@ from dsketch.api import (
     glm,
     leverage_scores,
     lstsq,
+    marginal,
     plan,
     predict,
     receipt,
@@ -62,6 +64,7 @@ from dsketch.problems import (
     LeverageDistribution,
     LeverageGradient,
     LeverageScores,
+    Marginal,
     Multinomial,
     OddGramPower,
     Problem,
@@ -105,6 +108,8 @@ __all__ = [
     "LeverageDistribution",
     "LeverageGradient",
     "LeverageScores",
+    "Marginal",
+    "MarginalResult",
     "MissingDataError",
     "Multinomial",
     "OddGramPower",
@@ -134,6 +139,7 @@ __all__ = [
     "glm",
     "leverage_scores",
     "lstsq",
+    "marginal",
     "open_matrix",
     "plan",
     "predict",

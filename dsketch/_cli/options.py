@@ -46,6 +46,7 @@ def option_of(option: Option, *, of_service: bool = False) -> click.Option:
     """
     flag = f"--{(option.flag or option.name).replace('_', '-')}"
     if option.kind is bool:
+        flag = f"{flag}/--no{flag.removeprefix('-')}" if option.default else flag
         return click.Option([flag], is_flag=True, default=option.default, help=option.help)
     kind = _type_of(option, option.most if of_service else None)
     default = str(option.default) if option.kind is Numbers and option.default is not None else option.default

@@ -152,6 +152,19 @@ class Conventions:
             judged: NDArray[Any] = values if self.bounds.are_unpacked else stored
             yield (judged < self.bounds.low) | (judged > self.bounds.high)
 
+    def fill_gaps(self, stored: AnyArray) -> NDArray[np.float64]:
+        """Return what stored numbers stand for as float64, NaN where they stand for none."""
+        stored = stored.view(self.stored)
+        values: NDArray[Any] = stored.astype(np.float64)
+        if self.is_packed:
+            self.unpack(stored, values)
+        for _, mark in self.marks:
+            values[stored == mark] = np.nan
+        if self.bounds is not None:
+            judged: NDArray[Any] = values if self.bounds.are_unpacked else stored
+            values[(judged < self.bounds.low) | (judged > self.bounds.high)] = np.nan
+        return values
+
     def find(self, stored: AnyArray, values: AnyArray) -> Mark | None:
         """Return the first cell that stands for no number, of stored numbers and what they stand for."""
         for name, mark in self.marks:

@@ -22,6 +22,7 @@ from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.conventions import Conventions, conventions_of, is_missing
+from dsketch.matrix.labels import Labels
 from dsketch.matrix.raw_boxes import RawBoxes, raw_boxes
 from dsketch.matrix.zarr import address_of, require_whole
 
@@ -46,6 +47,8 @@ class Targets(ABC):
         Of what is read at once; the shape itself in memory.
     conventions : Conventions or None
         What the numbers stand for, where not themselves.
+    labels : Labels or None
+        What the dimensions of the targets are called and where they lie, where the source has labels.
     dimensions : tuple of str or None
         Names of all dimensions, where the storage knows them.
     source : str or None
@@ -62,6 +65,7 @@ class Targets(ABC):
     dtype: np.dtype[np.generic]
     chunks: tuple[int, ...]
     conventions: Conventions | None = None
+    labels: Labels | None = None
     dimensions: tuple[str, ...] | None = None
     source: str | None = None
     is_divisible: bool = True

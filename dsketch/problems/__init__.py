@@ -19,6 +19,7 @@ from dsketch.problems.leverage.sampled import SampledLeastSquares
 from dsketch.problems.linear.least_squares import LeastSquares
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import Ridge
+from dsketch.problems.marginal.problem import Marginal
 from dsketch.problems.nonlinear.softmax_regression import SoftmaxRegression
 from dsketch.problems.nonlinear.softmax_resnet import SoftmaxResNet
 from dsketch.problems.nonlinear.two_layer import TwoLayer
@@ -56,6 +57,7 @@ _KINDS: tuple[type[Problem], ...] = (
     Attention,
     AttentionGradient,
     AttentionLayer,
+    Marginal,
 )
 PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
@@ -77,6 +79,7 @@ __all__ = [
     "LeverageGradient",
     "LeverageScores",
     "LinearProblem",
+    "Marginal",
     "Multinomial",
     "OddGramPower",
     "Outcome",

@@ -129,7 +129,7 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
     _table_of(spec, problem, work)
     meter = Meter(work.most_read_bytes)
     meter.require(problem.rows.nbytes, "one pass")
-    with _engine(work, problem, link) as engine:
+    with _engine(work, problem, link, spec.replicas) as engine:
         made = _run(spec, problem).plan(engine)
     meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
     return _describe(made)
@@ -148,7 +148,7 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
     if run.header is None and not is_own:  # else it was tried, and a process of this job may have filled it before it died
         with with_umask(work.results_umask):
             run.probe([*spec.addresses().values(), folder.path])
-    with _engine(work, problem, link) as engine:
+    with _engine(work, problem, link, spec.replicas) as engine:
         made = run.plan(engine)
         meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
         put_json(folder.path / "plan.json", _describe(made))
@@ -208,7 +208,9 @@ def _place(problem: Problem, folder: Folder, out: Output | RemoteOutput | None) 
             if isinstance(out, Output)
             else Output(folder.path / FIT, overwrite=True)
         )
-    if not problem.answers_rows or 8 * int(np.prod(problem.x_shape)) <= IN_MEMORY_BYTES:
+    if problem.fields and out is None:  # of such answers the folder has x alone; what is too large for that is refused
+        return None
+    if not problem.answers_rows or problem.answer_bytes <= IN_MEMORY_BYTES:
         return None
     if not isinstance(out, Output):
         return out or Output(folder.path / "x.zarr", overwrite=True)
@@ -234,7 +236,7 @@ def _admit(work: JobWork) -> Spec:
 
 
 def _require_fitting(problem: Problem, most_bytes: int) -> None:
-    size = answer_bytes(problem) if isinstance(problem, TargetRegression) else 8 * int(np.prod(problem.x_shape))
+    size = answer_bytes(problem) if isinstance(problem, TargetRegression) else problem.answer_bytes
     if size > most_bytes:
         raise SizeError(
             f"an answer of at most {format_bytes(most_bytes)} was expected; x of shape {problem.x_shape} has {format_bytes(size)}. Ask "
@@ -243,10 +245,10 @@ def _require_fitting(problem: Problem, most_bytes: int) -> None:
 
 
 @contextmanager
-def _engine(work: JobWork, problem: Problem, link: Link) -> Iterator[Engine]:
-    """Yield the engine: this process for small data, else the service's cluster; both give the same bits."""
-    where = "serial" if is_small(problem.rows, work.small_bytes) else link.cluster()
-    with connect_engine(where, problem.rows, threads=1 if where == "serial" else None) as engine:
+def _engine(work: JobWork, problem: Problem, link: Link, replicas: int) -> Iterator[Engine]:
+    """Yield the engine: this process for small data that no workers shall compare, else the service's cluster; both give the same bits."""
+    where = "serial" if replicas == 1 and is_small(problem.rows, work.small_bytes) else link.cluster()
+    with connect_engine(where, problem.rows, threads=1 if where == "serial" else None, replicas=replicas) as engine:
         yield engine
 
 

@@ -3,7 +3,7 @@
 ::
 
     {"problem": "ridge", "A": "/data/A.zarr", "b": "/data/b.zarr", "alpha": 0.5, "method": "auto", "tol": null, "seed": 0,
-     "out": null, "priority": 0, "limits": {"seconds": 3600, "memory": "4GiB"}}
+     "out": null, "replicas": 1, "priority": 0, "limits": {"seconds": 3600, "memory": "4GiB"}}
 
 ``problem`` and its inputs (``A`` and ``b``, mostly) must be there, everything else has a default; a word that the problem does not know
 is refused.  The models are made from the options (:mod:`dsketch.settings`, :mod:`dsketch.problems.options`): a new problem or setting
@@ -53,6 +53,12 @@ def _bytes(size: object) -> int:
     return min(parse_bytes(size), _MOST_INTEGER)
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool):  # which equals 0 or 1, and would pass for a choice of numbers
+        raise ValueError("a number was expected")
+    return value
+
+
 Address = Annotated[
     str,
     Field(min_length=1, max_length=_MOST_CHARACTERS, description="Path or URL of a Zarr array."),
@@ -89,6 +95,7 @@ class Spec(Strict):
     out: Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_printable)] | None = Field(
         default=None, description=_JOB["out"].help
     )
+    replicas: Annotated[Literal[1, 3, 5, 7, 9], BeforeValidator(_number)] = Field(default=1, description=_JOB["replicas"].help)
     priority: int = Field(default=0, ge=_JOB["priority"].least, le=_JOB["priority"].most, description=_JOB["priority"].help)
     limits: Limits = Limits()
 
@@ -156,8 +163,8 @@ class Spec(Strict):
                 raise SpecError(f"{word.name} of at most {word.most} was expected; got {given}. Ask for a smaller one.")
 
     def choices(self) -> dict[str, Any]:
-        """Return what :func:`dsketch.plan` takes: method, settings, memory limit."""
-        names = ("method", *(field.name for field in fields(Settings)), "memory_limit")
+        """Return what :func:`dsketch.plan` takes: method, settings, memory limit, replicas."""
+        names = ("method", *(field.name for field in fields(Settings)), "memory_limit", "replicas")
         return {name: getattr(self, name) for name in names if name in type(self).model_fields}
 
     @property

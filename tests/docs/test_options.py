@@ -26,6 +26,7 @@ from dsketch.service.routes.about import describe_problem
 from dsketch.service.specs import MODELS, spec_of
 from dsketch.settings import (
     CLUSTER,
+    DIM,
     JOB,
     JOURNAL,
     MEMORY_LIMIT,
@@ -110,11 +111,12 @@ VERBS = {
     ds.check: {*PLACES, "progress"},
 }
 SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
-    ds.lstsq: (ds.LeastSquares, {OUT_DIR.name, OVERWRITE.name}),
-    ds.ridge: (ds.Ridge, {OUT_DIR.name, OVERWRITE.name}),
-    ds.glm: (ds.GLM, set()),
+    ds.lstsq: (ds.LeastSquares, {OUT_DIR.name, OVERWRITE.name, DIM.name}),
+    ds.ridge: (ds.Ridge, {OUT_DIR.name, OVERWRITE.name, DIM.name}),
+    ds.glm: (ds.GLM, {DIM.name}),
     ds.elastic_net_path: (ds.ElasticNetPath, set()),
     ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name}),
+    ds.marginal: (ds.Marginal, {OVERWRITE.name}),
     ds.attention: (ds.Attention, {OVERWRITE.name}),
     ds.attention_gradient: (ds.AttentionGradient, {OVERWRITE.name}),
 }
@@ -135,7 +137,7 @@ def test_verbs_say_what_the_options_say(verb: Callable[..., Any]) -> None:
 def test_shorthands_say_what_the_options_say(verb: Callable[..., Any]) -> None:
     """The keywords of a problem's verb are the options of the problem, of its run, and those to write; no others, and none ignored."""
     problem, more = SHORTHANDS[verb]
-    said = {OUT_DIR.name: OUT_DIR, OVERWRITE.name: OVERWRITE, **SOLVING, **taken(problem)}
+    said = {OUT_DIR.name: OUT_DIR, OVERWRITE.name: OVERWRITE, DIM.name: DIM, **SOLVING, **taken(problem)}
 
     found = keywords(verb)
 
@@ -314,7 +316,7 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
-DRAWS_NOTHING = {"attention-gradient"}  # exact sweeps have no random words
+DRAWS_NOTHING = {"attention-gradient", "marginal"}  # exact sweeps have no random words
 
 
 @each_problem
@@ -327,7 +329,7 @@ def test_what_a_problem_offers_is_read(problem: type[Problem]) -> None:
     for name, method in asked.methods.items():
         if name != "low_rank":  # for alpha = 0 alone; reads no more than the others
             if options := METHOD_OPTIONS.get((problem.name, name)):
-                asked = example_of(problem.name, **options)
+                asked = example_of(problem.name, name, **options)
             made = asked.plan(name, Settings(), machines)
             Watched.read = set()
             run_flow(asked.as_solved.answer(replace(made, settings=Watched(**vars(made.settings)))))
