@@ -67,7 +67,7 @@ def answers(b: str, A: np.ndarray, out: str, missing: str = "error") -> dict[str
     }
 
 
-def child(pipe: Any, act: Callable[..., dict[str, Any]], *given: Any) -> None:
+def child(tell: Callable[[dict[str, Any]], Any], act: Callable[..., dict[str, Any]], *given: Any) -> None:
     """Do something and tell what it cost."""
     held = psutil.Process().memory_info().rss
     began, clock = process_time(), perf_counter()
@@ -75,16 +75,20 @@ def child(pipe: Any, act: Callable[..., dict[str, Any]], *given: Any) -> None:
         facts = act(*given)
     lines = Path("/proc/self/status").read_text().splitlines()  # ru_maxrss would also tell of who started this process
     peak = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    pipe.send({"cpu": process_time() - began, "wall": perf_counter() - clock, "own_mb": (peak - held) / 1e6, **facts})
+    tell({"cpu": process_time() - began, "wall": perf_counter() - clock, "own_mb": (peak - held) / 1e6, **facts})
 
 
-def measure(act: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
-    """Return what something cost in a process of its own."""
+def measure(act: Callable[..., dict[str, Any]], *given: Any, here: bool) -> dict[str, Any]:
+    """Return what something cost in a process of its own, or in this one."""
+    if here:
+        told: list[dict[str, Any]] = []
+        child(told.append, act, *given)
+        return told[0]
     context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=child, args=(there, act, *given))
+    ours, theirs = context.Pipe()
+    process = context.Process(target=child, args=(theirs.send, act, *given))
     process.start()
-    found: dict[str, Any] = here.recv()
+    found: dict[str, Any] = ours.recv()
     process.join()
     return found
 
@@ -110,9 +114,9 @@ def main() -> None:
             for codec in (None, "auto"):
                 make(folder / "b.zarr", rows, targets, layout, codec)
                 given = (str(folder / "b.zarr"), A, str(folder / "fit.zarr"))
-                measure(bare_sum, *given)  # the page cache is warm for both
-                one, fit = measure(bare_sum, *given), measure(answers, *given)
-                dropping = measure(answers, *given, "drop")
+                measure(bare_sum, *given, here=asked.tiny)  # the page cache is warm for both
+                one, fit = (measure(act, *given, here=asked.tiny) for act in (bare_sum, answers))
+                dropping = measure(answers, *given, "drop", here=asked.tiny)
                 where = {"part": "layouts", "chunks": list(layout), "codec": codec or "raw", "n": rows, "k": targets}
                 record.add(
                     **where,
@@ -124,7 +128,7 @@ def main() -> None:
                 )
         for count in (targets // 100, targets // 10, targets) if asked.tiny else (1000, 10_000, 100_000, targets):
             make(folder / "b.zarr", rows, count, LAYOUTS[0], None)
-            fit = measure(answers, str(folder / "b.zarr"), A, str(folder / "fit.zarr"))
+            fit = measure(answers, str(folder / "b.zarr"), A, str(folder / "fit.zarr"), here=asked.tiny)
             record.add(part="growth", n=rows, k=count, **fit, microseconds=1e6 * fit["cpu"] / count)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
