@@ -214,5 +214,5 @@ def test_an_absent_chunk_of_a_cube_is_named(tmp_path: Path) -> None:
     path = stored(tmp_path, b, "chunked")
     (tmp_path / "b.zarr" / "c" / "2" / "1" / "2").unlink()
 
-    with pytest.raises(ds.DataError, match="chunk 2 of b is absent .*c/2/1/2"):
+    with pytest.raises(ds.DataError, match=r"chunk 2 of b is absent .*c/2/1/2"):
         ds.lstsq(A, path, cluster="serial")
