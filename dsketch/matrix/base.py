@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import State
 from dsketch.errors import DataError
+from dsketch.matrix.labels import Labels
 
 AnyArray = NDArray[np.generic]
 Sparse = Any  # a scipy.sparse.csr_array: SciPy publishes no types that we follow
@@ -79,6 +80,7 @@ class Matrix(ABC):
     trailing: tuple[int, ...] = ()  # the dimensions that make up its columns, in C order, where it came with three or more
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
     names: tuple[str, ...] | None = None  # of the columns, where the storage knows them
+    labels: Labels | None = None  # of the source's dimensions but its rows', where it has some
     levels: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # of the source's columns that became one-hot
     base_levels: Mapping[str, str] = MappingProxyType({})  # of these, the level that has no column of its own
     rows_digest: str | None = None  # which rows of its source it has, where the storage knows

@@ -118,7 +118,7 @@ class DaskMatrix(Matrix):
         if last is None or last[0] != number:
             low = sum(self._rows[:number])
             shape, dtype = (self._rows[number], self.shape[1]), self.dtype
-            block = _fetch(self._array.blocks[number - self._first_block])
+            block = fetch_chunks(self._array.blocks[number - self._first_block])
             name = f"block {number} of {self._what}"
             if (
                 math.prod(block.numblocks) > 1 and not self.trailing
@@ -178,6 +178,6 @@ def _with_graph(array: Any, graph: dict[Any, Any]) -> Any:
     return type(array)(graph, array.name, array.chunks, dtype=array.dtype)
 
 
-def _fetch(block: Any) -> Any:
+def fetch_chunks(block: Any) -> Any:
     """Return the block with futures replaced by their values (in the driver, where futures know their client)."""
     return _with_graph(block, {key: task.result() if _is_future(task) else task for key, task in _cull_graph(block).items()})

@@ -332,4 +332,5 @@ def _require_finite(what: str, array: AnyArray, start: int) -> None:
     raise DataError(
         f"{what} must be finite; row {start + row}, column {column} is {array[row, column]}. "
         "Remove or impute such rows before solving (weight 0 does not hide a NaN)."
+        + (" Least squares and ridge leave them out for their target alone with missing='drop'." if what == "b" else "")
     )

@@ -53,7 +53,7 @@ class ZarrMatrix(Matrix):
     def __init__(self, array: "zarr.Array[Any]", *, missing: str = "error", what: str = "A", as_stored: bool = False) -> None:
         check_numeric(np.dtype(array.dtype), what)
         check_codecs(array, what)
-        _check_complete(array, what)
+        require_whole(array, what)
         self.shape = as_two_dimensional(array.shape, what)
         self._stored = np.dtype(array.dtype).newbyteorder("=")
         self.conventions = None if as_stored else conventions_of(array, what)
@@ -79,6 +79,10 @@ class ZarrMatrix(Matrix):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Open again in another process."""
         self.__init__(state.pop("array"), **state)  # type: ignore[misc]
+
+    def as_stored(self) -> "ZarrMatrix":
+        """Return the matrix of the stored numbers themselves, whatever they stand for."""
+        return ZarrMatrix(self._array, missing=self._missing, what=self._what, as_stored=True)
 
     @cached_property
     def chunk_rows(self) -> int:
@@ -141,7 +145,7 @@ class ZarrMatrix(Matrix):
     def _raw_root(self) -> Path | None:
         """The array's folder if its chunks are the rows' own bytes, else None."""
         root = getattr(self._array.store, "root", None)
-        if not isinstance(root, Path) or self._array.shards is not None or not _is_raw(self._array):
+        if not isinstance(root, Path) or self._array.shards is not None or not is_raw(self._array):
             return None
         full_rows = self._array.chunks[1:] == self._array.shape[1:]
         return root / self._array.path if full_rows and self.shape[1] else None
@@ -320,7 +324,7 @@ def names_of(array: Any, columns: int) -> tuple[str, ...] | None:
     return tuple(map(str, found)) if isinstance(found, list | tuple) and len(found) == columns else None
 
 
-def _check_complete(array: "zarr.Array[Any]", what: str) -> None:
+def require_whole(array: "zarr.Array[Any]", what: str) -> None:
     """Refuse what :class:`~dsketch._results.remote.RemoteOutput` began and never brought to its end."""
     if array.attrs.get("complete") is False:
         raise DataError(
@@ -328,7 +332,7 @@ def _check_complete(array: "zarr.Array[Any]", what: str) -> None:
         )
 
 
-def _is_raw(array: "zarr.Array[Any]") -> bool:
+def is_raw(array: "zarr.Array[Any]") -> bool:
     """Whether a chunk's bytes are its values: little-endian, C order, no filter, no compressor."""
     metadata = array.metadata
     if metadata.zarr_format == 2:

@@ -1,8 +1,11 @@
-"""Passes of an attention layer softmax(A₁XA₂ᵀ)A₃Y ≈ B: sums for a step of Levenberg, and a QR of the whole Jacobian for an examination.
+"""Passes of an attention layer Σ softmax(A₁XA₂ᵀ)A₃Y ≈ B: sums for a step of Levenberg, and a QR of the whole Jacobian for an examination.
 
 Rows of A₁ have those of B beside them.  With U the rows of softmax · A₃, P_j as of :mod:`dsketch.passes.layer_sweep`, T_j = P_jY and
 r = U Y − B, the Jacobian of entry (j, b) is A₁_ja (T_j)_cb by X_ac and U_jq by Y_qb.  Y enters every column b by the same U, so that sums
 and triangles split: JᵀJ of X is Σ_j (a₁a₁ᵀ) ⊗ (T_jT_jᵀ), whatever the number of columns.
+
+Several heads stand beside each other: X is d × (heads · d'), U has the columns of all heads, Y their rows below each other, and P_j is zero
+outside its blocks.  Below, d' and p count those of all heads.
 """
 
 from collections.abc import Iterator
@@ -16,7 +19,7 @@ from dsketch._linalg.householder import householder
 from dsketch.matrix.rows import Block
 from dsketch.passes.attention import TILE
 from dsketch.passes.base import Part, Pass
-from dsketch.passes.layer_sweep import Keys, Seen
+from dsketch.passes.layer_sweep import Keys, Views, doubt_of, view
 
 _LEAF_BYTES = 16_000_000  # of the rows of the Jacobian that are in memory at once
 
@@ -81,8 +84,8 @@ class _LayerPass:
     keys : Keys
     basis : ndarray, shape (·, d)
         Orthonormal columns: the rows that are meant are A₁ times it.
-    X : ndarray, shape (d, d')
-    Y : ndarray, shape (p, k)
+    X : ndarray, shape (d, heads · d')
+    Y : ndarray, shape (heads · p, k)
     """
 
     keys: Keys
@@ -95,12 +98,17 @@ class _LayerPass:
         """d, d', p, k."""
         return *self.X.shape, *self.Y.shape
 
-    def see(self, block: Block) -> tuple[Floats, Floats, Floats, Seen]:
+    @property
+    def heads(self) -> int:
+        """How many there are."""
+        return int(self.X.shape[1] // len(self.keys.key_mean))
+
+    def see(self, block: Block) -> tuple[Floats, Floats, Floats, Views]:
         """Return the rows of A₁, those of B, the logits' left side, and what the rows see."""
         ((_, X, B),) = block.slices(block.stop - block.start)
         A = X @ self.basis
         L = A @ self.X
-        return A, B, L, self.keys.sweep(L)
+        return A, B, L, view(self.keys, L)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class LayerMoments(_LayerPass, Pass[LayerSums]):
     Parameters
     ----------
     query_turn, key_turn : ndarray, shapes (d, d) and (d', d')
-        W and W': sums are by Z with X = W Z W'ᵀ.  Where queries or keys are all but dependent, sums by X have too few digits.
+        W and W', of all heads: sums are by Z with X = W Z W'ᵀ.  Where queries or keys are all but dependent, sums by X have too few digits.
     is_exact : bool
         Whether the Hessian by Z is asked for, which takes a second sweep in the same look.
 
@@ -139,7 +147,7 @@ class LayerMoments(_LayerPass, Pass[LayerSums]):
         )
         A, B, L, seen = self.see(block)
         r = seen.values @ self.Y - B
-        curved = self.keys.bend(L, seen, r @ self.Y.T, self.Y)[0] if self.is_exact else None
+        curved = seen.bend(self.keys, L, r, self.Y)[0] if self.is_exact else None
         W, A = self.key_turn, A @ self.query_turn
         for rows in _slices(len(A), TILE):
             a, U, P = A[rows], seen.values[rows], W.T @ seen.covariance[rows]
@@ -149,7 +157,7 @@ class LayerMoments(_LayerPass, Pass[LayerSums]):
             slope += a.T @ _times(T, r[rows])
             mixed += _products(a, r[rows]).T @ P.reshape(len(a), -1)
             if curved is not None:
-                bend += _products(a, a).T @ _bent(W.T @ curved[rows] @ W, _times(T, r[rows]), seen.keys[rows] @ W)
+                bend += _products(a, a).T @ _bent(W.T @ curved[rows] @ W, _times(T, r[rows]), seen.keys[rows] @ W, self.heads)
             R = householder(np.concatenate([R, np.concatenate([U, r[rows]], axis=1)]))
         size += (B**2).sum()
         return squared, cross, slope, mixed, bend, size, R
@@ -210,36 +218,23 @@ class LayerJacobian(_LayerPass, Pass[LayerTriangle]):
         own, right, left, bend, mixed, sizes = state
         A, B, L, seen = self.see(block)
         r = seen.values @ self.Y - B
-        curved, squares = self.keys.bend(L, seen, r @ self.Y.T, self.Y)
-        sizes = sizes + np.array([self._doubt(A, L, seen, squares), (B**2).sum()])
-        for rows in self._leaves(len(A)):
+        curved, squares = seen.bend(self.keys, L, r, self.Y)
+        doubt = np.sum([doubt_of(self.keys, A, *one) for one in seen.by_heads(L, self.X, self.Y, squares)], axis=0)
+        sizes = sizes + np.array([(doubt**2).sum(), (B**2).sum()])
+        for rows in _slices(len(A), self.leaf):
             a, T = A[rows], seen.covariance[rows] @ self.Y
             J = a[:, None, :, None] * T.swapaxes(1, 2)[:, :, None, :]
             J = np.concatenate([J.reshape(len(a), k, d * e), r[rows][:, :, None]], axis=2)
             own, right, left = _eliminate(own, right, left, seen.values[rows], J.reshape(len(a), -1))
-            bend = bend + _products(a, a).T @ _bent(curved[rows], _times(T, r[rows]), seen.keys[rows])
+            bend = bend + _products(a, a).T @ _bent(curved[rows], _times(T, r[rows]), seen.keys[rows], self.heads)
             mixed = mixed + _products(a, r[rows]).T @ seen.covariance[rows].reshape(len(a), -1)
         return own, right, left, bend, mixed, sizes
 
-    def _leaves(self, rows: int) -> Iterator[slice]:
+    @property
+    def leaf(self) -> int:
+        """Rows of A₁ whose rows of the Jacobian are in memory at once."""
         d, e, p, k = self.shapes
-        return _slices(rows, min(max(_LEAF_BYTES // (8 * k * (d * e + 1)), 2 * p), TILE))
-
-    def _doubt(self, A: Floats, L: Floats, seen: Seen, squares: Floats) -> float:
-        """Return the square of how far f may be off, in roundings.
-
-        Sums of d products are off by less than the sum of their sizes, as are A₁ and X as they are stored (N. J. Higham, T. Mary, 2019).
-        What is off in a row of A₁X is so for all keys, and f feels it by its slope T_j; what is off in single logits and exponentials is
-        independent, and adds as squares: Σ f²(v − f̄)² ≤ max f · E_f(v − f̄)².  Sums over keys are taken tile by tile, of which each has
-        some 64 roundings, and the tiles one after the other: both are random walks.
-        """
-        tiles = -(-self.keys.others.rows // TILE)
-        mean = (seen.values - self.keys.value_mean) @ self.Y
-        deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
-        common = 2 * ((np.abs(A) @ np.abs(self.X))[:, None, :] @ np.abs(seen.covariance @ self.Y))[:, 0, :]
-        single = (2 * np.abs(L) @ seen.reach + 2)[:, None] * deviation / np.sqrt(seen.weight)
-        summed = (8 / np.sqrt(tiles) + np.sqrt(tiles / 3) + 2) * np.sqrt(squares)
-        return float(((common + single + summed + 2 * np.abs(seen.values) @ np.abs(self.Y)) ** 2).sum())
+        return min(max(_LEAF_BYTES // (8 * k * (d * e + 1)), 2 * p), TILE)
 
     def merge(self, left: Part, right: Part) -> Part:
         """Take U out of both, and add the rest."""
@@ -304,9 +299,11 @@ def _times(T: Floats, r: Floats) -> Floats:
     return np.asarray((T @ r[:, :, None])[:, :, 0])
 
 
-def _bent(curved: Floats, slope: Floats, mean: Floats) -> Floats:
+def _bent(curved: Floats, slope: Floats, mean: Floats, heads: int) -> Floats:
     """Return Σ t k kᵀ about the mean of the keys that a row sees, by rows: Σ t k is its T_jr_j."""
     turned = slope[:, :, None] * mean[:, None, :]
+    if heads > 1:
+        turned *= np.kron(np.eye(heads), np.ones((turned.shape[1] // heads,) * 2))
     return np.asarray((curved - turned - turned.swapaxes(1, 2)).reshape(len(curved), -1))
 
 

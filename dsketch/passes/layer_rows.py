@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from dsketch._linalg.arrays import Floats
 from dsketch.passes.attention import SoftmaxRows
 
@@ -13,12 +15,12 @@ class LayerRows(SoftmaxRows):
 
     Parameters
     ----------
-    X : ndarray, shape (d, d')
-    Y : ndarray, shape (p, k)
+    X : ndarray, shape (heads, d, d')
+    Y : ndarray, shape (heads, p, k)
 
     Notes
     -----
-    A sweep of attention with the rows of A₁X as Q, A₂ as K and A₃ as V.
+    A sweep of attention with the rows of A₁X as Q, A₂ as K and A₃ as V, of each head.
     """
 
     X: Floats
@@ -26,11 +28,7 @@ class LayerRows(SoftmaxRows):
 
     kind: ClassVar[str] = "layer rows"
 
-    def prepare(self, X: Floats, start: int) -> Floats:
-        """Return rows of A₁X."""
-        del start
-        return X @ self.X
-
     def attend(self, start: int, X: Floats) -> Floats:
         """Return the rows of the layer."""
-        return super().attend(start, X) @ self.Y
+        parts = [super(LayerRows, self).attend(start, X @ own) @ mine for own, mine in zip(self.X, self.Y, strict=True)]
+        return np.asarray(sum(parts[1:], parts[0]))

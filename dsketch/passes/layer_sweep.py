@@ -13,7 +13,7 @@ solving it in matrix multiplication time", arXiv 2309.07418, 2023.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -93,7 +93,7 @@ class Keys:
         for K, W in self.spans():
             np.maximum(reach, np.abs(K).max(axis=0), out=reach)
             V = np.concatenate([(K[:, :, None] * W[:, None, :]).reshape(len(K), -1), K, W, np.ones((len(K), 1))], axis=1)
-            for rows, columns in _tiles(h, len(K)):
+            for rows, columns in cut_tiles(h, len(K)):
                 T = scratch("tile", (rows.stop - rows.start, columns.stop - columns.start))
                 np.matmul(L[rows], K[columns].T, out=T)
                 weigh_exponentials(T, sums[rows], top[rows])
@@ -126,7 +126,7 @@ class Keys:
         mean = ((seen.values - self.value_mean) * E).sum(axis=1, keepdims=True)
         for K, W in self.spans():
             pairs, squares = (K[:, :, None] * K[:, None, :]).reshape(len(K), -1), (W @ Y) ** 2
-            for rows, columns in _tiles(h, len(K)):
+            for rows, columns in cut_tiles(h, len(K)):
                 T = scratch("tile", (rows.stop - rows.start, columns.stop - columns.start))
                 np.matmul(L[rows], K[columns].T, out=T)
                 T -= seen.top[rows]
@@ -140,6 +140,85 @@ class Keys:
         return curved.reshape(h, d, d), sizes
 
 
-def _tiles(rows: int, others: int) -> Iterator[tuple[slice, slice]]:
+class Views(NamedTuple):
+    """What rows of A₁ see by all heads, beside each other; a covariance is 0 outside the blocks of its heads.
+
+    Attributes
+    ----------
+    values, keys, covariance : ndarray, shapes (h, heads · p), (h, heads · d') and (h, heads · d', heads · p)
+    seen : tuple of Seen
+    """
+
+    values: Floats
+    keys: Floats
+    covariance: Floats
+    seen: tuple[Seen, ...]
+
+    def bend(self, keys: Keys, L: Floats, r: Floats, Y: Floats) -> tuple[Floats, tuple[Floats, ...]]:
+        """Return what :meth:`Keys.bend` does for the misfits r: Σ t k kᵀ in blocks, and the squares of each head."""
+        parts = [
+            keys.bend(own, one, r @ mine.T, mine) for one, own, mine in zip(self.seen, *_cut(len(self.seen), L, Y), strict=True)
+        ]
+        return _blocks([curved for curved, _ in parts]), tuple(squares for _, squares in parts)
+
+    def by_heads(self, L: Floats, X: Floats, Y: Floats, squares: tuple[Floats, ...]) -> Iterator[tuple[Any, ...]]:
+        """Yield X, L, what is seen, squares and Y of each head."""
+        heads = len(self.seen)
+        own, mine = _cut(heads, L, Y)
+        yield from zip(np.split(X, heads, axis=1), own, self.seen, squares, mine, strict=True)
+
+
+def view(keys: Keys, L: Floats) -> Views:
+    """Return what rows see whose logits are L times the keys, L of all heads beside each other."""
+    heads = L.shape[1] // len(keys.key_mean)
+    if heads == 1:
+        seen = keys.sweep(L)
+        return Views(seen.values, seen.keys, seen.covariance, (seen,))
+    parts = tuple(keys.sweep(own) for own in _cut(heads, L)[0])
+    values, means = (np.concatenate([getattr(one, name) for one in parts], axis=1) for name in ("values", "keys"))
+    return Views(values, means, _blocks([one.covariance for one in parts]), parts)
+
+
+def doubt_of(keys: Keys, A: Floats, X: Floats, L: Floats, seen: Seen, squares: Floats, Y: Floats) -> Floats:
+    """Return how far f of a head may be off, in roundings, shape (h, k).
+
+    Sums of d products are off by less than the sum of their sizes, as are A₁ and X as they are stored (N. J. Higham, T. Mary, 2019).
+    What is off in a row of A₁X is so for all keys, and f feels it by its slope T_j; what is off in single logits and exponentials is
+    independent, and adds as squares: Σ f²(v − f̄)² ≤ max f · E_f(v − f̄)².  Sums over keys are taken tile by tile, of which each has
+    some 64 roundings, and the tiles one after the other: both are random walks.
+
+    Parameters
+    ----------
+    squares : ndarray, shape (h, k)
+        E_f[(w Y)²], by :meth:`Keys.bend`.
+    """
+    tiles = -(-keys.others.rows // TILE)
+    mean = (seen.values - keys.value_mean) @ Y
+    deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
+    common = 2 * ((np.abs(A) @ np.abs(X))[:, None, :] @ np.abs(seen.covariance @ Y))[:, 0, :]
+    single = (2 * np.abs(L) @ seen.reach + 2)[:, None] * deviation / np.sqrt(seen.weight)
+    summed = (8 / np.sqrt(tiles) + np.sqrt(tiles / 3) + 2) * np.sqrt(squares)
+    return np.asarray(common + single + summed + 2 * np.abs(seen.values) @ np.abs(Y))
+
+
+def _cut(heads: int, L: Floats, Y: Floats | None = None) -> tuple[list[Floats], list[Floats]]:
+    """Return L by heads, whose columns they have, and Y, whose rows."""
+    own = [np.ascontiguousarray(part) for part in np.split(L, heads, axis=1)]
+    return own, [] if Y is None else np.split(Y, heads)
+
+
+def _blocks(parts: list[Floats]) -> Floats:
+    """Return matrices of each row as the blocks of one."""
+    if len(parts) == 1:
+        return parts[0]
+    (rows, high, wide), heads = parts[0].shape, len(parts)
+    whole = np.zeros((rows, heads, high, heads, wide))
+    for head, part in enumerate(parts):
+        whole[:, head, :, head] = part
+    return whole.reshape(rows, heads * high, heads * wide)
+
+
+def cut_tiles(rows: int, others: int) -> Iterator[tuple[slice, slice]]:
+    """Yield places of rows and of keys that meet in a tile."""
     for own, other, _ in tiles(Sight(None), (0, rows), (0, others), TILE):
         yield own, other

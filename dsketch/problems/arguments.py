@@ -15,21 +15,21 @@ from dsketch.matrix.masked import require_unmasked
 _LARGEST = 1e300  # no penalty is larger: sums over columns would overflow
 
 
-def as_penalty(alpha: Any, remedy: str) -> float:
-    """Return alpha.
+def as_penalty(alpha: Any, remedy: str, name: str = "alpha") -> float:
+    """Return alpha, or whatever its name is.
 
     Raises
     ------
     SpecError
         If it is no finite number that is not negative, or there are several.
     """
-    found: Any = _as_one("alpha", alpha, "Give one number.")
+    found: Any = _as_one(name, alpha, "Give one number.")
     is_number = isinstance(found, Real)
     if not (is_number and np.isfinite(found) and found >= 0):
-        raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. {remedy}")
+        raise SpecError(f"{name} must be a number ≥ 0; got {alpha!r}. {remedy}")
     if found > _LARGEST:
         raise SpecError(
-            f"alpha must be at most {_LARGEST:g}, or its sums overflow; got {alpha!r}. Use a smaller one: x is all but 0 long before that."
+            f"{name} must be at most {_LARGEST:g}, or its sums overflow; got {alpha!r}. Use a smaller one: x is all but 0 long before that."
         )
     return float(found)
 

@@ -1,15 +1,13 @@
 """min ½‖softmax(A₁XA₂ᵀ)A₃Y − B‖² over X and Y: training of one attention layer, never n × m."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from numbers import Integral
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
-from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.open import open_matrix
@@ -22,20 +20,22 @@ from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_numbers, as_penalty
 from dsketch.problems.attention.choose import plan_layer
+from dsketch.problems.attention.layer_directions import prepare
+from dsketch.problems.attention.layer_examination import LayerExamination
+from dsketch.problems.attention.layer_inputs import INPUTS, OPTIONS, as_count, require_shapes
+from dsketch.problems.attention.layer_judgement import Judgement, judge_layer, settle
 from dsketch.problems.attention.layer_method import LayerMethod, LayerTask
 from dsketch.problems.attention.layer_methods import LAYER_METHODS
-from dsketch.problems.attention.layer_system import LayerSystem, VisibleLayer
+from dsketch.problems.attention.layer_system import LayerSystem
+from dsketch.problems.attention.visible_layer import VisibleLayer
 from dsketch.problems.base import Problem, require_columns, require_names, require_settings
 from dsketch.problems.heads.lockstep import advance_beside
-from dsketch.problems.nonlinear.certificate import ESCAPES, NonlinearCertificate, certify, leave, status_at
+from dsketch.problems.nonlinear.certificate import NonlinearCertificate, status_at
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.problems.nonlinear.notes import note_starts
 from dsketch.problems.nonlinear.system import LARGEST, Examination
 from dsketch.problems.outcome import Outcome
-from dsketch.settings import Numbers, Option, Settings
-
-# Of X, of Y, and of products of a key and a value: their Gram matrix has so many rows and columns, 8 MB; d is then about 30.
-_MOST_NUMBERS = 1024
+from dsketch.settings import Option, Settings
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LayerDetail:
         One for each start.
     best : int
         Which of them this is.
-    examination : Examination
+    examination : Examination or LayerExamination
         Of X and Y, in the directions that softmax sees.
     """
 
@@ -58,11 +58,11 @@ class LayerDetail:
     Y: Floats
     answers: tuple[NonlinearAnswer, ...]
     best: int
-    examination: Examination
+    examination: Examination | LayerExamination
 
 
 class AttentionLayer(Problem):
-    """min ½‖softmax(A₁XA₂ᵀ)A₃Y − B‖² + ½ alpha (‖X‖² + ‖Y‖²) over X and Y, softmax by rows.
+    """min ½‖softmax(A₁XA₂ᵀ)A₃Y − B‖² + ½ alpha (‖X‖² + ‖Y‖²) over X and Y, softmax by rows; or the sum of several heads.
 
     x is X and then Y, by rows, as one vector: :meth:`split` gives both, as ``Solution.answer`` has them.
 
@@ -76,8 +76,10 @@ class AttentionLayer(Problem):
         Of values; dense.
     B : likewise, shape (n, k) or (n,)
         What the layer should give; dense.
+    heads : int
+        So many heads add up, each with an X and a Y of its own: X is then heads × d × d', Y heads × p × k.
     start : array_like, Solution or path, optional
-        The X to begin at, d d' numbers by rows; or an x of this problem, whose X is taken.  By default a point drawn by the seed at which
+        The X to begin at, by rows; or an x of this problem, whose X is taken.  By default a point drawn by the seed at which
         logits have a spread of about 1: at X = 0 all rows of softmax are the same and no step sees more.
     restarts : int
         Further points to begin at, drawn by the seed; they share every reading.
@@ -91,12 +93,13 @@ class AttentionLayer(Problem):
     DataError
         If the rows do not belong together, or the data are not finite real numbers; on solving, if no X and Y change anything.
     SpecError
-        If X, Y or the products of a key and a value have more than 1024 numbers (d to about 30), start does not fit, restarts or alpha is
-        negative.
+        If X, Y or the products of a key and a value have more than 65,536 numbers (d to 256), start does not fit, heads is below 1,
+        restarts or alpha is negative.
 
     Notes
     -----
-    One sweep of n m weights a step, in tiles that are never stored; Y is found by a small least-squares problem.  The loss has several
+    One sweep of n m weights a step, in tiles that are never stored; Y is found by a small least-squares problem.  Beyond 1,024 numbers of X
+    or Y (d of about 30) products of three sweeps take the place of a matrix by X, and the certificate has no QR.  The loss has several
     minima: the status is ``LOCAL`` unless it is 0 to rounding.  Directions that softmax does not see are 0 in x, which is the shortest, and
     the notes tell how many.
 
@@ -120,19 +123,8 @@ class AttentionLayer(Problem):
 
     name = "attention-layer"
     title = "An attention layer, min ½‖softmax(A₁XA₂ᵀ)A₃Y − B‖² over X and Y."
-    inputs = (
-        Option("A1", Matrix, None, "Zarr matrix of queries, n × d"),
-        Option("A2", Matrix, None, "Zarr matrix of keys, m × d'"),
-        Option("A3", Matrix, None, "Zarr matrix of values, m × p"),
-        Option("B", Matrix, None, "Zarr matrix of what the layer should give, n × k"),
-    )
-    options: ClassVar[tuple[Option, ...]] = (
-        Option("start", Numbers, None, "The X to begin at, by rows, an earlier answer or its path. [default: drawn]"),
-        Option(
-            "restarts", int, 0, "Begin at so many further points, drawn by the seed; the best answer is kept.", least=0, most=64
-        ),
-        Option("alpha", float, 0.0, "Penalty ½ alpha (‖X‖² + ‖Y‖²), not divided by n."),
-    )
+    inputs = INPUTS
+    options: ClassVar[tuple[Option, ...]] = OPTIONS
     methods: ClassVar[Mapping[str, LayerMethod]] = LAYER_METHODS
     x_has_columns = False
 
@@ -143,23 +135,24 @@ class AttentionLayer(Problem):
         A3: Any,
         B: Any,
         *,
+        heads: int = 1,
         start: Any = None,
         restarts: int = 0,
         alpha: float = 0.0,
         missing: str = "error",
     ) -> None:
-        if isinstance(restarts, bool) or not (isinstance(restarts, Integral) and restarts >= 0):
-            raise SpecError(f"restarts must be a number of points ≥ 0; got {restarts!r}. Leave it out to begin at one.")
+        self.restarts: int = as_count("restarts", restarts, 0, "Leave it out to begin at one point.")
+        many = as_count("heads", heads, 1, "Use 1 for a single head.")
         given = {"A1": A1, "A2": A2, "A3": A3, "B": B}
-        opened = [open_matrix(source, missing=missing, what=name) for name, source in given.items()]
-        self.system: LayerSystem = LayerSystem(*opened, as_penalty(alpha, "Use 0 for no penalty."))
-        _require_shapes(self.system)
+        one, two, three, four = (open_matrix(source, missing=missing, what=name) for name, source in given.items())
+        self.system: LayerSystem = LayerSystem(one, two, three, four, as_penalty(alpha, "Use 0 for no penalty."), many)
+        require_shapes(self.system)
         self.rows: Rows = self.system.rows
-        self.restarts: int = int(restarts)
         self.given: Floats | None = None if start is None else self._as_start(start)
         self.prediction_sides: int | None = self.system.B.shape[1]
         self.parameters = {
             "problem": self.name,
+            "heads": many,
             "start": None if self.given is None else self.given.reshape(-1).tolist(),
             "restarts": self.restarts,
             "alpha": self.system.alpha,
@@ -167,12 +160,14 @@ class AttentionLayer(Problem):
         }
 
     def _as_start(self, start: Any) -> Floats:
-        d, e, p, k = self.system.shapes
-        remedy = f"Give one for each of the {d} × {e} of X, or an x of this problem."
+        d, e, _, _ = self.system.shapes
+        count, of_x = self.x_shape[0], self.system.heads * d * e
+        shape = (d, e) if self.system.heads == 1 else (self.system.heads, d, e)
+        remedy = f"Give one for each of the {' × '.join(map(str, shape))} of X, or an x of this problem."
         found = getattr(start, "x", start)
-        if not isinstance(found, str) and np.size(found) == d * e + p * k and np.ndim(found) == 1:
-            found = np.asarray(found)[: d * e]
-        return as_numbers("start", found, (d, e), remedy)
+        if not isinstance(found, str) and np.size(found) == count and np.ndim(found) == 1:
+            found = np.asarray(found)[:of_x]
+        return as_numbers("start", found, shape, remedy)
 
     def data(self) -> dict[str, Matrix | None]:
         """Return A1, A2, A3 and B."""
@@ -193,7 +188,7 @@ class AttentionLayer(Problem):
     def x_shape(self) -> tuple[int, int]:
         """As many as X and Y have numbers."""
         d, e, p, k = self.system.shapes
-        return d * e + p * k, 1
+        return self.system.heads * (d * e + p * k), 1
 
     @property
     def starts(self) -> int:
@@ -206,10 +201,11 @@ class AttentionLayer(Problem):
         return 3
 
     def split(self, x: Any) -> tuple[Floats, Floats]:
-        """Return X, shape (d, d'), and Y, shape (p, k), of an x."""
-        d, e, p, k = self.system.shapes
+        """Return X, shape (d, d'), and Y, shape (p, k), of an x; of several heads (heads, d, d') and (heads, p, k)."""
+        (d, e, p, k), heads = self.system.shapes, self.system.heads
         numbers = np.asarray(x, dtype=np.float64).reshape(-1)
-        return numbers[: d * e].reshape(d, e), numbers[d * e :].reshape(p, k)
+        X, Y = numbers[: heads * d * e].reshape(heads, d, e), numbers[heads * d * e :].reshape(heads, p, k)
+        return (X, Y) if heads > 1 else (X[0], Y[0])
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Time a tile, price the methods, choose."""
@@ -226,29 +222,37 @@ class AttentionLayer(Problem):
             If logits overflow at every start.
         """
         method, settings = self.methods[choice.method], choice.settings
-        layer = yield from self.system.prepare()
+        layer = yield from prepare(self.system)
         first = [] if self.given is None else [layer.narrow(self.given)]
         starts = [*first, *layer.draw(self.starts - len(first), settings.seed)]
         answers = yield from advance_beside([method.solve(LayerTask(layer, layer.turn(start)), settings) for start in starts])
         best = int(np.argmin([answer.local.value for answer in answers]))
         if answers[best].end == "outside":
             raise SpecError("a start where logits are float64 numbers was expected; they overflow. Give a smaller start.")
-        answers[best], found = yield from _settle(layer, method, settings, answers[best])
+        answers[best], found = yield from settle(layer, method, settings, answers[best])
         return self._conclude(layer, tuple(answers), best, found, choice)
 
     def _conclude(
-        self, layer: VisibleLayer, answers: tuple[NonlinearAnswer, ...], best: int, found: Examination, choice: Choice
+        self, layer: VisibleLayer, answers: tuple[NonlinearAnswer, ...], best: int, found: Judgement, choice: Choice
     ) -> Outcome:
-        certificate = certify(found)
-        is_symmetry = not (layer.is_whole or found.factor.is_deficient)
-        is_deficient = found.factor.is_deficient or is_symmetry
-        status = status_at(certificate, self.accepted(choice.settings.tol), is_deficient=is_deficient, is_symmetry=is_symmetry)
-        x = layer.widen(layer.turn_back(answers[best].x_vector), answers[best].local.kept.Y)
-        notes = (*note_starts(answers, best), *answers[best].notes, *layer.notes, *_note_rank(found, certificate))
-        return Outcome(x, status, choice.method, certificate, notes, LayerDetail(*self.split(x), answers, best, found))
+        is_deficient = found.lost > 0 or found.is_symmetry
+        accepted = self.accepted(choice.settings.tol)
+        status = status_at(found.certificate, accepted, is_deficient=is_deficient, is_symmetry=found.is_symmetry)
+        x = self._order(layer.widen(layer.turn_back(answers[best].x_vector), answers[best].local.kept.Y))
+        notes = (*note_starts(answers, best), *answers[best].notes, *layer.notes, *found.notes)
+        detail = LayerDetail(*self.split(x), answers, best, found.examination)
+        return Outcome(x, status, choice.method, found.certificate, notes, detail)
+
+    def _order(self, x: Floats) -> Floats:
+        """Return an x whose heads are by falling norms of X, where no start says which is which."""
+        if self.system.heads == 1 or self.given is not None:
+            return x
+        X, Y = self.split(x)
+        order = np.argsort(-np.linalg.norm(X, axis=(1, 2)), kind="stable")
+        return np.concatenate([X[order].reshape(-1), Y[order].reshape(-1)])
 
     def judge(self, x: Floats) -> Flow[NonlinearCertificate]:
-        """Judge X and Y by a QR of the whole Jacobian and the exact Hessian.
+        """Judge X and Y by a QR of the whole Jacobian and the exact Hessian, or by sums where these are too large.
 
         Raises
         ------
@@ -260,76 +264,12 @@ class AttentionLayer(Problem):
                 f"x must have entries of at most {LARGEST:.0e}; one is {np.abs(x).max():.0e}. Look where x comes from."
             )
         X, Y = self.split(x)
-        layer = yield from self.system.prepare()
-        return certify((yield from layer.examine(layer.narrow(X), layer.narrow_values(Y))))
+        layer = yield from prepare(self.system)
+        return (yield from judge_layer(layer, layer.narrow(X), layer.narrow_values(Y))).certificate
 
     def predictor(self, x: Floats, A: Matrix) -> Look:
         """Return the look that finishes to softmax(A X A₂ᵀ)A₃Y for the rows of a new matrix: a sweep over the problem's A₂ and A₃."""
         require_columns(A, self.system.A1.shape[1])
         X, Y = self.split(x)
-        pass_ = LayerRows(self.system.others, 1, None, TILE, 1.0, False, X, Y)
+        pass_ = LayerRows(self.system.others, 1, None, TILE, 1.0, False, *(M.reshape(-1, *M.shape[-2:]) for M in (X, Y)))
         return Look(pass_, attention_rows(A, None, self.system.A3.shape[1], ("A", "b")))
-
-
-def _settle(
-    layer: VisibleLayer, method: LayerMethod, settings: Settings, answer: NonlinearAnswer
-) -> Flow[tuple[NonlinearAnswer, Examination]]:
-    """Examine an answer; leave a saddle along the direction in which the loss falls most, and go on from there."""
-    found = yield from layer.examine(layer.turn_back(answer.x_vector), answer.local.kept.Y)
-    for _ in range(ESCAPES):
-        if not certify(found).is_saddle:
-            break
-        start = layer.turn(leave(found)[: len(answer.x_vector)])
-        tried = yield from method.solve(LayerTask(layer, start), settings)
-        if not tried.local.value < answer.local.value:
-            break
-        said = "left a saddle of the loss along the direction in which it falls"
-        answer = replace(tried, steps=answer.steps + tried.steps, notes=(*answer.notes, said, *tried.notes))
-        found = yield from layer.examine(layer.turn_back(answer.x_vector), answer.local.kept.Y)
-    return answer, found
-
-
-def _note_rank(found: Examination, certificate: NonlinearCertificate) -> tuple[str, ...]:
-    """Return how many directions are left open, and a warning at a saddle."""
-    notes = []
-    if found.factor.is_deficient:
-        lost = len(found.x) - found.factor.rank
-        notes.append(f"J lacks rank at x ({found.factor.rank_reason}): {lost} direction(s) of X and Y are not determined")
-    if certificate.is_saddle:
-        notes.append(
-            f"x is a saddle: along the least eigenvalue {certificate.least_eigenvalue:.1e} the loss falls; try other starts"
-        )
-    return tuple(notes)
-
-
-def _require_shapes(system: LayerSystem) -> None:
-    """Refuse matrices that do not belong together, and layers whose Jacobian is too wide.
-
-    Raises
-    ------
-    DataError, SpecError
-        With both numbers.
-    """
-    for name, matrix in (("A1", system.A1), ("A2", system.A2), ("A3", system.A3), ("B", system.B)):
-        if 0 in matrix.shape:
-            raise DataError(
-                f"{name} must have at least one row and one column; its shape is {matrix.shape}. Check the source of the data."
-            )
-    for (first, one), (second, other) in ((("A1", system.A1), ("B", system.B)), (("A2", system.A2), ("A3", system.A3))):
-        if one.shape[0] != other.shape[0]:
-            raise DataError(
-                f"{second} must have one row for each of the {one.shape[0]} of {first}; it has {other.shape[0]}. Check their source."
-            )
-        if other.nonzeros is not None:
-            raise DataError(
-                f"{second} must be dense; it is {other.describe()}. Pass {second}.toarray(), or store it as an array."
-            )
-    require_same_rows(A1=system.A1, B=system.B)
-    require_same_rows(A2=system.A2, A3=system.A3)
-    d, e, p, k = system.shapes
-    largest = max(d * e, p * k, e * p)
-    if largest > _MOST_NUMBERS:
-        raise SpecError(
-            f"a layer whose X, Y and products of a key and a value have at most {_MOST_NUMBERS} numbers each was expected (d to about 30); "
-            f"they have {d} × {e}, {p} × {k} and {e} × {p}. Take fewer columns, for example principal components."
-        )

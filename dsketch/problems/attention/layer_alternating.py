@@ -13,8 +13,8 @@ from typing import Any
 
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate
-from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_looks
-from dsketch.problems.attention.layer_system import Elimination
+from dsketch.problems.attention.layer_elimination import Elimination
+from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_matrices, require_matrix
 from dsketch.problems.levenberg import levenberg
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
@@ -29,9 +29,19 @@ class LayerAlternating(LayerMethod):
     is_offered = False
     aside = "linear convergence, two sweeps a step; to compare with"
 
+    def require(self, case: LayerCase) -> None:
+        """Refuse more numbers than a matrix may have rows.
+
+        Raises
+        ------
+        SpecError
+            With both numbers.
+        """
+        require_matrix(case, self.name)
+
     def price(self, case: LayerCase) -> Estimate:
         """Return what is usual."""
-        return price_looks(case, 2 * _LOOKS)
+        return price_matrices(case, 2 * _LOOKS)
 
     def solve(self, system: LayerTask, settings: Settings, start: Any = None) -> Flow[NonlinearAnswer]:
         """Step from the task's start."""

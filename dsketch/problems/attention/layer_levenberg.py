@@ -4,13 +4,13 @@ from typing import Any
 
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate
-from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_looks
-from dsketch.problems.attention.layer_system import Elimination
+from dsketch.problems.attention.layer_elimination import Elimination
+from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_matrices, require_matrix
 from dsketch.problems.levenberg import levenberg
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
 
-_LOOKS = 10  # the first two, about six steps, and the examination, which has two sweeps
+_LOOKS = 8  # the first two, and about six steps
 
 
 class LayerLevenberg(LayerMethod):
@@ -20,9 +20,27 @@ class LayerLevenberg(LayerMethod):
     reason = "one sweep a step"
     is_safe = True
 
+    def unfit(self, case: LayerCase) -> str | None:
+        """Return why not for many numbers."""
+        if case.system.has_matrix:
+            return None
+        d, e, p, k = case.system.shapes
+        heads = f"{case.system.heads} heads, " if case.system.heads > 1 else ""
+        return f"a matrix with a row for each number of X, Y or products of a key and a value: {heads}{d} × {e}, {p} × {k} and {e} × {p}"
+
+    def require(self, case: LayerCase) -> None:
+        """Refuse more numbers than a matrix may have rows.
+
+        Raises
+        ------
+        SpecError
+            With both numbers.
+        """
+        require_matrix(case, self.name)
+
     def price(self, case: LayerCase) -> Estimate:
         """Return what is usual; how many looks it takes only the data tell."""
-        return price_looks(case, _LOOKS)
+        return price_matrices(case, _LOOKS)
 
     def details(self, case: LayerCase) -> tuple[str, ...]:
         """Return that passes are what is usual, and how many starts there are."""

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from dsketch.errors import DataError
+from dsketch.errors import DataError, SpecError
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.problems.arguments import as_flag
 from dsketch.problems.linear.problem import LinearProblem
+from dsketch.settings import MISSING_BY_TARGET
 
 
 class LeastSquares(LinearProblem):
@@ -41,6 +42,8 @@ class LeastSquares(LinearProblem):
     """
 
     name = "lstsq"
+    missing_option = MISSING_BY_TARGET
+    is_by_targets = True
     title = "Least squares, min ‖A x − b‖."
     has_table = True
 
@@ -66,9 +69,16 @@ def tall_rows(
 
     Raises
     ------
+    SpecError
+        For ``missing="drop"``.
     DataError
         If n < d or the shapes do not fit.
     """
+    if missing == "drop":
+        raise SpecError(
+            "missing='drop' gives every target rows of its own, and this problem has the same for all. Use lstsq(A, b, missing='drop'), "
+            "ridge likewise, or TargetRegression(A, b, missing='drop')."
+        )
     rows = Rows(
         open_matrix(A, missing=missing, what="A"),
         open_matrix(b, missing=missing, what="b", has_targets=has_targets),

@@ -11,7 +11,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.problems.arguments import as_flag, as_penalty, read_numbers
 from dsketch.problems.linear.least_squares import tall_rows
 from dsketch.problems.linear.problem import LinearProblem
-from dsketch.settings import Numbers, Option
+from dsketch.settings import MISSING_BY_TARGET, Numbers, Option
 
 _REMEDY = "Use 0 for plain least squares."
 
@@ -44,6 +44,8 @@ class Ridge(LinearProblem):
     """
 
     name = "ridge"
+    missing_option = MISSING_BY_TARGET
+    is_by_targets = True
     title = "Ridge regression, min ‖A x − b‖² + alpha ‖x‖²."
     options = (
         Option(

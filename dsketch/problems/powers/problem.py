@@ -86,6 +86,7 @@ class ColumnSidesProblem(PoweringProblem):
     """
 
     inputs = (TALL, replace(SIDES, help="Zarr vector of length d, or matrix d × k"))
+    read_whole = ("b",)
 
     def __init__(self, A: Any, b: Any, parameters: dict[str, Any], missing: str, hint: str) -> None:
         super().__init__(Rows(open_matrix(A, missing=missing, what="A")), parameters)

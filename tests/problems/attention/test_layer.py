@@ -7,88 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 import dsketch as ds
-from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.rows import Rows
-from dsketch.passes.layer import LayerJacobian, LayerMoments
-from dsketch.passes.layer_sweep import Keys
-from dsketch.passes.spans import Spans
-
-EPS = float(np.finfo(float).eps)
-
-
-def rows_of(A1: np.ndarray, X: np.ndarray, A2: np.ndarray, A3: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Return softmax(A₁XA₂ᵀ)A₃Y."""
-    Z = A1 @ X @ A2.T
-    S = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return np.asarray(S @ A3 @ Y / S.sum(axis=1, keepdims=True))
-
-
-class Layer:
-    """Data of a layer, and the X and Y that made B but for some noise."""
-
-    def __init__(
-        self, seed: int = 0, n: int = 60, m: int = 45, shapes: tuple[int, ...] = (3, 2, 4, 2), noise: float = 0.0
-    ) -> None:
-        d, e, p, k = shapes
-        rng = np.random.default_rng(seed)
-        self.A1, self.A2, self.A3 = (rng.standard_normal(shape) for shape in ((n, d), (m, e), (m, p)))
-        self.X, self.Y = rng.standard_normal((d, e)) / np.sqrt(d), rng.standard_normal((p, k))
-        self.off = rng.standard_normal((d, e))
-        self.B = rows_of(self.A1, self.X, self.A2, self.A3, self.Y) + noise * rng.standard_normal((n, k))
-
-    def near(self, share: float) -> np.ndarray:
-        """Return an X that is off by a share of its norm."""
-        return np.asarray(self.X + share * np.linalg.norm(self.X) / np.linalg.norm(self.off) * self.off)
-
-    def problem(self, **options: Any) -> ds.AttentionLayer:
-        """Return the problem."""
-        return ds.AttentionLayer(self.A1, self.A2, self.A3, self.B, **options)
-
-    def residual(self, x: np.ndarray) -> np.ndarray:
-        """Return f − B by entries, of X and Y by rows."""
-        split = self.X.size
-        X, Y = x[:split].reshape(self.X.shape), x[split:].reshape(self.Y.shape)
-        return np.asarray(rows_of(self.A1, X, self.A2, self.A3, Y) - self.B).reshape(-1)
-
-
-def solve(problem: ds.AttentionLayer, **options: Any) -> ds.Solution:
-    """Solve in this process."""
-    return ds.solve(problem, cluster="serial", progress=False, **options)
-
-
-def slopes(function: Any, x: np.ndarray, h: float) -> np.ndarray:
-    """Return the derivatives of a function by centred differences, a column for each number of x."""
-    return np.stack([(function(x + h * v) - function(x - h * v)) / (2 * h) for v in np.eye(len(x))], axis=-1)
-
-
-def test_derivatives_are_what_differences_show() -> None:
-    """J, JᵀJ, Jᵀr and the Hessian, by X and Y, of blocks that are merged: to 1e-6."""
-    case = Layer(noise=0.5)
-    x = np.concatenate([case.near(0.3).reshape(-1), case.Y.reshape(-1) + 0.1])
-    split, X, Y = case.X.size, case.near(0.3), case.Y + 0.1
-    keys = Keys(Spans.of(ArrayMatrix(case.A2), ArrayMatrix(case.A3)), np.eye(2), np.eye(4), case.A2[0], case.A3[0])
-    rows = Rows(ArrayMatrix(case.A1), ArrayMatrix(case.B))
-
-    def look(pass_: Any) -> Any:
-        parts = [pass_.map(rows.block(start, stop), None) for start, stop in ((0, 7), (7, 60))]
-        return pass_.finish(pass_.merge(*parts))
-
-    sums = look(LayerMoments(keys, np.eye(3), X, Y, np.eye(3), np.eye(2), is_exact=True))
-    found = look(LayerJacobian(keys, np.eye(3), X, Y))
-
-    r, J = case.residual(x), slopes(case.residual, x, 1e-6)
-    by_x = J[:, :split]
-    full = np.column_stack([J, r])
-    size = np.linalg.norm(full) ** 2
-    assert np.abs(found.R.T @ found.R - full.T @ full).max() <= 1e-8 * size
-    assert np.abs(sums.squared - by_x.T @ by_x).max() <= 1e-8 * size
-    assert np.abs(sums.slope - by_x.T @ r).max() <= 1e-8 * size
-    assert sums.size == pytest.approx((case.B**2).sum(), rel=1e-14)
-    assert (sums.R[4:, 4:] ** 2).sum() <= (r**2).sum()
-    hessian = slopes(lambda at: slopes(case.residual, at, 1e-5).T @ case.residual(at), x, 1e-4)
-    assert np.abs(J.T @ J + found.bend - hessian).max() <= 1e-6 * np.abs(hessian).max()
-    assert np.abs(sums.mixed - found.bend[:split, split:]).max() <= 1e-12 * size
-    assert np.abs(sums.bend - found.bend[:split, :split]).max() <= 1e-12 * size
+from tests.problems.attention.layers import Layer, rows_of, solve
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -285,9 +204,9 @@ def test_drawn_starts_share_every_reading() -> None:
     [
         ({"B": np.ones((59, 2))}, "B must have one row for each of the 60 of A1"),
         ({"A3": np.ones((44, 2))}, "A3 must have one row for each of the 45 of A2"),
-        ({"A1": np.ones((60, 33)), "A2": np.ones((45, 33))}, "d to about 30"),
+        ({"A1": np.ones((60, 257)), "A2": np.ones((45, 257))}, "d to 256 of one head"),
         ({"start": np.ones(5)}, "start must be one number, or of shape"),
-        ({"restarts": -1}, "restarts must be a number of points"),
+        ({"restarts": -1}, "restarts must be an integer ≥ 0"),
         ({"alpha": -1.0}, "alpha must be a number"),
     ],
 )

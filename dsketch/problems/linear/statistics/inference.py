@@ -197,4 +197,5 @@ def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
         spread=np.where(unknown[:, None], np.nan, stored.spread),
         meat=meat,
         halves=halves,
+        targets=None if system.rows.b is None else system.rows.b.names,
     )

@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from dsketch._html import join_parts, lines_table
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, powers_near
 from dsketch.errors import SpecError
-from dsketch.problems.linear.statistics.table import coefficient_lines, note_lines
+from dsketch.problems.linear.statistics.table import coefficient_html, coefficient_lines, note_lines
 
 _MOST_TABLES = 20  # of more right-hand sides the first are printed; arrays have all
 
 Bools = NDArray[np.bool_]
+_MOST_SHOWN = 10  # right-hand sides whose tables a notebook shows
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Summary:
     passes : tuple of str
         What this summary read the rows for, beyond the solve.
     notes : tuple of str
+    targets : tuple of str or None
+        Names of the right-hand sides, where b has names for its columns.
     """
 
     names: tuple[str, ...]
@@ -82,6 +86,7 @@ class Summary:
     singular_values: Floats = field(kw_only=True)
     passes: tuple[str, ...] = field(kw_only=True)
     notes: tuple[str, ...] = field(kw_only=True)
+    targets: tuple[str, ...] | None = field(kw_only=True, default=None)
     spread: Floats = field(kw_only=True, repr=False)  # T, shape (d, r)
     meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r); (k, 1, 1): so many times the identity
     halves: Floats = field(kw_only=True, repr=False)  # V, shape (k, d, m): the covariance of side s is T M[s] Tᵀ + V[s] V[s]ᵀ
@@ -124,22 +129,50 @@ class Summary:
 
     def __str__(self) -> str:
         """Return a table for each right-hand side."""
-        d, sides = len(self.names), self.meat.shape[0]
-        by_coefficient = (self.coefficients, self.standard_errors, self.t_values, self.p_values)
-        columns = np.stack([array.reshape(d, sides) for array in by_coefficient], axis=-1)
-        columns = np.concatenate([columns, self.confidence().reshape(d, sides, 2)], axis=-1)
-        names = [name if sure else f"{name} *" for name, sure in zip(self.names, self.is_estimable, strict=True)]
-        lines = [
-            f"rows        {self.rows:,}   rank {self.rank} of {d}   degrees of freedom {self.residual_degrees:,}   "
-            f"condition {self.condition:.2e}",
-            f"covariance  {self._covariance_words()}{', weighted' if self.is_weighted else ''}",
-        ]
+        names, columns = self._table()
+        lines, sides = self._head(), columns.shape[1]
         for side in range(min(sides, _MOST_TABLES)):
-            lines += [*([""] if side else []), *([f"right-hand side {side}"] if sides > 1 else []), *self._side_lines(side)]
+            lines += [*([""] if side else []), *([self._title_of(side)] if sides > 1 else []), *self._side_lines(side)]
             lines += coefficient_lines(names, columns[:, side], self.level)
         if sides > _MOST_TABLES:
             lines += ["", f"and {sides - _MOST_TABLES:,} more right-hand sides, not printed"]
         return "\n".join([*lines, *note_lines(self.notes)])
+
+    def __repr__(self) -> str:
+        """Return the summary in one line."""
+        sides = np.size(self.residual_variance)
+        r_squared = f"R² {float(np.ravel(self.r_squared)[0]):.4g}" if sides == 1 else f"{sides:,} right-hand sides"
+        return f"<{type(self).__name__} of {len(self.names)} coefficients, {self.rows:,} rows, {r_squared}>"
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it, of the first right-hand sides where there are many."""
+        names, columns = self._table()
+        sides = columns.shape[1]
+        said = [*self._head(), *(self._side_lines(0) if sides == 1 else []), *note_lines(self.notes)]
+        tables = [
+            coefficient_html(names, columns[:, side], self.level, caption=self._title_of(side) if sides > 1 else "")
+            for side in range(min(sides, _MOST_SHOWN))
+        ]
+        rest = [lines_table(f"more  {sides - _MOST_SHOWN:,} right-hand sides")] if sides > _MOST_SHOWN else []
+        return join_parts([lines_table("\n".join(said)), *tables, *rest])
+
+    def _table(self) -> tuple[list[str], Floats]:
+        """Return the names, and coefficient, error, t, p and interval of each, shape (d, k, 6)."""
+        d, sides = len(self.names), np.size(self.residual_variance)
+        by_coefficient = (self.coefficients, self.standard_errors, self.t_values, self.p_values)
+        columns = np.stack([array.reshape(d, sides) for array in by_coefficient], axis=-1)
+        columns = np.concatenate([columns, self.confidence().reshape(d, sides, 2)], axis=-1)
+        return [name if sure else f"{name} *" for name, sure in zip(self.names, self.is_estimable, strict=True)], columns
+
+    def _head(self) -> list[str]:
+        return [
+            f"rows        {self.rows:,}   rank {self.rank} of {len(self.names)}   degrees of freedom {self.residual_degrees:,}   "
+            f"condition {self.condition:.2e}",
+            f"covariance  {self._covariance_words()}{', weighted' if self.is_weighted else ''}",
+        ]
+
+    def _title_of(self, side: int) -> str:
+        return f"right-hand side {side}" + (f": {self.targets[side]}" if self.targets else "")
 
     def _covariance_words(self) -> str:
         if self.groups is not None:
