@@ -16,6 +16,7 @@ import numpy as np
 from record import Record, arguments, figure, show, table
 
 from dsketch.engine import SerialEngine
+from dsketch.engine.panels import panels_of
 from dsketch.events import ignore
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.regrid import Recut
@@ -136,22 +137,20 @@ def race(q: float, z: int, trials: int) -> float:
     return won / trials
 
 
-def seal_cost(rows: int, repeats: int) -> list[dict[str, Any]]:
+def seal_cost(rows: int, columns: int, repeats: int) -> list[dict[str, Any]]:
     """Return what sealing a pass costs, in processor seconds: the least of several, pairs one after the other."""
-    A = np.random.default_rng(5).standard_normal((rows, 100))
-    look, engine, cases = (
-        Rows(Recut(ArrayMatrix(A), np.linspace(0, rows, 17, dtype=np.int64)), ArrayMatrix(A[:, :1])),
-        SerialEngine(1),
-        [],
-    )
-    for pass_ in (Gram(), Gradient(np.ones((100, 1)))):
+    A = np.random.default_rng(5).standard_normal((rows, columns))
+    blocks = np.linspace(0, rows, 17, dtype=np.int64)
+    look, engine, cases = Rows(Recut(ArrayMatrix(A), blocks), ArrayMatrix(A[:, :1])), SerialEngine(1), []
+    for pass_ in (Gram(), Gradient(np.ones((columns, 1)))):
         found: dict[str, list[float]] = {"plain": [], "sealed": []}
         for _ in range(repeats):
             for name, kind in (("plain", pass_), ("sealed", Sealed(pass_, 1))):
                 began = time.process_time()
                 engine.run(Look(kind, look), ignore)
                 found[name].append(time.process_time() - began)
-        cases.append({"pass": pass_.kind, "plain": min(found["plain"]), "sealed": min(found["sealed"])})
+        plain, sealed = min(found["plain"]), min(found["sealed"])
+        cases.append({"columns": columns, "panels": len(panels_of(look)), "pass": pass_.kind, "plain": plain, "sealed": sealed})
     return cases
 
 
@@ -178,8 +177,9 @@ def main() -> None:
         record.add(
             experiment="race", q=q, z=z, found=found, exact=exact, poisson=poisson_form(q, z), errors=(found - exact) / error
         )
-    for case in seal_cost(*((4000, 2) if given.tiny else (1_000_000, 7))):
-        record.add(experiment="cost", **case)
+    for rows, columns in ((4000, 100), (1000, 300)) if given.tiny else ((1_000_000, 100), (100_000, 1000)):
+        for case in seal_cost(rows, columns, 2 if given.tiny else 7):
+            record.add(experiment="cost", **case)
     report(record, given.out)
 
 
@@ -197,7 +197,11 @@ def report(record: Record, out: Any) -> None:
                 [(case["q"], case["z"], case["found"], case["exact"], case["poisson"], case["errors"]) for case in by["race"]],
             ),
             "What the chain costs a pass": table(
-                ("pass", "plain, s", "sealed, s"), [(case["pass"], case["plain"], case["sealed"]) for case in by["cost"]]
+                ("d", "panels", "pass", "plain, s", "sealed, s", "ratio"),
+                [
+                    (case["columns"], case["panels"], case["pass"], case["plain"], case["sealed"], case["sealed"] / case["plain"])
+                    for case in by["cost"]
+                ],
             ),
         }
     )

@@ -10,8 +10,10 @@ import attention_layer
 import claims
 import claims_smooth
 import conditioning
+import conv
 import csr
 import elastic_net
+import expressivity
 import features
 import flights
 import glm
@@ -19,6 +21,7 @@ import glm_data
 import glm_scaling
 import inversion
 import kernel
+import labels
 import leverage
 import nonlinear
 import paper
@@ -26,6 +29,8 @@ import polynomial
 import powers
 import rivals
 import scaling
+import smoother
+import targets
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -51,10 +56,15 @@ BENCHMARKS = {
         leverage,
         attention,
         polynomial,
+        conv,
+        expressivity,
+        smoother,
         attention_layer,
         inversion,
         elastic_net,
         claims_smooth,
+        targets,
+        labels,
     )
 }
 

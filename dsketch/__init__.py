@@ -10,11 +10,13 @@ Files become Zarr matrices with ``from dsketch.ingest import ingest`` (``dsketch
 the command line; estimators stand in :mod:`dsketch.sklearn`.
 """
 
-from dsketch._results.audit import Audit
 from dsketch._results.coreset import Coreset
+from dsketch._results.findings import Audit
+from dsketch._results.marginal import MarginalResult
 from dsketch._results.plan import Plan
 from dsketch._results.receipt import Receipt
 from dsketch._results.solution import Solution
+from dsketch._results.targets import TargetFit
 from dsketch.api import (
     attention,
     attention_gradient,
@@ -25,6 +27,7 @@ from dsketch.api import (
     glm,
     leverage_scores,
     lstsq,
+    marginal,
     plan,
     predict,
     receipt,
@@ -61,6 +64,7 @@ from dsketch.problems import (
     LeverageDistribution,
     LeverageGradient,
     LeverageScores,
+    Marginal,
     Multinomial,
     OddGramPower,
     Problem,
@@ -69,6 +73,7 @@ from dsketch.problems import (
     SampledLeastSquares,
     SoftmaxRegression,
     SoftmaxResNet,
+    TargetRegression,
     TwoLayer,
 )
 from dsketch.problems.linear.statistics import Summary
@@ -103,6 +108,8 @@ __all__ = [
     "LeverageDistribution",
     "LeverageGradient",
     "LeverageScores",
+    "Marginal",
+    "MarginalResult",
     "MissingDataError",
     "Multinomial",
     "OddGramPower",
@@ -119,6 +126,8 @@ __all__ = [
     "SpecError",
     "Status",
     "Summary",
+    "TargetFit",
+    "TargetRegression",
     "TwoLayer",
     "__version__",
     "attention",
@@ -130,6 +139,7 @@ __all__ = [
     "glm",
     "leverage_scores",
     "lstsq",
+    "marginal",
     "open_matrix",
     "plan",
     "predict",

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Unpack
 
-from dsketch._results.audit import Audit
 from dsketch._results.audit import audit as audit_run
 from dsketch._results.choices import (
     Choices,
@@ -19,7 +18,9 @@ from dsketch._results.choices import (
     spell_out,
 )
 from dsketch._results.coreset import Coreset, Draw
+from dsketch._results.findings import Audit
 from dsketch._results.fitting import fit_x
+from dsketch._results.marginal import MarginalResult
 from dsketch._results.output import Output
 from dsketch._results.plan import Plan
 from dsketch._results.predict import predict
@@ -33,6 +34,7 @@ from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal
 from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import JournalError, SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.open import open_matrix
 from dsketch.problems import (
     GLM,
@@ -41,9 +43,11 @@ from dsketch.problems import (
     ElasticNetPath,
     LeastSquares,
     LeverageScores,
+    Marginal,
     Problem,
     Ridge,
     SampledLeastSquares,
+    TargetRegression,
 )
 from dsketch.problems.outcome import Certificate
 from dsketch.settings import Settings
@@ -128,7 +132,7 @@ def solve(
     journal : path or URL, optional
         Where to record each finished pass.  If it holds records of this very run, they are replayed and the run goes on.
     progress : bool or callable, optional
-        None: a bar if standard error is a terminal.  A callable is handed the events of :mod:`dsketch.events`.
+        None: a bar if standard error is a terminal, or in a notebook.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
         ``tol, method, sketch, sketch_rows, seed, features, rank, cluster, memory_limit, workers, threads, replicas`` as in :func:`plan`;
         for a Plan, which has them already, only ``cluster``.
@@ -194,7 +198,10 @@ def resume(
         raise JournalError(
             f"a journal was expected at {os.fspath(journal)}; there is none. Check the path, or start with solve(..., journal=…)."
         )
-    run = Run(problem or problem_of(header), header["method"], settings_of_run(header), cluster, journal)
+    problem = problem or problem_of(header)
+    kept = Journal(journal).read_out() if isinstance(problem, TargetRegression) else None
+    out = None if kept is None else Output.at(kept[0], overwrite=kept[1])
+    run = Run(problem, header["method"], settings_of_run(header), cluster, journal, out)
     with cluster.engine(run.problem.rows) as engine:
         return run.solve(run.plan(engine), engine, progress)
 
@@ -230,8 +237,10 @@ def audit(
     journal: str | os.PathLike[str] | None = None,
     data: Any = None,
     panels: int | None = None,
+    share: float | None = None,
     signer: str | os.PathLike[str] | bytes | None = None,
     seed: int | None = None,
+    x: Any = None,
 ) -> Audit:
     """Say what is false of a finished run, by its receipt; reads no row unless panels are asked for.
 
@@ -245,10 +254,15 @@ def audit(
         Where the data are: A, or ``{"A": …, "b": …}``, or the whole problem where it read from memory; None: where the journal says.
     panels : int, optional
         How many panels to draw and make again from the data; None: 50 if data are given, else none.
+    share : float, optional
+        The most that they may read, as a part of what the solve read: 0.05 draws as many as 5 % hold, of ``panels`` at most if that is
+        given.  None: whatever they read.
     signer : path, bytes or str, optional
         The public key that must have signed: PEM, or 64 hexadecimal digits.
     seed : int, optional
         Of the draw, to have it again.  None: unforeseeable, as it must be where somebody could cheat.
+    x : array_like, path or URL, optional
+        An x with a number for each row of A, to be compared with the receipt; None: where the run was told to write it.
 
     Returns
     -------
@@ -281,7 +295,7 @@ def audit(
     >>> found.is_clean, found.is_replayed, found.drawn == found.panels
     (True, True, True)
     """
-    return audit_run(receipt, journal=journal, data=data, panels=panels, signer=signer, seed=seed)
+    return audit_run(receipt, journal=journal, data=data, panels=panels, share=share, signer=signer, seed=seed, x=x)
 
 
 @spell_out
@@ -327,6 +341,9 @@ def lstsq(
     weights: Any = None,
     intercept: bool = False,
     missing: str = "error",
+    out_dir: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖: shorthand for ``solve(LeastSquares(A, b), …)``.
@@ -334,7 +351,14 @@ def lstsq(
     Parameters
     ----------
     A, b, weights, intercept, missing
-        As in :class:`LeastSquares`.
+        As in :class:`LeastSquares`; ``missing="drop"`` leaves out, for each target (column of b) by itself, the rows that it lacks.
+    out_dir : path or URL, optional
+        Answer by tiles of targets, a million of them if need be, and write x, standard errors, t, p, R² and more into this Zarr group; the
+        answer is then a :class:`TargetFit`, as with ``missing="drop"``.
+    overwrite : bool
+        Replace what is at ``out_dir``.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -349,6 +373,10 @@ def lstsq(
     >>> lstsq(np.eye(4)[:, :2], np.ones(4)).x
     array([1., 1.])
     """
+    A, b, weights = along(dim, A=A, b=b, weights=weights)
+    if out_dir is not None or missing == "drop":
+        asked = TargetRegression(A, b, weights=weights, intercept=intercept, missing=missing)
+        return _solve_to(out_dir, asked, choices, overwrite=overwrite)
     return solve(LeastSquares(A, b, weights=weights, intercept=intercept, missing=missing), **choices)
 
 
@@ -361,6 +389,9 @@ def ridge(
     weights: Any = None,
     intercept: bool = False,
     missing: str = "error",
+    out_dir: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖² + alpha ‖x‖²: shorthand for ``solve(Ridge(A, b, alpha=alpha), …)``.
@@ -368,7 +399,11 @@ def ridge(
     Parameters
     ----------
     A, b, alpha, weights, intercept, missing
-        As in :class:`Ridge`.
+        As in :class:`Ridge`; with ``missing="drop"`` or ``out_dir`` as in :class:`TargetRegression`.
+    out_dir, overwrite
+        As in :func:`lstsq`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -383,6 +418,10 @@ def ridge(
     >>> ridge(np.eye(4)[:, :2], np.ones(4), alpha=1.0).x
     array([0.5, 0.5])
     """
+    A, b, weights = along(dim, A=A, b=b, weights=weights)
+    if out_dir is not None or missing == "drop":
+        asked = TargetRegression(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
+        return _solve_to(out_dir, asked, choices, overwrite=overwrite)
     return solve(Ridge(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing), **choices)
 
 
@@ -403,6 +442,7 @@ def glm(
     delta: float | None = None,
     start: Any = None,
     missing: str = "error",
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Fit a generalised linear model: shorthand for ``solve(GLM(A, y, family=…), …)``.
@@ -411,6 +451,8 @@ def glm(
     ----------
     A, y, family, link, offset, weights, frequencies, alpha, intercept, power, theta, delta, start, missing
         As in :class:`GLM`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -426,6 +468,7 @@ def glm(
     >>> glm(A, [1.0, 2.0, 4.0, 8.0], family="poisson", intercept=True).x.round(9)
     array([0.69314718, 0.        ])
     """
+    A, y, offset, weights, frequencies = along(dim, A=A, y=y, offset=offset, weights=weights, frequencies=frequencies)
     problem = GLM(
         A, y, family=family, link=link, offset=offset, weights=weights, frequencies=frequencies, alpha=alpha, intercept=intercept,
         power=power, theta=theta, delta=delta, start=start, missing=missing,
@@ -569,6 +612,8 @@ def attention_gradient(
     out: str | os.PathLike[str] | None = None,
     *,
     wrt: str = "Q",
+    kind: str = "softmax",
+    degree: int | None = None,
     heads: int = 1,
     causal: bool = False,
     scale: float | None = None,
@@ -576,11 +621,11 @@ def attention_gradient(
     overwrite: bool = False,
     **choices: Unpack[ExactChoices],
 ) -> Solution:
-    """Return the gradient at Q, K or V of a loss whose gradient at softmax(s Q Kᵀ) V is dY, written to ``out`` by the workers.
+    """Return the gradient at Q, K or V of a loss whose gradient at the rows of attention is dY, written to ``out`` by the workers.
 
     Parameters
     ----------
-    Q, K, V, dY, wrt, heads, causal, scale, missing
+    Q, K, V, dY, wrt, kind, degree, heads, causal, scale, missing
         As in :class:`AttentionGradient`.
     out, overwrite
         As in :func:`attention`.
@@ -597,13 +642,16 @@ def attention_gradient(
     >>> attention_gradient(np.zeros((1, 2)), np.eye(2), np.array([1.0, 3.0]), np.array([1.0]), wrt="V").x
     array([0.5, 0.5])
     """
-    problem = AttentionGradient(Q, K, V, dY, wrt=wrt, heads=heads, causal=causal, scale=scale, missing=missing)
+    problem = AttentionGradient(
+        Q, K, V, dY, wrt=wrt, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing
+    )
     return _solve_to(out, problem, choices, overwrite=overwrite)
 
 
 def _solve_to(out: str | os.PathLike[str] | None, problem: Problem, choices: Mapping[str, Any], *, overwrite: bool) -> Solution:
-    """Solve a problem whose answer has a row for each of the data's, and let the workers write it."""
+    """Solve a problem whose answer is made where rows or targets are read, and let the workers write it."""
     place = None if out is None else Output.at(out, overwrite=overwrite)
+    require_known({name: value for name, value in choices.items() if name not in ("journal", "progress")})  # type: ignore[arg-type]
     run = Run(
         problem, choices.get("method", "auto"), settings_from(choices), cluster_from(choices), choices.get("journal"), place
     )
@@ -612,6 +660,54 @@ def _solve_to(out: str | os.PathLike[str] | None, problem: Problem, choices: Map
         solution = run.solve(run.plan(engine), engine, choices.get("progress"))
     run.write(solution)
     return solution
+
+
+@spell_out
+def marginal(
+    G: Any,
+    Y: Any,
+    out_dir: str | os.PathLike[str] | None = None,
+    *,
+    covariates: Any = None,
+    intercept: bool = True,
+    samples: str = "auto",
+    missing: str = "mean",
+    overwrite: bool = False,
+    **choices: Unpack[ExactChoices],
+) -> MarginalResult:
+    """Regress each target on each column of a wide store, beside common covariates: coefficient, standard error, t and p of all.
+
+    Parameters
+    ----------
+    G, Y, covariates, intercept, samples, missing
+        As in :class:`Marginal`.
+    out_dir : path or URL, optional
+        Where the workers write the answer as a Zarr group, with arrays of shape (m, k) that xarray opens; with ``journal=`` a run that was
+        interrupted goes on with the blocks of columns that it lacks.  None: arrays, which must not be larger than 1 GB together.
+    overwrite : bool
+        Replace what is at ``out_dir``.
+    **choices
+        ``tol, method, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
+
+    Returns
+    -------
+    MarginalResult
+        ``beta, standard_errors, t, p, neg_log10_p, counts``, each an array or a ``zarr.Array`` of shape (m, k).
+
+    Raises
+    ------
+    SpecError, DataError, PlanError, EngineError, JournalError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> G = np.array([[0, 1], [1, 1], [2, 0], [1, 0]], dtype="int8")
+    >>> found = marginal(G, [1.0, 3.0, 5.0, 3.5])
+    >>> found.beta.round(12).ravel(), found.p.round(4).ravel()
+    (array([ 2.  , -2.25]), array([0.0115, 0.2137]))
+    """
+    problem = Marginal(G, Y, covariates=covariates, intercept=intercept, samples=samples, missing=missing)
+    return MarginalResult(_solve_to(out_dir, problem, choices, overwrite=overwrite))
 
 
 @spell_out
@@ -682,6 +778,7 @@ __all__ = [
     "glm",
     "leverage_scores",
     "lstsq",
+    "marginal",
     "open_matrix",
     "plan",
     "predict",

@@ -115,6 +115,19 @@ MISSING = Option(
     choices=("error", "fill"),
 )
 
+MISSING_BY_TARGET = Option(
+    "missing",
+    str,
+    "error",
+    "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill). drop: a NaN, or a cell marked as missing, "
+    "leaves its row out for that target alone.",
+    choices=("error", "fill", "drop"),
+)
+
+DIM = Option(
+    "dim", str, None, "Which dimension of labelled arrays (xarray) the rows are; in Python alone. [default: the first of A]"
+)
+
 # ---- how a problem is solved: the method, and the fields of Settings in their order --------------------------------------
 
 METHOD = Option(
@@ -153,6 +166,14 @@ MEMORY_LIMIT = Option(
     "Memory of a worker that the plan may count on, such as 2GiB. [default: what the workers have]",
 )
 
+REPLICAS = Option(
+    "replicas",
+    int,
+    1,
+    "For workers that are not trusted: so many compute each part (3, 5, …), and must agree. [default: 1]",
+    least=1,
+)
+
 
 def cluster_options(default: str) -> tuple[Option, ...]:
     """Return the options of a cluster; ``default`` says in words where passes run without any.
@@ -178,13 +199,7 @@ def cluster_options(default: str) -> tuple[Option, ...]:
             "Memory limit of each own worker, such as 4GiB. [default: an equal share]",
             flag="memory",
         ),
-        Option(
-            "replicas",
-            int,
-            1,
-            "For workers that are not trusted: so many compute each part (3, 5, …), and must agree. [default: 1]",
-            least=1,
-        ),
+        REPLICAS,
     )
 
 
@@ -199,13 +214,21 @@ JOURNAL = Option(
     "Record each finished pass in this folder or URL; if it holds this very run, go on from there. [default: none]",
     metavar="FOLDER",
 )
-PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar if standard error is a terminal]")
+PROGRESS = Option("progress", object, None, "Who is told of each pass. [default: a bar on a terminal and in a notebook]")
 OUT = Option(
     "out",
     Path,
     None,
     "Write x here when solved: a Zarr array, or a NumPy file if the name ends in .npy. [default: print it]",
     metavar="X",
+)
+OUT_DIR = Option(
+    "out_dir",
+    Path,
+    None,
+    "Write the answer into this Zarr group as it is made, an array for each of its fields: x, standard errors, t, p and more. Least "
+    "squares and ridge then go by tiles of targets, in bounded memory however many columns b has. [default: in memory]",
+    metavar="DIR",
 )
 OVERWRITE = Option("overwrite", bool, False, "Replace what is at --out; otherwise that is an error.")
 SUMMARY = Option("summary", bool, False, "Also print the regression table: standard errors, t, p, confidence intervals, R².")
@@ -234,6 +257,7 @@ JOB = (
         "Also write x here, on the service's side, under a folder that it may write. [default: nowhere else]",
         metavar="X",
     ),
+    REPLICAS,
     Option("priority", int, 0, "In your own line, from -100 to 100; larger goes first.", most=100, least=-100),
     Option("limits.seconds", float, None, "Time limit. [default: the service's]", above=0, flag="max_seconds", metavar="S"),
     Option("limits.memory", Bytes, None, "Memory limit of the job's process. [default: the service's]", flag="max_memory"),

@@ -20,6 +20,14 @@ from dsketch.errors import SpecError
 @click.option(
     "--panels", type=click.IntRange(0), help="Panels to draw and make again from the data. [default: 50 with --data, else 0]"
 )
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="The most that drawn panels may read, as a part of what the solve read, such as 0.05. [default: whatever they read]",
+)
+@click.option(
+    "--x", metavar="X", help="Where an x with a number for each row of A lies. [default: where the run was told to write it]"
+)
 @click.option("--signer", metavar="KEY", help="The public key that must have signed it: a PEM file, or 64 hexadecimal digits.")
 @click.option("--seed", type=int, help="Of the draw. [default: unforeseeable]")
 def audit(receipt: str, data: tuple[str, ...], as_json: bool, **given: Any) -> int:

@@ -14,7 +14,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import TABLE
-from dsketch.settings import MISSING, Bytes, Numbers, Option
+from dsketch.settings import Bytes, Numbers, Option
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on; we allow older ones
@@ -46,6 +46,7 @@ def option_of(option: Option, *, of_service: bool = False) -> click.Option:
     """
     flag = f"--{(option.flag or option.name).replace('_', '-')}"
     if option.kind is bool:
+        flag = f"{flag}/--no{flag.removeprefix('-')}" if option.default else flag
         return click.Option([flag], is_flag=True, default=option.default, help=option.help)
     kind = _type_of(option, option.most if of_service else None)
     default = str(option.default) if option.kind is Numbers and option.default is not None else option.default
@@ -76,7 +77,7 @@ def _explain_inputs(problem: type[Problem]) -> str:
 
 def options_of(problem: type[Problem]) -> list[click.Option]:
     """Return the options of a problem."""
-    return [option_of(option) for option in (*problem.options, MISSING)]
+    return [option_of(option) for option in (*problem.options, problem.missing_option)]
 
 
 def method_options(problem: type[Problem]) -> list[click.Option]:
@@ -92,7 +93,8 @@ def cluster_options(default: str) -> list[click.Option]:
 CLUSTER = [*map(option_of, settings.CLUSTER)]
 MEMORY_LIMIT = [option_of(settings.MEMORY_LIMIT)]
 JOURNAL = [option_of(settings.JOURNAL)]
-OUT = [*map(option_of, (settings.OUT, settings.OVERWRITE, *TABLE))]
+OUT = [*map(option_of, (settings.OUT, settings.OUT_DIR, settings.OVERWRITE, *TABLE))]
+OUT_DIR = [option_of(settings.OUT_DIR)]
 _OF_TABLES = tuple(option.name for option in TABLE)
 
 JSON = [click.Option(["--json", "as_json"], is_flag=True, help="Print exactly one JSON object on standard output.")]
@@ -142,7 +144,7 @@ def for_each_problem(
                     *(p for p in params if isinstance(p, click.Argument)),
                     *options_of(problem),
                     *(method_options(problem) if with_method else []),
-                    *(_shown(p, problem) for p in params if isinstance(p, click.Option)),
+                    *(_shown(p, problem) for p in params if isinstance(p, click.Option) and _takes(problem, p)),
                     *JSON,
                 ],
                 callback=_bound(act, name),
@@ -151,6 +153,11 @@ def for_each_problem(
                 short_help=problem.title,
             )
         )
+
+
+def _takes(problem: type[Problem], option: click.Option) -> bool:
+    """Whether a problem has the option at all: only some have answers by target."""
+    return option.name != settings.OUT_DIR.name or problem.is_by_targets
 
 
 def _shown(option: click.Option, problem: type[Problem]) -> click.Option:

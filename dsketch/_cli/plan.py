@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 import dsketch.api as api
-from dsketch._cli.options import CLUSTER, for_each_problem
+from dsketch._cli.options import CLUSTER, OUT_DIR, for_each_problem
 from dsketch._cli.session import engine_from, problem_from
 from dsketch._cli.show import print_json
 
@@ -20,6 +20,7 @@ def plan() -> None:
 
 def _plan(name: str, *, as_json: bool, **given: Any) -> int:
     problem = problem_from(name, given)
+    given.pop("out_dir", None)
     with engine_from(given, problem.rows) as engine:
         made = api.plan(problem, cluster=engine, **given)
     if as_json:
@@ -29,4 +30,4 @@ def _plan(name: str, *, as_json: bool, **given: Any) -> int:
     return 0
 
 
-for_each_problem(plan, _plan, [*CLUSTER], "dsketch plan {problem} {data} --workers 8 --memory 4GiB")
+for_each_problem(plan, _plan, [*OUT_DIR, *CLUSTER], "dsketch plan {problem} {data} --workers 8 --memory 4GiB")

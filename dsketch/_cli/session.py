@@ -17,7 +17,6 @@ from dsketch.events import Tell
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.problems import PROBLEMS, Problem
-from dsketch.settings import MISSING
 
 _OWN = ("workers", "threads", "memory")
 
@@ -31,10 +30,10 @@ def problem_from(name: str, given: dict[str, Any]) -> Problem:
     """Open the problem that the arguments describe; what belongs to it is taken out of ``given``."""
     asked = PROBLEMS[name]
     options = {option: given.pop(option.name.lower()) for option in asked.inputs}  # arguments have names in lower case
-    options |= {option: given.pop(option.name) for option in (*asked.options, MISSING)}
+    options |= {option: given.pop(option.name) for option in (*asked.options, asked.missing_option)}
     words = {option.name: value for option, value in options.items() if option.kind is not Matrix}
     data = {option.name: absolute(value) for option, value in options.items() if option.kind is Matrix}
-    return make_problem({"problem": name, **words}, data)
+    return make_problem({"problem": name, **words}, data, by_targets=given.get("out_dir") is not None)
 
 
 def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Engine]:

@@ -23,7 +23,7 @@ from dsketch.engine.journal import Journal
 from dsketch.errors import DataError, DsketchError, JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
 from dsketch.matrix.open import open_matrix
-from dsketch.problems import Problem
+from dsketch.problems import Problem, TargetRegression
 from dsketch.problems.tables import TABLE, SummaryOptions, words_of_table
 
 
@@ -36,7 +36,7 @@ def solve() -> None:
 
 
 def _solve(name: str, **given: Any) -> int:
-    return _answer(problem_from(name, given), given)
+    return answer(problem_from(name, given), given)
 
 
 for_each_problem(solve, _solve, [*JOURNAL, *OUT, *CLUSTER], "dsketch solve {problem} {data} --out x.zarr --journal run1")
@@ -58,8 +58,8 @@ def resume(journal: str, **given: Any) -> int:
     if header is None:
         raise JournalError(f"a journal was expected at {journal}; there is none. Check the path, or start with solve --journal.")
     settings = vars(settings_of_run(header))
-    given["kept"] = None if given["out"] is not None else Journal(journal).read_out()
-    return _answer(problem_of(header), {**given, **settings, "method": header["method"], "journal": journal})
+    given["kept"] = None if given["out"] or given["out_dir"] else Journal(journal).read_out()
+    return answer(problem_of(header), {**given, **settings, "method": header["method"], "journal": journal})
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------
@@ -78,11 +78,12 @@ class Count:
         self.tell(event)
 
 
-def _answer(problem: Problem, given: dict[str, Any]) -> int:
+def answer(problem: Problem, given: dict[str, Any]) -> int:
     """Plan, solve, write and show; return the exit code."""
     out, overwrite, as_json, journal = (given.pop(name) for name in ("out", "overwrite", "as_json", "journal"))
+    out = _target_place(problem, out, given.pop("out_dir", None))
     table = _table_from(given, problem)
-    out, overwrite, is_left = _place(out, overwrite, given.pop("kept", None))
+    out, overwrite, is_left = _place(problem, out, overwrite, given.pop("kept", None))
     output = None if out is None or is_left else Output.at(out, overwrite=overwrite)
     run = Run(problem, given["method"], settings_from(given), Cluster(memory_limit=given["memory_limit"]), journal, output)
     run.probe()
@@ -135,11 +136,34 @@ def _summary(solution: Solution, asked: dict[str, Any] | None, engine: Engine, t
         return None, error
 
 
-def _place(out: str | None, overwrite: bool, kept: tuple[str, bool] | None) -> tuple[str | None, bool, bool]:
+def _target_place(problem: Problem, out: str | None, out_dir: str | None) -> str | None:
+    """Return where answers go: one array of x, or the group of arrays by target.
+
+    Raises
+    ------
+    SpecError
+        If the other was given.
+    """
+    if not isinstance(problem, TargetRegression):
+        if out_dir is not None:
+            raise SpecError(
+                f"--out was expected for {problem.name}, whose answer is one array; got --out-dir {out_dir}. Give --out."
+            )
+        return out
+    if out is not None:
+        raise SpecError(
+            f"--out-dir was expected for answers by target, which are several arrays; got --out {out}. Give --out-dir, or leave it out."
+        )
+    return out_dir
+
+
+def _place(problem: Problem, out: str | None, overwrite: bool, kept: tuple[str, bool] | None) -> tuple[str | None, bool, bool]:
     """Return where x goes, whether over what is there, and whether what is there is left: a run that goes on may have ended before."""
     if out is not None or kept is None:
         return out, overwrite, False
     out, overwrite = kept[0], overwrite or kept[1]
+    if isinstance(problem, TargetRegression):
+        return out, overwrite, False  # what lies there may be its own answer
     return out, overwrite, not overwrite and stands_at(out)
 
 

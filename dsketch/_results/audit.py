@@ -11,146 +11,28 @@ drawn without replacement hold at least one with probability 1 − C(N − m, s)
 import math
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from dsketch._results.findings import Audit, Fault
 from dsketch._results.receipt import Receipt, read_receipt
-from dsketch._results.run_header import print_of, problem_of, problem_without_data, settings_of_run
+from dsketch._results.replay import Steps
 from dsketch._results.signing import public_key_of, verify
-from dsketch._results.slices import digest_of
-from dsketch._units import format_bytes
-from dsketch.engine.base import Engine, Workers
-from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal, explain_link, record_name, seed_of
-from dsketch.engine.panels import Task, panels_of
+from dsketch.engine.panels import MOST_PANELS, Task, panels_of
 from dsketch.engine.record import Record
 from dsketch.engine.stream import run_task
-from dsketch.errors import DataError, DsketchError, JournalError, SpecError
-from dsketch.events import Tell, ignore
-from dsketch.matrix.unread import UnreadError
-from dsketch.passes.base import Look, Part
+from dsketch.errors import DsketchError, JournalError, SpecError
+from dsketch.matrix.base import Cuts
+from dsketch.matrix.rows import Rows
+from dsketch.passes.base import Look
 from dsketch.passes.sealed import Sealed
-from dsketch.planning.choice import Choice
-from dsketch.planning.price import Estimate
-from dsketch.problems import Outcome, Problem
 
 DRAWN = 50  # panels: of 5 % false ones 50 hold at least one with probability 0.92
 _EPS = float(np.finfo(np.float64).eps)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that is false.
-
-    Attributes
-    ----------
-    where : str
-        One of ``receipt, signature, header, record, sum, panel, data, answer``.
-    text : str
-    record, panel : int or None
-        Which, counted from 1 and from 0.
-    """
-
-    where: str
-    text: str
-    record: int | None = None
-    panel: int | None = None
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What an audit found.
-
-    Attributes
-    ----------
-    receipt : Receipt or None
-        None if it cannot be read.
-    faults : tuple of Fault
-    records : int
-        Whose links were checked.
-    is_replayed : bool
-        Whether the driver's steps were run again to the bits of x.
-    sums : int
-        Records whose sum was compared with those of its panels.
-    drawn, panels : int
-        Panels made again from the data, of those that the chain holds.
-    read_bytes, solve_bytes : int
-        Decoded bytes that the audit, and the passes of the run, read.
-    notes : tuple of str
-        What was not checked, and why.
-    """
-
-    receipt: Receipt | None
-    faults: tuple[Fault, ...]
-    records: int = 0
-    is_replayed: bool = False
-    sums: int = 0
-    drawn: int = 0
-    panels: int = 0
-    read_bytes: int = 0
-    solve_bytes: int = 0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether nothing false was found."""
-        return not self.faults
-
-    def catches(self, share: float) -> float:
-        """Return the probability that the panels drawn hold a false one, if this share of all is false.
-
-        Examples
-        --------
-        >>> round(Audit(None, (), drawn=50, panels=100_000).catches(0.05), 3), Audit(None, (), drawn=9, panels=9).catches(0.01)
-        (0.923, 1.0)
-        """
-        return catch_probability(self.panels, math.ceil(share * self.panels), self.drawn)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what was found, as JSON can hold it."""
-        told = {name: value for name, value in vars(self).items() if name not in ("receipt", "faults")}
-        return {
-            "is_clean": self.is_clean,
-            "faults": [vars(fault) for fault in self.faults],
-            **told,
-            "catches": {f"{share:g}": self.catches(share) for share in (0.01, 0.05, 0.2)},
-            "receipt": None if self.receipt is None else self.receipt.to_dict(),
-        }
-
-    def __str__(self) -> str:
-        """Return what was found, in a few lines."""
-        lines = [] if self.receipt is None else [str(self.receipt)]
-        lines.append(f"links     {self.records} records")
-        lines.append(f"steps     {'replayed to the bits of x' if self.is_replayed else 'not replayed to x'}")
-        lines.append(f"sums      of {self.sums} records are those of their panels")
-        if self.drawn:
-            share = f" = {self.read_bytes / self.solve_bytes:.1%} of what the solve read" if self.solve_bytes else ""
-            lines.append(f"panels    {self.drawn} of {self.panels} made again; read {format_bytes(self.read_bytes)}{share}")
-            lines.append(
-                f"          false panels are caught: 1 % of all with {self.catches(0.01):.2g}, 5 % with {self.catches(0.05):.3g}"
-            )
-        lines += [f"note      {note}" for note in self.notes]
-        lines += [f"FALSE     {fault.where}: {fault.text}" for fault in self.faults]
-        return "\n".join(
-            [*lines, "audit     nothing false was found" if self.is_clean else "audit     the run is not what its receipt says"]
-        )
-
-
-def catch_probability(panels: int, false: int, drawn: int) -> float:
-    """Return 1 − C(N − m, s)/C(N, s): the probability that s panels drawn of N hold one of m.
-
-    Examples
-    --------
-    >>> catch_probability(4, 1, 2)
-    0.5
-    """
-    missed = 1.0
-    for place in range(min(drawn, panels)):
-        missed *= max(panels - false - place, 0) / (panels - place)
-    return 1.0 - missed
 
 
 def audit(
@@ -159,12 +41,16 @@ def audit(
     journal: str | os.PathLike[str] | None = None,
     data: Any = None,
     panels: int | None = None,
+    share: float | None = None,
     signer: str | os.PathLike[str] | bytes | None = None,
     seed: int | None = None,
+    x: Any = None,
 ) -> Audit:
     """Return what is false of a finished run; see :func:`dsketch.audit`."""
     if panels is not None and panels < 0:
         raise SpecError(f"panels must be a number ≥ 0; got {panels!r}.")
+    if share is not None and not 0.0 < share <= 1.0:
+        raise SpecError(f"share must be a part of what the solve read, above 0 and at most 1; got {share!r}. Give 0.05 for 5 %.")
     try:
         found = receipt if isinstance(receipt, Receipt) else read_receipt(receipt)
     except JournalError as error:
@@ -175,8 +61,9 @@ def audit(
     faults = [*_check_signature(found, signer), *_check_links(found, place)]
     if faults:
         return Audit(found, tuple(faults), found.passes, notes=("what comes after the chain was not looked at",))
-    count = panels if panels is not None else 0 if data is None else DRAWN
-    return _Auditor(found, place, data, count, random.Random(seed) if seed is not None else random.SystemRandom()).audit()  # noqa: S311
+    count = panels if panels is not None else MOST_PANELS * found.passes if share is not None else 0 if data is None else DRAWN
+    chance = random.Random(seed) if seed is not None else random.SystemRandom()  # noqa: S311
+    return _Auditor(found, place, data, count, share or 1.0, chance, x).audit()
 
 
 def _is_there(place: str | os.PathLike[str]) -> bool:
@@ -239,32 +126,6 @@ def _check_links(receipt: Receipt, journal: Journal) -> Iterator[Fault]:
         )
 
 
-class _Nobody(Engine):
-    """The engine of a replay: all passes must be recorded."""
-
-    def run(self, look: Look, tell: Tell) -> Part:
-        del tell
-        raise JournalError(f"the {look.pass_.names()} pass was asked, which is not recorded.")
-
-    def workers(self) -> Workers:
-        return Workers(1, 1, 1, "nobody")
-
-    def close(self) -> None:
-        pass
-
-
-class _Replay(Drive):
-    """A drive that keeps the looks that were asked."""
-
-    def __init__(self, journal: Journal) -> None:
-        super().__init__(_Nobody(), ignore, journal)
-        self.looks: list[Look] = []
-
-    def _answer(self, look: Look) -> Part:
-        self.looks.append(look)
-        return super()._answer(look)
-
-
 @dataclass
 class _Auditor:
     """One audit of a journal whose chain holds."""
@@ -273,7 +134,9 @@ class _Auditor:
     journal: Journal
     data: Any
     count: int
+    share: float
     chance: random.Random
+    x: Any = None
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -282,7 +145,8 @@ class _Auditor:
         header = self.journal.header()
         if header is None:
             raise JournalError(f"a journal was expected at {self.journal.address}; there is none. Give its place: journal=…")
-        drive, is_replayed = self._replay(header)
+        steps = Steps(self.receipt, self.journal, self.data, self.x, self.faults, self.notes)
+        drive, is_replayed = steps.replay(header, with_data=self.data is not None or self.count > 0)
         sums = sum(self._check_sum(number, look) for number, look in enumerate(drive.looks, 1) if number <= self.receipt.passes)
         places = [
             (number, panel)
@@ -291,7 +155,7 @@ class _Auditor:
         ]
         if unsealed := [number for number in range(1, self.receipt.passes + 1) if not self.journal.count_panels(number)]:
             self.notes.append(f"records {', '.join(map(str, unsealed))} are of a version that kept no digests of panels")
-        drawn = sorted(self.chance.sample(places, min(self.count, len(places))))
+        drawn = sorted(self._draw(places, drive.looks))
         read = sum(self._check_panel(number, panel, drive.looks[number - 1]) for number, panel in drawn)
         return Audit(
             self.receipt,
@@ -306,69 +170,20 @@ class _Auditor:
             tuple(self.notes),
         )
 
-    # ---- the driver's steps ---------------------------------------------------------------------------------------
-
-    def _replay(self, header: dict[str, Any]) -> tuple[_Replay, bool]:
-        """Run the flow on the recorded sums; return what it asked, and whether it came to the x of the receipt."""
-        if self.data is not None or self.count:
-            return self._follow(self._problem_with_data(header), header)
-        try:
-            return self._follow(problem_without_data(header), header)
-        except UnreadError as error:
-            try:
-                problem = self._problem_with_data(header)
-            except (DataError, SpecError):
-                self.notes.append(f"the steps were not replayed, for the driver itself reads rows: {error}")
-                return _Replay(self.journal), False
-        return self._follow(problem, header)
-
-    def _follow(self, problem: Problem, header: dict[str, Any]) -> tuple[_Replay, bool]:
-        drive = _Replay(self.journal)
-        try:
-            outcome = _answer(problem, header, drive)
-        except JournalError as error:
-            number = len(drive.looks)
-            text = f"record {number} is not of the pass that those before it lead to: it, or a sum before it, is false ({error})"
-            self.faults.append(Fault("record", text, record=number))
-            drive.looks.pop()
-            return drive, False
-        if len(drive.looks) != self.receipt.passes:
-            text = f"the steps ask for {len(drive.looks)} passes; {self.receipt.passes} are recorded"
-            self.faults.append(Fault("answer", text))
-        return drive, self._check_answer(outcome)
-
-    def _problem_with_data(self, header: dict[str, Any]) -> Problem:
-        """Return the problem over its data, which must be those of the header."""
-        if isinstance(self.data, Problem):
-            problem = self.data
-        else:
-            given = (
-                self.data
-                if isinstance(self.data, Mapping)
-                else {}
-                if self.data is None
-                else {next(iter(header["data"])): self.data}
-            )
-            problem = problem_of({**header, "sources": {**header["sources"], **given}})
-        problem = problem.as_solved
-        for name, matrix in problem.data().items():
-            found = None if matrix is None else print_of(matrix)
-            if found != header["data"].get(name):
-                text = f"{name} is {header['data'].get(name)} (rows, type, fingerprint) in the header; the data given are {found}"
-                self.faults.append(Fault("data", text))
-        return problem
-
-    def _check_answer(self, outcome: Outcome) -> bool:
-        said, before = self.receipt.answer, len(self.faults)
-        if outcome.rows is None and outcome.status.name != said["status"]:
-            self.faults.append(Fault("answer", f"the steps end with {outcome.status.name}; the receipt says {said['status']}"))
-        if said["sha256"] is None:
-            self.notes.append("x has a number for each row, made after the recorded passes; it is not in the receipt")
-        elif (found := digest_of(outcome.x)) != said["sha256"]:
-            self.faults.append(Fault("answer", f"the steps end with an x of sha256 {found}; the receipt says {said['sha256']}"))
-        return len(self.faults) == before
-
-    # ---- sums and panels ------------------------------------------------------------------------------------------
+    def _draw(self, places: list[tuple[int, int]], looks: list[Look]) -> Iterator[tuple[int, int]]:
+        """Yield places drawn without replacement: as many as were asked for, as long as they stay within the share of the reading."""
+        left = self.share * sum(look.rows.nbytes for look in looks)
+        cuts = {number: panels_of(look.rows) for number, look in enumerate(looks, 1)} if self.count else {}
+        for place, (number, panel) in enumerate(self.chance.sample(places, min(self.count, len(places)))):
+            rows, panels = looks[number - 1].rows, cuts[number]
+            size = _bytes_of(rows, panels[panel]) if panel < len(panels) else 0
+            if size > left:
+                self.notes.append(
+                    f"{place} panels are what {self.share:.1%} of the solve's reading allows; the next has {size / 1e6:.0f} MB"
+                )
+                return
+            left -= size
+            yield number, panel
 
     def _check_sum(self, number: int, look: Look) -> int:
         """Compare a recorded sum with what its panels said; return whether there was something to compare."""
@@ -404,27 +219,26 @@ class _Auditor:
             elif not part:
                 text = f"what rows {task.start}:{task.stop} come to is not what was recorded (or this machine's last bits differ)"
                 self._fault_panel(number, panel, text)
-        return look.rows.nbytes * (task.stop - task.start) // look.rows.shape[0]
+        return _bytes_of(look.rows, panels[panel])
 
     def _fault_panel(self, number: int, panel: int, text: str) -> None:
         self.faults.append(Fault("panel", f"panel {panel} of record {number}: {text}", number, panel))
 
 
+def _bytes_of(rows: Rows, panel: Cuts) -> int:
+    """Return the bytes of the rows of a panel."""
+    return rows.nbytes * int(panel[-1] - panel[0]) // rows.shape[0]
+
+
 def sum_tolerance(look: Look, panels: int) -> float:
     """Return how far, relative to the size of its terms, rounding may take a sum with signs from those of its panels.
 
-    NumPy adds m numbers in runs of at most 128 and these in pairs: u (16 + log₂ m) at most, m < 2⁴⁸; each level of the tree rounds once,
-    and where triangles are merged each is a Householder factorization of 2 d rows, whose columns change by a few d u of their length
-    (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, theorem 19.4).
+    m numbers are added in runs of 64 and these in pairs by NumPy, up to 128 of them in eight sums: u (64 + 16 + log₂ m) at most, below
+    128 u as m < 2⁴⁸.  Each level of the tree rounds once, and where triangles are merged each is a Householder factorization of 2 d rows,
+    whose columns change by a few d u of their length (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, theorem 19.4).
     """
     return _EPS * (64.0 + math.log2(max(panels, 2)) * (1.0 + 8.0 * (look.rows.shape[1] + look.rows.sides)))
 
 
-def _answer(problem: Problem, header: dict[str, Any], drive: Drive) -> Outcome:
-    """Run the flow of a recorded method."""
-    settings, nothing = settings_of_run(header), Estimate(0, 0.0, 0, 0)
-    return drive.run(problem.answer(Choice(header["method"], settings, nothing, {}, "", "", "", 0, 0.0, 0)))
-
-
 def _seal_look(look: Look, record: Record) -> Sealed:
-    return Sealed(look.pass_, seed_of(record.facts["previous"], record.facts["digest"]))
+    return Sealed(look.pass_, seed_of(record.facts["previous"], record.facts["digest"]), record.facts.get("digests", 1))

@@ -18,8 +18,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dsketch._atomic import beside, replacing, write_flushed
+from dsketch._atomic import beside, clear_left_behind, replacing, write_flushed
 from dsketch._results.format import OURS
+from dsketch._results.group import Field, open_group
 from dsketch._results.remote import RemoteOutput, create_array, require_complete
 from dsketch._results.slices import pieces_of
 from dsketch._results.solution import Solution
@@ -91,6 +92,7 @@ class Output:
         part = beside(self.path)
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            clear_left_behind(self.path)
             if (free := shutil.disk_usage(self.path.parent).free) < result_bytes:
                 raise OSError(errno.ENOSPC, f"{format_bytes(result_bytes)} are needed and {format_bytes(free)} are free")
             try:
@@ -147,6 +149,28 @@ class Output:
             yield array
             with writing(self.path):
                 require_complete(array)
+                for left_behind in part.rglob("*.partial"):  # by a worker that was killed while it wrote
+                    left_behind.unlink()
+
+    @contextmanager
+    def fill_group(
+        self, fields: Iterable[Field], rows: int, attributes: dict[str, Any], key: str = ""
+    ) -> Iterator[dict[str, "zarr.Array[Any]"]]:
+        """Yield the arrays of a Zarr group by name, to be filled; otherwise as :meth:`fill`.
+
+        Raises
+        ------
+        DataError
+            As :meth:`fill`.
+        """
+        self._admit()
+        with self._beside(key) as part:
+            with writing(self.path):
+                arrays = open_group(str(part), fields, rows, attributes, goes_on=bool(key))
+            yield arrays
+            with writing(self.path):
+                for array in arrays.values():
+                    require_complete(array)
                 for left_behind in part.rglob("*.partial"):  # by a worker that was killed while it wrote
                     left_behind.unlink()
 
@@ -214,6 +238,7 @@ def attributes_of(solution: Solution, journal: str | os.PathLike[str] | None) ->
         "journal": None if journal is None else os.fspath(journal),
         **words_of(solution.problem),
         **({} if solution.columns is None else solution.columns.attributes()),
+        **({} if solution.target_names is None else {"targets": list(solution.target_names)}),
         **centre_of(solution.problem, solution.answer),
         **solution.problem.attributes(solution.answer),
         **OURS,

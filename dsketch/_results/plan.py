@@ -7,7 +7,7 @@ from dsketch.planning.choice import Choice
 from dsketch.problems import Problem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan(Choice):
     """A choice that can be carried out.
 

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._results.group import Field, open_group
 from dsketch.errors import DataError, DsketchError, SpecError
 from dsketch.matrix.access import first_line_of, package_for, remedy_for
 from dsketch.matrix.compat import wait_for
@@ -115,6 +116,27 @@ class RemoteOutput:
                 wait_for(array.store.delete_dir(array.path))
             raise
 
+    @contextmanager
+    def fill_group(
+        self, fields: Iterable[Field], rows: int, attributes: dict[str, Any], key: str = ""
+    ) -> Iterator[dict[str, "zarr.Array[Any]"]]:
+        """Yield the arrays of a Zarr group by name, each marked complete at the end; otherwise as :meth:`fill`.
+
+        Raises
+        ------
+        DataError
+            As :meth:`fill`.
+        """
+        del key
+        self._admit()
+        with self._translate_errors():
+            arrays = open_group(self.path, fields, rows, {**attributes, "complete": False}, goes_on=False)
+        yield arrays
+        for array in arrays.values():
+            require_complete(array)
+        with self._translate_errors():
+            zarr.open_group(store_at(self.path, read_only=False), mode="r+").update_attributes({"complete": True})
+
     def _admit(self) -> None:
         with self._translate_errors():
             try:
@@ -125,7 +147,7 @@ class RemoteOutput:
             raise DataError(
                 f"a free URL was expected for the result; {self.path} exists. Choose another, or allow it with --overwrite."
             )
-        if isinstance(found, zarr.Group):
+        if isinstance(found, zarr.Group) and "complete" not in found.attrs:  # those of :meth:`fill_group` say so
             raise DataError(f"a Zarr array to overwrite was expected; {self.path} is a group. Remove it yourself.")
 
     @contextmanager

@@ -1,5 +1,6 @@
 """The one description of a run: what a journal's header holds, and what makes the problem and the settings again."""
 
+import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,10 +14,12 @@ from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.matrix.shift import exact_type
 from dsketch.matrix.unread import UnreadMatrix
-from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems import PROBLEMS, Problem, TargetRegression, kind_of
 from dsketch.problems.affine import ShiftedProblem
 from dsketch.settings import Settings
 from dsketch.version import __version__
+
+_KEPT_BYTES = 16_000_000  # of the values of one matrix in a header: a vector of any d, or 1000 of them for d = 2000
 
 
 def describe_run(problem: Problem, plan: Plan) -> dict[str, Any]:
@@ -37,12 +40,20 @@ def describe_run(problem: Problem, plan: Plan) -> dict[str, Any]:
         "settings": vars(plan.settings),
         "shift": _shift_of(problem.rows),
         "storage": {name: None if matrix is None else _storage_of(matrix) for name, matrix in matrices.items()},
+        "values": {name: _values_of(matrices[name]) for name in problem.read_whole},
     }
+
+
+def _values_of(matrix: Matrix | None) -> str | None:
+    """Return the bytes of a matrix that the driver reads whole, C order, in base 64; None if they are too many to be kept."""
+    if matrix is None or matrix.nbytes > _KEPT_BYTES:
+        return None
+    return base64.b64encode(np.ascontiguousarray(matrix.read(0, matrix.shape[0])).data).decode()
 
 
 def _storage_of(matrix: Matrix) -> dict[str, Any]:
     """Return what else a flow may ask of a matrix that is not there, when a run is replayed without its data."""
-    return {"is_vector": matrix.is_vector, "nonzeros": matrix.nonzeros}
+    return {"is_vector": matrix.is_vector, "nonzeros": matrix.nonzeros, "trailing": list(matrix.trailing)}
 
 
 def _shift_of(rows: Rows) -> dict[str, float] | None:
@@ -65,10 +76,10 @@ def problem_of(header: dict[str, Any]) -> Problem:
     """
     sources = header["sources"]
     lost = [name for name, data in header["data"].items() if sources.get(name) is None and data is not None]
-    if (name := header["problem"]["problem"]) not in PROBLEMS:
+    if (name := header["problem"]["problem"]) not in (*PROBLEMS, TargetRegression.name):
         raise SpecError(f"the journal of {name} does not make the problem again; give it: resume(journal, problem=…).")
     if lost:
-        call = _call_of(PROBLEMS[name], lost)
+        call = _call_of(kind_of(header["problem"]), lost)
         raise SpecError(f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem={call}).")
     return make_problem(header["problem"], sources)
 
@@ -79,7 +90,7 @@ def _call_of(problem: type[Problem], lost: list[str]) -> str:
     return f"{problem.__name__}({', '.join([*given, *(f'{name}={name}' for name in lost if name not in given)])})"
 
 
-def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Problem:
+def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any], *, by_targets: bool = False) -> Problem:
     """Return the problem that its parameters make of its data.
 
     Parameters
@@ -88,8 +99,10 @@ def make_problem(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Prob
         ``{"problem": name, …options}``, as :attr:`dsketch.problems.Problem.parameters`.
     data : mapping
         What the constructor opens, by argument: ``A``, ``b`` …; None: not given.
+    by_targets : bool
+        Whether right-hand sides are answered as targets (:func:`dsketch.problems.kind_of`).
     """
-    kind: Callable[..., Problem] = PROBLEMS[parameters["problem"]]
+    kind: Callable[..., Problem] = kind_of(parameters, by_targets=by_targets)
     options = {name: value for name, value in parameters.items() if name != "problem"}
     return kind(**options, **{name: source for name, source in data.items() if source is not None})
 
@@ -114,8 +127,11 @@ def problem_without_data(header: dict[str, Any]) -> Problem:
         raise SpecError(f"the journal of {name} does not make the problem again; give it: audit(receipt, data=problem).")
     columns, storage = header.get("columns"), header.get("storage") or {}
     names = None if columns is None else tuple(columns["columns"])
+    values = {place: base64.b64decode(raw) for place, raw in (header.get("values") or {}).items() if raw is not None}
     data = {
-        place: None if said is None else UnreadMatrix(place, said, storage.get(place) or {}, names if place == "A" else None)
+        place: None
+        if said is None
+        else UnreadMatrix(place, said, storage.get(place) or {}, names if place == "A" else None, values.get(place))
         for place, said in header["data"].items()
     }
     problem = make_problem(header["problem"], data)

@@ -1,7 +1,7 @@
 """What a solve returns: x, a status sentence, a certificate, the ledger of passes."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,16 +9,20 @@ import numpy as np
 
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
+from dsketch._results.frames import target_names, to_dataset, to_frame
+from dsketch._results.pages import solution_html, solution_word
 from dsketch._results.plan import Plan
+from dsketch._results.plot import plot
 from dsketch._results.slices import as_listed
 from dsketch._units import format_bytes, format_seconds
 from dsketch.engine.session import ProgressTo
 from dsketch.errors import SpecError
-from dsketch.events import PassRecord
+from dsketch.events import Converged, PassRecord
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.open import open_matrix
 from dsketch.passes.base import Flow
 from dsketch.problems import Problem
+from dsketch.problems.linear.by_target import GroupedAnswer
 from dsketch.problems.linear.stored_errors import stored_errors
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Certificate, Status
@@ -44,9 +48,13 @@ class Solution:
         What methods decided on the way: fallbacks, refinements.
     columns : Columns or None
         Names and levels of A's columns, where it has names: they stay with x wherever A goes.
+    fields : mapping of str to array
+        What the answer has besides x of the same shape, x among it by its own name; empty for most problems.
     answer : object
         The method's own answer with its factor; what :mod:`dsketch.problems.linear.statistics` needs.
     problem : Problem
+    history : tuple of Converged
+        What methods measured on the way, where they did.
     run : callable
         ``run(flow, cluster, progress)`` answers the looks of a further flow and returns what it returns.  It is handed in from above
         (:mod:`dsketch.api`), so that a Solution can ask for passes and still know no engine.
@@ -62,8 +70,10 @@ class Solution:
     plan: Plan
     notes: tuple[str, ...] = ()
     columns: Columns | None = field(default=None, repr=False, kw_only=True)
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False, kw_only=True)
     answer: Any = field(repr=False, kw_only=True)
     problem: Problem = field(repr=False, kw_only=True)
+    history: tuple[Converged, ...] = field(default=(), repr=False, kw_only=True)
     run: Callable[[Flow[Any], Any, ProgressTo], Any] = field(repr=False, kw_only=True)
     predicts: Callable[..., Any] = field(repr=False, kw_only=True)
 
@@ -167,10 +177,75 @@ class Solution:
         elsewhere = {} if cluster is None else {"cluster": cluster}
         return self.predicts(self, A, out, overwrite=overwrite, offset=offset, missing=missing, progress=progress, **elsewhere)
 
+    def plot(self, kind: str | None = None, *, summary: Any = None) -> Any:
+        """Draw the solution by matplotlib, the extra ``dsketch[plot]``.
+
+        Parameters
+        ----------
+        kind : {"coefficients", "map", "convergence"}, optional
+            None: a map of each coefficient where b has two dimensions of targets, else coefficients.
+        summary : Summary or GLMSummary, optional
+            As :meth:`summary` gave it: its intervals are drawn.
+
+        Returns
+        -------
+        matplotlib.axes.Axes, or an array of them for maps
+            A notebook shows the figure; elsewhere ``matplotlib.pyplot.show()`` does, or ``….figure.savefig(path)``.
+
+        Raises
+        ------
+        SpecError
+            If matplotlib is not installed, the kind is not known, or there is nothing to draw of it.
+        """
+        return plot(self, kind, summary)
+
+    def __repr__(self) -> str:
+        """Return the answer in one line."""
+        return solution_word(self)
+
+    def _repr_html_(self) -> str:
+        """Return the answer as a notebook shows it."""
+        return solution_html(self)
+
     @property
     def names(self) -> tuple[str, ...] | None:
         """Names of the columns of A, to which the rows of x belong (the intercept's, the last, has none); None where A has none."""
         return None if self.columns is None else self.columns.names
+
+    @property
+    def target_names(self) -> tuple[str, ...] | None:
+        """Names of the columns of b, to which those of x belong; None where b has none."""
+        return target_names(self.problem)
+
+    def to_xarray(self, summary: Any = None) -> Any:
+        """Return x and the certificate as an ``xarray.Dataset``, with the coordinates of A's columns and of the targets.
+
+        Parameters
+        ----------
+        summary : Summary or GLMSummary, optional
+            As :meth:`summary` gave it: standard errors, t, p, R² and residual variance come along.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``x`` (``column``, then the dimensions of b but its rows); ``backward_error``, ``residual_norm``, … of each target.
+
+        Raises
+        ------
+        SpecError
+            If xarray is not installed (the extra ``dsketch[xarray]``), or x does not belong to the columns of A.
+        """
+        return to_dataset(self, summary)
+
+    def to_pandas(self) -> Any:
+        """Return x as a ``pandas.Series``, or a ``DataFrame`` with a column for each target, by the names of the columns of A and b.
+
+        Raises
+        ------
+        SpecError
+            If pandas is not installed, or x does not belong to the columns of A.
+        """
+        return to_frame(self)
 
     @property
     def singular_values(self) -> Floats:
@@ -203,7 +278,11 @@ class Solution:
             )
         if self.answer.slope is None:
             return np.full(self.x.shape, np.nan)
-        errors = stored_errors(self.answer, self.problem.shape[0], self.problem.rows.shift)
+        rows, shift = self.problem.shape[0], self.problem.rows.shift
+        if isinstance(self.answer, GroupedAnswer):
+            errors = self.answer.errors_by_coefficient(rows, shift)
+        else:
+            errors = stored_errors(self.answer, rows, shift)
         return np.asarray(errors.reshape(self.x.shape))
 
     @property
@@ -226,6 +305,8 @@ class Solution:
             "plan": self.plan.to_dict(),
             "notes": self.notes,
             **({} if self.columns is None else self.columns.attributes()),
+            **({name: as_listed(values, has_rows=True) for name, values in self.fields.items()}),
+            **({} if self.target_names is None else {"targets": list(self.target_names)}),
         }
         return {name: plain(value) for name, value in fields.items()}
 

@@ -12,7 +12,7 @@ from dsketch.engine.journal import Journal, digest, seed_of
 from dsketch.errors import DataError
 from dsketch.events import Converged, PassFinished, PassRecord, PassStarted, Tell
 from dsketch.passes.base import Flow, Look, Part, leaves
-from dsketch.passes.sealed import Panels, Sealed
+from dsketch.passes.sealed import DIGESTS, Panels, Sealed
 
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ class Drive:
         self.expected = expected
         self.suspect = suspect
         self.passes: list[PassRecord] = []
+        self.history: list[Converged] = []
 
     def run(self, flow: Flow[T]) -> T:
         """Return what the flow returns.
@@ -52,7 +53,8 @@ class Drive:
                 asked = next(flow)
                 while True:
                     if isinstance(asked, Converged):
-                        self.tell(replace(asked, number=len(self.passes)))
+                        self.history.append(replace(asked, number=len(self.passes)))
+                        self.tell(self.history[-1])
                         asked = flow.send(None)
                     else:
                         asked = flow.send(asked.pass_.finish(self._answer(asked)))
@@ -88,5 +90,5 @@ class Drive:
         """Return the part, and for a journal what the pass says of its panels."""
         if self.journal is None:
             return self.engine.run(look, self.tell), None
-        sealed = Sealed(look.pass_, seed_of(self.journal.digest_of(number - 1), digest(look)))
+        sealed = Sealed(look.pass_, seed_of(self.journal.digest_of(number - 1), digest(look)), DIGESTS)
         return sealed.finish(self.engine.run(look._replace(pass_=sealed), self.tell))

@@ -22,8 +22,8 @@ from dsketch.errors import JournalError
 from dsketch.passes.base import Look, Part
 from dsketch.passes.sealed import Panels
 
-FORMAT = 1
-_SINCE = frozenset({"columns", "storage"})  # headers of format 1 have not had these keys from the beginning
+FORMAT = 2  # 1 held triangles and Gram matrices of [A b] whole
+_SINCE = frozenset({"columns", "storage", "values"})  # headers have not had these keys from the beginning
 _KEYS = frozenset({"problem", "sources", "data", "grid", "method", "settings", "versions"})
 
 
@@ -93,6 +93,11 @@ class Journal:
                 continue  # an older version began it
             if key == "columns" and found[key] != header[key]:
                 raise JournalError(_explain_columns(self.address, found[key] or {}, header[key] or {}))
+            if key == "values" and found[key] != header[key]:
+                raise JournalError(
+                    f"the journal at {self.address} must be of this run; its {', '.join(header[key])} had other numbers. "
+                    "Use another journal, or give the data as they were."
+                )
             if found.get(key) != header[key]:
                 raise JournalError(
                     f"the journal at {self.address} must be of this run; its {key} is {found.get(key)!r}, this run's is {header[key]!r}. "

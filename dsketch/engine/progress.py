@@ -85,7 +85,7 @@ class _Bars:
         """Show an event."""
         if isinstance(event, events.PassStarted):
             self._expected = event.expected_passes
-            self._begin(_title(event.number, self._expected, event.kind), event.total_bytes)
+            self._begin(title_of(event.number, self._expected, event.kind), event.total_bytes)
         elif isinstance(event, events.Progress):
             if self._current is None:
                 self._begin(self._title, event.total_bytes)
@@ -135,7 +135,7 @@ class LogLines:
         """Log an event, if it is worth a line."""
         if isinstance(event, events.PassStarted):
             self._expected = event.expected_passes
-            self._title = _title(event.number, self._expected, event.kind)
+            self._title = title_of(event.number, self._expected, event.kind)
             self._began = self._said = self._clock()
         elif isinstance(event, events.Progress):
             self._beat(event)
@@ -171,13 +171,14 @@ def finished_line(event: events.PassFinished, expected: int) -> str:
     >>> finished_line(events.PassFinished(5, "normal", 0.5, 1_600_000_000, replayed=False), 0)
     'pass 5  normal  1.60 GB  3.20 GB/s  0.5 s'
     """
-    title = _title(event.number, expected, event.kind)
+    title = title_of(event.number, expected, event.kind)
     if event.replayed:
         return f"{title}  from the journal, nothing read"
     speed = f"  {format_bytes(event.read_bytes / event.seconds)}/s" if event.seconds else ""
     return f"{title}  {format_bytes(event.read_bytes)}{speed}  {format_seconds(event.seconds)}"
 
 
-def _title(number: int, expected: int, kind: str) -> str:
+def title_of(number: int, expected: int, kind: str) -> str:
+    """Return the name of a pass: its number, of how many, and its kind."""
     of = f" of {max(expected, number)}" if expected else ""
     return f"pass {number}{of}  {kind}"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsketch.passes.base import Part
-from dsketch.passes.sealed import Panels, digest_part
+from dsketch.passes.sealed import DIGESTS, Panels, digest_part
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
@@ -26,7 +26,8 @@ class Record(NamedTuple):
     part : Part
         The sum over all panels.
     facts : dict
-        Kind and digest of the pass, seconds; ``previous``, the digest of the record before; root of the panels, digest of the part.
+        Kind and digest of the pass, seconds; ``previous``, the digest of the record before; root of the panels, digest of the part,
+        ``digests``, how these are made (:func:`~dsketch.passes.sealed.digest_part`; 1 where it lacks).
     panels : Panels or None
         None in records of journals from before.
     digest : str
@@ -44,7 +45,7 @@ def pack_record(part: Part, facts: dict[str, Any], panels: Panels | None) -> byt
     arrays: list[np.ndarray] = []
     shape = _flatten(part, arrays)
     stored: dict[str, Any] = {f"a{place}": array for place, array in enumerate(arrays)}
-    sealed: dict[str, Any] = {"part": digest_part(part).hex()}
+    sealed: dict[str, Any] = {"part": digest_part(part, DIGESTS).hex(), "digests": DIGESTS}
     if panels is not None:
         stored |= {"panels": panels.digests, "sums": panels.sums}
         sealed |= {"panels": len(panels.digests), "root": panels.root}
@@ -99,7 +100,7 @@ def _require_sealed(raw: bytes, part: Part, facts: dict[str, Any], panels: Panel
     """
     if not raw[-_COMMENT:].startswith(_MARK):
         raise ValueError("the digest at its end is gone")
-    if digest_part(part).hex() != facts["part"]:
+    if digest_part(part, facts.get("digests", 1)).hex() != facts["part"]:
         raise ValueError("its sum does not have the digest that it says")
     if panels is not None and (len(panels.digests), len(panels.sums), panels.root) != (*2 * (facts["panels"],), facts["root"]):
         raise ValueError("its panels do not have the root that it says")

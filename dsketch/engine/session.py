@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dsketch.engine.notebook import NotebookBar, runs_in_notebook
 from dsketch.engine.progress import bar_or_silence
 from dsketch.events import Note, Tell, ignore
 
@@ -22,9 +23,11 @@ def say(text: str, progress: ProgressTo = None) -> None:
 
 @contextmanager
 def listener(progress: ProgressTo) -> Iterator[Tell]:
-    """Yield what ``progress=`` means: a callable itself, a bar (None: only if standard error is a terminal), or nobody."""
+    """Yield what ``progress=`` means: a callable itself, a bar (None: only on a terminal or in a notebook), or nobody."""
     if callable(progress):
         yield progress
+    elif progress is not False and runs_in_notebook():
+        yield NotebookBar()
     elif progress or (progress is None and sys.stderr.isatty()):
         with bar_or_silence() as tell:
             yield tell

@@ -60,8 +60,6 @@ def remedy_for_file(path: str, what: str) -> str:
         return f"If it holds a Zarr array, open zip://::{path}, or unpack it."
     if last == ".h5ad":
         return f"Write it again with anndata.read_h5ad({path!r}).write_zarr('{what}.zarr'), then open {what}.zarr/X."
-    if last in (".h5", ".hdf5", ".nc", ".nc4"):
-        return f"Write it again with xarray.open_dataset({path!r}).to_zarr('{what}.zarr'), then open {what}.zarr/NAME."
     if plain in _INGESTED:
         return f"Turn it into Zarr with dsketch ingest {path} --to {what}.zarr."
     return f"Write it again as Zarr, or as one of {', '.join(_INGESTED)} for dsketch ingest."

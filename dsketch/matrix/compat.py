@@ -100,3 +100,40 @@ def is_in_memory(labelled: Any) -> bool:
     Stands on ``Variable._in_memory``; nothing public tells it without loading.  True where it is gone.
     """
     return bool(getattr(getattr(labelled, "variable", labelled), "_in_memory", True))
+
+
+def below_graph(source: Any) -> Any:
+    """Return what an array of Dask, or one of xarray over it, reads chunk by chunk and does nothing else with; None if it does.
+
+    Stands on what ``dask.array.from_array`` makes: a layer ``original-NAME`` that holds the one object, and a layer NAME whose tasks are
+    all ``getter(object, slices)``.
+    """
+    array = getattr(source, "data", source)
+    name, graph = getattr(array, "name", None), getattr(array, "dask", None)
+    layers = getattr(graph, "layers", {})
+    original = f"original-{name}"
+    if set(layers) != {original, name} or len(layers[original]) != 1:
+        return None
+    (held,) = dict(layers[original]).values()
+    if not getattr(getattr(getattr(layers[name], "task", None), "func", None), "__name__", "").startswith("getter"):
+        return None
+    return getattr(held, "value", held)
+
+
+def backend_of(data: Any) -> tuple[Any, str | None]:
+    """Return what a lazy array of xarray reads from, and the name of the function that it applies, if any; None where it does more.
+
+    Stands on ``xarray.core.indexing`` and ``xarray.backends.zarr.ZarrArrayWrapper``: adapters keep what they wrap as ``array``, a lazily
+    indexed array has a ``key`` of slices besides, one that decodes a ``func``.
+    """
+    if not hasattr(data, "array") and hasattr(getattr(data, "variable", data), "_data"):
+        return getattr(data, "variable", data)._data, None
+    if hasattr(data, "get_array"):  # the Zarr array itself
+        return data.get_array(), None
+    key = getattr(getattr(data, "key", None), "tuple", ())
+    if not hasattr(data, "array") or not all(isinstance(part, slice) and part == slice(None) for part in key):
+        return None, None
+    func = getattr(data, "func", None)
+    if func is None:
+        return data.array, None
+    return data.array, getattr(getattr(func, "func", func), "__name__", "")

@@ -144,6 +144,27 @@ class Conventions:
             np.add(out, self.offset, out=out)
         return out
 
+    def lacking(self, stored: AnyArray, values: AnyArray) -> Iterator[NDArray[np.bool_]]:
+        """Yield, for each attribute that tells it, which cells stand for no number, of stored numbers and what they stand for."""
+        for _, mark in self.marks:
+            yield stored == mark
+        if self.bounds is not None:
+            judged: NDArray[Any] = values if self.bounds.are_unpacked else stored
+            yield (judged < self.bounds.low) | (judged > self.bounds.high)
+
+    def fill_gaps(self, stored: AnyArray) -> NDArray[np.float64]:
+        """Return what stored numbers stand for as float64, NaN where they stand for none."""
+        stored = stored.view(self.stored)
+        values: NDArray[Any] = stored.astype(np.float64)
+        if self.is_packed:
+            self.unpack(stored, values)
+        for _, mark in self.marks:
+            values[stored == mark] = np.nan
+        if self.bounds is not None:
+            judged: NDArray[Any] = values if self.bounds.are_unpacked else stored
+            values[(judged < self.bounds.low) | (judged > self.bounds.high)] = np.nan
+        return values
+
     def find(self, stored: AnyArray, values: AnyArray) -> Mark | None:
         """Return the first cell that stands for no number, of stored numbers and what they stand for."""
         for name, mark in self.marks:

@@ -8,21 +8,25 @@ import numpy as np
 
 from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.compat import is_in_memory
 from dsketch.matrix.dask import DaskMatrix
+from dsketch.matrix.labels import labels_of
 from dsketch.matrix.numbers import names_in
+from dsketch.matrix.retrying import add_retries
 from dsketch.matrix.tables import digest_of_labels
+from dsketch.matrix.untouched import stored_below
+from dsketch.matrix.zarr import ZarrMatrix
 
 _SAMPLE_ROWS = 16
 
 
 def is_dask_array(source: Any) -> bool:
     """Whether it is a ``dask.array.Array``; this file needs no import of Dask."""
-    return _is_lazy(source) and hasattr(type(source), "blocks")
+    return is_lazy(source) and hasattr(type(source), "blocks")
 
 
-def _is_lazy(source: Any) -> bool:
+def is_lazy(source: Any) -> bool:
     """Whether it is a collection of Dask's, or holds one: an ``xarray.DataArray`` in memory has the method but no graph."""
     return hasattr(type(source), "__dask_graph__") and source.__dask_graph__() is not None
 
@@ -39,32 +43,85 @@ def is_on_disk(source: Any) -> bool:
 
 def is_elsewhere(source: Any) -> bool:
     """Whether it is lazy or lies in a file, so that reading all of it is not ours to do."""
-    return _is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not is_in_memory(source))
+    return is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not is_in_memory(source))
 
 
-def open_labelled(source: Any, what: str) -> Matrix:
-    """Return an ``xarray.DataArray``, with the labels of its columns as names.
+def open_labelled(source: Any, *, missing: str, what: str) -> Matrix:
+    """Return an ``xarray.DataArray``, its first dimension the rows, with the labels of its columns as names.
+
+    One that shows all of a Zarr array is read from there.
 
     Raises
     ------
     DataError
         If its attributes say that its numbers are packed, or one of them stands for none.
     """
-    _require_unpacked(source.attrs, what)
-    if _is_lazy(source):
-        matrix: Matrix = DaskMatrix(source.data, what=what)
-    elif not is_in_memory(source):
-        matrix = SlicedMatrix(source, what=what)
-    else:
-        values = np.asanyarray(source.data)
-        _refuse_fill(values, source.attrs, 0, what)
-        matrix = ArrayMatrix(values, what=what)
+    require_unpacked(source.attrs, what)
+    matrix = _numbers_of(source, missing, what)
     known = getattr(source, "coords", {})
     labels = [known[dim].to_numpy() if dim in known else None for dim in source.dims]
+    matrix.labels = labels_of(source)
     matrix.rows_digest = None if not labels or labels[0] is None else digest_of_labels(labels[0])
     if len(labels) == 2 and labels[1] is not None:
         matrix.names = names_in(labels[1].tolist())
     return matrix
+
+
+def _numbers_of(source: Any, missing: str, what: str) -> Matrix:
+    """Return the numbers alone, from where they lie."""
+    if (stored := stored_below(source)) is not None:
+        return ZarrMatrix(add_retries(stored), missing=missing, what=what)
+    if is_lazy(source):
+        return DaskMatrix(source.data, what=what)
+    if not is_in_memory(source):
+        return SlicedMatrix(source, what=what)
+    values = np.asanyarray(source.data)
+    _refuse_fill(values, source.attrs, 0, what)
+    return ArrayMatrix(values, what=what)
+
+
+def is_dataset(source: Any) -> bool:
+    """Whether it is an ``xarray.Dataset``."""
+    return all(hasattr(type(source), name) for name in ("data_vars", "to_dataarray", "sizes"))
+
+
+def open_dataset(source: Any, *, missing: str, what: str) -> Matrix:
+    """Return an ``xarray.Dataset`` whose variables lie along one dimension, the rows; each is a column.
+
+    Raises
+    ------
+    DataError
+        If a variable is packed, or the dimensions are others.
+    """
+    if len(source.sizes) != 1:
+        raise DataError(
+            f"{what} as a Dataset must have one dimension, its rows; it has {', '.join(map(str, source.sizes)) or 'none'}. Say dim=, or "
+            "pass one of its variables."
+        )
+    return open_labelled(stack_variables(source, str(next(iter(source.sizes))), what), missing=missing, what=what)
+
+
+def stack_variables(source: Any, dim: str, what: str) -> Any:
+    """Return the variables of a Dataset side by side as a DataArray, ``dim`` first.
+
+    Raises
+    ------
+    DataError
+        If one does not lie along ``dim``, is packed, or has other dimensions than the first.
+    """
+    shapes = {str(name): tuple(map(str, variable.dims)) for name, variable in source.data_vars.items()}
+    wrong = [name for name, dims in shapes.items() if dim not in dims or {*dims} != {*next(iter(shapes.values()))}]
+    if wrong or not shapes:
+        found = f"{wrong[0]!r} has {', '.join(shapes[wrong[0]]) or 'none'}" if wrong else "it has no variables"
+        raise DataError(
+            f"{what} as a Dataset must have variables of the same dimensions, {dim} among them; {found}. Drop it, or pass one variable."
+        )
+    for name, variable in source.data_vars.items():
+        require_unpacked(variable.attrs, f"{name} of {what}")
+        if is_in_memory(variable):
+            _refuse_fill(np.asanyarray(variable.data), variable.attrs, 0, f"{name} of {what}")
+    word = "variable" if "variable" not in source.sizes else "variable_"
+    return source.to_dataarray(dim=word).transpose(dim, word, ...)
 
 
 class SlicedMatrix(Matrix):
@@ -95,10 +152,11 @@ class SlicedMatrix(Matrix):
                 f"{what} must be in an open file; its shape cannot be read ({error}). Open the file again."
             ) from error
         check_numeric(dtype, what)
-        _require_unpacked(source.attrs, what)
+        require_unpacked(source.attrs, what)
         self.shape = as_two_dimensional(shape, what)
         self.dtype = dtype.newbyteorder("=")
         self.is_vector = len(shape) == 1
+        self.trailing = trailing_of(shape)
         self._array, self._what = source, what
         chunks = getattr(source, "chunks", None)
         self._chunk_rows = int(chunks[0]) if chunks and isinstance(chunks[0], int) else None
@@ -130,6 +188,7 @@ class SlicedMatrix(Matrix):
                 f"rows {start}:{stop} of {self._what} cannot be read: {type(error).__name__}: {error}. Is the file open, and whole?"
             ) from error
         _refuse_fill(values, self._array.attrs, start, self._what)
+        values = values.reshape(stop - start, -1) if self.trailing else values
         whole: AnyArray = ArrayMatrix(values.astype(self.dtype, copy=False), what=self._what).read(0, stop - start)
         return whole
 
@@ -154,7 +213,7 @@ def _in_memory(values: AnyArray, what: str) -> ArrayMatrix:
     return ArrayMatrix(values, what=what)
 
 
-def _require_unpacked(attributes: Mapping[str, Any], what: str) -> None:
+def require_unpacked(attributes: Mapping[str, Any], what: str) -> None:
     """Refuse integers that stand for other numbers."""
     for name, nothing in (("scale_factor", 1.0), ("add_offset", 0.0)):
         found = attributes.get(name)

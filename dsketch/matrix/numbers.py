@@ -45,15 +45,15 @@ class Column:
     is_quantity: bool = True
 
 
-def join_columns(columns: Sequence[Column], rows: int, what: str) -> AnyArray:
-    """Return columns side by side in their common type, C order.
+def join_columns(columns: Sequence[Column], rows: int, what: str, first: int = 0) -> AnyArray:
+    """Return columns side by side in their common type, C order; ``first`` is the number of their first row.
 
     Raises
     ------
     DataError
         Naming a column that holds no numbers, or row and column of the first value that is missing or not finite.
     """
-    numbers = [numbers_in(column, place, what) for place, column in enumerate(columns)]
+    numbers = [numbers_in(column, place, what, first) for place, column in enumerate(columns)]
     dtype = np.result_type(*numbers) if numbers else np.dtype(np.float64)
     table = np.empty((rows, len(numbers)), dtype)
     for place, values in enumerate(numbers):
@@ -63,8 +63,8 @@ def join_columns(columns: Sequence[Column], rows: int, what: str) -> AnyArray:
     return table
 
 
-def numbers_in(column: Column, place: int, what: str) -> NDArray[Any]:
-    """Return the numbers of a column; ``place`` is its number.
+def numbers_in(column: Column, place: int, what: str, first: int = 0) -> NDArray[Any]:
+    """Return the numbers of a column; ``place`` is its number, ``first`` that of its first row.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def numbers_in(column: Column, place: int, what: str) -> NDArray[Any]:
     """
     name = _name_of(column.name, place)
     if column.absent is not None and column.absent.any():
-        _refuse_absent(int(np.argmax(column.absent)), name, "missing", what)
+        _refuse_absent(first + int(np.argmax(column.absent)), name, "missing", what)
     if not column.is_quantity:
         _refuse_kind(name, column.kind, column.values, what)
     values = from_objects(column.values[:, None], what, (name,))[:, 0] if column.values.dtype.kind == "O" else column.values
@@ -83,7 +83,7 @@ def numbers_in(column: Column, place: int, what: str) -> NDArray[Any]:
         bad = ~np.isfinite(values)
         if bad.any():
             row = int(np.argmax(bad))
-            _refuse_absent(row, name, f"{values[row]}", what)
+            _refuse_absent(first + row, name, f"{values[row]}", what)
     return values
 
 

@@ -8,23 +8,25 @@ import numpy as np
 import scipy.sparse
 import zarr
 from zarr.abc.store import Store
+from zarr.storage import StorePath
 
 from dsketch._registry import Registry
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
 from dsketch.matrix.access import arrays_in, first_line_of, package_for, remedy_for, remedy_for_file, require_memory
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import Matrix, require_two_dimensions
 from dsketch.matrix.columns import attach_levels
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, open_csr
 from dsketch.matrix.dask import DaskMatrix
-from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_labelled, is_on_disk, open_labelled
-from dsketch.matrix.opener import Opener, is_a, known_by
+from dsketch.matrix.files import opener_of, split_member
+from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_dataset, is_labelled, is_on_disk, open_dataset, open_labelled
+from dsketch.matrix.opener import Opener, has, is_a, known_by
 from dsketch.matrix.retrying import add_retries, store_at
 from dsketch.matrix.tables import TABLES
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
 
-def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matrix:
+def open_matrix(source: Any, *, missing: str = "error", what: str = "A", has_targets: bool = False) -> Matrix:
     """Open tall data where it lies; nothing is read yet.
 
     Parameters
@@ -39,6 +41,8 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
         What an absent Zarr chunk means.  Zarr writers may leave out chunks equal to the fill value; lost data looks the same.
     what : str
         The name that errors use for it.
+    has_targets : bool
+        Whether its columns are targets, which may have several dimensions (time × latitude × longitude): shape (n, …).
 
     Returns
     -------
@@ -49,7 +53,7 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
     MissingDataError
         If there is nothing at the path.
     DataError
-        If it is a group other than a CSR matrix, not numbers, or has more than two dimensions.
+        If it is a group other than a CSR matrix, not numbers, or has more than two dimensions and no targets.
     SpecError
         If ``source`` is of a kind that is not known.
 
@@ -69,7 +73,10 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
         raise SpecError(f"missing must be 'error' or 'fill'; got {missing!r}.")
     for opener in OPENERS.values():
         if opener.takes(source):
-            return opener(source, missing, what)
+            matrix = opener(source, missing, what)
+            if not has_targets:
+                require_two_dimensions(matrix, what)
+            return matrix
     raise SpecError(
         f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array, or a table in memory; got "
         f"{type(source).__name__}. For .npy, CSV and Parquet files use dsketch ingest."
@@ -85,19 +92,44 @@ def _at(place: str | os.PathLike[str], *, missing: str, what: str) -> Matrix:
     """Return what is stored at a path or URL."""
     address = os.fspath(place)
     if "://" not in address:
-        address = str(Path(address).absolute())  # a worker may run in another folder
-        require_folder(Path(address), what)
-    return _open_stored(_open_place(address, address, what), missing=missing, what=what)
+        path, name = split_member(str(Path(address).absolute()))
+        if (opener := opener_of(path)) is not None:
+            return opener(path, name, what)
+    address = absolute_address(place, what)
+    return _open_stored(open_place(address, address, what), missing=missing, what=what)
+
+
+def _is_session(source: Any) -> bool:
+    """Whether it is a session of Icechunk, or whatever else has a Zarr store as ``store``."""
+    return has(source, "store") and isinstance(source.store, Store)
+
+
+def _in_session(session: Any, *, missing: str, what: str) -> Matrix:
+    return _in_store(session.store, missing=missing, what=what)
+
+
+def _at_store_path(place: StorePath, *, missing: str, what: str) -> Matrix:
+    found = zarr.open(place.store, path=place.path, mode="r")
+    return _open_stored(found, missing=missing, what=what)
 
 
 def _in_store(store: Store, *, missing: str, what: str) -> Matrix:
-    return _open_stored(_open_place(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
+    return _open_stored(open_place(store, str(getattr(store, "root", store)), what), missing=missing, what=what)
 
 
 def _not_a_table(source: Any, *, what: str) -> Matrix:
     raise SpecError(
         f"{what} must be an array; this dask {type(source).__name__} is a table. Pass its .to_dask_array(lengths=True), numbers only."
     )
+
+
+def absolute_address(place: str | os.PathLike[str], what: str) -> str:
+    """Return the address of stored data that means the same in the folder of a worker; a path must lead to a folder."""
+    address = os.fspath(place)
+    if "://" not in address:
+        address = str(Path(address).absolute())
+        require_folder(Path(address), what)
+    return address
 
 
 def require_folder(path: Path, what: str) -> None:
@@ -116,7 +148,14 @@ def require_folder(path: Path, what: str) -> None:
         raise DataError(f"{what} must be a Zarr array; {path} is a file. {remedy_for_file(str(path), what)}")
 
 
-def _open_place(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
+def open_place(place: "str | Store", address: str, what: str) -> "zarr.Array[Any] | zarr.Group":
+    """Open what is stored at an address or in a store.
+
+    Raises
+    ------
+    MissingDataError, DataError, SpecError
+        If there is nothing, it cannot be opened, or a package for the address is not installed.
+    """
     try:
         found = zarr.open(store_at(place) if isinstance(place, str) else place, mode="r")
     except ImportError as error:
@@ -149,9 +188,14 @@ def _open_stored(found: "zarr.Array[Any] | zarr.Group", *, missing: str, what: s
             "scipy.sparse's tocsr()."
         )
     raise DataError(
-        f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. Add the array's name to the path (a "
-        f"sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
+        f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. {_choose_words(found)} (a sparse matrix "
+        f"is a group with the attribute encoding-type {ENCODING!r})."
     )
+
+
+def _choose_words(group: "zarr.Group") -> str:
+    """Return how one of a group's arrays is passed."""
+    return "Pass zarr.open_array(store, path=NAME)" if address_of(group) is None else "Add the array's name to the path"
 
 
 # The first that takes a source opens it: an array of a library has methods of a table, a DataArray over dask those of dask's own.
@@ -162,11 +206,14 @@ OPENERS: Registry[Opener] = Registry(
         "NumPy array": Opener(is_a(np.ndarray), ArrayMatrix),
         "Zarr array or group": Opener(is_a(zarr.Array, zarr.Group), _open_stored, may_lack=True),
         "Zarr store": Opener(is_a(Store), _in_store, may_lack=True),
+        "path in a Zarr store": Opener(is_a(StorePath), _at_store_path, may_lack=True),
+        "session": Opener(_is_session, _in_session, may_lack=True),
         "scipy.sparse": Opener(scipy.sparse.issparse, csr_in_memory),
         "path or URL": Opener(is_a(str, os.PathLike), _at, may_lack=True),
         "dask table": Opener(known_by("to_dask_array"), _not_a_table),
         "dask array": Opener(is_dask_array, DaskMatrix),
-        "DataArray": Opener(is_labelled, open_labelled),
+        "DataArray": Opener(is_labelled, open_labelled, may_lack=True),
+        "Dataset": Opener(is_dataset, open_dataset, may_lack=True),
         "h5py.Dataset": Opener(is_on_disk, SlicedMatrix),
         **TABLES,
     },

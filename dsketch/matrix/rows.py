@@ -15,13 +15,15 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
 from dsketch.matrix.alignment import require_same_rows
-from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse
+from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, even_cuts
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.csr_slices import SLICE_ENTRIES, edges, float_rows, require_finite_entries
 from dsketch.matrix.raw import RawRows
 from dsketch.matrix.shift import Difference
 
 SLICE_BYTES = 400_000  # so much of A at once stays in a 1 MB second-level cache beside its products
+SIDES_BYTES = 8_000_000  # and so much of b as float64: what is computed from it is not made for more at once
+_LEAST_BESIDE = 64  # rows of a slice, however wide b is: a product of fewer is all overhead
 _LEAST_DENSIFIED = 256  # rows of CSR made dense at once: making a slice costs 0.1 ms
 
 
@@ -63,7 +65,7 @@ class Block:
             yield from self._csr_slices(rows) if sparse else self._densified_slices(rows)
             return
         step = rows or max(SLICE_BYTES // (8 * max(self.columns, 1)), 16)
-        step = min(step, self.stop - self.start)
+        step = min(step, rows_beside(self.sides), self.stop - self.start)
         plain = self.A.dtype == np.float64 and not self.intercept and self.weights is None and self.shift is None
         buffer = None if plain else scratch("converted", (step, self.columns))
         less = None if self.shift is None else Difference(self.shift, self.columns)
@@ -72,7 +74,7 @@ class Block:
             yield self.start + low, X, self._right_sides(low, low + len(stored))
 
     def _csr_slices(self, rows: int | None) -> Iterator[tuple[int, Sparse, Floats]]:
-        for low, high in edges(self.A, rows or self.stop - self.start, SLICE_ENTRIES):
+        for low, high in edges(self.A, min(rows or self.stop - self.start, rows_beside(self.sides)), SLICE_ENTRIES):
             yield (
                 self.start + low,
                 float_rows(self.A, low, high, self._roots(low, high), self.intercept, self.shift),
@@ -82,7 +84,10 @@ class Block:
     def _densified_slices(self, rows: int | None) -> Iterator[tuple[int, Floats, Floats]]:
         row_bytes = 8 * max(self.columns, 1)
         step = min(
-            rows or max(SLICE_BYTES // row_bytes, _LEAST_DENSIFIED), max(BLOCK_BYTES // row_bytes, 1), self.stop - self.start
+            rows or max(SLICE_BYTES // row_bytes, _LEAST_DENSIFIED),
+            max(BLOCK_BYTES // row_bytes, 1),
+            rows_beside(self.sides),
+            self.stop - self.start,
         )
         buffer = scratch("densified", (step, self.columns))
         for low, high in edges(self.A, step, None):
@@ -199,13 +204,26 @@ class Rows:
 
     @property
     def cuts(self) -> Cuts:
-        """Row cuts of the blocks: those of A."""
-        return self.A.cuts
+        """Row cuts of the blocks: those of A; where one would have too much of b beside it, those of b (of raw b, 8 MB) besides."""
+        cuts, b = self.A.cuts, self.b
+        if b is None or int(np.max(np.diff(cuts))) * bytes_of_row(b) <= BLOCK_BYTES:
+            return cuts
+        return np.union1d(cuts, even_cuts(b.shape[0], max(SIDES_BYTES // bytes_of_row(b), 1)) if b.is_raw else b.cuts)
 
     @property
     def nbytes(self) -> int:
         """Decoded bytes that one pass reads."""
         return sum(matrix.nbytes for matrix in self.matrices())
+
+    @property
+    def beside_bytes(self) -> int:
+        """Bytes of b and weights that a reading thread holds: two blocks of each, and a chunk where chunks are decoded; none of views."""
+        n, tallest = self.A.shape[0], int(np.max(np.diff(self.cuts)))
+        held = 0
+        for matrix in (self.b, self.weights):
+            if matrix is not None and not (matrix.is_raw and not matrix.needs_buffer(0, n)):
+                held += 2 * tallest * bytes_of_row(matrix) + (0 if matrix.is_raw else matrix.block_bytes)
+        return held
 
     def window(self, start: int, stop: int) -> "Rows":
         """Return what a worker needs for rows ``start:stop``."""
@@ -262,6 +280,16 @@ class Rows:
         return block
 
 
+def rows_beside(sides: int) -> int:
+    """Return the most rows of a slice beside so many right-hand sides."""
+    return max(SIDES_BYTES // (8 * max(sides, 1)), _LEAST_BESIDE)
+
+
+def bytes_of_row(matrix: Matrix) -> int:
+    """Return the decoded bytes of a row."""
+    return matrix.shape[1] * matrix.dtype.itemsize
+
+
 def _align(array: AnyArray) -> Any:
     """Return the array in C order, its numbers at whole addresses: else products would be made without BLAS, with other last bits."""
     return np.require(array, requirements=["C", "A"])
@@ -300,4 +328,5 @@ def _require_finite(what: str, array: AnyArray, start: int) -> None:
     raise DataError(
         f"{what} must be finite; row {start + row}, column {column} is {array[row, column]}. "
         "Remove or impute such rows before solving (weight 0 does not hide a NaN)."
+        + (" Least squares and ridge leave them out for their target alone with missing='drop'." if what == "b" else "")
     )

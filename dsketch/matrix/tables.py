@@ -133,8 +133,12 @@ def _of_arrow(source: Any, what: str) -> Matrix:
     found = _arrow(source, what)
     if not hasattr(found, "column_names"):
         return _matrix(numbers_in(_arrow_column(found, None), 0, what), None, what)
-    columns = [_arrow_column(found.column(place), name) for place, name in enumerate(found.column_names)]
-    return _table(columns, found.num_rows, found.column_names, what)
+    return _table(arrow_columns(found), found.num_rows, found.column_names, what)
+
+
+def arrow_columns(table: Any) -> list[Column]:
+    """Return the columns of a pyarrow table."""
+    return [_arrow_column(table.column(place), name) for place, name in enumerate(table.column_names)]
 
 
 def _arrow(source: Any, what: str) -> Any:
@@ -195,7 +199,9 @@ def _speaks_arrow(source: Any) -> bool:
 def _is_array_like(source: Any) -> bool:
     if isinstance(source, bytes | str | np.generic):
         return False
-    return isinstance(source, Sequence) or any(has(source, name) for name in ("__array__", "__array_interface__", "__buffer__"))
+    if isinstance(getattr(source, "__array_interface__", None), dict):  # often an attribute of the instance, not of its class
+        return True
+    return isinstance(source, Sequence) or any(has(source, name) for name in ("__array__", "__buffer__"))
 
 
 def _of_array(source: Any, what: str) -> Matrix:

@@ -43,7 +43,7 @@ class FoldGrams(Pass[FoldSums]):
 
     Notes
     -----
-    One read, the n d² flops of a Gram matrix and a copy of the rows in the order of their folds, K ((d + k)² + 1) numbers a part.
+    One read, the n d² flops of a Gram matrix and a copy of the rows in the order of their folds, K (d (d + k) + k + 1) numbers a part.
     """
 
     folds: int
@@ -83,8 +83,8 @@ class FoldGrams(Pass[FoldSums]):
         return FoldSums(*part)
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return K ((d + k)² + 1) numbers."""
-        return 8 * self.folds * ((columns + sides) ** 2 + 1)
+        """Return K (d (d + k) + k + 1) numbers."""
+        return 8 * self.folds * (columns * (columns + sides) + sides + 1)
 
 
 def fold_of_rows(seed: int, start: int, stop: int, folds: int) -> NDArray[np.int64]:

@@ -104,7 +104,7 @@ def join_rows(left: Sequence[Floats], right: Sequence[Floats]) -> Sequence[Float
 
 @dataclass(frozen=True)
 class Rest(Triangle):
-    """Finish to R of [A b] without some rows.
+    """Finish to R and Qᵀb of [A b] without some rows.
 
     Parameters
     ----------
@@ -116,8 +116,9 @@ class Rest(Triangle):
 
     kind: ClassVar[str] = "rest"
 
-    def _leaf(self, Z: Floats, start: int) -> Floats:
-        places = self.left_out[(self.left_out >= start) & (self.left_out < start + len(Z))] - start
+    def _leaf(self, X: Floats, Y: Floats, start: int) -> Part:
+        places = self.left_out[(self.left_out >= start) & (self.left_out < start + len(X))] - start
         if places.size:
-            Z[places.astype(np.int64)] = 0.0  # Z is the leaf's own
-        return super()._leaf(Z, start)
+            X, Y = X.copy(), Y.copy()
+            X[places.astype(np.int64)] = Y[places.astype(np.int64)] = 0.0
+        return super()._leaf(X, Y, start)

@@ -2,7 +2,7 @@
 
 Beside the part of the pass itself its part has, for every panel, two digests (of sampled rows, and of each bit of the panel's part as it
 goes up the tree) and two numbers: what the panel adds to a sum with random signs, and the size of its terms.  They cost a hash of the
-part and of a few rows, about 0.1 MB a panel at d = 100, and only they travel.
+part (of a symmetric one its triangle) and of a few rows, and only they travel.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+from scipy.linalg.blas import dasum
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.random_words import draw
@@ -25,6 +26,9 @@ from dsketch.passes.base import Part, Pass, leaves
 Digests = NDArray[np.uint8]
 
 DIGEST_BYTES = 32  # of SHA-256
+DIGESTS = 2  # how parts are digested: 1 all bytes; 2 of symmetric arrays the triangle
+_STRIP = 64  # rows of a symmetric array digested at once, up to their diagonal block
+_RUN = 64  # numbers that are added one after the other, before their sums are in pairs
 _SAMPLED_ROWS = 4  # at the start of a block: enough for a chunk that was replaced to show
 
 
@@ -57,10 +61,13 @@ class Sealed(Pass[Any]):
     inner : Pass
     seed : int
         Of the signs.
+    digests : int
+        How parts are digested, as :func:`digest_part`.
     """
 
     inner: Pass[Any]
     seed: int
+    digests: int = DIGESTS
 
     @property
     def kind(self) -> str:  # type: ignore[override]  # that of the pass, by which tasks are named
@@ -75,14 +82,14 @@ class Sealed(Pass[Any]):
     def map(self, block: Block, part: Part | None) -> Part:
         """Add a block to the inner part, and a digest of its first rows."""
         own, seen, none = (None, _NO_DIGESTS, _NO_SUMS) if part is None else part
-        digest = _as_array(_digest_sample(block))[None, None]
+        digest = np.frombuffer(_digest_sample(block), np.uint8).reshape(1, 1, DIGEST_BYTES)
         return self.inner.map(block, own), digest if not len(seen) else np.concatenate([seen, digest]), none
 
     def end_panel(self, part: Part) -> Part:
         """Take the digests of a panel's blocks as one, and add that of its part."""
         own, seen, _ = part
-        pair = np.stack([_as_array(hashlib.sha256(seen.tobytes()).digest()), _as_array(digest_part(own))])
-        return own, pair[None], self.weigh(own)[None]
+        pair = hashlib.sha256(seen.tobytes()).digest() + digest_part(own, self.digests)
+        return own, np.frombuffer(pair, np.uint8).reshape(1, 2, DIGEST_BYTES), self.weigh(own)[None]
 
     def weigh(self, own: Part) -> Floats:
         """Return, for each array of an inner part that merges by being added, what it comes to with the signs, and its size.
@@ -91,11 +98,10 @@ class Sealed(Pass[Any]):
         -------
         ndarray, shape (arrays, 2)
         """
-        arrays = [array.ravel() for array in self.inner.added(own)]
-        is_less, first, found = _draw_signs(self.seed, sum(array.size for array in arrays)), 0, np.zeros((len(arrays), 2))
+        arrays = [np.ascontiguousarray(array, np.float64).ravel() for array in self.inner.added(own)]
+        signs, first, found = _draw_signs(self.seed, sum(array.size for array in arrays)), 0, np.zeros((len(arrays), 2))
         for place, array in enumerate(arrays):
-            less = is_less[first : first + array.size]
-            found[place] = np.where(less, -array, array).sum(), np.abs(array).sum()
+            found[place] = _add_with(signs[first : first + array.size], array), dasum(array) if array.size else 0.0
             first += array.size
         return found
 
@@ -121,21 +127,71 @@ class Sealed(Pass[Any]):
         yield from self.inner.state()
 
 
-@lru_cache(maxsize=4)  # all panels of a pass have the same ones
-def _draw_signs(seed: int, count: int) -> NDArray[np.bool_]:
+@lru_cache(maxsize=2)  # all panels of a pass have the same ones
+def _draw_signs(seed: int, count: int) -> Floats:
     words = draw(seed, SUM_SIGNS, 0, -(-count // 64), 1)
-    return np.unpackbits(words.view(np.uint8)).view(np.bool_)
+    signs: Floats = np.subtract(1.0, 2.0 * np.unpackbits(words.view(np.uint8), count=count), dtype=np.float64)
+    return signs
+
+
+def _add_with(signs: Floats, array: Floats) -> float:
+    """Return the sum of an array with signs: products by the processor's vectors, short runs of which are added in pairs."""
+    whole = array.size // _RUN * _RUN
+    if not whole:
+        return float(signs @ array)
+    runs = np.einsum("ij,ij->i", signs[:whole].reshape(-1, _RUN), array[:whole].reshape(-1, _RUN))
+    return float(runs.sum() + signs[whole:] @ array[whole:])
 
 
 _NO_DIGESTS, _NO_SUMS = np.zeros((0, 1, DIGEST_BYTES), np.uint8), np.zeros((0, 0, 2))
 
 
-def digest_part(part: Part) -> bytes:
-    """Return the SHA-256 of the type, shape and every bit of each array of a part, in C order."""
+def digest_part(part: Part, digests: int = DIGESTS) -> bytes:
+    """Return the SHA-256 of the type, shape and every bit of each array of a part, in C order.
+
+    Of an array that is symmetric to the last bit one triangle is hashed, and that it was: a bit that flips in the other half leaves no
+    symmetric array, and so another digest.
+
+    Parameters
+    ----------
+    part : Part
+    digests : int
+        2; 1 hashes every array whole, as records do that do not say.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if digests not in (1, DIGESTS):
+        raise ValueError(f"digests of kind 1 or {DIGESTS} are known, not {digests!r}")
     state = hashlib.sha256()
     for array in leaves(part):
-        _add(state, array)
+        if digests > 1 and _is_symmetric(array):
+            _add_triangle(state, array)
+        else:
+            _add(state, array)
     return state.digest()
+
+
+def _is_symmetric(array: NDArray[Any]) -> bool:
+    """Whether an array is a square of more than a strip, or a stack of such, that is its transpose bit for bit."""
+    if array.ndim not in (2, 3) or array.shape[-1] != array.shape[-2] or array.shape[-1] <= _STRIP or array.dtype != np.float64:
+        return False
+    bits = array.reshape(-1, *array.shape[-2:]).view(np.uint64)
+    strips = range(0, bits.shape[-1], _STRIP)
+    return all(
+        np.array_equal(square[i : i + _STRIP, : i + _STRIP], square[: i + _STRIP, i : i + _STRIP].T)
+        for square in bits
+        for i in strips
+    )
+
+
+def _add_triangle(state: Any, array: NDArray[Any]) -> None:
+    state.update(f"symmetric {array.dtype.str}{array.shape}".encode())  # no type begins with a letter
+    for square in array.reshape(-1, *array.shape[-2:]):
+        for i in range(0, len(square), _STRIP):
+            state.update(np.ascontiguousarray(square[i : i + _STRIP, : i + _STRIP]).data)
 
 
 def merkle_root(digests: list[bytes]) -> bytes:
@@ -150,10 +206,6 @@ def merkle_root(digests: list[bytes]) -> bytes:
         pairs = [digests[place : place + 2] for place in range(0, len(digests), 2)]
         digests = [hashlib.sha256(b"\1" + b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
     return digests[0]
-
-
-def _as_array(digest: bytes) -> Digests:
-    return np.frombuffer(digest, np.uint8)
 
 
 def _digest_sample(block: Block) -> bytes:

@@ -57,7 +57,7 @@ class SlackTriangle(Pass[SlackFacts]):
 
     Notes
     -----
-    One read, about 2 n (d + 1)² flops, (d + 1)² numbers a part.  A row whose slack is 0 to rounding counts as 0.
+    One read, about 2 n (d + 1)² flops, d (d + 1) + 8 numbers a part.  A row whose slack is 0 to rounding counts as 0.
     """
 
     x: Floats
@@ -95,13 +95,13 @@ class SlackTriangle(Pass[SlackFacts]):
 
     def finish(self, part: Part) -> SlackFacts:
         """Return the facts."""
-        full = Triangle().finish(part[0])
+        found = Triangle().finish(part[0])
         closeness, row, slack = part[1]
         negative, rounding, logs = part[2]
         return SlackFacts(
-            full[:-1, :-1],
-            full[:-1, -1],
-            float(abs(full[-1, -1])),
+            found.R,
+            found.z[:, 0],
+            float(found.rest[0]),
             int(negative),
             float(closeness),
             int(row),
@@ -112,9 +112,9 @@ class SlackTriangle(Pass[SlackFacts]):
         )
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return (d + 1)² + 7 numbers."""
+        """Return d (d + 1) + 8 numbers."""
         del sides
-        return 8 * ((columns + 1) ** 2 + 7)
+        return 8 * (columns * (columns + 1) + 8)
 
 
 def slacks(X: Floats, x: Floats, b: Floats) -> tuple[Floats, Floats]:

@@ -1,6 +1,7 @@
-"""The one-pass tall-skinny QR of [A b]: only R, leaves in cache, triangles merged along the fixed tree.
+"""The one-pass tall-skinny QR A = Q R: R, Qᵀb and the squares of what is left of b; leaves in cache, merged along the fixed tree.
 
-R of [A b] is a sufficient statistic: least squares, every ridge, minimum norm, singular values, residual norms, covariance.
+These are a sufficient statistic for each column of b: least squares, every ridge, minimum norm, singular values, residual norms.  Rows
+below the d-th of a triangle of [A b] never mix back, so that of them a sum of squares is kept for each column and nothing else.
 
 References
 ----------
@@ -8,27 +9,46 @@ J. Demmel, L. Grigori, M. Hoemmen, J. Langou, "Communication-optimal parallel an
 Comput. 34, 2012.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.householder import CHOLESKY_FROM_COLUMNS, householder, randomized_cholesky
+from dsketch._linalg.scratch import scratch
+from dsketch._linalg.tiles import column_tiles, rows_of_tile
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 from dsketch.sketch.size import rows_for
 from dsketch.sketch.sparse_sign import SparseSign
 
 _HOUSEHOLDER_ROWS = 8  # a slice of 8 d rows stays in cache, and the tree above it adds a seventh to the work
+_LEAST_ROWS = 128  # of a slice beside a few columns: its QR is then more than the call of it
 _CHILDREN = 8  # a node has eight: rounding errors grow with the depth of the tree, and a flat chain of N slices would cost √N
 _CHOLESKY_ROWS = 32  # for a slice of 32 d rows the sketch (4 d rows) and its QR are an eighth of the work
 
 
+class Reduced(NamedTuple):
+    """What a QR of A leaves of [A b].
+
+    ``R``, shape (d, d), upper triangular, A = Q R; ``z`` = Qᵀb, shape (d, k); ``rr`` = ‖b − Q Qᵀb‖², shape (k,).
+    """
+
+    R: Floats
+    z: Floats
+    rr: Floats
+
+    @property
+    def rest(self) -> Floats:
+        """‖b − Q Qᵀb‖ of each right-hand side, shape (k,)."""
+        return np.asarray(np.sqrt(self.rr))
+
+
 @dataclass(frozen=True)
-class Triangle(Pass[Floats]):
-    """Finish to R of [A b], shape (d + k, d + k), upper triangular.
+class Triangle(Pass[Reduced]):
+    """Finish to R, Qᵀb and the squares of the rest of b.
 
     Parameters
     ----------
@@ -37,8 +57,8 @@ class Triangle(Pass[Floats]):
 
     Notes
     -----
-    One read, about 2 n (d + k)² flops, (d + k)² numbers a part.  Normwise and columnwise backward stable: the condition number does
-    not enter.
+    One read, about 2 n d (d + 2 k) flops, d (d + k) + k numbers a part.  Normwise and columnwise backward stable: the condition number
+    does not enter.  The squares are sums of squares of what is left, never a difference of squares.
     """
 
     seed: int = 0
@@ -48,16 +68,19 @@ class Triangle(Pass[Floats]):
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Return the triangle of the block's rows: leaves, then a tree with eight children a node."""
-        d = block.columns
+        d, k = block.columns, block.sides
         rows = (_CHOLESKY_ROWS if d >= CHOLESKY_FROM_COLUMNS else _HOUSEHOLDER_ROWS) * d
-        leaves = (self._leaf(np.concatenate([X, Y], axis=1), start) for start, X, Y in block.slices(rows))
-        R = _root(leaves)
-        return (R,) if part is None else self.merge(part, (R,))
+        leaves = (self._leaf(X, Y, start) for start, X, Y in block.slices(max(rows, _LEAST_ROWS if k <= d else rows_of_tile(k))))
+        found = _root(leaves)
+        return found if part is None else self.merge(part, found)
 
-    def _leaf(self, Z: Floats, start: int) -> Floats:
-        if Z.shape[1] >= CHOLESKY_FROM_COLUMNS and Z.shape[0] >= _HOUSEHOLDER_ROWS * Z.shape[1]:
-            return self._shrink(Z, start)
-        return householder(Z)
+    def _leaf(self, X: Floats, Y: Floats, start: int) -> Part:
+        d = X.shape[1]
+        if Y.shape[1] > d:
+            return _split(X, Y)
+        Z = np.concatenate([X, Y], axis=1)
+        is_tall = Z.shape[1] >= CHOLESKY_FROM_COLUMNS and Z.shape[0] >= _HOUSEHOLDER_ROWS * Z.shape[1]
+        return _cut(self._shrink(Z, start) if is_tall else householder(Z), d)
 
     def _shrink(self, Z: Floats, start: int) -> Floats:
         """Return the triangle of a tall slice."""
@@ -66,38 +89,97 @@ class Triangle(Pass[Floats]):
 
     def merge(self, left: Part, right: Part) -> Part:
         """Return the triangle of two stacked triangles."""
-        return (householder(np.concatenate([left[0], right[0]])),)
+        return _stack([left, right])
 
     def added(self, part: Part) -> list[Floats]:
-        """Return the squares of R's columns, and of R times alternating signs over √d, so that rounding is a few d u of either."""
-        R: Floats = part[0]
-        d = R.shape[1]
-        return [(R**2).sum(axis=0), np.array([((R @ np.where(np.arange(d) % 2, -1.0, 1.0)) ** 2).sum() / np.sqrt(d)])]
+        """Return the squares of the columns, and of R times alternating signs over √d, so that rounding is a few d u of either."""
+        T, rr = part
+        d = T.shape[1] - len(rr)
+        squares = np.einsum("ij,ij->j", T, T)
+        squares[d:] += rr
+        return [squares, np.array([((T[:, :d] @ np.where(np.arange(d) % 2, -1.0, 1.0)) ** 2).sum() / np.sqrt(d)])]
 
-    def finish(self, part: Part) -> Floats:
-        """Return R, padded with zero rows to a square."""
-        R: Floats = part[0]
-        return np.concatenate([R, np.zeros((max(R.shape[1] - R.shape[0], 0), R.shape[1]))])
+    def finish(self, part: Part) -> Reduced:
+        """Return what is left of [A b]; R and Qᵀb of few rows are padded with zero rows."""
+        T, rr = part
+        d = T.shape[1] - len(rr)
+        T = np.concatenate([T, np.zeros((max(d - T.shape[0], 0), T.shape[1]))])
+        return Reduced(T[:, :d], T[:, d:], rr)
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return d (d + k) + k numbers."""
+        return 8 * (columns * (columns + sides) + sides)
+
+
+@dataclass(frozen=True)
+class JointTriangle(Triangle):
+    """Finish to R of [A b] as one matrix of d + k columns, for what asks how columns of b depend on each other; (d + k)² numbers a part."""
+
+    kind: ClassVar[str] = "joint triangle"
+
+    def _leaf(self, X: Floats, Y: Floats, start: int) -> Part:
+        return super()._leaf(np.concatenate([X, Y], axis=1), np.empty((len(Y), 0)), start)
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return (d + k)² numbers."""
         return 8 * (columns + sides) ** 2
 
 
-def _root(leaves: Iterator[Floats]) -> Floats:
-    """Return the triangle of all leaves by a tree with ``_CHILDREN`` children a node, built as they come."""
-    levels: list[list[Floats]] = [[]]
+def join_rows_below(found: Reduced, X: Floats, Y: Floats) -> Reduced:
+    """Return what a QR leaves of [A b] with the rows [X Y] below."""
+    T, rr = _stack([(np.concatenate([found.R, found.z], axis=1), found.rr), (np.concatenate([X, Y], axis=1), 0.0 * found.rr)])
+    return Reduced(T[:, : X.shape[1]], T[:, X.shape[1] :], rr)
+
+
+def _cut(R: Floats, columns: int) -> Part:
+    """Return a triangle of [A b] as a part: its first d rows, and the squares of what is below them."""
+    below = R[columns:, columns:]
+    return np.ascontiguousarray(R[:columns]), np.einsum("ij,ij->j", below, below)
+
+
+def _split(X: Floats, Y: Floats) -> Part:
+    """Return the part of rows with more right-hand sides than columns: Y is not made triangular, and not copied."""
+    rows, d = X.shape
+    Q, R = np.linalg.qr(X)
+    T, rr = np.empty((len(R), d + Y.shape[1])), np.zeros(Y.shape[1])
+    T[:, :d] = R
+    back = np.ascontiguousarray(Q.T)
+    for tile in column_tiles(rows, Y.shape[1]):
+        own = Y[:, tile]
+        z = T[:, d:][:, tile]
+        z[...] = back @ own
+        if rows > d:
+            left = np.matmul(Q, z, out=scratch("left", own.shape))
+            np.subtract(own, left, out=left)
+            rr[tile] = np.einsum("ij,ij->j", left, left)
+    return T, rr
+
+
+def _stack(parts: list[Part]) -> Part:
+    """Return the part of the rows of several."""
+    T, rr = np.concatenate([part[0] for part in parts]), np.sum([part[1] for part in parts], axis=0)
+    d = T.shape[1] - len(rr)
+    if len(rr) > d:
+        T, more = _split(T[:, :d], T[:, d:])
+    else:
+        T, more = _cut(householder(T), d)
+    return T, rr + more
+
+
+def _root(leaves: Iterable[Part]) -> Part:
+    """Return the part of all leaves by a tree with ``_CHILDREN`` children a node, built as they come."""
+    levels: list[list[Part]] = [[]]
     for leaf in leaves:
         levels[0].append(leaf)
         height = 0
         while len(levels[height]) == _CHILDREN:
             if height + 1 == len(levels):
                 levels.append([])
-            levels[height + 1].append(householder(np.concatenate(levels[height])))
+            levels[height + 1].append(_stack(levels[height]))
             levels[height] = []
             height += 1
-    rest: list[Floats] = []
+    rest: list[Part] = []
     for level in levels:
         rest = [*level, *rest]
-        rest = [householder(np.concatenate(rest))] if len(rest) > 1 else rest
+        rest = [_stack(rest)] if len(rest) > 1 else rest
     return rest[0]

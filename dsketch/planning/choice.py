@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dsketch._html import lines_table
 from dsketch._units import format_bytes, format_count, format_seconds
 from dsketch.matrix.rows import Rows
 from dsketch.planning.price import Estimate, Machines
@@ -72,6 +73,15 @@ class Choice:
             "rejected": self.rejected,
             "details": list(self.details),
         }
+
+    def __repr__(self) -> str:
+        """Return the plan in one line."""
+        cost = f"{self.estimate.passes} passes, about {format_seconds(self.estimate.seconds)}"
+        return f"<{type(self).__name__} {self.method}: {cost}, {format_bytes(self.read_bytes)} read>"
+
+    def _repr_html_(self) -> str:
+        """Return the plan as a notebook shows it."""
+        return lines_table(str(self))
 
     def __str__(self) -> str:
         """Return the plan as a short table."""

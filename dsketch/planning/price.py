@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsketch.matrix.base import BLOCK_BYTES
-from dsketch.matrix.rows import Rows
+from dsketch.matrix.rows import Rows, rows_beside
 from dsketch.passes.base import heavy_rows
 from dsketch.planning.rates import seconds_per_gigabyte
 from dsketch.planning.work import Kind, Work
@@ -13,6 +13,7 @@ from dsketch.planning.work import Kind, Work
 # Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
+_ANSWERS = 16  # so many arrays of the size of x are in memory at once where it is found and certified (measured, 20,000 sides)
 _WARM_BYTES_PER_SECOND = 8e9  # what one thread reads from the page cache or the cache of decoded blocks
 
 
@@ -61,6 +62,8 @@ class Workload:
     tasks: int
     blocks: int = 2  # in memory at once: one is computed on, one decoded; of raw rows only a slice, at most one block
     nonzeros: int | None = None  # stored numbers of a sparse A; None: A is dense
+    side_bytes: int = 0  # of b: what a pass over A alone does not read
+    beside_bytes: int = 0  # of b and weights that a reading thread holds
     outputs: int = 1  # of a smooth problem: d and float_bytes then count each column as often
 
 
@@ -76,12 +79,15 @@ class Estimate:
         Of one task thread at its fullest: blocks, slices and what is computed from them, the parts that wait to be merged.
     part_bytes : int
         Of one part.
+    spared_bytes : int
+        What the passes together do not read of A and b.
     """
 
     passes: int
     seconds: float
     memory_bytes: int
     part_bytes: int
+    spared_bytes: int = 0
 
 
 def rate(kind: Kind, workload: Workload) -> float:
@@ -90,31 +96,45 @@ def rate(kind: Kind, workload: Workload) -> float:
     Of a sparse A, light passes and sparse sketches work on stored numbers alone, a Gram matrix on pairs of them where that is cheaper;
     other kinds make slices dense.
     """
-    width = workload.d + workload.k
+    width = workload.d + min(workload.k, 1)
+    further = max(workload.k - 1, 0) * workload.n * 1e9 / max(workload.float_bytes, 1)  # numbers of b beyond its first column
     if workload.outputs > 1 and kind.outputs_seconds is not None:
         return kind.outputs_seconds(workload.d, workload.outputs) * workload.n * 1e9 / max(workload.float_bytes, 1)
     if workload.nonzeros is None or kind.sparse_seconds is None:
-        return seconds_per_gigabyte(kind, width)
+        return seconds_per_gigabyte(kind, width) + further * kind.side_seconds(workload.d)
     seconds = kind.sparse_seconds(workload.k, workload.n, workload.nonzeros)
-    sparse = seconds * workload.nonzeros * 1e9 / max(workload.float_bytes, 1)
-    return min(sparse, seconds_per_gigabyte(kind, width)) if kind.may_be_dense else sparse
+    sparse = seconds * workload.nonzeros * 1e9 / max(workload.float_bytes, 1) + further * kind.side_seconds(0)
+    dense = seconds_per_gigabyte(kind, width) + further * kind.side_seconds(workload.d) if kind.may_be_dense else sparse
+    return min(sparse, dense)
 
 
 def price_works(works: Iterable[Work], part: int, workload: Workload) -> Estimate:
     """Return the cost of the passes of a method, the largest part of which has ``part`` bytes."""
-    return price_passes([(sum(rate(kind, workload) for kind in kinds), times) for kinds, times in works], part, workload)
+    alone, rates, spared = replace(workload, k=min(workload.k, 1)), [], 0.0
+    for work in works:
+        seconds = sum(rate(kind, workload if work.beside else alone) for kind in work.kinds)
+        rates.append((seconds * work.share, work.times))
+        read = workload.total_bytes - (0 if work.beside else workload.side_bytes)
+        spared += (workload.total_bytes - work.share * read) * work.times
+    return price_passes(rates, part, workload, int(spared))
 
 
-def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload) -> Estimate:
-    """Return the cost of passes given as (seconds a gigabyte of one thread, times), the largest part of which has ``part`` bytes."""
+def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload, spared: int = 0) -> Estimate:
+    """Return the cost of passes given as (seconds a gigabyte of one thread, times), the largest part of which has ``part`` bytes.
+
+    ``spared`` bytes of all that they would read they do not.
+    """
     count = sum(times for _, times in rates)
     compute = sum(per_gigabyte * times for per_gigabyte, times in rates) * workload.float_bytes / 1e9
     warm = max(count - 1, 0) if workload.stays_warm else 0  # the first pass finds the data where they are stored
     reading = workload.total_bytes * ((count - warm) / workload.cold_bytes_per_second + warm / _WARM_BYTES_PER_SECOND)
+    reading -= spared / (_WARM_BYTES_PER_SECOND if warm else workload.cold_bytes_per_second)
     seconds = (compute + reading) / workload.threads + count * (PASS_SECONDS + TASK_SECONDS * workload.tasks)
     waiting = 2 + math.log2(max(4096 / max(workload.tasks, 1), 1)) / 2
-    slice_bytes = min(8 * heavy_rows(workload.d) * (workload.d + workload.k), workload.float_bytes)
+    height = min(heavy_rows(workload.d), rows_beside(workload.k))
+    slice_bytes = min(8 * height * (workload.d + workload.k), workload.float_bytes + 8 * workload.n * workload.k)
     if workload.nonzeros is not None:
         slice_bytes = min(slice_bytes, BLOCK_BYTES)  # what is made dense at once
-    memory = workload.blocks * workload.block_bytes + 3 * slice_bytes + int(part * waiting)
-    return Estimate(count, seconds, memory, part)
+    answers = _ANSWERS * 8 * workload.d * workload.k
+    memory = workload.blocks * workload.block_bytes + workload.beside_bytes + answers + 3 * slice_bytes + int(part * waiting)
+    return Estimate(count, seconds, memory, part, spared)

@@ -1,7 +1,7 @@
 """A look at a few blocks before the first pass: how fast they are read, and how ill-conditioned their rows are."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
-from dsketch.matrix.rows import Buffers, Rows, find_nonfinite
+from dsketch.matrix.rows import Buffers, Rows, bytes_of_row, find_nonfinite
 from dsketch.planning.price import Machines, Workload
 
 _BLOCKS = 3
@@ -30,7 +30,7 @@ class Probe:
     read_bytes_per_second : float
         Decoded bytes of one reading thread, first touch.
     block_bytes : int
-        Of the largest block.
+        Of A in the largest block.
     trace : float
         ‖A‖_F² / ‖A‖² of the sampled rows, columns scaled.
     """
@@ -59,6 +59,8 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         cold_bytes_per_second=found.read_bytes_per_second,
         stays_warm=rows.nbytes <= kept,
         tasks=machines.tasks(rows),
+        beside_bytes=rows.beside_bytes,
+        side_bytes=0 if rows.b is None else rows.b.nbytes,
         blocks=1 if rows.A.is_raw else 2,
         nonzeros=rows.A.nonzeros,
     )
@@ -90,8 +92,8 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
         for _, X, _ in block.slices(sparse=True):
             pieces.append(X[::step].toarray() if block.is_sparse else X[::step].copy())
         seconds += time.perf_counter() - began
-        read += rows.A.nbytes * (block.stop - block.start) // rows.shape[0]
-        find_nonfinite(block)
+        read += rows.nbytes * (block.stop - block.start) // rows.shape[0]
+        find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
     sample = np.concatenate(pieces)
     if penalty is not None and penalty.any():
         sample = np.concatenate([sample, np.diag(np.sqrt(penalty * min(sample.shape[0] / rows.shape[0], 1.0)))])
@@ -102,6 +104,14 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
         condition,
         deficient,
         read / max(seconds, 1e-6),
-        rows.A.block_bytes,
+        _block_bytes(rows),
         float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0,
     )
+
+
+def _block_bytes(rows: Rows) -> int:
+    """Return the bytes of A in the largest block, or of what is decoded at once for it."""
+    cuts = rows.cuts
+    if not rows.A.is_raw or rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
+        return rows.A.block_bytes
+    return int(np.max(np.diff(cuts))) * bytes_of_row(rows.A)

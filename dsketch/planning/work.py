@@ -24,6 +24,9 @@ from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_WHITENING
 _LIGHT_SECONDS, _SIDE_SECONDS = 2e-9, 1e-9
 _SIGN_SECONDS = 12e-9
 _GRAM_SECONDS, _PAIR_SECONDS = 20e-9, 5e-9
+# Of one number of b beside few columns, one thread (benchmarks/targets.py): read, its residual, the square of that; a flop of its products;
+# the signs of a sketch.
+_SIDE_NUMBER, _SIDE_FLOP, _SIDE_SIGNS = 1.3e-9, 0.04e-9, 8e-9
 # Of smooth problems of m outputs, one row, one thread, d = 6 … 60 and m = 3 … 49: for each of the m² curvatures; for each entry of the
 # Hessian, of which a quarter is computed; and of passes over its m tangent rows, for each of their m · (d m) numbers.
 _CURVATURE_SECONDS, _ENTRY_SECONDS = 6e-9, 0.25e-9
@@ -49,6 +52,8 @@ class Kind:
     outputs_seconds : callable or None
         Seconds of one row of a smooth problem of several outputs, from the number of its coefficients and that of outputs; None: no such
         problem asks for it.
+    side, side_flops : float, int
+        Seconds of a number of b beyond its first column, and the flops besides for each column of A.
     """
 
     name: str
@@ -57,13 +62,24 @@ class Kind:
     sparse_seconds: Callable[[int, int, int], float] | None = None
     may_be_dense: bool = False
     outputs_seconds: Callable[[int, int], float] | None = None
+    side: float = _SIDE_NUMBER
+    side_flops: int = 4
+
+    def side_seconds(self, columns: int) -> float:
+        """Return the seconds of one number of b beyond its first column, beside so many columns of A."""
+        return self.side + self.side_flops * columns * _SIDE_FLOP
 
 
 class Work(NamedTuple):
-    """Passes of a method: what each does to every row, in one reading, and how many there are."""
+    """Passes of a method: what each does to every row, in one reading, and how many there are.
+
+    ``beside`` says whether b is read too, ``share`` which part of the rows.
+    """
 
     kinds: tuple[Kind, ...]
     times: int = 1
+    beside: bool = True
+    share: float = 1.0
 
 
 def _light_seconds(sides: int, rows: int, nonzeros: int) -> float:
@@ -112,7 +128,7 @@ def _narrow(d: int) -> Pass[Any]:
 GRADIENT = Kind(Gradient.kind, lambda d: Gradient(np.ones((d, 1))), sparse_seconds=_light_seconds)
 GRADIENT_WIDE = Kind(f"{Gradient.kind}_wide", lambda d: Gradient(np.ones((d, 60))), sparse_seconds=_light_seconds)  # of a path
 NORMAL = Kind(Normal.kind, lambda d: Normal(np.ones((d, 1))), sparse_seconds=_light_seconds, outputs_seconds=_tangent_seconds)
-GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
+GRAM = Kind(Gram.kind, lambda _: Gram(), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True, side_flops=2)
 # Of logistic regression; other row functions cost the same but for a few nanoseconds a row.
 LINKED = Kind(
     Linked.kind,
@@ -157,4 +173,6 @@ def sketching_kind(family: str, purpose: int = FOR_ITERATING, nonzeros: int = 8)
         grows=family == Gaussian.name,
         sparse_seconds=None if signs is None else lambda *_: _SIGN_SECONDS * signs,
         outputs_seconds=_tangent_sketch_seconds,
+        side=_SIDE_SIGNS,
+        side_flops=0,
     )

@@ -1,6 +1,10 @@
 """Problems: what is asked; a wing for each family, a class for each problem, one line in the table."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from dsketch._registry import Registry
+from dsketch.errors import SpecError
 from dsketch.problems.attention.gradient import AttentionGradient
 from dsketch.problems.attention.layer import AttentionLayer
 from dsketch.problems.attention.problem import Attention
@@ -15,6 +19,7 @@ from dsketch.problems.leverage.sampled import SampledLeastSquares
 from dsketch.problems.linear.least_squares import LeastSquares
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import Ridge
+from dsketch.problems.marginal.problem import Marginal
 from dsketch.problems.nonlinear.softmax_regression import SoftmaxRegression
 from dsketch.problems.nonlinear.softmax_resnet import SoftmaxResNet
 from dsketch.problems.nonlinear.two_layer import TwoLayer
@@ -27,6 +32,7 @@ from dsketch.problems.powers.gram_power import GramPower
 from dsketch.problems.powers.odd_gram_power import OddGramPower
 from dsketch.problems.smooth.glm import GLM
 from dsketch.problems.smooth.multinomial import Multinomial
+from dsketch.problems.targets.problem import TargetRegression
 
 _KINDS: tuple[type[Problem], ...] = (
     LeastSquares,
@@ -51,6 +57,7 @@ _KINDS: tuple[type[Problem], ...] = (
     Attention,
     AttentionGradient,
     AttentionLayer,
+    Marginal,
 )
 PROBLEMS: Registry[type[Problem]] = Registry("problem", {kind.name: kind for kind in _KINDS})
 
@@ -72,6 +79,7 @@ __all__ = [
     "LeverageGradient",
     "LeverageScores",
     "LinearProblem",
+    "Marginal",
     "Multinomial",
     "OddGramPower",
     "Outcome",
@@ -81,5 +89,36 @@ __all__ = [
     "SampledLeastSquares",
     "SoftmaxRegression",
     "SoftmaxResNet",
+    "TargetRegression",
     "TwoLayer",
+    "kind_of",
 ]
+
+
+def kind_of(parameters: Mapping[str, Any], *, by_targets: bool = False) -> type[Problem]:
+    """Return the class of a problem by its parameters: one of the table, or the one that answers its right-hand sides as targets.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``{"problem": name, …options}``.
+    by_targets : bool
+        Whether answers go into a group of arrays by target; ``missing="drop"`` asks for that too.
+
+    Raises
+    ------
+    SpecError
+        If the problem has no such answers.
+    """
+    name = parameters["problem"]
+    if name == TargetRegression.name:
+        return TargetRegression
+    kind = PROBLEMS[name]
+    if not (by_targets or parameters.get("missing") == "drop"):
+        return kind
+    if not kind.is_by_targets:
+        able = ", ".join(other.name for other in _KINDS if other.is_by_targets)
+        raise SpecError(
+            f"out_dir and missing='drop' answer right-hand sides as targets, as {able} can; {name} cannot. Leave them out, or give out."
+        )
+    return TargetRegression

@@ -3,6 +3,7 @@
 A new problem is one file with one class that keeps this contract, and one line in the table.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -20,7 +21,7 @@ from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import Certificate, Outcome
 from dsketch.problems.tables import SummaryOptions, no_table_error, require_groups
-from dsketch.settings import Option, Settings
+from dsketch.settings import MISSING, Option, Settings
 from dsketch.sketch import SKETCHES
 
 TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d")
@@ -50,10 +51,16 @@ class Problem(ABC):
         What must be given, in the order of the constructor: matrices with a row for each of A's, and :class:`~dsketch.settings.Numbers`.
     options : tuple of Option
         Its options besides A, b and ``missing``.
+    missing_option : Option
+        What ``missing`` may be, and means: an absent chunk, but for problems that know gaps.
+    is_by_targets : bool
+        Whether right-hand sides may be answered as targets, by tiles: into an ``out_dir``, each by the rows that it has.
     methods : mapping of str to Method
         What ``method=`` may name besides ``auto``: the family's table of methods.
     families : tuple of str
         What ``features=`` may name besides ``auto``; empty where there are no features.
+    fields : tuple of str
+        Of an answer that has several numbers for each row of A and each side: their names, x first; empty where it is x alone.
     has_table : bool
         Whether its answers have a regression table: standard errors, t, p.
     answers_rows : bool
@@ -62,6 +69,8 @@ class Problem(ABC):
         Whether what is predicted of a row is the row times x, plus the intercept: a stored x then predicts without the problem's data.
     prediction_sides : int or None
         How many numbers are predicted for a row; None: as many as x has columns.
+    read_whole : tuple of str
+        Data that the driver itself reads: a row of them for each column of A.  A journal keeps them, so that it replays without data.
     x_has_columns : bool
         Whether the rows of x belong to the columns of A, so that they change places with them.
     rows : Rows
@@ -74,10 +83,14 @@ class Problem(ABC):
     title: ClassVar[str]
     inputs: ClassVar[tuple[Option, ...]] = (TALL, SIDES)
     options: ClassVar[tuple[Option, ...]] = ()
+    missing_option: ClassVar[Option] = MISSING
+    is_by_targets: ClassVar[bool] = False
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()
+    fields: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
     answers_rows: ClassVar[bool] = False
+    read_whole: ClassVar[tuple[str, ...]] = ()
     x_has_columns: ClassVar[bool] = True
     predicts_linearly: ClassVar[bool] = False
     prediction_sides: int | None = None
@@ -112,6 +125,11 @@ class Problem(ABC):
     def x_shape(self) -> tuple[int, int]:
         """Rows and columns of the answer."""
         return self.shape[1], self.sides
+
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes of the answer, all its fields together."""
+        return 8 * math.prod(self.x_shape) * max(len(self.fields), 1)
 
     @abstractmethod
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:

@@ -1,14 +1,16 @@
 """What an answer comes to: x, a status sentence, a certificate."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
+from dsketch.passes.marginal import MarginalFields, Tally
 from dsketch.passes.writing import Written
 
 
@@ -93,6 +95,13 @@ class Certificate:
         ]
 
 
+class RowsRoot(NamedTuple):
+    """What holds for every byte of an x with as many rows as data: the Merkle root over digests of each ``height`` rows."""
+
+    height: int
+    root: str
+
+
 class RowsLook(NamedTuple):
     """How an answer with a number for each row of A is made: by the workers, where the rows are.
 
@@ -106,6 +115,23 @@ class RowsLook(NamedTuple):
 
     look: Look
     conclude: Callable[[Written], "Outcome"]
+
+
+class FieldsLook(NamedTuple):
+    """How an answer of several numbers for each row and side is made: arrays by name, gathered or written as a Zarr group.
+
+    Attributes
+    ----------
+    pass_ : MarginalFields
+        Finishes to arrays by name, the first of which is x, and a tally.
+    rows : Rows
+    conclude : callable
+        Returns what the answer comes to, from the tally.
+    """
+
+    pass_: MarginalFields
+    rows: Rows
+    conclude: Callable[[Tally], "Outcome"]
 
 
 @dataclass(frozen=True)
@@ -123,8 +149,12 @@ class Outcome:
         What was decided on the way.
     detail : object
         What later questions to the Solution need (``Solution.answer``).
-    rows : RowsLook or None
+    rows : RowsLook, FieldsLook or None
         Where x has a number for each row of A: how it is made, after the passes; x is then empty until it is.
+    fields : mapping of str to array
+        What the answer has besides x of the same shape, x among it; empty where it is x alone.
+    root : RowsRoot or None
+        Of an x with a number for each row of A.
     """
 
     x: Floats
@@ -133,7 +163,9 @@ class Outcome:
     certificate: Certificate
     notes: tuple[str, ...] = ()
     detail: Any = None
-    rows: RowsLook | None = None
+    rows: RowsLook | FieldsLook | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    root: RowsRoot | None = None
 
 
 def show_sides(values: Floats, most: int = 4) -> str:

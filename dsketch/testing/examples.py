@@ -9,20 +9,32 @@ from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.settings import Numbers
+from dsketch.testing.convolution import rotary_rows
 
 ROWS, COLUMNS = 60, 3
-# Rows and columns of the matrices of attention, which are not of one height.
-_SHAPES = {"Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 2)}
+# Rows and columns of the matrices of attention, which are not of one height, and of a wide one with its targets.
+_SHAPES = {"G": (ROWS, 5), "Y": (ROWS, 2), "Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 2)}
 
 # What a problem must be asked for a method to be for it.
 METHOD_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("attention", "features"): {"kind": "polynomial"},
     ("attention", "sketched"): {"kind": "polynomial"},
+    ("attention", "conv"): {"kind": "conv", "causal": True},
+    ("attention-gradient", "features"): {"kind": "polynomial"},
 }
 
 
-def data_of(problem: type[Problem]) -> dict[str, Any]:
-    """Return arrays for each input of a problem, by name: a b with a number for each row are shares, so that a softmax can come near."""
+def data_of(problem: type[Problem], method: str = "") -> dict[str, Any]:
+    """Return arrays for each input of a problem, by name: a b with a number for each row are shares, so that a softmax can come near.
+
+    Parameters
+    ----------
+    method : str
+        One that is for other data than the rest.
+    """
+    if (problem.name, method) == ("attention", "conv"):
+        Q, K = rotary_rows(ROWS, COLUMNS, (0, 21, 22))
+        return {"Q": Q, "K": K, "V": np.random.default_rng(0).standard_normal((ROWS, 2))}
     rng = np.random.default_rng(0)
     found: dict[str, Any] = {}
     for option in problem.inputs:
@@ -44,10 +56,10 @@ def _shares(rng: np.random.Generator) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def example_of(name: str, **options: Any) -> Problem:
-    """Return a problem of a few rows."""
+def example_of(name: str, example_method: str = "", **options: Any) -> Problem:
+    """Return a problem of a few rows, of the data of a method if it is for others."""
     kind: Any = PROBLEMS[name]
-    problem: Problem = kind(**data_of(kind), **options)
+    problem: Problem = kind(**data_of(kind, example_method), **options)
     return problem
 
 

@@ -15,13 +15,14 @@ ROOT = Path(dsketch.__file__).parent
 # Five floors, lowest first; a room is a package or a loose module of dsketch and stands on one of them.
 FLOORS = {
     "words and small arithmetic, which know nothing of data": (
-        "_atomic", "_jsonable", "_linalg", "_registry", "_units", "errors", "events", "settings", "version",
+        "_atomic", "_html", "_jsonable", "_linalg", "_registry", "_units", "errors", "events", "settings", "version",
     ),
     "data in blocks, and what one pass asks of them": ("features", "losses", "matrix", "passes", "sketch"),
     "machines that answer passes, and what passes cost": ("engine", "planning"),
     "problems: a wing for each family, with its methods": ("problems",),
     "answers, and the faces that people meet": (
         "__main__", "_cli", "_demo", "_inspect", "_results", "api", "client", "ingest", "service", "sklearn", "testing",
+        "xarray",
     ),
 }  # fmt: skip
 FLOOR = {room: number for number, rooms in enumerate(FLOORS.values(), 1) for room in rooms}
@@ -38,6 +39,8 @@ LATE = {
         "cryptography",
     ): "an optional package; its absence is an error only for who signs or checks a signature",
     ("matrix/tables.py", "pyarrow"): "an optional package; its absence is an error only for tables that are known by a protocol",
+    ("matrix/files.py", "h5py"): "an optional package; its absence is an error only for the path of an HDF5 file",
+    ("matrix/parquet.py", "pyarrow"): "an optional package; its absence is an error only for the path of a Parquet file",
     ("client.py", "httpx"): "an optional package; its absence is an error only for who makes a client",
     ("_cli/serve.py", "dsketch"): "the service needs optional packages; the rest of the command line does not",
     ("_cli/jobs.py", "dsketch"): "the same: only rebuild needs them",

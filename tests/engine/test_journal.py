@@ -147,7 +147,13 @@ def test_header_is_written_once_and_compared_afterwards(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "words"), [(b"{", "must be JSON"), (b"[]", "must have format"), (b'{"format": 0}', "must have format 1")]
+    ("raw", "words"),
+    [
+        (b"{", "must be JSON"),
+        (b"[]", "must have format"),
+        (b'{"format": 0}', "must have format 2"),
+        (b'{"format": 1}', "has 1. Finish it with the version that began it"),
+    ],
 )
 def test_a_foreign_header_is_refused(tmp_path: Path, raw: bytes, words: str) -> None:
     """What is no header of ours is named."""

@@ -54,8 +54,8 @@ def test_empty_folder_is_missing_data(tmp_path: Path) -> None:
 
 def test_file_is_sent_to_ingest(tmp_path: Path) -> None:
     """A file is no Zarr array; the message says how to make one."""
-    path = tmp_path / "A.npy"
-    np.save(path, values())
+    path = tmp_path / "A.csv"
+    np.savetxt(path, values(), delimiter=",")
 
     with pytest.raises(DataError, match="dsketch ingest"):
         open_matrix(path)

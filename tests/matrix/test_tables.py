@@ -4,6 +4,7 @@ import array
 import decimal
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dask.array as da
@@ -72,10 +73,13 @@ NAMED: dict[str, Any] = {
     "pyarrow batch": pa.RecordBatch.from_pandas(FRAME),
     "xarray": LABELLED,
     "xarray over dask": LABELLED.chunk(time=20),
+    "xarray Dataset": LABELLED.to_dataset("name"),
+    "xarray Dataset over dask": LABELLED.to_dataset("name").chunk(time=20),
     "__dataframe__": ByDataframe(),
     "__arrow_c_stream__": ByStream(),
 }
 NAMELESS: dict[str, Any] = {
+    "__array_interface__": SimpleNamespace(__array_interface__=A.__array_interface__, kept=A),
     "pandas": pd.DataFrame(A),
     "xarray": xr.DataArray(A),
     "xarray variable": xr.Variable(("t", "c"), A),
@@ -236,7 +240,7 @@ def test_columns_of_no_numbers_are_refused_by_name(kind: str) -> None:
         ([[1, None], [2, 3]], "row 0, column 1 is missing"),
         ([[1, "x"], [2, None]], "column 1 of A holds strings"),
         ({"u": [1, 2]}, "a table in memory; got dict"),
-        (xr.Dataset({"u": ("t", [1.0, 2.0])}), "to_dataarray"),
+        (xr.Dataset({"u": (("t", "s"), [[1.0, 2.0]])}), "must have one dimension, its rows; it has t, s. Say dim="),
         (pl.DataFrame({"u": [1, 2]}).lazy(), r"lazy. Pass its .collect\(\)"),
         (dd.from_pandas(FRAME, npartitions=2), r"\.to_dask_array\(lengths=True\)"),
     ],

@@ -111,10 +111,10 @@ def test_the_tangent_s_triangle_is_the_hessian_s_factor(name: str) -> None:
     x = random.standard_normal((D, loss.outputs)) / 2
     rows = rows_of(A, y, offset=OFFSET, weights=WEIGHTS)
 
-    full = run(Tangent(Triangle(), loss, rows.b.places, x), rows)  # type: ignore[union-attr]
+    found = run(Tangent(Triangle(), loss, rows.b.places, x), rows)  # type: ignore[union-attr]
 
     _, gradient, hessian = expected(loss, y, x)
-    R, z = full[:-1, :-1], full[:-1, -1]
+    R, z = found.R, found.z[:, 0]
     assert np.allclose(R.T @ R, hessian, atol=N * EPS * np.abs(hessian).max())
     assert np.allclose(R.T @ z, -gradient.T.ravel(), atol=N * EPS * np.abs(hessian).max())
     v = random.standard_normal((D * loss.outputs, 1))

@@ -16,7 +16,7 @@ from dsketch.engine.panels import merge_parts
 from dsketch.events import ignore
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Sandwich, Sketching, Triangle, WhitenedGram
+from dsketch.passes import Both, Gradient, Gram, JointTriangle, Look, Normal, Pass, Sandwich, Sketching, Triangle, WhitenedGram
 from dsketch.passes.base import contents, leaves
 from dsketch.sketch import SparseSign
 from dsketch.testing.recut import Recut
@@ -79,6 +79,7 @@ cases = pytest.mark.parametrize(
         {"weighted": True, "intercept": True, "dtype": "int16"},
         {"cuts": [0, N]},
         {"cuts": range(0, N + 1, 5), "k": 3},
+        {"k": 11, "weighted": True},
     ],
     ids=str,
 )
@@ -86,11 +87,14 @@ cases = pytest.mark.parametrize(
 
 @cases
 def test_gram_is_its_formula(case: dict[str, Any]) -> None:
-    """AᵀA, Aᵀb, bᵀb."""
+    """AᵀA, Aᵀb, the diagonal of bᵀb."""
     d = data(**case)
 
-    for found, (left, right) in zip(run(Gram(), d.rows), ((d.A, d.A), (d.A, d.b), (d.b, d.b)), strict=True):
+    G, c, squares = run(Gram(), d.rows)
+
+    for found, (left, right) in zip((G, c), ((d.A, d.A), (d.A, d.b)), strict=True):
         assert close(found, left.T @ right, np.abs(left).T @ np.abs(right))
+    assert close(squares, np.sum(d.b**2, axis=0), np.sum(d.b**2, axis=0))
 
 
 @cases
@@ -136,15 +140,44 @@ def test_sketching_is_its_formula(case: dict[str, Any]) -> None:
 
 @cases
 def test_triangle_is_its_formula(case: dict[str, Any]) -> None:
+    """Upper triangular R with RᵀR = AᵀA, Rᵀz = Aᵀb and ‖z‖² + the rest = ‖b‖², to n eps of the product of column norms."""
+    d = data(**case)
+
+    R, z, rr = run(Triangle(), d.rows)
+
+    norms, sides = np.linalg.norm(d.A, axis=0), np.linalg.norm(d.b, axis=0)
+    assert np.array_equal(R, np.triu(R))
+    assert close(R.T @ R, d.A.T @ d.A, np.outer(norms, norms))
+    assert close(R.T @ z, d.A.T @ d.b, np.outer(norms, sides))
+    assert close(np.sum(z**2, axis=0) + rr, sides**2, sides**2)
+
+
+@cases
+def test_joint_triangle_is_its_formula(case: dict[str, Any]) -> None:
     """Upper triangular R with RᵀR = [A b]ᵀ[A b], to n eps of the product of column norms."""
     d = data(**case)
     Z = np.concatenate([d.A, d.b], axis=1)
 
-    R = run(Triangle(), d.rows)
+    R, z, rr = run(JointTriangle(), d.rows)
 
     norms = np.linalg.norm(Z, axis=0)
+    assert z.shape == (Z.shape[1], 0)
+    assert rr.shape == (0,)
     assert np.array_equal(R, np.triu(R))
     assert close(R.T @ R, Z.T @ Z, np.outer(norms, norms))
+
+
+def test_rest_of_b_keeps_its_digits() -> None:
+    """A residual of 1e-12 ‖b‖ is right to 1e-3, of one side beside the columns and of many: no difference of squares."""
+    rng = np.random.default_rng(0)
+    A, x = rng.standard_normal((4000, 3)), rng.standard_normal((3, 12))
+    noise = 1e-12 * rng.standard_normal((4000, 12))
+    b = A @ x + noise
+    left = np.linalg.norm(b - A @ np.linalg.lstsq(A, b)[0], axis=0)
+
+    for sides in (slice(0, 1), slice(0, 12)):
+        found = run(Triangle(), Rows(ArrayMatrix(A), ArrayMatrix(b[:, sides])))
+        assert np.allclose(found.rest, left[sides], rtol=1e-3, atol=0)
 
 
 @cases
@@ -199,10 +232,12 @@ def test_triangle_beside_another_pass_is_a_triangle() -> None:
     d = data(k=2)
     Z = np.concatenate([d.A, d.b], axis=1)
 
-    R, slope = run(Both(Triangle(), Gradient(point(D, 2))), d.rows)
+    (R, z, rr), slope = run(Both(Triangle(), Gradient(point(D, 2))), d.rows)
 
     norms = np.linalg.norm(Z, axis=0)
-    assert close(R.T @ R, Z.T @ Z, np.outer(norms, norms))
+    T = np.concatenate([R, z], axis=1)
+    assert close(T[:, :D].T @ T, d.A.T @ Z, np.outer(norms[:D], norms))
+    assert close(np.sum(z**2, axis=0) + rr, norms[D:] ** 2, norms[D:] ** 2)
     assert np.array_equal(slope.g, run(Gradient(point(D, 2)), d.rows).g)
 
 
@@ -240,6 +275,7 @@ PASSES: dict[str, Callable[[int, int], Pass[Any]]] = {
     "normal": lambda d, k: Normal(point(d, k)),
     "sandwich": lambda d, k: Sandwich(point(d, k), Factor.of(data().A).whitener, 1.0),
     "sketching": lambda _d, _k: Sketching(SparseSign(40, 2)),
+    "joint triangle": lambda _d, _k: JointTriangle(),
     "triangle": lambda _d, _k: Triangle(),
     "whitened": lambda _d, _k: WhitenedGram(Factor.of(data().A).whitener),
 }
@@ -277,7 +313,7 @@ def test_merge_is_associative_up_to_rounding(name: str) -> None:
         right = pass_.merge(part, right)
 
     for one, two, three in zip(leaves(left), leaves(right), leaves(merge_parts(pass_, parts)), strict=True):
-        if name == "triangle":  # unique up to the sign of rows
+        if name.endswith("triangle"):  # unique up to the sign of rows
             one, two, three = (abs(array) for array in (one, two, three))
         limit = 10 * N * EPS * np.abs(one).max(initial=0.0)
         assert np.abs(one - two).max(initial=0.0) <= limit
@@ -307,7 +343,7 @@ def test_block_order_in_a_panel_is_a_fold(name: str, seed: int) -> None:
     joined = leaves(pass_.merge(pass_.map(first, None), pass_.map(second, None)))
 
     for one, two in zip(folded, joined, strict=True):
-        assert np.abs(np.abs(one) - np.abs(two)).max() <= 10 * N * EPS * np.abs(one).max()
+        assert np.abs(np.abs(one) - np.abs(two)).max(initial=0.0) <= 10 * N * EPS * np.abs(one).max(initial=0.0)
 
 
 @pytest.mark.parametrize("name", sorted(PASSES))
@@ -327,7 +363,7 @@ def test_triangle_of_few_rows_is_padded() -> None:
     rng = np.random.default_rng(0)
     A = rng.standard_normal((3, 5))
 
-    R = run(Triangle(), Rows(ArrayMatrix(A)))
+    R = run(Triangle(), Rows(ArrayMatrix(A))).R
 
     assert R.shape == (5, 5)
     assert np.allclose(R.T @ R, A.T @ A, rtol=0, atol=1e-13)
@@ -340,7 +376,7 @@ def test_triangle_by_randomized_cholesky_is_as_good() -> None:
     U, V = (np.linalg.qr(rng.standard_normal((rows, d)))[0] for rows in (n, d))
     A = U * np.geomspace(1, 1e-12, d) @ V
 
-    R = run(Triangle(), Rows(ArrayMatrix(A)))
+    R = run(Triangle(), Rows(ArrayMatrix(A))).R
 
     s, exact = np.linalg.svd(R, compute_uv=False), np.geomspace(1, 1e-12, d)
     assert np.abs(s - exact).max() <= d * EPS

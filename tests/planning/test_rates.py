@@ -99,15 +99,27 @@ def test_keys_of_kept_rates_stay() -> None:
 
 
 def test_sparse_rows_cost_what_they_store() -> None:
-    """Light passes, signs and pairs are counted by stored number, a Gram matrix at most so."""
+    """Light passes, signs and pairs are counted by stored number, a Gram matrix at most so; besides them b, by its numbers."""
     rows = Workload(10**6, 100, 3, 10**8, 10**7, 8 * 10**8, 1, 10**9, 1e9, False, 4, nonzeros=5 * 10**6)
-    gigabytes = 0.8
+    gigabytes, further = 0.8, 2e6
 
-    assert rate(NORMAL, rows) * gigabytes == pytest.approx(5e6 * 4e-9)
-    assert rate(sketching_kind("sparse_sign"), rows) * gigabytes == pytest.approx(5e6 * 8 * 12e-9)
-    assert rate(sketching_kind("sparse_sign", FOR_GUARDING, 2), rows) * gigabytes == pytest.approx(5e6 * 2 * 12e-9)
-    assert rate(sketching_kind("count_sketch"), rows) * gigabytes == pytest.approx(5e6 * 12e-9)
-    assert rate(GRAM, rows) * gigabytes <= 1.001 * 5e6 * (20e-9 + 5e-9 * 5)
+    for kind, seconds in (
+        (NORMAL, 5e6 * 4e-9),
+        (sketching_kind("sparse_sign"), 5e6 * 8 * 12e-9),
+        (sketching_kind("sparse_sign", FOR_GUARDING, 2), 5e6 * 2 * 12e-9),
+        (sketching_kind("count_sketch"), 5e6 * 12e-9),
+    ):
+        assert rate(kind, rows) * gigabytes == pytest.approx(seconds + further * kind.side_seconds(0))
+    assert rate(GRAM, rows) * gigabytes <= 1.001 * (5e6 * (20e-9 + 5e-9 * 5) + further * GRAM.side_seconds(0))
+
+
+def test_right_hand_sides_cost_in_proportion() -> None:
+    """Of 1,000 further sides a pass costs 10 times what 100 cost, whatever the width of A: b is no column of A."""
+    for kind in (GRADIENT, GRAM, TRIANGLE):
+        one, some, many = (
+            rate(kind, Workload(10**6, 20, k, 10**8, 10**7, 160 * 10**6, 1, 10**9, 1e9, False, 4)) for k in (1, 101, 1001)
+        )
+        assert many - one == pytest.approx(10 * (some - one))
 
 
 def test_kinds_that_share_a_reading_add_up() -> None:

@@ -12,7 +12,7 @@ from dsketch.engine.journal import Journal
 from dsketch.engine.record import Record, pack_record
 from dsketch.passes.sealed import Panels
 
-_MADE = ("part", "panels", "root", "shape", "arrays")
+_MADE = ("part", "digests", "panels", "root", "shape", "arrays")
 
 
 def forge(journal: Path, number: int, change: Callable[[Record], Record]) -> None:

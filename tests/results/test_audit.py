@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 import dsketch as ds
-from dsketch._results.audit import catch_probability
+from dsketch._results.findings import catch_probability
 from dsketch.engine.journal import Journal
 from tests.engine.unchained import unchain
 from tests.results.forging import change_panel, forge, read_facts, scale_sum
@@ -152,13 +152,16 @@ def test_another_answer_is_named(run: Path) -> None:
         (ds.ElasticNet(A, B, alpha=0.1), {}),
         (ds.Multinomial(A, np.arange(4000) % 3), {}),
         (ds.GramPower(A, np.ones(6), power=2), {}),
+        (ds.GramPower(A, np.ones((6, 2), np.float32), power=3), {}),
+        (ds.GramExponential(A / 30, np.ones(6)), {}),
+        (ds.OddGramPower(A, B, power=3), {}),
         (ds.ExpKernel(A[:200] / 30, B[:200], alpha=1e-2), {}),
         (ds.LeverageScores(A), {}),
     ],
     ids=lambda value: value.name if isinstance(value, ds.Problem) else "",
 )
 def test_every_problem_s_steps_are_replayed(tmp_path: Path, problem: ds.Problem, options: dict[str, Any]) -> None:
-    """A flow is a generator of looks: the recorded results give x again, with and without data; what cannot be, is said."""
+    """A flow is a generator of looks: the recorded results give x again, with and without data."""
     ds.solve(problem, journal=tmp_path, **options)
 
     alone, beside = ds.audit(tmp_path), ds.audit(tmp_path, data=problem, panels=4)
@@ -166,7 +169,32 @@ def test_every_problem_s_steps_are_replayed(tmp_path: Path, problem: ds.Problem,
     assert alone.is_clean, alone.faults
     assert beside.is_clean, beside.faults
     assert beside.is_replayed
-    assert alone.is_replayed or "driver itself reads rows: rows 0:6 of b" in alone.notes[0]
+    assert alone.is_replayed
+
+
+def test_what_the_driver_read_is_in_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other numbers behind a fingerprint are refused; a journal without them goes on, and its steps ask for the data."""
+    problem = ds.GramPower(A, np.ones(6), power=2)
+    wanted = ds.solve(problem, journal=tmp_path / "with").x
+    with monkeypatch.context() as before:
+        before.setattr("dsketch._results.run_header._KEPT_BYTES", 0)
+        ds.solve(problem, journal=tmp_path / "without")
+
+    found = ds.audit(tmp_path / "without")
+
+    assert found.is_clean
+    assert not found.is_replayed
+    assert "driver itself reads rows: rows 0:6 of b" in found.notes[0]
+    header = json.loads((tmp_path / "with" / "header.json").read_text())
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    (lacking / "header.json").write_text(json.dumps({key: value for key, value in header.items() if key != "values"}))
+    np.testing.assert_array_equal(ds.solve(problem, journal=lacking).x, wanted)
+    changed = tmp_path / "changed"
+    changed.mkdir()
+    (changed / "header.json").write_text(json.dumps({**header, "values": {"b": "AAAA"}}))
+    with pytest.raises(ds.JournalError, match="its b had other numbers"):
+        ds.solve(problem, journal=changed)
 
 
 def test_a_journal_from_before_is_audited_as_far_as_it_goes(run: Path) -> None:
@@ -192,6 +220,30 @@ def test_the_draw_catches_as_often_as_it_says(run: Path) -> None:
 
     # Binomial(60, 1/3): outside of 8 … 33 with probability 5e-4; the seeds are fixed.
     assert 8 <= sum(caught) <= 33
+
+
+def test_a_share_bounds_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many panels are drawn as the share holds, and what they catch is said; of a share smaller than a panel none."""
+    monkeypatch.setattr("dsketch.engine.panels.PANEL_BYTES", 1)
+    monkeypatch.setattr("dsketch.matrix.base.BLOCK_BYTES", 6 * 8 * 250)
+    places = write(tmp_path / "A.zarr", A), write(tmp_path / "b.zarr", B)
+    ds.ridge(*places, 0.5, method="whitened", journal=tmp_path / "run")
+
+    found, few, none = (
+        ds.audit(tmp_path / "run", share=0.25),
+        ds.audit(tmp_path / "run", share=0.25, panels=2),
+        ds.audit(tmp_path / "run", share=1e-3),
+    )
+
+    assert found.is_clean
+    assert (found.panels, found.drawn) == (3 * 16, 12)
+    assert found.read_bytes <= 0.25 * found.solve_bytes
+    assert found.catches(0.05) == catch_probability(48, 3, 12)
+    assert "12 panels are what 25.0% of the solve's reading allows" in found.notes[0]
+    assert (few.drawn, few.notes) == (2, ())
+    assert (none.drawn, none.is_clean) == (0, True)
+    with pytest.raises(ds.SpecError, match="share must be a part"):
+        ds.audit(tmp_path / "run", share=5)
 
 
 def test_receipt_and_journal_may_lie_apart(run: Path, tmp_path: Path) -> None:

@@ -30,14 +30,35 @@ class AttentionCertificate(Certificate):
         and no bound on the others; else 0.
     logit : float
         No s⟨q, k⟩ is larger in size than this.
+    profiles : int
+        Of a convolution basis; 0: none was used.  ``forward_error`` is then a bound for logits that are no farther from the basis than
+        ``deviation``, or than its profiles were told apart by.
+    refused : float
+        Share of the rows, of all heads, whose range FFT could not carry in one piece.
+    deviation : float
+        How far a logit is from the basis at most: of ``compared`` rows, of as many columns, and of the first entries of every column.
+    gap : float
+        How far attention by the basis is from the exact one at most over those rows, relative to the largest |v|.
     """
 
     logit: float
     compared: int = 0
+    profiles: int = 0
+    refused: float = 0.0
+    deviation: float = 0.0
+    gap: float = 0.0
 
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         error = show_sides(self.forward_error)
+        if self.profiles:
+            return [
+                f"error       ≤ {error} of the largest |v| of a column, if no logit is farther from the basis than those measured",
+                f"measured    {format_number(self.gap)} over {self.compared} rows, made by every weight; logits of these, and of as many "
+                f"columns, are {format_number(self.deviation)} off",
+                f"basis       {self.profiles:,} profiles; FFT could not carry {self.refused:.1%} of the rows in one piece",
+                f"condition   {format_number(self.condition)}; logits are at most {format_number(self.logit)} in size",
+            ]
         of_rows = f"over {self.compared} rows, measured; no bound" if self.compared else "by rounding"
         return [
             f"error       {'' if self.compared else '≤ '}{error} of the largest |v| of a column, {of_rows}",
@@ -68,7 +89,8 @@ def accepted_error(answer: AttentionAnswer) -> float:
 
 
 def _certificate(answer: AttentionAnswer, backward: Floats, forward: Floats, compared: int = 0) -> AttentionCertificate:
-    system = answer.measured.system
+    system, basis = answer.measured.system, answer.basis
+    facts = {} if basis is None else vars(basis)
     return AttentionCertificate(
         backward_error=backward,
         residual_norm=np.zeros(len(forward)),
@@ -78,4 +100,5 @@ def _certificate(answer: AttentionAnswer, backward: Floats, forward: Floats, com
         rank_reason="nothing is inverted",
         logit=answer.measured.logit,
         compared=compared,
+        **facts,
     )

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from dsketch._units import format_bytes, format_count
 from dsketch.matrix.base import Matrix
+from dsketch.passes.convolution import BLOCKS
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
+from dsketch.problems.attention.conv import Conv
 from dsketch.problems.attention.features import Features
 from dsketch.problems.attention.gradient_method import GradientCase
 from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
@@ -38,6 +40,8 @@ def plan_attention(system: AttentionSystem, method: str, settings: Settings, mac
     rows = system.rows
     light = 1 if system.degree is None else 2  # looks at each side before the answer's
     others, again = system.K.nbytes + system.V.nbytes, 1 if isinstance(METHODS[choice.method], Features) else len(rows.cuts) - 1
+    if isinstance(METHODS[choice.method], Conv):
+        light, others, again = 3, system.V.nbytes, BLOCKS // 2
     return replace(
         choice,
         matrix=describe(Q=system.Q, K=system.K, V=system.V),

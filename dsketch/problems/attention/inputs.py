@@ -1,5 +1,6 @@
 """What problems of attention are given, said once."""
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -19,8 +20,16 @@ VALUES = Option("V", Matrix, None, "Zarr matrix of values, m × (heads · p)")
 HEADS = Option("heads", int, 1, "Into so many heads the columns are cut; they share every reading.", least=1)
 CAUSAL = Option("causal", bool, False, "Row i of Q sees rows 0 … i + m − n of K and V alone.")
 SCALE = Option("scale", float, None, "s > 0 in exp(s⟨q, k⟩). [default: 1/√d]")
-KINDS = ("softmax", "polynomial")
-KIND = Option("kind", str, "softmax", "Weights: exp(s⟨q, k⟩), or ⟨q, k⟩^degree, which no s changes.", choices=KINDS)
+KINDS = ("softmax", "polynomial", "conv")
+KIND = Option(
+    "kind",
+    str,
+    "softmax",
+    "Weights: exp(s⟨q, k⟩); ⟨q, k⟩^degree, which no s changes; conv: exp(s⟨q, k⟩), causal, by a convolution basis if there is one.",
+    choices=KINDS,
+)
+GRADIENT_KINDS = ("softmax", "polynomial")
+GRADIENT_KIND = replace(KIND, help="Weights: exp(s⟨q, k⟩), or ⟨q, k⟩^degree, which no s changes.", choices=GRADIENT_KINDS)
 DEGREE = Option("degree", int, None, "Even power of kind polynomial. [default: 4]", least=2)
 _DEGREE, _MOST = 4, 64  # powers of products of rows in [½, 1) are float64 numbers up to it for d up to 10⁹
 
@@ -56,9 +65,9 @@ def as_degree(kind: str, degree: Any) -> int | None:
     """
     if kind not in KINDS:
         raise SpecError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
-    if kind == "softmax":
+    if kind != "polynomial":
         if degree is not None:
-            raise SpecError(f"degree is for kind='polynomial'; got degree={degree!r} with softmax. Leave it out.")
+            raise SpecError(f"degree is for kind='polynomial'; got degree={degree!r} with {kind}. Leave it out.")
         return None
     if degree is None:
         return _DEGREE
@@ -66,6 +75,27 @@ def as_degree(kind: str, degree: Any) -> int | None:
     if not (is_integer and 2 <= degree <= _MOST and degree % 2 == 0):
         raise SpecError(f"degree must be an even integer from 2 to {_MOST}, so that no weight is below 0; got {degree!r}.")
     return int(degree)
+
+
+def as_conv(kind: str, system: AttentionSystem) -> bool:
+    """Return whether the logits are said to have a convolution basis.
+
+    Raises
+    ------
+    SpecError
+        If that needs causal rows.
+    DataError
+        If there are not as many rows of Q as of K.
+    """
+    if kind != "conv":
+        return False
+    if not system.is_causal:
+        raise SpecError("kind='conv' is for rows that see their own past; got causal=False. Give causal=True, or kind='softmax'.")
+    if system.offset:
+        raise DataError(
+            f"kind='conv' needs as many rows of Q as of K; Q has {system.Q.shape[0]} rows, K {system.K.shape[0]}. Use kind='softmax'."
+        )
+    return True
 
 
 def _require_shapes(Q: Matrix, K: Matrix, V: Matrix, heads: int, is_causal: bool) -> None:

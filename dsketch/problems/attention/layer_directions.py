@@ -15,7 +15,7 @@ from dsketch._linalg.factor import RANK_TOLERANCE, Factor
 from dsketch._linalg.householder import householder
 from dsketch.errors import DataError
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Look, Triangle
+from dsketch.passes import JointTriangle, Look, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.layer_sweep import Keys
 from dsketch.problems.attention.layer_system import LayerSystem
@@ -44,8 +44,8 @@ def prepare(layer: LayerSystem) -> Flow[VisibleLayer]:
     A2, A3 = (yield from copy_persisted(layer.A2)), (yield from copy_persisted(layer.A3))
     system = replace(layer, A2=A2, A3=A3)
     d, e, _, _ = layer.shapes
-    beyond: Floats = yield Look(Triangle(), Rows(A2, A3, intercept=True, names=("A2", "A3")))
-    R1: Floats = (yield Look(Triangle(), Rows(layer.A1, layer.B, names=("A1", "B"))))[:d, :d]
+    beyond: Floats = (yield Look(JointTriangle(), Rows(A2, A3, intercept=True, names=("A2", "A3")))).R
+    R1: Floats = (yield Look(Triangle(), Rows(layer.A1, layer.B, names=("A1", "B")))).R
     R = householder(np.concatenate([beyond[:, e : e + 1], beyond[:, :e], beyond[:, e + 1 :]], axis=1))
     mean = R[0, 1:] / R[0, 0]
     V1 = _basis_beyond(Factor.of(R1).null, d, "A1", "a row that is not 0")

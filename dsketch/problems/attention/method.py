@@ -1,10 +1,12 @@
 """What a method for attention finds, and what methods of this wing are priced on."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy import fft
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
@@ -21,6 +23,30 @@ from dsketch.problems.attention.sample import Sample
 from dsketch.problems.attention.system import AttentionSystem, Measured
 from dsketch.problems.method import Method
 from dsketch.settings import Settings
+
+_TRANSFORMS = 4  # that are timed
+
+
+@dataclass(frozen=True)
+class BasisFacts:
+    """What is known of a convolution basis.
+
+    Attributes
+    ----------
+    profiles : int
+        Of all heads.
+    refused : float
+        Share of the rows of which FFT could not carry a tile.
+    deviation : float
+        How far a logit is from the basis at most, over those compared.
+    gap : float
+        How far attention by the basis is from the exact one, over the rows compared, relative to the largest |v|.
+    """
+
+    profiles: int
+    refused: float
+    deviation: float
+    gap: float
 
 
 @dataclass(frozen=True)
@@ -41,6 +67,10 @@ class AttentionAnswer:
         The backward error that its rounding may have, where that is more than a sweep's.
     compared : int
         Rows over which ``error`` was measured, where it is no bound; 0: it is one.
+    basis : BasisFacts or None
+        Of the convolution basis that was used.
+    blocks : Rows or None
+        Q in the blocks in which the rows are made; None: those of a sweep.
     """
 
     measured: Measured
@@ -50,6 +80,13 @@ class AttentionAnswer:
     notes: tuple[str, ...] = ()
     level: float = 0.0
     compared: int = 0
+    basis: BasisFacts | None = None
+    blocks: Rows | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """Q in the blocks in which the rows are made."""
+        return self.measured.system.rows if self.blocks is None else self.blocks
 
     @property
     def x(self) -> Floats:
@@ -133,6 +170,15 @@ class AttentionCase:
         """Rows of ones like those of the sample: the seconds of powers depend on no number, and every row has weights."""
         Q, K, V = self.sample.matrices
         return ArrayMatrix(np.ones(Q.shape)), ArrayMatrix(np.ones(K.shape)), V
+
+    def transform_seconds(self, height: int) -> float:
+        """Return the seconds of two transforms of so many rows, padded, and a product, for one column, one thread."""
+        values = np.ones((_TRANSFORMS, 2 * height))
+        began = time.perf_counter()
+        found = fft.rfft(values, axis=1)
+        found *= found[0]
+        fft.irfft(found, 2 * height, axis=1)
+        return (time.perf_counter() - began) / _TRANSFORMS
 
     def explain_need(self, prices: Mapping[str, Estimate]) -> str:
         """Say what is too large for workers."""

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from dsketch._linalg.arrays import Floats
-from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.rows import Rows
@@ -18,7 +17,19 @@ from dsketch.problems.attention.certificate import AttentionCertificate, attenti
 from dsketch.problems.attention.check import check_attention
 from dsketch.problems.attention.choose import plan_attention
 from dsketch.problems.attention.gradient import AttentionGradient
-from dsketch.problems.attention.inputs import CAUSAL, DEGREE, HEADS, KEYS, KIND, QUERIES, SCALE, VALUES, as_degree, open_system
+from dsketch.problems.attention.inputs import (
+    CAUSAL,
+    DEGREE,
+    HEADS,
+    KEYS,
+    KIND,
+    QUERIES,
+    SCALE,
+    VALUES,
+    as_conv,
+    as_degree,
+    open_system,
+)
 from dsketch.problems.attention.method import AttentionMethod
 from dsketch.problems.attention.methods import METHODS
 from dsketch.problems.attention.polynomial_rounding import polynomial_level
@@ -41,8 +52,9 @@ class Attention(Problem):
     V : likewise, shape (m, heads · p) or (m,)
         Head h has the columns h d … of Q and K, and h p … of V and of the answer.  All three may be a
         :class:`~dsketch.matrix.head.Head` of one stored matrix.
-    kind : {"softmax", "polynomial"}
-        Weights exp(s⟨q, k⟩), or powers ⟨q, k⟩^p.
+    kind : {"softmax", "polynomial", "conv"}
+        Weights exp(s⟨q, k⟩), or powers ⟨q, k⟩^p.  ``"conv"`` has those of softmax, for ``causal`` rows and as many rows of Q as of K: if
+        the logits of a column, read from the diagonal on, are one of few profiles, rows are made from these by FFT, else by a sweep.
     degree : int, optional
         p of kind polynomial, even, so that no weight is below 0; by default 4.
     heads : int
@@ -65,13 +77,17 @@ class Attention(Problem):
     -----
     n m weights of each head, in tiles that stay in the processor's cache; memory does not grow with n or m.  Or, for powers, K and V
     summed once by the C(d + p − 1, p) monomials of their rows (``features``), where these fit, or about so by a sketch (``sketched``): time
-    is linear in n and m.  Exact for rows of any length, but for the sketch, up to rounding, for which the certificate has a bound.  The
-    answer has n rows: it is gathered up to 1 GB, else written by the workers (``out=`` of :func:`dsketch.attention`).
+    is linear in n and m.  For ``kind="conv"`` profiles are found by their first entries, held against the logits of some rows and
+    columns, and multiplied in n log n (``conv``): ``ESTIMATED``.  Exact for rows of any length, but for sketch and basis, up to rounding,
+    for which the certificate has a bound.  The answer has n rows: it is gathered up to 1 GB, else written by the workers (``out=`` of
+    :func:`dsketch.attention`).
 
     References
     ----------
     A. Vaswani et al., "Attention is all you need", NeurIPS 2017.
     M. Milakov, N. Gimelshein, "Online normalizer calculation for softmax", arXiv 1805.02867, 2018.
+    Y. Liang et al., "Conv-Basis: a new paradigm for efficient attention inference and gradient computation in transformers", arXiv
+    2405.05219.
 
     Examples
     --------
@@ -103,7 +119,7 @@ class Attention(Problem):
         missing: str = "error",
     ) -> None:
         system = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)
-        self.system: AttentionSystem = replace(system, degree=as_degree(kind, degree))
+        self.system: AttentionSystem = replace(system, degree=as_degree(kind, degree), is_conv=as_conv(kind, system))
         self.rows: Rows = self.system.rows
         self.parameters = {
             "problem": self.name,
@@ -146,11 +162,10 @@ class Attention(Problem):
         Raises
         ------
         DataError, SpecError
-            As :class:`~dsketch.problems.AttentionGradient`; of weights that are powers there is none.
+            As :class:`~dsketch.problems.AttentionGradient`.
         """
-        if self.system.degree is not None:
-            raise SpecError("gradients are there for kind='softmax'; this attention is polynomial.")
-        options = {name: self.parameters[name] for name in ("heads", "causal", "scale", "missing")}
+        options = {name: self.parameters[name] for name in ("degree", "heads", "causal", "scale", "missing")}
+        options["kind"] = "softmax" if self.system.degree is None else "polynomial"
         return AttentionGradient(self.system.Q, self.system.K, self.system.V, dY, wrt=wrt, **options)
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
@@ -170,7 +185,7 @@ class Attention(Problem):
             return Outcome(answer.x, status, method, certificate, answer.notes, answer)
 
         begun = conclude(None)
-        look = Look(answer.pass_, answer.measured.system.rows)
+        look = Look(answer.pass_, answer.rows)
         return Outcome(answer.x, Status.NOT_SOLVED, method, begun.certificate, answer.notes, answer, RowsLook(look, conclude))
 
     @property

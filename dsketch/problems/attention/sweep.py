@@ -27,6 +27,10 @@ class Sweep(AttentionMethod):
     is_safe = True
     reason = "exact; no weight is stored"
 
+    def unfit(self, case: AttentionCase) -> str | None:
+        """Leave logits that are said to have a basis to it."""
+        return "kind='conv' asks for a convolution basis first" if case.system.is_conv else None
+
     def price(self, case: AttentionCase) -> Estimate:
         """Return three passes, for powers five, the last of which is the work."""
         system = case.system

@@ -38,6 +38,8 @@ class AttentionSystem:
         Whether row i sees rows 0 … i + m − n alone.
     degree : int or None
         p of the weights ⟨q, k⟩^p; None: exponentials.
+    is_conv : bool
+        Whether the logits are said to have a convolution basis.
     """
 
     Q: Matrix
@@ -47,6 +49,7 @@ class AttentionSystem:
     scale: float
     is_causal: bool
     degree: int | None = None
+    is_conv: bool = False
 
     @property
     def width(self) -> int:

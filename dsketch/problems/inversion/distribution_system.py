@@ -81,7 +81,7 @@ class DistributionSystem(RowSystem):
             hessian = squared + bent
         else:
             (squared, cross, rr), _ = yield from self.look(Jacobian(Gram(), rows))
-        value = 0.5 * float(rr[0, 0])
+        value = 0.5 * float(rr[0])
         told = self._scaling(facts, factor, sums)
         return Reading(value, value, cross[:, 0], squared, hessian, rows, np.sqrt(sums.square), np.sqrt(sums.given), told)
 
@@ -124,8 +124,8 @@ class DistributionSystem(RowSystem):
         """Examine x by a QR and the exact Hessian; two looks."""
         found: Reading = near.kept
         rows, told = cast(LeverageRows, found.rows), cast(Scaling, found.told)
-        bent, (full, _) = yield from self._bend(rows, Triangle())
-        R, z, misfit = part_triangle(full)
+        bent, (found_rows, _) = yield from self._bend(rows, Triangle())
+        R, z, misfit = part_triangle(found_rows)
         hessian = R.T @ R + bent
         factor = Factor(self.stack(R))
         lost = () if told.direction is not None or factor.is_deficient else self._remarks_on_rank(x, factor, told)

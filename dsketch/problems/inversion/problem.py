@@ -210,8 +210,8 @@ class LeverageGradient(Problem):
         return Outcome(found.x, status, method.name, certificate, notes, WeightedDetail(answer, unweighted, bias))
 
     def _weighted_system(self) -> Flow[WeightedSystem]:
-        triangle = yield Look(Triangle(), Rows(self.rows.A))
-        return WeightedSystem(self.rows, 0.0, self.c, self.w * Factor.of(triangle).R)
+        found = yield Look(Triangle(), Rows(self.rows.A))
+        return WeightedSystem(self.rows, 0.0, self.c, self.w * Factor.of(found.R).R)
 
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Judge x by g(x) − c, or with w by the paper's loss: looks that know nothing of how x was found.

@@ -28,7 +28,7 @@ from dsketch.features.taylor import Taylor
 from dsketch.features.view import FeatureView
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Look, Triangle
+from dsketch.passes import Look, Reduced, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
@@ -217,11 +217,10 @@ def _solve_ridge(
 
 
 def _solve_shortest(system: KernelSystem, rows: Rows, seed: int) -> Flow[tuple[Floats, Floats, int, str, tuple[str, ...]]]:
-    full: Floats = yield Look(Triangle(seed), rows)
-    m = rows.shape[1]
-    U, s, Vt = sl.svd(full[:m, :m])
+    found: Reduced = yield Look(Triangle(seed), rows)
+    U, s, Vt = sl.svd(found.R)
     rank = int(np.count_nonzero(s**2 > EPS * system.rows * s[0] ** 2))
-    z = U[:, :rank].T @ full[:m, m:]
+    z = U[:, :rank].T @ found.z
     return Vt[:rank].T @ (z / s[:rank, None] ** 3), s, rank, "tsqr", ()
 
 

@@ -29,7 +29,7 @@ from dsketch.errors import SpecError
 from dsketch.features.view import FeatureView
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Look, Triangle
+from dsketch.passes import Look, Reduced, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
@@ -186,11 +186,11 @@ def solve_shortest(system: KernelSystem, most: int, seed: int) -> Flow[Minimizer
     view = FeatureView(system.A, chosen.features(system))
     growth = system.growth
     rows = Rows(view, ArrayMatrix(system.beta), ArrayMatrix(growth**2))
-    full: Floats = yield Look(Triangle(seed), rows)
-    r = view.shape[1]
-    U, s, Vt = sl.svd(full[:r, :r])
+    reduced: Reduced = yield Look(Triangle(seed), rows)
+    U, s, Vt = sl.svd(reduced.R)
     rank = int(np.count_nonzero(s**2 > EPS * system.rows * s[0] ** 2))
-    z, outside = (U.T @ full[:r, r:])[:rank], np.hypot(norms(full[r:, r:]), norms((U.T @ full[:r, r:])[rank:]))
+    turned = U.T @ reduced.z
+    z, outside = turned[:rank], np.hypot(reduced.rest, norms(turned[rank:]))
     V, s_kept = Vt[:rank].T, s[:rank, None]
     norm, plain = Norm(system), Rows(view)
     x, kept = np.zeros_like(system.b), None

@@ -145,7 +145,7 @@ def woodbury(system: KernelSystem, features: RowMap, name: str, *, residual: boo
     if float(np.sum(squares / D)) <= GRAM_LIMIT:
         W, _, _ = yield Look(Gram(), rows)
         return Woodbury(system, plain, D, np.asarray(sl.cholesky(W + np.eye(view.shape[1]))), name, mix)
-    R: Floats = yield Look(Triangle(), rows)
+    R: Floats = (yield Look(Triangle(), rows)).R
     C = householder(np.concatenate([R, np.eye(view.shape[1])]))
     return Woodbury(system, plain, D, C, name, mix)
 

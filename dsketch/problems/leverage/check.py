@@ -61,11 +61,11 @@ def check_sampled(system: SampledSystem, x: Floats) -> Flow[SampledCertificate]:
     DataError
         If all weights are 0, or the squares of b are below what float64 holds.
     """
-    n, d = system.shape
-    full, slope = yield Look(Both(Triangle(), Gradient(x)), system.rows)
+    n = system.shape[0]
+    found, slope = yield Look(Both(Triangle(), Gradient(x)), system.rows)
     require_weight(slope.rows)
     require_squares_of_b(slope.peak)
-    factor = Factor.of(np.concatenate([full[:d, :d], np.diag(np.sqrt(system.penalty))]))
+    factor = Factor.of(np.concatenate([found.R, np.diag(np.sqrt(system.penalty))]))
     weighted = system.penalty[:, None] * x
     slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
     return checked_certificate(x, factor, slope, n, system.epsilon)

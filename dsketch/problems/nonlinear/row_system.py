@@ -8,7 +8,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
-from dsketch.passes import Both, Sketching, Triangle
+from dsketch.passes import Both, Reduced, Sketching, Triangle
 from dsketch.passes.base import Flow, Pass
 from dsketch.passes.jacobian import Doubt, Jacobian, ResidualRows
 from dsketch.passes.sampled_gram import SampledGram
@@ -76,8 +76,8 @@ class RowSystem(NonlinearSystem):
         return Local(0.5 * misfit**2, R.T @ z, R.T @ R, local.size, root=R, kept=found)
 
     def _triangle(self, found: Reading) -> Flow[tuple[tuple[Floats, Floats, float], Doubt]]:
-        full, doubt = yield from self.look(Jacobian(Triangle(), found.rows))
-        return part_triangle(full), doubt
+        reduced, doubt = yield from self.look(Jacobian(Triangle(), found.rows))
+        return part_triangle(reduced), doubt
 
     def sample(self, x: Floats, near: Local, plan: SamplePlan) -> Flow[SamplePlan]:
         """Sample the rows of J by their leverages as the last sampled matrix sees them; first as a sketch does."""
@@ -115,9 +115,9 @@ class SumSystem(RowSystem):
         """Examine x by a QR and the exact Hessian in one look."""
         found: Reading = near.kept
         sums = self.sums(x, Curvature.EXACT, found)
-        facts, (full, doubt) = yield from self.look(Both(sums, Jacobian(Triangle(), found.rows)))
+        facts, (reduced, doubt) = yield from self.look(Both(sums, Jacobian(Triangle(), found.rows)))
         exact = self.read(x, sums, facts)
-        R, z, misfit = part_triangle(full)
+        R, z, misfit = part_triangle(reduced)
         squared = R.T @ R
         hessian = (
             squared
@@ -142,9 +142,10 @@ class SumSystem(RowSystem):
         return float(U * (DOUBTED * moved + (4 + np.log2(n)) * found.f_norm + found.b_norm))
 
 
-def part_triangle(full: Floats) -> tuple[Floats, Floats, float]:
-    """Return R, z and ‖r‖ from the triangle of [J r]."""
-    return full[:-1, :-1], full[:-1, -1], float(np.linalg.norm(full[:, -1]))
+def part_triangle(found: Reduced) -> tuple[Floats, Floats, float]:
+    """Return R, z and ‖r‖ from what a QR of J leaves of [J r]."""
+    z = found.z[:, 0]
+    return found.R, z, float(np.hypot(np.linalg.norm(z), found.rest[0]))
 
 
 def root_of(matrix: Floats) -> Floats:

@@ -32,13 +32,13 @@ def check_penalized(system: PenalizedSystem, x: Floats) -> Flow[PenalizedAnswer]
     DataError
         If all weights are 0, or the squares of b are below what float64 holds.
     """
-    (n, d), shift = system.shape, system.rows.shift
+    (n, _), shift = system.shape, system.rows.shift
     given, x = x, centre_answer(x, shift)
-    full, slope = yield Look(Both(Triangle(), Gradient(x)), system.rows)
+    found, slope = yield Look(Both(Triangle(), Gradient(x)), system.rows)
     require_weight(slope.rows)
     require_squares_of_b(slope.peak)
-    factor = Factor(full[:d, :d])
-    scale, R, sides = factor.scale, factor.scaled, full[:d, d:]
+    factor = Factor(found.R)
+    scale, R, sides = factor.scale, factor.scaled, found.z
     z, pulls, squares = x * scale[:, None], slope.g / scale[:, None], slope.rr
     if shift is not None:
         room = rounding_of_intercept(given, shift) * scale[-1]
@@ -46,7 +46,7 @@ def check_penalized(system: PenalizedSystem, x: Floats) -> Flow[PenalizedAnswer]
         move = np.clip(pulls[-1] / ones, -room, room)
         squares = np.maximum(squares - 2 * move * pulls[-1] + move**2 * ones, 0.0)
         z, pulls = np.concatenate([z[:-1], z[-1:] + move]), pulls - np.outer(R.T @ R[:, -1], move)
-    pull = system.baseline(full[:d, :d].T @ full[:d, :d], full[:d, :d].T @ sides)
+    pull = system.baseline(found.R.T @ found.R, found.R.T @ sides)
     weight = float(slope.weight[0])
     distances = [
         measure(

@@ -168,11 +168,10 @@ class ElasticNetPath(PenalizedProblem):
     def triangle(self, seed: int, folds: FoldSums | None) -> Flow[Sums]:
         """Return R, Qᵀb and Σ w, and what each fold sums to.  One pass."""
         if folds is None:
-            full, folds = yield Look(Both(Triangle(seed), FoldGrams(max(self.folds, 1), seed)), self.rows)
+            found, folds = yield Look(Both(Triangle(seed), FoldGrams(max(self.folds, 1), seed)), self.rows)
         else:
-            full = yield Look(Triangle(seed), self.rows)
-        d = self.shape[1]
-        return self._sum_up(full[:d, :d], full[:d, d:], folds)
+            found = yield Look(Triangle(seed), self.rows)
+        return self._sum_up(found.R, found.z, folds)
 
     def _sum_up(self, square: Floats, sides: Floats, folds: FoldSums) -> Sums:
         weight = float(folds.weight.sum())

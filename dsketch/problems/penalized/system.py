@@ -84,9 +84,8 @@ class PenalizedSystem(ABC):
 
     def triangle(self, seed: int, folds: FoldSums | None) -> Flow[Sums]:
         """Return R, Qᵀb and Σ w; ``folds`` are those that an earlier pass has found.  One pass."""
-        full, weight = yield Look(Both(Triangle(seed), TotalWeight()), self.rows)
-        d = self.shape[1]
-        return Sums(full[:d, :d], full[:d, d:], _require_counted(weight), folds)
+        found, weight = yield Look(Both(Triangle(seed), TotalWeight()), self.rows)
+        return Sums(found.R, found.z, _require_counted(weight), folds)
 
     def gradient(self, x: Floats) -> Flow[Slope]:
         """Return Aᵀ(b − A x) and ‖b − A x‖² for each point.  One pass."""

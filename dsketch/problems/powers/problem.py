@@ -16,7 +16,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.base import SIDES, TALL, Problem, require_settings
-from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.linear.sides import is_vector
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Method
 from dsketch.problems.powers.choose import plan_powers
@@ -86,6 +86,7 @@ class ColumnSidesProblem(PoweringProblem):
     """
 
     inputs = (TALL, replace(SIDES, help="Zarr vector of length d, or matrix d × k"))
+    read_whole = ("b",)
 
     def __init__(self, A: Any, b: Any, parameters: dict[str, Any], missing: str, hint: str) -> None:
         super().__init__(Rows(open_matrix(A, missing=missing, what="A")), parameters)

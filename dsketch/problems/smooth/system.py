@@ -77,8 +77,8 @@ class Model:
     ) -> Flow[tuple[Local, Floats]]:
         """Return loss and gradient at x, and R with RᵀR the Hessian, penalty and all.  One pass."""
         linked = self.linked(x, has_gram=False, lengths=lengths, begins=begins)
-        found, full = yield Look(Both(linked, self.tangent(Triangle(seed), x, begins=begins)), self.rows)
-        return self.penalize(found, x), self.stack(full[:-1, :-1])
+        found, reduced = yield Look(Both(linked, self.tangent(Triangle(seed), x, begins=begins)), self.rows)
+        return self.penalize(found, x), self.stack(reduced.R)
 
     def look_with_sketch(self, x: Floats, sketch: Sketch, *, begins: bool = False) -> Flow[tuple[Local, Floats]]:
         """Return loss and gradient at x, and a sketch of √H A above the penalty's own rows.  One pass."""

@@ -168,16 +168,13 @@ def wald(fit: Fit, q: Floats | None, meat: Floats | None, degrees: int) -> tuple
     if not (model and fit.degrees):
         return np.full(fit.x.shape[1], np.nan), np.full(fit.x.shape[1], np.nan)
     V = fit.whitener.matrix
-    roots = [None] * fit.x.shape[1] if meat is None else [_inverse_root(M) for M in meat]
-    F = np.empty(len(roots))
     with np.errstate(divide="ignore", invalid="ignore"):
-        for side, root in enumerate(roots):
-            x = fit.x[:, [side]]
-            if root is None:
-                z = _beside_constant(V, q, x) / np.sqrt(fit.variance[side])
-            else:
-                z = _beside_constant(root @ V, None if q is None else root @ q, x)
-            F[side] = norms(z)[0] ** 2 / model
+        if meat is None:
+            F = norms(_beside_constant(V, q, fit.x) / np.sqrt(fit.variance)) ** 2 / model
+        else:
+            roots = enumerate(_inverse_root(M) for M in meat)
+            z = [_beside_constant(root @ V, None if q is None else root @ q, fit.x[:, [side]]) for side, root in roots]
+            F = norms(np.concatenate(z, axis=1)) ** 2 / model
         return F, special.fdtrc(model, degrees, F)
 
 

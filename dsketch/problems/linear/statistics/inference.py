@@ -1,5 +1,6 @@
 """From a solved least-squares problem to its statistics: what is read off R, and the passes for what is not."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,10 +9,11 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
-from dsketch.passes import Both, Gradient, Look, Slope, Triangle
+from dsketch.passes import Both, Gradient, Look, Moments, Slope, Triangle
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics import constant
 from dsketch.problems.linear.statistics.estimates import Fit, explain_variance, robust_errors, significance, standard_errors, wald
 from dsketch.problems.linear.statistics.remarks import remarks
@@ -74,6 +76,10 @@ def summarize(
     own = system.rows.A
     names = name_coefficients(own.names, options.names, own.shape[1], system.rows.intercept)
     fit, passes, said = yield from _exact(system, answer, method)
+    if not fit.slope.has_moments:
+        moments: Slope = yield Look(Moments(), system.rows)
+        fit = replace(fit, slope=fit.slope._replace(mean=moments.mean, spread=moments.spread, peak=moments.peak))
+        passes = (*passes, "moments")
     found = yield from _further(system, fit, options, names)
     return _summary(system, fit, options, names, found._replace(passes=passes + found.passes, notes=notes + said + found.notes))
 
@@ -84,18 +90,18 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     Where the factor is not A's own, or it or x has lost digits to a Gram matrix, a QR that no conditioning stops gives R and Qᵀb, and x
     follows from them: an iterate, however small its backward error, is not what the statistics are about.
     """
-    d, slope = system.shape[1], answer.slope
+    slope = answer.slope
     if slope is not None and answer.is_exact and not (METHODS[method].is_squared and _has_lost_digits(answer, slope)):
         return Fit(answer.x, slope, answer.factor), (), ()
     if slope is None:
-        full, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
+        found, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
         require_squares_of_b(slope.peak)
         passes: tuple[str, ...] = ("triangle & gradient",)
     else:
-        full = yield Look(Triangle(), system.rows)
+        found = yield Look(Triangle(), system.rows)
         passes = ("triangle",)
-    factor, z, rest = Factor(full[:d, :d]), full[:d, d:], full[d:, d:]
-    fit = Fit(factor.least_squares(z), slope._replace(g=np.zeros_like(z), rr=np.einsum("ij,ij->j", rest, rest)), factor)
+    factor = Factor(found.R)
+    fit = Fit(factor.least_squares(found.z), slope._replace(g=np.zeros_like(found.z), rr=found.rr), factor)
     return fit, passes, _of_another_x(fit, answer, method)
 
 
@@ -164,11 +170,10 @@ def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
     F, F_p = wald(fit, found.q, None if robust is None else robust.whole, degrees)
     if unknown.any():
         F, F_p = np.full_like(F, np.nan), np.full_like(F, np.nan)
-    is_vector = system.rows.b is not None and system.rows.b.is_vector
-    by_coefficient = [array[:, 0] if is_vector else array for array in (stored.x, errors, t, p)]
-    by_side = [array[0] if is_vector else array for array in (r_squared, adjusted, fit.variance, F, F_p)]
+    by_coefficient = [shape_by_side(array, system.rows.b) for array in (stored.x, errors, t, p)]
+    by_side = [shape_by_side(array, system.rows.b)[()] for array in (r_squared, adjusted, fit.variance, F, F_p)]
     if robust is None:
-        meat, halves = fit.variance[:, None, None] * np.eye(fit.factor.rank), np.zeros((len(fit.variance), len(fit.x), 0))
+        meat, halves = fit.variance[:, None, None], np.zeros((len(fit.variance), len(fit.x), 0))
     else:
         meat, halves = robust.meat, robust.halves
     return Summary(
@@ -192,4 +197,5 @@ def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
         spread=np.where(unknown[:, None], np.nan, stored.spread),
         meat=meat,
         halves=halves,
+        targets=None if system.rows.b is None else system.rows.b.names,
     )

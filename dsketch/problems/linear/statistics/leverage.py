@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
-from dsketch._linalg.householder import householder
 from dsketch.passes.sandwich import Meat
+from dsketch.passes.triangle import Reduced, join_rows_below
 from dsketch.problems.linear.statistics.estimates import Fit
 from dsketch.settings import EPS
 
@@ -82,7 +82,7 @@ def near_limit(factor: Factor) -> float:
     return float(np.clip(EPS * factor.rank * factor.scaled_condition / _WANTED, _NEAREST, _FARTHEST))
 
 
-def judge_near(fit: Fit, stored: Fit, found: Meat, rest: Floats) -> Near:
+def judge_near(fit: Fit, stored: Fit, found: Meat, rest: Reduced) -> Near:
     """Return what the rows set aside are worth.
 
     Parameters
@@ -91,32 +91,26 @@ def judge_near(fit: Fit, stored: Fit, found: Meat, rest: Floats) -> Near:
         As the passes see it, and told of A as it is stored.
     found : Meat
         With the rows set aside.
-    rest : ndarray, shape (d + k, d + k)
-        R of [A b] without them.
+    rest : Reduced
+        What a QR leaves of [A b] without them.
     """
-    d = fit.factor.R.shape[0]
-    aside = np.concatenate([found.X, found.Y], axis=1)
-    is_alone, is_decided = _alone(stored, rest[:d, :d], found.X)
-    moves, residual, room = np.zeros(found.X.shape), np.zeros(found.Y.shape), np.ones(len(aside))
+    is_alone, is_decided = _alone(stored, rest.R, found.X)
+    moves, residual, room = np.zeros(found.X.shape), np.zeros(found.Y.shape), np.ones(len(found.X))
     others = np.flatnonzero(~is_alone)
-    base = _below(rest, aside[is_alone])
+    base = join_rows_below(rest, found.X[is_alone], found.Y[is_alone])
     # Where some rows reach a direction only together, each is judged by all others, if they are not too many.
-    is_whole = Factor(base[:d, :d]).rank == fit.factor.rank
+    is_whole = Factor(base.R).rank == fit.factor.rank
     groups = [others] if is_whole else [others[[place]] for place in range(len(others))]
     if len(groups) > _MOST:
         moves[others], residual[others], room[others] = _direct(fit, found.X[others], found.Y[others])
         groups = []
     for group in (group for group in groups if group.size):
-        beside = base if len(groups) == 1 else _below(base, aside[np.setdiff1d(others, group)])
+        left = np.setdiff1d(others, group)
+        beside = base if len(groups) == 1 else join_rows_below(base, found.X[left], found.Y[left])
         moves[group], residual[group], room[group] = _together(beside, found.X[group], found.Y[group])
     return Near(
         found.rows.astype(np.int64), fit.whitener.apply(found.X), stored.restate(moves.T).T, residual, room, is_alone, is_decided
     )
-
-
-def _below(R: Floats, more: Floats) -> Floats:
-    """Return the triangle of more rows below one."""
-    return householder(np.concatenate([R, more]))
 
 
 def _alone(fit: Fit, rest: Floats, X: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -142,13 +136,13 @@ def _main(reach: Floats) -> tuple[Floats, Floats]:
     return U[:, kept], Wt[kept]
 
 
-def _together(base: Floats, X: Floats, Y: Floats) -> tuple[Floats, Floats, Floats]:
+def _together(base: Reduced, X: Floats, Y: Floats) -> tuple[Floats, Floats, Floats]:
     """Return (AᵀA)⁻¹xᵢ, r and 1 − h of a few rows beside the triangle of all others."""
     m, d = X.shape
-    factor = Factor(base[:d, :d])
+    factor = Factor(base.R)
     Q, U = sl.qr(np.concatenate([np.eye(m), factor.whitener.apply(X).T]), mode="economic")  # UᵀU = S, graded as Z is
     inverse = np.asarray(sl.solve_triangular(U, np.eye(m)))
-    left = Y - X @ factor.least_squares(base[:d, d:])
+    left = Y - X @ factor.least_squares(base.z)
     moves = factor.whitener.apply(np.eye(d)) @ (Q[m:] @ inverse.T)
     return moves.T, inverse @ (inverse.T @ left), norms(inverse.T) ** 2
 

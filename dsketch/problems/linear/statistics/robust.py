@@ -10,7 +10,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.beside import Beside
 from dsketch.matrix.reordered import Reordered
 from dsketch.matrix.rows import Rows
-from dsketch.passes import Look, Sandwich
+from dsketch.passes import Look, Reduced, Sandwich
 from dsketch.passes.base import Flow
 from dsketch.passes.group_scores import LinearGroupScores
 from dsketch.passes.sandwich import Meat, Rest
@@ -74,7 +74,7 @@ def settle(
     fit: Fit,
     stored: Fit,
     found: Meat,
-    rest: Floats,
+    rest: Reduced,
     robust: str,
     stretch: Floats,
     names: tuple[str, ...],
@@ -88,8 +88,8 @@ def settle(
         As passes saw it, and as it is told.
     found : Meat
         With the rows set aside.
-    rest : ndarray, shape (d + k, d + k)
-        R of [A b] without them.
+    rest : Reduced
+        What a QR leaves of [A b] without them.
     robust : str
     stretch : ndarray, shape (k, 1, 1)
         What the meat is multiplied by.

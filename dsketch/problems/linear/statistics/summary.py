@@ -7,21 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from dsketch._html import join_parts, lines_table
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, powers_near
 from dsketch.errors import SpecError
-from dsketch.problems.linear.statistics.table import coefficient_lines, note_lines
+from dsketch.problems.linear.statistics.table import coefficient_html, coefficient_lines, note_lines
+
+_MOST_TABLES = 20  # of more right-hand sides the first are printed; arrays have all
 
 Bools = NDArray[np.bool_]
+_MOST_SHOWN = 10  # right-hand sides whose tables a notebook shows
 
 
 @dataclass(frozen=True)
 class Summary:
     """What the data say about the coefficients.
 
-    Arrays with one number a coefficient have the shape of x, (d,) or (d, k); those with one number a right-hand side are scalars
-    if b is a vector, else of shape (k,).
+    Arrays with one number a coefficient have the shape of x, (d,), (d, k) or (d, …); those with one number a right-hand side are scalars
+    if b is a vector, else of shape (k,), or of the dimensions of b's targets.
 
     Attributes
     ----------
@@ -54,6 +58,8 @@ class Summary:
     passes : tuple of str
         What this summary read the rows for, beyond the solve.
     notes : tuple of str
+    targets : tuple of str or None
+        Names of the right-hand sides, where b has names for its columns.
     """
 
     names: tuple[str, ...]
@@ -80,8 +86,9 @@ class Summary:
     singular_values: Floats = field(kw_only=True)
     passes: tuple[str, ...] = field(kw_only=True)
     notes: tuple[str, ...] = field(kw_only=True)
+    targets: tuple[str, ...] | None = field(kw_only=True, default=None)
     spread: Floats = field(kw_only=True, repr=False)  # T, shape (d, r)
-    meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r)
+    meat: Floats = field(kw_only=True, repr=False)  # M, shape (k, r, r); (k, 1, 1): so many times the identity
     halves: Floats = field(kw_only=True, repr=False)  # V, shape (k, d, m): the covariance of side s is T M[s] Tᵀ + V[s] V[s]ᵀ
 
     @property
@@ -94,7 +101,8 @@ class Summary:
         """Return the covariance matrix of the coefficients for one right-hand side, shape (d, d)."""
         if not 0 <= side < self.meat.shape[0]:
             raise SpecError(f"side must be one of the {self.meat.shape[0]} right-hand sides, counted from 0; got {side}.")
-        return sandwich_of(self.spread, self.meat[side], self.halves[side])
+        meat, rank = self.meat[side], self.spread.shape[1]
+        return sandwich_of(self.spread, meat if len(meat) == rank else meat * np.eye(rank), self.halves[side])
 
     def confidence(self, level: float | None = None) -> Floats:
         """Return the confidence intervals, shape (d, 2) or (d, k, 2): lower and upper ends.
@@ -121,20 +129,50 @@ class Summary:
 
     def __str__(self) -> str:
         """Return a table for each right-hand side."""
-        d, sides = len(self.names), self.meat.shape[0]
+        names, columns = self._table()
+        lines, sides = self._head(), columns.shape[1]
+        for side in range(min(sides, _MOST_TABLES)):
+            lines += [*([""] if side else []), *([self._title_of(side)] if sides > 1 else []), *self._side_lines(side)]
+            lines += coefficient_lines(names, columns[:, side], self.level)
+        if sides > _MOST_TABLES:
+            lines += ["", f"and {sides - _MOST_TABLES:,} more right-hand sides, not printed"]
+        return "\n".join([*lines, *note_lines(self.notes)])
+
+    def __repr__(self) -> str:
+        """Return the summary in one line."""
+        sides = np.size(self.residual_variance)
+        r_squared = f"R² {float(np.ravel(self.r_squared)[0]):.4g}" if sides == 1 else f"{sides:,} right-hand sides"
+        return f"<{type(self).__name__} of {len(self.names)} coefficients, {self.rows:,} rows, {r_squared}>"
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it, of the first right-hand sides where there are many."""
+        names, columns = self._table()
+        sides = columns.shape[1]
+        said = [*self._head(), *(self._side_lines(0) if sides == 1 else []), *note_lines(self.notes)]
+        tables = [
+            coefficient_html(names, columns[:, side], self.level, caption=self._title_of(side) if sides > 1 else "")
+            for side in range(min(sides, _MOST_SHOWN))
+        ]
+        rest = [lines_table(f"more  {sides - _MOST_SHOWN:,} right-hand sides")] if sides > _MOST_SHOWN else []
+        return join_parts([lines_table("\n".join(said)), *tables, *rest])
+
+    def _table(self) -> tuple[list[str], Floats]:
+        """Return the names, and coefficient, error, t, p and interval of each, shape (d, k, 6)."""
+        d, sides = len(self.names), np.size(self.residual_variance)
         by_coefficient = (self.coefficients, self.standard_errors, self.t_values, self.p_values)
         columns = np.stack([array.reshape(d, sides) for array in by_coefficient], axis=-1)
         columns = np.concatenate([columns, self.confidence().reshape(d, sides, 2)], axis=-1)
-        names = [name if sure else f"{name} *" for name, sure in zip(self.names, self.is_estimable, strict=True)]
-        lines = [
-            f"rows        {self.rows:,}   rank {self.rank} of {d}   degrees of freedom {self.residual_degrees:,}   "
+        return [name if sure else f"{name} *" for name, sure in zip(self.names, self.is_estimable, strict=True)], columns
+
+    def _head(self) -> list[str]:
+        return [
+            f"rows        {self.rows:,}   rank {self.rank} of {len(self.names)}   degrees of freedom {self.residual_degrees:,}   "
             f"condition {self.condition:.2e}",
             f"covariance  {self._covariance_words()}{', weighted' if self.is_weighted else ''}",
         ]
-        for side in range(sides):
-            lines += [*([""] if side else []), *([f"right-hand side {side}"] if sides > 1 else []), *self._side_lines(side)]
-            lines += coefficient_lines(names, columns[:, side], self.level)
-        return "\n".join([*lines, *note_lines(self.notes)])
+
+    def _title_of(self, side: int) -> str:
+        return f"right-hand side {side}" + (f": {self.targets[side]}" if self.targets else "")
 
     def _covariance_words(self) -> str:
         if self.groups is not None:
@@ -143,7 +181,7 @@ class Summary:
 
     def _side_lines(self, side: int) -> list[str]:
         by_side = (self.r_squared, self.adjusted_r_squared, self.residual_variance, self.f_statistic, self.f_p_value)
-        r2, adjusted, variance, F, p = (float(np.atleast_1d(value)[side]) for value in by_side)
+        r2, adjusted, variance, F, p = (float(np.ravel(value)[side]) for value in by_side)
         return [
             f"fit         R² {r2:.6f}{'' if self.is_centred else ' (about 0)'}   adjusted {adjusted:.6f}   "
             f"residual variance {variance:.6g}",

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dsketch._html import number_table
+
 _LONGEST_NAME = 40
 
 
@@ -29,6 +31,16 @@ def coefficient_lines(names: Sequence[str], columns: NDArray[np.float64], level:
         for name, row in zip(names, columns, strict=True)
     ]
     return [rule, head, rule, *lines, rule]
+
+
+def coefficient_html(names: Sequence[str], columns: NDArray[np.float64], level: float, test: str = "t", caption: str = "") -> str:
+    """Return the same as :func:`coefficient_lines` in HTML; ``caption`` stands above."""
+    low, high = f"[{(1 - level) / 2:.4g}", f"{(1 + level) / 2:.4g}]"
+    rows = [
+        (name, f"{row[0]:.5g}", f"{row[1]:.4g}", f"{row[2]:.3f}", _p(row[3]), f"{row[4]:.5g}", f"{row[5]:.5g}")
+        for name, row in zip(names, columns, strict=True)
+    ]
+    return number_table(caption, ("", "coef", "std err", test, f"P>|{test}|", low, high), rows)
 
 
 def note_lines(notes: Iterable[str]) -> list[str]:

@@ -83,9 +83,9 @@ def information_at(model: Model, x: Floats, nearby: Factor, *, is_expected: bool
         if factor is not None and (_is_tame(factor) or not has_roots):
             return Information(_fit(x, factor, fitness), fitness, is_expected, tuple(passes))
     tangent = Tangent(Triangle(), model.loss, model.places, x, is_expected)
-    full, fitness = yield Look(Both(tangent, fitted), model.rows)
+    reduced, fitness = yield Look(Both(tangent, fitted), model.rows)
     passes.append(Both(tangent, fitted).names())
-    return Information(_fit(x, Factor(full[:-1, :-1]), fitness), fitness, is_expected, tuple(passes))
+    return Information(_fit(x, Factor(reduced.R), fitness), fitness, is_expected, tuple(passes))
 
 
 def _is_tame(factor: Factor) -> bool:

@@ -1,5 +1,6 @@
 """The statistics of a generalised linear model as a value."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from dsketch._html import join_parts, lines_table
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
 from dsketch.problems.linear.statistics.summary import sandwich_of
-from dsketch.problems.linear.statistics.table import coefficient_lines, note_lines
+from dsketch.problems.linear.statistics.table import coefficient_html, coefficient_lines, note_lines
 
 
 @dataclass(frozen=True)
@@ -146,16 +148,31 @@ class GLMSummary:
 
     def __str__(self) -> str:
         """Return a table, one for each class but the first where there are several."""
+        lines = self._head()
+        for title, names, columns in self._tables():
+            lines += [title] if title else []
+            lines += coefficient_lines(names, columns, self.level, self.test)
+        return "\n".join([*lines, *note_lines(self.notes)])
+
+    def __repr__(self) -> str:
+        """Return the summary in one line."""
+        said = f"{self.family}, {len(self.names)} coefficients, {self.rows:,.12g} rows, deviance {self.deviance:.6g}"
+        return f"<{type(self).__name__} of {said}>"
+
+    def _repr_html_(self) -> str:
+        """Return the tables as a notebook shows them."""
+        tables = [coefficient_html(names, columns, self.level, self.test, title) for title, names, columns in self._tables()]
+        return join_parts([lines_table("\n".join([*self._head(), *note_lines(self.notes)])), *tables])
+
+    def _tables(self) -> Iterator[tuple[str, list[str], Floats]]:
+        """Yield of each class but the first its title, its names, and coefficient, error, test, p and interval of each."""
         d = len(self.names)
         by_coefficient = (self.coefficients, self.standard_errors, self.test_values, self.p_values)
         columns = np.stack([numbers.reshape(d, -1) for numbers in by_coefficient], axis=-1)
         columns = np.concatenate([columns, self.confidence().reshape(d, -1, 2)], axis=-1)
-        lines = self._head()
         for output, sure in enumerate(self.is_estimable.reshape(d, -1).T):
             names = [name if is_sure else f"{name} *" for name, is_sure in zip(self.names, sure, strict=True)]
-            lines += [f"class {output + 1} against class 0"] if columns.shape[1] > 1 else []
-            lines += coefficient_lines(names, columns[:, output], self.level, self.test)
-        return "\n".join([*lines, *note_lines(self.notes)])
+            yield f"class {output + 1} against class 0" if columns.shape[1] > 1 else "", names, columns[:, output]
 
     def _head(self) -> list[str]:
         covariance = f"by {self.groups:,} groups of rows" if self.groups is not None else self.robust or "the model's own"

@@ -1,0 +1,236 @@
+"""Answers of very many targets: arrays that the workers write where b is read, or that come back where they are small."""
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import zarr
+
+from dsketch._jsonable import plain
+from dsketch._results.format import OURS
+from dsketch._results.output import Output, words_of
+from dsketch._results.plan import Plan
+from dsketch._results.remote import RemoteOutput
+from dsketch._results.rows import IN_MEMORY_BYTES
+from dsketch._results.solution import Solution
+from dsketch._results.target_group import answer_bytes, filling, is_written, open_group, require_folder_name
+from dsketch._units import format_bytes, format_seconds
+from dsketch.engine.drive import Drive
+from dsketch.errors import PlanError, SpecError
+from dsketch.matrix.retrying import store_at
+from dsketch.passes import Look
+from dsketch.passes.base import Flow
+from dsketch.passes.fit_tiles import Tally
+from dsketch.problems.outcome import Outcome
+from dsketch.problems.targets.problem import TargetRegression
+
+Place = Output | RemoteOutput | None
+
+
+@dataclass(frozen=True, repr=False)
+class TargetFit(Solution):
+    """The answers of all targets, each an array with the targets' own dimensions last; in memory, or Zarr arrays where they were written.
+
+    Attributes
+    ----------
+    x : ndarray or zarr.Array, shape (d, targets…)
+        With an intercept, its coefficient is the last row.  NaN for a target without an answer; ``notes`` say how many and why.
+    certificate : TargetCertificate
+        The worst of all targets.
+    dimensions : tuple of str
+        Names of the targets' dimensions.
+    path : str or None
+        Of the Zarr group, where the answers were written.
+    status, method, passes, plan, notes, columns
+        As :class:`~dsketch.Solution` has them.
+    """
+
+    dimensions: tuple[str, ...] = field(kw_only=True)
+    path: str | None = field(default=None, kw_only=True)
+
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """All arrays by name, of shape (d, targets…) or (targets…)."""
+        found: dict[str, Any] = self.answer
+        return found
+
+    @property
+    def standard_errors(self) -> Any:
+        """Of the coefficients, shape of x.  SpecError with a penalty."""
+        return self._of("standard_errors")
+
+    @property
+    def t(self) -> Any:
+        """Coefficients over their standard errors, shape of x.  SpecError with a penalty."""
+        return self._of("t")
+
+    @property
+    def p(self) -> Any:
+        """Two-sided, from Student's t with the target's own degrees of freedom, shape of x.  SpecError with a penalty."""
+        return self._of("p")
+
+    @property
+    def r_squared(self) -> Any:
+        """About the mean of a target where the model holds a constant, else about 0; shape (targets…)."""
+        return self._of("r_squared")
+
+    @property
+    def residual_variance(self) -> Any:
+        """Σ w r² over the degrees of freedom, shape (targets…).  SpecError with a penalty."""
+        return self._of("residual_variance")
+
+    @property
+    def counts(self) -> Any:
+        """Rows that count for each target, shape (targets…)."""
+        return self._of("counts")
+
+    @property
+    def degrees_of_freedom(self) -> Any:
+        """Counts less the rank, shape (targets…).  SpecError with a penalty."""
+        return self._of("degrees_of_freedom")
+
+    @property
+    def backward_error(self) -> Any:
+        """The certificate of each target, shape (targets…)."""
+        return self._of("backward_error")
+
+    def _of(self, name: str) -> Any:
+        if name not in self.arrays:
+            raise SpecError(
+                f"{name} needs an unbiased estimator; this is ridge. Solve without alpha for it; there are {', '.join(self.arrays)}."
+            )
+        return self.arrays[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is known of all targets as JSON can hold it: of the arrays, their shapes, and where they lie."""
+        facts = {
+            "arrays": {name: {"shape": list(value.shape), "dtype": str(value.dtype)} for name, value in self.arrays.items()},
+            "zarr": self.path,
+            "dimensions": list(self.dimensions),
+            "status": self.status.name.lower(),
+            "message": self.status.value,
+            "method": self.method,
+            "certificate": vars(self.certificate),
+            "passes": [vars(record) for record in self.passes],
+            "plan": self.plan.to_dict(),
+            "notes": self.notes,
+            **({} if self.columns is None else self.columns.attributes()),
+            **({} if self.target_names is None else {"targets": list(self.target_names)}),
+        }
+        return {name: plain(value) for name, value in facts.items()}
+
+    def summary(self, **options: Any) -> Any:
+        """Refuse: every target has its own table, in the arrays.
+
+        Raises
+        ------
+        SpecError
+        """
+        del options
+        raise SpecError(
+            "a table for few right-hand sides was expected; of targets it is in standard_errors, t, p and r_squared. Solve LeastSquares(A, "
+            "b[:, target]) for intervals and robust errors."
+        )
+
+    def predict(self, A: Any, out: Any = None, **options: Any) -> Any:
+        """Refuse: predictions of so many targets are a product that is better made by pieces.
+
+        Raises
+        ------
+        SpecError
+        """
+        del A, out, options
+        raise SpecError(
+            "few right-hand sides were expected for predictions; these are answers by tiles of targets. Multiply the new rows with "
+            "pieces of x, as A @ x[:, some]."
+        )
+
+    def __str__(self) -> str:
+        """Return the answers in a few lines for people."""
+        read = sum(record.read_bytes for record in self.passes)
+        lines = [
+            f"status      {self.status.value}",
+            f"method      {self.method}, {format_bytes(read)}, {format_seconds(self.seconds)}",
+            *self.certificate.lines(),
+            f"arrays      {', '.join(self.arrays)}" + ("" if self.path is None else f" in {self.path}"),
+        ]
+        return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
+
+
+def require_target_room(problem: TargetRegression, out: Place) -> None:
+    """Refuse, before anything is tried, answers that nobody could hold, and a place that holds no arrays.
+
+    Raises
+    ------
+    SpecError
+        For a NumPy file.
+    PlanError
+        If there is no place, and answers are too large to come back.
+    """
+    require_folder_name(out)
+    size = answer_bytes(problem)
+    if out is None and size > IN_MEMORY_BYTES:
+        raise PlanError(
+            f"answers of at most {format_bytes(IN_MEMORY_BYTES)} come back as arrays; those of {problem.sides:,} targets have "
+            f"{format_bytes(size)}. Give a place to write them to: out_dir=, on the command line --out-dir."
+        )
+
+
+def answer_targets(problem: TargetRegression, made: Plan, drive: Drive, out: Place, journal: str | None, key: str) -> Outcome:
+    """Return the outcome with its arrays, in memory or, at ``out``, those that the workers have written.
+
+    Parameters
+    ----------
+    journal : str or None
+        Whose run this is, for the group's own account.
+    key : str
+        Of a run that may go on where it was interrupted; empty: of one that may not.
+
+    Raises
+    ------
+    SpecError
+        For replicas, which cannot compare what they write.
+    DataError, EngineError
+    """
+    if out is None:
+        return drive.run(problem.answer(made))
+    if drive.engine.replicas > 1:
+        raise SpecError(
+            f"replicas={drive.engine.replicas} compares parts, and answers that workers write to Zarr are none. Leave "
+            "out_dir or replicas out."
+        )
+    if is_written(out, key):
+        return _read(problem, made, out)
+    with filling(out, problem, {**words_of(problem), **OURS}, key) as group:
+        tally = drive.run(_look_once(problem.look(group, goes_on=bool(key))))
+        found = problem.conclude(made, tally, {"x": np.empty(0)})
+        group.update_attributes({**_describe(problem, found, journal), "run": key, "tally": list(tally)})
+    arrays = open_group(os.fspath(out.path))
+    return replace(found, x=arrays["x"], detail=arrays)
+
+
+def _read(problem: TargetRegression, made: Plan, out: Output | RemoteOutput) -> Outcome:
+    """Return the outcome of a run that had come to its end."""
+    arrays = open_group(os.fspath(out.path))
+    tally = Tally(*zarr.open_group(store_at(os.fspath(out.path)), mode="r").attrs["tally"])
+    found = problem.conclude(made, tally, {"x": arrays["x"]})
+    return replace(found, detail=arrays)
+
+
+def _describe(problem: TargetRegression, found: Outcome, journal: str | None) -> dict[str, Any]:
+    """Return what the group says about itself."""
+    return {
+        "status": found.status.name.lower(),
+        "method": found.method,
+        "certificate": plain(vars(found.certificate)),
+        "notes": list(found.notes),
+        "journal": journal,
+        **words_of(problem),
+        **({} if problem.columns is None else problem.columns.attributes()),
+        **OURS,
+    }
+
+
+def _look_once(look: Look) -> Flow[Any]:
+    return (yield look)

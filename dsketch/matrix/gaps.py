@@ -1,0 +1,93 @@
+"""Numbers of which some are missing, read as they are: a gap is NaN rather than refused.
+
+Rows of right-hand sides and covariates are left out one by one where a target has none; for that they must be seen.  The gaps are those
+that the CF conventions mark (:mod:`dsketch.matrix.conventions`), masked entries, and NaN itself.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch.errors import DataError
+from dsketch.matrix.array import ArrayMatrix
+from dsketch.matrix.base import AnyArray, Cuts, Matrix
+from dsketch.matrix.conventions import Conventions
+from dsketch.matrix.open import open_matrix
+from dsketch.matrix.zarr import ZarrMatrix
+
+
+class Gapped(Matrix):
+    """Rows of a Zarr array as float64, NaN where a cell stands for no number.
+
+    Parameters
+    ----------
+    stored : ZarrMatrix
+        Of the stored numbers themselves.
+    conventions : Conventions
+        What they stand for.
+    """
+
+    dtype: np.dtype[np.generic] = np.dtype(np.float64)
+    is_kept = False
+
+    def __init__(self, stored: ZarrMatrix, conventions: Conventions) -> None:
+        self.stored, self.conventions = stored, conventions
+        self.shape, self.is_vector = stored.shape, stored.is_vector
+        self.source, self.names = stored.source, stored.names
+        self.meaning = conventions.describe()
+
+    @property
+    def cuts(self) -> Cuts:
+        """Those of the stored rows."""
+        return self.stored.cuts
+
+    def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows ``start:stop``, gaps as NaN."""
+        del out
+        return self.conventions.fill_gaps(self.stored.read(start, stop))
+
+    def fingerprint(self) -> str:
+        """Return that of the stored numbers, with what they stand for."""
+        return f"{self.stored.fingerprint()} {self.conventions!r}"
+
+    def describe(self) -> str:
+        """Return the words of the stored rows."""
+        return self.stored.describe()
+
+
+def open_with_gaps(source: Any, what: str) -> Matrix:
+    """Open a matrix whose gaps are read as NaN.
+
+    Raises
+    ------
+    MissingDataError, DataError, SpecError
+        As :func:`~dsketch.matrix.open.open_matrix`, and for sparse ones.
+    """
+    if isinstance(source, np.ma.MaskedArray):
+        source = np.asarray(np.ma.filled(source.astype(np.float64), np.nan))
+    matrix = open_matrix(source, what=what)
+    if matrix.nonzeros is not None:
+        raise DataError(f"{what} must be dense; it is {matrix.describe()}. Pass {what}.toarray(), or store it as an array.")
+    if isinstance(matrix, ZarrMatrix) and matrix.conventions is not None:
+        return Gapped(matrix.as_stored(), matrix.conventions)
+    if matrix.source is None and not isinstance(matrix, ArrayMatrix):  # of a graph or a table: each worker would compute it again
+        return ArrayMatrix(np.ascontiguousarray(matrix.read(0, matrix.shape[0])), what=what)
+    return matrix
+
+
+def read_all(matrix: Matrix, what: str) -> Floats:
+    """Return all rows as float64 in C order, gaps as NaN.
+
+    Raises
+    ------
+    DataError
+        If one is infinite.
+    """
+    rows = np.empty(matrix.shape)
+    for start, stop in zip(matrix.cuts[:-1].tolist(), matrix.cuts[1:].tolist(), strict=True):
+        rows[start:stop] = matrix.read(start, stop)
+    if (wrong := np.argwhere(np.isinf(rows))).size:
+        row, column = wrong[0].tolist()
+        raise DataError(f"{what} must be finite or missing; row {row}, column {column} is {rows[row, column]}. Correct it.")
+    return rows

@@ -1,0 +1,50 @@
+"""What the dimensions of an array with labels are called, kept beside its numbers so that an answer can be told by them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The dimensions of a labelled array but that of its rows.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        Their names, in the array's order.
+    shape : tuple of int
+        How long they are.
+    coords : mapping
+        What xarray calls coordinates: whatever does not lie along the rows, labels of dimensions among them.  Not read here.
+    name : str or None
+        Of the array.
+    attributes : mapping
+        Of the array: its units, its long name.
+    """
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    coords: Mapping[Any, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+    name: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+
+
+def labels_of(source: Any) -> Labels:
+    """Return those of an ``xarray.DataArray`` or ``Variable`` whose first dimension is the rows."""
+    rows, *rest = map(str, source.dims) if source.dims else ("",)
+    known: Mapping[Any, Any] = getattr(source, "coords", {})
+    if along := [name for name, coordinate in known.items() if rows in coordinate.dims]:
+        known = source.drop_vars(along).coords
+    name = getattr(source, "name", None)
+    return Labels(tuple(rest), tuple(map(int, source.shape[1:])), known, None if name is None else str(name), dict(source.attrs))
+
+
+def label_targets(names: Sequence[str] | None, sides: int) -> Labels:
+    """Return the labels of k targets that have names, or nothing but places.
+
+    >>> label_targets(("u", "v"), 2).coords
+    {'target': ['u', 'v']}
+    """
+    return Labels(("target",), (sides,), {} if names is None else {"target": list(names)})

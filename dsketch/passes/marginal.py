@@ -1,0 +1,240 @@
+"""The pass that regresses each target on each column beside common covariates: coefficients, standard errors, t, p, a row a column.
+
+Its rows are the columns of a wide store (:class:`~dsketch.matrix.transposed.Transposed`).  What it makes is several numbers for each
+column and target; they are gathered, or written where they are made, a chunk a block.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats, State
+from dsketch._linalg.tails import two_tails
+from dsketch.matrix.rows import Block
+from dsketch.passes.base import Part, Pass
+from dsketch.passes.column_tiles import Columns, require_no_gaps
+from dsketch.passes.marginal_sums import Sums, sums_of, whole_column
+from dsketch.passes.partialled import EPS, Group, Prepared, Sides
+
+FIELDS = ("beta", "standard_errors", "t", "p", "neg_log10_p", "counts")
+_COLUMNS = 512  # of a block at once: a tile of them stays in the second-level cache
+_LONG_ROWS = 512
+_COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
+
+
+class Facts(NamedTuple):
+    """What is known of the targets, shape (k,) each: rows, rank of the covariates, ‖ỹ‖, condition of the covariates; and the groups."""
+
+    rows: Floats
+    rank: Floats
+    norms: Floats
+    condition: Floats
+    groups: int
+
+
+class Tally(NamedTuple):
+    """What a pass over columns counted.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        ``columns``; those that the covariates determine (``undetermined``), that lack entries (``lacking``), and how many entries are
+        ``missing``; those with too few rows for errors (``short``); those ``compared`` with sums in extended precision.
+    facts : Facts
+    off : ndarray, shape (2, k)
+        Largest distance of a compared coefficient, as a share of ‖ỹ‖/‖g̃‖, and of a compared t, as a share of max(1, |t|).
+    """
+
+    counts: dict[str, int]
+    facts: Facts
+    off: Floats
+
+
+class Made(NamedTuple):
+    """What a block came to: each field, shape (columns, k), and the parts of its tally."""
+
+    values: dict[str, Floats]
+    tally: Part
+
+
+@dataclass(frozen=True)
+class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
+    """Finish to the fields by name, shape (m, k) each, and the tally.
+
+    Parameters
+    ----------
+    sides : Sides
+        Targets and covariates.
+    missing : {"mean", "drop", "error"}
+        What stands for a missing entry of a column.
+    marks : tuple of int
+        Integers that stand for one.
+    probes : tuple of int
+        Numbers of columns that are made again in extended precision.
+
+    Notes
+    -----
+    2 n (k + q) flops a column in matrix products, for k targets and q covariates; as many again, without k, for each further group of
+    targets that miss other rows.  A part is 6 k numbers a column, as integers of the same bits: a NaN is an answer here.
+    """
+
+    sides: Sides
+    missing: str
+    marks: tuple[int, ...] = ()
+    probes: tuple[int, ...] = ()
+
+    kind: ClassVar[str] = "marginal"
+    accumulates: ClassVar[bool] = False
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Return the block's columns."""
+        made = self.make(block)
+        own = (np.stack([made.values[name] for name in FIELDS], axis=1).view(np.int64), made.tally)
+        return own if part is None else self.merge(part, own)
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Put one under the other."""
+        return np.concatenate([left[0], right[0]]), merge_tallies(left[1], right[1])
+
+    def finish(self, part: Part) -> tuple[dict[str, Floats], Tally]:
+        """Return all columns."""
+        values = part[0].view(np.float64)
+        return {name: np.ascontiguousarray(values[:, place]) for place, name in enumerate(FIELDS)}, tally_of(part[1])
+
+    def part_bytes(self, columns: int, sides: int) -> int:
+        """Return 6 k numbers a column of a large block, at least."""
+        del columns, sides
+        return 8 * len(FIELDS) * self.sides.Y.shape[1] * 4096
+
+    def make(self, block: Block) -> Made:
+        """Return the fields of the columns of a block.
+
+        Raises
+        ------
+        DataError
+            If a number is infinite, or missing with ``missing="error"``.
+        """
+        prepared, stored = self.prepared, np.asarray(block.A)
+        k, drops = self.sides.Y.shape[1], self.missing == "drop"
+        require_no_gaps(Columns(stored, None, self.marks), block.start, block.names[0], may_lack=self.missing != "error")
+        values = {name: np.empty((len(stored), k)) for name in FIELDS}
+        counts, off, facts = np.zeros(len(_COUNTS)), np.zeros((2, k)), facts_of(prepared, k)
+        for number in range(len(prepared)):
+            group = prepared.group(number)
+            for low in range(0, len(stored), _COLUMNS):
+                columns = Columns(stored[low : low + _COLUMNS], group.rows, self.marks)
+                columns = columns.shifted() if self.sides.intercept else columns
+                sums = sums_of(columns, group, drops=drops)
+                for name, found in estimates(sums).items():
+                    values[name][low : low + _COLUMNS, group.targets] = found
+                self._compare(columns, group, sums, block.start + low, off)
+        counts[_COUNTS.index("compared")] = sum(block.start <= probe < block.stop for probe in self.probes)
+        counts[:5] = count_columns(values, facts[0])
+        return Made(values, (counts, facts, np.array([float(len(prepared))]), off))
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """Targets and covariates, made ready once a process."""
+        return self.sides.prepare()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was made ready behind."""
+        return {name: value for name, value in self.__dict__.items() if name != "prepared"}
+
+    def state(self) -> Iterator[State]:
+        """Yield what decides the fields."""
+        yield repr(self.kind)
+        yield from self.sides.state()
+        yield repr((self.missing, self.marks, self.probes))
+
+    def _compare(self, columns: Columns, group: Group, sums: Sums, start: int, off: Floats) -> None:
+        """Raise ``off`` to the distance of probed columns from sums in extended precision."""
+        for number in self.probes:
+            if start <= number < start + columns.count:
+                found = compare(columns, number - start, group, sums, drops=self.missing == "drop")
+                off[:, group.targets] = np.maximum(off[:, group.targets], found)
+
+
+def estimates(sums: Sums) -> dict[str, Floats]:
+    """Return coefficients, standard errors, t, p, −log₁₀ p and counts of the sums."""
+    freedom = np.broadcast_to(sums.freedom[:, None], sums.products.shape)
+    with np.errstate(all="ignore"):
+        beta = np.where(np.isnan(sums.targets), np.nan, sums.products / sums.squares[:, None])
+        variance = np.where(freedom >= 1, np.maximum(sums.residuals, 0.0) / freedom, np.nan)
+        errors = np.sqrt(variance / sums.squares[:, None])
+        t = beta / errors
+    p, decades = two_tails(t, freedom)
+    counts = np.broadcast_to(sums.counts[:, None], beta.shape)
+    return dict(zip(FIELDS, (beta, errors, t, p, decades, counts), strict=True))
+
+
+def compare(columns: Columns, number: int, group: Group, sums: Sums, *, drops: bool) -> Floats:
+    """Return how far coefficient and t of one column are from those of sums in extended precision, shape (2, k)."""
+    gaps = columns.of(np.array([number])).gaps()
+    sides = np.arange(len(group.targets))
+    g, Y = whole_column(columns, number, group, None if drops else float(gaps.means[0]), sides)
+    square, products, squares = long_sums(g, Y)
+    with np.errstate(all="ignore"):
+        residuals = squares - products**2 / square
+        t = products / np.sqrt(square * residuals / sums.freedom[number])
+        beta = sums.products[number] / sums.squares[number]
+        found = beta * np.sqrt(sums.squares[number] * sums.freedom[number] / sums.residuals[number])
+        share = np.abs(beta - products / square) * np.sqrt(square / sums.targets[number])
+        distance = np.abs(found - t) / np.maximum(np.abs(t), 1)
+    return np.nan_to_num(np.array([share, distance], np.float64), nan=0.0, posinf=0.0)
+
+
+def long_sums(g: Floats, Y: Floats) -> "tuple[np.longdouble, np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+    """Return gᵀg, gᵀY and the squares of Y's columns, summed in extended precision."""
+    wide = g.astype(np.longdouble)
+    products, squares = np.zeros(Y.shape[1], np.longdouble), np.zeros(Y.shape[1], np.longdouble)
+    for low in range(0, len(g), _LONG_ROWS):
+        rows = Y[low : low + _LONG_ROWS].astype(np.longdouble)
+        products += np.einsum("i,ij->j", wide[low : low + _LONG_ROWS], rows)
+        squares += np.einsum("ij,ij->j", rows, rows)
+    return np.longdouble((wide * wide).sum()), products, squares
+
+
+def merge_tallies(left: Part, right: Part) -> Part:
+    """Add counts; keep the larger distances, and the facts, which are the same."""
+    return left[0] + right[0], left[1], left[2], np.maximum(left[3], right[3])
+
+
+def tally_of(part: Part) -> Tally:
+    """Return the tally that its arrays hold."""
+    counts, facts, groups, off = part
+    named = {name: int(value) for name, value in zip(_COUNTS, counts, strict=True)}
+    return Tally(named, Facts(facts[0], facts[1], facts[2], facts[3], int(groups[0])), off)
+
+
+def facts_of(prepared: Prepared, targets: int) -> Floats:
+    """Return rows, rank, ‖ỹ‖ and condition of each target, shape (4, k)."""
+    if prepared.facts is not None:
+        return prepared.facts
+    facts = prepared.facts = np.zeros((4, targets))
+    for group in map(prepared.group, range(len(prepared))):
+        k = len(group.targets)
+        norms = np.sqrt(np.nan_to_num(group.squares))
+        facts[:, group.targets] = [
+            np.full(k, group.count),
+            np.full(k, group.rank),
+            norms,
+            np.full(k, group.basis.condition),
+        ]
+    return facts
+
+
+def count_columns(values: dict[str, Floats], rows: Floats) -> Floats:
+    """Return the counts of a block but for those compared."""
+    missing = (rows - values["counts"]).max(axis=1)
+    undetermined = np.isnan(values["beta"]).all(axis=1)
+    short = (np.isnan(values["standard_errors"]) & ~np.isnan(values["beta"])).any(axis=1)
+    return np.array([len(missing), undetermined.sum(), (missing > 0).sum(), missing.sum(), short.sum()], dtype=np.float64)
+
+
+def rounding_level(rows: int) -> float:
+    """Return what rounding may do to a coefficient, as a share of ‖ỹ‖/‖g̃‖: sums of n products, of a g̃ that kept 1/100 of g."""
+    return 200 * EPS * float(np.sqrt(rows))

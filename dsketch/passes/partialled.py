@@ -1,0 +1,236 @@
+"""Targets and covariates as a pass over columns needs them: an orthonormal basis of [1 C], and what it leaves of the targets.
+
+Targets that miss the same rows are one group, with those rows left out.  Workers read targets and covariates where they lie and make the
+groups themselves, each the same bits; nothing with n rows moves.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.linalg as sl
+
+from dsketch._linalg.arrays import Floats, State
+from dsketch._linalg.columns import powers_near_norms
+from dsketch._linalg.factor import RANK_TOLERANCE
+from dsketch.errors import DataError
+from dsketch.matrix.base import Matrix
+from dsketch.matrix.gaps import read_all
+
+EPS = float(np.finfo(np.float64).eps)
+KEPT_BYTES = 400_000_000  # groups of a run that a process keeps together; of more they are made again for each block
+
+
+class Basis(NamedTuple):
+    """An orthonormal basis Q of covariates, shape (n, rank), and how well they determine it."""
+
+    Q: Floats
+    condition: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Targets over the rows that none of them misses.
+
+    Attributes
+    ----------
+    rows : ndarray of int, or None
+        Numbers of these rows; None: all.
+    targets : ndarray of int
+        Their places among all targets.
+    Y : ndarray, shape (n, k)
+        What the covariates leave of them, ỹ = (I − Q Qᵀ) y.
+    basis : Basis
+    squares : ndarray, shape (k,)
+        ‖ỹ‖²; NaN where nothing but rounding is left.
+    """
+
+    rows: "np.ndarray[Any, Any] | None"
+    targets: "np.ndarray[Any, Any]"
+    Y: Floats
+    basis: Basis
+    squares: Floats
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return len(self.Y)
+
+    @property
+    def rank(self) -> int:
+        """Of the covariates."""
+        return int(self.basis.Q.shape[1])
+
+    @cached_property
+    def sides(self) -> Floats:
+        """[ỹ Q] in C order: what columns are multiplied with."""
+        return np.ascontiguousarray(np.concatenate([self.Y, self.basis.Q], axis=1))
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Targets and covariates where they lie.
+
+    Attributes
+    ----------
+    Y : Matrix, shape (n, k)
+    C : Matrix, shape (n, q), or None
+    intercept : bool
+        Whether a column of ones is a covariate.
+    may_lack : bool
+        Whether a missing value leaves a row out (of a target: for that target; of a covariate: for all); False: it is refused.
+    token : str
+        Under which a process keeps what it made of them; not part of what decides the answer.
+    """
+
+    Y: Matrix
+    C: Matrix | None
+    intercept: bool
+    may_lack: bool
+    token: str = field(default="", compare=False)
+
+    def state(self) -> Iterator[State]:
+        """Yield what decides the groups."""
+        yield from self.Y.state()
+        yield from () if self.C is None else self.C.state()
+        yield repr((self.intercept, self.may_lack))
+
+    def prepare(self) -> "Prepared":
+        """Return the groups, from this process's memory where it has made them before."""
+        with _LOCK:
+            if _KEPT.get("token") != self.token or not self.token:
+                _KEPT.clear()
+                _KEPT.update(token=self.token, prepared=Prepared.of(self))
+            kept: Prepared = _KEPT["prepared"]
+            return kept
+
+    def forget(self) -> None:
+        """Give the memory back."""
+        with _LOCK:
+            if _KEPT.get("token") == self.token:
+                _KEPT.clear()
+
+
+_KEPT: dict[str, Any] = {}  # of the last run alone
+_LOCK = threading.Lock()
+
+
+class Prepared:
+    """Groups of targets that miss the same rows.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (n, k)
+    Z : ndarray, shape (n, q)
+        [1 C].
+    patterns : list of (rows, targets)
+        Of each group.
+
+    Attributes
+    ----------
+    facts : ndarray or None
+        What the pass tells of the targets, once it has been made.
+    is_kept : bool
+        Whether groups, once made, stay in memory.
+    """
+
+    def __init__(self, Y: Floats, Z: Floats, patterns: "list[tuple[Any, Any]]") -> None:
+        self.Y, self.Z, self.patterns = Y, Z, patterns
+        self.facts: Floats | None = None
+        self._groups: dict[int, Group] = {}
+        self.is_kept = groups_bytes(len(Y), Y.shape[1], Z.shape[1], len(patterns)) <= KEPT_BYTES
+
+    @classmethod
+    def of(cls, sides: Sides) -> "Prepared":
+        """Read targets and covariates, and sort targets by the rows that they miss.
+
+        Raises
+        ------
+        DataError
+            If a value is infinite, or missing and that is not allowed.
+        """
+        Y = read_all(sides.Y, "Y")
+        n = len(Y)
+        C = np.empty((n, 0)) if sides.C is None else read_all(sides.C, "covariates")
+        lacks_y, lacks_c = np.isnan(Y), np.isnan(C)
+        if not sides.may_lack:
+            _refuse_missing("Y", lacks_y)
+            _refuse_missing("covariates", lacks_c)
+        Z = np.concatenate([np.ones((n, int(sides.intercept))), C], axis=1)
+        return cls(Y, Z, _patterns(lacks_y, lacks_c.any(axis=1)))
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return len(self.patterns)
+
+    def group(self, number: int) -> Group:
+        """Return a group."""
+        if number in self._groups:
+            return self._groups[number]
+        rows, targets = self.patterns[number]
+        Z, Y = (self.Z, self.Y[:, targets]) if rows is None else (self.Z[rows], self.Y[np.ix_(rows, targets)])
+        made = _group(rows, targets, Z, Y)
+        if self.is_kept:
+            self._groups[number] = made
+        return made
+
+
+def groups_bytes(n: int, targets: int, covariates: int, groups: int) -> int:
+    """Return the bytes of all groups together: ỹ, and for each group a basis, once alone and once beside it."""
+    return 8 * n * 2 * (targets + groups * covariates)
+
+
+def basis_of(Z: Floats) -> Basis:
+    """Return an orthonormal basis of the columns of Z, those that others determine left out.
+
+    Householder QR of columns scaled by powers of two; where singular values of R are at most 4 eps of the largest, by its left singular
+    vectors.
+    """
+    n, q = Z.shape
+    if q == 0 or n == 0:
+        return Basis(np.empty((n, 0)), 1.0)
+    norms = powers_near_norms(Z)
+    Q, R = sl.qr(Z / norms, mode="economic", check_finite=False)
+    U, s, _ = sl.svd(R, check_finite=False)
+    rank = int(np.count_nonzero(s > RANK_TOLERANCE * max(s[0], np.finfo(float).tiny)))
+    condition = float(s[0] / s[rank - 1]) if rank else 1.0
+    return Basis(Q if rank == q else Q @ U[:, :rank], condition)
+
+
+def project(X: Floats, Q: Floats) -> Floats:
+    """Return (I − Q Qᵀ) X, done twice: what is left is orthogonal to Q to rounding of itself."""
+    left = X - Q @ (Q.T @ X)
+    return np.asarray(left - Q @ (Q.T @ left))
+
+
+def _group(rows: Any, targets: Any, Z: Floats, Y: Floats) -> Group:
+    basis = basis_of(Z)
+    left = project(Y, basis.Q)
+    squares = np.einsum("ij,ij->j", left, left)
+    whole = np.einsum("ij,ij->j", Y, Y)
+    squares[squares <= (max(len(Y), 1) * EPS) ** 2 * whole] = np.nan
+    return Group(rows, targets, left, basis, squares)
+
+
+def _refuse_missing(what: str, lacks: Any) -> None:
+    if (wrong := np.argwhere(lacks)).size:
+        row, column = wrong[0].tolist()
+        raise DataError(
+            f"{what} must have no missing values with missing='error'; row {row}, column {column} has none. Leave such rows out with "
+            "missing='drop', or missing='mean'."
+        )
+
+
+def _patterns(lacks_y: Any, lacks_z: Any) -> "list[tuple[Any, Any]]":
+    """Return the rows and the targets of each group, in the order of their first targets."""
+    found: dict[bytes, list[int]] = {}
+    lacks = lacks_y | lacks_z[:, None]
+    for target in range(lacks.shape[1]):
+        found.setdefault(np.packbits(lacks[:, target]).tobytes(), []).append(target)
+    return [
+        (np.flatnonzero(~lacks[:, targets[0]]) if lacks[:, targets[0]].any() else None, np.array(targets))
+        for targets in found.values()
+    ]

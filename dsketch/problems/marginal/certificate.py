@@ -1,0 +1,93 @@
+"""What is known of marginal regressions: what covariates span, and how far coefficients are from those in extended precision.
+
+A few columns, spread over the store, are made again: g̃ projected once more, its products with ỹ summed in extended precision.  The
+distance of a coefficient counts as a share of ‖ỹ‖/‖g̃‖: it is then the cosine between g̃ and what is left of y, which is 0 for the
+coefficient of least squares, and a share of so much is a relative change of the column that explains it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsketch._linalg.arrays import Floats
+from dsketch.passes.marginal import Tally
+from dsketch.problems.outcome import Certificate, format_number, show_sides
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarginalCertificate(Certificate):
+    """What is known of the coefficients of all columns.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (k,)
+        Largest distance of a compared coefficient from that in extended precision, as a share of ‖ỹ‖/‖g̃‖; where given coefficients are
+        judged, of any.
+    forward_error : ndarray, shape (k,)
+        Largest distance of a compared t, as a share of max(1, |t|); where given ones are judged, the same as ``backward_error``.
+    residual_norm : ndarray, shape (k,)
+        ‖ỹ‖: what covariates leave of a target.
+    condition : float
+        Of the covariates, columns scaled; the largest of all patterns.
+    rank : int
+        Of the covariates, the constant counted; the least of all patterns.
+    columns, undetermined, lacking, missing, short, compared : int
+        As :class:`~dsketch.passes.marginal.Tally` counts them.
+    patterns : int
+        How many there are of rows that targets miss; targets that miss the same rows share one.
+    """
+
+    columns: int
+    undetermined: int
+    lacking: int
+    missing: int
+    short: int
+    compared: int
+    patterns: int
+
+    def lines(self) -> list[str]:
+        """Return it as lines for people."""
+        return [
+            f"compared    {self.compared} columns in extended precision: coefficients off by {show_sides(self.backward_error)} of ‖ỹ‖/‖g̃‖, "
+            f"t by {show_sides(self.forward_error)}",
+            f"columns     {self.columns:,}, of them {self.undetermined:,} determined by the covariates; {self.missing:,} entries missing "
+            f"in {self.lacking:,}",
+            f"covariates  condition {format_number(self.condition)}; {self.rank_reason}; {self.patterns} pattern(s) of targets",
+        ]
+
+
+def marginal_certificate(tally: Tally | None, covariates: int, targets: int) -> MarginalCertificate:
+    """Return the certificate of what a pass counted; None: of a pass that is still to come."""
+    if tally is None:
+        unknown = np.full(targets, np.nan)
+        return _of(unknown, unknown, unknown, float("nan"), 0, covariates, dict.fromkeys(_WORDS, 0), 0)
+    facts = tally.facts
+    counts = {name: tally.counts[name] for name in _WORDS}
+    rank, condition = int(facts.rank.min(initial=covariates)), float(facts.condition.max(initial=1.0))
+    return _of(tally.off[0], tally.off[1], facts.norms, condition, rank, covariates, counts, facts.groups)
+
+
+_WORDS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
+
+
+def _of(
+    backward: Floats,
+    forward: Floats,
+    norms: Floats,
+    condition: float,
+    rank: int,
+    covariates: int,
+    counts: dict[str, int],
+    groups: int,
+) -> MarginalCertificate:
+    reason = f"rank {rank} of {covariates} covariates" if rank < covariates else f"all {covariates} covariates count"
+    return MarginalCertificate(
+        backward_error=backward,
+        forward_error=forward,
+        residual_norm=norms,
+        condition=condition,
+        rank=rank,
+        rank_reason=reason,
+        patterns=groups,
+        **counts,
+    )

@@ -1,0 +1,82 @@
+"""What is known of all targets together: the worst of their certificates, and how many have no answer and why."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsketch.passes.fit_tiles import Tally
+from dsketch.problems.outcome import Certificate, format_number
+from dsketch.problems.targets.design import Design
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetCertificate(Certificate):
+    """What is known of the targets; of each alone the array ``backward_error`` tells.
+
+    Attributes
+    ----------
+    backward_error : ndarray, shape (1,)
+        The worst of all targets that have an answer: the Karlson–Waldén estimate, or a bound above it.
+    residual_norm, forward_error : ndarray, shape (1,)
+        NaN: not summed up over targets.
+    condition, scaled_condition, rank, rank_reason
+        Of all rows of A, with the penalty.
+    targets, answered : int
+        How many there are, and how many have an answer.
+    """
+
+    scaled_condition: float
+    targets: int
+    answered: int
+
+    def lines(self) -> list[str]:
+        """Return the certificate as lines for people."""
+        return [
+            f"backward    at most {format_number(float(self.backward_error[0]))} relative to ‖A‖, columns scaled, of any target",
+            f"targets     {self.answered:,} of {self.targets:,} answered",
+            f"condition   {format_number(self.condition)} (columns scaled {format_number(self.scaled_condition)}); {self.rank_reason}",
+        ]
+
+
+def target_certificate(design: Design, tally: Tally) -> TargetCertificate:
+    """Return what is known once all tiles are answered."""
+    factor, unknown = design.factor, np.full(1, np.nan)
+    return TargetCertificate(
+        backward_error=np.array([tally.worst]),
+        residual_norm=unknown,
+        forward_error=unknown,
+        condition=factor.condition,
+        scaled_condition=factor.scaled_condition,
+        rank=factor.rank,
+        rank_reason=factor.rank_reason,
+        targets=tally.targets,
+        answered=tally.targets - tally.empty - tally.few - tally.lost,
+    )
+
+
+def target_notes(design: Design, tally: Tally) -> tuple[str, ...]:
+    """Return what was decided on the way, in sentences."""
+    notes, n, rank = [], len(design.X), design.rank
+    if (left_out := n - design.rows) > 0:
+        notes.append(f"{left_out:,} of {n:,} rows count for no target: a value of A is missing there, or the weight is 0")
+    if tally.lacking:
+        notes.append(
+            f"{tally.lacking:,} of {tally.targets:,} targets lack values; each is answered by the rows that it has, none is filled in"
+        )
+    if tally.empty:
+        notes.append(f"{tally.empty:,} targets have no value at all: their answers are NaN")
+    if tally.few:
+        notes.append(
+            f"{tally.few:,} targets have fewer than {rank} rows, as many as A has rank: no x is determined, their answers are NaN"
+        )
+    if tally.lost:
+        notes.append(
+            f"{tally.lost:,} targets lack just those rows that give A its rank of {rank}: no x is determined, their answers are NaN"
+        )
+    if tally.exact:
+        notes.append(
+            f"of {tally.exact:,} targets the residual is rounding of the data: errors, t and p would be 0/0; they are NaN"
+        )
+    if design.is_penalized:
+        notes.append("with a penalty the estimates are biased: no standard errors, t and p; solve without one for them")
+    return tuple(notes)

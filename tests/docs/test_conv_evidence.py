@@ -1,0 +1,26 @@
+"""The script behind the claims on attention by a convolution basis runs at tiny size."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.scripts import run_here
+
+
+@pytest.mark.cluster
+def test_attention_by_a_basis_is_measured(tmp_path: Path) -> None:
+    """Every error is within its claim; the basis is found, and rows of wide range are refused."""
+    cases, printed = run_here("conv", tmp_path)
+    speed, growth, noise = ([case for case in cases if case["part"] == part] for part in ("speed", "growth", "noise"))
+
+    for case in (*speed, *growth):
+        assert case["error"] <= 2 * case["claimed"]  # the formula rounds too
+        assert case["processor"]["median"] > 0
+    assert {(case["kind"], case["method"], case["status"]) for case in speed} == {
+        ("conv", "conv", "estimated"),
+        ("softmax", "sweep", "solved"),
+    }
+    assert {case["profiles"] for case in growth} == {8}
+    for case in noise:
+        assert case["within"] == case["claimed"] == case["draws"]
+    assert all(f"conv-{part}" in printed for part in ("speed", "growth", "noise"))
