@@ -612,6 +612,7 @@ def attention_gradient(
     heads: int = 1,
     causal: bool = False,
     scale: float | None = None,
+    kind: str = "softmax",
     missing: str = "error",
     overwrite: bool = False,
     **choices: Unpack[ExactChoices],
@@ -620,7 +621,7 @@ def attention_gradient(
 
     Parameters
     ----------
-    Q, K, V, dY, wrt, heads, causal, scale, missing
+    Q, K, V, dY, wrt, heads, causal, scale, kind, missing
         As in :class:`AttentionGradient`.
     out, overwrite
         As in :func:`attention`.
@@ -637,7 +638,7 @@ def attention_gradient(
     >>> attention_gradient(np.zeros((1, 2)), np.eye(2), np.array([1.0, 3.0]), np.array([1.0]), wrt="V").x
     array([0.5, 0.5])
     """
-    problem = AttentionGradient(Q, K, V, dY, wrt=wrt, heads=heads, causal=causal, scale=scale, missing=missing)
+    problem = AttentionGradient(Q, K, V, dY, wrt=wrt, heads=heads, causal=causal, scale=scale, kind=kind, missing=missing)
     return _solve_to(out, problem, choices, overwrite=overwrite)
 
 

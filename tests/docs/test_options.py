@@ -308,7 +308,7 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
-DRAWS_NOTHING = {"attention-gradient"}  # exact sweeps have no random words
+DRAWS_NOTHING: set[str] = set()
 
 
 @each_problem

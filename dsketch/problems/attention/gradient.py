@@ -1,6 +1,7 @@
 """The gradient of a loss at Q, K or V of softmax attention, from its gradient dY at the rows of attention; written by the workers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from dsketch._linalg.arrays import Floats
@@ -24,7 +25,7 @@ from dsketch.problems.attention.gradient_method import GradientMethod
 from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
 from dsketch.problems.attention.gradient_rounding import gradient_level
 from dsketch.problems.attention.gradient_system import GradientSystem
-from dsketch.problems.attention.inputs import CAUSAL, HEADS, KEYS, QUERIES, SCALE, VALUES, open_system
+from dsketch.problems.attention.inputs import CAUSAL, HEADS, KEYS, KIND, QUERIES, SCALE, VALUES, as_conv, as_degree, open_system
 from dsketch.problems.base import Problem, require_names, require_settings
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.outcome import Outcome, RowsLook, Status
@@ -44,6 +45,8 @@ class AttentionGradient(Problem):
         Of what the gradient is taken: x has its shape.
     heads, causal, scale, missing
         As in :class:`~dsketch.problems.Attention`.
+    kind : {"softmax", "conv"}
+        ``"conv"``: likewise, by a convolution basis where that is found and costs less.
 
     Raises
     ------
@@ -55,7 +58,8 @@ class AttentionGradient(Problem):
     Notes
     -----
     Two sweeps, for dK and dV three: the first keeps two numbers of each row of Q and head, the logarithm of its sum of weights and ⟨dY, Y⟩,
-    which the journal has; the last makes the weights again.  Memory beside those numbers does not grow with n or m.
+    which the journal has; the last makes the weights again.  By a convolution basis d p columns are multiplied by FFT, for dV p.  Memory
+    beside those numbers does not grow with n or m.
 
     Examples
     --------
@@ -78,6 +82,7 @@ class AttentionGradient(Problem):
         HEADS,
         CAUSAL,
         SCALE,
+        KIND,
     )
     methods: ClassVar[Mapping[str, GradientMethod]] = GRADIENT_METHODS
     answers_rows = True
@@ -94,11 +99,15 @@ class AttentionGradient(Problem):
         heads: int = 1,
         causal: bool = False,
         scale: float | None = None,
+        kind: str = "softmax",
         missing: str = "error",
     ) -> None:
+        if as_degree(kind, None) is not None:
+            raise SpecError(f"gradients are there for kinds softmax and conv; got kind={kind!r}.")
         if wrt not in WANTED:
             raise SpecError(f"wrt must be one of {', '.join(WANTED)}; got {wrt!r}.")
         forward = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)
+        forward = replace(forward, is_conv=as_conv(kind, forward))
         above = open_matrix(dY, missing=missing, what="dY")
         wanted = (forward.Q.shape[0], forward.V.shape[1])
         if above.shape != wanted:
@@ -112,6 +121,7 @@ class AttentionGradient(Problem):
             "heads": forward.heads,
             "causal": forward.is_causal,
             "scale": forward.scale,
+            "kind": kind,
             "missing": missing,
         }
 
@@ -147,11 +157,12 @@ class AttentionGradient(Problem):
 
         def conclude(written: Written | None) -> Outcome:
             certificate = gradient_certificate(answer, written)
-            status = status_of(certificate.backward_error, self.accepted(choice.settings.tol))
+            accepted = self.accepted(choice.settings.tol)
+            status = status_of(certificate.backward_error, accepted, is_estimate=answer.basis is not None)
             return Outcome(answer.x, status, method, certificate, answer.notes, answer)
 
         begun, measured = conclude(None), answer.measured
-        look = RowsLook(Look(measured.pass_, measured.system.rows), conclude)
+        look = RowsLook(Look(measured.pass_, measured.rows), conclude)
         return Outcome(answer.x, Status.NOT_SOLVED, method, begun.certificate, answer.notes, answer, look)
 
     @property

@@ -10,7 +10,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.planning.price import Estimate, Machines
 from dsketch.problems.attention.gradient_system import GradientSystem, MeasuredGradient
-from dsketch.problems.attention.method import explain_room
+from dsketch.problems.attention.method import BasisFacts, explain_room
 from dsketch.problems.attention.sample import Sample
 from dsketch.problems.method import Method
 from dsketch.settings import Settings
@@ -24,10 +24,16 @@ class GradientAnswer:
     ----------
     measured : MeasuredGradient
     notes : tuple of str
+    basis : BasisFacts or None
+        Of the convolution basis that was used.
+    compared : int
+        Rows over which it was held against exact attention.
     """
 
     measured: MeasuredGradient
     notes: tuple[str, ...] = ()
+    basis: BasisFacts | None = None
+    compared: int = 0
 
     @property
     def x(self) -> Floats:

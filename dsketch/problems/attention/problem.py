@@ -167,7 +167,7 @@ class Attention(Problem):
         """
         if self.system.degree is not None:
             raise SpecError("gradients are there for kinds softmax and conv; this attention is polynomial.")
-        options = {name: self.parameters[name] for name in ("heads", "causal", "scale", "missing")}
+        options = {name: self.parameters[name] for name in ("kind", "heads", "causal", "scale", "missing")}
         return AttentionGradient(self.system.Q, self.system.K, self.system.V, dY, wrt=wrt, **options)
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
