@@ -6,7 +6,12 @@ starts
 noise
     The same with 10 % noise in B, where no layer fits: steps, and how far the answer is from a stationary point.
 columns
-    One layer of each number of columns: steps and processor seconds.
+    One layer of each number of columns, from 30 % off, by the method that the plan takes, which is conjugate gradients beyond d = 32;
+    of each what the plan said in seconds, and what came.
+heads
+    Layers of two heads, from both starts.
+agree
+    Levenberg's method and conjugate gradients on the same layers: how far their X and Y are apart, looks and processor seconds.
 """
 
 import time
@@ -35,13 +40,17 @@ class Layer(NamedTuple):
     off: Floats
 
 
-def layer(n: int, d: int, seed: int, noise: float = 0.0) -> Layer:
+def layer(n: int, d: int, seed: int, noise: float = 0.0, heads: int = 1) -> Layer:
     """Return Gaussian queries, keys and values, and the rows of a layer whose logits have a spread of about 1."""
-    rng = np.random.default_rng(seed)
+    rng, shape = np.random.default_rng(seed), (d, d) if heads == 1 else (heads, d, d)
     A1, A2, A3 = rng.standard_normal((3, n, d))
-    X, Y = rng.standard_normal((d, d)) / d, rng.standard_normal((d, d))
-    B = np.concatenate([_rows(A1[start : start + _ROWS], X, A2, A3 @ Y) for start in range(0, n, _ROWS)])
-    off = rng.standard_normal((d, d))
+    X, Y = rng.standard_normal(shape) / d, rng.standard_normal(shape)
+    parts = list(zip(X.reshape(-1, d, d), Y.reshape(-1, d, d), strict=True))
+    B = sum(
+        np.concatenate([_rows(A1[start : start + _ROWS], own, A2, A3 @ mine) for start in range(0, n, _ROWS)])
+        for own, mine in parts
+    )
+    off = rng.standard_normal(shape)
     B += noise * np.linalg.norm(B) / np.sqrt(B.size) * rng.standard_normal(B.shape)
     return Layer(A1, A2, A3, B, X, off * np.linalg.norm(X) / np.linalg.norm(off))
 
@@ -52,23 +61,30 @@ def _rows(A1: Floats, X: Floats, A2: Floats, V: Floats) -> Floats:
     return np.asarray(S @ V / S.sum(axis=1, keepdims=True))
 
 
-def measure(record: Record, part: str, n: int, d: int, seed: int, share: float, noise: float = 0.0) -> None:
-    """Record a solve from a start that is off by a share of X."""
-    data = layer(n, d, seed, noise)
-    problem = dsketch.AttentionLayer(*data[:4], start=data.X + share * data.off)
-    began = time.process_time()
-    found = dsketch.solve(problem, cluster="serial", progress=False)
+def measure(
+    record: Record, part: str, data: Layer, share: float, method: str = "auto", apart: Floats | None = None, **about: Any
+) -> Floats:
+    """Record a solve from a start that is off by a share of X; return x, and record how far it is from another."""
+    heads = 1 if data.X.ndim == 2 else len(data.X)
+    problem = dsketch.AttentionLayer(*data[:4], heads=heads, start=data.X + share * data.off)
+    plan = dsketch.plan(problem, cluster="serial", method=method)
+    began, clock = time.process_time(), time.perf_counter()
+    found = dsketch.solve(plan, progress=False)
     record.add(
-        part=part, n=n, d=d, seed=seed, share=share, noise=noise, status=found.status.name.lower(),
-        steps=found.answer.answers[found.answer.best].steps, looks=len(found.passes), seconds=time.process_time() - began,
+        part=part, n=len(data.B), d=data.X.shape[-1], heads=heads, share=share, **about, method=found.method,
+        status=found.status.name.lower(), steps=found.answer.answers[found.answer.best].steps, looks=len(found.passes),
+        seconds=time.process_time() - began, planned=plan.estimate.seconds, elapsed=time.perf_counter() - clock,
         loss=2 * found.certificate.loss / float((data.B**2).sum()), backward=float(found.certificate.backward_error[0]),
         error=float(np.linalg.norm(found.answer.X - data.X) / np.linalg.norm(data.X)),
+        apart="" if apart is None else float(np.linalg.norm(found.x - apart) / np.linalg.norm(apart)),
     )  # fmt: skip
+    return np.asarray(found.x)
 
 
 def tables(cases: list[Case]) -> dict[str, str]:
     """Return a table for each part."""
-    starts, noise, columns = ([case for case in cases if case["part"] == part] for part in ("starts", "noise", "columns"))
+    names = ("starts", "noise", "columns", "heads", "agree")
+    starts, noise, columns, heads, agree = ([case for case in cases if case["part"] == part] for part in names)
     return {
         "layer-starts": table(
             [f"n = {starts[0]['n']:,}, d = {starts[0]['d']}: start off by", "solved", "steps", "looks", "loss ÷ ‖B‖²", "X, relative"],
@@ -79,8 +95,24 @@ def tables(cases: list[Case]) -> dict[str, str]:
             [[f"{case['noise']:.0%}", *(case[word] for word in ("status", "steps", "looks", "backward"))] for case in noise],
         ),
         "layer-columns": table(
-            ["n", "d", "status", "steps", "looks", "processor seconds", "loss ÷ ‖B‖²"],
-            [[case[word] for word in ("n", "d", "status", "steps", "looks", "seconds", "loss")] for case in columns],
+            ["n", "d", "method", "status", "steps", "looks", "processor seconds", "elapsed ÷ planned", "loss ÷ ‖B‖²"],
+            [
+                [*(case[word] for word in ("n", "d", "method", "status", "steps", "looks", "seconds")),
+                 case["elapsed"] / case["planned"], case["loss"]]
+                for case in columns
+            ],
+        ),
+        "layer-heads": table(
+            [f"two heads, d = {heads[0]['d']}: start off by", "solved", "steps", "looks", "loss ÷ ‖B‖²", "X, relative"],
+            [[f"{share:.0%}", *_worst([case for case in heads if case["share"] == share])] for share in (0.1, 0.3)],
+        ),
+        "layer-agree": table(
+            ["d", "noise in B", "method", "status", "looks", "processor seconds", "backward error", "x apart"],
+            [
+                [case["d"], f"{case['noise']:.0%}",
+                 *(case[word] for word in ("method", "status", "looks", "seconds", "backward", "apart"))]
+                for case in agree
+            ],
         ),
     }  # fmt: skip
 
@@ -107,15 +139,22 @@ def draw(cases: list[Case]) -> Callable[[Any], None]:
 def main() -> None:
     """Measure, print, draw."""
     options = arguments(__doc__ or "").parse_args()
-    n, d, seeds, widths = (200, 3, 2, (2, 4)) if options.tiny else (4096, 8, 10, (4, 8, 16))
+    n, d, seeds, widths = (200, 3, 2, (2, 4)) if options.tiny else (4096, 8, 10, (4, 8, 16, 30, 40, 64))
     record = Record(options.out, "attention_layer")
     for seed in range(seeds):
         for share in (0.1, 0.3):
-            measure(record, "starts", n, d, seed, share)
+            measure(record, "starts", layer(n, d, seed), share, seed=seed)
     for noise in (0.01, 0.1):
-        measure(record, "noise", n, d, 0, 0.1, noise)
+        measure(record, "noise", layer(n, d, 0, noise), 0.1, noise=noise)
     for width in widths:
-        measure(record, "columns", n, width, 0, 0.3)
+        measure(record, "columns", layer(n, width, 0), 0.3)
+    for seed in range(min(seeds, 5)):
+        for share in (0.1, 0.3):
+            measure(record, "heads", layer(n, d, seed, heads=2), share, seed=seed)
+    for noise in (0.0, 0.1):
+        data = layer(n, d, 1, noise)
+        x = measure(record, "agree", data, 0.3, "levenberg", noise=noise)
+        measure(record, "agree", data, 0.3, "gauss_newton_cg", x, noise=noise)
     show(tables(record.cases))
     figure(options.out / "attention_layer.png", draw(record.cases))
 

@@ -22,9 +22,11 @@ from typing import Any
 
 import numpy as np
 from bits_data import Place
+from bits_faces import cluster_runs, without_place
 from bits_facts import Facts
 from bits_others import other_cluster_runs, other_runs
-from bits_runs import Run, all_runs, cluster_runs, without_place
+from bits_run import Run
+from bits_runs import all_runs
 from record import Case, Record, arguments, figure, show, table, versions
 
 import dsketch as ds

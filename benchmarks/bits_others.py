@@ -1,4 +1,4 @@
-"""The runs of ``bits.py`` for problems that have none of their own in ``bits_runs.py``: every method on every kind of rows.
+"""The runs of ``bits.py`` for problems that have none of their own in ``bits_problems.py``: every method on every kind of rows.
 
 Made from what a problem asks for, so that a new one is among them from its first day.
 """
@@ -9,7 +9,8 @@ from typing import Any
 
 import scipy.sparse
 from bits_data import Place
-from bits_runs import Ask, Run, journalled, solve
+from bits_faces import journalled
+from bits_run import Ask, Run, solve
 
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import scipy.optimize
+from nonlinear_tables import KINDS, draw, tables
 from numpy.typing import NDArray
-from record import Case, Record, arguments, figure, show, spread, table
+from record import Case, Record, arguments, figure, show, spread
 from threadpoolctl import threadpool_limits
 
 import dsketch
@@ -31,9 +32,8 @@ from dsketch.settings import Settings
 
 Floats = NDArray[np.float64]
 
-KINDS = ("softmax", "resnet", "softmax first", "relu first")
 ROWWISE = KINDS[:2]
-WANTED_X, WANTED_LOSS, MOST_LOOKS = 1e-12, 1e-20, 8
+WANTED_X, WANTED_LOSS = 1e-12, 1e-20
 
 
 def exponentials(z: Floats) -> Floats:
@@ -279,96 +279,6 @@ def jacobian(kind: str, A: Floats, x: Floats) -> Floats:
 
 
 # ---- what is shown ---------------------------------------------------------------------------------------------------
-
-
-def tables(cases: list[Case]) -> dict[str, str]:
-    """Return the tables of all experiments."""
-    by = {name: [case for case in cases if case["experiment"] == name] for name in ("recovery", "rates", "starts", "rivals")}
-    recovered = []
-    for kind in KINDS:
-        mine = [case for case in by["recovery"] if case["kind"] == kind]
-        looks = [case["looks_loss"] for case in mine]
-        within = sum(look is not None and look <= MOST_LOOKS for look in looks)
-        shown = [look for look in looks if look is not None]
-        recovered.append(
-            [
-                kind,
-                mine[0]["n"],
-                mine[0]["d"],
-                mine[0]["m"] or None,
-                f"{within} of {len(mine)}",
-                f"{min(shown)}–{max(shown)}" if shown else "–",
-                max(case["passes"] for case in mine),
-                max(case["error"] for case in mine),
-                max(case["claimed"] for case in mine),
-                ", ".join(sorted({case["status"] for case in mine})),
-                float(np.median([case["seconds_a_pass"] for case in mine])),
-            ]
-        )
-    heads = ["f", "n", "d", "m", f"within {MOST_LOOKS} looks", "looks", "passes", "error of x", "claimed", "status", "s a pass"]
-    rated = [
-        [
-            case["kind"],
-            case["noise"],
-            case["condition"],
-            case["method"] + (f", {case['samples']} d" if case["samples"] else ""),
-            case["rate"],
-            case["steps"],
-            case["looks"],
-            case["error"],
-            case["end"],
-        ]
-        for case in by["rates"]
-    ]
-    started = [
-        [case["kind"], case["d"], case["m"], f"{case['reached']} of {case['starts']}", f"{case['best']} of {case['seeds']}"]
-        for case in by["starts"]
-    ]
-    rivalled = [
-        [
-            case["kind"],
-            case["n"],
-            case["d"],
-            case["ours"]["median"],
-            case["passes"],
-            case["our_error"],
-            case["scipy"]["median"],
-            case["evaluations"],
-            case["scipy_error"],
-        ]
-        for case in by["rivals"]
-    ]
-    return {
-        "nonlinear-recovery": table(heads, recovered),
-        "nonlinear-rates": table(["f", "noise", "kappa", "method", "factor a step", "steps", "looks", "error", "end"], rated),
-        "nonlinear-starts": table(["f", "d", "m", "drawn starts that reach x", "problems whose best does"], started),
-        "nonlinear-rivals": table(
-            ["f", "n", "d", "dsketch, s", "passes", "error", "SciPy, s", "evaluations", "error of SciPy"], rivalled
-        ),
-    }
-
-
-def draw(canvas: Any, cases: list[Case]) -> None:
-    """Draw errors by step: recovery on the left, rates of the methods on the right."""
-    left, right = canvas.subplots(1, 2)
-    canvas.set_size_inches(11, 4.2)
-    colours = dict(zip(KINDS, ("C0", "C1", "C2", "C3"), strict=True))
-    for case in cases:
-        if case["experiment"] == "recovery":
-            left.semilogy(
-                np.maximum(case["errors"], 1e-17),
-                color=colours[case["kind"]],
-                alpha=0.6,
-                label=case["kind"] if case["seed"] == 0 else None,
-            )
-        if case["experiment"] == "rates" and case["kind"] == "resnet" and case["condition"] == 1.0:
-            name = case["method"] + (f", {case['samples']} d" if case["samples"] else "") + (", noise" if case["noise"] else "")
-            right.semilogy(np.maximum(case["errors"], 1e-17), label=name, linestyle="--" if case["noise"] else "-")
-    left.set(title="b = f(x), from 30 % off", xlabel="step", ylabel="relative error of x")
-    right.set(title="resnet: the methods near x", xlabel="step")
-    for axes in (left, right):
-        axes.legend(fontsize=7)
-        axes.grid(alpha=0.3)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import conditioning
 import conv
 import csr
 import elastic_net
+import expressivity
 import features
 import flights
 import glm
@@ -20,6 +21,7 @@ import glm_data
 import glm_scaling
 import inversion
 import kernel
+import labels
 import leverage
 import nonlinear
 import paper
@@ -27,6 +29,8 @@ import polynomial
 import powers
 import rivals
 import scaling
+import smoother
+import targets
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -53,10 +57,14 @@ BENCHMARKS = {
         attention,
         polynomial,
         conv,
+        expressivity,
+        smoother,
         attention_layer,
         inversion,
         elastic_net,
         claims_smooth,
+        targets,
+        labels,
     )
 }
 

@@ -240,6 +240,7 @@ def audit(
     share: float | None = None,
     signer: str | os.PathLike[str] | bytes | None = None,
     seed: int | None = None,
+    x: Any = None,
 ) -> Audit:
     """Say what is false of a finished run, by its receipt; reads no row unless panels are asked for.
 
@@ -260,6 +261,8 @@ def audit(
         The public key that must have signed: PEM, or 64 hexadecimal digits.
     seed : int, optional
         Of the draw, to have it again.  None: unforeseeable, as it must be where somebody could cheat.
+    x : array_like, path or URL, optional
+        An x with a number for each row of A, to be compared with the receipt; None: where the run was told to write it.
 
     Returns
     -------
@@ -292,7 +295,7 @@ def audit(
     >>> found.is_clean, found.is_replayed, found.drawn == found.panels
     (True, True, True)
     """
-    return audit_run(receipt, journal=journal, data=data, panels=panels, share=share, signer=signer, seed=seed)
+    return audit_run(receipt, journal=journal, data=data, panels=panels, share=share, signer=signer, seed=seed, x=x)
 
 
 @spell_out
@@ -609,19 +612,20 @@ def attention_gradient(
     out: str | os.PathLike[str] | None = None,
     *,
     wrt: str = "Q",
+    kind: str = "softmax",
+    degree: int | None = None,
     heads: int = 1,
     causal: bool = False,
     scale: float | None = None,
-    kind: str = "softmax",
     missing: str = "error",
     overwrite: bool = False,
     **choices: Unpack[ExactChoices],
 ) -> Solution:
-    """Return the gradient at Q, K or V of a loss whose gradient at softmax(s Q Kᵀ) V is dY, written to ``out`` by the workers.
+    """Return the gradient at Q, K or V of a loss whose gradient at the rows of attention is dY, written to ``out`` by the workers.
 
     Parameters
     ----------
-    Q, K, V, dY, wrt, heads, causal, scale, kind, missing
+    Q, K, V, dY, wrt, kind, degree, heads, causal, scale, missing
         As in :class:`AttentionGradient`.
     out, overwrite
         As in :func:`attention`.
@@ -638,7 +642,9 @@ def attention_gradient(
     >>> attention_gradient(np.zeros((1, 2)), np.eye(2), np.array([1.0, 3.0]), np.array([1.0]), wrt="V").x
     array([0.5, 0.5])
     """
-    problem = AttentionGradient(Q, K, V, dY, wrt=wrt, heads=heads, causal=causal, scale=scale, kind=kind, missing=missing)
+    problem = AttentionGradient(
+        Q, K, V, dY, wrt=wrt, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing
+    )
     return _solve_to(out, problem, choices, overwrite=overwrite)
 
 

@@ -166,6 +166,14 @@ MEMORY_LIMIT = Option(
     "Memory of a worker that the plan may count on, such as 2GiB. [default: what the workers have]",
 )
 
+REPLICAS = Option(
+    "replicas",
+    int,
+    1,
+    "For workers that are not trusted: so many compute each part (3, 5, …), and must agree. [default: 1]",
+    least=1,
+)
+
 
 def cluster_options(default: str) -> tuple[Option, ...]:
     """Return the options of a cluster; ``default`` says in words where passes run without any.
@@ -191,13 +199,7 @@ def cluster_options(default: str) -> tuple[Option, ...]:
             "Memory limit of each own worker, such as 4GiB. [default: an equal share]",
             flag="memory",
         ),
-        Option(
-            "replicas",
-            int,
-            1,
-            "For workers that are not trusted: so many compute each part (3, 5, …), and must agree. [default: 1]",
-            least=1,
-        ),
+        REPLICAS,
     )
 
 
@@ -224,8 +226,8 @@ OUT_DIR = Option(
     "out_dir",
     Path,
     None,
-    "Answer b by tiles of targets, in bounded memory however many they are, and write x, standard errors, t, p, R² and more of each target "
-    "into this Zarr group. [default: x only, in memory]",
+    "Write the answer into this Zarr group as it is made, an array for each of its fields: x, standard errors, t, p and more. Least "
+    "squares and ridge then go by tiles of targets, in bounded memory however many columns b has. [default: in memory]",
     metavar="DIR",
 )
 OVERWRITE = Option("overwrite", bool, False, "Replace what is at --out; otherwise that is an error.")
@@ -255,6 +257,7 @@ JOB = (
         "Also write x here, on the service's side, under a folder that it may write. [default: nowhere else]",
         metavar="X",
     ),
+    REPLICAS,
     Option("priority", int, 0, "In your own line, from -100 to 100; larger goes first.", most=100, least=-100),
     Option("limits.seconds", float, None, "Time limit. [default: the service's]", above=0, flag="max_seconds", metavar="S"),
     Option("limits.memory", Bytes, None, "Memory limit of the job's process. [default: the service's]", flag="max_memory"),

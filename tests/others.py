@@ -20,6 +20,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "two-layer": {"alpha": 1e-3},
     "attention-layer": {"alpha": 1e-2},
 }
+AT_ONCE = ("marginal",)  # answered in one pass, which is in no journal
 WITH_METHOD = tuple((name, method) for name in OTHERS for method in PROBLEMS[name].methods)
 
 

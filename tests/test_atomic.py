@@ -3,12 +3,17 @@
 import ast
 import errno
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dsketch
-from dsketch._atomic import beside, replacing, write_flushed, write_whole
+from dsketch._atomic import beside, clear_left_behind, replacing, write_flushed, write_whole
+from dsketch._results.output import Output
 
 
 def test_what_is_written_takes_the_place_of_what_was(tmp_path: Path) -> None:
@@ -91,3 +96,38 @@ def _replaces(call: ast.Call, function: ast.Attribute) -> bool:
     if function.attr == "replace":
         return ast.unparse(function.value) == "os" or (len(call.args) == 1 and not call.keywords)
     return function.attr in ("rename", "renames", "fsync", "fdatasync")
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.zarr", "[x]*.zarr"])
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path, name: str) -> None:
+    """Files and folders of a number that no process has; not of one that lives, of another machine, or of another name."""
+    place, alive = tmp_path / name, os.getppid()
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        pass
+    mine = beside(place).name.removesuffix(str(os.getpid()))
+    elsewhere = mine.replace(mine[-9:-1], "0" * 8)
+    left = [f"{mine}{gone.pid}", f"{mine}{alive}", f"{elsewhere}{gone.pid}", f".{name}.part-abc", f".other{mine}{gone.pid}"]
+    for number, part in enumerate(left):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "chunk").write_bytes(bytes([number]))
+    if name.endswith(".npy"):
+        (tmp_path / "file").write_bytes(b"half")
+        shutil.rmtree(tmp_path / left[0])
+        (tmp_path / "file").rename(tmp_path / left[0])
+
+    clear_left_behind(place)
+
+    assert sorted(part.name for part in tmp_path.iterdir()) == sorted(left[1:])
+
+
+def test_outputs_clear_their_place(tmp_path: Path) -> None:
+    """A run that was killed without a journal leaves a folder, which the next one to the same place removes before it begins."""
+    place = tmp_path / "x.zarr"
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        pass
+    part = tmp_path / beside(place).name.replace(str(os.getpid()), str(gone.pid))
+    part.mkdir()
+
+    Output(place).write(np.ones(3), {})
+
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zarr"]

@@ -12,6 +12,7 @@ from dsketch._cli.demo import demo
 from dsketch._cli.info import info
 from dsketch._cli.ingest import ingest
 from dsketch._cli.jobs import jobs
+from dsketch._cli.marginal import marginal
 from dsketch._cli.plan import plan
 from dsketch._cli.predict import predict
 from dsketch._cli.program import main
@@ -19,7 +20,7 @@ from dsketch._cli.receipt import receipt
 from dsketch._cli.serve import serve, token
 from dsketch._cli.solve import resume, solve
 
-for _command in (demo, ingest, info, plan, solve, resume, receipt, audit, check, predict, coreset, serve, token, jobs):
+for _command in (demo, ingest, info, plan, solve, resume, receipt, audit, check, predict, coreset, marginal, serve, token, jobs):
     main.add_command(_command)
 
 __all__ = ["main"]

@@ -25,6 +25,9 @@ from dsketch.errors import SpecError
     type=click.FloatRange(0, 1, min_open=True),
     help="The most that drawn panels may read, as a part of what the solve read, such as 0.05. [default: whatever they read]",
 )
+@click.option(
+    "--x", metavar="X", help="Where an x with a number for each row of A lies. [default: where the run was told to write it]"
+)
 @click.option("--signer", metavar="KEY", help="The public key that must have signed it: a PEM file, or 64 hexadecimal digits.")
 @click.option("--seed", type=int, help="Of the draw. [default: unforeseeable]")
 def audit(receipt: str, data: tuple[str, ...], as_json: bool, **given: Any) -> int:

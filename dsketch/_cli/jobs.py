@@ -21,7 +21,7 @@ from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.problems.arguments import jsonable_numbers
 from dsketch.problems.tables import TABLE, no_table_error, words_of_table
-from dsketch.settings import JOB, OVERWRITE, Numbers
+from dsketch.settings import JOB, OUT_DIR, OVERWRITE, Numbers
 
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
 
@@ -50,7 +50,8 @@ def jobs() -> None:
 def submit() -> None:
     """Hand in a run with the words of dsketch solve; prints the id of its job.
 
-    A path that is here is sent in full; any other one is taken under the service's first data root.
+    A path that is here is sent in full; any other one is taken under the service's first data root. Numbers that lie in a file (b of
+    two-layer, --alpha, --start) are read here, not there, and sent as numbers.
     """
 
 
@@ -78,13 +79,14 @@ for_each_problem(
     submit,
     _submit,
     [
-        *(option_of(option, of_service=True) for option in (*TABLE, *JOB)),
+        *(option_of(option, of_service=True) for option in (*TABLE, OUT_DIR, *JOB)),
         click.Option(["--name", "title"], metavar="TEXT", default="", help="For people."),
         click.Option(["--key"], metavar="KEY", help="The same key with the same run gives the same job. [default: a new one]"),
         click.Option(["--follow"], is_flag=True, help="Watch it until it rests."),
         *URL,
     ],
     "dsketch jobs submit {problem} {data} --follow",
+    "The service reads the data; numbers that lie in a file are read here, and sent.",
 )
 
 
@@ -274,14 +276,17 @@ _SENT: dict[type, Callable[[str, Any], Any]] = {Matrix: _full_path, Numbers: _nu
 def _job_line(job: Document) -> str:
     ahead = f", {job['ahead']} before it" if job["ahead"] else ""
     name = f"  {job['name']}" if job["name"] else ""
+    word = job.get("word", job["state"])  # a service of before has none
     return (
-        f"{job['id']}  {job['state']:<11}  {job['spec']['problem']:<10}  {job['passes']} passes, {format_seconds(job['seconds'])}{ahead}"
+        f"{job['id']}  {word:<11}  {job['spec']['problem']:<10}  {job['passes']} passes, {format_seconds(job['seconds'])}{ahead}"
         f"  {job['owner']}{name}"
     )
 
 
 def _state_text(told_of: Document) -> str:
     state, sentence = told_of["state"], told_of["sentence"]
+    if state in ("solved", "not_solved"):  # the sentence is that of the answer's status, which may be another word
+        return str(sentence)
     return sentence if sentence.startswith(f"{state}:") else f"{state.replace('_', ' ')}: {sentence}"
 
 

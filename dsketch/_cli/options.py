@@ -144,7 +144,7 @@ def for_each_problem(
                     *(p for p in params if isinstance(p, click.Argument)),
                     *options_of(problem),
                     *(method_options(problem) if with_method else []),
-                    *(_shown(p, problem) for p in params if isinstance(p, click.Option)),
+                    *(_shown(p, problem) for p in params if isinstance(p, click.Option) and _takes(problem, p)),
                     *JSON,
                 ],
                 callback=_bound(act, name),
@@ -155,12 +155,14 @@ def for_each_problem(
         )
 
 
+def _takes(problem: type[Problem], option: click.Option) -> bool:
+    """Whether a problem has the option at all: only some have answers by target."""
+    return option.name != settings.OUT_DIR.name or problem.is_by_targets
+
+
 def _shown(option: click.Option, problem: type[Problem]) -> click.Option:
     """Return an option, out of the help's sight where the problem has no use for it: who gives it all the same is told why."""
-    is_of_use = (
-        problem.is_by_targets if option.name == settings.OUT_DIR.name else option.name not in _OF_TABLES or problem.has_table
-    )
-    if is_of_use:
+    if option.name not in _OF_TABLES or problem.has_table:
         return option
     unseen = copy(option)
     unseen.hidden = True

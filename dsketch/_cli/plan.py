@@ -20,7 +20,7 @@ def plan() -> None:
 
 def _plan(name: str, *, as_json: bool, **given: Any) -> int:
     problem = problem_from(name, given)
-    given.pop("out_dir")
+    given.pop("out_dir", None)
     with engine_from(given, problem.rows) as engine:
         made = api.plan(problem, cluster=engine, **given)
     if as_json:

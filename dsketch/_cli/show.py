@@ -30,8 +30,11 @@ def coefficients(solution: Solution) -> str:
     """Return the first coefficients, a line each, under the names of A's columns if they are known."""
     x, rows = np.asarray(solution.x[:MOST_SHOWN]), solution.x.shape[0]
     x, shown = x.reshape(len(x), -1), len(x)
+    word = "column" if solution.problem.fields else "row"
     labels = (
-        tuple(f"row {place}" for place in range(shown)) if solution.problem.answers_rows else _labels(solution.problem.rows, rows)
+        tuple(f"{word} {place}" for place in range(shown))
+        if solution.problem.answers_rows
+        else _labels(solution.problem.rows, rows)
     )
     wide = max(map(len, labels[:shown]))
     lines = [f"x           {label:<{wide}}  {row_text(values)}" for label, values in zip(labels[:shown], x, strict=True)]
@@ -41,6 +44,8 @@ def coefficients(solution: Solution) -> str:
 
 def _more_hint(solution: Solution) -> str:
     """Return how all of x can be had."""
+    if solution.problem.fields:
+        return "--out writes them, with their errors, t and p"
     return "--out writes them" if solution.problem.answers_rows else "--out writes them, --json prints them"
 
 

@@ -36,7 +36,7 @@ def solve() -> None:
 
 
 def _solve(name: str, **given: Any) -> int:
-    return _answer(problem_from(name, given), given)
+    return answer(problem_from(name, given), given)
 
 
 for_each_problem(solve, _solve, [*JOURNAL, *OUT, *CLUSTER], "dsketch solve {problem} {data} --out x.zarr --journal run1")
@@ -59,7 +59,7 @@ def resume(journal: str, **given: Any) -> int:
         raise JournalError(f"a journal was expected at {journal}; there is none. Check the path, or start with solve --journal.")
     settings = vars(settings_of_run(header))
     given["kept"] = None if given["out"] or given["out_dir"] else Journal(journal).read_out()
-    return _answer(problem_of(header), {**given, **settings, "method": header["method"], "journal": journal})
+    return answer(problem_of(header), {**given, **settings, "method": header["method"], "journal": journal})
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------
@@ -78,10 +78,10 @@ class Count:
         self.tell(event)
 
 
-def _answer(problem: Problem, given: dict[str, Any]) -> int:
+def answer(problem: Problem, given: dict[str, Any]) -> int:
     """Plan, solve, write and show; return the exit code."""
     out, overwrite, as_json, journal = (given.pop(name) for name in ("out", "overwrite", "as_json", "journal"))
-    out = _target_place(problem, out, given.pop("out_dir"))
+    out = _target_place(problem, out, given.pop("out_dir", None))
     table = _table_from(given, problem)
     out, overwrite, is_left = _place(problem, out, overwrite, given.pop("kept", None))
     output = None if out is None or is_left else Output.at(out, overwrite=overwrite)

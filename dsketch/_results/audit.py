@@ -44,6 +44,7 @@ def audit(
     share: float | None = None,
     signer: str | os.PathLike[str] | bytes | None = None,
     seed: int | None = None,
+    x: Any = None,
 ) -> Audit:
     """Return what is false of a finished run; see :func:`dsketch.audit`."""
     if panels is not None and panels < 0:
@@ -62,7 +63,7 @@ def audit(
         return Audit(found, tuple(faults), found.passes, notes=("what comes after the chain was not looked at",))
     count = panels if panels is not None else MOST_PANELS * found.passes if share is not None else 0 if data is None else DRAWN
     chance = random.Random(seed) if seed is not None else random.SystemRandom()  # noqa: S311
-    return _Auditor(found, place, data, count, share or 1.0, chance).audit()
+    return _Auditor(found, place, data, count, share or 1.0, chance, x).audit()
 
 
 def _is_there(place: str | os.PathLike[str]) -> bool:
@@ -135,6 +136,7 @@ class _Auditor:
     count: int
     share: float
     chance: random.Random
+    x: Any = None
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -143,7 +145,7 @@ class _Auditor:
         header = self.journal.header()
         if header is None:
             raise JournalError(f"a journal was expected at {self.journal.address}; there is none. Give its place: journal=…")
-        steps = Steps(self.receipt, self.journal, self.data, self.faults, self.notes)
+        steps = Steps(self.receipt, self.journal, self.data, self.x, self.faults, self.notes)
         drive, is_replayed = steps.replay(header, with_data=self.data is not None or self.count > 0)
         sums = sum(self._check_sum(number, look) for number, look in enumerate(drive.looks, 1) if number <= self.receipt.passes)
         places = [

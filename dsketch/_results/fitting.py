@@ -28,7 +28,8 @@ def fit_x(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
         If it has another shape, belongs to columns of other names or levels, or is not finite.
     """
     (x, attributes), known = _read_x(answer)
-    vectors = x.reshape(-1, 1) if x.ndim == 1 else x
+    is_shaped = x.ndim <= 2 or x.shape[1:] == _targets_of(problem)
+    vectors = x.reshape(len(x), -1) if x.ndim and is_shaped else x
     there = problem.columns
     order = None if known is None or there is None else known.order_in(there, "those of A")
     if vectors.shape != problem.x_shape:
@@ -50,6 +51,12 @@ def _read_x(answer: Any) -> tuple[StoredX, Columns | None]:
         found = read_x(answer)
         return found, Columns.from_attributes(found.attributes) if found.attributes.get("created_by") == "dsketch" else None
     return StoredX(numbers_of(answer), {}), None
+
+
+def _targets_of(problem: Problem) -> tuple[int, ...]:
+    """Return the dimensions of b's targets, where they are several."""
+    b = problem.data().get("b")
+    return () if b is None else b.trailing
 
 
 def _data_of(problem: Problem) -> str:

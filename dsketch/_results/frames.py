@@ -2,18 +2,21 @@
 
 import importlib
 import math
+import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._results.dimensions import COLUMN, name_dimensions, targets_of
 from dsketch.errors import SpecError
 from dsketch.matrix.labels import Labels, label_targets
 from dsketch.problems import Problem
 from dsketch.problems.tables import name_coefficients
+from dsketch.problems.targets.problem import TargetRegression
 
-COLUMN = "column"  # the dimension of x that belongs to the columns of A, as a written group of targets calls it
 # Attributes of tables of coefficients, of least squares and of generalised linear models, and what they are called beside x.
 BY_COEFFICIENT = {
     "standard_errors": "standard_errors",
@@ -38,16 +41,6 @@ def require_package(package: str, what: str, extra: str = "") -> Any:
     except ImportError as error:
         wanted = f"'dsketch[{extra}]'" if extra else package
         raise SpecError(f"{what} needs {package}, which is not installed. pip install {wanted}.") from error
-
-
-def targets_of(problem: Problem) -> Labels:
-    """Return the labels of the targets of b: its dimensions but the rows', or the names of its columns."""
-    data = problem.data()
-    b = next((data[name] for name in ("b", "y") if data.get(name) is not None), None)
-    if b is None or b.is_vector:
-        own = None if b is None else b.labels.name if b.labels is not None else b.names[0] if b.names else None
-        return Labels((), (), name=own)
-    return label_targets(b.names, b.shape[1]) if b.labels is None else b.labels
 
 
 def target_names(problem: Problem) -> tuple[str, ...] | None:
@@ -76,8 +69,9 @@ def to_dataset(solution: Any, summary: Any = None) -> Any:
         If xarray is not installed, or x has a number for each row of A.
     """
     xr = require_package("xarray", "to_xarray", "xarray")
+    if isinstance(solution.problem, TargetRegression):
+        return _by_tiles(xr, solution)
     x, labels = _with_rows(solution)
-    names = names_of_rows(solution.problem, len(x))
     found = {"x": _by_coefficient(labels, x), **_by_target(labels, vars(solution.certificate), {})}
     if summary is not None:
         found |= {
@@ -87,9 +81,41 @@ def to_dataset(solution: Any, summary: Any = None) -> Any:
         }
         found |= _by_target(labels, vars(summary), BY_TARGET)
         found |= {"counts": ((), summary.rows), "degrees_of_freedom": ((), summary.residual_degrees)}
+    return _with_coordinates(xr.Dataset(found), solution, labels)
+
+
+def _by_tiles(xr: Any, solution: Any) -> Any:
+    """Return the arrays of answers by target: as they are, or, where they were written, opened lazily."""
+    labels = targets_of(solution.problem)
+    if solution.path is not None:
+        return _with_coordinates(xr.open_zarr(solution.path), solution, labels)
+    dims = name_dimensions(labels.dims)
+    arrays = {
+        name: ((COLUMN, *dims) if np.ndim(values) > len(dims) else dims, values) for name, values in solution.arrays.items()
+    }
+    return _with_coordinates(xr.Dataset(arrays), solution, labels)
+
+
+def _with_coordinates(made: Any, solution: Any, labels: Labels) -> Any:
+    """Return a Dataset with the names of A's columns and the coordinates of the targets, and how it was found."""
+    names = names_of_rows(solution.problem, made.sizes[COLUMN])
     told = {"status": solution.status.name.lower(), "message": solution.status.value, "method": solution.method}
-    made = xr.Dataset(found, coords={COLUMN: list(names)}, attrs={**told, "problem": solution.problem.parameters["problem"]})
-    return made.assign_coords(_coordinates(labels))
+    told["problem"] = solution.problem.parameters["problem"]
+    return made.assign_coords({COLUMN: list(names)}).assign_coords(_coordinates(labels)).assign_attrs(told)
+
+
+def keep_coordinates(path: str, labels: Labels) -> None:
+    """Write the coordinates of targets beside the arrays of a written answer, for whoever opens the group later.
+
+    Those of xarray's only, which is then loaded: names of a table's columns stand in the attributes.
+    """
+    if "xarray" not in sys.modules or not hasattr(labels.coords, "to_dataset"):
+        return
+    kept = labels.coords.to_dataset()
+    plain = [name for name, coordinate in kept.variables.items() if coordinate.dtype.kind in "biufM"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # format 3 does not know of consolidated metadata, and zarr says so
+        kept[plain].drop_encoding().to_zarr(path, mode="a", consolidated=True)
 
 
 def to_frame(solution: Any) -> Any:
@@ -125,11 +151,6 @@ def _with_rows(solution: Any) -> tuple[Floats, Labels]:
     return x.reshape(len(x), *labels.shape), labels
 
 
-def _dims(labels: Labels) -> tuple[str, ...]:
-    """Return the names of the targets' dimensions beside that of the columns."""
-    return tuple(f"target_{dim}" if dim == COLUMN else dim for dim in labels.dims)
-
-
 def _coordinates(labels: Labels) -> Any:
     coords = labels.coords
     if COLUMN in labels.dims:
@@ -138,7 +159,7 @@ def _coordinates(labels: Labels) -> Any:
 
 
 def _by_coefficient(labels: Labels, values: Floats) -> tuple[tuple[str, ...], Floats]:
-    return (COLUMN, *_dims(labels)), values.reshape(len(values), *labels.shape)
+    return (COLUMN, *name_dimensions(labels.dims)), values.reshape(len(values), *labels.shape)
 
 
 def _by_target(labels: Labels, values: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
@@ -146,7 +167,7 @@ def _by_target(labels: Labels, values: dict[str, Any], words: dict[str, str]) ->
     size = math.prod(labels.shape)
     chosen = {words.get(name, name): np.asarray(value) for name, value in values.items() if not words or name in words}
     return {
-        name: (_dims(labels), value.reshape(labels.shape))
+        name: (name_dimensions(labels.dims), value.reshape(labels.shape))
         for name, value in chosen.items()
         if value.size == size and value.dtype.kind in "fiu" and (words or value.ndim == 1)
     }

@@ -54,7 +54,7 @@ def _find_begun(address: str, fields: list[Field], rows: int) -> "dict[str, zarr
     found = {}
     for field in fields:
         try:
-            array = zarr.open_array(f"{address}/{field.name}", mode="r+", config={"write_empty_chunks": True})
+            array = zarr.open_array(address, path=field.name, mode="r+", config={"write_empty_chunks": True})
         except (FileNotFoundError, ValueError):
             return None
         if (array.shape, array.chunks[0], np.dtype(array.dtype).name) != (field.shape, rows, field.dtype):

@@ -18,7 +18,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dsketch._atomic import beside, replacing, write_flushed
+from dsketch._atomic import beside, clear_left_behind, replacing, write_flushed
 from dsketch._results.format import OURS
 from dsketch._results.group import Field, open_group
 from dsketch._results.remote import RemoteOutput, create_array, require_complete
@@ -92,6 +92,7 @@ class Output:
         part = beside(self.path)
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            clear_left_behind(self.path)
             if (free := shutil.disk_usage(self.path.parent).free) < result_bytes:
                 raise OSError(errno.ENOSPC, f"{format_bytes(result_bytes)} are needed and {format_bytes(free)} are free")
             try:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from dsketch._html import join_parts, lines_table, number_table
-from dsketch._results.frames import names_of_rows, targets_of
+from dsketch._results.dimensions import targets_of
+from dsketch._results.frames import names_of_rows
 
 _MOST_ROWS = 20
 _MOST_TARGETS = 6
@@ -27,8 +28,8 @@ def solution_word(solution: Any) -> str:
 
 
 def _coefficients(solution: Any) -> str:
-    """Return the table of x; nothing where x has a number for each row of A."""
-    if solution.problem.answers_rows or not solution.problem.x_has_columns:
+    """Return the table of x; nothing where x has a number for each row of A, or lies where it was written."""
+    if solution.problem.answers_rows or not solution.problem.x_has_columns or not isinstance(solution.x, np.ndarray):
         return ""
     x = np.asarray(solution.x)
     table = x.reshape(len(x), -1)[:_MOST_ROWS, :_MOST_TARGETS]

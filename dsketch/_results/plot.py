@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from dsketch._results.frames import names_of_rows, require_package, targets_of
+from dsketch._results.dimensions import targets_of
+from dsketch._results.frames import names_of_rows, require_package
 from dsketch.errors import SpecError
 
 KINDS = ("coefficients", "map", "convergence")
@@ -77,7 +78,7 @@ def _draw_maps(plt: Any, solution: Any) -> Any:
     figure, panels = plt.subplots(
         1, len(x), figsize=(_CELL * len(x) + 1, _CELL), squeeze=False, sharey=True, layout="constrained"
     )
-    for axes, values, name in zip(panels[0], x, names_of_rows(solution.problem, len(solution.x)), strict=False):
+    for axes, values, name in zip(panels[0], x, names_of_rows(solution.problem, solution.x.shape[0]), strict=False):
         reach = float(np.nanmax(np.abs(values), initial=0.0))
         is_signed = bool((values < 0).any() and (values > 0).any())
         colours = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if is_signed else {}

@@ -216,8 +216,8 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
         return _of_solution(answer, intercept)
     source = os.fspath(answer) if isinstance(answer, str | os.PathLike) else None
     x, attributes = read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(numbers_of(answer), {})
-    if x.ndim not in (1, 2) or x.size == 0:
-        raise DataError(f"x must have shape (d,) or (d, k); it has {x.shape}. Check where it comes from.")
+    if x.ndim == 0 or x.size == 0:
+        raise DataError(f"x must have shape (d,), (d, k) or (d, …); it has {x.shape}. Check where it comes from.")
     columns = Columns.from_attributes(attributes) if attributes.get("created_by") == "dsketch" else None
     kept: dict[str, Any] = {
         name: attributes[name]

@@ -15,8 +15,10 @@ from typing import Any
 from dsketch._results.signing import Signature, sign
 from dsketch._results.slices import digest_of
 from dsketch._results.solution import Solution
+from dsketch._results.targets import TargetFit
 from dsketch.engine.journal import Journal
 from dsketch.errors import JournalError
+from dsketch.problems.outcome import RowsRoot
 
 FORMAT = 1
 _QUESTION = ("problem", "sources", "data", "grid", "shift", "method", "settings", "versions")
@@ -35,7 +37,9 @@ class Receipt:
     question : dict
         Of the header: problem, sources and fingerprints of the data, method, settings, versions.
     answer : dict
-        Status, method, shape of x and the SHA-256 of its bytes (float64, C order); None for an x with a number for each row of A.
+        Status, method, shape of x and the SHA-256 of its bytes (float64, C order).  That is None for answers by target, and for an x with a
+        number for each row of A, of which ``rows`` has the Merkle root over the digests of each ``height`` rows; receipts of before have
+        none.
     header : str
         SHA-256 of the journal's header.
     passes, panels : int
@@ -133,11 +137,18 @@ class Receipt:
 
     def is_same(self, other: "Receipt") -> bool:
         """Whether both are of one run, wherever its journal lay and whoever signed."""
-        return replace(self, journal="", signature=None) == replace(other, journal="", signature=None)
+        known = self.answer.keys() & other.answer.keys()  # one of before has no root of rows
+        mine, theirs = (
+            replace(one, journal="", signature=None, answer={key: one.answer[key] for key in known}) for one in (self, other)
+        )
+        return mine == theirs
 
     def __str__(self) -> str:
         """Return what it says, in a few lines."""
-        x = self.answer["sha256"] or "not in the receipt: a number for each row"
+        root = self.answer.get("rows")
+        x = self.answer["sha256"] or (
+            "not in the receipt: a number for each row" if root is None else f"of its rows: root {root['root']}"
+        )
         by = "nobody" if self.signature is None else f"{self.signature.signer}, key {self.signature.key}"
         return "\n".join(
             [
@@ -156,7 +167,7 @@ def _write(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def make_receipt(journal: Journal, solution: Solution, passes: int) -> Receipt:
+def make_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRoot | None = None) -> Receipt:
     """Return the receipt of a run that has just ended, or has been replayed to its end.
 
     Parameters
@@ -165,6 +176,8 @@ def make_receipt(journal: Journal, solution: Solution, passes: int) -> Receipt:
     solution : Solution
     passes : int
         How many of its passes are recorded.
+    root : RowsRoot, optional
+        Of an x with a number for each row of A.
 
     Raises
     ------
@@ -177,7 +190,8 @@ def make_receipt(journal: Journal, solution: Solution, passes: int) -> Receipt:
         "status": solution.status.name,
         "method": solution.method,
         "shape": list(x.shape),
-        "sha256": None if solution.problem.answers_rows else digest_of(x),
+        "sha256": None if solution.problem.answers_rows or isinstance(solution, TargetFit) else digest_of(x),
+        **({} if root is None else {"rows": root._asdict()}),
     }
     return Receipt(
         str(header["dsketch"]),
@@ -191,12 +205,12 @@ def make_receipt(journal: Journal, solution: Solution, passes: int) -> Receipt:
     )
 
 
-def keep_receipt(journal: Journal, solution: Solution, passes: int) -> None:
+def keep_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRoot | None = None) -> None:
     """Leave the receipt of a finished run in its journal; where all was replayed, the one that is there is compared and left.
 
     Parameters
     ----------
-    journal, solution, passes
+    journal, solution, passes, root
         As in :func:`make_receipt`.
 
     Raises
@@ -205,7 +219,7 @@ def keep_receipt(journal: Journal, solution: Solution, passes: int) -> None:
         If it cannot be written, or the one that is there is of another answer.
     """
     is_replayed = all(record.replayed for record in solution.passes[:passes])
-    made, raw = make_receipt(journal, solution, passes), journal.read_receipt() if is_replayed else None
+    made, raw = make_receipt(journal, solution, passes, root), journal.read_receipt() if is_replayed else None
     if raw is None:
         journal.keep_receipt(made.to_json().encode())
     elif not made.is_same(Receipt.from_json(raw)):

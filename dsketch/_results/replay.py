@@ -3,24 +3,32 @@
 Each pass that the flow asks must be the one that was recorded, and x must have the bits of the receipt.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dsketch._results.findings import Fault
+from dsketch._results.read import read_x
 from dsketch._results.receipt import Receipt
 from dsketch._results.run_header import print_of, problem_of, problem_without_data, settings_of_run
 from dsketch._results.slices import digest_of
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.drive import Drive
 from dsketch.engine.journal import Journal
-from dsketch.errors import DataError, JournalError, SpecError
+from dsketch.errors import DataError, JournalError, MissingDataError, SpecError
 from dsketch.events import Tell, ignore
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.unread import UnreadError
 from dsketch.passes.base import Look, Part
+from dsketch.passes.writing import digest_rows, root_of_rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Estimate
 from dsketch.problems import Outcome, Problem
+
+_PIECE_BYTES = 64_000_000  # of x read at once
 
 
 class _Nobody(Engine):
@@ -56,6 +64,7 @@ class Steps:
     receipt: Receipt
     journal: Journal
     data: Any
+    x: Any
     faults: list[Fault]
     notes: list[str]
 
@@ -114,12 +123,57 @@ class Steps:
         if outcome.rows is None and outcome.status.name != said["status"]:
             self.faults.append(Fault("answer", f"the steps end with {outcome.status.name}; the receipt says {said['status']}"))
         if said["sha256"] is None:
-            self.notes.append("x has a number for each row, made after the recorded passes; it is not in the receipt")
+            self._check_rows()
         elif (found := digest_of(outcome.x)) != said["sha256"]:
             self.faults.append(Fault("answer", f"the steps end with an x of sha256 {found}; the receipt says {said['sha256']}"))
         return len(self.faults) == before
 
     # ---- sums and panels ------------------------------------------------------------------------------------------
+
+    def _check_rows(self) -> None:
+        """Compare the root of an x with a number for each row, where it is there, with that of the receipt."""
+        said, out = self.receipt.answer.get("rows"), self.journal.read_out()
+        if said is None:
+            self.notes.append("x has a number for each row, made after the recorded passes; it is not in the receipt")
+            return
+        x = self.x if self.x is not None else out[0] if out is not None else None
+        try:
+            found = None if x is None else root_of_x(x, said["height"])
+        except MissingDataError as error:
+            self.notes.append(f"x was not compared with the receipt: {error}")
+            return
+        except DataError as error:
+            self.faults.append(Fault("answer", f"x cannot be read: {error}"))
+            return
+        if found is None:
+            self.notes.append(
+                "x has a number for each row and came back to who solved; to compare it with the receipt, give it: x="
+            )
+        elif found != said["root"]:
+            self.faults.append(
+                Fault("answer", f"x has the root {found} over each {said['height']} rows; the receipt says {said['root']}")
+            )
+
+
+def root_of_x(source: Any, height: int) -> str:
+    """Return the Merkle root over the digests of each ``height`` rows of an x, read piece by piece.
+
+    Parameters
+    ----------
+    source : array_like, zarr.Array, path or URL
+
+    Raises
+    ------
+    DataError
+        If it is not there, or cannot be read.
+    """
+    is_file = isinstance(source, str | os.PathLike) and os.fspath(source).endswith(".npy")
+    matrix = open_matrix(read_x(source).x if is_file else source, what="x")
+    step = max(_PIECE_BYTES // max(8 * matrix.shape[1] * height, 1), 1) * height
+    pieces = (
+        np.asarray(matrix.read(low, min(low + step, matrix.shape[0])), np.float64) for low in range(0, matrix.shape[0], step)
+    )
+    return root_of_rows(np.concatenate([digest_rows(piece, height) for piece in pieces]))
 
 
 def _answer(problem: Problem, header: dict[str, Any], drive: Drive) -> Outcome:

@@ -24,9 +24,9 @@ from dsketch.errors import PlanError, SpecError
 from dsketch.matrix.retrying import store_at
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.passes.writing import Writing, Written, align_to_chunks
+from dsketch.passes.writing import Writing, Written, align_to_chunks, digest_rows, root_of_rows
 from dsketch.problems import Outcome, Problem
-from dsketch.problems.outcome import RowsLook
+from dsketch.problems.outcome import RowsLook, RowsRoot
 
 IN_MEMORY_BYTES = 1_000_000_000  # the most rows that come back as an array: they pass through the scheduler and the driver
 
@@ -97,8 +97,10 @@ def make_rows(
 
 def _gather(rows: RowsLook, drive: Drive) -> Outcome:
     values = drive.run(_look_once(rows.look))
-    written = Written(len(values), np.abs(values).max(axis=0), values.sum(axis=0))
-    return replace(rows.conclude(written), x=values[:, 0] if values.shape[1] == 1 else values)
+    _, height = align_to_chunks(rows.look.rows.A)
+    written = Written(len(values), np.abs(values).max(axis=0), values.sum(axis=0), digest_rows(values, height))
+    found = replace(rows.conclude(written), root=RowsRoot(height, root_of_rows(written.leaves)))
+    return replace(found, x=values[:, 0] if values.shape[1] == 1 else values)
 
 
 def _write(
@@ -115,7 +117,7 @@ def _write(
         written = drive.run(_look_once(Look(Writing(look.pass_, target, sides, bool(key)), replace(look.rows, A=A))))
         found = rows.conclude(written)
         target.update_attributes(attributes(found))
-    return replace(found, x=open_rows(out))
+    return replace(found, x=open_rows(out), root=RowsRoot(height, root_of_rows(written.leaves)))
 
 
 def key_of(header: dict[str, Any] | None) -> str:

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 import zarr
 
 from dsketch._linalg.threads import one_blas_thread
+from dsketch._results.dimensions import dimensions_of, targets_of
 from dsketch._results.fields import make_fields, require_group, write_answer
+from dsketch._results.frames import keep_coordinates
 from dsketch._results.make_plan import make_plan
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
@@ -19,7 +21,7 @@ from dsketch._results.remote import RemoteOutput
 from dsketch._results.rows import key_of, make_rows, require_agreement, require_room
 from dsketch._results.run_header import describe_run
 from dsketch._results.solution import Solution
-from dsketch._results.target_group import answer_bytes, dimensions_of, is_written
+from dsketch._results.target_group import answer_bytes, is_written
 from dsketch._results.targets import TargetFit, answer_targets, require_target_room
 from dsketch.engine.base import Engine
 from dsketch.engine.cluster import Cluster
@@ -139,7 +141,7 @@ class Run:
         found = replace(found, notes=(*found.notes, *engine.notes[known:]))
         solution = replace(self._solution(made, found, tuple(drive.passes)), history=tuple(drive.history))
         if record is not None:
-            keep_receipt(record, solution, recorded)
+            keep_receipt(record, solution, recorded, found.root)
         return solution
 
     def _solve_targets(self, problem: TargetRegression, made: Plan, engine: Engine, progress: ProgressTo) -> TargetFit:
@@ -158,7 +160,13 @@ class Run:
         found = replace(found, notes=(*found.notes, *engine.notes[known:]))
         solution = self._solution(made, found, tuple(drive.passes))
         facts = {part.name: getattr(solution, part.name) for part in fields(Solution)}
-        return TargetFit(**facts, dimensions=dimensions_of(problem), path=None if self.out is None else os.fspath(self.out.path))
+        if isinstance(self.out, Output):
+            keep_coordinates(os.fspath(self.out.path), targets_of(problem))
+        place = None if self.out is None else os.fspath(self.out.path)
+        fit = TargetFit(**facts, dimensions=dimensions_of(problem), path=place)
+        if record is not None:
+            keep_receipt(record, fit, 0)
+        return fit
 
     def _make(
         self,

@@ -53,7 +53,7 @@ def _values_of(matrix: Matrix | None) -> str | None:
 
 def _storage_of(matrix: Matrix) -> dict[str, Any]:
     """Return what else a flow may ask of a matrix that is not there, when a run is replayed without its data."""
-    return {"is_vector": matrix.is_vector, "nonzeros": matrix.nonzeros}
+    return {"is_vector": matrix.is_vector, "nonzeros": matrix.nonzeros, "trailing": list(matrix.trailing)}
 
 
 def _shift_of(rows: Rows) -> dict[str, float] | None:

@@ -22,6 +22,7 @@ from dsketch.matrix.columns import Columns
 from dsketch.matrix.open import open_matrix
 from dsketch.passes.base import Flow
 from dsketch.problems import Problem
+from dsketch.problems.linear.by_target import GroupedAnswer
 from dsketch.problems.linear.stored_errors import stored_errors
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Certificate, Status
@@ -277,7 +278,11 @@ class Solution:
             )
         if self.answer.slope is None:
             return np.full(self.x.shape, np.nan)
-        errors = stored_errors(self.answer, self.problem.shape[0], self.problem.rows.shift)
+        rows, shift = self.problem.shape[0], self.problem.rows.shift
+        if isinstance(self.answer, GroupedAnswer):
+            errors = self.answer.errors_by_coefficient(rows, shift)
+        else:
+            errors = stored_errors(self.answer, rows, shift)
         return np.asarray(errors.reshape(self.x.shape))
 
     @property

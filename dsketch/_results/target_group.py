@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from dsketch._results.dimensions import COLUMN, dimensions_of
 from dsketch._results.output import Output
 from dsketch._results.remote import RemoteOutput, require_complete
 from dsketch.errors import DataError, SpecError
@@ -26,16 +27,6 @@ from dsketch.matrix.compat import wait_for
 from dsketch.matrix.retrying import store_at
 from dsketch.problems.targets.fields import FIELDS, Field
 from dsketch.problems.targets.problem import TargetRegression
-
-COLUMN = "column"
-
-
-def dimensions_of(problem: TargetRegression) -> tuple[str, ...]:
-    """Return names of the dimensions of targets: b's own, or target, or target_0 and so on."""
-    known, count = problem.targets.dimensions, len(problem.targets.trailing)
-    if known is not None and COLUMN not in known[1:] and len(set(known[1:])) == count:
-        return known[1:]
-    return ("target",) if count == 1 else tuple(f"target_{number}" for number in range(count))
 
 
 def fields_in(problem: TargetRegression) -> tuple[Field, ...]:

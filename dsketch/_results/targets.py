@@ -28,7 +28,7 @@ from dsketch.problems.targets.problem import TargetRegression
 Place = Output | RemoteOutput | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TargetFit(Solution):
     """The answers of all targets, each an array with the targets' own dimensions last; in memory, or Zarr arrays where they were written.
 
@@ -116,6 +116,7 @@ class TargetFit(Solution):
             "plan": self.plan.to_dict(),
             "notes": self.notes,
             **({} if self.columns is None else self.columns.attributes()),
+            **({} if self.target_names is None else {"targets": list(self.target_names)}),
         }
         return {name: plain(value) for name, value in facts.items()}
 

@@ -43,4 +43,9 @@ class SquaredSketch(RowMap):
 
     def fill(self, X: Any, out: Floats) -> None:
         """Sketch, then take all products of two."""
-        Monomials(2).fill(TensorSRHTPower(self.size, self.degree // 2, self.seed).apply(X), out)
+        Monomials(2).fill(self.half.apply(X), out)
+
+    @property
+    def half(self) -> RowMap:
+        """The sketch of half the power, whose products are squared."""
+        return TensorSRHTPower(self.size, self.degree // 2, self.seed)

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.scratch import scratch
 from dsketch.errors import SpecError
 from dsketch.features.base import GaussianMap, RowMap
 
@@ -89,6 +90,25 @@ def expand_monomials(C: Floats, degree: int, out: Floats) -> None:
         np.multiply(out[:, source : source + size], C[:, variable, None], out=out[:, first : first + size])
 
 
+def pull_monomials(C: Floats, degree: int, everything: Floats, slopes: Floats) -> Floats:
+    """Return the slopes at the rows C (h × d) of what has given slopes at their monomials, made backwards through the products.
+
+    Parameters
+    ----------
+    everything : ndarray, shape (h, C(d + q, q))
+        All monomials, by :func:`expand_monomials`.
+    slopes : ndarray, shape (h, C(d + q, q))
+        Of each monomial; overwritten.
+    """
+    found, columns = np.zeros(C.shape), C.shape[1]
+    for source, size, variable, first in reversed(steps(columns, degree)[columns:]):
+        above = slopes[:, first : first + size]
+        found[:, variable] += np.einsum("ij,ij->i", above, everything[:, source : source + size])
+        slopes[:, source : source + size] += above * C[:, variable, None]
+    found += slopes[:, 1 : 1 + columns]
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Taylor(GaussianMap):
     """All monomials of degree ≤ q.
@@ -146,12 +166,37 @@ class Monomials(RowMap):
 
     def fill(self, X: Any, out: Floats) -> None:
         """Multiply up all degrees, keep the last."""
-        columns = X.shape[1]
-        everything = np.empty((X.shape[0], monomials(columns, self.degree)))
+        np.multiply(self._expand(X)[:, -out.shape[1] :], self._weights(X.shape[1]), out=out)
+
+    def pull(self, X: Floats, slopes: Floats) -> Floats:
+        """Return the slopes at rows of what has given slopes at their features, shape (h, d).
+
+        Parameters
+        ----------
+        X : ndarray, shape (h, d)
+        slopes : ndarray, shape (h, C(d + p − 1, p))
+        """
+        found, step = np.empty(X.shape), self.rows_at_once(X.shape[1])
+        for low in range(0, len(X), step):
+            C, above = X[low : low + step], slopes[low : low + step]
+            everything = self._expand(C)
+            beneath = scratch("slopes", (everything.shape[0], everything.shape[1]))
+            beneath[:] = 0.0
+            np.multiply(above, self._weights(X.shape[1]), out=beneath[:, -above.shape[1] :])
+            found[low : low + step] = pull_monomials(C, self.degree, everything, beneath)
+        return found
+
+    def _expand(self, X: Floats) -> Floats:
+        """Return all monomials of degree ≤ p of rows."""
+        everything = np.empty((X.shape[0], monomials(X.shape[1], self.degree)))
         everything[:, 0] = 1.0
         expand_monomials(X, self.degree, everything)
+        return everything
+
+    def _weights(self, columns: int) -> Floats:
+        """Return √(p!/∏ α_i!) of those of degree p."""
         weights = np.sqrt(math.factorial(self.degree) / factorials(columns, self.degree))
-        np.multiply(everything[:, -out.shape[1] :], weights[-out.shape[1] :], out=out)
+        return np.asarray(weights[-self.width(columns) :])
 
 
 def estimate_tail(rows: int, columns: int, radius2: float, degree: int) -> float:

@@ -214,10 +214,7 @@ def ingest(
     finals = [_local_path(path) for path in (to, target_to, weights_to) if path is not None]
     address = _path_text(source, "source")
     if is_sparse_npz(Path(address)):
-        if choice != ColumnChoice() or add_intercept:
-            raise SpecError(
-                "a sparse matrix is taken as it is: --to, --chunk-bytes and --overwrite alone were expected. Leave out the rest."
-            )
+        _require_plain(choice, add_intercept=add_intercept)
         return _convert_csr(Path(address), finals[0], limit_bytes, overwrite, begun)
     if choice.like is not None and add_intercept:
         raise SpecError("with like the columns are those of that matrix; add_intercept was given too. Leave one of them out.")
@@ -231,17 +228,31 @@ def ingest(
         )
         write_rows(rows, outputs, has_intercept=has_intercept)
         bytes_written = sum(file.stat().st_size for part in parts for file in part.rglob("*") if file.is_file())
+    others = [None if path is None else os.fspath(path) for path in (target_to, weights_to)]
+    return _describe(rows, names, outputs[0][1].shape, os.fspath(to), others, heard.notes, bytes_written, begun)
+
+
+def _describe(
+    rows: RowSource,
+    names: tuple[str, ...],
+    shape: tuple[int, ...],
+    to: str,
+    others: list[str | None],
+    notes: list[str],
+    bytes_written: int,
+    begun: float,
+) -> Ingested:
     return Ingested(
-        matrix=os.fspath(to),
-        target=None if target_to is None else os.fspath(target_to),
-        weights=None if weights_to is None else os.fspath(weights_to),
-        shape=outputs[0][1].shape,
+        matrix=to,
+        target=others[0],
+        weights=others[1],
+        shape=shape,
         dtype=str(rows.dtype),
         columns=names,
         rows_read=rows.tally.read,
         rows_dropped=rows.tally.read - rows.tally.count,
         rows_dropped_by=rows.tally.cost,
-        notes=tuple(heard.notes),
+        notes=tuple(notes),
         levels=dict(rows.levels),
         base=dict(rows.base),
         bytes_written=bytes_written,
@@ -260,6 +271,13 @@ class _NoteKeeper:
         if isinstance(event, Note):
             self.notes.append(event.text)
         self._tell(event)
+
+
+def _require_plain(choice: ColumnChoice, *, add_intercept: bool) -> None:
+    if choice != ColumnChoice() or add_intercept:
+        raise SpecError(
+            "a sparse matrix is taken as it is: --to, --chunk-bytes and --overwrite alone were expected. Leave out the rest."
+        )
 
 
 def _convert_csr(source: Path, final: Path, chunk_bytes: int, overwrite: bool, begun: float) -> Ingested:

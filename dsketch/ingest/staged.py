@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dsketch._atomic import beside
+from dsketch._atomic import beside, clear_left_behind
 from dsketch.errors import DataError, EngineError, SpecError
 from dsketch.ingest.failure import writing
 
@@ -17,7 +17,7 @@ def staging(finals: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
 
     Guarantees: a final path never holds half an output.  If the body fails in any way, also by KeyboardInterrupt, the
     temporaries are removed and what was at the final paths is still there.  Only SIGKILL or a power cut can leave a
-    temporary behind, under a name that starts with a dot and holds ``.part-``.
+    temporary behind, under a name that starts with a dot and holds ``.part-``, until the next output for the same path.
 
     Raises
     ------
@@ -30,6 +30,7 @@ def staging(finals: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
     _refuse_nesting(finals)
     for final in finals:
         _admit(final, overwrite)
+        clear_left_behind(final)
     parts = [beside(final) for final in finals]
     try:
         for part in parts:
@@ -59,6 +60,7 @@ def keeping(final: Path, key: str, *, overwrite: bool) -> Iterator[Path]:
         As :func:`staging`.
     """
     _admit(final, overwrite)
+    clear_left_behind(final)
     part = final.with_name(f".{final.name}.part-{key}")
     with writing(final):
         final.parent.mkdir(parents=True, exist_ok=True)

@@ -28,8 +28,8 @@ def is_filled(piece: AnyArray, fill: Any) -> bool:
         return False
     value = piece.dtype.type(0) if fill is None else fill
     if value != value:
-        return bool(piece[0, 0] != piece[0, 0]) and bool(np.isnan(piece).all())
-    return bool(piece[0, 0] == value) and bool((piece == value).all())
+        return bool(piece.flat[0] != piece.flat[0]) and bool(np.isnan(piece).all())
+    return bool(piece.flat[0] == value) and bool((piece == value).all())
 
 
 def remedy(fill: Any, *, is_mark: bool) -> str:

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.masked import unmask
 
 
@@ -13,7 +13,7 @@ class ArrayMatrix(Matrix):
 
     Parameters
     ----------
-    array : ndarray, shape (n,) or (n, d)
+    array : ndarray, shape (n,), (n, d) or (n, …)
         Not copied; of a subclass, the plain array (a masked entry is refused).
     first_row : int
         Global number of the array's first row; other than 0 for a :meth:`window` that travels with a task.
@@ -33,6 +33,7 @@ class ArrayMatrix(Matrix):
         self.shape = (held if rows is None else rows, columns)
         self.dtype = array.dtype
         self.is_vector = array.ndim == 1
+        self.trailing = trailing_of(array.shape)
         self._array = array.reshape(held, columns)
         self._first_row = first_row
 

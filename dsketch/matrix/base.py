@@ -1,5 +1,6 @@
 """What every matrix is: a shape, a dtype, a grid of row blocks, and ``read(start, stop)``."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -76,6 +77,7 @@ class Matrix(ABC):
     shape: tuple[int, int]
     dtype: np.dtype[np.generic]
     is_vector: bool = False  # its one column came without a second dimension: a vector b asks for a vector x
+    trailing: tuple[int, ...] = ()  # the dimensions that make up its columns, in C order, where it came with three or more
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
     names: tuple[str, ...] | None = None  # of the columns, where the storage knows them
     labels: Labels | None = None  # of the source's dimensions but its rows', where it has some
@@ -187,15 +189,37 @@ def _conversion_remedy(dtype: np.dtype[np.generic], what: str) -> str:
 
 
 def as_two_dimensional(shape: tuple[int, ...], what: str) -> tuple[int, int]:
-    """Return (n, k) for a shape (n,) or (n, k).
+    """Return (n, k) for a shape (n,), (n, k), or of more dimensions, all but the first of which make up the columns.
 
     Raises
     ------
     DataError
-        For any other number of dimensions.
+        For a single number.
+
+    Examples
+    --------
+    >>> as_two_dimensional((480, 20, 30), "b")
+    (480, 600)
     """
-    if len(shape) == 1:
-        return (int(shape[0]), 1)
-    if len(shape) == 2:
-        return (int(shape[0]), int(shape[1]))
-    raise DataError(f"{what} must have one or two dimensions; its shape is {shape}. Reshape it to rows × columns.")
+    if not shape:
+        raise DataError(f"{what} must have one or two dimensions; its shape is {shape}. Reshape it to rows × columns.")
+    return int(shape[0]), math.prod(int(size) for size in shape[1:])
+
+
+def trailing_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the dimensions that make up the columns where they are several; () for a vector or a matrix."""
+    return tuple(int(size) for size in shape[1:]) if len(shape) > 2 else ()
+
+
+def require_two_dimensions(matrix: Matrix, what: str) -> None:
+    """Refuse columns of several dimensions where they are no targets.
+
+    Raises
+    ------
+    DataError
+        Naming the shape.
+    """
+    if matrix.trailing:
+        raise DataError(
+            f"{what} must have one or two dimensions; its shape is {(matrix.shape[0], *matrix.trailing)}. Reshape it to rows × columns."
+        )

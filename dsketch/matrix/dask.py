@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dsketch.errors import DataError
-from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, check_numeric
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, check_numeric, trailing_of
 from dsketch.matrix.blocks import require_declared
 
 
@@ -42,6 +42,7 @@ class DaskMatrix(Matrix):
         self.shape = as_two_dimensional((sum(self._rows), *array.shape[1:]), what)
         self.dtype = np.dtype(array.dtype)
         self.is_vector = array.ndim == 1
+        self.trailing = trailing_of(array.shape)
         self._array = array
         self._what = what
         self._first_block = first_block
@@ -94,6 +95,17 @@ class DaskMatrix(Matrix):
         """Leave the last computed block behind."""
         return self.__dict__ | {"_last": None}
 
+    def _flat(self, values: Any, name: str) -> Any:
+        """Return a block with its targets side by side."""
+        if not self.trailing:
+            return values
+        if np.shape(values)[1:] != self.trailing:
+            raise DataError(
+                f"{name} must have rows of the declared shape {self.trailing}; they have {np.shape(values)[1:]}. Correct the graph that "
+                "makes it."
+            )
+        return values.reshape(len(values), -1)
+
     def _with(self, array: Any, first_block: int) -> "DaskMatrix":
         return DaskMatrix(array, what=self._what, first_block=first_block, rows=self._rows)
 
@@ -106,12 +118,15 @@ class DaskMatrix(Matrix):
         if last is None or last[0] != number:
             low = sum(self._rows[:number])
             shape, dtype = (self._rows[number], self.shape[1]), self.dtype
-            block = _fetch(self._array.blocks[number - self._first_block])
+            block = fetch_chunks(self._array.blocks[number - self._first_block])
             name = f"block {number} of {self._what}"
-            if math.prod(block.numblocks) > 1:  # Dask joins chunks along columns into whatever the first of them is
+            if (
+                math.prod(block.numblocks) > 1 and not self.trailing
+            ):  # Dask joins chunks along columns into whatever the first of them is
                 wanted = _Chunks(name, self._what, self._array.chunks[1:], shape[0], dtype, low)
                 block = block.map_blocks(wanted, dtype=dtype, meta=np.empty((0,) * block.ndim, dtype))
             values = block.compute(scheduler="synchronous")
+            values = self._flat(values, name)
             last = (number, require_declared(values, name, self._what, shape, dtype, (low, 0)))
             self._last = last
         return last[1]
@@ -163,6 +178,6 @@ def _with_graph(array: Any, graph: dict[Any, Any]) -> Any:
     return type(array)(graph, array.name, array.chunks, dtype=array.dtype)
 
 
-def _fetch(block: Any) -> Any:
+def fetch_chunks(block: Any) -> Any:
     """Return the block with futures replaced by their values (in the driver, where futures know their client)."""
     return _with_graph(block, {key: task.result() if _is_future(task) else task for key, task in _cull_graph(block).items()})

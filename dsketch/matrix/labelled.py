@@ -8,7 +8,7 @@ import numpy as np
 
 from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.compat import is_in_memory
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.labels import labels_of
@@ -19,15 +19,14 @@ from dsketch.matrix.untouched import stored_below
 from dsketch.matrix.zarr import ZarrMatrix
 
 _SAMPLE_ROWS = 16
-_MOST_DIMENSIONS = 2  # arrays of more are laid flat, a column for each of their targets
 
 
 def is_dask_array(source: Any) -> bool:
     """Whether it is a ``dask.array.Array``; this file needs no import of Dask."""
-    return _is_lazy(source) and hasattr(type(source), "blocks")
+    return is_lazy(source) and hasattr(type(source), "blocks")
 
 
-def _is_lazy(source: Any) -> bool:
+def is_lazy(source: Any) -> bool:
     """Whether it is a collection of Dask's, or holds one: an ``xarray.DataArray`` in memory has the method but no graph."""
     return hasattr(type(source), "__dask_graph__") and source.__dask_graph__() is not None
 
@@ -44,7 +43,7 @@ def is_on_disk(source: Any) -> bool:
 
 def is_elsewhere(source: Any) -> bool:
     """Whether it is lazy or lies in a file, so that reading all of it is not ours to do."""
-    return _is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not is_in_memory(source))
+    return is_lazy(source) or is_on_disk(source) or (is_labelled(source) and not is_in_memory(source))
 
 
 def open_labelled(source: Any, *, missing: str, what: str) -> Matrix:
@@ -57,8 +56,8 @@ def open_labelled(source: Any, *, missing: str, what: str) -> Matrix:
     DataError
         If its attributes say that its numbers are packed, or one of them stands for none.
     """
-    _require_unpacked(source.attrs, what)
-    matrix = _with_two_dimensions(source, missing, what)
+    require_unpacked(source.attrs, what)
+    matrix = _numbers_of(source, missing, what)
     known = getattr(source, "coords", {})
     labels = [known[dim].to_numpy() if dim in known else None for dim in source.dims]
     matrix.labels = labels_of(source)
@@ -68,18 +67,17 @@ def open_labelled(source: Any, *, missing: str, what: str) -> Matrix:
     return matrix
 
 
-def _with_two_dimensions(source: Any, missing: str, what: str) -> Matrix:
-    stored = stored_below(source) if source.ndim <= _MOST_DIMENSIONS else None
-    if stored is not None:
+def _numbers_of(source: Any, missing: str, what: str) -> Matrix:
+    """Return the numbers alone, from where they lie."""
+    if (stored := stored_below(source)) is not None:
         return ZarrMatrix(add_retries(stored), missing=missing, what=what)
-    flat = (int(source.shape[0]), -1) if source.ndim > _MOST_DIMENSIONS else None
-    if _is_lazy(source):
-        return DaskMatrix(source.data if flat is None else source.data.reshape(flat), what=what)
-    if not is_in_memory(source) and flat is None:
+    if is_lazy(source):
+        return DaskMatrix(source.data, what=what)
+    if not is_in_memory(source):
         return SlicedMatrix(source, what=what)
-    values = np.asanyarray(source.data) if is_in_memory(source) else source.to_numpy()
+    values = np.asanyarray(source.data)
     _refuse_fill(values, source.attrs, 0, what)
-    return ArrayMatrix(values if flat is None else values.reshape(flat), what=what)
+    return ArrayMatrix(values, what=what)
 
 
 def is_dataset(source: Any) -> bool:
@@ -119,7 +117,7 @@ def stack_variables(source: Any, dim: str, what: str) -> Any:
             f"{what} as a Dataset must have variables of the same dimensions, {dim} among them; {found}. Drop it, or pass one variable."
         )
     for name, variable in source.data_vars.items():
-        _require_unpacked(variable.attrs, f"{name} of {what}")
+        require_unpacked(variable.attrs, f"{name} of {what}")
         if is_in_memory(variable):
             _refuse_fill(np.asanyarray(variable.data), variable.attrs, 0, f"{name} of {what}")
     word = "variable" if "variable" not in source.sizes else "variable_"
@@ -154,10 +152,11 @@ class SlicedMatrix(Matrix):
                 f"{what} must be in an open file; its shape cannot be read ({error}). Open the file again."
             ) from error
         check_numeric(dtype, what)
-        _require_unpacked(source.attrs, what)
+        require_unpacked(source.attrs, what)
         self.shape = as_two_dimensional(shape, what)
         self.dtype = dtype.newbyteorder("=")
         self.is_vector = len(shape) == 1
+        self.trailing = trailing_of(shape)
         self._array, self._what = source, what
         chunks = getattr(source, "chunks", None)
         self._chunk_rows = int(chunks[0]) if chunks and isinstance(chunks[0], int) else None
@@ -189,6 +188,7 @@ class SlicedMatrix(Matrix):
                 f"rows {start}:{stop} of {self._what} cannot be read: {type(error).__name__}: {error}. Is the file open, and whole?"
             ) from error
         _refuse_fill(values, self._array.attrs, start, self._what)
+        values = values.reshape(stop - start, -1) if self.trailing else values
         whole: AnyArray = ArrayMatrix(values.astype(self.dtype, copy=False), what=self._what).read(0, stop - start)
         return whole
 
@@ -213,7 +213,7 @@ def _in_memory(values: AnyArray, what: str) -> ArrayMatrix:
     return ArrayMatrix(values, what=what)
 
 
-def _require_unpacked(attributes: Mapping[str, Any], what: str) -> None:
+def require_unpacked(attributes: Mapping[str, Any], what: str) -> None:
     """Refuse integers that stand for other numbers."""
     for name, nothing in (("scale_factor", 1.0), ("add_offset", 0.0)):
         found = attributes.get(name)

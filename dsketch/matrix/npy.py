@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dsketch.errors import DataError
-from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 
 _SAMPLE_ROWS = 16
 
@@ -38,7 +38,7 @@ class NpyMatrix(Matrix):
             ) from error
         check_numeric(mapped.dtype, what)
         self.shape = as_two_dimensional(mapped.shape, what)
-        self.is_vector = mapped.ndim == 1
+        self.is_vector, self.trailing = mapped.ndim == 1, trailing_of(mapped.shape)
         self._stored = mapped.dtype
         self.dtype = mapped.dtype.newbyteorder("=")
         self._offset = int(mapped.offset)
@@ -70,10 +70,16 @@ class NpyMatrix(Matrix):
         rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
         if self._is_by_columns:
             for column in range(self.shape[1]):
-                rows[:, column] = self._numbers(column * self.shape[0] + start, stop - start)
+                rows[:, column] = self._numbers(self._place_of(column) * self.shape[0] + start, stop - start)
         else:
             rows[...] = self._numbers(start * self.shape[1], rows.size).reshape(rows.shape)
         return rows
+
+    def _place_of(self, column: int) -> int:
+        """Return where a column stands in a file that is by columns, whose first dimension of targets runs fastest."""
+        if not self.trailing:
+            return column
+        return int(np.ravel_multi_index(np.unravel_index(column, self.trailing), self.trailing, order="F"))
 
     def _numbers(self, first: int, count: int) -> AnyArray:
         try:

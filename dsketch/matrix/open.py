@@ -14,7 +14,7 @@ from dsketch._registry import Registry
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
 from dsketch.matrix.access import arrays_in, first_line_of, package_for, remedy_for, remedy_for_file, require_memory
 from dsketch.matrix.array import ArrayMatrix
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import Matrix, require_two_dimensions
 from dsketch.matrix.columns import attach_levels
 from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, open_csr
 from dsketch.matrix.dask import DaskMatrix
@@ -26,7 +26,7 @@ from dsketch.matrix.tables import TABLES
 from dsketch.matrix.zarr import ZarrMatrix, address_of
 
 
-def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matrix:
+def open_matrix(source: Any, *, missing: str = "error", what: str = "A", has_targets: bool = False) -> Matrix:
     """Open tall data where it lies; nothing is read yet.
 
     Parameters
@@ -41,6 +41,8 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
         What an absent Zarr chunk means.  Zarr writers may leave out chunks equal to the fill value; lost data looks the same.
     what : str
         The name that errors use for it.
+    has_targets : bool
+        Whether its columns are targets, which may have several dimensions (time × latitude × longitude): shape (n, …).
 
     Returns
     -------
@@ -51,7 +53,7 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
     MissingDataError
         If there is nothing at the path.
     DataError
-        If it is a group other than a CSR matrix, not numbers, or has more than two dimensions.
+        If it is a group other than a CSR matrix, not numbers, or has more than two dimensions and no targets.
     SpecError
         If ``source`` is of a kind that is not known.
 
@@ -71,7 +73,10 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A") -> Matr
         raise SpecError(f"missing must be 'error' or 'fill'; got {missing!r}.")
     for opener in OPENERS.values():
         if opener.takes(source):
-            return opener(source, missing, what)
+            matrix = opener(source, missing, what)
+            if not has_targets:
+                require_two_dimensions(matrix, what)
+            return matrix
     raise SpecError(
         f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array, or a table in memory; got "
         f"{type(source).__name__}. For .npy, CSV and Parquet files use dsketch ingest."
@@ -183,9 +188,14 @@ def _open_stored(found: "zarr.Array[Any] | zarr.Group", *, missing: str, what: s
             "scipy.sparse's tocsr()."
         )
     raise DataError(
-        f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. Add the array's name to the path (a "
-        f"sparse matrix is a group with the attribute encoding-type {ENCODING!r})."
+        f"{what} must be a Zarr array; {address} is a group with {arrays_in(found, is_csr)}. {_choose_words(found)} (a sparse matrix "
+        f"is a group with the attribute encoding-type {ENCODING!r})."
     )
+
+
+def _choose_words(group: "zarr.Group") -> str:
+    """Return how one of a group's arrays is passed."""
+    return "Pass zarr.open_array(store, path=NAME)" if address_of(group) is None else "Add the array's name to the path"
 
 
 # The first that takes a source opens it: an array of a library has methods of a table, a DataArray over dask those of dask's own.

@@ -9,10 +9,16 @@ from zarr.abc.store import Store
 
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.dask_targets import DaskTargets
+from dsketch.matrix.labelled import is_dask_array, is_dataset, is_labelled, is_lazy, require_unpacked, stack_variables
+from dsketch.matrix.labels import label_targets, labels_of
 from dsketch.matrix.masked import array_of_list
+from dsketch.matrix.numbers import names_in
 from dsketch.matrix.open import absolute_address, open_place
+from dsketch.matrix.opener import has
 from dsketch.matrix.retrying import add_retries
 from dsketch.matrix.targets import ArrayTargets, Targets, ZarrTargets
+from dsketch.matrix.untouched import stored_below
 
 _IN_MEMORY_BYTES = 1_000_000_000  # the most that is brought into memory of what lies elsewhere
 
@@ -23,7 +29,8 @@ def open_targets(source: Any, *, missing: str = "error", what: str = "b") -> Tar
     Parameters
     ----------
     source : path, URL, zarr.Array or store, array_like, Targets
-        Of shape (n, ...); what has ``__array__`` (pandas, xarray, dask below 1 GB) comes into memory.
+        Of shape (n, ...); arrays of dask are computed where they are read, and of
+        xarray too, or read from the Zarr array that they show; what else has ``__array__`` comes into memory.
     missing : {"error", "fill", "drop"}
         As :class:`~dsketch.matrix.targets.ZarrTargets` has it.
     what : str
@@ -40,13 +47,35 @@ def open_targets(source: Any, *, missing: str = "error", what: str = "b") -> Tar
     """
     if missing not in ("error", "fill", "drop"):
         raise SpecError(f"missing must be 'error', 'fill' or 'drop'; got {missing!r}.")
-    found = source if isinstance(source, Targets) else _opened(source, missing, what)
+    found = source if isinstance(source, Targets) else _open(source, missing, what)
     if not all(found.shape) or not found.shape:
         raise DataError(f"{what} must have rows and targets; its shape is {found.shape}. Check the source of the data.")
     return found
 
 
-def _opened(source: Any, missing: str, what: str) -> Targets:
+def _open(source: Any, missing: str, what: str) -> Targets:
+    if is_labelled(source) or is_dataset(source):
+        return _open_labels(source, missing, what)
+    if has(source, "columns", "__array__"):
+        found = ArrayTargets(np.asarray(source), may_lack=missing == "drop", what=what)
+        found.labels = label_targets(names_in(list(source.columns)), found.shape[1])
+        return found
+    return _plain(source, missing, what)
+
+
+def _open_labels(source: Any, missing: str, what: str) -> Targets:
+    """Return an array of xarray, its first dimension the rows; one that shows all of a Zarr array is read from there."""
+    if is_dataset(source):
+        source = stack_variables(source, str(next(iter(source.sizes), "")), what)
+    require_unpacked(source.attrs, what)
+    stored = stored_below(source)
+    inner = source if stored is None else stored
+    found = _plain(source.data if stored is None and is_lazy(source) else inner, missing, what)
+    found.labels, found.dimensions = labels_of(source), tuple(map(str, source.dims))
+    return found
+
+
+def _plain(source: Any, missing: str, what: str) -> Targets:
     if isinstance(source, str | os.PathLike):
         address = absolute_address(source, what)
         source = open_place(address, address, what)
@@ -56,6 +85,8 @@ def _opened(source: Any, missing: str, what: str) -> Targets:
         raise DataError(f"{what} must be a Zarr array; {source.store_path} is a group. Add the array's name to the path.")
     if isinstance(source, zarr.Array):
         return ZarrTargets(add_retries(source), missing=missing, what=what)
+    if is_dask_array(source):
+        return DaskTargets(source, may_lack=missing == "drop", what=what)
     return ArrayTargets(_in_memory(source, what), may_lack=missing == "drop", what=what)
 
 

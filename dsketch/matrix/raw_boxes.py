@@ -1,11 +1,11 @@
 """Boxes of raw chunks on a local disk: little-endian numbers in C order, read by runs that lie together in a file."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import zarr
@@ -15,6 +15,7 @@ from dsketch.matrix.base import AnyArray
 from dsketch.matrix.raw import open_file
 from dsketch.matrix.zarr import is_raw
 
+Box = tuple[slice, ...]
 Absent = Callable[[tuple[int, ...]], None]
 
 
@@ -36,7 +37,7 @@ class RawBoxes:
         self._array, self._root, self._what, self._absent = array, root, what, absent
         self._dtype, self._chunks = np.dtype(array.dtype), tuple(int(size) for size in array.chunks)
 
-    def read(self, start: int, stop: int, box: tuple[slice, ...], out: AnyArray) -> AnyArray:
+    def read(self, start: int, stop: int, box: Box, out: AnyArray) -> AnyArray:
         """Fill ``out``, C order, shape (stop − start, box…), with the stored numbers.
 
         Raises
@@ -44,54 +45,56 @@ class RawBoxes:
         DataError
             If a chunk is missing, has another length, or shrinks as it is read.
         """
-        whole = (slice(start, stop), *box)
-        numbers = [range(one.start // size, -(-one.stop // size)) for one, size in zip(whole, self._chunks, strict=True)]
-        for place in product(*numbers):
-            inside = tuple(
-                slice(max(one.start, number * size), min(one.stop, (number + 1) * size))
-                for number, size, one in zip(place, self._chunks, whole, strict=True)
-            )
-            target = out[
-                tuple(slice(one.start - all_.start, one.stop - all_.start) for one, all_ in zip(inside, whole, strict=True))
-            ]
-            local = tuple(
-                slice(one.start - number * size, one.stop - number * size)
-                for one, number, size in zip(inside, place, self._chunks, strict=True)
-            )
-            self._read_chunk(place, local, target)
+        for place, local, inside in self._chunks_of((slice(start, stop), *box)):
+            target = out[inside]
+            descriptor = self._open(place)
+            if descriptor is None:
+                target.view(self._dtype.newbyteorder("="))[...] = self._array.fill_value
+                continue
+            try:
+                self._read_runs(descriptor, place, local, target)
+            finally:
+                os.close(descriptor)
         return out
 
-    def _read_chunk(self, place: tuple[int, ...], local: tuple[slice, ...], target: AnyArray) -> None:
-        descriptor = self._open(place)
-        if descriptor is None:
-            target.view(self._dtype.newbyteorder("="))[...] = self._array.fill_value
-            return
-        try:
-            self._read_runs(descriptor, place, local, target)
-        finally:
-            os.close(descriptor)
-
-    def _read_runs(self, descriptor: int, place: tuple[int, ...], local: tuple[slice, ...], target: AnyArray) -> None:
-        """Read runs of whole trailing dimensions, one call each, or many of one stride through a buffer."""
-        last = len(local)
-        while last > 1 and local[last - 1] == slice(0, self._chunks[last - 1]):
-            last -= 1
-        run_axis = last - 1  # from this axis on a run is contiguous in the file
-        strides = [prod(self._chunks[axis + 1 :]) for axis in range(len(local))]
-        run = (local[run_axis].stop - local[run_axis].start) * strides[run_axis]
-        heads = [range(local[axis].start, local[axis].stop) for axis in range(run_axis)]
-        flat = target.reshape(-1, run) if target.flags.c_contiguous else None
-        for number, head in enumerate(product(*heads)):
-            offset = sum(index * strides[axis] for axis, index in enumerate(head)) + local[run_axis].start * strides[run_axis]
-            if flat is not None:
-                self._fill(descriptor, place, offset * self._dtype.itemsize, flat[number])
+    def ask_for(self, box: Box) -> None:
+        """Tell the system that all rows of a box come next; of what is not there reading will tell."""
+        for place, local, _ in self._chunks_of((slice(0, int(self._array.shape[0])), *box)):
+            try:
+                descriptor = open_file(self._array.store, self._path(place))
+            except OSError:
                 continue
-            piece = target[tuple(index - one.start for index, one in zip(head, local, strict=False))]
+            try:
+                runs = _runs(local, self._chunks)
+                for _, first in runs.starts:
+                    os.posix_fadvise(
+                        descriptor, first * self._dtype.itemsize, runs.length * self._dtype.itemsize, os.POSIX_FADV_WILLNEED
+                    )
+            finally:
+                os.close(descriptor)
+
+    def _chunks_of(self, whole: Box) -> Iterator[tuple[tuple[int, ...], Box, Box]]:
+        """Yield the place of each chunk of a box, what of the chunk is meant, and where that is within the box."""
+        numbers = [range(one.start // size, -(-one.stop // size)) for one, size in zip(whole, self._chunks, strict=True)]
+        for place in product(*numbers):
+            spans = [
+                (max(one.start, number * size), min(one.stop, (number + 1) * size), number * size, one.start)
+                for number, size, one in zip(place, self._chunks, whole, strict=True)
+            ]
+            local = tuple(slice(low - first, high - first) for low, high, first, _ in spans)
+            yield place, local, tuple(slice(low - first, high - first) for low, high, _, first in spans)
+
+    def _read_runs(self, descriptor: int, place: tuple[int, ...], local: Box, target: AnyArray) -> None:
+        """Read what lies together in a file by one call each."""
+        runs = _runs(local, self._chunks)
+        flat = target.reshape(-1, runs.length) if target.flags.c_contiguous else None
+        for number, (head, first) in enumerate(runs.starts):
+            piece = target[head] if flat is None else flat[number]
             if piece.flags.c_contiguous:
-                self._fill(descriptor, place, offset * self._dtype.itemsize, piece)
+                self._fill(descriptor, place, first * self._dtype.itemsize, piece)
             else:
                 buffer = np.empty(piece.shape, piece.dtype)
-                self._fill(descriptor, place, offset * self._dtype.itemsize, buffer)
+                self._fill(descriptor, place, first * self._dtype.itemsize, buffer)
                 piece[...] = buffer
 
     def _fill(self, descriptor: int, place: tuple[int, ...], offset: int, target: AnyArray) -> None:
@@ -105,9 +108,12 @@ class RawBoxes:
                 )
             rest, offset = rest[count:], offset + count
 
+    def _path(self, place: tuple[int, ...]) -> str:
+        return f"{self._root}/{self._array.metadata.encode_chunk_key(place)}"
+
     def _open(self, place: tuple[int, ...]) -> int | None:
         """Return a file descriptor of a chunk whose length is right, or None if absent and that is no error."""
-        path = f"{self._root}/{self._array.metadata.encode_chunk_key(place)}"
+        path = self._path(place)
         try:
             descriptor = open_file(self._array.store, path)
         except FileNotFoundError:
@@ -127,6 +133,27 @@ class RawBoxes:
                 "copy it again from its origin."
             )
         return descriptor
+
+
+class _Runs(NamedTuple):
+    """What of a chunk lies together: numbers of a run, and for each where it goes and its first number in the file."""
+
+    length: int
+    starts: list[tuple[tuple[int, ...], int]]
+
+
+def _runs(local: Box, chunks: tuple[int, ...]) -> _Runs:
+    axis = len(local) - 1
+    while axis > 0 and local[axis] == slice(0, chunks[axis]):
+        axis -= 1  # what is whole along its last axes lies together along one more
+    strides = [prod(chunks[one + 1 :]) for one in range(len(local))]
+    first = local[axis].start * strides[axis]
+    heads = product(*(range(one.stop - one.start) for one in local[:axis]))
+    starts = [
+        (head, first + sum((at + one.start) * stride for at, one, stride in zip(head, local, strides, strict=False)))
+        for head in heads
+    ]
+    return _Runs((local[axis].stop - local[axis].start) * strides[axis], starts)
 
 
 def raw_boxes(array: "zarr.Array[Any]", what: str, absent: Absent) -> RawBoxes | None:

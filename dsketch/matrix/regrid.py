@@ -24,7 +24,7 @@ class Recut(Matrix):
         self.matrix = matrix
         self.shape, self.dtype, self.source = matrix.shape, matrix.dtype, matrix.source
         self.is_raw, self.is_local = matrix.is_raw, matrix.is_local
-        self.is_vector = matrix.is_vector
+        self.is_vector, self.trailing = matrix.is_vector, matrix.trailing
         self.names, self.held = matrix.names, matrix.held
         self.is_kept, self.nonzeros, self.nbytes = matrix.is_kept, matrix.nonzeros, matrix.nbytes
         self._cuts = np.asarray(cuts, dtype=np.int64)

@@ -15,7 +15,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
 from dsketch.matrix.alignment import require_same_rows
-from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse
+from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, even_cuts
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.csr_slices import SLICE_ENTRIES, edges, float_rows, require_finite_entries
 from dsketch.matrix.raw import RawRows
@@ -204,11 +204,11 @@ class Rows:
 
     @property
     def cuts(self) -> Cuts:
-        """Row cuts of the blocks: those of A, and those of b besides where a block of A would have too much of b beside it."""
+        """Row cuts of the blocks: those of A; where one would have too much of b beside it, those of b (of raw b, 8 MB) besides."""
         cuts, b = self.A.cuts, self.b
         if b is None or int(np.max(np.diff(cuts))) * bytes_of_row(b) <= BLOCK_BYTES:
             return cuts
-        return np.union1d(cuts, b.cuts)
+        return np.union1d(cuts, even_cuts(b.shape[0], max(SIDES_BYTES // bytes_of_row(b), 1)) if b.is_raw else b.cuts)
 
     @property
     def nbytes(self) -> int:
@@ -328,4 +328,5 @@ def _require_finite(what: str, array: AnyArray, start: int) -> None:
     raise DataError(
         f"{what} must be finite; row {start + row}, column {column} is {array[row, column]}. "
         "Remove or impute such rows before solving (weight 0 does not hide a NaN)."
+        + (" Least squares and ridge leave them out for their target alone with missing='drop'." if what == "b" else "")
     )

@@ -22,6 +22,7 @@ from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.conventions import Conventions, conventions_of, is_missing
+from dsketch.matrix.labels import Labels
 from dsketch.matrix.raw_boxes import RawBoxes, raw_boxes
 from dsketch.matrix.zarr import address_of, require_whole
 
@@ -46,6 +47,8 @@ class Targets(ABC):
         Of what is read at once; the shape itself in memory.
     conventions : Conventions or None
         What the numbers stand for, where not themselves.
+    labels : Labels or None
+        What the dimensions of the targets are called and where they lie, where the source has labels.
     dimensions : tuple of str or None
         Names of all dimensions, where the storage knows them.
     source : str or None
@@ -62,6 +65,7 @@ class Targets(ABC):
     dtype: np.dtype[np.generic]
     chunks: tuple[int, ...]
     conventions: Conventions | None = None
+    labels: Labels | None = None
     dimensions: tuple[str, ...] | None = None
     source: str | None = None
     is_divisible: bool = True
@@ -91,6 +95,10 @@ class Targets(ABC):
     @abstractmethod
     def describe(self) -> str:
         """Return a few words for the plan."""
+
+    def ask_for(self, box: Box) -> None:
+        """Tell whoever can read ahead that a box comes next; nobody, by default."""
+        del box
 
     def window(self, boxes: list[Box]) -> "Targets":
         """Return what a worker needs to read these boxes."""
@@ -168,6 +176,8 @@ class ArrayTargets(Targets):
 
 class _Windows(Targets):
     """Some boxes of targets that live in another process."""
+
+    is_local = True
 
     def __init__(self, whole: ArrayTargets, pieces: dict[tuple[Any, ...], AnyArray]) -> None:
         self.shape, self.dtype, self.chunks, self.what = whole.shape, whole.dtype, whole.chunks, whole.what
@@ -264,6 +274,11 @@ class ZarrTargets(Targets):
         if not self._may_be_absent:
             self._require_chunks(start, stop, box, out)
         return out
+
+    def ask_for(self, box: Box) -> None:
+        """Let the system read raw chunks ahead."""
+        if self._raw is not None:
+            self._raw.ask_for(box)
 
     def _require_chunks(self, start: int, stop: int, box: Box, out: AnyArray) -> None:
         """Ask the store about chunks that hold nothing but the fill value: no other can be absent."""

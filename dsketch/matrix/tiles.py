@@ -169,11 +169,11 @@ class Tile:
     def read(self, start: int, stop: int, buffer: AnyArray | None = None) -> AnyArray:
         """Return rows of the box as stored, shape (rows, box…); ``buffer`` is reused where it fits."""
         shape = (stop - start, *(one.stop - one.start for one in self.box))
+        if self.targets.is_local:
+            return self.targets.read(start, stop, self.box, np.empty(0, self.dtype))
         size = prod(shape)
-        if buffer is None or buffer.size < size:
-            buffer = np.empty(0 if self.targets.is_local else size, self.dtype)
-        out = buffer[:size].reshape(shape) if buffer.size else buffer
-        return self.targets.read(start, stop, self.box, out)
+        flat = np.empty(size, self.dtype) if buffer is None or buffer.size < size else buffer.reshape(-1)[:size]
+        return self.targets.read(start, stop, self.box, flat.reshape(shape))
 
 
 class TileMatrix(Matrix):
@@ -204,9 +204,12 @@ class TileMatrix(Matrix):
         return np.ascontiguousarray(tile.read(0, self.shape[1]).reshape(self.shape[1], -1).T)
 
     def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> Tile:  # type: ignore[override]  # read by its pass
-        """Return the tile, unread."""
+        """Return the tile, unread; the disk is asked for one that will be read whole."""
         del out
-        return self.tile(start, stop)
+        tile = self.tile(start, stop)
+        if self.grid.is_whole:
+            self.targets.ask_for(tile.box)
+        return tile
 
     def tile(self, start: int, stop: int) -> Tile:
         """Return the tile of targets ``start:stop`` in the order of tiles."""

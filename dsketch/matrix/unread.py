@@ -23,7 +23,7 @@ class UnreadMatrix(Matrix):
     said : str
         Its line in the header: ``"{n}x{d} {dtype} {fingerprint}"``.
     storage : mapping
-        What else the header says of it: ``is_vector``, ``nonzeros``.
+        What else the header says of it: ``is_vector``, ``nonzeros``, ``trailing``.
     names : tuple of str, optional
         Of its columns.
     values : bytes, optional
@@ -44,6 +44,7 @@ class UnreadMatrix(Matrix):
         rows, columns = map(int, shape.split("x"))
         self.shape, self.dtype, self.names = (rows, columns), np.dtype(dtype), names
         self.is_vector, self.nonzeros = bool(storage.get("is_vector", False)), storage.get("nonzeros")
+        self.trailing = tuple(storage.get("trailing", ()))
         self._name = name
         self._values = None if values is None else np.frombuffer(values, self.dtype).reshape(self.shape)
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.abc.store import Store
 
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alleles import MISSING_CALL, NO_ALLELE
+from dsketch.matrix.base import Matrix
 from dsketch.matrix.conventions import Conventions, conventions_of
 from dsketch.matrix.open import open_place, require_folder
 from dsketch.matrix.retrying import add_retries
@@ -33,7 +35,7 @@ def open_wide(source: Any, *, samples: str = "auto", what: str = "G") -> Transpo
 
     Parameters
     ----------
-    source : path, URL, zarr.Array, zarr.Group or ndarray
+    source : path, URL, zarr.Array, zarr.Group, store or ndarray
         Of shape (n, m), or (m, n); a VCF-Zarr store, or its ``call_genotype`` (variants, samples, ploidy), ``call_dosage`` or ``call_DS``.
     samples : {"auto", "rows", "columns"}
         Along which axis the n samples lie; auto: the one named ``samples``, else the first.
@@ -45,6 +47,8 @@ def open_wide(source: Any, *, samples: str = "auto", what: str = "G") -> Transpo
     """
     if samples not in SAMPLES.choices:
         raise SpecError(f"samples must be one of {', '.join(SAMPLES.choices)}; got {samples!r}.")
+    if isinstance(source, Matrix):
+        return _itself(source, what)
     array = _open(source, what)
     names = _dimensions(array)
     axis = 1 - _samples_axis(names, samples, len(array.shape), what)
@@ -57,6 +61,16 @@ def open_wide(source: Any, *, samples: str = "auto", what: str = "G") -> Transpo
     return Transposed(array, axis, _meaning(array, names, what), what)
 
 
+def _itself(matrix: Matrix, what: str) -> Transposed:
+    """Return columns that are opened already; other matrices, which are read by rows, are refused."""
+    if isinstance(matrix, Transposed):
+        return matrix
+    matrix.read(0, 1)  # of what stands in for data that are not there, this says so
+    raise SpecError(
+        f"{what} must be a path or URL, a zarr.Array or Group, or a NumPy array; got {matrix.describe()}. Give its source."
+    )
+
+
 def _open(source: Any, what: str) -> Any:
     if isinstance(source, str | os.PathLike):
         address = os.fspath(source)
@@ -64,6 +78,8 @@ def _open(source: Any, what: str) -> Any:
             address = str(Path(address).absolute())
             require_folder(Path(address), what)
         source = open_place(address, address, what)
+    elif isinstance(source, Store):
+        source = open_place(source, str(getattr(source, "root", source)), what)
     if isinstance(source, zarr.Group):
         source = _call_of(source, what)
     if isinstance(source, zarr.Array):

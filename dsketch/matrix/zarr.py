@@ -10,8 +10,10 @@ decoded
 """
 
 import hashlib
+import itertools
 import json
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from zarr.buffer import default_buffer_prototype
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.absent import ShardIndex, is_filled, remedy
-from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts
+from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
 from dsketch.matrix.compat import wait_for
@@ -39,7 +41,7 @@ class ZarrMatrix(Matrix):
 
     Parameters
     ----------
-    array : zarr.Array, shape (n,) or (n, d)
+    array : zarr.Array, shape (n,), (n, d) or (n, …)
     missing : {"error", "fill"}
         What an absent chunk means: lost data, or rows equal to the fill value (Zarr writers may leave such chunks out).
     what : str
@@ -58,6 +60,7 @@ class ZarrMatrix(Matrix):
         self.dtype = self._stored if self.conventions is None else self.conventions.dtype
         self.meaning = "" if self.conventions is None else self.conventions.describe()
         self.is_vector = len(array.shape) == 1
+        self.trailing = trailing_of(array.shape)
         self._array = array
         self._missing = missing
         self._what = what
@@ -143,7 +146,7 @@ class ZarrMatrix(Matrix):
         root = getattr(self._array.store, "root", None)
         if not isinstance(root, Path) or self._array.shards is not None or not is_raw(self._array):
             return None
-        full_rows = len(self._array.shape) == 1 or self._array.chunks[1] == self._array.shape[1]
+        full_rows = self._array.chunks[1:] == self._array.shape[1:]
         return root / self._array.path if full_rows and self.shape[1] else None
 
     def _raw(self, start: int, stop: int) -> RawRows:
@@ -157,7 +160,7 @@ class ZarrMatrix(Matrix):
 
     def _open_chunk(self, number: int) -> int | None:
         """Return a file descriptor of a chunk whose length is right, or None if absent and that means fill."""
-        key = self._array.metadata.encode_chunk_key((number,) if self.is_vector else (number, 0))
+        key = self._array.metadata.encode_chunk_key((number, *(0 for _ in self._array.shape[1:])))
         path = f"{self._raw_root}/{key}"
         try:
             descriptor = open_file(self._array.store, path)
@@ -211,7 +214,7 @@ class ZarrMatrix(Matrix):
 
     def _decode_stored(self, start: int, stop: int, rows: AnyArray) -> AnyArray:
         """Fill ``rows`` with the stored numbers."""
-        target = rows[:, 0] if self.is_vector else rows
+        target = self._as_shaped(rows)
         try:
             self._decoding.get_basic_selection(
                 (slice(start, stop),), out=default_buffer_prototype().nd_buffer.from_numpy_array(target)
@@ -236,11 +239,12 @@ class ZarrMatrix(Matrix):
         """Ask the store only about chunks whose rows all equal the fill value: no other can be absent."""
         fill, step = self._array.fill_value, int(self._array.chunks[0])
         doubtful: list[tuple[int, ...]] = []
+        whole = self._as_shaped(rows)
         for number in range(start // step, (stop - 1) // step + 1):
-            part = rows[max(start, number * step) - start : min(stop, (number + 1) * step) - start]
-            for column, low in self._column_chunks(int(self._array.chunks[-1])):
-                if is_filled(part[:, low : low + self._chunk_columns(int(self._array.chunks[-1]))], fill):
-                    doubtful.append((number,) if self.is_vector else (number, column))
+            part = whole[max(start, number * step) - start : min(stop, (number + 1) * step) - start]
+            for place, box in self._boxes(self._array.chunks[1:]):
+                if is_filled(part[:, *box], fill):
+                    doubtful.append((number, *place))
         if self._array.shards is None:
             for place in doubtful:
                 self._require_key(place)
@@ -265,23 +269,26 @@ class ZarrMatrix(Matrix):
         """Decoded bytes of the smallest piece that is encoded by itself."""
         return int(np.prod(self._array.chunks, dtype=object) * self._stored.itemsize)
 
-    def _chunk_columns(self, step: int) -> int:
-        return 1 if self.is_vector else step
+    def _as_shaped(self, rows: AnyArray) -> AnyArray:
+        """Return rows with the dimensions of the stored array, a view."""
+        return rows.reshape(len(rows), *self._array.shape[1:])
 
-    def _column_chunks(self, step: int) -> list[tuple[int, int]]:
-        return list(enumerate(range(0, self.shape[1], self._chunk_columns(step))))
+    def _boxes(self, chunks: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+        """Yield the numbers, along all dimensions but the first, of each chunk beside others, and what of these dimensions it has."""
+        grid = [range(0, size, chunk) for size, chunk in zip(self._array.shape[1:], chunks, strict=True)]
+        for lows in itertools.product(*grid):
+            places = tuple(low // chunk for low, chunk in zip(lows, chunks, strict=True))
+            yield places, tuple(slice(low, low + chunk) for low, chunk in zip(lows, chunks, strict=True))
 
     def _culprit(self, start: int, stop: int) -> str:
         """Return the name and place of the first chunk of these rows that does not decode alone."""
-        wide = int((self._array.shards or self._array.chunks)[-1])
         for number in range(start // self.chunk_rows, (stop - 1) // self.chunk_rows + 1):
             rows = slice(max(start, number * self.chunk_rows), min(stop, (number + 1) * self.chunk_rows))
-            for column, low in self._column_chunks(wide):
-                place = (number,) if self.is_vector else (number, column)
+            for place, box in self._boxes((self._array.shards or self._array.chunks)[1:]):
                 try:
-                    self._decoding.get_basic_selection((rows, slice(low, low + wide))[: len(place)])
+                    self._decoding.get_basic_selection((rows, *box))
                 except Exception:  # noqa: BLE001 - codecs and stores raise whatever they like
-                    return f"chunk {number} of {self._what} ({self._place(place)})"
+                    return f"chunk {number} of {self._what} ({self._place((number, *place))})"
         # A damaged chunk may decode at the second try (some codecs read on behind a truncated buffer): then the first is named.
         first = start // self.chunk_rows
         return f"chunk {first} of {self._what}, or one of the next in rows {start}:{stop} ({self.source}),"

@@ -10,6 +10,7 @@ T. Dao, D. Y. Fu, S. Ermon, A. Rudra, C. Ré, "FlashAttention: fast and memory-e
 (appendix B).
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -22,7 +23,7 @@ from dsketch.matrix.rows import Block
 from dsketch.passes.attention import SoftmaxRows
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.rowwise import RowPass
-from dsketch.passes.sight import Sight, tiles
+from dsketch.passes.sight import Hidden, Sight, tiles
 from dsketch.passes.spans import Spans
 
 WANTED = ("Q", "K", "V")  # of what a gradient is taken
@@ -51,23 +52,34 @@ class SoftmaxStatistics(SoftmaxRows):
         return own if part is None else self.merge(part, own)
 
 
+class Meeting(NamedTuple):
+    """A tile: its head, places in the block and in a span that begins at ``left``, the tile, what is not seen, and both of the span."""
+
+    head: int
+    own: slice
+    left: int
+    other: slice
+    T: Floats
+    hidden: Hidden
+    Z: Floats
+    W: Floats
+
+
 @dataclass(frozen=True)
-class _Shares:
-    """What both passes below share: tiles of S, made again.
+class Meetings:
+    """What passes of a gradient share: tiles in which rows meet all that they see, made again.
 
     Parameters
     ----------
     wanted : {"Q", "K", "V"}
     others : Spans
         For dQ, of rows of Q with those of dY beside them: K and V.  For dK and dV, of rows of K with those of V beside them: Q and dY.
-    statistics : ndarray, shape (n, 2 heads)
-        By :class:`SoftmaxStatistics`.
+    statistics : ndarray, shape (n, numbers · heads)
+        What is known of the rows of Q.
     heads : int
     offset : int or None
         Row i of Q sees rows 0 … i + offset of K and V; None: all of them.
     tile : int
-    scale : float
-        s.
     """
 
     wanted: str
@@ -76,59 +88,53 @@ class _Shares:
     heads: int
     offset: int | None
     tile: int
-    scale: float
 
-    def shares(self, start: int, X: Floats) -> Iterator["_Share"]:
-        """Yield the tiles of S, or of its transpose, of rows ``start …`` and all that they see; each until the next is asked for."""
+    @abstractmethod
+    def own_rows(self, X: Floats) -> Floats:
+        """Return rows of a block as they are multiplied."""
+
+    def other_rows(self, Z: Floats) -> Floats:
+        """Return rows of a span likewise."""
+        return Z
+
+    def meet(self, start: int, X: Floats) -> Iterator[Meeting]:
+        """Yield the tiles of products of rows ``start …`` and all that they see; each until the next is asked for."""
         sight = Sight(self.offset, self.wanted != "Q")
         first, end = sight.reach(start, start + len(X), self.others.rows)
-        L, height = X * self.scale, self.others.height
+        L, height = self.own_rows(X), self.others.height
         for left in range(first // height * height, end, height):
             Z, W = self.others.read(left, min(left + height, self.others.rows))
+            Z = self.other_rows(Z)
             for head in range(self.heads):
                 wide = self.columns(L, head)
                 for own, other, hidden in tiles(sight, (start, len(L)), (left, len(Z)), self.tile):
                     T = scratch("tile", (own.stop - own.start, other.stop - other.start))
                     np.matmul(L[own, wide], Z[other, wide].T, out=T)
-                    T -= self.statistic(head, start, own, left, other)
-                    if hidden is not None:
-                        np.copyto(T, -np.inf, where=hidden)
-                    yield _Share(head, own, left, other, np.exp(T, out=T), Z, W)
+                    yield Meeting(head, own, left, other, T, hidden, Z, W)
 
     def columns(self, X: Floats, head: int) -> slice:
         """Return the columns of a head."""
         width = X.shape[1] // self.heads
         return slice(head * width, (head + 1) * width)
 
-    def statistic(self, column: int, start: int, own: slice, left: int, other: slice) -> Floats:
+    def statistic(self, number: int, start: int, met: Meeting) -> Floats:
         """Return a statistic of a tile's rows of Q, as a column or as a row."""
-        low, part = (start, own) if self.wanted == "Q" else (left, other)
-        found = self.statistics[low + part.start : low + part.stop, column]
+        low, part = (start, met.own) if self.wanted == "Q" else (met.left, met.other)
+        found = self.statistics[low + part.start : low + part.stop, number * self.heads + met.head]
         return found[:, None] if self.wanted == "Q" else found
 
 
-class _Share(NamedTuple):
-    """A tile of S: of which head, places in the block and in a span that begins at ``left``, the tile, and both matrices of the span."""
-
-    head: int
-    own: slice
-    left: int
-    other: slice
-    T: Floats
-    Z: Floats
-    W: Floats
-
-
 @dataclass(frozen=True)
-class SoftmaxGradient(_Shares, RowPass):
-    """Finish to dQ, dK or dV by rows.
+class TileGradient(Meetings, RowPass):
+    """Finish to dQ, dK or dV by rows, from tiles of weights; the first two statistics are what weights are relative to, and D."""
 
-    Notes
-    -----
-    n m weights of each head, made again; 2 n m (2 d + p) flops for dQ and dK, 2 n m (d + p) for dV.
-    """
+    @abstractmethod
+    def weigh(self, start: int, met: Meeting) -> None:
+        """Turn a tile of products into what the gradient is summed with, in place: for dV shares, else their slopes, before P − D."""
 
-    kind: ClassVar[str] = "softmax gradient"
+    @abstractmethod
+    def conclude(self, X: Floats, out: Floats) -> None:
+        """Bring sums to the units of X, in place."""
 
     def of(self, X: Floats, Y: Floats) -> Floats:
         """Return the gradient at the first rows of all."""
@@ -144,21 +150,67 @@ class SoftmaxGradient(_Shares, RowPass):
         """Return the gradient at rows ``start …``, with what lies beside them."""
         of_values = self.wanted == "V"
         out = np.zeros((len(X), self.others.matrices[1 if of_values else 0].shape[1]))
-        for head, own, left, other, T, Z, W in self.shares(start, X):
+        for met in self.meet(start, X):
+            self.weigh(start, met)
+            T, own, other = met.T, met.own, met.other
             if not of_values:
-                deep = self.columns(Y, head)
-                P = np.matmul(Y[own, deep], W[other, deep].T, out=scratch("second tile", (T.shape[0], T.shape[1])))
-                P -= self.statistic(self.heads + head, start, own, left, other)
+                deep = self.columns(Y, met.head)
+                P = np.matmul(Y[own, deep], met.W[other, deep].T, out=scratch("second tile", (T.shape[0], T.shape[1])))
+                P -= self.statistic(1, start, met)
                 T *= P
-            carried, mine = W if of_values else Z, self.columns(out, head)
+            carried, mine = met.W if of_values else met.Z, self.columns(out, met.head)
             out[own, mine] += np.matmul(T, carried[other, mine], out=scratch("tile sums", (len(T), mine.stop - mine.start)))
         if not of_values:
-            out *= self.scale
+            self.conclude(X, out)
         return out
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the numbers of a row of a block of 4096, at least."""
         return 8 * (sides if self.wanted == "V" else columns) * 4096
+
+
+@dataclass(frozen=True)
+class _Shares(Meetings):
+    """Tiles of S.
+
+    Parameters
+    ----------
+    statistics : ndarray, shape (n, 2 heads)
+        By :class:`SoftmaxStatistics`.
+    scale : float
+        s.
+    """
+
+    scale: float
+
+    def own_rows(self, X: Floats) -> Floats:
+        """Return s x."""
+        return X * self.scale
+
+    def weigh(self, start: int, met: Meeting) -> None:
+        """Take exponentials relative to the sum of weights, in place."""
+        T = met.T
+        T -= self.statistic(0, start, met)
+        if met.hidden is not None:
+            np.copyto(T, -np.inf, where=met.hidden)
+        np.exp(T, out=T)
+
+
+@dataclass(frozen=True)
+class SoftmaxGradient(_Shares, TileGradient):
+    """Finish to dQ, dK or dV by rows.
+
+    Notes
+    -----
+    n m weights of each head, made again; 2 n m (2 d + p) flops for dQ and dK, 2 n m (d + p) for dV.
+    """
+
+    kind: ClassVar[str] = "softmax gradient"
+
+    def conclude(self, X: Floats, out: Floats) -> None:
+        """Multiply by s."""
+        del X
+        out *= self.scale
 
 
 @dataclass(frozen=True)
@@ -178,8 +230,10 @@ class SoftmaxReach(_Shares, Pass[Floats]):
         """Take in the largest of the block's rows."""
         ((start, X, _),) = block.slices(block.stop - block.start)
         felt = np.zeros((len(X), self.heads))
-        for head, own, _, other, T, Z, W in self.shares(start, X):
-            felt[own, head] += T @ self._sizes(Z[other, self.columns(Z, head)], W[other, self.columns(W, head)])
+        for met in self.meet(start, X):
+            self.weigh(start, met)
+            Z, W = (side[met.other, self.columns(side, met.head)] for side in (met.Z, met.W))
+            felt[met.own, met.head] += met.T @ self._sizes(Z, W)
         found = (felt.max(axis=0),)
         return found if part is None else self.merge(part, found)
 

@@ -15,9 +15,9 @@ from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import even_cuts
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block, Rows
-from dsketch.passes.attention import PIECES, TILE, no_weight
+from dsketch.passes.attention import PIECES, TILE
 from dsketch.passes.base import Part, Pass, SlicePass
-from dsketch.passes.polynomial import Powers, raise_even, shrink, with_ones
+from dsketch.passes.polynomial import Powers, divide, raise_even, shrink, with_ones
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.spans import Spans
 
@@ -166,11 +166,15 @@ class CausalFeatureRows(RowPass):
         DataError
             If the weights of a row do not add up to more than 0.
         """
+        return divide(self.sum_up(start, X), start)
+
+    def sum_up(self, start: int, X: Floats) -> Floats:
+        """Return the sums of the rows of a block, shape (heads, h, p + 1)."""
         S = self.sums[int(np.searchsorted(self.starts, start))].copy()
-        return np.concatenate([self._step(step, S) for step in self.course.steps(start, X)])
+        return np.concatenate([self._step(step, S) for step in self.course.steps(start, X)], axis=1)
 
     def _step(self, step: Step, S: Floats) -> Floats:
-        """Return the rows of a step, and add its rows of K and V to the sums."""
+        """Return the sums of the rows of a step, and add its rows of K and V to those behind."""
         heads = self.powers.heads
         ones, d = with_ones(step.values, heads), step.keys.shape[1] // heads
         sums = [features @ S[head] for head, features in enumerate(self.powers.expand(step.queries))]
@@ -180,9 +184,7 @@ class CausalFeatureRows(RowPass):
             raise_even(T, self.powers.degree)
             sums[head] += np.tril(T) @ ones[head]
             S[head] += features.T @ ones[head]
-            if not (sums[head][:, -1] > 0).all():
-                raise no_weight(step.start + int(np.argmin(sums[head][:, -1] > 0)))
-        return np.concatenate([each[:, :-1] / each[:, -1:] for each in sums], axis=1)
+        return np.stack(sums)
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the numbers of a row of a block of 4096, at least."""

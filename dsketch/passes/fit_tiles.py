@@ -71,8 +71,8 @@ class Tally(NamedTuple):
 
     def __and__(self, other: "Tally") -> "Tally":
         """Return that of both."""
-        sums = [int(one + two) for one, two in zip(self[:-1], other[:-1], strict=True)]
-        return Tally._make((*sums, max(self.worst, other.worst)))
+        targets, lacking, empty, few, lost, exact = (one + two for one, two in zip(self[:6], other[:6], strict=True))
+        return Tally(targets, lacking, empty, few, lost, exact, max(self.worst, other.worst))
 
 
 NO_TALLY = Tally(0, 0, 0, 0, 0, 0, 0.0)
@@ -210,7 +210,8 @@ def _part_of(tally: Tally) -> tuple[Floats, Floats]:
 
 
 def _tally_of(part: Part) -> Tally:
-    return Tally._make((*map(int, part[0].tolist()), float(part[1][0])))
+    targets, lacking, empty, few, lost, exact = map(int, part[0].tolist())
+    return Tally(targets, lacking, empty, few, lost, exact, float(part[1][0]))
 
 
 def _open(group: "zarr.Group", name: str) -> "zarr.Array[Any]":

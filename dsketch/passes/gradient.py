@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.scratch import scratch
 from dsketch._linalg.tiles import column_tiles, rows_of_tile
 from dsketch.matrix.rows import Block, rows_beside
 from dsketch.passes.base import Part, Pass
@@ -83,10 +84,12 @@ class Gradient(Pass[Slope]):
     def _map_wide(self, block: Block, g: Floats, rr: Floats) -> None:
         """Do the same where b has more columns than A, tile by tile of b."""
         for _, X, Y in block.slices(rows_of_tile(block.sides), sparse=True):
-            turned = X.T if scipy.sparse.issparse(X) else np.ascontiguousarray(X.T)
+            is_csr = scipy.sparse.issparse(X)
+            turned = X.T if is_csr else np.ascontiguousarray(X.T)
             for tile in column_tiles(len(Y), Y.shape[1]):
-                residual = X @ self.x[:, tile]
-                np.subtract(Y[:, tile], residual, out=residual)
+                x, own = self.x[:, tile], Y[:, tile]
+                residual = X @ x if is_csr else np.matmul(X, x, out=scratch("residual", own.shape))
+                np.subtract(own, residual, out=residual)
                 g[:, tile] += turned @ residual
                 rr[tile] += np.einsum("ij,ij->j", residual, residual)
 

@@ -221,7 +221,7 @@ class LayerJacobian(_LayerPass, Pass[LayerTriangle]):
         curved, squares = seen.bend(self.keys, L, r, self.Y)
         doubt = np.sum([doubt_of(self.keys, A, *one) for one in seen.by_heads(L, self.X, self.Y, squares)], axis=0)
         sizes = sizes + np.array([(doubt**2).sum(), (B**2).sum()])
-        for rows in self._leaves(len(A)):
+        for rows in _slices(len(A), self.leaf):
             a, T = A[rows], seen.covariance[rows] @ self.Y
             J = a[:, None, :, None] * T.swapaxes(1, 2)[:, :, None, :]
             J = np.concatenate([J.reshape(len(a), k, d * e), r[rows][:, :, None]], axis=2)
@@ -230,9 +230,11 @@ class LayerJacobian(_LayerPass, Pass[LayerTriangle]):
             mixed = mixed + _products(a, r[rows]).T @ seen.covariance[rows].reshape(len(a), -1)
         return own, right, left, bend, mixed, sizes
 
-    def _leaves(self, rows: int) -> Iterator[slice]:
+    @property
+    def leaf(self) -> int:
+        """Rows of A₁ whose rows of the Jacobian are in memory at once."""
         d, e, p, k = self.shapes
-        return _slices(rows, min(max(_LEAF_BYTES // (8 * k * (d * e + 1)), 2 * p), TILE))
+        return min(max(_LEAF_BYTES // (8 * k * (d * e + 1)), 2 * p), TILE)
 
     def merge(self, left: Part, right: Part) -> Part:
         """Take U out of both, and add the rest."""

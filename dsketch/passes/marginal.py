@@ -21,6 +21,7 @@ from dsketch.passes.partialled import EPS, Group, Prepared, Sides
 
 FIELDS = ("beta", "standard_errors", "t", "p", "neg_log10_p", "counts")
 _COLUMNS = 512  # of a block at once: a tile of them stays in the second-level cache
+_LONG_ROWS = 512
 _COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
 
 
@@ -175,18 +176,26 @@ def compare(columns: Columns, number: int, group: Group, sums: Sums, *, drops: b
     gaps = columns.of(np.array([number])).gaps()
     sides = np.arange(len(group.targets))
     g, Y = whole_column(columns, number, group, None if drops else float(gaps.means[0]), sides)
-    wide = g.astype(np.longdouble)
-    square = (wide * wide).sum()
+    square, products, squares = long_sums(g, Y)
     with np.errstate(all="ignore"):
-        products = np.array([(wide * y).sum() for y in Y.T])
-        left = [(y - wide * (product / square)) for y, product in zip(Y.T, products, strict=True)]
-        residuals = np.array([(r * r).sum() for r in left])
+        residuals = squares - products**2 / square
         t = products / np.sqrt(square * residuals / sums.freedom[number])
         beta = sums.products[number] / sums.squares[number]
         found = beta * np.sqrt(sums.squares[number] * sums.freedom[number] / sums.residuals[number])
         share = np.abs(beta - products / square) * np.sqrt(square / sums.targets[number])
         distance = np.abs(found - t) / np.maximum(np.abs(t), 1)
     return np.nan_to_num(np.array([share, distance], np.float64), nan=0.0, posinf=0.0)
+
+
+def long_sums(g: Floats, Y: Floats) -> "tuple[np.longdouble, np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+    """Return gᵀg, gᵀY and the squares of Y's columns, summed in extended precision."""
+    wide = g.astype(np.longdouble)
+    products, squares = np.zeros(Y.shape[1], np.longdouble), np.zeros(Y.shape[1], np.longdouble)
+    for low in range(0, len(g), _LONG_ROWS):
+        rows = Y[low : low + _LONG_ROWS].astype(np.longdouble)
+        products += np.einsum("i,ij->j", wide[low : low + _LONG_ROWS], rows)
+        squares += np.einsum("ij,ij->j", rows, rows)
+    return np.longdouble((wide * wide).sum()), products, squares
 
 
 def merge_tallies(left: Part, right: Part) -> Part:
@@ -197,11 +206,8 @@ def merge_tallies(left: Part, right: Part) -> Part:
 def tally_of(part: Part) -> Tally:
     """Return the tally that its arrays hold."""
     counts, facts, groups, off = part
-    return Tally(
-        {name: int(value) for name, value in zip(_COUNTS, counts, strict=True)},
-        Facts(facts[0], facts[1], facts[2], facts[3], int(groups[0])),
-        off,
-    )
+    named = {name: int(value) for name, value in zip(_COUNTS, counts, strict=True)}
+    return Tally(named, Facts(facts[0], facts[1], facts[2], facts[3], int(groups[0])), off)
 
 
 def facts_of(prepared: Prepared, targets: int) -> Floats:

@@ -154,13 +154,13 @@ class Prepared:
         """
         Y = read_all(sides.Y, "Y")
         n = len(Y)
-        parts = ([np.ones((n, 1))] if sides.intercept else []) + ([] if sides.C is None else [read_all(sides.C, "covariates")])
-        Z = np.concatenate(parts, axis=1) if parts else np.empty((n, 0))
-        lacks_y, lacks_z = np.isnan(Y), np.isnan(Z).any(axis=1)
+        C = np.empty((n, 0)) if sides.C is None else read_all(sides.C, "covariates")
+        lacks_y, lacks_c = np.isnan(Y), np.isnan(C)
         if not sides.may_lack:
             _refuse_missing("Y", lacks_y)
-            _refuse_missing("covariates", np.isnan(Z))
-        return cls(Y, Z, _patterns(lacks_y, lacks_z))
+            _refuse_missing("covariates", lacks_c)
+        Z = np.concatenate([np.ones((n, int(sides.intercept))), C], axis=1)
+        return cls(Y, Z, _patterns(lacks_y, lacks_c.any(axis=1)))
 
     def __len__(self) -> int:
         """Return the number of groups."""

@@ -38,7 +38,7 @@ def slice_rows(features: int) -> int:
 
 def shrink(X: Floats, groups: int) -> Floats:
     """Return rows times a power of two for each group of columns, so that the largest number of each is in [½, 1); zeros stay."""
-    Z = X.reshape(len(X), groups, -1)
+    Z = X.reshape(len(X), groups, X.shape[1] // groups)
     _, exponent = np.frexp(np.abs(Z).max(axis=2, keepdims=True))
     return np.asarray(np.ldexp(Z, -exponent).reshape(X.shape))
 
@@ -51,7 +51,7 @@ def power_of_two(sizes: Floats) -> Floats:
 def with_ones(Y: Floats, heads: int) -> Floats:
     """Return the columns of each head with one of ones behind them, shape (heads, rows, p + 1)."""
     ones = np.ones((heads, len(Y), Y.shape[1] // heads + 1))
-    ones[:, :, :-1] = np.moveaxis(Y.reshape(len(Y), heads, -1), 1, 0)
+    ones[:, :, :-1] = np.moveaxis(Y.reshape(len(Y), heads, Y.shape[1] // heads), 1, 0)
     return ones
 
 
@@ -130,10 +130,14 @@ class Powers:
 
     def expand(self, X: Floats) -> Iterator[Floats]:
         """Yield the features of each head, in memory that the next one overwrites."""
-        d = X.shape[1] // self.heads
         for head in range(self.heads):
-            out = scratch("power features", (len(X), self.map.width(d)))
-            yield self.map.apply(np.ascontiguousarray(X[:, head * d : (head + 1) * d]), out)
+            yield self.expand_head(X, head)
+
+    def expand_head(self, X: Floats, head: int) -> Floats:
+        """Return the features of one head, in memory that the next one overwrites."""
+        d = X.shape[1] // self.heads
+        out = scratch("power features", (len(X), self.map.width(d)))
+        return self.map.apply(np.ascontiguousarray(X[:, head * d : (head + 1) * d]), out)
 
     def state(self) -> Iterator[str]:
         """Yield what tells features apart."""
@@ -191,6 +195,31 @@ class KeySums(SlicePass[Floats]):
         return 8 * heads * self.powers.width(columns) * (sides // heads + 1)
 
 
+def divide(sums: Floats, start: int) -> Floats:
+    """Return the rows of an answer from their sums, shape (heads, h, p + 1), whose last numbers are their weights.
+
+    Raises
+    ------
+    DataError
+        If the weights of a row do not add up to more than 0.
+    """
+    require_weights(sums, start)
+    return np.concatenate([each[:, :-1] / each[:, -1:] for each in sums], axis=1)
+
+
+def require_weights(sums: Floats, start: int) -> None:
+    """Refuse rows from ``start`` on without weights.
+
+    Raises
+    ------
+    DataError
+        If the weights of a row do not add up to more than 0.
+    """
+    is_weighed = (sums[:, :, -1] > 0).all(axis=0)
+    if not is_weighed.all():
+        raise no_weight(start + int(np.argmin(is_weighed)))
+
+
 @dataclass(frozen=True)
 class FeatureRows(RowPass):
     """Finish to φ(q)ᵀS, each row divided by its last number, shape (n, heads · p).
@@ -230,14 +259,12 @@ class FeatureRows(RowPass):
         DataError
             If the weights of a row do not add up to more than 0.
         """
-        found = []
-        for head, features in enumerate(self.powers.expand(shrink(X, self.powers.heads))):
-            sums = features @ self.sums[head]
-            weight = sums[:, -1:]
-            if not (weight > 0).all():
-                raise no_weight(start + int(np.argmin(weight[:, 0] > 0)))
-            found.append(sums[:, :-1] / weight)
-        return np.concatenate(found, axis=1)
+        return divide(self.sum_up(X), start)
+
+    def sum_up(self, X: Floats) -> Floats:
+        """Return φ(q)ᵀS of rows of Q, shape (heads, h, p + 1)."""
+        expanded = self.powers.expand(shrink(X, self.powers.heads))
+        return np.stack([features @ self.sums[head] for head, features in enumerate(expanded)])
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the numbers of a row of a block of 4096, at least."""

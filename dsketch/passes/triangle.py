@@ -17,6 +17,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.householder import CHOLESKY_FROM_COLUMNS, householder, randomized_cholesky
+from dsketch._linalg.scratch import scratch
 from dsketch._linalg.tiles import column_tiles, rows_of_tile
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
@@ -24,6 +25,7 @@ from dsketch.sketch.size import rows_for
 from dsketch.sketch.sparse_sign import SparseSign
 
 _HOUSEHOLDER_ROWS = 8  # a slice of 8 d rows stays in cache, and the tree above it adds a seventh to the work
+_LEAST_ROWS = 128  # of a slice beside a few columns: its QR is then more than the call of it
 _CHILDREN = 8  # a node has eight: rounding errors grow with the depth of the tree, and a flat chain of N slices would cost √N
 _CHOLESKY_ROWS = 32  # for a slice of 32 d rows the sketch (4 d rows) and its QR are an eighth of the work
 
@@ -68,7 +70,7 @@ class Triangle(Pass[Reduced]):
         """Return the triangle of the block's rows: leaves, then a tree with eight children a node."""
         d, k = block.columns, block.sides
         rows = (_CHOLESKY_ROWS if d >= CHOLESKY_FROM_COLUMNS else _HOUSEHOLDER_ROWS) * d
-        leaves = (self._leaf(X, Y, start) for start, X, Y in block.slices(rows if k <= d else max(rows, rows_of_tile(k))))
+        leaves = (self._leaf(X, Y, start) for start, X, Y in block.slices(max(rows, _LEAST_ROWS if k <= d else rows_of_tile(k))))
         found = _root(leaves)
         return found if part is None else self.merge(part, found)
 
@@ -147,7 +149,7 @@ def _split(X: Floats, Y: Floats) -> Part:
         z = T[:, d:][:, tile]
         z[...] = back @ own
         if rows > d:
-            left = Q @ z
+            left = np.matmul(Q, z, out=scratch("left", own.shape))
             np.subtract(own, left, out=left)
             rr[tile] = np.einsum("ij,ij->j", left, left)
     return T, rr

@@ -4,6 +4,7 @@ The only pass that writes.  A block's rows are whole chunks of the target, so th
 that is retried, or runs twice at once, writes the same bytes again.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -18,16 +19,18 @@ from dsketch.matrix.compat import wait_for
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
+from dsketch.passes.sealed import DIGEST_BYTES, Digests, merkle_root
 
 MOST_CHUNKS = 16_384  # an output whose blocks are uneven has no more: a folder of more files is slow to list
 
 
 class Written(NamedTuple):
-    """What was written: the number of rows, and of each side the largest magnitude and the sum, shape (k,)."""
+    """What was written: the number of rows, and of each side the largest magnitude and the sum, shape (k,); digests of its chunks."""
 
     rows: int
     largest: Floats
     total: Floats
+    leaves: Digests = np.zeros((0, DIGEST_BYTES), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Writing(Pass[Written]):
     ----------
     inner : Pass
         Of any kind whose result for a block has a row for each of its rows: a :class:`~dsketch.passes.rowwise.RowPass`.
-    target : zarr.Array, shape (n,) or (n, k)
+    target : zarr.Array, shape (n,), (n, k) or (n, …)
         Its chunks are those of :func:`align_to_chunks`, and every worker must see the place where it lies.
     sides : int
         k.
@@ -47,8 +50,8 @@ class Writing(Pass[Written]):
 
     Notes
     -----
-    A part is 2k + 1 numbers.  The largest magnitude is what shows a NaN or an infinity of the data to the engine, which then names the
-    row; the target is a store beside the final one until all is well (:mod:`dsketch._results.output`).
+    A part is 2k + 1 numbers, and 32 bytes a chunk.  The largest magnitude is what shows a NaN or an infinity of the data to the engine,
+    which then names the row; the target is a store beside the final one until all is well (:mod:`dsketch._results.output`).
     """
 
     inner: Pass[Floats]
@@ -63,23 +66,29 @@ class Writing(Pass[Written]):
         """Write the block's rows; count them."""
         kept = read_kept(self.target, block.start, block.stop) if self.goes_on else None
         values = self.inner.finish(self.inner.map(block, None)) if kept is None else kept
-        rows, largest, total = part or (np.zeros(1), np.zeros(self.sides), np.zeros(self.sides))
+        rows, largest, total, leaves = part or (
+            np.zeros(1),
+            np.zeros(self.sides),
+            np.zeros(self.sides),
+            Written._field_defaults["leaves"],
+        )
         if kept is None:
             write_rows(self.target, block.start, values)
-        return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0)), total + values.sum(axis=0)
+        leaves = np.concatenate([leaves, digest_rows(values, self.target.chunks[0])])
+        return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0)), total + values.sum(axis=0), leaves
 
     def merge(self, left: Part, right: Part) -> Part:
-        """Add counts and sums; keep the larger magnitudes."""
-        return left[0] + right[0], np.maximum(left[1], right[1]), left[2] + right[2]
+        """Add counts and sums; keep the larger magnitudes; put digests behind each other."""
+        return left[0] + right[0], np.maximum(left[1], right[1]), left[2] + right[2], np.concatenate([left[3], right[3]])
 
     def finish(self, part: Part) -> Written:
         """Return how much was written."""
-        return Written(int(part[0][0]), part[1], part[2])
+        return Written(int(part[0][0]), part[1], part[2], part[3])
 
     def part_bytes(self, columns: int, sides: int) -> int:
-        """Return 2k + 1 numbers."""
+        """Return 2k + 1 numbers, and the digests of some chunks."""
         del columns, sides
-        return 8 * (2 * self.sides + 1)
+        return 8 * (2 * self.sides + 1) + 1000
 
     def state(self) -> Iterator[State]:
         """Yield what is written, and where."""
@@ -92,6 +101,18 @@ class Writing(Pass[Written]):
     def names(self) -> str:
         """Return both kinds."""
         return f"{self.inner.names()} → Zarr"
+
+
+def digest_rows(values: Floats, height: int) -> Digests:
+    """Return the SHA-256 of each ``height`` rows, with a first byte 0 as leaves of a Merkle tree have, shape (leaves, 32)."""
+    rows = np.ascontiguousarray(values, "<f8")
+    found = [hashlib.sha256(b"\0" + rows[low : low + height].tobytes()).digest() for low in range(0, len(rows), height)]
+    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, DIGEST_BYTES)
+
+
+def root_of_rows(leaves: Digests) -> str:
+    """Return the Merkle root over digests of rows, in order."""
+    return merkle_root([leaf.tobytes() for leaf in leaves]).hex()
 
 
 def align_to_chunks(A: Matrix) -> tuple[Matrix, int]:
@@ -138,7 +159,7 @@ def write_rows(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
     try:
         is_there = wait_for(target.store.exists(f"{target.path}/zarr.json".lstrip("/")))
         if is_there:
-            target[start : start + len(values)] = values[:, 0] if target.ndim == 1 else values
+            target[start : start + len(values)] = values.reshape(len(values), *target.shape[1:])
     except DsketchError:  # of a store that was tried again and again
         raise
     except Exception as error:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsketch.matrix.base import BLOCK_BYTES
 from dsketch.matrix.rows import Rows, rows_beside
@@ -13,6 +13,7 @@ from dsketch.planning.work import Kind, Work
 # Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
+_ANSWERS = 16  # so many arrays of the size of x are in memory at once where it is found and certified (measured, 20,000 sides)
 _WARM_BYTES_PER_SECOND = 8e9  # what one thread reads from the page cache or the cache of decoded blocks
 
 
@@ -61,6 +62,7 @@ class Workload:
     tasks: int
     blocks: int = 2  # in memory at once: one is computed on, one decoded; of raw rows only a slice, at most one block
     nonzeros: int | None = None  # stored numbers of a sparse A; None: A is dense
+    side_bytes: int = 0  # of b: what a pass over A alone does not read
     beside_bytes: int = 0  # of b and weights that a reading thread holds
     outputs: int = 1  # of a smooth problem: d and float_bytes then count each column as often
 
@@ -77,12 +79,15 @@ class Estimate:
         Of one task thread at its fullest: blocks, slices and what is computed from them, the parts that wait to be merged.
     part_bytes : int
         Of one part.
+    spared_bytes : int
+        What the passes together do not read of A and b.
     """
 
     passes: int
     seconds: float
     memory_bytes: int
     part_bytes: int
+    spared_bytes: int = 0
 
 
 def rate(kind: Kind, workload: Workload) -> float:
@@ -105,20 +110,31 @@ def rate(kind: Kind, workload: Workload) -> float:
 
 def price_works(works: Iterable[Work], part: int, workload: Workload) -> Estimate:
     """Return the cost of the passes of a method, the largest part of which has ``part`` bytes."""
-    return price_passes([(sum(rate(kind, workload) for kind in kinds), times) for kinds, times in works], part, workload)
+    alone, rates, spared = replace(workload, k=min(workload.k, 1)), [], 0.0
+    for work in works:
+        seconds = sum(rate(kind, workload if work.beside else alone) for kind in work.kinds)
+        rates.append((seconds * work.share, work.times))
+        read = workload.total_bytes - (0 if work.beside else workload.side_bytes)
+        spared += (workload.total_bytes - work.share * read) * work.times
+    return price_passes(rates, part, workload, int(spared))
 
 
-def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload) -> Estimate:
-    """Return the cost of passes given as (seconds a gigabyte of one thread, times), the largest part of which has ``part`` bytes."""
+def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload, spared: int = 0) -> Estimate:
+    """Return the cost of passes given as (seconds a gigabyte of one thread, times), the largest part of which has ``part`` bytes.
+
+    ``spared`` bytes of all that they would read they do not.
+    """
     count = sum(times for _, times in rates)
     compute = sum(per_gigabyte * times for per_gigabyte, times in rates) * workload.float_bytes / 1e9
     warm = max(count - 1, 0) if workload.stays_warm else 0  # the first pass finds the data where they are stored
     reading = workload.total_bytes * ((count - warm) / workload.cold_bytes_per_second + warm / _WARM_BYTES_PER_SECOND)
+    reading -= spared / (_WARM_BYTES_PER_SECOND if warm else workload.cold_bytes_per_second)
     seconds = (compute + reading) / workload.threads + count * (PASS_SECONDS + TASK_SECONDS * workload.tasks)
     waiting = 2 + math.log2(max(4096 / max(workload.tasks, 1), 1)) / 2
     height = min(heavy_rows(workload.d), rows_beside(workload.k))
     slice_bytes = min(8 * height * (workload.d + workload.k), workload.float_bytes + 8 * workload.n * workload.k)
     if workload.nonzeros is not None:
         slice_bytes = min(slice_bytes, BLOCK_BYTES)  # what is made dense at once
-    memory = workload.blocks * workload.block_bytes + workload.beside_bytes + 3 * slice_bytes + int(part * waiting)
-    return Estimate(count, seconds, memory, part)
+    answers = _ANSWERS * 8 * workload.d * workload.k
+    memory = workload.blocks * workload.block_bytes + workload.beside_bytes + answers + 3 * slice_bytes + int(part * waiting)
+    return Estimate(count, seconds, memory, part, spared)

@@ -1,7 +1,7 @@
 """A look at a few blocks before the first pass: how fast they are read, and how ill-conditioned their rows are."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,7 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         stays_warm=rows.nbytes <= kept,
         tasks=machines.tasks(rows),
         beside_bytes=rows.beside_bytes,
+        side_bytes=0 if rows.b is None else rows.b.nbytes,
         blocks=1 if rows.A.is_raw else 2,
         nonzeros=rows.A.nonzeros,
     )
@@ -92,7 +93,7 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
             pieces.append(X[::step].toarray() if block.is_sparse else X[::step].copy())
         seconds += time.perf_counter() - began
         read += rows.nbytes * (block.stop - block.start) // rows.shape[0]
-        find_nonfinite(block)
+        find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
     sample = np.concatenate(pieces)
     if penalty is not None and penalty.any():
         sample = np.concatenate([sample, np.diag(np.sqrt(penalty * min(sample.shape[0] / rows.shape[0], 1.0)))])

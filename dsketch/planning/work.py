@@ -71,10 +71,15 @@ class Kind:
 
 
 class Work(NamedTuple):
-    """Passes of a method: what each does to every row, in one reading, and how many there are."""
+    """Passes of a method: what each does to every row, in one reading, and how many there are.
+
+    ``beside`` says whether b is read too, ``share`` which part of the rows.
+    """
 
     kinds: tuple[Kind, ...]
     times: int = 1
+    beside: bool = True
+    share: float = 1.0
 
 
 def _light_seconds(sides: int, rows: int, nonzeros: int) -> float:

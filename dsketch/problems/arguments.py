@@ -15,21 +15,21 @@ from dsketch.matrix.masked import require_unmasked
 _LARGEST = 1e300  # no penalty is larger: sums over columns would overflow
 
 
-def as_penalty(alpha: Any, remedy: str) -> float:
-    """Return alpha.
+def as_penalty(alpha: Any, remedy: str, name: str = "alpha") -> float:
+    """Return alpha, or whatever its name is.
 
     Raises
     ------
     SpecError
         If it is no finite number that is not negative, or there are several.
     """
-    found: Any = _as_one("alpha", alpha, "One for each target is not supported yet: solve for one column of b at a time.")
+    found: Any = _as_one(name, alpha, "Give one number.")
     is_number = isinstance(found, Real)
     if not (is_number and np.isfinite(found) and found >= 0):
-        raise SpecError(f"alpha must be a number ≥ 0; got {alpha!r}. {remedy}")
+        raise SpecError(f"{name} must be a number ≥ 0; got {alpha!r}. {remedy}")
     if found > _LARGEST:
         raise SpecError(
-            f"alpha must be at most {_LARGEST:g}, or its sums overflow; got {alpha!r}. Use a smaller one: x is all but 0 long before that."
+            f"{name} must be at most {_LARGEST:g}, or its sums overflow; got {alpha!r}. Use a smaller one: x is all but 0 long before that."
         )
     return float(found)
 
@@ -62,7 +62,7 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...], remedy: str) -> Fl
     SpecError
         If they are no finite numbers, or do not fit; ``remedy`` is what the message advises.
     """
-    numbers = _read_numbers(name, value, remedy)
+    numbers = read_numbers(name, value, remedy)
     if not np.isfinite(numbers).all():
         raise SpecError(f"{name} must be finite; got {numbers[~np.isfinite(numbers)].flat[0]}. {remedy}")
     if numbers.size == 1:
@@ -88,7 +88,7 @@ def jsonable_numbers(name: str, value: Any, remedy: str) -> Any:
     [0.0, None]
     """
     found = [math.inf if item is None else item for item in value] if isinstance(value, list | tuple) else value
-    numbers = _read_numbers(name, found, remedy)
+    numbers = read_numbers(name, found, remedy)
     if np.isnan(numbers).any():
         raise SpecError(f"{name} must be numbers; got nan. {remedy}")
     return _without_infinities(numbers.tolist())
@@ -100,7 +100,7 @@ def _without_infinities(numbers: Any) -> Any:
     return None if math.isinf(numbers) else numbers
 
 
-def _read_numbers(name: str, value: Any, remedy: str) -> Floats:
+def read_numbers(name: str, value: Any, remedy: str) -> Floats:
     """Return the numbers that a value holds, of any shape.
 
     Raises

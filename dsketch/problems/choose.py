@@ -106,7 +106,7 @@ def plan_case(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case: Pl
         matrix=describe_data(rows, case.sides),
         machines_text=describe_machines(machines, case.found),
         why=verdict.why,
-        read_bytes=verdict.estimate.passes * rows.nbytes,
+        read_bytes=verdict.estimate.passes * rows.nbytes - verdict.estimate.spared_bytes,
         condition_hint=float("nan") if case.found is None else case.found.condition,
         memory_limit_bytes=case.memory_bytes,
         details=method.details(case),

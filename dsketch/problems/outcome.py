@@ -95,6 +95,13 @@ class Certificate:
         ]
 
 
+class RowsRoot(NamedTuple):
+    """What holds for every byte of an x with as many rows as data: the Merkle root over digests of each ``height`` rows."""
+
+    height: int
+    root: str
+
+
 class RowsLook(NamedTuple):
     """How an answer with a number for each row of A is made: by the workers, where the rows are.
 
@@ -146,6 +153,8 @@ class Outcome:
         Where x has a number for each row of A: how it is made, after the passes; x is then empty until it is.
     fields : mapping of str to array
         What the answer has besides x of the same shape, x among it; empty where it is x alone.
+    root : RowsRoot or None
+        Of an x with a number for each row of A.
     """
 
     x: Floats
@@ -156,6 +165,7 @@ class Outcome:
     detail: Any = None
     rows: RowsLook | FieldsLook | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    root: RowsRoot | None = None
 
 
 def show_sides(values: Floats, most: int = 4) -> str:

@@ -166,6 +166,9 @@ def truncated_newton(model: ProductModel, start: Floats, settings: Settings, *, 
     radius, share, is_exact, products, marks = max(float(np.linalg.norm(start)), 1.0), _ROUGH, False, 0, [here]
     path, end, trials = None, "limit", 0
     while trials < most:
+        if not here.slope > 0:
+            end = "converged"
+            break
         if path is None:
             path = yield from _descend(model, here, radius, share, _limit(here, settings), is_exact=is_exact)
             products += len(path.legs)

@@ -152,8 +152,8 @@ class Dispatcher:
         """
         spec.require_bounded()
         places = {name: self.roots.admit(address, name) for name, address in spec.addresses().items()}
-        if spec.out is not None:
-            places["out"] = self.roots.writable(spec.out)
+        if spec.place is not None:
+            places["out" if spec.out is not None else "out_dir"] = self.roots.writable(spec.place)
         return spec.document() | places
 
     def work_for(self, document: dict[str, Any], folder: Path | None) -> JobWork:

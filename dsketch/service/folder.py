@@ -9,6 +9,7 @@
               events.jsonl    what happened, a line each (:mod:`dsketch.service.events`)
               journal/        a record of each finished pass (:mod:`dsketch.engine.journal`)
               x.npy | x.zarr  the answer, put in place whole
+              fit.zarr        answers by target, where no out_dir was given
               solution.json   status, certificate, ledger; there only when x is
               lock            held by the process that works on the job, for as long as it lives
               log             what that process printed
@@ -27,6 +28,9 @@ from dsketch.service.specs import complete_document
 
 ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
 _WORDS: tuple[tuple[str, str | None], ...] = (("owner", None), ("name", ""), ("key", None), ("digest", None))
+
+
+FIT = "fit.zarr"  # the group of answers by target in a job's folder
 
 
 class Folder:
@@ -137,7 +141,7 @@ class Folder:
 
     def x(self) -> Path | None:
         """Return where the answer lies, or None if there is none yet."""
-        return next((path for path in (self.path / "x.npy", self.path / "x.zarr") if path.exists()), None)
+        return next((path for path in (self.path / "x.npy", self.path / "x.zarr", self.path / FIT) if path.exists()), None)
 
     def hide(self) -> Path:
         """Remove the job, in one rename, and return what is left to be taken from the disk."""

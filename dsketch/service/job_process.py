@@ -28,15 +28,17 @@ from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.run import Run
 from dsketch._results.slices import digest_of
 from dsketch._results.solution import Solution
+from dsketch._results.target_group import answer_bytes
+from dsketch._results.targets import TargetFit
 from dsketch._units import format_bytes
 from dsketch.engine import Engine, connect_engine
 from dsketch.engine.connect import is_small
 from dsketch.errors import DataError, DsketchError, EngineError, SpecError
-from dsketch.problems import Problem
+from dsketch.problems import Problem, TargetRegression
 from dsketch.problems.tables import SummaryOptions
 from dsketch.service.errors import ServiceError, SizeError, document_of, error_document
 from dsketch.service.files import put_json, with_umask
-from dsketch.service.folder import Folder
+from dsketch.service.folder import FIT, Folder
 from dsketch.service.hidden import hide_addresses_in
 from dsketch.service.job_limits import end_with_parent, hold_lock, limit_memory, redirect_prints
 from dsketch.service.job_pipe import Link
@@ -127,7 +129,7 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
     _table_of(spec, problem, work)
     meter = Meter(work.most_read_bytes)
     meter.require(problem.rows.nbytes, "one pass")
-    with _engine(work, problem, link) as engine:
+    with _engine(work, problem, link, spec.replicas) as engine:
         made = _run(spec, problem).plan(engine)
     meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
     return _describe(made)
@@ -141,11 +143,12 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
     meter = Meter(work.most_read_bytes, link.hear)
     meter.require(problem.rows.nbytes, "one pass")
     run = replace(_run(spec, problem), journal=folder.journal, out=_output(work, spec))
-    if run.header is None:  # else it was tried, and a process of this job may have filled it before it died
+    place = _place(problem, folder, run.out)
+    is_own = run.out is None and place is not None  # in the job's folder: nothing to try
+    if run.header is None and not is_own:  # else it was tried, and a process of this job may have filled it before it died
         with with_umask(work.results_umask):
             run.probe([*spec.addresses().values(), folder.path])
-    place = _row_place(problem, folder, run.out)
-    with _engine(work, problem, link) as engine:
+    with _engine(work, problem, link, spec.replicas) as engine:
         made = run.plan(engine)
         meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
         put_json(folder.path / "plan.json", _describe(made))
@@ -191,15 +194,23 @@ def _run(spec: Spec, problem: Problem) -> Run:
 
 
 def _output(work: JobWork, spec: Spec) -> Output | None:
-    return None if spec.out is None else Output(Path(work.roots.writable(spec.out)))
+    return None if spec.place is None else Output(Path(work.roots.writable(spec.place)))
 
 
-def _row_place(problem: Problem, folder: Folder, out: Output | RemoteOutput | None) -> Output | RemoteOutput | None:
-    """Return where workers write an answer of as many rows as data: nowhere if it can be gathered, else ``out``, else the job's folder.
+def _place(problem: Problem, folder: Folder, out: Output | RemoteOutput | None) -> Output | RemoteOutput | None:
+    """Return where workers write an answer: ``out``, else the job's folder; nowhere if it has not as many rows as data or is gathered.
 
     What a process of this job has written to ``out`` before it died is its own, and is replaced.
     """
-    if not problem.answers_rows or 8 * int(np.prod(problem.x_shape)) <= IN_MEMORY_BYTES:
+    if isinstance(problem, TargetRegression):
+        return (
+            replace(out, overwrite=_is_of(out.path, folder))
+            if isinstance(out, Output)
+            else Output(folder.path / FIT, overwrite=True)
+        )
+    if problem.fields and out is None:  # of such answers the folder has x alone; what is too large for that is refused
+        return None
+    if not problem.answers_rows or problem.answer_bytes <= IN_MEMORY_BYTES:
         return None
     if not isinstance(out, Output):
         return out or Output(folder.path / "x.zarr", overwrite=True)
@@ -209,7 +220,7 @@ def _row_place(problem: Problem, folder: Folder, out: Output | RemoteOutput | No
 def _is_of(path: Path, folder: Folder) -> bool:
     """Whether what lies at a path was written for this job."""
     try:
-        return bool(zarr.open_array(str(path), mode="r").attrs.get("journal") == str(folder.journal))
+        return bool(zarr.open(str(path), mode="r").attrs.get("journal") == str(folder.journal))
     except Exception:  # noqa: BLE001 - whatever lies there, it is not ours
         return False
 
@@ -225,7 +236,7 @@ def _admit(work: JobWork) -> Spec:
 
 
 def _require_fitting(problem: Problem, most_bytes: int) -> None:
-    size = 8 * int(np.prod(problem.x_shape))
+    size = answer_bytes(problem) if isinstance(problem, TargetRegression) else problem.answer_bytes
     if size > most_bytes:
         raise SizeError(
             f"an answer of at most {format_bytes(most_bytes)} was expected; x of shape {problem.x_shape} has {format_bytes(size)}. Ask "
@@ -234,10 +245,10 @@ def _require_fitting(problem: Problem, most_bytes: int) -> None:
 
 
 @contextmanager
-def _engine(work: JobWork, problem: Problem, link: Link) -> Iterator[Engine]:
-    """Yield the engine: this process for small data, else the service's cluster; both give the same bits."""
-    where = "serial" if is_small(problem.rows, work.small_bytes) else link.cluster()
-    with connect_engine(where, problem.rows, threads=1 if where == "serial" else None) as engine:
+def _engine(work: JobWork, problem: Problem, link: Link, replicas: int) -> Iterator[Engine]:
+    """Yield the engine: this process for small data that no workers shall compare, else the service's cluster; both give the same bits."""
+    where = "serial" if replicas == 1 and is_small(problem.rows, work.small_bytes) else link.cluster()
+    with connect_engine(where, problem.rows, threads=1 if where == "serial" else None, replicas=replicas) as engine:
         yield engine
 
 
@@ -256,18 +267,23 @@ def _text_of(solution: Solution, summary: dict[str, Any]) -> str:
 def _put_in_place(solution: Solution, summary: dict[str, Any], folder: Folder, run: Run, mask: int) -> None:
     """Write x, then ``out``, then the rest: what is there last says that all is there."""
     x, size = solution.x, 8 * int(np.prod(solution.x.shape))
-    place = Output(folder.path / ("x.npy" if size <= _NPY_BYTES else "x.zarr"), overwrite=True)
-    if not holds(str(place.path), x):
-        place.write(x, attributes_of(solution, folder.journal))
-    if run.out is not None and not holds(str(run.out.path), x):  # a process of this job may have died before it could say so
-        with with_umask(mask):
-            run.write(solution)
+    if isinstance(solution, TargetFit):
+        place = Output(folder.path / ("x.npy" if size <= _NPY_BYTES else FIT), overwrite=True)
+        if place.is_npy and not holds(str(place.path), x):
+            place.write(np.asarray(x), {})
+    else:
+        place = Output(folder.path / ("x.npy" if size <= _NPY_BYTES else "x.zarr"), overwrite=True)
+        if not holds(str(place.path), x):
+            place.write(x, attributes_of(solution, folder.journal))
+        if run.out is not None and not holds(str(run.out.path), x):  # a process of this job may have died before it could say so
+            with with_umask(mask):
+                run.write(solution)
     facts = solution.to_dict()
     facts["x"] = {
         "shape": list(x.shape),
         "dtype": str(x.dtype),
         "bytes": size,
-        "sha256": digest_of(x),
+        "sha256": digest_of(x) if place.is_npy or not isinstance(solution, TargetFit) else None,
         "file": place.path.name,
         "out": None if run.out is None else str(run.out.path),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from dsketch._results.receipt import read_receipt
 from dsketch.errors import JournalError
+from dsketch.problems.outcome import Status
 from dsketch.service.auth import Caller
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
@@ -177,6 +178,7 @@ class Desk:
             "name": job.name,
             "owner": job.owner,
             "state": job.state.value,
+            "word": word_of(job),
             "sentence": job.sentence,
             "created": stamp(first.at),
             "changed": stamp(last.at),
@@ -198,6 +200,14 @@ class Desk:
                 for step in job.history
             ],
         }
+
+
+def word_of(job: Job) -> str:
+    """Return what to call a job: its state, or the status of its answer where that does not begin with the word of the state."""
+    state = job.state.value
+    if not job.state.has_solution or job.sentence.startswith(state.replace("_", " ")):
+        return state
+    return next((status.name.lower() for status in Status if status.value == job.sentence), state)
 
 
 def _plan_of(folder: Folder) -> dict[str, Any] | None:

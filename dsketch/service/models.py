@@ -69,6 +69,9 @@ class JobBrief(BaseModel):
     name: str
     owner: str
     state: State
+    word: str = Field(
+        description="What to call it: the state, or the status of its answer where that is another word, such as local."
+    )
     sentence: str = Field(description="What there is to say of the state.")
     created: str
     changed: str = Field(description="When the state last changed.")

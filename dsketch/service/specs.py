@@ -3,7 +3,7 @@
 ::
 
     {"problem": "ridge", "A": "/data/A.zarr", "b": "/data/b.zarr", "alpha": 0.5, "method": "auto", "tol": null, "seed": 0,
-     "out": null, "priority": 0, "limits": {"seconds": 3600, "memory": "4GiB"}}
+     "out": null, "replicas": 1, "priority": 0, "limits": {"seconds": 3600, "memory": "4GiB"}}
 
 ``problem`` and its inputs (``A`` and ``b``, mostly) must be there, everything else has a default; a word that the problem does not know
 is refused.  The models are made from the options (:mod:`dsketch.settings`, :mod:`dsketch.problems.options`): a new problem or setting
@@ -34,7 +34,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import GROUPS, TABLE, words_of_table
-from dsketch.settings import JOB, MEMORY_LIMIT, SETTINGS, Bytes, Numbers, Option, Settings
+from dsketch.settings import JOB, MEMORY_LIMIT, OUT_DIR, SETTINGS, Bytes, Numbers, Option, Settings
 
 _MOST_CHARACTERS = 4096  # the longest path, as Linux has it
 _MOST_INTEGER = 2**53 - 1  # every reader of JSON keeps integers up to this exactly
@@ -51,6 +51,12 @@ def _bytes(size: object) -> int:
     if isinstance(size, bool) or not isinstance(size, str | int | float):
         raise ValueError("a size is a number of bytes, or text such as 512MiB")
     return min(parse_bytes(size), _MOST_INTEGER)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):  # which equals 0 or 1, and would pass for a choice of numbers
+        raise ValueError("a number was expected")
+    return value
 
 
 Address = Annotated[
@@ -89,6 +95,7 @@ class Spec(Strict):
     out: Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_printable)] | None = Field(
         default=None, description=_JOB["out"].help
     )
+    replicas: Annotated[Literal[1, 3, 5, 7, 9], BeforeValidator(_number)] = Field(default=1, description=_JOB["replicas"].help)
     priority: int = Field(default=0, ge=_JOB["priority"].least, le=_JOB["priority"].most, description=_JOB["priority"].help)
     limits: Limits = Limits()
 
@@ -103,6 +110,13 @@ class Spec(Strict):
             for name, value in document.items()
             if name in cls.model_fields or name not in _DEFAULTS or value != _DEFAULTS[name]
         }
+
+    @model_validator(mode="after")
+    def _with_one_place(self) -> "Spec":
+        """Refuse the place of one array for answers that are several."""
+        if self.out is not None and self.is_by_targets:
+            raise ValueError("answers by target are several arrays: give out_dir in place of out, or leave it out")
+        return self
 
     def document(self) -> dict[str, Any]:
         """Return the whole document, defaults included, as JSON can hold it."""
@@ -149,14 +163,25 @@ class Spec(Strict):
                 raise SpecError(f"{word.name} of at most {word.most} was expected; got {given}. Ask for a smaller one.")
 
     def choices(self) -> dict[str, Any]:
-        """Return what :func:`dsketch.plan` takes: method, settings, memory limit."""
-        names = ("method", *(field.name for field in fields(Settings)), "memory_limit")
+        """Return what :func:`dsketch.plan` takes: method, settings, memory limit, replicas."""
+        names = ("method", *(field.name for field in fields(Settings)), "memory_limit", "replicas")
         return {name: getattr(self, name) for name in names if name in type(self).model_fields}
+
+    @property
+    def place(self) -> str | None:
+        """Where the answer goes besides, whichever way it is written."""
+        out_dir: str | None = getattr(self, OUT_DIR.name, None)
+        return self.out if out_dir is None else out_dir
+
+    @property
+    def is_by_targets(self) -> bool:
+        """Whether right-hand sides are answered as targets, into a group of arrays."""
+        return getattr(self, OUT_DIR.name, None) is not None or getattr(self, "missing", None) == "drop"
 
     def opened(self, source: Callable[[str, str], Any] = lambda address, _: address) -> Problem:
         """Open the problem that the document describes; ``source`` gives what to open for an address and its word."""
         data = {name: source(address, name) for name, address in self._data().items()}
-        return make_problem({"problem": self.problem, **self.parameters()}, data)
+        return make_problem({"problem": self.problem, **self.parameters()}, data, by_targets=self.is_by_targets)
 
 
 _MOST_NUMBERS = 1_000_000  # of one option; what is longer is data
@@ -173,6 +198,12 @@ def _field(option: Option) -> Any:
     kind: Any = _kind_of(option)
     may_be_none = option.default is None or option.kind is Numbers
     return kind | None if may_be_none else kind, Field(_default_of(option), description=option.help)
+
+
+def _place_field(option: Option) -> Any:
+    """Return type and default of a place to write to."""
+    place = Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_printable)]
+    return place | None, Field(default=None, description=option.help)
 
 
 def _default_of(option: Option) -> Any:
@@ -199,6 +230,7 @@ def model_of(problem: type[Problem]) -> type[Spec]:
             for option in (*problem.options, problem.missing_option, *settings_of(problem), MEMORY_LIMIT)
         },
         **({option.name: _field(option) for option in TABLE} if problem.has_table else {}),
+        **({OUT_DIR.name: _place_field(OUT_DIR)} if problem.is_by_targets else {}),
     }
     return create_model(f"{problem.__name__}Spec", __base__=Spec, __doc__=problem.title, **fields)
 

@@ -24,6 +24,7 @@ class Affine(Centred, SharedCluster, RegressorMixin, BaseEstimator):  # type: ig
 
     fit_intercept: bool
     memory_limit: Any
+    replicas: int
 
     def predict(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
         """Return X coef_ᵀ + intercept_.

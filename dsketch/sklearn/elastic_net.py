@@ -54,7 +54,7 @@ class _Penalized(MultiOutputMixin, Affine):  # type: ignore[misc]  # scikit-lear
 
     def _solve(self, problem: ElasticNetProblem) -> Floats:
         """Return x, after keeping the solution."""
-        names = ("method", "tol", "seed", "cluster", "journal", "memory_limit")
+        names = ("method", "tol", "seed", "cluster", "journal", "memory_limit", "replicas")
         solution = solve(problem, progress=False, **{name: getattr(self, name) for name in names})
         self._keep(solution)
         return self._undo_shift(solution.answer.x, solution.problem.rows.shift, solution.x.ndim == 1)
@@ -71,7 +71,7 @@ class ElasticNet(_Penalized):
         From 0 (ridge) to 1 (lasso).
     fit_intercept : bool
         Whether there is a c, which is not penalized.
-    method, tol, seed, cluster, journal, memory_limit
+    method, tol, seed, cluster, journal, memory_limit, replicas
         As in :class:`~dsketch.sklearn.LinearRegression`.
 
     Attributes
@@ -110,6 +110,7 @@ class ElasticNet(_Penalized):
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -120,6 +121,7 @@ class ElasticNet(_Penalized):
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def _ratio(self) -> float:
         return self.l1_ratio
@@ -134,7 +136,7 @@ class Lasso(_Penalized):
         At least 0; scikit-learn's meaning.
     fit_intercept : bool
         Whether there is a c, which is not penalized.
-    method, tol, seed, cluster, journal, memory_limit
+    method, tol, seed, cluster, journal, memory_limit, replicas
         As in :class:`~dsketch.sklearn.LinearRegression`.
 
     Attributes
@@ -165,6 +167,7 @@ class Lasso(_Penalized):
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -174,6 +177,7 @@ class Lasso(_Penalized):
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def _ratio(self) -> float:
         return 1.0

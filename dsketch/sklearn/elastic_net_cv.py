@@ -90,7 +90,7 @@ class _CrossValidated(Affine):
         )  # fmt: skip
 
     def _solve(self, problem: ElasticNetPath) -> Solution:
-        names = ("method", "tol", "seed", "cluster", "journal", "memory_limit")
+        names = ("method", "tol", "seed", "cluster", "journal", "memory_limit", "replicas")
         solution = solve(problem, progress=False, **{name: getattr(self, name) for name in names})
         self._keep(solution)
         return solution
@@ -113,7 +113,7 @@ class _CrossValidated(Affine):
             data.X[rows], data.y[rows], alphas=alphas, l1_ratio=ratio, folds=0,
             weights=None if data.weights is None else data.weights[rows], intercept=bool(self.fit_intercept),
         )  # fmt: skip
-        names = ("method", "tol", "seed", "cluster", "memory_limit")
+        names = ("method", "tol", "seed", "cluster", "memory_limit", "replicas")
         return np.asarray(solve(problem, progress=False, **{name: getattr(self, name) for name in names}).x)
 
 
@@ -157,7 +157,7 @@ class ElasticNetCV(_CrossValidated):
     cv : int, splitter, iterable of (train, test), or None
         A number: so many folds, drawn by ``seed``, from the same two passes (None: 5).  Splits, for X in memory: as scikit-learn has them,
         fitted one by one.
-    method, tol, seed, cluster, journal, memory_limit
+    method, tol, seed, cluster, journal, memory_limit, replicas
         As in :class:`~dsketch.sklearn.LinearRegression`.
 
     Attributes
@@ -205,6 +205,7 @@ class ElasticNetCV(_CrossValidated):
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -217,6 +218,7 @@ class ElasticNetCV(_CrossValidated):
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def _ratios(self) -> Any:
         return self.l1_ratio
@@ -230,7 +232,7 @@ class LassoCV(_CrossValidated):
 
     Parameters
     ----------
-    eps, alphas, fit_intercept, cv, method, tol, seed, cluster, journal, memory_limit
+    eps, alphas, fit_intercept, cv, method, tol, seed, cluster, journal, memory_limit, replicas
         As in :class:`~dsketch.sklearn.ElasticNetCV`.
 
     Attributes
@@ -267,6 +269,7 @@ class LassoCV(_CrossValidated):
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.eps = eps
         self.alphas = alphas
@@ -278,6 +281,7 @@ class LassoCV(_CrossValidated):
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def _ratios(self) -> Any:
         return 1.0

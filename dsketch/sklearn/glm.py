@@ -35,6 +35,7 @@ class _Regressor(RegressorMixin, Smooth):  # type: ignore[misc]  # scikit-learn 
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -44,6 +45,7 @@ class _Regressor(RegressorMixin, Smooth):  # type: ignore[misc]  # scikit-learn 
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def _family(self) -> tuple[str, dict[str, Any]]:
         raise NotImplementedError
@@ -141,7 +143,7 @@ class PoissonRegressor(_Regressor):
         Penalty ½ alpha ‖w‖² beside the mean of half the deviance: scikit-learn's meaning.
     fit_intercept : bool
         Whether there is a c, which is not penalized.
-    method, tol, seed, cluster, journal, memory_limit
+    method, tol, seed, cluster, journal, memory_limit, replicas
         As in :class:`~dsketch.sklearn.LinearRegression`.
 
     Attributes
@@ -182,7 +184,7 @@ class GammaRegressor(_Regressor):
         Penalty ½ alpha ‖w‖² beside the mean of half the deviance: scikit-learn's meaning.
     fit_intercept : bool
         Whether there is a c, which is not penalized.
-    method, tol, seed, cluster, journal, memory_limit
+    method, tol, seed, cluster, journal, memory_limit, replicas
         As in :class:`~dsketch.sklearn.LinearRegression`.
 
     Attributes
@@ -228,7 +230,7 @@ class TweedieRegressor(_Regressor):
         Penalty ½ alpha ‖w‖² beside the mean of half the deviance: scikit-learn's meaning.
     fit_intercept : bool
         Whether there is a c, which is not penalized.
-    method, tol, seed, cluster, journal, memory_limit
+    method, tol, seed, cluster, journal, memory_limit, replicas
         As in :class:`~dsketch.sklearn.LinearRegression`.
 
     Attributes
@@ -261,6 +263,7 @@ class TweedieRegressor(_Regressor):
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         super().__init__(
             alpha=alpha,
@@ -271,6 +274,7 @@ class TweedieRegressor(_Regressor):
             cluster=cluster,
             journal=journal,
             memory_limit=memory_limit,
+            replicas=replicas,
         )
         self.power = power
 

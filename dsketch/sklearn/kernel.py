@@ -31,7 +31,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
     kernel : {"exp"}
     scale : float, optional
         None: 1 / mean squared length of the rows (one more light pass), so that the unit of X does not matter.
-    method, tol, features, rank, seed, cluster, journal, memory_limit
+    method, tol, features, rank, seed, cluster, journal, memory_limit, replicas
         As in :func:`dsketch.solve` for :class:`~dsketch.problems.kernel.problem.ExpKernel`.  A cluster is best given by its address where
         estimators travel to other processes.  A journal is for one fit.
 
@@ -79,6 +79,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.alpha = alpha
         self.kernel = kernel
@@ -91,6 +92,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def fit(self, X: Any, y: Any) -> "KernelRidge":
         """Fit the model.
@@ -113,7 +115,7 @@ class KernelRidge(SharedCluster, MultiOutputMixin, RegressorMixin, BaseEstimator
             raise SpecError(f"kernel must be 'exp'; got {self.kernel!r}. Use sklearn.kernel_ridge.KernelRidge for others.")
         self.X_fit_, y, _ = check_training(self, X, y, None)
         self.scale_ = self._scale() if self.scale is None else self.scale
-        names = ("method", "tol", "features", "rank", "seed", "cluster", "journal", "memory_limit")
+        names = ("method", "tol", "features", "rank", "seed", "cluster", "journal", "memory_limit", "replicas")
         solution = solve(self._problem(y), progress=False, **{name: getattr(self, name) for name in names})
         self._keep(solution)
         self.dual_coef_ = solution.x

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from sklearn.base import MultiOutputMixin
 
 from dsketch._linalg.arrays import Floats
@@ -65,7 +66,7 @@ class _Linear(MultiOutputMixin, Affine):  # type: ignore[misc]  # scikit-learn p
 
     def _solve(self, problem: LinearProblem) -> Floats:
         """Return x, after noting rank and singular values of (centred) X."""
-        names = ("method", "tol", "sketch", "seed", "cluster", "journal", "memory_limit")
+        names = ("method", "tol", "sketch", "seed", "cluster", "journal", "memory_limit", "replicas")
         solution = solve(problem, progress=False, **{name: getattr(self, name) for name in names})
         self._keep(solution)
         factor, rank = solution.answer.factor, solution.certificate.rank
@@ -87,7 +88,7 @@ class LinearRegression(_Linear):
     ----------
     fit_intercept : bool
         Whether there is a c.
-    method, tol, sketch, seed, cluster, journal, memory_limit
+    method, tol, sketch, seed, cluster, journal, memory_limit, replicas
         As in :func:`dsketch.solve`.  A cluster is best given by its address where estimators travel to other
         processes.  A journal is for one fit, not for a search over parameters.
 
@@ -134,6 +135,7 @@ class LinearRegression(_Linear):
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.fit_intercept = fit_intercept
         self.method = method
@@ -143,6 +145,7 @@ class LinearRegression(_Linear):
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def _problem(self, X: Any, y: Any, weights: Any) -> LinearProblem:
         return LeastSquares(X, y, weights=weights, intercept=bool(self.fit_intercept))
@@ -156,11 +159,11 @@ class Ridge(_Linear):
 
     Parameters
     ----------
-    alpha : float
-        At least 0; scikit-learn's meaning, not divided by n.
+    alpha : float or array_like, shape (k,)
+        At least 0; scikit-learn's meaning, not divided by n.  Several are one for each column of y; rows fewer than columns take one.
     fit_intercept : bool
         Whether there is a c, which is not penalized.
-    method, tol, sketch, seed, cluster, journal, memory_limit
+    method, tol, sketch, seed, cluster, journal, memory_limit, replicas
         As in :class:`LinearRegression`.
 
     Attributes
@@ -186,7 +189,7 @@ class Ridge(_Linear):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Any = 1.0,
         *,
         fit_intercept: bool = True,
         method: str = "auto",
@@ -196,6 +199,7 @@ class Ridge(_Linear):
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -206,9 +210,13 @@ class Ridge(_Linear):
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def _problem(self, X: Any, y: Any, weights: Any) -> LinearProblem:
-        return RidgeProblem(X, y, alpha=self.alpha, weights=weights, intercept=bool(self.fit_intercept))
+        alpha: Any = self.alpha
+        if np.ndim(alpha) == 1 and np.size(alpha) > 1:
+            alpha = np.asarray(alpha)[None]  # one for each target, as in scikit-learn
+        return RidgeProblem(X, y, alpha=alpha, weights=weights, intercept=bool(self.fit_intercept))
 
     def _penalty(self) -> float:
         return require_alpha(self.alpha)

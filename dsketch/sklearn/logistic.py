@@ -33,7 +33,7 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         Whether there is a c, which is not penalized.
     class_weight : dict, "balanced" or None
         What the rows of a class weigh, as in scikit-learn; balanced classes weigh the same, sample weights counted (its newer meaning).
-    method, tol, seed, cluster, journal, memory_limit
+    method, tol, seed, cluster, journal, memory_limit, replicas
         As in :class:`~dsketch.sklearn.LinearRegression`.
 
     Attributes
@@ -75,6 +75,7 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.C = C
         self.fit_intercept = fit_intercept
@@ -85,6 +86,7 @@ class LogisticRegression(ClassifierMixin, Smooth):  # type: ignore[misc]  # scik
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
+        self.replicas = replicas
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LogisticRegression":
         """Fit the model.

@@ -11,10 +11,11 @@ from dsketch.engine.cluster import Cluster
 
 
 class SharedCluster:
-    """A mixin for estimators with a ``cluster``, a ``memory_limit`` and a ``solution_``."""
+    """A mixin for estimators with a ``cluster``, a ``memory_limit``, ``replicas`` and a ``solution_``."""
 
     cluster: Any
     memory_limit: str | int | None
+    replicas: int
     solution_: Solution | None
 
     def _keep(self, solution: Solution) -> None:
@@ -25,7 +26,7 @@ class SharedCluster:
 
     def _machines(self) -> Cluster:
         """Return where passes beside the solve run: where it ran."""
-        return Cluster(self.cluster, self.memory_limit)
+        return Cluster(self.cluster, self.memory_limit, replicas=self.replicas)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the solution behind: it is tied to the data."""

@@ -25,10 +25,11 @@ class Smooth(Centred, SharedCluster, BaseEstimator):  # type: ignore[misc]  # sc
 
     fit_intercept: bool
     memory_limit: Any
+    replicas: int
 
     def _solve(self, problem: SmoothProblem) -> tuple[Floats, AnyArray | None]:
         """Return x for shifted columns, shape (d + 1, outputs), and their shift, after keeping the solution."""
-        names = ("method", "tol", "seed", "cluster", "journal", "memory_limit")
+        names = ("method", "tol", "seed", "cluster", "journal", "memory_limit", "replicas")
         solution: Solution = solve(problem, progress=False, **{name: getattr(self, name) for name in names})
         self._keep(solution)
         return problem.told_for_shifted(solution.answer), solution.problem.rows.shift

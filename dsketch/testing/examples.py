@@ -12,14 +12,15 @@ from dsketch.settings import Numbers
 from dsketch.testing.convolution import rotary_rows
 
 ROWS, COLUMNS = 60, 3
-# Rows and columns of the matrices of attention, which are not of one height.
-_SHAPES = {"Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 2)}
+# Rows and columns of the matrices of attention, which are not of one height, and of a wide one with its targets.
+_SHAPES = {"G": (ROWS, 5), "Y": (ROWS, 2), "Q": (ROWS, COLUMNS), "K": (45, COLUMNS), "V": (45, 2), "dY": (ROWS, 2)}
 
 # What a problem must be asked for a method to be for it.
 METHOD_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("attention", "features"): {"kind": "polynomial"},
     ("attention", "sketched"): {"kind": "polynomial"},
     ("attention", "conv"): {"kind": "conv", "causal": True},
+    ("attention-gradient", "features"): {"kind": "polynomial"},
     ("attention-gradient", "conv"): {"kind": "conv", "causal": True},
 }
 

@@ -108,11 +108,11 @@ class MethodTests:
 
     @known_answers
     def test_passes_are_not_more_than_promised(self, method: str, name: str) -> None:
-        """A method that did not give way looks as often as the plan says, at most; near its limit of trust a Gram matrix once more."""
+        """A method that did not give way looks as often as the plan says, at most; beyond 1e5 what squares it once more."""
         found = solve_known(KNOWN[name](), method)
 
         if found.method == method:
-            spare = METHODS[method].is_squared and found.certificate.condition > 1e5
+            spare = (METHODS[method].is_squared or method == "semi_normal") and found.certificate.condition > 1e5
             assert len(found.passes) <= found.plan.estimate.passes + spare
         else:
             assert any("gave way" in note for note in found.notes)

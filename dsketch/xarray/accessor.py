@@ -7,6 +7,7 @@ import xarray as xr
 
 from dsketch.api import lstsq, ridge
 from dsketch.errors import SpecError
+from dsketch.xarray.fit import tell
 from dsketch.xarray.polynomial import polyfit
 from dsketch.xarray.trend import trend
 
@@ -47,14 +48,11 @@ class ArrayAccessor:
         Dataset
             :meth:`Solution.to_xarray <dsketch.Solution.to_xarray>` with the summary.
         """
-        solution = lstsq(A, self._array, dim=dim, **choices)
-        made: xr.Dataset = solution.to_xarray(solution.summary())
-        return made
+        return tell(lstsq(A, self._array, dim=dim, **choices))
 
     def ridge(self, A: Any, dim: str, alpha: Any = 1.0, **choices: Any) -> xr.Dataset:
         """Return ridge regression on the columns of A, as :meth:`lstsq`; its estimates are biased and have no errors."""
-        made: xr.Dataset = ridge(A, self._array, alpha, dim=dim, **choices).to_xarray()
-        return made
+        return tell(ridge(A, self._array, alpha, dim=dim, **choices))
 
 
 @xr.register_dataset_accessor("dsketch")

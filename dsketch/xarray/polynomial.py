@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 
 from dsketch._linalg.arrays import Floats
-from dsketch.api import lstsq
 from dsketch.errors import SpecError
 from dsketch.xarray.clock import Clock, clock_of
+from dsketch.xarray.fit import fit_columns, residuals_of
 
 _NANOSECONDS = 1e9
 _HIGHEST = 20  # powers of numbers up to 1 are then independent to 1e-8 still
@@ -51,14 +51,11 @@ def polyfit(array: xr.DataArray, dim: str, deg: int, *, missing: str = "error", 
     clock = clock_of(array, dim)
     reach = float(np.abs(clock.steps).max(initial=0.0)) or 1.0
     powers = (clock.steps / reach)[:, None] ** np.arange(deg + 1)
-    columns = xr.DataArray(powers, dims=(dim, "degree"), coords={dim: array.coords[dim]} if dim in array.coords else None)
-    solution = lstsq(columns, array, dim=dim, missing=missing, **choices)
-    fit = solution.to_xarray()
+    fit = fit_columns(array, dim, powers, [str(power) for power in range(deg + 1)], missing=missing, choices=choices)
     moved = _move(fit.x.to_numpy(), clock, reach)
     names = {"column": "degree"}
     told = fit.x.rename(names).assign_coords(degree=np.arange(deg, -1, -1)).copy(data=moved[::-1])
-    residuals = fit.residual_norm**2
-    return xr.Dataset({"polyfit_coefficients": told, "polyfit_residuals": residuals}, attrs=fit.attrs)
+    return xr.Dataset({"polyfit_coefficients": told.drop_attrs(), "polyfit_residuals": residuals_of(fit)}, attrs=fit.attrs)
 
 
 def _move(x: Floats, clock: Clock, reach: float) -> Floats:

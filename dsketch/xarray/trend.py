@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from dsketch._results.solution import Solution
-from dsketch.api import lstsq
 from dsketch.xarray.clock import clock_of
+from dsketch.xarray.fit import fit_columns
 
 SLOPE, LEVEL = "slope", "intercept"
 
@@ -25,7 +24,8 @@ def trend(array: xr.DataArray, dim: str, *, per: str | float | None = None, miss
         The unit of time of the slope: ``second, minute, hour, day, week, year, decade, century``; where the coordinate is numbers, how
         many of its units.  None: ``year`` (365.2425 days; of other calendars theirs), or 1.
     missing, **choices
-        As in :func:`dsketch.lstsq`: ``cluster``, ``journal``, ``progress``, …
+        As in :func:`dsketch.lstsq`: ``missing="drop"`` leaves out, for each target alone, the rows that it lacks; with ``out_dir`` the
+        workers write the answer as a Zarr group, and the Dataset is lazy; ``cluster``, ``journal``, ``progress``, …
 
     Returns
     -------
@@ -45,19 +45,8 @@ def trend(array: xr.DataArray, dim: str, *, per: str | float | None = None, miss
     clock = clock_of(array, dim)
     unit, word = clock.unit(per)
     design = np.stack([clock.steps / unit, np.ones(len(clock.steps))], axis=1)
-    lines = xr.DataArray(
-        design,
-        dims=(dim, "column"),
-        coords={"column": [SLOPE, LEVEL], **({dim: array.coords[dim]} if dim in array.coords else {})},
-    )
-    solution = lstsq(lines, array, dim=dim, missing=missing, **choices)
-    return _tell(_fit_of(solution), array, word, clock.reference)
-
-
-def _fit_of(solution: Solution) -> xr.Dataset:
-    """Return x with its errors, by labels."""
-    made: xr.Dataset = solution.to_xarray(solution.summary())
-    return made
+    fit = fit_columns(array, dim, design, [SLOPE, LEVEL], missing=missing, choices=choices)
+    return _tell(fit, array, word, clock.reference)
 
 
 def _tell(fit: xr.Dataset, array: xr.DataArray, word: str, reference: Any) -> xr.Dataset:

@@ -68,6 +68,7 @@ def test_the_commands_are_the_verbs() -> None:
         "check",
         "predict",
         "coreset",
+        "marginal",
         "serve",
         "token",
         "jobs",

@@ -31,8 +31,8 @@ from dsketch.settings import (
     JOURNAL,
     MEMORY_LIMIT,
     METHOD,
-    MISSING,
     OUT,
+    OUT_DIR,
     OVERWRITE,
     PROGRESS,
     SETTINGS,
@@ -65,7 +65,12 @@ each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PR
 
 def taken(problem: type[Problem]) -> dict[str, Option]:
     """Return every option of a problem and of how it is solved, but for what must be given."""
-    return {option.name: option for option in (*problem.options, MISSING, *settings_of(problem))}
+    return {option.name: option for option in (*problem.options, problem.missing_option, *settings_of(problem))}
+
+
+def by_targets(problem: type[Problem]) -> tuple[Option, ...]:
+    """Return the option of answers by target, where the problem has such answers."""
+    return (OUT_DIR,) if problem.is_by_targets else ()
 
 
 def tabled(problem: type[Problem]) -> dict[str, Option]:
@@ -93,7 +98,7 @@ def keywords(function: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
 def require_said(option: Option, annotation: Any, default: Any) -> None:
     """Hold a keyword to its option."""
     assert (default, type(default)) == (option.default, type(option.default)), option.name
-    if option not in (JOURNAL, PROGRESS):  # a path of any kind; a flag or somebody who listens
+    if option not in (JOURNAL, PROGRESS, OUT_DIR):  # a path of any kind; a flag or somebody who listens
         assert types_of(annotation) == KINDS.get(option.kind, {option.kind}), (option.name, annotation)
 
 
@@ -106,11 +111,12 @@ VERBS = {
     ds.check: {*PLACES, "progress"},
 }
 SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
-    ds.lstsq: (ds.LeastSquares, {DIM.name}),
-    ds.ridge: (ds.Ridge, {DIM.name}),
+    ds.lstsq: (ds.LeastSquares, {OUT_DIR.name, OVERWRITE.name, DIM.name}),
+    ds.ridge: (ds.Ridge, {OUT_DIR.name, OVERWRITE.name, DIM.name}),
     ds.glm: (ds.GLM, {DIM.name}),
     ds.elastic_net_path: (ds.ElasticNetPath, set()),
     ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name}),
+    ds.marginal: (ds.Marginal, {OVERWRITE.name}),
     ds.attention: (ds.Attention, {OVERWRITE.name}),
     ds.attention_gradient: (ds.AttentionGradient, {OVERWRITE.name}),
 }
@@ -131,7 +137,7 @@ def test_verbs_say_what_the_options_say(verb: Callable[..., Any]) -> None:
 def test_shorthands_say_what_the_options_say(verb: Callable[..., Any]) -> None:
     """The keywords of a problem's verb are the options of the problem, of its run, and those to write; no others, and none ignored."""
     problem, more = SHORTHANDS[verb]
-    said = {OVERWRITE.name: OVERWRITE, DIM.name: DIM, **SOLVING, **taken(problem)}
+    said = {OUT_DIR.name: OUT_DIR, OVERWRITE.name: OVERWRITE, DIM.name: DIM, **SOLVING, **taken(problem)}
 
     found = keywords(verb)
 
@@ -153,7 +159,7 @@ def test_every_setting_is_taken() -> None:
 @each_problem
 def test_constructors_say_what_the_options_say(problem: type[Problem]) -> None:
     """A problem's constructor takes its options and ``missing``, by name, kind and default."""
-    said = {option.name: option for option in (*problem.options, MISSING)}
+    said = {option.name: option for option in (*problem.options, problem.missing_option)}
 
     found = keywords(problem)
 
@@ -203,7 +209,8 @@ OTHERS = {
 @pytest.mark.parametrize("command", HOW)
 def test_the_command_line_says_what_the_options_say(command: str, problem: type[Problem]) -> None:
     """A command has the options that its problem takes, those of its verb, and no others; their help is the options' own."""
-    said = [*problem.options, MISSING, *(CLUSTER if command != "jobs submit" else ()), *HOW[command]]
+    said = [*problem.options, problem.missing_option, *(CLUSTER if command != "jobs submit" else ()), *HOW[command]]
+    said += [] if command == "check" else by_targets(problem)
     said += [] if command == "check" else [*settings_of(problem), MEMORY_LIMIT]
     group: Any = main
     for word in command.split():
@@ -240,6 +247,7 @@ def test_help_shows_a_table_where_there_is_one(problem: type[Problem]) -> None:
 def test_documents_say_what_the_options_say(problem: type[Problem]) -> None:
     """The document of a run has the options that its problem takes, by name, default and description, and no others."""
     model, said = MODELS[problem.name].model_fields, {**taken(problem), MEMORY_LIMIT.name: MEMORY_LIMIT, **tabled(problem)}
+    said |= {option.name: option for option in by_targets(problem)}
 
     given = {option.name for option in problem.inputs}
     assert model.keys() == {"problem", *given, *said, *(option.name.split(".")[0] for option in JOB)}
@@ -253,7 +261,7 @@ def test_the_service_tells_what_the_options_say(problem: type[Problem]) -> None:
     told = describe_problem(problem)
 
     said = {option["name"]: option for option in (*told["words"], *told["options"])}
-    assert said.keys() == {*taken(problem), *tabled(problem), MEMORY_LIMIT.name}
+    assert said.keys() == {*taken(problem), *tabled(problem), MEMORY_LIMIT.name, *(option.name for option in by_targets(problem))}
     assert told["settings"] == [name for name in taken(problem) if name in NAMES]
     for name, option in {**taken(problem), **tabled(problem)}.items():
         assert (said[name]["default"], said[name]["help"]) == (option.default, option.help)
@@ -290,7 +298,7 @@ def test_a_setting_that_a_problem_ignores_is_refused(name: str, word: str) -> No
 @each_problem
 def test_a_problem_keeps_what_it_was_told(problem: type[Problem]) -> None:
     """What makes it again, in a journal or a stored answer, has every option but data; one that lacked would be lost on resuming."""
-    options = {option.name for option in (*problem.inputs, *problem.options, MISSING) if option.kind is not Matrix}
+    options = {option.name for option in (*problem.inputs, *problem.options, problem.missing_option) if option.kind is not Matrix}
 
     assert example_of(problem.name).parameters.keys() == {"problem", *options}
 
@@ -308,7 +316,7 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
-DRAWS_NOTHING: set[str] = set()
+DRAWS_NOTHING = {"marginal"}  # exact sweeps have no random words
 
 
 @each_problem

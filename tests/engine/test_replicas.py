@@ -9,6 +9,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client
+from sklearn.base import clone
 
 import dsketch as ds
 from dsketch.engine import DaskEngine, Engine, SerialEngine, connect_engine, local_cluster
@@ -21,6 +22,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Gram, Look
 from dsketch.passes.base import leaves
+from dsketch.sklearn import Ridge
 from dsketch.testing.engines import CUTS, EngineTests, by_hand, passes, values
 from dsketch.testing.recut import Recut
 from tests.engine.liars import (
@@ -262,3 +264,16 @@ def test_persisted_data_are_refused(four: Client) -> None:
 
     with pytest.raises(SpecError, match="persisted in the memory of one worker"):
         DaskEngine(four, replicas=3).run(Look(Gram(), Rows(open_matrix(A))), ignore)
+
+
+def test_estimators_ask_for_replicas(four: Client) -> None:
+    """It is one of their parameters, which their copies share, and the liar is left out of their fit."""
+    X = np.random.default_rng(2).standard_normal((300, 3))
+    model = Ridge(cluster=four, replicas=3)
+
+    with lying(four, flip_signs, 1):
+        found = model.fit(X, X @ np.ones(3))
+
+    assert "worker 1 at" in found.solution_.notes[-1]
+    assert clone(model).get_params()["replicas"] == 3
+    np.testing.assert_array_equal(found.coef_, Ridge(cluster="serial").fit(X, X @ np.ones(3)).coef_)

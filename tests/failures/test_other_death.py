@@ -9,7 +9,7 @@ import pytest
 import dsketch
 from dsketch.problems import PROBLEMS
 from tests.failures.processes import Driver, drivers
-from tests.others import OTHERS, are_same, made, stored_example
+from tests.others import AT_ONCE, OTHERS, are_same, made, stored_example
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -28,7 +28,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
         yield run
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in AT_ONCE])
 def test_a_killed_driver_is_resumed_to_the_same_bits(driver: Driver, tmp_path: Path, name: str) -> None:
     """In its first pass, after it, in the next, and of longer runs between a record and its place, and after a later pass."""
     given, method, journal = stored_example(tmp_path, name), next(iter(PROBLEMS[name].methods)), tmp_path / "journal"

@@ -56,7 +56,7 @@ def test_weights_and_families_have_rows_too() -> None:
 
 def test_labels_are_those_of_the_targets() -> None:
     """What lies along the rows is no label of a target; everything else stays."""
-    labels = open_matrix(B.transpose("time", ...)).labels
+    labels = open_matrix(B.transpose("time", ...), has_targets=True).labels
 
     assert labels == Labels(("lat", "lon"), (3, 4), name="t2m")
     assert labels is not None

@@ -101,6 +101,21 @@ def test_workers_open_files(kind: str, tmp_path: Path, client: Client) -> None:
     assert here.x.tobytes() == there.x.tobytes()
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_files_of_several_dimensions_are_laid_flat(order: str, tmp_path: Path) -> None:
+    """Dimensions after the first are targets, in the order in which they stand, however the file has them."""
+    cube = np.asarray(RNG.standard_normal((N, 2, 3)), order=order)  # type: ignore[call-overload]
+    saved(tmp_path / "b", cube)
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["b"] = cube
+
+    for path in ("b.npy", "b.h5"):
+        matrix = ds.open_matrix(tmp_path / path, what="b", has_targets=True)
+        assert (matrix.shape, matrix.trailing) == ((N, 6), (2, 3))
+        np.testing.assert_array_equal(matrix.read(50, 60), cube[50:60].reshape(10, 6))
+        assert ds.lstsq(A, tmp_path / path).to_xarray().x.dims == ("column", "target_0", "target_1")
+
+
 def test_names_come_along_and_a_journal_resumes(tmp_path: Path) -> None:
     """Parquet's columns name x, and a run of it is resumed without its problem."""
     np.save(tmp_path / "b.npy", B)

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsketch.problems.outcome import Status
 from dsketch.service.errors import ForbiddenMove
 from dsketch.service.job import MOVES, Job, State, StateChange, stamp
+from dsketch.service.jobs_api import word_of
 
 moves = st.lists(st.tuples(st.sampled_from(State), st.floats(0.0, 10.0), st.booleans(), st.integers(0, 3)), max_size=30)
 
@@ -109,3 +111,17 @@ def test_a_refusal_names_what_is_possible() -> None:
 def test_stamps_are_utc() -> None:
     """Times go out in one form."""
     assert stamp(1_700_000_000.25) == "2023-11-14T22:13:20.250Z"
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_job_is_called_what_its_answer_is(status: Status) -> None:
+    """Solved where the sentence of its answer begins so, else by the word of the status: a stationary point is no solution."""
+    job = queued()
+    for state in (State.PLANNING, State.RUNNING, State.SOLVED if status.is_success else State.NOT_SOLVED):
+        job = job.with_state(state, 1.0, status.value if state.has_solution else "")
+
+    word = word_of(job)
+
+    assert word == (status.name.lower() if not status.value.startswith(job.state.value.replace("_", " ")) else job.state.value)
+    assert word_of(queued()) == "queued"
+    assert (word_of(job) == "solved") == status.value.startswith("solved")

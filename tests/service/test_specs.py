@@ -11,7 +11,7 @@ import dsketch
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.service.specs import MODELS, Spec, spec_of
-from dsketch.settings import MISSING, Numbers, Option
+from dsketch.settings import Numbers, Option
 from dsketch.testing.examples import document_of
 
 values = {
@@ -35,7 +35,11 @@ def value_of(option: Option) -> st.SearchStrategy[Any]:
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a document of any problem with any of its words."""
     name = draw(st.sampled_from(sorted(PROBLEMS)))
-    words = {word.name: draw(value_of(word)) for word in (*PROBLEMS[name].options, MISSING) if draw(st.booleans())}
+    words = {
+        word.name: draw(value_of(word))
+        for word in (*PROBLEMS[name].options, PROBLEMS[name].missing_option)
+        if draw(st.booleans())
+    }
     method = draw(st.sampled_from(["auto", *PROBLEMS[name].methods]))
     limits = {"seconds": draw(st.none() | st.floats(0.1, 1e6)), "memory": draw(st.none() | st.sampled_from(["1GiB", 10_000]))}
     return {
@@ -74,7 +78,7 @@ def test_every_problem_has_its_words(name: str) -> None:
 
     asked = {option.name: getattr(spec, option.name) for option in PROBLEMS[name].inputs if option.kind is Numbers}
     assert spec.parameters() == asked | {
-        word.name: word.default for word in (*PROBLEMS[name].options, MISSING) if word.kind is not Matrix
+        word.name: word.default for word in (*PROBLEMS[name].options, PROBLEMS[name].missing_option) if word.kind is not Matrix
     }
     assert ("features" in spec.choices()) == bool(PROBLEMS[name].families)
 

@@ -150,7 +150,10 @@ def test_a_pickle_predicts_the_same() -> None:
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (ElasticNet(-1.0), "alpha must be"),
+        (
+            ElasticNet(-1.0),
+            "alpha must be a number ≥ 0; got -1.0. Give the weight of the penalty; where none is wanted, LeastSquares",
+        ),
         (ElasticNet(l1_ratio=1.5), "l1_ratio must be a number from 0"),
         (Lasso(fit_intercept="no"), "fit_intercept must be True or False"),
         (ElasticNetCV(l1_ratio=0.0), "alphas must be given as values where l1_ratio is 0"),

@@ -156,7 +156,7 @@ class ConvGradient(GradientMethod):
         off, worst = answer.slack.error, max(WORST, settings.tol or 0.0)
         if not off <= worst:
             raise Breakdown(f"the basis may be off by {format_number(off)} of what a number can be, more than {worst:g}")
-        return GradientAnswer(answer, (), found.facts, found.compared)
+        return GradientAnswer(answer, basis=found.facts, compared=found.compared)
 
 
 def _answer_by(found: Verified, system: GradientSystem, above: Matrix) -> Flow[MeasuredByBasis]:

@@ -28,7 +28,7 @@ from dsketch.problems.attention.system import AttentionSystem, Measured
 from dsketch.problems.outcome import format_number
 from dsketch.settings import EPS, Settings
 
-_HALF = float(np.sqrt(EPS))  # a bound on rounding up to which half of the digits are left
+HALF = float(np.sqrt(EPS))  # a bound on rounding up to which half of the digits are left
 
 
 class Features(AttentionMethod):
@@ -55,8 +55,7 @@ class Features(AttentionMethod):
         SpecError
         """
         if reason := self.unfit(case):
-            where = "kind='polynomial'" if case.system.degree is None else "causal=False"
-            raise SpecError(f"method={self.name!r} is for {where}: {reason}. Use method='sweep'.")
+            raise SpecError(f"method={self.name!r} is for kind='polynomial': {reason}. Use method='sweep'.")
 
     def price(self, case: AttentionCase) -> Estimate:
         """Return passes of which two expand rows."""
@@ -90,19 +89,19 @@ class Features(AttentionMethod):
         measured, found, sums = yield from self.look(system, settings)
         system = measured.system
         rows, features = system.K.shape[0], sums.powers.width(system.K.shape[1])
-        r = feature_error(_additions(system, features), features, found)
+        r = feature_error(additions(system, features), features, found)
         pass_: RowPass
         if system.offset is None:
             pass_ = FeatureRows(sums.powers, (yield Look(sums, system.keys)))
         else:
-            pass_ = yield from _sum_past(system, sums, system.offset)
+            pass_ = yield from sum_past(system, sums, system.offset)
             r += tile_error(system.width, 1, found)
         # A monomial loses less than p of the least normal numbers, its weight is at most √p! < p^p: both sides, D of them, m times
         lost = 4.0 * rows * features * float(found.degree) ** (found.degree + 1)
         error = quotient_error(r, lost, found, measured.values)
         condition = polynomial_condition(found)
-        notes = () if (error <= _HALF).all() else (_explain(found),)
-        return AttentionAnswer(measured, pass_, error, condition, notes, _HALF / condition)
+        notes = () if (error <= HALF).all() else (_explain(found),)
+        return AttentionAnswer(measured, pass_, error, condition, notes, HALF / condition)
 
     def look(self, system: AttentionSystem, settings: Settings) -> Flow[tuple[Measured, Amplification, KeySums]]:
         """Return what is known of the rows, and the pass that sums K and V."""
@@ -111,7 +110,7 @@ class Features(AttentionMethod):
         return measured, found, KeySums(self.powers(system, settings), measured.factors)
 
 
-def _sum_past(system: AttentionSystem, sums: KeySums, offset: int) -> Flow[CausalFeatureRows]:
+def sum_past(system: AttentionSystem, sums: KeySums, offset: int) -> Flow[CausalFeatureRows]:
     """Sum K and V up to each block of Q, and return the pass that makes the rows."""
     queries = system.rows
     keys = piece_rows(queries, system.keys, offset)
@@ -129,7 +128,7 @@ def _explain(found: Amplification) -> str:
     )
 
 
-def _additions(system: AttentionSystem, features: int) -> int:
+def additions(system: AttentionSystem, features: int) -> int:
     """Return the most additions, one after another, of a sum over rows of K: within a slice, over slices, and over parts."""
     height, queries = slice_rows(features), system.rows
     if system.offset is None:

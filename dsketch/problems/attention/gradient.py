@@ -1,4 +1,4 @@
-"""The gradient of a loss at Q, K or V of softmax attention, from its gradient dY at the rows of attention; written by the workers."""
+"""The gradient of a loss at Q, K or V of attention, from its gradient dY at the rows of attention; written by the workers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,8 +24,23 @@ from dsketch.problems.attention.gradient_certificate import GradientCertificate,
 from dsketch.problems.attention.gradient_method import GradientMethod
 from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
 from dsketch.problems.attention.gradient_rounding import gradient_level
+from dsketch.problems.attention.gradient_sweep import measure_gradient
 from dsketch.problems.attention.gradient_system import GradientSystem
-from dsketch.problems.attention.inputs import CAUSAL, HEADS, KEYS, KIND, QUERIES, SCALE, VALUES, as_conv, as_degree, open_system
+from dsketch.problems.attention.inputs import (
+    CAUSAL,
+    DEGREE,
+    HEADS,
+    KEYS,
+    KIND,
+    QUERIES,
+    SCALE,
+    VALUES,
+    as_conv,
+    as_degree,
+    open_system,
+)
+from dsketch.problems.attention.polynomial_gradient import shape_of
+from dsketch.problems.attention.polynomial_gradient_rounding import polynomial_gradient_level
 from dsketch.problems.base import Problem, require_names, require_settings
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.outcome import Outcome, RowsLook, Status
@@ -34,7 +49,7 @@ from dsketch.settings import Option, Settings
 
 
 class AttentionGradient(Problem):
-    """The gradient at Q, K or V of a loss whose gradient at Y = softmax(s Q Kᵀ) V is dY.
+    """The gradient at Q, K or V of a loss whose gradient at the rows Y of attention is dY.
 
     Parameters
     ----------
@@ -43,23 +58,24 @@ class AttentionGradient(Problem):
     dY : path, URL, zarr.Array, ndarray, dask array or Head, shape (n, heads · p)
     wrt : {"Q", "K", "V"}
         Of what the gradient is taken: x has its shape.
-    heads, causal, scale, missing
+    kind : {"softmax", "polynomial", "conv"}
+        Weights, as in :class:`~dsketch.problems.Attention`; by a convolution basis where that is found and costs less.
+    degree, heads, causal, scale, missing
         As in :class:`~dsketch.problems.Attention`.
-    kind : {"softmax", "conv"}
-        ``"conv"``: likewise, by a convolution basis where that is found and costs less.
 
     Raises
     ------
     DataError
         If shapes do not fit, or the data are not real numbers.
     SpecError
-        If wrt is another word, there are no such heads, or scale is not positive.
+        If wrt or kind is another word, there are no such heads or powers, or scale is not positive.
 
     Notes
     -----
     Two sweeps, for dK and dV three: the first keeps two numbers of each row of Q and head, the logarithm of its sum of weights and ⟨dY, Y⟩,
-    which the journal has; the last makes the weights again.  By a convolution basis d p columns are multiplied by FFT, for dV p.  Memory
-    beside those numbers does not grow with n or m.
+    which the journal has; the last makes the weights again.  Memory beside those numbers does not grow with n or m.  Of powers five numbers
+    are kept, and the length of each row of K; by ``features`` (all monomials of their degree) time is linear in n and m.
+    By a convolution basis d p columns are multiplied by FFT, for dV p.
 
     Examples
     --------
@@ -70,7 +86,7 @@ class AttentionGradient(Problem):
     """
 
     name = "attention-gradient"
-    title = "The gradient at Q, K or V of attention softmax(s Q Kᵀ) V, from the one at its rows."
+    title = "The gradient at Q, K or V of attention, from the one at its rows."
     inputs = (
         QUERIES,
         KEYS,
@@ -79,10 +95,11 @@ class AttentionGradient(Problem):
     )
     options: ClassVar[tuple[Option, ...]] = (
         Option("wrt", str, "Q", "Of what the gradient is taken.", choices=WANTED),
+        KIND,
+        DEGREE,
         HEADS,
         CAUSAL,
         SCALE,
-        KIND,
     )
     methods: ClassVar[Mapping[str, GradientMethod]] = GRADIENT_METHODS
     answers_rows = True
@@ -96,18 +113,17 @@ class AttentionGradient(Problem):
         dY: Any,
         *,
         wrt: str = "Q",
+        kind: str = "softmax",
+        degree: int | None = None,
         heads: int = 1,
         causal: bool = False,
         scale: float | None = None,
-        kind: str = "softmax",
         missing: str = "error",
     ) -> None:
-        if as_degree(kind, None) is not None:
-            raise SpecError(f"gradients are there for kinds softmax and conv; got kind={kind!r}.")
         if wrt not in WANTED:
             raise SpecError(f"wrt must be one of {', '.join(WANTED)}; got {wrt!r}.")
-        forward = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)
-        forward = replace(forward, is_conv=as_conv(kind, forward))
+        opened = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)
+        forward = replace(opened, degree=as_degree(kind, degree), is_conv=as_conv(kind, opened))
         above = open_matrix(dY, missing=missing, what="dY")
         wanted = (forward.Q.shape[0], forward.V.shape[1])
         if above.shape != wanted:
@@ -118,10 +134,11 @@ class AttentionGradient(Problem):
         self.parameters = {
             "problem": self.name,
             "wrt": wrt,
+            "kind": kind,
+            "degree": forward.degree,
             "heads": forward.heads,
             "causal": forward.is_causal,
             "scale": forward.scale,
-            "kind": kind,
             "missing": missing,
         }
 
@@ -157,9 +174,11 @@ class AttentionGradient(Problem):
 
         def conclude(written: Written | None) -> Outcome:
             certificate = gradient_certificate(answer, written)
-            accepted = self.accepted(choice.settings.tol)
+            is_enough = written is not None and answer.is_enough(written.largest)
+            accepted = float("inf") if is_enough else self.accepted(choice.settings.tol)
             status = status_of(certificate.backward_error, accepted, is_estimate=answer.basis is not None)
-            return Outcome(answer.x, status, method, certificate, answer.notes, answer)
+            is_plain = status is Status.SOLVED and method == choice.method  # who took over from another says why
+            return Outcome(answer.x, status, method, certificate, () if is_plain else answer.notes, answer)
 
         begun, measured = conclude(None), answer.measured
         look = RowsLook(Look(measured.pass_, measured.rows), conclude)
@@ -167,16 +186,18 @@ class AttentionGradient(Problem):
 
     @property
     def judge_passes(self) -> int:
-        """Two light ones, and two sweeps, or three."""
-        return 4 if self.system.wanted == "Q" else 5
+        """Two light ones, for powers three, and two sweeps, or three."""
+        return (4 if self.system.wanted == "Q" else 5) + (self.system.forward.degree is not None)
 
     def judge(self, x: Floats) -> Flow[GradientCertificate]:
         """Judge rows by sweeps of their own: ``forward_error`` is the largest distance of any number, relative to its column's largest."""
-        measured = yield from self.system.measure()
-        found: Gap = yield Look(RowsGap(measured.pass_, ArrayMatrix(x)), measured.system.rows)
+        measured = yield from measure_gradient(self.system)
+        found: Gap = yield Look(RowsGap(measured.pass_, ArrayMatrix(x)), measured.rows)
         return judged_gradient(measured, found)
 
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return the change of the rows that may explain an answer: rounding, twice as the judge's rows have it too, or the tolerance."""
         del x
+        if self.system.forward.degree is not None:
+            return max(2 * polynomial_gradient_level(shape_of(self.system)), tol or 0.0)
         return max(2 * gradient_level(*self.system.shapes, of_values=self.system.wanted == "V"), tol or 0.0)

@@ -8,8 +8,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.passes.rows_gap import Gap
 from dsketch.passes.writing import Written
-from dsketch.problems.attention.gradient_method import GradientAnswer
-from dsketch.problems.attention.gradient_system import MeasuredGradient
+from dsketch.problems.attention.gradient_method import GradientAnswer, GradientRows
 from dsketch.problems.attention.rounding import relative
 from dsketch.problems.outcome import Certificate, format_number, show_sides
 
@@ -59,18 +58,18 @@ def gradient_certificate(answer: GradientAnswer, written: Written | None) -> Gra
     return _certificate(measured, measured.error, largest, **facts)
 
 
-def judged_gradient(measured: MeasuredGradient, found: Gap) -> GradientCertificate:
+def judged_gradient(measured: GradientRows, found: Gap) -> GradientCertificate:
     """Return what is known of given rows, whose largest distance from the judge's own is known for each column."""
     return _certificate(measured, found.gap, found.largest)
 
 
-def _certificate(measured: MeasuredGradient, error: Floats, largest: Floats, **facts: Any) -> GradientCertificate:
+def _certificate(measured: GradientRows, error: Floats, largest: Floats, **facts: Any) -> GradientCertificate:
     return GradientCertificate(
         backward_error=measured.backward(error),
         residual_norm=np.zeros(len(error)),
         forward_error=relative(error, largest),
-        condition=float(np.max(relative(measured.slack.condition * measured.reference, largest), initial=0.0)),
-        rank=measured.system.forward.width,
+        condition=float(np.max(relative(measured.sway, largest), initial=0.0)),
+        rank=measured.measured.system.width,
         rank_reason="nothing is inverted",
         logit=measured.measured.logit,
         **facts,

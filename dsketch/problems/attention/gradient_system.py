@@ -95,8 +95,8 @@ class GradientSystem:
         forward = self.forward
         return SoftmaxReach(self.wanted, self.others, statistics, forward.heads, forward.offset, TILE, forward.scale)
 
-    def measure(self) -> Flow["MeasuredGradient"]:
-        """Return the system with what is known of its rows: two light passes, a sweep for statistics, for dK and dV one for their reach.
+    def opened(self) -> Flow[tuple["GradientSystem", Measured]]:
+        """Return the system of matrices that a pass can carry, and what is known of their lengths.  Two light passes.
 
         Raises
         ------
@@ -106,7 +106,11 @@ class GradientSystem:
         above = yield from copy_persisted(self.above)
         Q = yield from copy_persisted(self.forward.Q)
         measured = yield from replace(self.forward, Q=Q).measure(above)
-        system = replace(self, forward=measured.system, above=above)
+        return replace(self, forward=measured.system, above=above), measured
+
+    def measure(self) -> Flow["MeasuredGradient"]:
+        """Return the system with what is known of its rows: two light passes, a sweep for statistics, for dK and dV one for their reach."""
+        system, measured = yield from self.opened()
         forward = system.forward
         pass_ = SoftmaxStatistics(forward.others, forward.heads, forward.offset, TILE, forward.scale, measured.is_tame)
         statistics: Floats = yield Look(pass_, system.queries)
@@ -145,6 +149,11 @@ class MeasuredGradient:
     def pass_(self) -> RowPass:
         """The pass that gives the rows of the gradient."""
         return self.system.pass_(self.statistics)
+
+    @property
+    def sway(self) -> Floats:
+        """What changes of the rows by ε do to a number of a column, over ε, shape (k,)."""
+        return self.slack.condition * self.reference
 
     @cached_property
     def slack(self) -> Slack:
@@ -193,4 +202,4 @@ class MeasuredGradient:
 
     def backward(self, error: Floats) -> Floats:
         """Return the relative changes of the rows of Q, K, V and dY that move a number of each column by so much."""
-        return relative(error, self.slack.condition * self.reference)
+        return relative(error, self.sway)

@@ -62,7 +62,7 @@ class LayerDetail:
 
 
 class AttentionLayer(Problem):
-    """min ½‖softmax(A₁XA₂ᵀ)A₃Y − B‖² + ½ alpha (‖X‖² + ‖Y‖²) over X and Y, softmax by rows.
+    """min ½‖softmax(A₁XA₂ᵀ)A₃Y − B‖² + ½ alpha (‖X‖² + ‖Y‖²) over X and Y, softmax by rows; or the sum of several heads.
 
     x is X and then Y, by rows, as one vector: :meth:`split` gives both, as ``Solution.answer`` has them.
 
@@ -76,8 +76,10 @@ class AttentionLayer(Problem):
         Of values; dense.
     B : likewise, shape (n, k) or (n,)
         What the layer should give; dense.
+    heads : int
+        So many heads add up, each with an X and a Y of its own: X is then heads × d × d', Y heads × p × k.
     start : array_like, Solution or path, optional
-        The X to begin at, d d' numbers by rows; or an x of this problem, whose X is taken.  By default a point drawn by the seed at which
+        The X to begin at, by rows; or an x of this problem, whose X is taken.  By default a point drawn by the seed at which
         logits have a spread of about 1: at X = 0 all rows of softmax are the same and no step sees more.
     restarts : int
         Further points to begin at, drawn by the seed; they share every reading.
@@ -91,12 +93,13 @@ class AttentionLayer(Problem):
     DataError
         If the rows do not belong together, or the data are not finite real numbers; on solving, if no X and Y change anything.
     SpecError
-        If X, Y or the products of a key and a value have more than 1024 numbers (d to about 30), start does not fit, restarts or alpha is
-        negative.
+        If X, Y or the products of a key and a value have more than 65,536 numbers (d to 256), start does not fit, heads is below 1,
+        restarts or alpha is negative.
 
     Notes
     -----
-    One sweep of n m weights a step, in tiles that are never stored; Y is found by a small least-squares problem.  The loss has several
+    One sweep of n m weights a step, in tiles that are never stored; Y is found by a small least-squares problem.  Beyond 1,024 numbers of X
+    or Y (d of about 30) products of three sweeps take the place of a matrix by X, and the certificate has no QR.  The loss has several
     minima: the status is ``LOCAL`` unless it is 0 to rounding.  Directions that softmax does not see are 0 in x, which is the shortest, and
     the notes tell how many.
 

@@ -14,7 +14,7 @@ from typing import Any
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate
 from dsketch.problems.attention.layer_elimination import Elimination
-from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_looks, require_matrix
+from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_matrices, require_matrix
 from dsketch.problems.levenberg import levenberg
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
@@ -41,7 +41,7 @@ class LayerAlternating(LayerMethod):
 
     def price(self, case: LayerCase) -> Estimate:
         """Return what is usual."""
-        return price_looks(case, 2 * _LOOKS)
+        return price_matrices(case, 2 * _LOOKS)
 
     def solve(self, system: LayerTask, settings: Settings, start: Any = None) -> Flow[NonlinearAnswer]:
         """Step from the task's start."""

@@ -19,6 +19,7 @@ from scipy.special import ndtri
 
 from dsketch._linalg import random_words
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.columns import powers_near
 from dsketch._linalg.streams import LAYER_LANCZOS
 from dsketch.errors import DataError
 from dsketch.passes.base import Flow
@@ -70,10 +71,10 @@ def _certify(layer: VisibleLayer, X: Floats, Y: Floats, found: LayerExtent, leas
     x = np.concatenate([X, Y.reshape(-1)])
     gradient = np.concatenate([found.slope.reshape(-1), found.slope_values.reshape(-1)]) + alpha * x
     norms = np.sqrt(np.concatenate([found.squares.reshape(-1), np.repeat(found.squares_values, Y.shape[1])]) + alpha)
-    held = norms > 0
-    scaled, size = gradient[held] / norms[held], float(np.sqrt(np.count_nonzero(held)))
+    scale = powers_near(norms)
+    scaled, size = gradient / scale, float(np.linalg.norm(norms / scale))
     value = 0.5 * (found.misfit**2 + alpha * float(x @ x))
-    residual, doubt, length = float(np.sqrt(2 * value)), U * (found.doubt + found.target), float(np.linalg.norm(norms * x))
+    residual, doubt, length = float(np.sqrt(2 * value)), U * (found.doubt + found.target), float(np.linalg.norm(scale * x))
     room, share = max(size * length, residual, found.target), float(np.linalg.norm(scaled))
     hidden = doubt / room if room > 0 else 0.0
     stationary = share / (size * residual) if size * residual > 0 else 0.0
@@ -100,6 +101,8 @@ def _find_least(layer: VisibleLayer, X: Floats) -> Flow[float]:
     """Return the least Ritz value of the Hessian with the best Y, relative to the largest; NaN where there is none."""
     model = ProductLayer(layer)
     place = yield from model.evaluate(model.enter(X))
+    if not np.isfinite(place.value):
+        return np.nan
     numbers = len(place.x)
     words = random_words.draw(0, LAYER_LANCZOS, 0, 1, numbers)
     basis, diagonal, beside = [ndtri(random_words.uniforms(words))[0]], list[float](), list[float]()

@@ -1,18 +1,50 @@
 """Gauss–Newton steps by conjugate gradients, Y eliminated; Newton's where the misfit asks for them: no matrix by X."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from dsketch._linalg.arrays import Floats
+from dsketch.passes import Pass
 from dsketch.passes.base import Flow
+from dsketch.passes.layer_products import LayerCurve, LayerFollow, LayerSlope
+from dsketch.passes.layer_sizes import LayerSizes
+from dsketch.passes.layer_sweep import Keys
 from dsketch.planning.price import Estimate
-from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_looks
+from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask
+from dsketch.problems.attention.layer_price import driver_seconds, time_sweep
 from dsketch.problems.attention.layer_products import Kept, ProductLayer
-from dsketch.problems.attention.visible_layer import Point
+from dsketch.problems.attention.visible_layer import Point, VisibleLayer
 from dsketch.problems.levenberg import Local
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.problems.truncated_newton import truncated_newton
 from dsketch.settings import Settings
+
+_PRODUCTS, _SLOPES = 120, 8  # of conjugate gradients, and of the steps themselves
+_COVARIANCE_BYTES = 64_000_000  # of the examination, as in :mod:`dsketch.passes.layer_sizes`
+_FEW_ROWS = 64  # on which the examination is timed
+
+
+def _common(layer: VisibleLayer) -> tuple[Keys, Floats, Floats, Floats, Floats, Floats]:
+    return layer.keys, layer.basis, layer.beside(np.zeros(layer.numbers[0])), layer.no_values, *layer.white
+
+
+def _sizes(layer: VisibleLayer) -> LayerSizes:
+    return LayerSizes(*_common(layer)[:4])
+
+
+def _along(layer: VisibleLayer) -> Floats:
+    return layer.beside(np.zeros(layer.numbers[0]))
+
+
+_PASSES: tuple[Callable[[VisibleLayer], Pass[Any]], ...] = (
+    lambda layer: LayerSlope(*_common(layer), False),
+    lambda layer: LayerSlope(*_common(layer), True),
+    lambda layer: LayerFollow(*_common(layer), _along(layer), False),
+    lambda layer: LayerCurve(*_common(layer), _along(layer), layer.no_values, False),
+)
 
 
 class LayerGaussNewtonCG(LayerMethod):
@@ -21,9 +53,30 @@ class LayerGaussNewtonCG(LayerMethod):
     name = "gauss_newton_cg"
     reason = "no matrix with a row for each number of X"
 
+    def unfit(self, case: LayerCase) -> str | None:
+        """Return why not for few numbers."""
+        return "for X of many numbers; here a matrix by X has the loss of a step in one look" if case.system.has_matrix else None
+
     def price(self, case: LayerCase) -> Estimate:
-        """Return what is usual; how many looks it takes only the data tell."""
-        return price_looks(case, 10)
+        """Return what is usual; how many products it takes only the data tell."""
+        system, rows, others = case.system, case.system.rows, case.system.others
+        d, e, p, k = system.shapes
+        of_x, of_y = system.heads * d * e, system.heads * p * k
+        own = 8 * int(rows.cuts[1]) * (d + k + 6 * system.heads * (e + p))
+        memory = own + 8 * others.height * (2 * (e + p) + e * p) + 4 * _COVARIANCE_BYTES + case.starts * 6 * 8 * (of_x + of_y)
+        times = (_SLOPES, _SLOPES, _PRODUCTS, _PRODUCTS, 1)
+        sweeps = [time_sweep(system, case.sample, make) for make in _PASSES]
+        examined = [] if system.has_matrix else [time_sweep(system, case.sample, _sizes, _FEW_ROWS)]
+        found = case.price(zip([*sweeps, *examined], times, strict=False), (memory, 16 * (of_x + of_y)))
+        if not system.has_matrix:
+            return found
+        last = case.examination.seconds(rows.shape[0], others.rows) / min(case.machines.threads, len(rows.cuts) - 1)
+        return replace(found, passes=found.passes + 1, seconds=found.seconds + last + driver_seconds(system, 0))
+
+    def details(self, case: LayerCase) -> tuple[str, ...]:
+        """Return how many products are usual, and how many starts there are."""
+        told = (f"about {_PRODUCTS} products of two looks each, from a start near the answer; how many only the data tell",)
+        return (*told, f"{case.starts} starts share every reading") if case.starts > 1 else told
 
     def solve(self, system: LayerTask, settings: Settings, start: Any = None) -> Flow[NonlinearAnswer]:
         """Step from the task's start."""

@@ -5,12 +5,12 @@ from typing import Any
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate
 from dsketch.problems.attention.layer_elimination import Elimination
-from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_looks, require_matrix
+from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_matrices, require_matrix
 from dsketch.problems.levenberg import levenberg
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
 
-_LOOKS = 10  # the first two, about six steps, and the examination, which has two sweeps
+_LOOKS = 8  # the first two, and about six steps
 
 
 class LayerLevenberg(LayerMethod):
@@ -40,7 +40,7 @@ class LayerLevenberg(LayerMethod):
 
     def price(self, case: LayerCase) -> Estimate:
         """Return what is usual; how many looks it takes only the data tell."""
-        return price_looks(case, _LOOKS)
+        return price_matrices(case, _LOOKS)
 
     def details(self, case: LayerCase) -> tuple[str, ...]:
         """Return that passes are what is usual, and how many starts there are."""

@@ -1,6 +1,6 @@
 """On what the methods for attention layers are priced, what they are asked, and what they find."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,8 +8,10 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
-from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate, Machines
+from dsketch.passes.layer import LayerMoments
+from dsketch.planning.price import Estimate, Machines
 from dsketch.problems.attention.layer_directions import see_all
+from dsketch.problems.attention.layer_price import Sweep, driver_seconds, price_sweeps, time_examination, time_sweep
 from dsketch.problems.attention.layer_system import MOST_OF_MATRIX, LayerSystem
 from dsketch.problems.attention.method import explain_room
 from dsketch.problems.attention.sample import Sample
@@ -17,6 +19,8 @@ from dsketch.problems.attention.visible_layer import VisibleLayer
 from dsketch.problems.method import Method
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
+
+_QUICK = 256  # numbers of X, up to which a look at 512 rows takes some milliseconds
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,20 @@ class LayerCase:
         """Of one task thread."""
         return self.machines.memory_bytes
 
+    def price(self, sweeps: Iterable[tuple[Sweep, int]], memory: tuple[int, int]) -> Estimate:
+        """Return the cost of looks, each so often, and of the two light ones before; memory of a task thread, and of a part."""
+        machines = self.machines
+        return price_sweeps(self.system, sweeps, machines.threads, machines.tasks(self.system.rows), self.starts, memory)
+
     @cached_property
-    def entry_seconds(self) -> float:
-        """Seconds of an entry of A₁XA₂ᵀ in a look of a step, one thread."""
-        A1, A2, A3, B = self.sample.matrices
-        few = see_all(replace(self.system, A1=A1, A2=A2, A3=A3, B=B))
-        return self.sample.entry_seconds(few.moments(np.zeros(few.numbers[0]), few.no_values), few.system.rows)
+    def step(self) -> Sweep:
+        """Of a look that has JᵀJ."""
+        return time_sweep(self.system, self.sample, _moments, 512 if self.system.numbers <= _QUICK else 128)
+
+    @cached_property
+    def examination(self) -> Sweep:
+        """Of the last look."""
+        return time_examination(self.system, self.sample)
 
     def explain_need(self, prices: Mapping[str, Estimate]) -> str:
         """Say what is too large for workers."""
@@ -99,15 +111,19 @@ def require_matrix(case: LayerCase, method: str) -> None:
         )
 
 
-def price_looks(case: LayerCase, looks: int) -> Estimate:
-    """Return the cost of so many looks from each start, which share a reading, and of the two light ones before."""
+def price_matrices(case: LayerCase, looks: int) -> Estimate:
+    """Return the cost of so many looks that have JᵀJ, of the examination, and of what the driver does with them."""
     system, rows, others = case.system, case.system.rows, case.system.others
     d, e, p, k = system.shapes
-    blocks, height = len(rows.cuts) - 1, int(rows.cuts[1])
-    work = rows.shape[0] * others.rows * case.entry_seconds * case.starts / min(case.machines.threads, blocks)
-    layer = see_all(system)
-    part = layer.moments(np.zeros(layer.numbers[0]), layer.no_values).part_bytes(d, k)
+    height = int(rows.cuts[1])
+    part = _moments(see_all(system)).part_bytes(d, k)
     own = 8 * height * (3 * (d + k) + system.heads**2 * (3 * (e * p + e + p) + e * e))
     memory = own + 8 * others.height * 2 * (e + p + e * max(e, p)) + case.starts * 6 * part
-    passes = looks + 2
-    return Estimate(passes, looks * work + passes * (PASS_SECONDS + TASK_SECONDS * case.machines.tasks(rows)), memory, part)
+    found = case.price([(case.step, looks)], (memory, part))
+    last = case.examination.seconds(rows.shape[0], others.rows) / min(case.machines.threads, len(rows.cuts) - 1)
+    seconds = found.seconds + last + driver_seconds(system, looks * case.starts)
+    return replace(found, passes=found.passes + 1, seconds=seconds)
+
+
+def _moments(layer: VisibleLayer) -> LayerMoments:
+    return layer.moments(np.zeros(layer.numbers[0]), layer.no_values)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from dsketch._linalg.arrays import Floats
-from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.rows import Rows
@@ -163,11 +162,9 @@ class Attention(Problem):
         Raises
         ------
         DataError, SpecError
-            As :class:`~dsketch.problems.AttentionGradient`; of weights that are powers there is none.
+            As :class:`~dsketch.problems.AttentionGradient`.
         """
-        if self.system.degree is not None:
-            raise SpecError("gradients are there for kinds softmax and conv; this attention is polynomial.")
-        options = {name: self.parameters[name] for name in ("kind", "heads", "causal", "scale", "missing")}
+        options = {name: self.parameters[name] for name in ("kind", "degree", "heads", "causal", "scale", "missing")}
         return AttentionGradient(self.system.Q, self.system.K, self.system.V, dY, wrt=wrt, **options)
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:

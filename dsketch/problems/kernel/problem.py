@@ -34,7 +34,7 @@ from dsketch.problems.kernel.choose import plan_kernel
 from dsketch.problems.kernel.methods import METHODS
 from dsketch.problems.kernel.refinement import DEFAULT_TOL
 from dsketch.problems.kernel.system import guard_system
-from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.linear.sides import is_vector
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.status import status_of
 from dsketch.settings import ACCEPTED, EPS, Option, Settings

@@ -26,7 +26,7 @@ from dsketch.problems.leverage.sampled_method import Sample, SampledAnswer, Samp
 from dsketch.problems.leverage.sampled_methods import METHODS
 from dsketch.problems.leverage.sampled_system import SampledSystem, sampled_system
 from dsketch.problems.linear.least_squares import tall_rows
-from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.linear.sides import is_vector
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 from dsketch.problems.method import Breakdown

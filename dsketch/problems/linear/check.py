@@ -5,15 +5,17 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
+from dsketch.matrix.base import AnyArray
 from dsketch.matrix.centring import centre_answer
-from dsketch.passes import Both, Look, Triangle
+from dsketch.passes import Both, Look, Slope, Triangle
 from dsketch.passes.base import Flow
+from dsketch.problems.linear.by_target import groups_of, join_certificates, pick
 from dsketch.problems.linear.centring import refine_intercept, restate_certificate
 from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate
 from dsketch.problems.linear.method import LinearAnswer, backward_error_of
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
-from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.linear.system import LinearSystem, penalize
 
 
 def check_linear(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
@@ -37,10 +39,23 @@ def check_linear(system: LinearSystem, x: Floats) -> Flow[LinearCertificate]:
     found, slope = yield Look(Both(Triangle(), system.slope_at(x)), system.rows)
     require_weight(slope.rows)
     require_squares_of_b(slope.peak if slope.has_moments else np.hypot(slope.peak, norms(found.R @ x)))
-    stacked = np.concatenate([found.R, np.diag(np.sqrt(system.penalty))]) if system.is_penalized else found.R
+    if system.penalty.ndim == 1:
+        return _judge(found.R, slope, x, given, system.penalty, n, shift)
+    return join_certificates(
+        [
+            (places, _judge(found.R, pick(slope, places), x[:, places], given[:, places], penalty, n, shift))
+            for places, penalty in groups_of(system.penalty)
+        ]
+    )
+
+
+def _judge(
+    R: Floats, slope: Slope, x: Floats, given: Floats, penalty: Floats, n: int, shift: AnyArray | None
+) -> LinearCertificate:
+    """Return what is known of x, by R of the rows, their slope at x and the penalty."""
+    stacked = np.concatenate([R, np.diag(np.sqrt(penalty))]) if penalty.any() else R
     factor = Factor.of(stacked)
     x, slope, move = refine_intercept(x, factor, slope, shift, given)
-    weighted = system.penalty[:, None] * x
-    slope = slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
+    slope = penalize(slope, penalty, x)
     answer = LinearAnswer(x, factor, True, slope, backward_error_of(factor, x, slope), np.sqrt(slope.rr), move=move)
     return restate_certificate(linear_certificate(answer, n, by_column=True), answer, n, shift)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from dsketch.errors import SpecError
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import probe, workload_of
@@ -9,6 +10,7 @@ from dsketch.problems.choose import plan_case
 from dsketch.problems.linear.centring import shift_notes
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.system import LinearSystem
+from dsketch.problems.linear.tsqr import Tsqr
 from dsketch.problems.method import Case
 from dsketch.settings import Settings
 
@@ -23,7 +25,27 @@ def plan_system(stored: LinearSystem, shifted: LinearSystem, method: str, settin
     DataError
         If the probed blocks cannot be read or hold a NaN.
     """
-    found = probe(shifted.rows, shifted.penalty)
+    by_target = shifted.penalty.ndim > 1
+    if by_target:
+        method = _require_tsqr(method)
+    found = probe(shifted.rows, shifted.penalty.min(axis=1) if by_target else shifted.penalty)
     case = Case(settings, workload_of(shifted.rows, stored.sides, found, machines), found)
     choice = plan_case(METHODS, method, case, stored.rows, machines)
+    if by_target:
+        choice = replace(choice, why="one triangle of A serves every alpha")
     return replace(choice, details=(*choice.details, *shift_notes(shifted.rows.shift)))
+
+
+def _require_tsqr(method: str) -> str:
+    """Return the method for penalties one a target.
+
+    Raises
+    ------
+    SpecError
+        If another was asked for.
+    """
+    if method not in ("auto", Tsqr.name):
+        raise SpecError(
+            f"alpha one a target is solved by {Tsqr.name}, whose triangle serves every alpha; got method={method!r}. Leave it out."
+        )
+    return Tsqr.name

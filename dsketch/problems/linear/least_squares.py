@@ -18,8 +18,8 @@ class LeastSquares(LinearProblem):
     Parameters
     ----------
     A : path, URL, zarr.Array, ndarray or dask array, shape (n, d)
-    b : likewise, shape (n,) or (n, k)
-        Its chunks need not match A's.
+    b : likewise, shape (n,), (n, k), or of more dimensions (n, …)
+        Its chunks need not match A's.  All dimensions but the first are targets, and come back in x: (d, …).
     weights : likewise, shape (n,), optional
         w ≥ 0 for each row, W = diag(w).
     intercept : bool
@@ -49,7 +49,7 @@ class LeastSquares(LinearProblem):
 
     def __init__(self, A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error") -> None:
         intercept = as_flag("intercept", intercept)
-        rows = tall_rows(A, b, weights, intercept, missing)
+        rows = tall_rows(A, b, weights, intercept, missing, has_targets=True)
         super().__init__(rows, np.zeros(rows.shape[1]), {"problem": self.name, "intercept": intercept, "missing": missing})
 
 
@@ -61,8 +61,11 @@ def tall_rows(
     missing: str,
     *,
     wide: str = "for a wide matrix, use scipy.linalg.lstsq",
+    has_targets: bool = False,
 ) -> Rows:
     """Open A, b and weights and check that they make a tall system; ``wide`` is what errors advise if they do not.
+
+    ``has_targets`` says whether columns of b may have several dimensions.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def tall_rows(
         )
     rows = Rows(
         open_matrix(A, missing=missing, what="A"),
-        open_matrix(b, missing=missing, what="b"),
+        open_matrix(b, missing=missing, what="b", has_targets=has_targets),
         None if weights is None else open_matrix(weights, missing=missing, what="weights"),
         intercept,
     )

@@ -88,8 +88,8 @@ class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
 
 
 def square_bytes(d: int, k: int) -> int:
-    """Return the bytes of a triangle, or a Gram matrix, of [A b]."""
-    return 8 * (d + k) ** 2
+    """Return the bytes of a triangle, or a Gram matrix, of A, what goes with it for each column of b, and the squares of that."""
+    return 8 * (d * (d + k) + k)
 
 
 def sketch_bytes(settings: Settings, d: int, k: int, purpose: int) -> int:

@@ -23,11 +23,12 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import ROUNDING, Settings
 
 _SPREAD = 4  # for E = RᵀR − AᵀA, ‖E‖ is at most so many times ‖E x‖/‖x‖ if x does not know E (twice for random E, whatever d)
+_LOST = 0.25  # of ‖r‖²: less of it, and the digits that a difference of squares has lost may be missed
 _LIMIT = 4  # the most certificate passes; one is enough for an orthogonal factor, two for a Gram matrix at its limit of trust
 
 
 def certify_and_correct(
-    system: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False
+    system: LinearSystem, factor: Factor, x: Floats, settings: Settings, *, squared: bool = False, rough: bool = False
 ) -> Flow[LinearAnswer]:
     """Return the answer near x with its certificate.  One pass, rarely two.
 
@@ -38,30 +39,35 @@ def certify_and_correct(
     x : ndarray, shape (d, k)
     squared : bool
         Whether R comes from AᵀA, so that RᵀR has that matrix's rounding; what x misses at the first look tells how much it is.
+    rough : bool
+        Whether x is only near: where much of its residual goes, another look measures what is left, which a difference of squares loses.
     """
     best, rounding = np.inf, np.zeros(x.shape[1])
     weights = factor.scale[:, None]
-    for _ in range(_LIMIT):
+    for turn in range(_LIMIT):
         slope = yield from system.gradient(x)
+        measured = slope.rr
         if squared:
             rounding = np.maximum(rounding, _SPREAD * ratio(norms(slope.g / weights), norms(weights * x)))
         before = x
-        x, slope, error = _correct(factor, x, slope, settings.tol or ROUNDING, rounding)
+        x, slope, error = correct(factor, x, slope, settings.tol or ROUNDING, rounding)
         yield Converged(float(error.max(initial=0.0)), float(np.sqrt(slope.rr).max(initial=0.0)))
+        if rough and not turn and (slope.rr < _LOST * measured).any():
+            continue
         if error.max(initial=0.0) <= settings.goal or error.max() > best / 4:
             break
         best = error.max()
     return LinearAnswer(x, factor, True, slope, error, np.sqrt(slope.rr), move=x - before, spread=rounding)
 
 
-def _correct(
+def correct(
     factor: Factor, x: Floats, slope: Slope, enough: float, rounding: float | Floats = 0.0
 ) -> tuple[Floats, Slope, Floats]:
     """Return x (corrected where that helps), its slope and its backward error, without another pass.
 
     The slope at the new x follows from the old one and R: Aᵀr − RᵀR dx.  An orthogonal R is exact to u ‖A‖, so what is known of the
-    new x is uncertain by u (‖dx‖/‖x‖ + ‖R dx‖/‖r‖) in backward error, which is added to the estimate; so is what ``rounding``,
-    ‖RᵀR − AᵀA‖, does to RᵀR dx.  All norms are meant with columns scaled.
+    new x is uncertain by u (‖dx‖/‖x‖ + ‖R dx‖/‖r‖) in backward error, which is added to the estimate (where ‖r‖ is more than ‖R‖‖x‖, it
+    stands in its place); so is what ``rounding``, ‖RᵀR − AᵀA‖, does to RᵀR dx.  All norms are meant with columns scaled.
     """
     error = backward_error_of(factor, x, slope)
     moved = factor.shortest(x + factor.solve(factor.solve_transposed(slope.g)))
@@ -70,7 +76,10 @@ def _correct(
     rr = np.maximum(slope.rr - 2 * np.einsum("ij,ij->j", moved - x, slope.g) + norms(step) ** 2, 0.0)
     size, weights = float(np.linalg.norm(factor.scaled)), factor.scale[:, None]
     dx, length = norms(weights * (moved - x)), norms(weights * moved)
-    doubt = ratio(dx, length) + ratio(norms(step), np.hypot(np.sqrt(rr), factor.scaled_singular[-1] * length))
+    largest, residual = factor.scaled_singular[0], np.sqrt(rr)
+    doubt = ratio(largest * dx, np.hypot(residual, largest * length)) + ratio(
+        norms(step), np.hypot(residual, factor.scaled_singular[-1] * length)
+    )
     doubt = ROUNDING * doubt + rounding * _uncertainty(factor, dx, length, np.sqrt(rr)) / size
     new_error = backward_error_of(factor, moved, slope._replace(g=g, rr=rr)) + doubt
     harmless = factor.scaled_condition * np.sqrt(slope.rr) <= size * norms(weights * x)

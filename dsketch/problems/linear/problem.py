@@ -1,26 +1,28 @@
 """Linear systems as problems: planned by cost, answered by a method of the table and its successors, judged by an independent QR."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
-from dsketch.matrix.base import Matrix
+from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.affine import AffineProblem
 from dsketch.problems.base import require_settings
 from dsketch.problems.fallback import with_fallback
+from dsketch.problems.linear.by_target import GroupedAnswer, gather_sides, join_certificates, solve_by_target
 from dsketch.problems.linear.centring import restate_certificate, restore_intercept, shift_notes
 from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate, linear_notes, require_finite
 from dsketch.problems.linear.check import check_linear
 from dsketch.problems.linear.choose import plan_system
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics.inference import summarize
 from dsketch.problems.linear.statistics.observations import require_observations
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
@@ -66,13 +68,16 @@ class LinearProblem(LinearSystem, AffineProblem):
             If the squares of the data overflowed, so that nothing can be said about x, or all weights are 0.
         """
         shift = self.shifted.rows.shift
-        answer, method = yield from with_fallback(METHODS, choice.method, self.shifted, choice.settings)
+        answer: LinearAnswer
+        if self.penalty.ndim > 1:
+            answer, method = (yield from solve_by_target(self.shifted, choice.settings)), choice.method
+        else:
+            answer, method = yield from with_fallback(METHODS, choice.method, self.shifted, choice.settings)
         yield from require_observations(self.rows, answer.x, answer.slope)
         require_squares_of_b(_size_of_b(answer))
         require_finite(answer)
-        answer, x = restore_intercept(answer, shift)
-        certificate = restate_certificate(linear_certificate(answer, self.shape[0]), answer, self.shape[0], shift)
-        x = x[:, 0] if is_vector(self.rows.b) else x
+        answer, x, certificate = _conclude(answer, self.shape[0], shift)
+        x = shape_by_side(x, self.rows.b)
         notes = (*linear_notes(answer, certificate), *shift_notes(shift), *_rounding_notes(self.rows.b, answer))
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
@@ -101,9 +106,16 @@ class LinearProblem(LinearSystem, AffineProblem):
         return (yield from check_linear(self.shifted, x))
 
 
-def is_vector(b: Matrix | None) -> bool:
-    """Whether b came with one dimension, so that x has one too."""
-    return b is not None and b.is_vector
+def _conclude(answer: LinearAnswer, rows: int, shift: AnyArray | None) -> tuple[LinearAnswer, Floats, LinearCertificate]:
+    """Return the answer, x for A as it is stored, and what is known of it."""
+    if isinstance(answer, GroupedAnswer):
+        found = [(places, *_conclude(own, rows, shift)) for places, own in answer.groups]
+        groups = tuple((places, own) for places, own, _, _ in found)
+        x = gather_sides([(places, own) for places, _, own, _ in found])
+        told = gather_sides([(places, own.x) for places, own in groups])
+        return replace(answer, x=told, groups=groups), x, join_certificates([(places, own) for places, _, _, own in found])
+    answer, x = restore_intercept(answer, shift)
+    return answer, x, restate_certificate(linear_certificate(answer, rows), answer, rows, shift)
 
 
 def _size_of_b(answer: LinearAnswer) -> Floats:

@@ -1,13 +1,19 @@
 """min ‖A x − b‖² + alpha ‖x‖²: ridge regression, with scikit-learn's meaning of alpha (no division by n)."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from dsketch.problems.arguments import as_flag, as_penalty
+from dsketch._linalg.arrays import Floats
+from dsketch.errors import SpecError
+from dsketch.matrix.rows import Rows
+from dsketch.problems.arguments import as_flag, as_penalty, read_numbers
 from dsketch.problems.linear.least_squares import tall_rows
 from dsketch.problems.linear.problem import LinearProblem
-from dsketch.settings import MISSING_BY_TARGET, Option
+from dsketch.settings import MISSING_BY_TARGET, Numbers, Option
+
+_REMEDY = "Use 0 for plain least squares."
 
 
 class Ridge(LinearProblem):
@@ -17,13 +23,14 @@ class Ridge(LinearProblem):
     ----------
     A, b, weights, intercept, missing
         As in :class:`~dsketch.problems.linear.least_squares.LeastSquares`.
-    alpha : float
-        At least 0; 0 is least squares.
+    alpha : float or array_like
+        At least 0; 0 is least squares.  Of shape (k,) one for each target (a column of b), of shape (d,) one for each column of A; where
+        k = d, (1, k) or (d, 1) says which.
 
     Raises
     ------
     SpecError
-        If alpha is negative or not finite.
+        If alpha is negative or not finite, or of a shape that fits neither targets nor columns.
     DataError
         As for least squares.
 
@@ -41,7 +48,12 @@ class Ridge(LinearProblem):
     is_by_targets = True
     title = "Ridge regression, min ‖A x − b‖² + alpha ‖x‖²."
     options = (
-        Option("alpha", float, 1.0, "Penalty alpha ‖x‖², ≥ 0; scikit-learn's meaning, not divided by n."),
+        Option(
+            "alpha",
+            Numbers,
+            1.0,
+            "Penalty alpha ‖x‖², ≥ 0; scikit-learn's meaning, not divided by n. One number, one a column of b, or one a column of A.",
+        ),
         *LinearProblem.options,
     )
 
@@ -50,17 +62,18 @@ class Ridge(LinearProblem):
         A: Any,
         b: Any,
         *,
-        alpha: float = 1.0,
+        alpha: Any = 1.0,
         weights: Any = None,
         intercept: bool = False,
         missing: str = "error",
     ) -> None:
-        alpha, intercept = require_alpha(alpha), as_flag("intercept", intercept)
-        rows = tall_rows(A, b, weights, intercept, missing, wide=_wide_remedy(alpha, intercept))
-        penalty = np.full(rows.shape[1], alpha)
+        numbers, intercept = _read_alpha(alpha), as_flag("intercept", intercept)
+        rows = tall_rows(A, b, weights, intercept, missing, wide=_wide_remedy(numbers, intercept), has_targets=True)
+        penalty = _penalty_of(numbers, rows)
         if intercept:
-            penalty[-1] = 0.0
-        super().__init__(rows, penalty, {"problem": self.name, "alpha": alpha, "intercept": intercept, "missing": missing})
+            penalty = np.concatenate([penalty, np.zeros((1, *penalty.shape[1:]))])
+        words = {"problem": self.name, "alpha": numbers.tolist(), "intercept": intercept, "missing": missing}
+        super().__init__(rows, penalty, words)
 
 
 def require_alpha(alpha: Any) -> float:
@@ -71,8 +84,54 @@ def require_alpha(alpha: Any) -> float:
     SpecError
         If it is negative, not finite, or several.
     """
-    return as_penalty(alpha, "Use 0 for plain least squares.")
+    return as_penalty(alpha, _REMEDY)
 
 
-def _wide_remedy(alpha: float, intercept: bool) -> str:
-    return f"for a wide matrix in memory, use dsketch.sklearn.Ridge(alpha={alpha:g}, fit_intercept={intercept}).fit(A, b)"
+def _read_alpha(alpha: Any) -> Floats:
+    """Return one penalty or several, of any shape.
+
+    Raises
+    ------
+    SpecError
+        If one is negative or not finite.
+    """
+    numbers = np.asarray(as_penalty(alpha, _REMEDY)) if isinstance(alpha, Real) else read_numbers("alpha", alpha, _REMEDY)
+    if numbers.size <= 1:
+        return np.asarray(as_penalty(numbers, _REMEDY))
+    for number in (numbers[~np.isfinite(numbers)][:1], numbers.min(), numbers.max()):
+        if np.size(number):
+            as_penalty(float(np.ravel(number)[0]), _REMEDY)
+    return numbers
+
+
+def _penalty_of(alpha: Floats, rows: Rows) -> Floats:
+    """Return the penalty of each column of A, shape (d,), or of each column and target, shape (d, k).
+
+    Raises
+    ------
+    SpecError
+        If alpha fits neither, or both.
+    """
+    d, k, trailing = rows.A.shape[1], rows.sides, () if rows.b is None else rows.b.trailing
+    if alpha.ndim == 0:
+        return np.full(d, float(alpha))
+    is_of_targets = alpha.shape in ((k,), (1, k), trailing, (1, *trailing))
+    is_of_columns = alpha.shape in ((d,), (d, 1))
+    if is_of_targets and is_of_columns and k > 1:
+        raise SpecError(
+            f"alpha of shape {alpha.shape} could be one for each of the {k} columns of b or of the {d} columns of A. Give it the shape "
+            f"(1, {k}) for the first, ({d}, 1) for the second."
+        )
+    if is_of_columns:
+        return alpha.reshape(d)
+    if not is_of_targets:
+        raise SpecError(
+            f"alpha must be one number, one for each of the {k} columns of b, or one for each of the {d} columns of A; its shape is "
+            f"{alpha.shape}. {_REMEDY}"
+        )
+    return np.tile(alpha.reshape(1, k), (d, 1)) if k > 1 else np.full(d, alpha.item())
+
+
+def _wide_remedy(alpha: Floats, intercept: bool) -> str:
+    told = f"{float(alpha):g}" if alpha.ndim == 0 else "alpha"
+    return f"for a wide matrix in memory, use dsketch.sklearn.Ridge(alpha={told}, fit_intercept={intercept}).fit(A, b)"

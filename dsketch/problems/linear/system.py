@@ -4,13 +4,14 @@ Least squares and ridge are one family: min ‖A x − b‖² + Σ pᵢ xᵢ². 
 side; they live on the driver and are added to the result of each pass, exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
+from dsketch.matrix.excerpt import Excerpt
 from dsketch.matrix.rows import Rows
 from dsketch.passes import (
     BareGradient,
@@ -30,6 +31,9 @@ from dsketch.passes.base import Flow
 from dsketch.passes.triangle import join_rows_below
 from dsketch.sketch import Sketch
 
+_RUNS, _ROWS_A_RUN, _ROWS_A_COLUMN = 8, 8, 16  # a guess is made of so many runs of rows, of 16 d rows or a little more
+_SPARSE = 8  # and not made where these are more than an eighth of all
+
 
 @dataclass(frozen=True)
 class LinearSystem:
@@ -39,8 +43,9 @@ class LinearSystem:
     ----------
     rows : Rows
         [A 1], b and the weights.
-    penalty : ndarray, shape (d,)
-        p ≥ 0; zeros for least squares and for an intercept.
+    penalty : ndarray, shape (d,), or (d, k)
+        p ≥ 0; zeros for least squares and for an intercept.  One for each target as well is what
+        :mod:`~dsketch.problems.linear.by_target` takes apart.
     """
 
     rows: Rows
@@ -103,6 +108,24 @@ class LinearSystem:
             found = join_rows_below(found, self._penalty_rows(), np.zeros_like(found.z))
         return found.R, found.z, found.rest
 
+    def triangle_of_columns(self, seed: int) -> Flow[Floats]:
+        """Return R of A and the penalty, shape (d, d).  One pass over A; b is not read."""
+        found: Reduced = yield Look(Triangle(seed), replace(self.rows, b=None))
+        return join_rows_below(found, self._penalty_rows(), np.zeros((self.shape[1], 0))).R if self.is_penalized else found.R
+
+    def guess(self, seed: int) -> Flow[Floats]:
+        """Return the minimizer of a few rows, evenly spread, shape (d, k); 0 where there are no more than those.  One look at them."""
+        (n, d), rows = self.shape, self.rows
+        height = _ROWS_A_RUN * -(-(_ROWS_A_COLUMN * d) // (_RUNS * _ROWS_A_RUN))
+        if n < _SPARSE * _RUNS * height:
+            return np.zeros((d, self.sides))
+        starts = tuple(int(start) for start in np.linspace(0, n - height, _RUNS).round())
+        b, weights = (None if part is None else Excerpt(part, starts, height) for part in (rows.b, rows.weights))
+        found: Reduced = yield Look(Triangle(seed), replace(rows, A=Excerpt(rows.A, starts, height), b=b, weights=weights))
+        if self.is_penalized:
+            found = join_rows_below(found, self._penalty_rows() * np.sqrt(_RUNS * height / n), np.zeros_like(found.z))
+        return Factor(found.R).least_squares(found.z)
+
     def slope_at(self, x: Floats) -> Gradient:
         """Return the pass that finds the slope at x, of the rows alone; where b has more columns than A, without moments of b."""
         return BareGradient(x) if self.sides > self.shape[1] else Gradient(x)
@@ -110,12 +133,15 @@ class LinearSystem:
     def gradient(self, x: Floats) -> Flow[Slope]:
         """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
         slope: Slope = yield from self._look(self.slope_at(x))
-        if not self.is_penalized:
-            return slope
-        weighted = self.penalty[:, None] * x
-        return slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))
+        return penalize(slope, self.penalty, x) if self.is_penalized else slope
 
     def normal(self, v: Floats) -> Flow[Floats]:
         """Return (AᵀA + diag p) v.  One pass."""
         product: Floats = yield from self._look(Normal(v))
         return product + self.penalty[:, None] * v
+
+
+def penalize(slope: Slope, penalty: Floats, x: Floats) -> Slope:
+    """Return the slope at x of the rows with that of a penalty, shape (d,)."""
+    weighted = penalty[:, None] * x
+    return slope._replace(g=slope.g - weighted, rr=slope.rr + np.einsum("ij,ij->j", x, weighted))

@@ -28,13 +28,13 @@ class MarginalCertificate(Certificate):
     residual_norm : ndarray, shape (k,)
         ‖ỹ‖: what covariates leave of a target.
     condition : float
-        Of the covariates, columns scaled; the largest of all groups of targets.
+        Of the covariates, columns scaled; the largest of all patterns.
     rank : int
-        Of the covariates, the constant counted; the least of all groups.
+        Of the covariates, the constant counted; the least of all patterns.
     columns, undetermined, lacking, missing, short, compared : int
         As :class:`~dsketch.passes.marginal.Tally` counts them.
-    groups : int
-        Of targets that miss the same rows.
+    patterns : int
+        How many there are of rows that targets miss; targets that miss the same rows share one.
     """
 
     columns: int
@@ -43,7 +43,7 @@ class MarginalCertificate(Certificate):
     missing: int
     short: int
     compared: int
-    groups: int
+    patterns: int
 
     def lines(self) -> list[str]:
         """Return it as lines for people."""
@@ -52,7 +52,7 @@ class MarginalCertificate(Certificate):
             f"t by {show_sides(self.forward_error)}",
             f"columns     {self.columns:,}, of them {self.undetermined:,} determined by the covariates; {self.missing:,} entries missing "
             f"in {self.lacking:,}",
-            f"covariates  condition {format_number(self.condition)}; {self.rank_reason}; {self.groups} group(s) of targets",
+            f"covariates  condition {format_number(self.condition)}; {self.rank_reason}; {self.patterns} pattern(s) of targets",
         ]
 
 
@@ -88,6 +88,6 @@ def _of(
         condition=condition,
         rank=rank,
         rank_reason=reason,
-        groups=groups,
+        patterns=groups,
         **counts,
     )

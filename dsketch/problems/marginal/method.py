@@ -95,8 +95,8 @@ class MarginalCase:
         needs = ", ".join(f"{name} {format_bytes(price.memory_bytes)}" for name, price in prices.items())
         return (
             f"{describe_room(self.memory_bytes)}; {needs} would be needed: blocks of {format_bytes(self.system.columns.block_bytes)}, and "
-            f"targets and covariates over {n} rows in {self.groups} group(s). Give workers more memory, take fewer targets at a time, or "
-            "store chunks of fewer columns."
+            f"targets and covariates over {n} rows in {self.groups} pattern(s) of what is missing. Give workers more memory, take fewer "
+            "targets at a time, or store chunks of fewer columns."
         )
 
 

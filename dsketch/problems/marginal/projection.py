@@ -59,7 +59,7 @@ class Projection(MarginalMethod):
             f"{system.covariates} covariates"
         ]
         if case.groups > 1:
-            lines.append(f"targets miss rows in {case.groups} patterns: each is a group with products of its own")
+            lines.append(f"targets miss rows in {case.groups} patterns, each with products of its own")
         words = {"mean": "is set to its mean", "drop": "is left out with its row", "error": "is refused"}
         return (*lines, f"what is missing of a column {words[system.missing]}")
 

@@ -13,6 +13,10 @@ from dsketch.passes.partialled import Prepared, Sides
 
 PIECES = 64  # a column is so much work that a pass has this many tasks, where there are so many blocks
 PROBES = 8  # so many columns, spread over the store, are made again in extended precision
+_LONG_PROBE = (
+    1_000_000  # products of one such column beyond which there is a probe for so many columns, two at least: below 5 % of all
+)
+_COLUMNS_A_PROBE = 2_500
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class MarginalSystem:
 
     def marginal(self) -> MarginalFields:
         """Return the pass that answers."""
-        m = self.columns.shape[0]
-        probes = tuple(sorted({int(number) for number in np.linspace(0, m - 1, min(PROBES, m))}))
+        m, n = self.columns.shape
+        is_long = n * self.sides.Y.shape[1] > _LONG_PROBE
+        count = min(PROBES if not is_long else min(max(m // _COLUMNS_A_PROBE, 2), PROBES), m)
+        probes = tuple(sorted({int(number) for number in np.linspace(0, m - 1, count)}))
         return MarginalFields(self.kept_sides, self.missing, self.columns.marks, probes)

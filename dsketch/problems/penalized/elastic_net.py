@@ -76,7 +76,10 @@ class ElasticNet(PenalizedProblem):
         intercept: bool = False,
         missing: str = "error",
     ) -> None:
-        self.alpha, self.l1_ratio = as_penalty(alpha, "Use 0 for plain least squares."), as_ratio(l1_ratio)
+        self.alpha, self.l1_ratio = (
+            as_penalty(alpha, "Give the weight of the penalty; where none is wanted, LeastSquares is the problem."),
+            as_ratio(l1_ratio),
+        )
         intercept = as_flag("intercept", intercept)
         parameters = {
             "problem": self.name, "alpha": self.alpha, "l1_ratio": self.l1_ratio, "intercept": intercept, "missing": missing,

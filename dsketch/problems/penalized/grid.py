@@ -61,7 +61,9 @@ class Grid:
                     "Give a list."
                 )
         else:
-            values = tuple(sorted((as_penalty(value, _ALPHAS) for value in np.ravel(found).tolist()), reverse=True))
+            values = tuple(
+                sorted((as_penalty(value, _ALPHAS, "each of alphas") for value in np.ravel(found).tolist()), reverse=True)
+            )
             if not 1 <= len(values) <= _MOST:
                 raise SpecError(f"alphas must be from 1 to {_MOST} in number; got {len(values)}. {_ALPHAS}")
         return cls(values, ratios, float(eps))

@@ -15,7 +15,7 @@ from dsketch.problems.affine import AffineProblem
 from dsketch.problems.base import SIDES, require_settings
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.linear.centring import shift_notes
-from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.linear.sides import is_vector
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.penalized.certificate import (
     PenalizedCertificate,

@@ -28,7 +28,7 @@ class Factored(Method[PowerCase, GramSystem, Answer]):
     def price(self, case: PowerCase) -> Estimate:
         """Return the cost of the QR and of the certificate."""
         w = case.workload
-        return price_passes([(rate(TRIANGLE, w), 1), (rate_product(case.checked, w), 1)], 8 * (w.d + w.k) ** 2, w)
+        return price_passes([(rate(TRIANGLE, w), 1), (rate_product(case.checked, w), 1)], 8 * (w.d * (w.d + w.k) + w.k), w)
 
     def details(self, case: PowerCase) -> tuple[str, ...]:
         """Return what its passes do not depend on."""

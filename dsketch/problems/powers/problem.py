@@ -16,7 +16,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.base import SIDES, TALL, Problem, require_settings
-from dsketch.problems.linear.problem import is_vector
+from dsketch.problems.linear.sides import is_vector
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Method
 from dsketch.problems.powers.choose import plan_powers

@@ -62,7 +62,7 @@ def _answer(design: Design, rows: np.ndarray, B: Floats, penalty: Floats) -> Fou
         x=told.restate(x),
         size=norms(norms(factor.R)[:, None] * x),
         rr=rr,
-        explained=_explained(design, X, x) + 2 * penalized,
+        explained=_explain(design, X, x) + 2 * penalized,
         whole=np.einsum("ij,ij->j", B, B),
         spread=None if design.is_penalized else np.repeat(norms(told.spread.T)[:, None], B.shape[1], axis=1),
         counts=np.full(B.shape[1], len(X), np.int64),
@@ -70,7 +70,7 @@ def _answer(design: Design, rows: np.ndarray, B: Floats, penalty: Floats) -> Fou
     )
 
 
-def _explained(design: Design, X: Floats, x: Floats) -> Floats:
+def _explain(design: Design, X: Floats, x: Floats) -> Floats:
     """Return ‖A x‖² over some rows, about their mean where the model holds a constant."""
     fitted = X @ x
     if design.constant is not None:

@@ -140,9 +140,10 @@ class Batch:
             S, mask = self._cells(tile, stored, which, 0)
             factors = None if own is None else own[which]
             sums = self._sums(S, mask, 0)
+            self._require_finite(sums.c[0], None, tile, stored, which)
             trial = self._try(sums, factors)
             self._measure(trial, S, mask, 0, slice(None))
-            self._require_finite(trial, tile, stored, which)
+            self._require_finite(trial.rr, trial.inverse.condition, tile, stored, which)
             part, lost = self._conclude(sums, trial, factors)
             if lost.size:
                 B = np.where(mask[:, lost] > 0, S[:, lost], np.nan) if mask is not None else S[:, lost]
@@ -155,8 +156,9 @@ class Batch:
         width, design = tile.shape[0], self.design
         r, p = design.rank, self.products.shape[1]
         sums = Sums(np.zeros((p - 1, width)), np.zeros(width), np.zeros((r, width)))
-        for start, which, S, mask, _ in self._rows(tile):
+        for start, which, S, mask, stored in self._rows(tile):
             part = self._sums(S, mask, start)
+            self._require_finite(part.c[0], None, tile, stored, which, start)
             sums.packed[:, which] += part.packed
             sums.counts[which] += part.counts
             sums.c[:, which] += part.c
@@ -164,7 +166,8 @@ class Batch:
         trial = self._try(sums, own)
         for start, which, S, mask, stored in self._rows(tile):
             self._measure(trial, S, mask, start, which)
-            self._require_finite(trial, tile, stored, which, start)
+            condition = np.broadcast_to(trial.inverse.condition, width)[which]
+            self._require_finite(trial.rr[which], condition, tile, stored, which, start)
         found, lost = self._conclude(sums, trial, own)
         room = max(tile.grid.rows * width // self.grid.shape[0], 1)  # as many whole targets as cells were in memory before
         for low in range(0, lost.size, room):
@@ -239,18 +242,25 @@ class Batch:
         trial.rr[which] += np.einsum("ij,ij->j", E, E)
         trial.g[:, which] += X.T @ E
 
-    def _require_finite(self, trial: Trial, tile: Tile, stored: np.ndarray, which: slice, row: int = 0) -> None:
-        """Refuse infinities among the cells, and squares that overflowed; a target without enough rows may have any residual."""
-        is_all = trial.rr.size == which.stop - which.start
-        rr = trial.rr if is_all else trial.rr[which]
-        if np.isfinite(rr).all():
+    def _require_finite(
+        self, values: Floats, condition: Floats | None, tile: Tile, stored: np.ndarray, which: slice, row: int = 0
+    ) -> None:
+        """Refuse infinities among the cells, and squares that overflowed; a target without enough rows may have any residual.
+
+        Parameters
+        ----------
+        values : ndarray, shape (w,)
+            That an infinity among the cells would show in.
+        condition : ndarray, shape (w,) or (1,), or None
+            Infinite where an answer is meaningless anyway.
+        """
+        if np.isfinite(values).all():
             return
         S = cells(tile.targets, stored, which, row, tile.box)
         refuse_nonfinite(tile.targets, S, which, row, tile.box)
-        condition = np.broadcast_to(trial.inverse.condition, trial.rr.size)
-        wrong = np.flatnonzero(~np.isfinite(rr) & np.isfinite(condition if is_all else condition[which]))
-        if wrong.size:
-            refuse_overflow(tile.targets.what, tile.box, which.start + int(wrong[0]))
+        wrong = ~np.isfinite(values) & (True if condition is None else np.isfinite(condition))
+        if wrong.any():
+            refuse_overflow(tile.targets.what, tile.box, which.start + int(np.argmax(wrong)))
 
     def _conclude(self, sums: Sums, trial: Trial, factors: Floats | None) -> tuple[Found, np.ndarray]:
         """Return what is found after one correction, and which targets need a QR of their own rows."""
@@ -271,7 +281,7 @@ class Batch:
             x=design.told.restate(x),
             size=norms(lengths * x),
             rr=np.maximum(total - penalized, 0.0),
-            explained=self._explained(G, y) + 2 * penalized,
+            explained=self._explain(G, y) + 2 * penalized,
             whole=np.maximum(total, 0.0) + quadratic(G, y) + penalized,
             spread=None if design.is_penalized else self._spread(K, w),
             counts=self._counts(sums, w),
@@ -288,7 +298,7 @@ class Batch:
         spread = np.sqrt(np.maximum(forms(self.design.basis, K), 0.0))
         return np.array(np.broadcast_to(spread, (len(spread), width)))
 
-    def _explained(self, G: Floats, y: Floats) -> Floats:
+    def _explain(self, G: Floats, y: Floats) -> Floats:
         """Return ‖A x‖², about the mean where the model holds a constant."""
         u = self.constant
         if u is not None:

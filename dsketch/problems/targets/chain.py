@@ -119,19 +119,19 @@ class Chain:
                 S *= weights[:, None]
             over = z[:, which]
             new = link.below.T @ S + link.top.T @ over
-            if not np.isfinite(new).all():
-                self._refuse(tile, stored, which, link)
             S -= link.below @ new
             over = over - link.top @ new
             state.rr[which] += np.einsum("ij,ij->j", S, S) + np.einsum("ij,ij->j", over, over)
             state.g[:, which] += X.T @ S + link.before.T @ over
+            if not np.isfinite(state.rr[which]).all():
+                self._refuse(tile, stored, which, link, int(np.argmin(np.isfinite(state.rr[which]))))
             after[:, which] = new
         return after
 
-    def _refuse(self, tile: Tile, stored: np.ndarray, which: slice, link: Link) -> None:
+    def _refuse(self, tile: Tile, stored: np.ndarray, which: slice, link: Link, first: int) -> None:
         S = cells(tile.targets, stored, which, link.start, tile.box)
         refuse_nonfinite(tile.targets, S, which, link.start, tile.box)
-        refuse_overflow(tile.targets.what, tile.box, which.start)
+        refuse_overflow(tile.targets.what, tile.box, which.start + first)
 
     def _pieces(self, tile: Tile, state: Standing) -> Iterator[tuple[Box, Answers]]:
         """Yield what follows from the last z of each piece."""
@@ -157,14 +157,14 @@ class Chain:
             x=self.told.restate(basic),
             size=norms(norms(factor.R)[:, None] * basic),
             rr=np.maximum(rr - penalized, 0.0),
-            explained=self._explained(basic) + 2 * penalized,
+            explained=self._explain(basic) + 2 * penalized,
             whole=rr + np.einsum("ij,ij->j", design.R @ basic, design.R @ basic) + penalized,
             spread=self.spread,
             counts=np.full(z.shape[1], design.rows, np.int64),
             backward_error=backward,
         )
 
-    def _explained(self, x: Floats) -> Floats:
+    def _explain(self, x: Floats) -> Floats:
         """Return ‖A x‖², about the mean where the model holds a constant."""
         fitted = self.design.R @ x
         if self.design.constant is not None:

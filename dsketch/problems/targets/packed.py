@@ -3,6 +3,7 @@
 Arrays have the targets last, so that each step of an elimination is one sweep over them.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,15 +19,22 @@ class Inverse(NamedTuple):
     condition: Floats
 
 
+@lru_cache(maxsize=8)
+def _upper(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of the packed entries, row by row of the upper triangle."""
+    rows, columns = np.triu_indices(size)
+    return rows, columns
+
+
 def pack_rows(Y: Floats) -> Floats:
     """Return the products of two columns of each row, shape (n, r (r + 1)/2): yᵢyⱼ for i ≤ j."""
-    rows, columns = np.triu_indices(Y.shape[1])
+    rows, columns = _upper(Y.shape[1])
     return np.ascontiguousarray(Y[:, rows] * Y[:, columns])
 
 
 def unpack(packed: Floats, size: int) -> Floats:
     """Return symmetric matrices, shape (r, r, w), of packed ones, shape (r (r + 1)/2, w)."""
-    rows, columns = np.triu_indices(size)
+    rows, columns = _upper(size)
     whole = np.empty((size, size, packed.shape[1]))
     whole[rows, columns], whole[columns, rows] = packed, packed
     return whole
@@ -34,13 +42,13 @@ def unpack(packed: Floats, size: int) -> Floats:
 
 def form(U: Floats) -> Floats:
     """Return what makes uᵀM u of a packed M, for each row u of U: shape (len(U), r (r + 1)/2)."""
-    rows, columns = np.triu_indices(U.shape[1])
+    rows, columns = _upper(U.shape[1])
     return np.asarray(U[:, rows] * U[:, columns] * np.where(rows == columns, 1.0, 2.0))
 
 
 def forms(U: Floats, M: Floats) -> Floats:
     """Return uᵀM u for each row of U and each target, shape (len(U), w); M of shape (r, r, w)."""
-    rows, columns = np.triu_indices(U.shape[1])
+    rows, columns = _upper(U.shape[1])
     return np.asarray(form(U) @ M[rows, columns])
 
 

@@ -88,7 +88,7 @@ class TargetRegression(Problem):
         absent = "error" if missing == "drop" else missing
         intercept = as_flag("intercept", intercept)
         self.targets = b.targets if isinstance(b, TileMatrix) else open_targets(b, missing=missing)
-        self.rows = Rows(TileMatrix(self.targets), names=("b", "b"))
+        self.rows = Rows(b if isinstance(b, TileMatrix) else TileMatrix(self.targets), names=("b", "b"))
         opened = None if weights is None else open_matrix(weights, missing=absent, what="weights")
         self.regressors = Rows(open_matrix(A, missing=absent, what="A"), None, opened, intercept)
         self.missing = missing

@@ -18,7 +18,7 @@ from dsketch.service.jobs_api import Desk
 from dsketch.service.models import About, Health, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
-from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, Bytes, Numbers, Option
+from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, OUT_DIR, Bytes, Numbers, Option
 from dsketch.sketch import SKETCHES
 from dsketch.version import __version__
 
@@ -72,6 +72,7 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
 def describe_problem(problem: type[Problem]) -> dict[str, Any]:
     """Return a problem as a form needs it."""
     how = {option.name: option for option in settings_of(problem)}
+    table, by_targets = TABLE if problem.has_table else (), (OUT_DIR,) if problem.is_by_targets else ()
     return {
         "name": problem.name,
         "title": problem.title,
@@ -81,7 +82,7 @@ def describe_problem(problem: type[Problem]) -> dict[str, Any]:
         "sketches": sorted(SKETCHES),
         "settings": [name for name in how if name != METHOD.name],
         "words": [_tell(option) for option in (*problem.options, problem.missing_option)],
-        "options": [_tell(option) for option in (*how.values(), MEMORY_LIMIT, *(TABLE if problem.has_table else ()))],
+        "options": [_tell(option) for option in (*how.values(), MEMORY_LIMIT, *table, *by_targets)],
     }
 
 

@@ -68,7 +68,7 @@ export async function jobPage(root, { id, about, trouble }) {
 // ---- what is where -------------------------------------------------------------------------------------------------
 
 function laidOut(root, job, run, about) {
-  const badge = stateBadge(job.state);
+  const badge = stateBadge(job.state, job.word);
   const sentence = h("p", { class: "state-sentence" });
   const actions = actionBar(job.id);
   const strip = progressStrip();
@@ -141,12 +141,12 @@ function laidOut(root, job, run, about) {
   }
 
   async function renew(next) {
-    if (next.state !== now.state) speak(`${title} is ${words.stateWord(next.state)}: ${words.sentence(next)}`);
+    if (next.state !== now.state) speak(`${title} is ${words.stateWord(next.word)}: ${words.sentence(next)}`);
     now = next;
     seen = performance.now();
     run.plan ??= next.plan;
-    document.title = `${words.stateWord(next.state)} · ${title} · dsketch`;
-    badge.update(next.state);
+    document.title = `${words.stateWord(next.word)} · ${title} · dsketch`;
+    badge.update(next.state, next.word);
     say(sentence, words.sentence(next));
     sentence.classList.toggle("is-bad", next.state === "failed");
     tick();

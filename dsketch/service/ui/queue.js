@@ -143,7 +143,7 @@ function filter(state) {
 // ---- a row ---------------------------------------------------------------------------------------------------------
 
 function rowOf(job) {
-  const badge = stateBadge(job.state);
+  const badge = stateBadge(job.state, job.word);
   const sentence = h("span", { class: "sentence" });
   const fill = h("i");
   const bar = h("span", { class: "bar" }, fill);
@@ -169,7 +169,7 @@ function rowOf(job) {
   );
 
   function update(now) {
-    badge.update(now.state);
+    badge.update(now.state, now.word);
     const said = sentenceOf(now);
     say(sentence, said);
     sentence.title = said;

@@ -11,15 +11,15 @@ export const isActive = (state) => state === "planning" || state === "running";
 export const hasSolution = (state) => state === "solved" || state === "not_solved";
 export const canResume = (state) => state === "failed" || state === "cancelled";
 
-/** A state as a word with its colour: the element and `update(state)`. */
-export function stateBadge(state) {
+/** A state as a word with its colour: the element and `update(state, word)`; `word` is another one where the server has it. */
+export function stateBadge(state, word = state) {
   const element = h("span");
-  function update(now) {
+  function update(now, called = now) {
     if (element.dataset.state === now) return;
     element.className = `state is-${now}`;
     element.dataset.state = now;
-    say(element, stateWord(now));
+    say(element, stateWord(called));
   }
-  update(state);
+  update(state, word);
   return { element, update };
 }

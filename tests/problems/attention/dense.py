@@ -1,5 +1,6 @@
 """Attention as textbooks have it, n × m at once, in float64 or in many digits."""
 
+from functools import reduce
 from typing import Any
 
 import mpmath
@@ -81,10 +82,31 @@ def gradients(
     return {"Q": s * E @ K, "K": s * E.T @ Q, "V": S.T @ dY}
 
 
-def gradients_by_heads(heads: int, Q: Floats, K: Floats, V: Floats, dY: Floats, **options: Any) -> dict[str, Floats]:
+def polynomial_gradients(Q: Floats, K: Floats, V: Floats, dY: Floats, *, degree: int, causal: bool = False) -> dict[str, Floats]:
+    """Return dQ, dK, dV of polynomial attention of one head, of numbers of any kind."""
+    Z = Q @ K.T
+    slopes = degree * reduce(np.multiply, [Z] * (degree - 1))
+    W = slopes * Z / degree
+    if causal:
+        W[hidden(*W.shape)] = slopes[hidden(*W.shape)] = 0 * W[0, 0]
+    weight = W.sum(axis=1, keepdims=True)
+    S, P = W / weight, dY @ V.T
+    E = slopes / weight * (P - (S * P).sum(axis=1, keepdims=True))
+    return {"Q": E @ K, "K": E.T @ Q, "V": S.T @ dY}
+
+
+def true_polynomial_gradients(*given: Floats, degree: int, causal: bool = False) -> dict[str, Floats]:
+    """Return the same in 60 digits, as arrays of objects."""
+    with mpmath.workdps(60):
+        return polynomial_gradients(*(np.vectorize(mpmath.mpf, otypes=[object])(A) for A in given), degree=degree, causal=causal)
+
+
+def gradients_by_heads(
+    heads: int, Q: Floats, K: Floats, V: Floats, dY: Floats, of: Any = gradients, **options: Any
+) -> dict[str, Floats]:
     """Return the gradients of several heads beside each other."""
     parts = (np.split(A, heads, axis=1) for A in (Q, K, V, dY))
-    found = [gradients(*head, **options) for head in zip(*parts, strict=True)]
+    found = [of(*head, **options) for head in zip(*parts, strict=True)]
     return {name: np.concatenate([each[name] for each in found], axis=1) for name in "QKV"}
 
 

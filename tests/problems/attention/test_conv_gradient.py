@@ -130,10 +130,10 @@ def test_lengths_beyond_products_are_left_to_the_sweep() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    """Powers have no gradients; a basis is for kind='conv'."""
+    """A basis is for kind='conv', and that for causal rows."""
     Q, K, V = data(5, 5, 2, 1)
 
-    with pytest.raises(ds.SpecError, match="gradients are there for kinds softmax and conv; got kind='polynomial'"):
-        ds.AttentionGradient(Q, K, V, V, kind="polynomial")
+    with pytest.raises(ds.SpecError, match="kind='conv' is for rows that see their own past"):
+        ds.AttentionGradient(Q, K, V, V, kind="conv")
     with pytest.raises(ds.SpecError, match="method='conv' is for kind='conv'"):
         solve((Q, K, V, V), "Q", kind="softmax")

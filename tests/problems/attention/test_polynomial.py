@@ -126,39 +126,6 @@ def test_given_rows_are_judged(method: str) -> None:
     assert wrong.forward_error[1] == pytest.approx(0.01 / np.abs(V[:, 1]).max(), rel=1e-6)
 
 
-def unit(rows: int, columns: int, seed: int) -> np.ndarray:
-    """Return random rows of length 1."""
-    A = np.random.default_rng(seed).standard_normal((rows, columns))
-    return A / np.linalg.norm(A, axis=1, keepdims=True)
-
-
-def test_a_sketch_of_half_the_power_is_near() -> None:
-    """Degree 4, rows of unit length: within 5 % of the largest |v|, for this seed, which decides all bits; it says how near."""
-    Q, K, V = unit(60, 8, 0), unit(1500, 8, 1), unit(1500, 3, 2)
-
-    found = attend(Q, K, V, 4, "sketched", sketch_rows=256)
-
-    gap = np.abs(found.x - polynomial(Q, K, V, 4)).max(axis=0) / np.abs(V).max(axis=0)
-    assert found.status is ds.Status.ESTIMATED
-    assert (gap <= 0.05).all()
-    assert np.allclose(found.certificate.forward_error, gap, rtol=1e-9)  # all 60 rows were compared
-    assert found.certificate.compared == 60
-    assert "over 60 rows, measured; no bound" in found.certificate.lines()[0]
-
-
-def test_sketched_weights_are_never_below_zero() -> None:
-    """Of values that are all at least 0 every answer is, and none is larger than the largest; another seed is another sketch."""
-    Q, K, V = unit(500, 12, 3), unit(300, 12, 4), np.abs(unit(300, 2, 5))
-
-    found, other = (attend(Q, K, V, 6, "sketched", sketch_rows=40, seed=seed) for seed in (0, 1))
-
-    for each in (found, other):
-        assert each.x.min() >= 0
-        assert (each.x <= V.max(axis=0) * (1 + 1e-12)).all()
-    assert found.certificate.compared < 500
-    assert not np.array_equal(found.x, other.x)
-
-
 def test_a_plan_for_many_rows_takes_features() -> None:
     """n = m = 200,000 of 8 columns: 330 monomials a row in place of 200,000 weights."""
     Q = np.ones((200_000, 8))
@@ -187,12 +154,8 @@ def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> 
 
 
 def test_what_is_for_one_kind_is_refused_for_the_other() -> None:
-    """Exponentials have no features; powers no gradients."""
+    """Exponentials have no features."""
     Q, K, V = data(5, 5, 2, 1)
 
     with pytest.raises(ds.SpecError, match="method='features' is for kind='polynomial'"):
         ds.attention(Q, K, V, method="features", cluster="serial", progress=False)
-    with pytest.raises(ds.SpecError, match="gradients are there for kinds softmax and conv"):
-        ds.Attention(Q, K, V, kind="polynomial").gradient(V)
-    with pytest.raises(ds.SpecError, match="method='sketched' is for causal=False"):
-        attend(Q, K, V, 4, "sketched", causal=True)

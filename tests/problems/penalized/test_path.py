@@ -155,7 +155,7 @@ def test_words_for_people_and_documents() -> None:
     [
         ({"alphas": 0}, "alphas must be from 1"),
         ({"alphas": []}, "alphas must be from 1"),
-        ({"alphas": [-1.0, 2.0]}, "alpha must be a number ≥ 0"),
+        ({"alphas": [-1.0, 2.0]}, "each of alphas must be a number ≥ 0; got -1.0"),
         ({"alphas": [[1.0], [2.0]]}, "in a row"),
         ({"l1_ratio": 0.0}, "must be given as values"),
         ({"l1_ratio": 2}, "from 0 to 1"),

@@ -13,6 +13,7 @@ from dsketch.passes import Both, Gradient, Look, Moments, Slope, Triangle
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics import constant
 from dsketch.problems.linear.statistics.estimates import Fit, explain_variance, robust_errors, significance, standard_errors, wald
 from dsketch.problems.linear.statistics.remarks import remarks
@@ -169,9 +170,8 @@ def _summary(system: LinearSystem, fit: Fit, options: SummaryOptions, names: tup
     F, F_p = wald(fit, found.q, None if robust is None else robust.whole, degrees)
     if unknown.any():
         F, F_p = np.full_like(F, np.nan), np.full_like(F, np.nan)
-    is_vector = system.rows.b is not None and system.rows.b.is_vector
-    by_coefficient = [array[:, 0] if is_vector else array for array in (stored.x, errors, t, p)]
-    by_side = [array[0] if is_vector else array for array in (r_squared, adjusted, fit.variance, F, F_p)]
+    by_coefficient = [shape_by_side(array, system.rows.b) for array in (stored.x, errors, t, p)]
+    by_side = [shape_by_side(array, system.rows.b)[()] for array in (r_squared, adjusted, fit.variance, F, F_p)]
     if robust is None:
         meat, halves = fit.variance[:, None, None], np.zeros((len(fit.variance), len(fit.x), 0))
     else:

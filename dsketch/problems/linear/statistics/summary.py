@@ -14,6 +14,8 @@ from dsketch._linalg.columns import norms, powers_near
 from dsketch.errors import SpecError
 from dsketch.problems.linear.statistics.table import coefficient_html, coefficient_lines, note_lines
 
+_MOST_TABLES = 20  # of more right-hand sides the first are printed; arrays have all
+
 Bools = NDArray[np.bool_]
 _MOST_SHOWN = 10  # right-hand sides whose tables a notebook shows
 
@@ -22,8 +24,8 @@ _MOST_SHOWN = 10  # right-hand sides whose tables a notebook shows
 class Summary:
     """What the data say about the coefficients.
 
-    Arrays with one number a coefficient have the shape of x, (d,) or (d, k); those with one number a right-hand side are scalars
-    if b is a vector, else of shape (k,).
+    Arrays with one number a coefficient have the shape of x, (d,), (d, k) or (d, …); those with one number a right-hand side are scalars
+    if b is a vector, else of shape (k,), or of the dimensions of b's targets.
 
     Attributes
     ----------
@@ -129,9 +131,11 @@ class Summary:
         """Return a table for each right-hand side."""
         names, columns = self._table()
         lines, sides = self._head(), columns.shape[1]
-        for side in range(sides):
+        for side in range(min(sides, _MOST_TABLES)):
             lines += [*([""] if side else []), *([self._title_of(side)] if sides > 1 else []), *self._side_lines(side)]
             lines += coefficient_lines(names, columns[:, side], self.level)
+        if sides > _MOST_TABLES:
+            lines += ["", f"and {sides - _MOST_TABLES:,} more right-hand sides, not printed"]
         return "\n".join([*lines, *note_lines(self.notes)])
 
     def __repr__(self) -> str:
@@ -177,7 +181,7 @@ class Summary:
 
     def _side_lines(self, side: int) -> list[str]:
         by_side = (self.r_squared, self.adjusted_r_squared, self.residual_variance, self.f_statistic, self.f_p_value)
-        r2, adjusted, variance, F, p = (float(np.atleast_1d(value)[side]) for value in by_side)
+        r2, adjusted, variance, F, p = (float(np.ravel(value)[side]) for value in by_side)
         return [
             f"fit         R² {r2:.6f}{'' if self.is_centred else ' (about 0)'}   adjusted {adjusted:.6f}   "
             f"residual variance {variance:.6g}",

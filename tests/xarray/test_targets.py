@@ -1,0 +1,125 @@
+"""Labels of very many targets: values missing in some, answers written by the workers and opened lazily, arrays over Dask."""
+
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import xarray as xr
+from distributed import Client
+
+import dsketch as ds
+import dsketch.xarray
+from dsketch.matrix.dask_targets import DaskTargets
+from dsketch.matrix.open_targets import open_targets
+from dsketch.matrix.targets import ZarrTargets
+
+N = 96
+RNG = np.random.default_rng(0)
+TIME = pd.date_range("2000-01-01", periods=N, freq="MS")
+NUMBERS = RNG.standard_normal((4, N, 5)).cumsum(1)
+HOLES = np.where(RNG.random(NUMBERS.shape) < 0.1, np.nan, NUMBERS)
+HOLES[0, :, 0] = np.nan
+COORDS = {"time": TIME, "lat": [1.0, 2.0, 3.0, 4.0], "lon": [10, 20, 30, 40, 50], "height": 2.0}
+WHOLE = xr.DataArray(NUMBERS, dims=("lat", "time", "lon"), coords=COORDS, name="t2m", attrs={"units": "K"})
+SPARSE = WHOLE.copy(data=HOLES)
+
+
+@pytest.mark.parametrize("chunks", [None, {"time": 30, "lat": 2}], ids=["memory", "dask"])
+def test_missing_values_are_left_out_as_polyfit_does(chunks: dict[str, int] | None) -> None:
+    """``missing="drop"`` is xarray's ``skipna``, for each target alone; one without a value is NaN, and counts say so."""
+    array = SPARSE if chunks is None else SPARSE.chunk(chunks)
+    mine, theirs = array.dsketch.polyfit("time", 1, missing="drop"), SPARSE.polyfit("time", 1)
+    fit = array.dsketch.trend("time", missing="drop")
+
+    known = np.isfinite(HOLES).any(1)
+    fitted = [xr.polyval(WHOLE.time, found.polyfit_coefficients).transpose("lat", "time", "lon") for found in (mine, theirs)]
+    np.testing.assert_allclose(fitted[0].values[:, 3][known], fitted[1].values[:, 3][known], rtol=1e-7)
+    assert np.isnan(fit.slope.values[~known]).all()
+    np.testing.assert_array_equal(fit.counts, np.isfinite(HOLES).sum(1))
+    with pytest.raises(ds.DataError, match="row"):
+        array.dsketch.trend("time")
+
+
+@pytest.mark.parametrize("missing", ["error", "drop"])
+def test_written_answers_are_lazy_and_keep_their_coordinates(missing: str, tmp_path: Path) -> None:
+    """The Dataset shows the group that the workers wrote; whoever opens that finds coordinates and numbers."""
+    array = WHOLE if missing == "error" else SPARSE
+    fit = array.dsketch.trend("time", missing=missing, out_dir=tmp_path / "fit.zarr")
+    again = xr.open_zarr(tmp_path / "fit.zarr")
+
+    assert fit.slope.chunks is not None
+    assert fit.slope.attrs["units"] == "K per year"
+    xr.testing.assert_allclose(fit.compute(), array.dsketch.trend("time", missing=missing))
+    assert again.x.dims == ("column", "lat", "lon")
+    for name in ("lat", "lon", "height"):
+        np.testing.assert_array_equal(again[name], WHOLE[name])
+    np.testing.assert_array_equal(again.x.sel(column=0) if "column" in again.coords else again.x[0], fit.slope)
+
+
+def test_a_stored_array_is_read_from_its_store(tmp_path: Path) -> None:
+    """Packed and with fill values, as CF has it: what xarray decodes is decoded here, and holes are left out."""
+    encoding = {"t2m": {"dtype": "int16", "scale_factor": 0.01, "add_offset": 3.0, "_FillValue": -9999}}
+    rows = SPARSE.transpose("time", "lat", "lon").to_dataset()
+    rows.chunk(time=20).to_zarr(tmp_path / "packed.zarr", encoding=encoding, consolidated=False)
+    stored = xr.open_zarr(tmp_path / "packed.zarr", consolidated=False).t2m
+    targets = open_targets(stored, missing="drop")
+
+    assert isinstance(targets, ZarrTargets)
+    assert (targets.source, targets.dimensions) == (str((tmp_path / "packed.zarr/t2m").resolve()), ("time", "lat", "lon"))
+    here = stored.compute().dsketch.trend("time", missing="drop")
+    xr.testing.assert_allclose(stored.dsketch.trend("time", missing="drop"), here, rtol=1e-9)
+
+
+def test_boxes_of_a_dask_array_are_its_numbers() -> None:
+    """Any rows of any box, whole or through a window that travels."""
+    array = da.from_array(np.moveaxis(NUMBERS, 1, 0), chunks=(30, 3, 2)) + 0
+    targets = open_targets(array)
+    box = (slice(1, 4), slice(2, 5))
+
+    assert isinstance(targets, DaskTargets)
+    for source in (targets, targets.window([box])):
+        for start, stop in ((0, N), (29, 31), (60, 90)):
+            out = np.empty((stop - start, 3, 3))
+            np.testing.assert_array_equal(source.read(start, stop, box, out), np.moveaxis(NUMBERS, 1, 0)[start:stop, 1:4, 2:5])
+
+
+@pytest.mark.cluster
+def test_workers_compute_the_boxes_of_a_dask_array(client: Client) -> None:
+    """The bits of this process, whether numbers are made by a graph or lie on the cluster."""
+    here = SPARSE.chunk(time=30, lat=2).dsketch.trend("time", missing="drop", cluster="serial")
+    for array in (SPARSE.chunk(time=30, lat=2), SPARSE.chunk(time=30, lat=2).persist()):
+        there = array.dsketch.trend("time", missing="drop", cluster=client)
+        assert there.slope.values.tobytes() == here.slope.values.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_tables_with_holes_give_names_back(kind: str) -> None:
+    """The columns of b name the targets of a regression that leaves missing values out."""
+    table = pd.DataFrame(HOLES[1], columns=list("vwxyz"))
+    b: Any = table if kind == "pandas" else pl.DataFrame(table.to_dict("list"))
+    solution = ds.lstsq(np.stack([np.arange(N), np.ones(N)], 1), b, missing="drop")
+
+    assert solution.target_names == tuple("vwxyz")
+    assert list(solution.to_pandas().columns) == list("vwxyz")
+    assert solution.to_xarray().counts.sel(target="w") == np.isfinite(HOLES[1, :, 1]).sum()
+
+
+def test_one_series_has_a_trend() -> None:
+    """No targets but one."""
+    fit = WHOLE[0, :, 0].dsketch.trend("time")
+
+    assert fit.slope.dims == ()
+    np.testing.assert_allclose(fit.slope, WHOLE.dsketch.trend("time").slope[0, 0], rtol=1e-9)
+
+
+def test_what_is_shown_of_targets_is_short(tmp_path: Path) -> None:
+    """A page loads nothing that was written; a prompt is one line."""
+    solution = ds.lstsq(xr.DataArray(np.ones((N, 1)), dims=("time", "c")), WHOLE, dim="time", out_dir=tmp_path / "fit.zarr")
+
+    assert "arrays" in solution._repr_html_()
+    assert len(repr(solution).splitlines()) == 1
+    assert [axes.get_title() for axes in solution.plot()] == ["x0"]
