@@ -24,6 +24,7 @@ class ArrayMatrix(Matrix):
     """
 
     is_raw = True
+    unit_rows = 1
     is_local = True
 
     def __init__(self, array: AnyArray, *, first_row: int = 0, rows: int | None = None, what: str = "A") -> None:

@@ -88,6 +88,7 @@ class Matrix(ABC):
     is_kept = (
         True  # a run may keep decoded blocks in the cache, by their rows; False for what is made from another matrix of the run
     )
+    unit_rows: int | None = None  # rows of the smallest piece that is read by itself at its own price, where the storage has such
     held = 0  # how many chunks were taken out by :meth:`holding` and travel beside the matrix
     is_local = False  # lives in this process: no reason to start a cluster for it
     meaning = ""  # how stored numbers become those that are read, in words; empty where they are the same

@@ -23,6 +23,7 @@ from dsketch.matrix.shift import Difference
 
 SLICE_BYTES = 400_000  # so much of A at once stays in a 1 MB second-level cache beside its products
 SIDES_BYTES = 8_000_000  # and so much of b as float64: what is computed from it is not made for more at once
+_DECODING = 7  # blocks: two, and while one is decoded its bytes before and after, which the allocator keeps for a while
 _LEAST_BESIDE = 64  # rows of a slice, however wide b is: a product of fewer is all overhead
 _LEAST_DENSIFIED = 256  # rows of CSR made dense at once: making a slice costs 0.1 ms
 
@@ -204,11 +205,14 @@ class Rows:
 
     @property
     def cuts(self) -> Cuts:
-        """Row cuts of the blocks: those of A; where one would have too much of b beside it, those of b (of raw b, 8 MB) besides."""
+        """Row cuts of the blocks: those of A; where one would have too much of b beside it, those of about 8 MB of b besides."""
         cuts, b = self.A.cuts, self.b
         if b is None or int(np.max(np.diff(cuts))) * bytes_of_row(b) <= BLOCK_BYTES:
             return cuts
-        return np.union1d(cuts, even_cuts(b.shape[0], max(SIDES_BYTES // bytes_of_row(b), 1)) if b.is_raw else b.cuts)
+        unit = b.unit_rows
+        return np.union1d(
+            cuts, b.cuts if unit is None else even_cuts(b.shape[0], max(SIDES_BYTES // (bytes_of_row(b) * unit), 1) * unit)
+        )
 
     @property
     def nbytes(self) -> int:
@@ -217,12 +221,12 @@ class Rows:
 
     @property
     def beside_bytes(self) -> int:
-        """Bytes of b and weights that a reading thread holds: two blocks of each, and a chunk where chunks are decoded; none of views."""
+        """Bytes of b and weights that a reading thread holds: two blocks of each, more where chunks are decoded; none of views."""
         n, tallest = self.A.shape[0], int(np.max(np.diff(self.cuts)))
         held = 0
         for matrix in (self.b, self.weights):
             if matrix is not None and not (matrix.is_raw and not matrix.needs_buffer(0, n)):
-                held += 2 * tallest * bytes_of_row(matrix) + (0 if matrix.is_raw else matrix.block_bytes)
+                held += (2 if matrix.is_raw else _DECODING) * tallest * bytes_of_row(matrix)
         return held
 
     def window(self, start: int, stop: int) -> "Rows":

@@ -68,6 +68,7 @@ class ZarrMatrix(Matrix):
         self.source = address_of(array)
         self.names = names_of(array, self.shape[1])
         self.is_raw = self._raw_root is not None
+        self.unit_rows = 1 if self.is_raw else self._decoded_rows()
         self._decoding = bound_decoding(check_frames(array, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
 
     def __getstate__(self) -> dict[str, Any]:

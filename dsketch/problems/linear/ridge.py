@@ -1,6 +1,6 @@
 """min ‖A x − b‖² + alpha ‖x‖²: ridge regression, with scikit-learn's meaning of alpha (no division by n)."""
 
-from numbers import Real
+import os
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,8 @@ def _read_alpha(alpha: Any) -> Floats:
     SpecError
         If one is negative or not finite.
     """
-    numbers = np.asarray(as_penalty(alpha, _REMEDY)) if isinstance(alpha, Real) else read_numbers("alpha", alpha, _REMEDY)
+    is_several = isinstance(alpha, str | os.PathLike | list | tuple) or hasattr(alpha, "__array__")
+    numbers = read_numbers("alpha", alpha, _REMEDY) if is_several else np.asarray(as_penalty(alpha, _REMEDY))
     if numbers.size <= 1:
         return np.asarray(as_penalty(numbers, _REMEDY))
     for number in (numbers[~np.isfinite(numbers)][:1], numbers.min(), numbers.max()):

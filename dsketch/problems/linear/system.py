@@ -31,8 +31,8 @@ from dsketch.passes.base import Flow
 from dsketch.passes.triangle import join_rows_below
 from dsketch.sketch import Sketch
 
-_RUNS, _ROWS_A_RUN, _ROWS_A_COLUMN = 8, 8, 16  # a guess is made of so many runs of rows, of 16 d rows or a little more
-_SPARSE = 8  # and not made where these are more than an eighth of all
+_RUNS, _ROWS_A_RUN, _ROWS_A_COLUMN = 8, 8, 16  # a guess is made of up to so many runs of rows, of 16 d rows or a little more
+_SPARSE = 8  # and of no more than an eighth of all, chunks of b that are decoded for it counted
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,16 @@ class LinearSystem:
     def guess(self, seed: int) -> Flow[Floats]:
         """Return the minimizer of a few rows, evenly spread, shape (d, k); 0 where there are no more than those.  One look at them."""
         (n, d), rows = self.shape, self.rows
-        height = _ROWS_A_RUN * -(-(_ROWS_A_COLUMN * d) // (_RUNS * _ROWS_A_RUN))
-        if n < _SPARSE * _RUNS * height:
+        unit = 1 if rows.b is None or rows.b.unit_rows is None else rows.b.unit_rows
+        runs = min(max(n // (_SPARSE * unit), 1), _RUNS)
+        height = _ROWS_A_RUN * -(-(_ROWS_A_COLUMN * d) // (runs * _ROWS_A_RUN))
+        if n < _SPARSE * runs * height:
             return np.zeros((d, self.sides))
-        starts = tuple(int(start) for start in np.linspace(0, n - height, _RUNS).round())
+        starts = tuple((2 * run + 1) * (n - height) // (2 * runs) for run in range(runs))
         b, weights = (None if part is None else Excerpt(part, starts, height) for part in (rows.b, rows.weights))
         found: Reduced = yield Look(Triangle(seed), replace(rows, A=Excerpt(rows.A, starts, height), b=b, weights=weights))
         if self.is_penalized:
-            found = join_rows_below(found, self._penalty_rows() * np.sqrt(_RUNS * height / n), np.zeros_like(found.z))
+            found = join_rows_below(found, self._penalty_rows() * np.sqrt(runs * height / n), np.zeros_like(found.z))
         return Factor(found.R).least_squares(found.z)
 
     def slope_at(self, x: Floats) -> Gradient:
