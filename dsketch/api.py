@@ -384,7 +384,7 @@ def lstsq(
 def ridge(
     A: Any,
     b: Any,
-    alpha: float = 1.0,
+    alpha: Any = 1.0,
     *,
     weights: Any = None,
     intercept: bool = False,
