@@ -7,6 +7,8 @@ speed
     Processor seconds and seconds of both, in turns, all passes and the plan; 24 rows drawn at random against their formula.
 growth
     Processor seconds by rows, and the exponent that fits them.
+gradient
+    Processor seconds of gradients by both, and how far they are from each other, relative to the largest number.
 noise
     Of a hundred draws of noise on Q: in how many rows are within (e^{2ε} − 1) max|v|, ε the largest distance of a logit from the basis.
 """
@@ -82,6 +84,26 @@ def measure_growth(record: Record, sizes: tuple[int, ...], repeats: int) -> None
         _add(record, "growth", "conv", arrays, 1.0, [_solve(arrays, "conv") for _ in range(repeats)])
 
 
+def measure_gradient(record: Record, n: int, d: int, wrt: str) -> None:
+    """Record a gradient by both."""
+    rng = np.random.default_rng(0)
+    starts = (0, *sorted(int(place) for place in rng.choice(np.arange(1, n), PROFILES - 1, replace=False)))
+    Q, K = rotary_rows(n, d, starts)
+    V, dY = rng.standard_normal((2, n, d))
+    problem = dsketch.Attention(Q, K, V, kind="conv", causal=True, scale=1.0).gradient(dY, wrt)
+    found, seconds = {}, {}
+    for method in ("conv", "sweep"):
+        began = time.process_time()
+        found[method] = dsketch.solve(problem, method=method, cluster="serial", progress=False)
+        seconds[method] = time.process_time() - began
+    gap = np.abs(found["conv"].x - found["sweep"].x).max() / np.abs(found["sweep"].x).max()
+    record.add(
+        part="gradient", wrt=wrt, n=n, d=d, method=found["conv"].method, status=found["conv"].status.name.lower(),
+        seconds=seconds["conv"], sweep_seconds=seconds["sweep"], error=float(gap),
+        claimed=float(found["conv"].certificate.forward_error.max()),
+    )  # fmt: skip
+
+
 def measure_noise(record: Record, n: int, draws: int, noise: float) -> None:
     """Record in how many draws rows are within the bound, and within the claim."""
     starts = (0, n // 3, 2 * n // 3)
@@ -122,7 +144,9 @@ def _of(case: Case, word: str) -> float:
 
 def tables(cases: list[Case]) -> dict[str, str]:
     """Return a table for each part."""
-    speed, growth, noise = ([case for case in cases if case["part"] == part] for part in ("speed", "growth", "noise"))
+    speed, growth, noise, gradient = (
+        [case for case in cases if case["part"] == part] for part in ("speed", "growth", "noise", "gradient")
+    )
     sweeps = {case["size"]: case for case in speed if case["kind"] == "softmax"}
     return {
         "conv-speed": table(
@@ -161,6 +185,17 @@ def tables(cases: list[Case]) -> dict[str, str]:
                 for case in growth
             ],
         ),
+        "conv-gradient": table(
+            ["gradient at", "n", "columns", "status", "processor seconds", "the sweep's", "÷", "apart", "claimed"],
+            [
+                [
+                    *(case[word] for word in ("wrt", "n", "d", "status", "seconds", "sweep_seconds")),
+                    case["sweep_seconds"] / case["seconds"],
+                    *(case[word] for word in ("error", "claimed")),
+                ]
+                for case in gradient
+            ],
+        ),
         "conv-noise": table(
             ["noise on Q", "n", "draws", "within the bound", "within the claim", "error ÷ bound: worst", "median"],
             [[case[word] for word in ("noise", "n", "draws", "within", "claimed", "worst", "median")] for case in noise],
@@ -190,12 +225,15 @@ def main() -> None:
     """Measure, print, draw."""
     options = arguments(__doc__ or "").parse_args()
     rows, sizes, repeats, draws, few = 65_536, (4096, 16_384, 65_536, 262_144), 3, 100, 512
+    gradients = ((64, "V"), (8, "Q"), (8, "K"))
     if options.tiny:
         rows, sizes, repeats, draws, few = 1100, (600, 1200), 1, 3, 90
     record = Record(options.out, "conv")
     for size in (1.0, 20.0):
         measure_speed(record, rows, size, repeats)
     measure_growth(record, sizes, repeats)
+    for d, wrt in gradients:
+        measure_gradient(record, rows, d, wrt)
     for noise in (1e-6, 1e-4, 1e-3):
         measure_noise(record, few, draws, noise)
     show(tables(record.cases))

@@ -194,11 +194,11 @@ def draw(cases: list[Case]) -> Callable[[Any], None]:
 def main() -> None:
     """Measure, print, draw."""
     options = arguments(__doc__ or "").parse_args()
-    sizes, trials, few = (2**12, 2**16), 200, 20
+    sizes = {2**12: (200, 20), 2**16: (200, 10)}  # trials of rows by every weight, and of what is dearer
     if options.tiny:
-        sizes, trials, few = (2**9,), 6, 3
+        sizes = {2**9: (6, 3)}
     record = Record(options.out, "expressivity")
-    for n in sizes:
+    for n, (trials, few) in sizes.items():
         for detector in DETECTORS:
             measure(record, n, detector, trials if detector in ("weights", "signs") else few)
         measure_softmax(record, n)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from record import Case, Record, arguments, show, table
+from record import Case, Record, arguments, figure, show, table
 from threadpoolctl import threadpool_limits
 
 import dsketch as ds
@@ -177,6 +177,14 @@ def tables(cases: list[Case]) -> dict[str, str]:
     }
 
 
+def draw(cases: list[Case], canvas: Any) -> None:
+    """Draw the share of the product rate of each kind."""
+    speed = [case for case in cases if case["part"] == "speed"]
+    axes = canvas.subplots()
+    axes.barh([case["kind"] for case in speed], [case["share_of_all"] for case in speed])
+    axes.set_xlabel("products with targets and covariates a CPU second, as a share of the rate of matrix products")
+
+
 def main() -> None:
     """Measure, print."""
     parser = arguments(__doc__ or "")
@@ -188,6 +196,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         measure(record, Path(folder), n, m, k, q, columns, times)
     show(tables(record.cases))
+    figure(given.out / "marginal.png", lambda canvas: draw(record.cases, canvas))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ import zarr
 from dsketch._inspect.advice import advice_on
 from dsketch._inspect.facts import Storage
 from dsketch.engine.panels import panels_of
+from dsketch.errors import DataError
 from dsketch.matrix.conventions import conventions_of, is_missing, stored_time
 from dsketch.matrix.csr import PARTS
+from dsketch.matrix.files import opener_of, split_member
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
 from dsketch.matrix.rows import Rows
@@ -36,6 +38,11 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
         If there is no matrix of real numbers.
     """
     matrix = open_matrix(os.fspath(address))
+    if opener_of(split_member(os.fspath(address))[0]) is not None:
+        raise DataError(
+            f"a Zarr array was expected, to say how it is stored; {matrix.source or address} is a file, {matrix.shape[0]} × "
+            f"{matrix.shape[1]} {matrix.dtype}. It is solved as it is; dsketch ingest makes Zarr of .npy, .npz and Parquet."
+        )
     found = zarr.open(store_at(os.fspath(address)), mode="r")
     arrays = [found] if isinstance(found, zarr.Array) else [found[name] for name in PARTS]
     counted = [_measure_store(array) for array in arrays]

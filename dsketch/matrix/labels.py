@@ -48,3 +48,16 @@ def label_targets(names: Sequence[str] | None, sides: int) -> Labels:
     {'target': ['u', 'v']}
     """
     return Labels(("target",), (sides,), {} if names is None else {"target": list(names)})
+
+
+def dimensions_in(array: Any) -> tuple[str, ...] | None:
+    """Return the names of all dimensions of a Zarr array, of format 3 or as xarray keeps them in format 2; None where one lacks."""
+    found: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    is_whole = isinstance(found, list | tuple) and len(found) == len(array.shape) and all(isinstance(name, str) for name in found)
+    return tuple(found) if is_whole and len(set(found)) == len(found) else None
+
+
+def stored_labels(array: Any) -> Labels | None:
+    """Return the labels of a Zarr array with several dimensions of targets, where it names them; coordinates lie in arrays beside it."""
+    named = dimensions_in(array) if len(array.shape) > 2 else None
+    return None if named is None else Labels(named[1:], tuple(map(int, array.shape[1:])))

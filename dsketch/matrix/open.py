@@ -20,6 +20,7 @@ from dsketch.matrix.csr import ENCODING, csr_in_memory, is_csr, open_csr
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.files import opener_of, split_member
 from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_dataset, is_labelled, is_on_disk, open_dataset, open_labelled
+from dsketch.matrix.labels import stored_labels
 from dsketch.matrix.opener import Opener, has, is_a, known_by
 from dsketch.matrix.retrying import add_retries, store_at
 from dsketch.matrix.tables import TABLES
@@ -178,7 +179,9 @@ def _open_stored(found: "zarr.Array[Any] | zarr.Group", *, missing: str, what: s
     """Return an array, or a group that is a CSR matrix."""
     found = add_retries(found)
     if isinstance(found, zarr.Array):
-        return attach_levels(ZarrMatrix(found, missing=missing, what=what), found.attrs)
+        matrix = attach_levels(ZarrMatrix(found, missing=missing, what=what), found.attrs)
+        matrix.labels = stored_labels(found)
+        return matrix
     if is_csr(found):
         return attach_levels(open_csr(found, missing=missing, what=what), found.attrs)
     address = address_of(found) or str(found.store)

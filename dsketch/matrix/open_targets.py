@@ -9,14 +9,17 @@ from zarr.abc.store import Store
 
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.base import Matrix
 from dsketch.matrix.dask_targets import DaskTargets
+from dsketch.matrix.files import opener_of, split_member
 from dsketch.matrix.labelled import is_dask_array, is_dataset, is_labelled, is_lazy, require_unpacked, stack_variables
 from dsketch.matrix.labels import label_targets, labels_of
 from dsketch.matrix.masked import array_of_list
 from dsketch.matrix.numbers import names_in
-from dsketch.matrix.open import absolute_address, open_place
+from dsketch.matrix.open import absolute_address, open_matrix, open_place
 from dsketch.matrix.opener import has
 from dsketch.matrix.retrying import add_retries
+from dsketch.matrix.tables import is_foreign
 from dsketch.matrix.targets import ArrayTargets, Targets, ZarrTargets
 from dsketch.matrix.untouched import stored_below
 
@@ -57,8 +60,9 @@ def _open(source: Any, missing: str, what: str) -> Targets:
     if is_labelled(source) or is_dataset(source):
         return _open_labels(source, missing, what)
     if has(source, "columns", "__array__"):
+        names = source.column_names if has(source, "column_names") else source.columns  # columns of Arrow are numbers
         found = ArrayTargets(np.asarray(source), may_lack=missing == "drop", what=what)
-        found.labels = label_targets(names_in(list(source.columns)), found.shape[1])
+        found.labels = label_targets(names_in(list(names)), found.shape[1])
         return found
     return _plain(source, missing, what)
 
@@ -77,6 +81,8 @@ def _open_labels(source: Any, missing: str, what: str) -> Targets:
 
 def _plain(source: Any, missing: str, what: str) -> Targets:
     if isinstance(source, str | os.PathLike):
+        if opener_of(split_member(os.fspath(source))[0]) is not None:
+            return _of_matrix(open_matrix(source, missing="error", what=what, has_targets=True), missing, what)
         address = absolute_address(source, what)
         source = open_place(address, address, what)
     elif isinstance(source, Store):
@@ -87,7 +93,28 @@ def _plain(source: Any, missing: str, what: str) -> Targets:
         return ZarrTargets(add_retries(source), missing=missing, what=what)
     if is_dask_array(source):
         return DaskTargets(source, may_lack=missing == "drop", what=what)
+    if is_foreign(source):
+        return _of_matrix(open_matrix(source, what=what), missing, what)
     return ArrayTargets(_in_memory(source, what), may_lack=missing == "drop", what=what)
+
+
+def _of_matrix(matrix: Matrix, missing: str, what: str) -> Targets:
+    """Return what another room reads, a file or a table of Arrow, in memory; where such a table has holes that room refuses them."""
+    if matrix.nbytes > _IN_MEMORY_BYTES:
+        raise _too_large(what, matrix.describe(), matrix.nbytes)
+    n = matrix.shape[0]
+    trailing = () if matrix.is_vector else matrix.trailing or matrix.shape[1:]
+    found = ArrayTargets(np.asarray(matrix.read(0, n)).reshape(n, *trailing), may_lack=missing == "drop", what=what)
+    found.source = matrix.source
+    found.labels = label_targets(matrix.names, matrix.shape[1]) if len(trailing) == 1 else None
+    return found
+
+
+def _too_large(what: str, name: str, size: int) -> SpecError:
+    return SpecError(
+        f"{what} of at most {format_bytes(_IN_MEMORY_BYTES)} comes into memory; this {name} has {format_bytes(size)}. Store it as Zarr and "
+        "give its path."
+    )
 
 
 def _in_memory(source: Any, what: str) -> np.ndarray:
@@ -101,8 +128,5 @@ def _in_memory(source: Any, what: str) -> np.ndarray:
         )
     size = getattr(source, "nbytes", 0)
     if isinstance(size, int | np.integer) and size > _IN_MEMORY_BYTES:
-        raise SpecError(
-            f"{what} of at most {format_bytes(_IN_MEMORY_BYTES)} comes into memory; this {type(source).__name__} has "
-            f"{format_bytes(int(size))}. Store it as Zarr and give its path."
-        )
+        raise _too_large(what, type(source).__name__, int(size))
     return np.asarray(source)

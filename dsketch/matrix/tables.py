@@ -94,7 +94,15 @@ def digest_of_labels(index: Any) -> str | None:
             return f"{INDEX}{DEFAULT}"
         kind = SHUFFLED if np.array_equal(np.sort(labels), counts) else ""
         return f"{INDEX}{kind}{_hash(labels.astype(np.int64).tobytes())}"
+    if labels.dtype.kind in "Mm":
+        labels = _in_microseconds(labels)
     return f"{INDEX}{_hash(labels.tobytes() if labels.dtype.kind in 'fMmb' else repr(labels.tolist()).encode())}"
+
+
+def _in_microseconds(dates: NDArray[Any]) -> NDArray[Any]:
+    """Return dates in one unit where that loses nothing: pandas, xarray and NumPy keep the same dates in different ones."""
+    told = dates.astype(f"{dates.dtype.kind}8[us]")
+    return told if bool((told == dates).all()) else dates
 
 
 def _hash(content: bytes) -> str:
@@ -194,6 +202,11 @@ def _kind(word: str) -> str:
 
 def _speaks_arrow(source: Any) -> bool:
     return any(has(source, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__"))
+
+
+def is_foreign(source: Any) -> bool:
+    """Whether it is a table or a column of Arrow, or known by its protocols alone: no array can be made of it without its words."""
+    return _speaks_arrow(source) and not has(source, "__array__")
 
 
 def _is_array_like(source: Any) -> bool:

@@ -22,7 +22,7 @@ from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.conventions import Conventions, conventions_of, is_missing
-from dsketch.matrix.labels import Labels
+from dsketch.matrix.labels import Labels, dimensions_in
 from dsketch.matrix.raw_boxes import RawBoxes, raw_boxes
 from dsketch.matrix.zarr import address_of, require_whole
 
@@ -241,7 +241,7 @@ class ZarrTargets(Targets):
         self._stored, self.dtype = stored, stored if self.conventions is None else self.conventions.stored
         self.chunks = tuple(int(size) for size in array.chunks)
         self.source = address_of(array)
-        self.dimensions = _dimensions(array)
+        self.dimensions = dimensions_in(array)
         self._raw: RawBoxes | None = raw_boxes(array, what, self._absent)
         self.is_divisible = self._raw is not None
         self._decoding = bound_decoding(check_frames(array, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
@@ -330,10 +330,3 @@ class ZarrTargets(Targets):
 
 def _said(box: Box) -> str:
     return ", ".join(f"{piece.start}:{piece.stop}" for piece in box)
-
-
-def _dimensions(array: "zarr.Array[Any]") -> tuple[str, ...] | None:
-    """Return the names of all dimensions, of format 3 or as xarray keeps them in format 2."""
-    found: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
-    is_whole = isinstance(found, list | tuple) and len(found) == len(array.shape) and all(isinstance(name, str) for name in found)
-    return tuple(found) if is_whole else None

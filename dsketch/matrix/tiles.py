@@ -15,7 +15,7 @@ import numpy as np
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
 from dsketch.matrix.targets import Box, Targets
 
-TILE_BYTES = 32_000_000  # of b, as stored: the price of a tile's files and calls vanishes beside so many numbers
+TILE_BYTES = 64_000_000  # of b, as stored: the files and calls of a tile cost little beside so many numbers
 _LEAST_RUN_BYTES = 4096  # a raw chunk is cut along its targets while what lies together in its file is at least a page
 _PIECE_TARGETS = 32_768  # of a streamed tile, answered and written at once: some MB
 

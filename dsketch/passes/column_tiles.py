@@ -99,14 +99,14 @@ class Columns:
             np.copyto(tile, stored, casting="unsafe")
             if self.shift is not None:
                 tile -= self.shift[:, None]
-            if self.may_lack and (lacks := self._lacks(stored)).any():
-                tile[lacks] = 0.0 if fill is None else np.broadcast_to(fill[:, None], lacks.shape)[lacks]
+            if self.may_lack and (gaps := self.lacks(stored)).any():
+                tile[gaps] = 0.0 if fill is None else np.broadcast_to(fill[:, None], gaps.shape)[gaps]
             yield low, high, tile
 
     def column(self, number: int) -> tuple[Floats, "np.ndarray[Any, Any]"]:
         """Return a column less its shift, 0 in its gaps, and where these are."""
         stored = self.block[number] if self.rows is None else self.block[number][self.rows]
-        lacks = self._lacks(stored)
+        lacks = self.lacks(stored)
         values = stored.astype(np.float64)
         if self.shift is not None:
             values -= self.shift[number]
@@ -119,7 +119,7 @@ class Columns:
         if not self.may_lack:
             return Gaps(counts, sums)
         for low in range(0, self.samples, _FILLED_SAMPLES):
-            counts += self._lacks(self._take(low, min(low + _FILLED_SAMPLES, self.samples))).sum(axis=1)
+            counts += self.lacks(self._take(low, min(low + _FILLED_SAMPLES, self.samples))).sum(axis=1)
         if (some := np.flatnonzero(counts)).size:
             those = self if some.size > self.count // 2 else self.of(some)
             totals = np.zeros(those.count)
@@ -132,7 +132,7 @@ class Columns:
         """Return for each column the rows that it lacks, in ascending order."""
         places = []
         for low in range(0, self.samples, _FILLED_SAMPLES):
-            lacks = self._lacks(self._take(low, min(low + _FILLED_SAMPLES, self.samples)))
+            lacks = self.lacks(self._take(low, min(low + _FILLED_SAMPLES, self.samples)))
             column, row = np.nonzero(lacks)
             places.append(np.stack([column, row + low]).astype(np.int32))
         column, row = np.concatenate(places, axis=1)
@@ -147,7 +147,7 @@ class Columns:
             return np.take(self.block.T, self.rows[low:high], axis=0).T
         return np.take(self.block, self.rows[low:high], axis=1)
 
-    def _lacks(self, stored: AnyArray) -> Any:
+    def lacks(self, stored: AnyArray) -> Any:
         """Return where stored numbers are missing."""
         if stored.dtype.kind == "f":
             return np.isnan(stored)
@@ -176,7 +176,7 @@ def require_no_gaps(columns: Columns, first: int, what: str, *, may_lack: bool) 
         stored = columns.block[:, low : low + _FILLED_SAMPLES]
         wrong = np.isinf(stored) if stored.dtype.kind == "f" else np.zeros(stored.shape, np.bool_)
         if not may_lack:
-            wrong = wrong | columns._lacks(stored)
+            wrong = wrong | columns.lacks(stored)
         if wrong.any():
             column, row = np.argwhere(wrong)[0].tolist()
             remedy = "Correct it." if may_lack else "Give missing='mean' or missing='drop'."

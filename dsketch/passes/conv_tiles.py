@@ -31,7 +31,7 @@ from dsketch.settings import EPS
 
 LIMIT = 1e-10  # of a row's largest value: what one tile may round off
 SMALL = 256  # rows and columns of a tile that is multiplied weight by weight, whatever its range
-_SKIPPED = 2.0**-70  # of a row's weights: a tile with less for every row adds nothing
+SKIPPED = 2.0**-70  # of a row's weights: a tile with less for every row adds nothing
 _PLAIN = 300.0  # up to such exponents weights are products of two exponentials
 _STRIP = 1 << 18  # weights in memory at once
 _FLOPS = 8.0  # a multiplication weight by weight is so much cheaper than one of an FFT
@@ -95,9 +95,9 @@ class TilePlan:
         self.error = np.zeros(self.stop - self.start)
         self.refused = np.zeros(self.stop - self.start, dtype=np.bool_)
 
-    def tiles(self) -> Iterator[Tile]:
-        """Yield all tiles, by columns."""
-        for left in range(0, self.stop, self.height):
+    def tiles(self, first: int = 0) -> Iterator[Tile]:
+        """Yield all tiles of columns from ``first`` on, where a chunk begins, by columns."""
+        for left in range(first, self.stop, self.height):
             right = min(left + self.height, self.stop)
             for segment in self.segments:
                 low, high = max(left, segment.first), min(right, segment.stop)
@@ -134,7 +134,7 @@ class TilePlan:
         kernel = np.exp(g - largest)
         columns, mine = tile.right - tile.left, slice(tile.top - self.start, tile.bottom - self.start)
         rise = np.exp(np.minimum(largest - self.bounds.top[mine], 2 * _PLAIN)) / self.bounds.weight[mine]
-        if columns * rise.max() <= _SKIPPED:
+        if columns * rise.max() <= SKIPPED:
             self.error[mine] += columns * rise
             return False
         eta = transform_error(fft_length(self.stop - self.start, self.height))
@@ -155,6 +155,22 @@ def _halves(tile: Tile, rows: int, columns: int) -> Iterator[Tile]:
         middle = tile.left + columns // 2
         yield tile._replace(right=middle)
         yield tile._replace(left=middle)
+
+
+def turn_by_weights(tile: Tile, values: Floats, top: Floats, sums: Floats) -> None:
+    """Add exp(z − top) times the values of the tile's rows to sums of its columns: by the transposed tile.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, k)
+    top : ndarray, shape (rows,)
+    sums : ndarray, shape (columns, k)
+    """
+    windows, columns = sliding_window_view(tile.lags, tile.right - tile.left), tile.right - tile.left
+    step = max(_STRIP // columns, 1)
+    for low in range(0, len(top), step):
+        mine = slice(low, min(low + step, len(top)))
+        sums += (np.exp(windows[mine] - top[mine, None]).T @ values[mine])[::-1]
 
 
 def multiply_by_weights(tile: Tile, values: Floats, top: Floats, sums: Floats) -> None:
@@ -196,12 +212,12 @@ class Spectrum:
         self._sum = np.zeros((sides, self.length // 2 + 1), dtype=np.complex128)
         self._padded = np.zeros((sides, self.length))
 
-    def add(self, tile: Tile, values: Floats, largest: float) -> None:
-        """Add a tile, with weights relative to exp(``largest``), no less than its own largest."""
-        columns = tile.right - tile.left
+    def add(self, logits: Floats, values: Floats, largest: float) -> None:
+        """Add a tile by its lags, with weights relative to exp(``largest``), no less than its own largest."""
+        columns = len(values)
         # Lags end where the last row meets the first column: the result begins at place columns − 1, moved to 0
         kernel = np.zeros(self.length)
-        g = np.exp(tile.lags - largest)
+        g = np.exp(logits - largest)
         kernel[: len(g) - columns + 1] = g[columns - 1 :]
         if columns > 1:
             kernel[-(columns - 1) :] = g[: columns - 1]

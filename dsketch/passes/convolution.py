@@ -125,40 +125,72 @@ class ConvGuard(Pass[Carried]):
         return 16
 
 
-class _Sums:
-    """What is summed for a block and a head: tiles that share its rows as transforms, the others as they are."""
+class BlockTiles:
+    """The tiles of a block of rows and a head.
 
-    def __init__(self, tiling: Tiling, head: int, block: tuple[int, int], sides: int) -> None:
-        self.start, self.stop = block
-        plan = tiling.plan(head, self.start, self.stop)
+    Parameters
+    ----------
+    tiling : Tiling
+    head : int
+    start, stop : int
+        The rows.
+    """
+
+    def __init__(self, tiling: Tiling, head: int, start: int, stop: int) -> None:
+        plan = tiling.plan(head, start, stop)
+        self.start, self.stop, self.height = start, stop, tiling.height
         self.tiles, self.top = list(plan.tiles()), plan.bounds.top
-        whole = [float(tile.lags.max()) for tile in self.tiles if self._is_whole(tile)]
-        self.largest = max(whole, default=0.0)
-        self.spectrum = Spectrum(self.stop - self.start, tiling.height, sides) if whole else None
-        self.sums = np.zeros((self.stop - self.start, sides))
+        self.largest = max((float(tile.lags.max()) for tile in self.tiles if self.is_whole(tile)), default=None)
 
-    def _is_whole(self, tile: Tile) -> bool:
+    def is_whole(self, tile: Tile) -> bool:
+        """Whether a tile has all rows, and is multiplied by FFT."""
         return tile.is_fft and (tile.top, tile.bottom) == (self.start, self.stop)
 
-    def add(self, left: int, values: Floats) -> None:
-        """Add the tiles of the chunk of V that begins at ``left``."""
-        for tile in self.tiles:
-            if left <= tile.left < left + len(values):
-                mine, own = slice(tile.top - self.start, tile.bottom - self.start), values[tile.left - left : tile.right - left]
-                if not tile.is_fft:
-                    multiply_by_weights(tile, own, self.top[mine], self.sums[mine])
-                elif self._is_whole(tile) and self.spectrum is not None:
-                    self.spectrum.add(tile, own, self.largest)
-                else:
-                    largest, few = float(tile.lags.max()), Spectrum(tile.bottom - tile.top, len(own), own.shape[1])
-                    few.add(tile, own, largest)
-                    self.sums[mine] += few.finish() * np.exp(largest - self.top[mine])[:, None]
 
-    def means(self) -> Floats:
-        """Return the weighted means, shape (rows, sides − 1)."""
-        if self.spectrum is not None:
-            self.sums += self.spectrum.finish() * np.exp(self.largest - self.top)[:, None]
-        return np.asarray(self.sums[:, :-1] / self.sums[:, -1:])
+class BlockSums:
+    """Sums of exp(z − top) times values over the tiles of a block: those that have all its rows as transforms, the others as they are.
+
+    Parameters
+    ----------
+    block : BlockTiles
+    top : ndarray, shape (rows,)
+        No less than each row's largest logit.
+    sides : int
+        Columns of values.
+    """
+
+    def __init__(self, block: BlockTiles, top: Floats, sides: int) -> None:
+        self.block, self.top = block, top
+        rows = block.stop - block.start
+        self._spectrum = None if block.largest is None else Spectrum(rows, block.height, sides)
+        self._sums = np.zeros((rows, sides))
+
+    def add(self, left: int, values: Floats) -> None:
+        """Add the tiles of the chunk of columns that begins at ``left``."""
+        block = self.block
+        for tile in block.tiles:
+            if left <= tile.left < left + len(values):
+                own = values[tile.left - left : tile.right - left]
+                if self._spectrum is not None and block.largest is not None and block.is_whole(tile):
+                    self._spectrum.add(tile.lags, own, block.largest)
+                else:
+                    self._add_alone(tile, own)
+
+    def _add_alone(self, tile: Tile, values: Floats) -> None:
+        mine = slice(tile.top - self.block.start, tile.bottom - self.block.start)
+        if not tile.is_fft:
+            multiply_by_weights(tile, values, self.top[mine], self._sums[mine])
+            return
+        g = tile.lags
+        largest, few = float(g.max()), Spectrum(tile.bottom - tile.top, len(values), values.shape[1])
+        few.add(g, values, largest)
+        self._sums[mine] += few.finish() * np.exp(largest - self.top[mine])[:, None]
+
+    def finish(self) -> Floats:
+        """Return the sums, shape (rows, sides)."""
+        if self._spectrum is not None and self.block.largest is not None:
+            self._sums += self._spectrum.finish() * np.exp(self.block.largest - self.top)[:, None]
+        return self._sums
 
 
 @dataclass(frozen=True)
@@ -196,14 +228,19 @@ class ConvRows(RowPass):
 
     def attend(self, start: int, stop: int) -> Floats:
         """Return the attention of some rows."""
+        return np.concatenate([sums[:, :-1] / sums[:, -1:] for _, sums in self.sum_up(start, stop)], axis=1) / self.factors
+
+    def sum_up(self, start: int, stop: int) -> list[tuple[BlockTiles, Floats]]:
+        """Return, for each head, the tiles of some rows and Σ exp(z − top) [v 1], of values times their factors."""
         heads, height = len(self.tiling.basis.starts), self.tiling.height
         sides = self.values.matrices[0].shape[1] // heads + 1
-        sums = [_Sums(self.tiling, head, (start, stop), sides) for head in range(heads)]
+        blocks = [BlockTiles(self.tiling, head, start, stop) for head in range(heads)]
+        sums = [BlockSums(block, block.top, sides) for block in blocks]
         for left in range(0, stop, height):
             (V,) = self.values.read(left, min(left + height, stop))
             for each, values in zip(sums, with_ones(V * self.factors, heads), strict=True):
                 each.add(left, values)
-        return np.concatenate([each.means() for each in sums], axis=1) / self.factors
+        return [(block, each.finish()) for block, each in zip(blocks, sums, strict=True)]
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the numbers of a row of a block of 4096, at least."""

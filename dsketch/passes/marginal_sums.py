@@ -106,10 +106,10 @@ def _form(columns: Columns, group: Group, fill: Floats | None, norms: Floats, in
     k = group.Y.shape[1]
     again = products[:, k:]
     squares -= np.einsum("ij,ij->i", again, again)
-    return products[:, :k], _determined(squares, norms, group.count)
+    return products[:, :k], _blank_rounding(squares, norms, group.count)
 
 
-def _determined(squares: Floats, norms: Floats, count: int) -> Floats:
+def _blank_rounding(squares: Floats, norms: Floats, count: int) -> Floats:
     """Return squares with NaN where no more is left of a column than rounding leaves of one that covariates determine."""
     return np.where(squares > (max(count, 100) * EPS) ** 2 * norms, squares, np.nan)
 
@@ -151,7 +151,7 @@ def _over_rows(columns: Columns, number: int, group: Group) -> tuple[Floats, flo
     rows = np.flatnonzero(~lacks)
     basis = basis_of(group.basis.Q[rows])
     g, Y = project(values[rows][:, None], basis.Q)[:, 0], project(group.Y[rows], basis.Q)
-    square = _determined(np.array([g @ g]), np.array([values[rows] @ values[rows]]), len(rows))[0]
+    square = _blank_rounding(np.array([g @ g]), np.array([values[rows] @ values[rows]]), len(rows))[0]
     targets = np.einsum("ij,ij->j", Y, Y)
     before = np.einsum("ij,ij->j", group.Y[rows], group.Y[rows])
     targets[targets <= (max(len(rows), 1) * EPS) ** 2 * before] = np.nan

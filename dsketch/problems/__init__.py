@@ -103,7 +103,8 @@ def kind_of(parameters: Mapping[str, Any], *, by_targets: bool = False) -> type[
     parameters : mapping
         ``{"problem": name, …options}``.
     by_targets : bool
-        Whether answers go into a group of arrays by target; ``missing="drop"`` asks for that too.
+        Whether answers go into a group of arrays by target; ``missing="drop"`` asks for that too, unless a problem has a meaning of its
+        own for it.
 
     Raises
     ------
@@ -114,7 +115,8 @@ def kind_of(parameters: Mapping[str, Any], *, by_targets: bool = False) -> type[
     if name == TargetRegression.name:
         return TargetRegression
     kind = PROBLEMS[name]
-    if not (by_targets or parameters.get("missing") == "drop"):
+    drops = parameters.get("missing") == "drop" and (kind.is_by_targets or "drop" not in kind.missing_option.choices)
+    if not (by_targets or drops):
         return kind
     if not kind.is_by_targets:
         able = ", ".join(other.name for other in _KINDS if other.is_by_targets)

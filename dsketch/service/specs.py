@@ -176,7 +176,8 @@ class Spec(Strict):
     @property
     def is_by_targets(self) -> bool:
         """Whether right-hand sides are answered as targets, into a group of arrays."""
-        return getattr(self, OUT_DIR.name, None) is not None or getattr(self, "missing", None) == "drop"
+        drops = getattr(self, "missing", None) == "drop" and PROBLEMS[self.problem].is_by_targets
+        return getattr(self, OUT_DIR.name, None) is not None or drops
 
     def opened(self, source: Callable[[str, str], Any] = lambda address, _: address) -> Problem:
         """Open the problem that the document describes; ``source`` gives what to open for an address and its word."""

@@ -21,6 +21,7 @@ METHOD_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("attention", "sketched"): {"kind": "polynomial"},
     ("attention", "conv"): {"kind": "conv", "causal": True},
     ("attention-gradient", "features"): {"kind": "polynomial"},
+    ("attention-gradient", "conv"): {"kind": "conv", "causal": True},
 }
 
 
@@ -32,10 +33,11 @@ def data_of(problem: type[Problem], method: str = "") -> dict[str, Any]:
     method : str
         One that is for other data than the rest.
     """
-    if (problem.name, method) == ("attention", "conv"):
-        Q, K = rotary_rows(ROWS, COLUMNS, (0, 21, 22))
-        return {"Q": Q, "K": K, "V": np.random.default_rng(0).standard_normal((ROWS, 2))}
     rng = np.random.default_rng(0)
+    if method == "conv":
+        Q, K = rotary_rows(ROWS, COLUMNS, (0, 21, 22))
+        values = {"V": rng.standard_normal((ROWS, 2)), "dY": rng.standard_normal((ROWS, 2))}
+        return {"Q": Q, "K": K} | {option.name: values[option.name] for option in problem.inputs if option.name in values}
     found: dict[str, Any] = {}
     for option in problem.inputs:
         if option.kind is Numbers:

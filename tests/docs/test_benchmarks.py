@@ -222,3 +222,21 @@ def test_tables_are_markdown() -> None:
 
     cells = _cells(table(["a", "b"], [["x", 1.5e-17], ["y", None]]))
     assert cells == [["a", "b"], ["---", "---:"], ["x", "1.5e-17"], ["y", "–"]]
+
+
+def test_targets_wide_counts_every_layout(tmp_path: Path) -> None:
+    """Each layout of b, raw and compressed, is read and answered; seconds and memory are there, and answers are right."""
+    cases, printed = run_here("targets_wide", tmp_path)
+    layouts = [case for case in cases if case["part"] == "layouts"]
+    assert len(layouts) == 6
+    assert all(case["fit"]["status"] == case["drop"]["status"] == "solved" for case in layouts)
+    assert [case["k"] for case in cases if case["part"] == "growth"] == [20, 200, 2000]
+    assert "planned MB" in printed
+
+
+def test_targets_missing_is_held_against_fifty_digits(tmp_path: Path) -> None:
+    """No coefficient is farther from the truth than a few times what rounding of the data allows."""
+    cases, printed = run_here("targets_missing", tmp_path)
+    assert sum(case["targets"] for case in cases if case["part"] == "masks") == 40
+    assert all(case["x_in_rounding"] < 8 for case in cases if case["part"] == "masks")
+    assert "polyfit" in printed

@@ -11,7 +11,8 @@ from tests.scripts import run_here
 def test_attention_by_a_basis_is_measured(tmp_path: Path) -> None:
     """Every error is within its claim; the basis is found, and rows of wide range are refused."""
     cases, printed = run_here("conv", tmp_path)
-    speed, growth, noise = ([case for case in cases if case["part"] == part] for part in ("speed", "growth", "noise"))
+    parts = ("speed", "growth", "gradient", "noise")
+    speed, growth, gradient, noise = ([case for case in cases if case["part"] == part] for part in parts)
 
     for case in (*speed, *growth):
         assert case["error"] <= 2 * case["claimed"]  # the formula rounds too
@@ -21,6 +22,8 @@ def test_attention_by_a_basis_is_measured(tmp_path: Path) -> None:
         ("softmax", "sweep", "solved"),
     }
     assert {case["profiles"] for case in growth} == {8}
+    assert {(case["wrt"], case["method"]) for case in gradient} == {(wrt, "conv") for wrt in "QKV"}
+    assert all(case["error"] <= 2 * case["claimed"] for case in gradient)
     for case in noise:
         assert case["within"] == case["claimed"] == case["draws"]
-    assert all(f"conv-{part}" in printed for part in ("speed", "growth", "noise"))
+    assert all(f"conv-{part}" in printed for part in parts)

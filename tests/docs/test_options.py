@@ -316,7 +316,7 @@ class Watched(Settings):
         return super().__getattribute__(name)
 
 
-DRAWS_NOTHING = {"attention-gradient", "marginal"}  # exact sweeps have no random words
+DRAWS_NOTHING = {"marginal"}  # exact sweeps have no random words
 
 
 @each_problem

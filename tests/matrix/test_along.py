@@ -82,6 +82,14 @@ def test_a_dimension_that_is_not_there_is_named(given: tuple[Any, Any, str], mes
         ds.lstsq(given[0], given[1], dim=given[2])
 
 
+def test_dates_are_the_same_in_any_unit() -> None:
+    """Days, seconds and nanoseconds of the same dates are the same rows."""
+    plain = A.T.assign_coords(time=TIME.astype("datetime64[s]"))
+
+    for unit in ("us", "ns"):
+        assert ds.lstsq(plain, B.assign_coords(time=TIME.astype(f"datetime64[{unit}]")), dim="time").status.is_success
+
+
 def test_rows_of_other_dates_are_refused() -> None:
     """Labels of rows are compared, as those of tables are."""
     with pytest.raises(ds.DataError, match="same rows in the same order"):

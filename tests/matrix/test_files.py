@@ -14,6 +14,7 @@ import zarr
 from distributed import Client
 
 import dsketch as ds
+from dsketch._inspect.inspect import inspect
 from dsketch.errors import DataError
 from dsketch.matrix.npy import NpyMatrix
 
@@ -196,3 +197,9 @@ def test_a_store_a_place_in_one_and_a_session_are_opened(tmp_path: Path) -> None
     for source in (stored.store, stored.store_path, Session()):
         np.testing.assert_array_equal(ds.open_matrix(source).read(0, N), A)
     assert isinstance(ds.open_matrix(saved(tmp_path / "A")), NpyMatrix)
+
+
+def test_a_file_is_no_store_to_look_at(tmp_path: Path) -> None:
+    """``dsketch info`` is about Zarr, and says of a file what it is."""
+    with pytest.raises(DataError, match=r"A.npy is a file, 400 × 3 float64. It is solved as it is"):
+        inspect(saved(tmp_path / "A"))

@@ -99,3 +99,18 @@ def test_an_absent_chunk_is_refused_or_filled_as_asked(stored: str, tmp_path: Pa
 
     with pytest.raises(ds.MissingDataError, match="is absent"):
         ds.open_matrix(array).read(0, 60)
+
+
+@pytest.mark.parametrize("chunks", ["auto", None], ids=["dask", "lazy"])
+def test_maps_are_read_from_their_store_too(chunks: str | None, tmp_path: Path) -> None:
+    """An array of several dimensions of targets is its store's, with the rows first; in another order it goes by way of xarray."""
+    cube = xr.DataArray(RNG.standard_normal((60, 2, 3)), dims=("time", "lat", "lon"))
+    cube.to_dataset(name="t2m").to_zarr(tmp_path / "cube.zarr", consolidated=False)
+    array = xr.open_zarr(tmp_path / "cube.zarr", consolidated=False, chunks=chunks).t2m
+    A = np.stack([np.arange(60.0), np.ones(60)], axis=1)
+
+    assert ds.open_matrix(array, has_targets=True).source == str((tmp_path / "cube.zarr/t2m").resolve())
+    x = ds.lstsq(A, array).x
+    assert x.shape == (2, 2, 3)
+    turned = ds.lstsq(xr.DataArray(A, dims=("time", "column")), array.transpose("lon", "time", "lat"), dim="time")
+    np.testing.assert_allclose(turned.x, np.swapaxes(x, 1, 2), rtol=1e-10)

@@ -66,6 +66,15 @@ def test_a_map_comes_back_as_a_map() -> None:
     assert solution.to_pandas().columns.names == ["lat", "lon"]
 
 
+def test_a_stored_map_names_its_dimensions(tmp_path: Path) -> None:
+    """What Zarr or xarray wrote of dimensions is heard where a path is given; without it they are counted."""
+    path = tmp_path / "b.zarr"
+    zarr.create_array(str(path), data=MAP.values, chunks=(10, 2, 3), dimension_names=("time", "lat", "lon"))
+
+    assert ds.lstsq(A, path).to_xarray().x.dims == ("column", "lat", "lon")
+    assert ds.lstsq(A, MAP.values).to_xarray().x.dims == ("column", "target_0", "target_1")
+
+
 def test_a_vector_comes_back_as_a_series() -> None:
     """With the name of b."""
     series = ds.lstsq(A, Y.q).to_pandas()

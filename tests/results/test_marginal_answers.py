@@ -183,7 +183,10 @@ def test_the_command_line_shows_and_judges(data: dict[str, str], tmp_path: Path)
     beta = np.asarray(marginal(data).beta)
     said = good("marginal", *usual)
     assert f"column 0   {beta[0, 0]: .10g}" in said.stdout
-    assert "33" in good("marginal", *usual, "--missing", "drop").stdout or True
+    journal = tmp_path / "journal"
+    good("marginal", *usual, "--missing", "drop", "--out-dir", tmp_path / "drop.zarr", "--journal", journal)
+    assert np.array_equal(zarr.open_group(tmp_path / "drop.zarr")["t"][...], marginal(data, missing="drop").t, equal_nan=True)
+    assert str(ds.resume(journal, cluster="serial", progress=False).problem.parameters["missing"]) == "drop"
     assert "determined by the covariates: their numbers are NaN" in said.stdout
     told = found("marginal", *usual)
     assert np.array(told["t"], float)[0, 0] == marginal(data).t[0, 0]
@@ -227,10 +230,10 @@ def test_a_job_leaves_a_group_at_out(
 ) -> None:
     """Its document has all fields of few columns; the coefficients are x."""
     monkeypatch.setattr("dsketch.service.job_process.IN_MEMORY_BYTES", limit)
-    folder, lines = work(out="assoc.zarr")
+    folder, lines = work(out="assoc.zarr", missing="drop")
 
     assert lines[-1]["event"] == "ended", lines[-1]
-    here = marginal(data)
+    here = marginal(data, missing="drop")
     group = zarr.open_group(tmp_path / "out" / "assoc.zarr", mode="r")
     assert {name: np.asarray(group[name], np.float64).tobytes() for name in FIELDS} == bits(here)
     told = folder.solution()

@@ -7,6 +7,7 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import xarray as xr
 from distributed import Client
@@ -88,6 +89,18 @@ def test_boxes_of_a_dask_array_are_its_numbers() -> None:
 
 
 @pytest.mark.cluster
+def test_workers_read_an_untouched_view_for_themselves(client: Client, tmp_path: Path) -> None:
+    """Same bits as here, from a view that travels as the path of its store; labels stay with who asked."""
+    WHOLE.transpose("time", ...).to_dataset().chunk(time=30).to_zarr(tmp_path / "whole.zarr", consolidated=False)
+    array = xr.open_zarr(tmp_path / "whole.zarr", consolidated=False).t2m
+    A = xr.Dataset({"year": ("time", np.arange(N) / 12), "one": ("time", np.ones(N))}, coords={"time": TIME})
+
+    here, there = (ds.lstsq(A, array, dim="time", method="tsqr", cluster=where) for where in ("serial", client))
+    assert here.x.tobytes() == there.x.tobytes()
+    assert there.to_xarray().x.dims == ("column", "lat", "lon")
+
+
+@pytest.mark.cluster
 def test_workers_compute_the_boxes_of_a_dask_array(client: Client) -> None:
     """The bits of this process, whether numbers are made by a graph or lie on the cluster."""
     here = SPARSE.chunk(time=30, lat=2).dsketch.trend("time", missing="drop", cluster="serial")
@@ -106,6 +119,19 @@ def test_tables_with_holes_give_names_back(kind: str) -> None:
     assert solution.target_names == tuple("vwxyz")
     assert list(solution.to_pandas().columns) == list("vwxyz")
     assert solution.to_xarray().counts.sel(target="w") == np.isfinite(HOLES[1, :, 1]).sum()
+
+
+def test_other_files_and_tables_are_targets_too(tmp_path: Path) -> None:
+    """``.npy`` with holes, Parquet and Arrow by name."""
+    A = np.stack([np.arange(N), np.ones(N)], 1)
+    np.save(tmp_path / "b.npy", np.moveaxis(HOLES, 1, 0))
+    table = pd.DataFrame(NUMBERS[1], columns=list("vwxyz"))
+    table.to_parquet(tmp_path / "b.parquet")
+    wanted = ds.lstsq(A, np.moveaxis(HOLES, 1, 0), missing="drop").x
+
+    np.testing.assert_array_equal(ds.lstsq(A, tmp_path / "b.npy", missing="drop").x, wanted)
+    for b in (tmp_path / "b.parquet", pa.table(table)):
+        assert ds.lstsq(A, b, missing="drop").target_names == tuple("vwxyz")
 
 
 def test_one_series_has_a_trend() -> None:

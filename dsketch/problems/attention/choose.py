@@ -8,6 +8,7 @@ from dsketch.passes.convolution import BLOCKS
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.attention.conv import Conv
+from dsketch.problems.attention.conv_gradient import ConvGradient
 from dsketch.problems.attention.features import Features
 from dsketch.problems.attention.gradient_method import GradientCase
 from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
@@ -65,7 +66,11 @@ def plan_gradient(system: GradientSystem, method: str, settings: Settings, machi
     case = GradientCase(settings, machines, system, sample_rows(**data))
     choice = plan_case(GRADIENT_METHODS, method, case, system.rows, machines)
     sides = ((system.queries, forward.others), (system.rows, system.others))
-    swept = sum(rows.nbytes + (len(rows.cuts) - 1) * sum(other.nbytes for other in others.matrices) for rows, others in sides)
+    is_conv = isinstance(GRADIENT_METHODS[choice.method], ConvGradient)
+    swept = sum(
+        rows.nbytes + (BLOCKS // 2 if is_conv else len(rows.cuts) - 1) * sum(other.nbytes for other in others.matrices)
+        for rows, others in sides
+    )
     return replace(
         choice, matrix=describe(**data), aim="to rounding", read_bytes=swept + sum(one.nbytes for one in data.values())
     )

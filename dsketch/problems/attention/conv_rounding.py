@@ -27,22 +27,32 @@ def profile_tolerance(columns: int, logit: float, tol: float | None) -> float:
     return max(_ROUNDED * logit_error(columns, logit), (tol or _USUAL) / 5)
 
 
-def basis_error(measured: Measured, tiling: Tiling, deviation: float, carried: float) -> Floats:
-    """Return what a number may be off by, relative to the largest |v| of its column, shape (k,), if no logit deviates by more.
+def basis_eta(measured: Measured, tiling: Tiling, deviation: float) -> float:
+    """Return η: a weight, and a sum of weights, is right up to a factor within e^±η, but for FFT, if no logit deviates by more.
 
     Parameters
     ----------
     deviation : float
         ε.
-    carried : float
-        What FFT may round off of numerators and denominators, relative to the sum of weights.
     """
     system = measured.system
     rows = system.K.shape[0]
     profiles = max(map(len, tiling.basis.starts))
     terms = min(tiling.height, rows) + profiles + rows // SMALL + _FURTHER
     exponent = deviation + logit_error(system.width, measured.logit) + 4 * U * measured.logit
-    eta = float(exponent - np.log1p(-min(_EXPONENTIALS + gamma(terms), 0.5)))
+    return float(exponent - np.log1p(-min(_EXPONENTIALS + gamma(terms), 0.5)))
+
+
+def basis_error(measured: Measured, eta: float, carried: float) -> Floats:
+    """Return what a number may be off by, relative to the largest |v| of its column, shape (k,).
+
+    Parameters
+    ----------
+    eta : float
+        η.
+    carried : float
+        What FFT may round off of numerators and denominators, relative to the sum of weights.
+    """
     by_fft = 2 * carried / (1 - carried) if carried < 1 else float("inf")
-    error = mean_error(eta, rows, measured.values)
+    error = mean_error(eta, measured.system.K.shape[0], measured.values)
     return np.where(measured.values > 0, error + (1 + error) * by_fft, 0.0)

@@ -1,6 +1,7 @@
 """What is known of a gradient of attention: how far rounding may have moved any number of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,14 +28,23 @@ class GradientCertificate(Certificate):
         Relative changes of the rows of Q, K, V and dY by η move a number by at most this times η, to first order, relative to the largest.
     logit : float
         No s⟨q, k⟩ is larger in size than this.
+    profiles, compared, refused, deviation, gap
+        Of a convolution basis, as of :class:`AttentionCertificate`; ``forward_error`` is then a bound if no logit deviates by more than
+        those measured.
     """
 
     logit: float
+    profiles: int = 0
+    compared: int = 0
+    refused: float = 0.0
+    deviation: float = 0.0
+    gap: float = 0.0
 
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
+        by = f"by {self.profiles:,} profiles, if no logit is farther from them than measured" if self.profiles else "by rounding"
         return [
-            f"error       ≤ {show_sides(self.forward_error)} of the largest number of a column, by rounding",
+            f"error       ≤ {show_sides(self.forward_error)} of the largest number of a column, {by}",
             f"backward    {show_sides(self.backward_error)} relative to the rows of Q, K, V and dY",
             f"condition   {format_number(self.condition)}; logits are at most {format_number(self.logit)} in size",
         ]
@@ -44,7 +54,8 @@ def gradient_certificate(answer: GradientAnswer, written: Written | None) -> Gra
     """Return what is known once the rows are made; None: before."""
     measured = answer.measured
     largest = measured.reference if written is None else written.largest
-    return _certificate(measured, measured.error, largest)
+    facts = {} if answer.basis is None else {**vars(answer.basis), "compared": answer.compared}
+    return _certificate(measured, measured.error, largest, **facts)
 
 
 def judged_gradient(measured: GradientRows, found: Gap) -> GradientCertificate:
@@ -52,7 +63,7 @@ def judged_gradient(measured: GradientRows, found: Gap) -> GradientCertificate:
     return _certificate(measured, found.gap, found.largest)
 
 
-def _certificate(measured: GradientRows, error: Floats, largest: Floats) -> GradientCertificate:
+def _certificate(measured: GradientRows, error: Floats, largest: Floats, **facts: Any) -> GradientCertificate:
     return GradientCertificate(
         backward_error=measured.backward(error),
         residual_norm=np.zeros(len(error)),
@@ -61,4 +72,5 @@ def _certificate(measured: GradientRows, error: Floats, largest: Floats) -> Grad
         rank=measured.measured.system.width,
         rank_reason="nothing is inverted",
         logit=measured.measured.logit,
+        **facts,
     )

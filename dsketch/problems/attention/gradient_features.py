@@ -76,7 +76,9 @@ class GradientFeatures(GradientMethod):
         memory = height * row_bytes + 4 * 8 * slice_rows(width) * width + 4 * part + 2 * statistics
         seconds = _row_seconds(case, part)
         passes, threads = _PASSES[system.wanted], machines.threads
-        work = sum(count * rows.shape[0] * seconds / min(threads, len(rows.cuts) - 1) for count, rows in _expanded(system))
+        work = sum(
+            count * rows.shape[0] * seconds / min(threads, len(rows.cuts) - 1) for count, rows in _count_expansions(system)
+        )
         if forward.is_causal:
             work += 2 * queries.shape[0] * TILE * case.entry_seconds / min(threads, len(queries.cuts) - 1)
         tasks = (machines.tasks(keys) + machines.tasks(queries)) / 2
@@ -101,7 +103,7 @@ class GradientFeatures(GradientMethod):
         return _conclude(opened, facts, pass_, keys.powers.width(opened.forward.K.shape[1]))
 
 
-def _expanded(system: GradientSystem) -> tuple[tuple[int, Any], ...]:
+def _count_expansions(system: GradientSystem) -> tuple[tuple[int, Any], ...]:
     """Return how often the rows of each side are expanded."""
     once = 2 if system.wanted == "Q" else 3
     return (3 - (system.wanted == "Q"), system.forward.keys), (once, system.queries)

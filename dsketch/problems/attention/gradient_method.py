@@ -11,7 +11,7 @@ from dsketch._linalg.factor import Factor
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.planning.price import Estimate, Machines
 from dsketch.problems.attention.gradient_system import GradientSystem, MeasuredGradient
-from dsketch.problems.attention.method import explain_room
+from dsketch.problems.attention.method import BasisFacts, explain_room
 from dsketch.problems.attention.polynomial_gradient import MeasuredPowers, timed_powers
 from dsketch.problems.attention.sample import Sample
 from dsketch.problems.method import Method
@@ -31,11 +31,17 @@ class GradientAnswer:
         What is said where it is not solved.
     share : float
         Errors of up to this share of what gradients of such rows come to, or of the largest number of a column, count as solved.
+    basis : BasisFacts or None
+        Of the convolution basis that was used.
+    compared : int
+        Rows over which it was held against exact attention.
     """
 
     measured: GradientRows
     notes: tuple[str, ...] = ()
     share: float = 0.0
+    basis: BasisFacts | None = None
+    compared: int = 0
 
     def is_enough(self, largest: Floats) -> bool:
         """Whether no number is off by more than that."""

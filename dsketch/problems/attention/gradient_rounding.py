@@ -31,7 +31,9 @@ class Slack(NamedTuple):
     grown: float
 
 
-def gradient_slack(width: int, depth: int, logit: float, rows: int, tiles: int, *, of_values: bool, is_tame: bool) -> Slack:
+def gradient_slack(
+    width: int, depth: int, logit: float, rows: int, tiles: int, *, of_values: bool, is_tame: bool, more: float = 0.0
+) -> Slack:
     """Return how much may be wrong with a gradient.
 
     Parameters
@@ -48,8 +50,10 @@ def gradient_slack(width: int, depth: int, logit: float, rows: int, tiles: int, 
         Whether it is dV, which has no E.
     is_tame : bool
         Whether nothing is taken from exponents.
+    more : float
+        Added to η.
     """
-    eta = min(weight_error(width, logit, tiles, is_tame=is_tame), 300.0)
+    eta = min(weight_error(width, logit, tiles, is_tame=is_tame) + more, 300.0)
     own = eta + logit_error(width, logit) + 8 * U * (2 * logit + float(np.log(rows)) + 1) - float(np.log1p(-4 * U))
     own = min(own, 300.0)
     sums, grown = gamma(TILE + tiles + 6), float(np.expm1(own))

@@ -14,6 +14,7 @@ from dsketch.passes import Look, Pass
 from dsketch.passes.attention import TILE, attention_rows
 from dsketch.passes.attention_gradient import SoftmaxGradient, SoftmaxReach, SoftmaxStatistics
 from dsketch.passes.base import Flow
+from dsketch.passes.rowwise import RowPass
 from dsketch.passes.spans import Spans
 from dsketch.problems.attention.gradient_rounding import Slack, gradient_slack
 from dsketch.problems.attention.rounding import gamma, relative, tiles_of
@@ -140,14 +141,14 @@ class MeasuredGradient:
     reach: Floats
 
     @property
-    def pass_(self) -> SoftmaxGradient:
-        """The pass that gives the rows of the gradient."""
-        return self.system.pass_(self.statistics)
+    def rows(self) -> Rows:
+        """The rows that the gradient's belong to, with what is beside them."""
+        return self.system.rows
 
     @property
-    def rows(self) -> Rows:
-        """That it looks at."""
-        return self.system.rows
+    def pass_(self) -> RowPass:
+        """The pass that gives the rows of the gradient."""
+        return self.system.pass_(self.statistics)
 
     @property
     def sway(self) -> Floats:
@@ -157,12 +158,17 @@ class MeasuredGradient:
     @cached_property
     def slack(self) -> Slack:
         """What may be wrong with a number, relative to :attr:`reference`."""
+        return self.slack_of(0.0)
+
+    def slack_of(self, more: float) -> Slack:
+        """Return the same where weights are off by so much more."""
         return gradient_slack(
             *(shapes := self.system.shapes)[:2],
             self.measured.logit,
             *shapes[2:],
             of_values=self.system.wanted == "V",
             is_tame=self.measured.is_tame,
+            more=more,
         )
 
     @cached_property
@@ -182,7 +188,12 @@ class MeasuredGradient:
 
     @cached_property
     def error(self) -> Floats:
-        """Bound on what rounding does to any number of a column, absolutely, shape (k,); products may also be rounded to nothing."""
+        """Bound on how far any number of a column is off, absolutely, shape (k,)."""
+        return self.rounded
+
+    @property
+    def rounded(self) -> Floats:
+        """The part of it that is relative to :attr:`reference`; products may also be rounded to nothing."""
         queries, keys, forward = self.measured.queries, self.measured.keys, self.system.forward
         lengths = (queries.longest, queries.beside, keys.longest, keys.beside)
         largest = np.prod([1 + float(np.max(value)) for value in lengths])

@@ -1,6 +1,5 @@
 """What problems of attention are given, said once."""
 
-from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -28,8 +27,6 @@ KIND = Option(
     "Weights: exp(s⟨q, k⟩); ⟨q, k⟩^degree, which no s changes; conv: exp(s⟨q, k⟩), causal, by a convolution basis if there is one.",
     choices=KINDS,
 )
-GRADIENT_KINDS = ("softmax", "polynomial")
-GRADIENT_KIND = replace(KIND, help="Weights: exp(s⟨q, k⟩), or ⟨q, k⟩^degree, which no s changes.", choices=GRADIENT_KINDS)
 DEGREE = Option("degree", int, None, "Even power of kind polynomial. [default: 4]", least=2)
 _DEGREE, _MOST = 4, 64  # powers of products of rows in [½, 1) are float64 numbers up to it for d up to 10⁹
 

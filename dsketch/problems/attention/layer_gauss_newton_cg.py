@@ -22,7 +22,7 @@ from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.problems.truncated_newton import truncated_newton
 from dsketch.settings import Settings
 
-_PRODUCTS, _SLOPES = 120, 8  # of conjugate gradients, and of the steps themselves
+_PRODUCTS, _SLOPES = 100, 8  # of conjugate gradients, and of the steps themselves
 _COVARIANCE_BYTES = 64_000_000  # of the examination, as in :mod:`dsketch.passes.layer_sizes`
 _FEW_ROWS = 64  # on which the examination is timed
 

@@ -11,7 +11,7 @@ from dsketch.errors import SpecError
 from dsketch.passes.layer import LayerMoments
 from dsketch.planning.price import Estimate, Machines
 from dsketch.problems.attention.layer_directions import see_all
-from dsketch.problems.attention.layer_price import Sweep, driver_seconds, price_sweeps, time_examination, time_sweep
+from dsketch.problems.attention.layer_price import ROWS, Sweep, driver_seconds, price_sweeps, time_examination, time_sweep
 from dsketch.problems.attention.layer_system import MOST_OF_MATRIX, LayerSystem
 from dsketch.problems.attention.method import explain_room
 from dsketch.problems.attention.sample import Sample
@@ -66,7 +66,7 @@ class LayerCase:
     @cached_property
     def step(self) -> Sweep:
         """Of a look that has JᵀJ."""
-        return time_sweep(self.system, self.sample, _moments, 512 if self.system.numbers <= _QUICK else 128)
+        return time_sweep(self.system, self.sample, _moments, ROWS if self.system.numbers <= _QUICK else 128)
 
     @cached_property
     def examination(self) -> Sweep:

@@ -1,7 +1,7 @@
 """What looks of an attention layer cost, timed on a few rows: apart for pairs of rows, for rows of A₁, and for what the driver does.
 
-Few rows of A₁ meet 512 of A₂ and then 64: the difference tells a pair, the rest a row.  A QR of the Jacobian's rows and products of d²
-numbers belong to rows, so that they weigh less where there are many keys.
+Few rows of A₁ meet 2,048 of A₂ and then 64: the difference tells a pair, the rest a row.  A QR of the Jacobian's rows and products of d²
+numbers belong to rows, so that they weigh less where there are many keys.  Seconds are the processor's: what else runs does not count.
 """
 
 import time
@@ -23,11 +23,13 @@ from dsketch.problems.attention.layer_system import LayerSystem
 from dsketch.problems.attention.sample import Sample
 from dsketch.problems.attention.visible_layer import VisibleLayer
 
-_FEW_KEYS, _KEYS = 64, 512
+_FEW_KEYS, _KEYS = 64, 2048
+ROWS = 512  # of A₁, at most
 _DRIVER_COLUMNS = 192  # of the matrix by which the driver is timed, some ten milliseconds
 # A certificate takes a singular value decomposition, singular values of two matrices, eigenvectors and products, in units of the first;
 # that of a larger matrix is a little faster for its size (measured from 128 to 1,800 columns).
 _CERTIFICATE, _STEP = 1.7, 0.3
+_FEW_ROWS = 128
 _QUICK_SECONDS = 0.1  # what takes longer is timed once
 
 
@@ -42,40 +44,51 @@ class Sweep(NamedTuple):
         return rows * (others * self.pair + self.row)
 
 
-def time_sweep(system: LayerSystem, sample: Sample, make: Callable[[VisibleLayer], Pass[Any]], rows: int = _KEYS) -> Sweep:
+def time_sweep(system: LayerSystem, sample: Sample, make: Callable[[VisibleLayer], Pass[Any]], rows: int = ROWS) -> Sweep:
     """Return what a pass takes, from so many rows of a sample."""
-    A1, A2, A3, B = (matrix.read(0, _KEYS) for matrix in sample.matrices)
-    seconds = []
-    for keys in (_KEYS, _FEW_KEYS):
-        few = replace(
-            system, A1=ArrayMatrix(A1[:rows]), B=ArrayMatrix(B[:rows]), A2=ArrayMatrix(A2[:keys]), A3=ArrayMatrix(A3[:keys])
-        )
-        seconds.append(_time_pass(make(see_all(few)), few))
-    pair = max(seconds[0] - seconds[1], 0.0) / ((_KEYS - _FEW_KEYS) * rows)
-    return Sweep(pair, max(seconds[1] / rows - _FEW_KEYS * pair, 0.0))
+    many, few = (_time_pass(*_meet(system, sample, make, rows, keys)) for keys in (_KEYS, _FEW_KEYS))
+    pair = max(many - few, 0.0) / ((_KEYS - _FEW_KEYS) * rows)
+    return Sweep(pair, max(few / rows - _FEW_KEYS * pair, 0.0))
+
+
+def _meet(
+    system: LayerSystem, sample: Sample, make: Callable[[VisibleLayer], Pass[Any]], rows: int, keys: int
+) -> tuple[Pass[Any], LayerSystem]:
+    """Return a pass over some rows of a sample that meet as many keys, again and again where there are fewer."""
+    own, other = ([np.asarray(matrix.read(0, ROWS)) for matrix in side] for side in (sample.matrices[::3], sample.matrices[1:3]))
+    A1, B = (ArrayMatrix(A[:rows]) for A in own)
+    A2, A3 = (ArrayMatrix(np.resize(A, (keys, A.shape[1]))) for A in other)
+    few = replace(system, A1=A1, A2=A2, A3=A3, B=B)
+    return make(see_all(few)), few
 
 
 def _time_pass(pass_: Pass[Any], system: LayerSystem) -> float:
-    """Return the seconds of the better of two runs."""
+    """Return the seconds of the best of three runs."""
     rows = system.rows
     block, best = rows.block(0, rows.shape[0]), np.inf
     with one_blas_thread(), np.errstate(all="ignore"):  # what overflows is told by the passes
-        for _ in range(2):
-            began = time.perf_counter()
+        for _ in range(3):
+            began = time.thread_time()
             pass_.map(block, None)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.thread_time() - began)
             if best > _QUICK_SECONDS:
                 break
     return float(best)
 
 
 def time_examination(system: LayerSystem, sample: Sample) -> Sweep:
-    """Return what the examination takes: its QR is of leaves of rows below the triangle of those before, which the first leaf has not."""
-    few = see_all(replace(system, A1=sample.matrices[0], A2=sample.matrices[1], A3=sample.matrices[2], B=sample.matrices[3]))
-    leaf = LayerJacobian(few.keys, few.basis, few.beside(np.zeros(few.numbers[0])), few.no_values).leaf
-    found = time_sweep(system, sample, lambda layer: _examine(layer), min(leaf, _KEYS))
-    columns, sides = few.numbers[0], system.shapes[3]
-    return Sweep(found.pair, found.row * (1 + columns / (leaf * sides)))
+    """Return what the examination takes: pairs as of a look with the Hessian; its QR is of rows below the triangle of those before."""
+    pair = time_sweep(system, sample, _bend, _FEW_ROWS).pair
+    pass_, few = _meet(system, sample, _examine, ROWS, _FEW_KEYS)
+    leaf = min(_examine(see_all(few)).leaf, ROWS)
+    if leaf < ROWS:
+        pass_, few = _meet(system, sample, _examine, leaf, _FEW_KEYS)
+    row = max(_time_pass(pass_, few) / leaf - _FEW_KEYS * pair, 0.0)
+    return Sweep(pair, row * (1 + see_all(few).numbers[0] / (leaf * system.shapes[3])))
+
+
+def _bend(layer: VisibleLayer) -> Pass[Any]:
+    return layer.moments(np.zeros(layer.numbers[0]), layer.no_values, is_exact=True)
 
 
 def _examine(layer: VisibleLayer) -> LayerJacobian:
@@ -95,9 +108,9 @@ def _decompose_seconds() -> float:
     best = np.inf
     with one_blas_thread():
         for _ in range(2):
-            began = time.perf_counter()
+            began = time.thread_time()
             sl.svd(A)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.thread_time() - began)
     return float(best)
 
 

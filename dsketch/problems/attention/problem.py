@@ -164,8 +164,7 @@ class Attention(Problem):
         DataError, SpecError
             As :class:`~dsketch.problems.AttentionGradient`.
         """
-        options = {name: self.parameters[name] for name in ("degree", "heads", "causal", "scale", "missing")}
-        options["kind"] = "softmax" if self.system.degree is None else "polynomial"
+        options = {name: self.parameters[name] for name in ("kind", "degree", "heads", "causal", "scale", "missing")}
         return AttentionGradient(self.system.Q, self.system.K, self.system.V, dY, wrt=wrt, **options)
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:

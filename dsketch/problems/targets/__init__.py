@@ -9,6 +9,6 @@
       │     └── packed  alone    the systems;  targets that need a QR of their own rows
       ├── cells      a slice of b as float64, and what must not stand there
       ├── fields     what is written of every target
-      ├── method     choose    what it costs;  the plan
+      ├── method     what it costs
       └── certificate          what is known of all targets together
 """

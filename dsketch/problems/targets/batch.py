@@ -21,6 +21,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.columns import norms
+from dsketch._linalg.scratch import scratch
 from dsketch.matrix.targets import Box
 from dsketch.matrix.tiles import Grid, Tile
 from dsketch.problems.targets.alone import answer_alone
@@ -203,9 +204,9 @@ class Batch:
         S = cells(tile.targets, stored, which, row, tile.box)
         mask = None
         if tile.targets.may_lack:
-            lacking = np.isnan(S)
+            lacking = np.isnan(S, out=scratch("lacking", S.shape, np.bool_))
             if lacking.any():
-                mask = 1.0 - lacking
+                mask = np.subtract(1.0, lacking, out=scratch("mask", S.shape))
                 np.copyto(S, 0.0, where=lacking)
         roots = self.design.roots[row : row + len(S)]
         if not (roots == 1.0).all():
@@ -235,7 +236,7 @@ class Batch:
     def _measure(self, trial: Trial, S: Floats, mask: Floats | None, row: int, which: slice) -> None:
         """Add what the residual of some rows tells; S is overwritten only by who calls next."""
         X = self.design.X[row : row + len(S)]
-        E = X @ trial.x[:, which]
+        E = np.matmul(X, trial.x[:, which], out=scratch("fitted", S.shape))
         np.subtract(S, E, out=E)
         if mask is not None:
             E *= mask

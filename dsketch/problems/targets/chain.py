@@ -22,6 +22,7 @@ from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.backward import backward_error
 from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
+from dsketch._linalg.scratch import scratch
 from dsketch.matrix.targets import Box
 from dsketch.matrix.tiles import Grid, Tile
 from dsketch.problems.linear.statistics.estimates import Fit
@@ -118,11 +119,16 @@ class Chain:
             if not is_plain:
                 S *= weights[:, None]
             over = z[:, which]
-            new = link.below.T @ S + link.top.T @ over
-            S -= link.below @ new
-            over = over - link.top @ new
-            state.rr[which] += np.einsum("ij,ij->j", S, S) + np.einsum("ij,ij->j", over, over)
-            state.g[:, which] += X.T @ S + link.before.T @ over
+            new = link.below.T @ S
+            if len(link.before):
+                new += link.top.T @ over
+            S -= np.matmul(link.below, new, out=scratch("fitted", S.shape))
+            state.rr[which] += np.einsum("ij,ij->j", S, S)
+            state.g[:, which] += X.T @ S
+            if len(link.before):
+                over = over - link.top @ new
+                state.rr[which] += np.einsum("ij,ij->j", over, over)
+                state.g[:, which] += link.before.T @ over
             if not np.isfinite(state.rr[which]).all():
                 self._refuse(tile, stored, which, link, int(np.argmin(np.isfinite(state.rr[which]))))
             after[:, which] = new

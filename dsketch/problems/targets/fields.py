@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.problems.linear.certificate import resolution
 from dsketch.problems.linear.statistics.rounding import is_rounding
 from dsketch.problems.targets.design import Design
+from dsketch.problems.targets.tails import tail
 
 Counts = NDArray[np.int64]
 Answers = dict[str, NDArray[np.generic]]  # by field, shape (d, w) or (w,)
@@ -121,7 +121,7 @@ def _errors(found: Found, design: Design, rank: int) -> Answers:
     return {
         "standard_errors": errors,
         "t": t,
-        "p": 2 * special.stdtr(np.maximum(degrees, 1), -np.abs(t)),
+        "p": tail(t, np.maximum(degrees, 1)),
         "residual_variance": variance,
         "degrees_of_freedom": degrees,
     }

@@ -19,6 +19,8 @@ from dsketch.settings import Settings
 
 _SLICE_BYTES = 1_000_000  # of a slice as float64; some six of them are at hand at once
 _SLICES = 8
+_PROCESS_BYTES = 16_000_000  # that a process takes beside its data when it first reads and writes: threads, buffers of libraries
+_AT_ONCE = 10  # chunks that zarr decodes side by side, each at hand as read, as decoded and on its way
 # Nanoseconds of one thread, measured on two cores (benchmarks/targets_wide.py): a number of b in a chain and in a batch, more for each
 # column or packed product, and the statistics of a target, for each column.
 _CHAIN, _CHAIN_COLUMN, _BATCH, _BATCH_PRODUCT, _TARGET_COLUMN = 2.0, 0.5, 4.0, 0.25, 1200.0
@@ -36,8 +38,8 @@ class TargetCase:
         k.
     item_bytes : int
         Of a number of b as stored.
-    is_decoded : bool
-        Whether chunks are decoded, or bytes are numbers.
+    chunk_bytes : int
+        Of a chunk that is decoded; 0 where bytes are numbers.
     is_local : bool
         Whether b is in memory anyway.
     read_bytes_per_second : float
@@ -48,7 +50,7 @@ class TargetCase:
     fit: Chain | Batch
     targets: int
     item_bytes: int
-    is_decoded: bool
+    chunk_bytes: int
     is_local: bool
     read_bytes_per_second: float
     threads: int
@@ -120,6 +122,7 @@ def _memory(case: TargetCase) -> int:
     (n, d), grid, r = case.fit.design.X.shape, case.grid, case.fit.design.rank
     packed, width = r * (r + 1) // 2, prod(min(one, size) for one, size in zip(grid.box, grid.shape[1:], strict=True))
     cells = 0 if case.is_local else min(grid.rows, n) * width * case.item_bytes
+    decoding = 3 * min(cells, _AT_ONCE * case.chunk_bytes) if case.chunk_bytes else 0
     piece = prod(min(one, size) for one, size in zip(grid.piece, grid.shape[1:], strict=True))
     slices = _SLICES * max(_SLICE_BYTES, 8 * 16 * min(grid.rows, n))
     answers = 8 * sum(d if field.has_columns else 1 for field in fields_of(is_penalized=case.fit.design.is_penalized))
@@ -128,7 +131,7 @@ def _memory(case: TargetCase) -> int:
     else:
         systems = 0 if grid.is_whole else 8 * width * (packed + 4 * r**2 + 4 * d)
         shared, standing = 8 * n * (3 * d + packed), systems + 2 * width * answers
-    return int(shared + cells * (3 if case.is_decoded else 1) + slices + standing)
+    return int(_PROCESS_BYTES + shared + cells + decoding + slices + standing)
 
 
 def sizes_text(case: TargetCase, b: str) -> str:

@@ -205,7 +205,7 @@ class TargetRegression(Problem):
             fit=self.fit,
             targets=self.sides,
             item_bytes=self.targets.dtype.itemsize,
-            is_decoded=not self.targets.is_divisible,
+            chunk_bytes=0 if self.targets.is_divisible else prod(self.targets.chunks) * self.targets.dtype.itemsize,
             is_local=self.targets.is_local,
             read_bytes_per_second=self._probe(),
             threads=machines.threads,

@@ -14,7 +14,9 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes.layer_products import LayerCurve, LayerFollow, LayerSlope
 from dsketch.passes.layer_sweep import Keys
 from dsketch.passes.spans import Spans
-from dsketch.problems.attention import layer_system
+from dsketch.problems.attention import layer_method, layer_system
+from dsketch.problems.attention.layer_method import LayerCase
+from dsketch.problems.attention.layer_price import Sweep
 from dsketch.settings import EPS
 from tests.others import are_same
 from tests.problems.attention.layers import Layer, rows_of, slopes, solve
@@ -213,3 +215,16 @@ def test_workers_and_a_resumed_run_give_the_same_bits(
     assert are_same(here, there)
     assert are_same(here, again)
     assert all(record.replayed for record in again.passes)
+
+
+def test_a_plan_adds_up_pairs_rows_and_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight looks of a step and the last one, each by its own pairs and rows, and the driver's decompositions."""
+    monkeypatch.setattr(LayerCase, "step", Sweep(1e-6, 1e-3))
+    monkeypatch.setattr(LayerCase, "examination", Sweep(2e-6, 5e-2))
+    monkeypatch.setattr(layer_method, "driver_seconds", lambda *_: 7.0)
+
+    plan = ds.plan(Layer(0, n=400, m=300).problem(), cluster="serial")
+
+    fixed = 11 * 0.1  # what passes cost whatever they do, at most
+    assert 0 <= plan.estimate.seconds - (8 * 400 * (300e-6 + 1e-3) + 400 * (600e-6 + 5e-2) + 7.0) <= fixed
+    assert plan.estimate.passes == 11

@@ -193,7 +193,7 @@ def test_what_cannot_be_is_refused() -> None:
     """Another kind, a power of exponentials, features of exponentials."""
     Q, K, V, dY = with_above(5, 6, 3, 2)
 
-    with pytest.raises(ds.SpecError, match="gradients are there for kind in softmax, polynomial; got 'cubic'"):
+    with pytest.raises(ds.SpecError, match="kind must be one of softmax, polynomial, conv; got 'cubic'"):
         ds.AttentionGradient(Q, K, V, dY, kind="cubic")
     with pytest.raises(ds.SpecError, match="degree is for kind='polynomial'"):
         ds.AttentionGradient(Q, K, V, dY, degree=4)
