@@ -1,6 +1,6 @@
 """Claim: attention with powers for weights takes time that is linear in n and m, to a million rows, causal or not, right to rounding.
 
-So do its gradients; and its sketch of 1,024 rows is within 5 % of the largest value on random keys of unit length, however many.
+So do its gradients; and its sketch of 1,024 rows is within 5 % of the largest value on random keys of unit length.
 
 time
     Processor seconds of both threads together, of n = m rows of 8 columns, degree 4, and 24 rows drawn at random against the formula.

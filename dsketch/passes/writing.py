@@ -23,6 +23,8 @@ from dsketch.passes.sealed import DIGEST_BYTES, Digests, merkle_root
 
 MOST_CHUNKS = 16_384  # an output whose blocks are uneven has no more: a folder of more files is slow to list
 
+NO_LEAVES: Digests = np.zeros((0, DIGEST_BYTES), np.uint8)
+
 
 class Written(NamedTuple):
     """What was written: the number of rows, and of each side the largest magnitude and the sum, shape (k,); digests of its chunks."""
@@ -30,7 +32,7 @@ class Written(NamedTuple):
     rows: int
     largest: Floats
     total: Floats
-    leaves: Digests = np.zeros((0, DIGEST_BYTES), np.uint8)
+    leaves: Digests = NO_LEAVES
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Writing(Pass[Written]):
             np.zeros(1),
             np.zeros(self.sides),
             np.zeros(self.sides),
-            Written._field_defaults["leaves"],
+            NO_LEAVES,
         )
         if kept is None:
             write_rows(self.target, block.start, values)

@@ -23,7 +23,7 @@ def as_penalty(alpha: Any, remedy: str, name: str = "alpha") -> float:
     SpecError
         If it is no finite number that is not negative, or there are several.
     """
-    found: Any = _as_one(name, alpha, "Give one number.")
+    found: Any = _as_one(name, alpha, "Give one, and solve for one column of b at a time where targets want their own.")
     is_number = isinstance(found, Real)
     if not (is_number and np.isfinite(found) and found >= 0):
         raise SpecError(f"{name} must be a number ≥ 0; got {alpha!r}. {remedy}")
