@@ -1,4 +1,4 @@
-"""Claim: a million targets cost little more than one reading of b, in bounded memory, whatever its chunks, and linearly in their number.
+"""Claim: a million targets cost at most 1.5 times one reading of a compressed b, in bounded memory, and linearly in their number.
 
 layouts
     n = 480, d = 3, k = 1,000,000 float64 (3.84 GB), chunks of (480, 1000), (48, 100000) and (1, 1000000), raw and compressed: processor

@@ -21,7 +21,7 @@ from dsketch.passes.base import Flow
 from dsketch.passes.fit_tiles import FitTiles, GatherTiles, Tally
 from dsketch.planning.choice import Choice, describe_machines
 from dsketch.planning.price import Machines
-from dsketch.problems.arguments import as_flag, as_numbers, jsonable_numbers
+from dsketch.problems.arguments import as_flag, jsonable_numbers, read_numbers
 from dsketch.problems.base import Problem
 from dsketch.problems.choose import choose_method
 from dsketch.problems.linear.centring import shift_notes
@@ -121,21 +121,24 @@ class TargetRegression(Problem):
     def _penalty(self, alpha: Any) -> tuple[Floats, Floats | None]:
         """Return p of each column, shape (d,), and what it is multiplied by for each target, or None."""
         trailing, columns = self.targets.trailing, self.regressors.A.shape[1]
-        given = np.shape(getattr(alpha, "x", alpha)) if not isinstance(alpha, str) else ()
-        is_both = trailing == (columns,) and given == (columns,) and columns > 1
-        if is_both:
-            raise SpecError(
-                f"alpha must be for columns or for targets; A has {columns} columns and b as many targets. Give it the shape "
-                f"(1, {columns}) for targets."
-            )
-        is_own = given != () and prod(given) > 1 and given != (columns,)
-        shape = trailing if is_own else (columns,)
-        values = as_numbers("alpha", np.reshape(alpha, trailing) if given == (1, *trailing) else alpha, shape, _REMEDY)
-        if not ((values >= 0) & (values <= _LARGEST)).all():
+        values, k = read_numbers("alpha", alpha, _REMEDY), prod(trailing)
+        if not (np.isfinite(values) & (values >= 0) & (values <= _LARGEST)).all():
             raise SpecError(f"alpha must be ≥ 0 and at most {_LARGEST:g}; got {values.min():g} to {values.max():g}. {_REMEDY}")
         penalty = np.zeros(columns + self.regressors.intercept)
-        penalty[:columns] = 1.0 if is_own else values
-        return penalty, values if is_own else None
+        is_own = k > 1 and values.shape in ((k,), (1, k), trailing, (1, *trailing))
+        is_of_columns = values.size == 1 or values.shape in ((columns,), (columns, 1))
+        if is_own and is_of_columns and values.size > 1:
+            raise SpecError(
+                f"alpha of shape {values.shape} could be one for each of the {k} targets or of the {columns} columns of A. Give it the "
+                f"shape (1, {k}) for the first, ({columns}, 1) for the second."
+            )
+        if not (is_own or is_of_columns):
+            raise SpecError(
+                f"alpha must be one number, one for each of the {columns} columns of A, or one for each target, of shape {trailing}; its "
+                f"shape is {values.shape}. {_REMEDY}"
+            )
+        penalty[:columns] = 1.0 if is_own else values.ravel()
+        return penalty, values.reshape(trailing) if is_own else None
 
     # ---- what a problem has ---------------------------------------------------------------------------------------
 
