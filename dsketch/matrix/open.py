@@ -37,7 +37,8 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A", has_tar
         ``s3://bucket/A.zarr`` need the extra ``dsketch[s3]``.  A Zarr group is a CSR matrix in the layout of AnnData: arrays ``data``,
         ``indices``, ``indptr``, attributes ``encoding-type`` "csr_matrix" and ``shape``.  In memory: NumPy, pandas, polars, Arrow,
         xarray, lists, and whatever has ``__array__``, ``__arrow_c_stream__`` or ``__dataframe__``; names of columns are kept.  A
-        DataArray over dask stays lazy, and an ``h5py.Dataset`` is read by slices.
+        DataArray over dask stays lazy (one that shows all of a Zarr array is read from there), a Dataset gives a column for each variable,
+        and an ``h5py.Dataset`` is read by slices.  Files are read where they lie: ``.npy``, ``.npz``, HDF5 (``file.h5::name``), Parquet.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.  Zarr writers may leave out chunks equal to the fill value; lost data looks the same.
     what : str
@@ -80,7 +81,7 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A", has_tar
             return matrix
     raise SpecError(
         f"{what} must be a path or URL of a Zarr array, a zarr.Array, a NumPy, dask or scipy.sparse array, or a table in memory; got "
-        f"{type(source).__name__}. For .npy, CSV and Parquet files use dsketch ingest."
+        f"{type(source).__name__}. Paths of .npy, HDF5 and Parquet files are taken too; for CSV use dsketch ingest."
     )
 
 

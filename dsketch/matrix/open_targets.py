@@ -1,6 +1,7 @@
 """``open_targets``: b of any number of dimensions as :class:`~dsketch.matrix.targets.Targets`."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -61,10 +62,19 @@ def _open(source: Any, missing: str, what: str) -> Targets:
         return _open_labels(source, missing, what)
     if has(source, "columns", "__array__"):
         names = source.column_names if has(source, "column_names") else source.columns  # columns of Arrow are numbers
-        found = ArrayTargets(np.asarray(source), may_lack=missing == "drop", what=what)
+        found = ArrayTargets(_table_values(source), may_lack=missing == "drop", what=what)
         found.labels = label_targets(names_in(list(names)), found.shape[1])
         return found
     return _plain(source, missing, what)
+
+
+def _table_values(table: Any) -> np.ndarray:
+    """Return the numbers of a table, NaN where a nullable column has none."""
+    values = np.asarray(table)
+    if values.dtype.kind == "O" and has(table, "iloc"):
+        with suppress(TypeError, ValueError):  # text, which is refused by its type then
+            values = table.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
 
 
 def _open_labels(source: Any, missing: str, what: str) -> Targets:
