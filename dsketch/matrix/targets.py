@@ -53,6 +53,8 @@ class Targets(ABC):
         Names of all dimensions, where the storage knows them.
     source : str or None
         A path or URL that opens the same targets again.
+    rows_digest : str or None
+        Which rows they belong to, where labels or the storage say so (:mod:`dsketch.matrix.alignment`).
     is_divisible : bool
         Whether a part of a chunk is read at its own price.
     is_local : bool
@@ -68,6 +70,7 @@ class Targets(ABC):
     labels: Labels | None = None
     dimensions: tuple[str, ...] | None = None
     source: str | None = None
+    rows_digest: str | None = None
     is_divisible: bool = True
     is_local: bool = False
     may_lack: bool = False
@@ -242,6 +245,8 @@ class ZarrTargets(Targets):
         self.chunks = tuple(int(size) for size in array.chunks)
         self.source = address_of(array)
         self.dimensions = dimensions_in(array)
+        digest = array.attrs.get("rows_digest")
+        self.rows_digest = digest if isinstance(digest, str) else None
         self._raw: RawBoxes | None = raw_boxes(array, what, self._absent)
         self.is_divisible = self._raw is not None
         self._decoding = bound_decoding(check_frames(array, what, self.source or f"{array.store}/{array.path}".rstrip("/")))

@@ -149,3 +149,17 @@ def test_what_is_shown_of_targets_is_short(tmp_path: Path) -> None:
     assert "arrays" in solution._repr_html_()
     assert len(repr(solution).splitlines()) == 1
     assert [axes.get_title() for axes in solution.plot()] == ["x0"]
+
+
+@pytest.mark.parametrize("missing", ["error", "drop"])
+@pytest.mark.parametrize("kind", ["xarray", "pandas"])
+def test_rows_of_other_labels_are_refused(kind: str, missing: str) -> None:
+    """Rows are paired by place, so that labels which differ are an error with values missing as without; labels that agree are none."""
+    A = xr.DataArray(RNG.standard_normal((N, 2)), dims=("time", "column"), coords={"time": TIME})
+    b: Any = WHOLE.isel(lat=0).transpose("time", "lon")
+    if kind == "pandas":
+        A, b = A.to_pandas(), b.to_pandas()
+
+    assert ds.lstsq(A[::-1], b[::-1], missing=missing).x.shape == (2, 5)
+    with pytest.raises(ds.DataError, match="same rows in the same order"):
+        ds.lstsq(A[::-1], b, missing=missing)

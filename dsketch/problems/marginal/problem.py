@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.gaps import open_with_gaps
@@ -112,6 +113,7 @@ class Marginal(Problem):
         columns, targets = open_wide(G, samples=samples), open_with_gaps(Y, "Y")
         others = None if covariates is None else open_with_gaps(covariates, "covariates")
         _require_rows(columns.shape[1], columns.shape[0], Y=targets, covariates=others)
+        require_same_rows(Y=targets, covariates=others)
         self.system = MarginalSystem(columns, Sides(targets, others, intercept, missing != "error"), missing)
         self.rows = self.system.rows
         self.parameters = {

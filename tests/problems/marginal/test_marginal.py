@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 
@@ -205,3 +206,12 @@ def test_shapes_that_do_not_fit_are_told() -> None:
         marginal(np.ones((5, 3)), np.ones(5), missing="fill")
     with pytest.raises(ds.SpecError, match="samples must be one of"):
         marginal(np.ones((5, 3)), np.ones(5), samples="first")
+
+
+def test_covariates_of_other_rows_are_refused() -> None:
+    """A table's row labels must be those of the other's: they are paired by place."""
+    data = example()
+    Y, C = pd.DataFrame(data["Y"]), pd.DataFrame(data["C"])
+    assert marginal(data["G"], Y, covariates=C).beta.shape == (12, K)
+    with pytest.raises(ds.DataError, match="same rows in the same order"):
+        marginal(data["G"], Y, covariates=C[::-1])
