@@ -186,3 +186,10 @@ def test_too_little_memory_says_what_helps() -> None:
     """Smaller chunks of b make no room for the rows of A; where they are too many, the sentence says what does."""
     with pytest.raises(ds.PlanError, match="read by blocks"):
         ds.lstsq(np.ones((100_000, 8)), np.ones((100_000, 2)), missing="drop", memory_limit="60MB", cluster="serial")
+
+
+def test_an_audit_says_that_there_is_nothing_to_audit(tmp_path: Path) -> None:
+    """Answers by target leave no sums; an honest run is not called false for that."""
+    ds.lstsq(A, lacking(), missing="drop", journal=tmp_path / "run", cluster="serial")
+    with pytest.raises(ds.SpecError, match="leave no sums to audit"):
+        ds.audit(tmp_path / "run", data=TargetRegression(A, lacking(), missing="drop"))
