@@ -245,9 +245,10 @@ def unmarked_calls(stored: AnyArray) -> int:
     >>> unmarked_calls(np.array([[0, 2, -1]], np.int8)), unmarked_calls(np.array([[0, 5, -5, -1]], np.int8))
     (1, 0)
     """
-    if stored.dtype != np.int8 or not NO_ALLELE <= int(np.min(stored, initial=0)) < 0:
+    if stored.dtype != np.int8:
         return 0
-    return int(np.count_nonzero(stored < 0))
+    calls = stored.astype(np.int8, copy=False)
+    return int(np.count_nonzero(calls < 0)) if NO_ALLELE <= int(calls.min(initial=0)) < 0 else 0
 
 
 def rounding_level(rows: int) -> float:
