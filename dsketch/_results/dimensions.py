@@ -1,10 +1,17 @@
 """What the dimensions of answers are called: that of A's columns, and those of the targets."""
 
+from typing import Any
+
 from dsketch.matrix.labels import Labels, label_targets
 from dsketch.problems import Problem
+from dsketch.problems.targets.fields import FIELDS
 from dsketch.problems.targets.problem import TargetRegression
 
-COLUMN = "column"  # the dimension of x that belongs to the columns of A; a dimension of targets of this name gets another
+COLUMN = "column"  # the dimension of x that belongs to the columns of A
+# What answers have by these names: a dimension or coordinate of targets that is called so (x of a map!) gets another.
+TAKEN = frozenset(
+    {COLUMN, "test", "is_estimable", "residual_norm", "forward_error", "gradient_norm", *(field.name for field in FIELDS)}
+)
 
 
 def dimensions_of(problem: TargetRegression) -> tuple[str, ...]:
@@ -18,10 +25,22 @@ def dimensions_of(problem: TargetRegression) -> tuple[str, ...]:
 def name_dimensions(dims: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of dimensions of targets as they stand beside that of the columns.
 
-    >>> name_dimensions(("column", "lat"))
-    ('target_column', 'lat')
+    >>> name_dimensions(("column", "y", "x"))
+    ('target_column', 'y', 'target_x')
     """
-    return tuple(f"target_{dim}" if dim == COLUMN else dim for dim in dims)
+    return tuple(f"target_{dim}" if dim in TAKEN else dim for dim in dims)
+
+
+def coordinates_of(labels: Labels) -> Any:
+    """Return the coordinates of targets under names that answers leave free."""
+    coords = labels.coords
+    taken = [name for name in {*coords, *labels.dims} if name in TAKEN]
+    if not taken:
+        return coords
+    if not hasattr(coords, "to_dataset"):
+        return {f"target_{name}" if name in TAKEN else name: values for name, values in coords.items()}
+    made = coords.to_dataset()
+    return made.rename({name: f"target_{name}" for name in taken if name in made.variables or name in made.dims}).coords
 
 
 def targets_of(problem: Problem) -> Labels:

@@ -163,3 +163,34 @@ def test_rows_of_other_labels_are_refused(kind: str, missing: str) -> None:
     assert ds.lstsq(A[::-1], b[::-1], missing=missing).x.shape == (2, 5)
     with pytest.raises(ds.DataError, match="same rows in the same order"):
         ds.lstsq(A[::-1], b, missing=missing)
+
+
+@pytest.mark.parametrize("missing", ["error", "drop"])
+def test_a_map_over_x_and_y_keeps_its_answers(missing: str, tmp_path: Path) -> None:
+    """Coordinates that are called as an answer is (x, t, p) take no answer away: they get another name, and their own where it is free."""
+    array = WHOLE.transpose("time", "lat", "lon").rename(lat="y", lon="x").assign_coords(t=3.0, p=("y", [1.0, 2.0, 3.0, 4.0]))
+    A = np.random.default_rng(2).standard_normal((N, 2))
+    found = ds.lstsq(A, array, missing=missing)
+    told, written = found.to_xarray(), ds.lstsq(A, array, missing=missing, out_dir=tmp_path / "fit.zarr").to_xarray()
+    fit = array.dsketch.trend("time", missing=missing)
+    curve = array.dsketch.polyfit("time", 1, missing=missing)
+
+    np.testing.assert_array_equal(told.x, found.x)
+    np.testing.assert_allclose(written.x, found.x)
+    assert told.x.dims == written.x.dims == ("column", "y", "target_x")
+    for answer in (told, written):
+        assert answer.target_t == 3.0
+        np.testing.assert_array_equal(answer.target_x, array.x)
+        np.testing.assert_array_equal(answer.target_p, array.p)
+    for answer in (fit.slope, curve.polyfit_coefficients[0]):
+        assert answer.dims == ("y", "x")
+        np.testing.assert_array_equal(answer.x, array.x)
+    np.testing.assert_allclose(fit.slope, WHOLE.dsketch.trend("time").slope)
+
+
+def test_an_index_of_several_levels_is_no_end_of_a_written_run(tmp_path: Path) -> None:
+    """No store holds such an index: the answers are written without it."""
+    index = xr.Coordinates.from_pandas_multiindex(pd.MultiIndex.from_product([["a"], range(5)], names=["u", "v"]), "lon")
+    array = WHOLE.transpose("time", "lat", "lon").drop_vars("lon").assign_coords(index)
+    ds.lstsq(np.ones((N, 1)), array, out_dir=tmp_path / "fit.zarr")
+    assert xr.open_zarr(tmp_path / "fit.zarr").x.sizes["lon"] == 5
