@@ -174,32 +174,36 @@ class ArrayTargets(Targets):
 
     def window(self, boxes: list[Box]) -> "Targets":
         """Return the boxes alone."""
-        return _Windows(self, {_key(box): np.ascontiguousarray(self._array[(slice(None), *box)]) for box in boxes})
+        return Windows(self, {key_of(box): np.ascontiguousarray(self._array[(slice(None), *box)]) for box in boxes})
 
 
-class _Windows(Targets):
+class Windows(Targets):
     """Some boxes of targets that live in another process."""
 
     is_local = True
 
-    def __init__(self, whole: ArrayTargets, pieces: dict[tuple[Any, ...], AnyArray]) -> None:
+    def __init__(self, whole: Targets, pieces: dict[tuple[Any, ...], AnyArray]) -> None:
         self.shape, self.dtype, self.chunks, self.what = whole.shape, whole.dtype, whole.chunks, whole.what
         self.may_lack = whole.may_lack
         self._pieces = pieces
 
     def read(self, start: int, stop: int, box: Box, out: AnyArray) -> AnyArray:
+        """Return a view."""
         del out
-        view: AnyArray = self._pieces[_key(box)][start:stop]
+        view: AnyArray = self._pieces[key_of(box)][start:stop]
         return view
 
     def fingerprint(self) -> str:
+        """Return nothing: a window is not asked."""
         return ""
 
     def describe(self) -> str:
+        """Return "array in memory"."""
         return "array in memory"
 
 
-def _key(box: Box) -> tuple[Any, ...]:
+def key_of(box: Box) -> tuple[Any, ...]:
+    """Return what tells boxes apart."""
     return tuple((piece.start, piece.stop) for piece in box)
 
 

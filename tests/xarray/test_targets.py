@@ -194,3 +194,14 @@ def test_an_index_of_several_levels_is_no_end_of_a_written_run(tmp_path: Path) -
     array = WHOLE.transpose("time", "lat", "lon").drop_vars("lon").assign_coords(index)
     ds.lstsq(np.ones((N, 1)), array, out_dir=tmp_path / "fit.zarr")
     assert xr.open_zarr(tmp_path / "fit.zarr").x.sizes["lon"] == 5
+
+
+@pytest.mark.cluster
+def test_chunks_on_the_cluster_are_boxes_as_they_are(client: Client) -> None:
+    """A box that is just some persisted chunks has no graph but their keys; it is answered all the same, here and on workers."""
+    b = np.moveaxis(HOLES, 1, 0)
+    held = da.from_array(b, chunks=(N // 3, 4, 2)).persist()
+    A = np.random.default_rng(3).standard_normal((N, 2))
+    wanted = ds.lstsq(A, b, missing="drop", cluster="serial").x
+    for where in ("serial", client):
+        np.testing.assert_allclose(ds.lstsq(A, held, missing="drop", cluster=where).x, wanted, rtol=1e-10)
