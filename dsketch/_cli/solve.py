@@ -162,7 +162,7 @@ def _place(problem: Problem, out: str | None, overwrite: bool, kept: tuple[str, 
     if out is not None or kept is None:
         return out, overwrite, False
     out, overwrite = kept[0], overwrite or kept[1]
-    if isinstance(problem, TargetRegression):
+    if problem.arrays:
         return out, overwrite, False  # what lies there may be its own answer
     return out, overwrite, not overwrite and stands_at(out)
 

@@ -15,7 +15,6 @@ from typing import Any
 from dsketch._results.signing import Signature, sign
 from dsketch._results.slices import digest_of
 from dsketch._results.solution import Solution
-from dsketch._results.targets import TargetFit
 from dsketch.engine.journal import Journal
 from dsketch.errors import JournalError
 from dsketch.problems.outcome import RowsRoot
@@ -190,7 +189,7 @@ def make_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRo
         "status": solution.status.name,
         "method": solution.method,
         "shape": list(x.shape),
-        "sha256": None if solution.problem.answers_rows or isinstance(solution, TargetFit) else digest_of(x),
+        "sha256": None if solution.problem.answers_rows or solution.problem.arrays else digest_of(x),
         **({} if root is None else {"rows": root._asdict()}),
     }
     return Receipt(

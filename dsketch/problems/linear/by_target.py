@@ -74,7 +74,7 @@ def solve_by_target(system: LinearSystem, settings: Settings) -> Flow[GroupedAns
     for _ in range(_LIMIT):
         slope = yield from plain.gradient(x)
         answers = [
-            _corrected(factor, x[:, places], penalize(pick(slope, places), penalty, x[:, places]), settings)
+            _correct(factor, x[:, places], penalize(pick(slope, places), penalty, x[:, places]), settings)
             for (places, penalty), (factor, _) in zip(groups, starts, strict=True)
         ]
         joined = join_answers(groups, answers)
@@ -93,7 +93,7 @@ def _start(R: Floats, z: Floats, penalty: Floats) -> tuple[Factor, Floats]:
     return factor, factor.least_squares(found.z)
 
 
-def _corrected(factor: Factor, x: Floats, slope: Slope, settings: Settings) -> LinearAnswer:
+def _correct(factor: Factor, x: Floats, slope: Slope, settings: Settings) -> LinearAnswer:
     moved, slope, error = correct(factor, x, slope, settings.tol or ROUNDING)
     return LinearAnswer(moved, factor, True, slope, error, np.sqrt(slope.rr), move=moved - x)
 
