@@ -18,10 +18,10 @@ from dsketch._results.output import Output, words_of
 from dsketch._results.remote import RemoteOutput
 from dsketch.engine.drive import Drive
 from dsketch.passes import Look
-from dsketch.passes.arrays import look_of
+from dsketch.passes.arrays import look_of, root_of_arrays
 from dsketch.passes.base import Flow, Part
 from dsketch.problems import Outcome, Problem
-from dsketch.problems.outcome import ArraysLook
+from dsketch.problems.outcome import ArraysLook, ArraysRoot
 
 
 def make_arrays(
@@ -50,12 +50,14 @@ def make_arrays(
     """
     if out is None:
         arrays, tally = drive.run(look.gather())
-        return _with_arrays(look.conclude(tally), arrays)
+        form = _form_of(problem)
+        root = root_of_arrays([arrays[name] for name in form.names], form.dtypes, form.chunk)
+        return _with_arrays(look.conclude(tally), arrays, form._replace(root=root))
     if not is_written(os.fspath(out.path), key):
         _write(look, problem, drive, out, attributes, key)
-    names = [array.name for array in problem.arrays]
-    arrays, told = open_group(os.fspath(out.path), names)
-    return _with_arrays(look.conclude(look.source.tell(_unpack(told["tally"]))), arrays)
+    form = _form_of(problem)
+    arrays, told = open_group(os.fspath(out.path), form.names)
+    return _with_arrays(look.conclude(look.source.tell(_unpack(told["tally"]))), arrays, form._replace(root=told["root"]))
 
 
 def _write(
@@ -72,17 +74,20 @@ def _write(
         targets = tuple(array_in(group, name) for name in names)
         filled = drive.run(_look_once(look_of(look.source, targets, look.rows, goes_on=bool(key))))
         found = look.conclude(look.source.tell(filled.tally))
-        told = {
-            "certificate": plain(vars(found.certificate)),
-            "notes": list(found.notes),
-            "run": key,
-            "tally": _pack(filled.tally),
-        }
-        group.update_attributes({**attributes(found), **told, **({} if "x" in names else {"x": names[0]})})
+        told = {"certificate": plain(vars(found.certificate)), "notes": list(found.notes)}
+        own = {"run": key, "tally": _pack(filled.tally), "root": filled.root}
+        group.update_attributes({**attributes(found), **told, **own, **({} if "x" in names else {"x": names[0]})})
 
 
-def _with_arrays(found: Outcome, arrays: dict[str, Any]) -> Outcome:
-    return replace(found, x=next(iter(arrays.values())), fields=arrays)
+def _with_arrays(found: Outcome, arrays: dict[str, Any], root: ArraysRoot) -> Outcome:
+    return replace(found, x=next(iter(arrays.values())), fields=arrays, root=root)
+
+
+def _form_of(problem: Problem) -> ArraysRoot:
+    """Return how the chunks of an answer are digested, without the root."""
+    arrays = problem.arrays
+    least = min(arrays, key=lambda array: len(array.shape))  # its dimensions are those along which all arrays are cut
+    return ArraysRoot([array.name for array in arrays], [array.dtype for array in arrays], list(least.chunks), "")
 
 
 def _pack(tally: Part) -> list[Any]:

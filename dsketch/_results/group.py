@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from dsketch.errors import DataError
+from dsketch.errors import DataError, MissingDataError
 from dsketch.matrix.retrying import store_at
 from dsketch.problems.outcome import ArrayOf
 
@@ -80,14 +80,14 @@ def open_group(address: str, names: Iterable[str]) -> "tuple[dict[str, zarr.Arra
 
     Raises
     ------
-    DataError
+    MissingDataError, DataError
         If one is not there, or they are not complete.
     """
     try:
         group = zarr.open_group(store_at(address), mode="r")
         arrays = {name: array_in(group, name) for name in names}
     except (FileNotFoundError, KeyError, ValueError) as error:
-        raise DataError(f"a Zarr group of answers was expected at {address}; there is none. Check the path.") from error
+        raise MissingDataError(f"a Zarr group of answers was expected at {address}; there is none. Check the path.") from error
     if group.attrs.get("complete") is False:
         raise DataError(
             f"answers must be complete; {address} says that they are not: who wrote them was interrupted. Solve again."

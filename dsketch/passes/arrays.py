@@ -4,7 +4,7 @@ What a block comes to lies in whole chunks of every array, so that no two tasks 
 twice at once, writes the same bytes again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -17,7 +17,7 @@ from dsketch.matrix.deferred import Deferred
 from dsketch.matrix.rows import Block, Rows
 from dsketch.passes.base import Look, Part, Pass
 from dsketch.passes.sealed import DIGEST_BYTES, Digests
-from dsketch.passes.writing import Box, chunks_in, digest_chunk, is_there, read_kept, write_box
+from dsketch.passes.writing import Box, chunks_in, digest_chunk, is_there, read_kept, root_of_rows, write_box
 
 Answers = dict[str, NDArray[Any]]
 
@@ -64,10 +64,16 @@ class Source(Protocol):
 
 
 class Filled(NamedTuple):
-    """What was written: its tally, as arrays, and digests of the chunks, shape (chunks, arrays, 32), in the order of blocks."""
+    """What was written: its tally, as arrays, and of its chunks their numbers, shape (chunks,), and digests, (chunks, arrays, 32)."""
 
     tally: Part
+    numbers: NDArray[np.int64]
     leaves: Digests
+
+    @property
+    def root(self) -> str:
+        """The Merkle root over the digests, by the chunks' numbers, of each those of all arrays."""
+        return root_of_rows(self.leaves[np.argsort(self.numbers)].reshape(-1, DIGEST_BYTES))
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class WriteArrays(Pass[Filled]):
                 values = answers[name].astype(array.dtype, copy=False).reshape([one.stop - one.start for one in whole])
                 write_box(array, whole, values)
                 leaves.append(digest_chunk(values))
-            yield tally, np.stack(leaves)[None]
+            yield tally, self._number(box), np.stack(leaves)[None]
 
     def _kept(self, block: Block) -> list[Part] | None:
         """Return what is there of a block, if all of it is."""
@@ -119,12 +125,21 @@ class WriteArrays(Pass[Filled]):
                     return None
                 answers[name] = values
             leaves = np.stack([digest_chunk(answers[name]) for name in self.source.fields])
-            found.append((self.source.count_kept(answers), leaves[None]))
+            found.append((self.source.count_kept(answers), self._number(box), leaves[None]))
         return found or None
 
     def merge(self, left: Part, right: Part) -> Part:
-        """Merge tallies; put digests behind each other."""
-        return self.source.add_tallies(left[0], right[0]), np.concatenate([left[1], right[1]])
+        """Merge tallies; put numbers and digests behind each other."""
+        behind = (np.concatenate(pair) for pair in zip(left[1:], right[1:], strict=True))
+        return (self.source.add_tallies(left[0], right[0]), *behind)
+
+    def _number(self, box: Box) -> NDArray[np.int64]:
+        """Return the number of the chunk at a box, in C order, shape (1,)."""
+        array = self.arrays[0]
+        sizes, chunks = (shape[array.ndim - len(box) :] for shape in (array.shape, array.chunks))
+        grid = [-(-size // chunk) for size, chunk in zip(sizes, chunks, strict=True)]
+        place = [one.start // chunk for one, chunk in zip(box, chunks, strict=True)]
+        return np.array([np.ravel_multi_index(place, grid) if grid else 0], np.int64)
 
     def finish(self, part: Part) -> Filled:
         """Return what was written."""
@@ -164,6 +179,26 @@ class Written:
         return all(is_there(array, chunks_in(array, whole_box(array, (span, slice(0, array.shape[1]))))) for array in self.arrays)
 
 
-def whole_box(array: "zarr.Array[Any]", box: Box) -> Box:
+def root_of_arrays(arrays: Sequence[Any], dtypes: Sequence[str], chunk: Sequence[int]) -> str:
+    """Return the root that :attr:`Filled.root` has of these numbers, read chunk by chunk.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray or zarr.Array
+    dtypes : sequence of str
+        As which they are, or would be, stored.
+    chunk : sequence of int
+        The size of a chunk along the last dimensions of every array; those before are whole.
+    """
+    shape = arrays[0].shape[arrays[0].ndim - len(chunk) :]
+    leaves = []
+    for place in np.ndindex(*(-(-size // step) for size, step in zip(shape, chunk, strict=True))):
+        box = tuple(slice(at * step, min((at + 1) * step, size)) for at, step, size in zip(place, chunk, shape, strict=True))
+        for array, dtype in zip(arrays, dtypes, strict=True):
+            leaves.append(digest_chunk(np.asarray(array[whole_box(array, box) or ...]).astype(dtype)))
+    return root_of_rows(np.array(leaves, np.uint8).reshape(-1, DIGEST_BYTES))
+
+
+def whole_box(array: Any, box: Box) -> Box:
     """Return a box along the last dimensions of an array with all of those before."""
     return (*(slice(0, size) for size in array.shape[: array.ndim - len(box)]), *box)

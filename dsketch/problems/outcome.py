@@ -103,6 +103,15 @@ class RowsRoot(NamedTuple):
     root: str
 
 
+class ArraysRoot(NamedTuple):
+    """What holds for every byte of an answer of several arrays: the Merkle root over digests of their chunks."""
+
+    names: list[str]
+    dtypes: list[str]
+    chunk: list[int]
+    root: str
+
+
 class RowsLook(NamedTuple):
     """How an answer with a number for each row of A is made: by the workers, where the rows are.
 
@@ -169,8 +178,8 @@ class Outcome:
         empty.
     fields : mapping of str to array
         The arrays of an answer that has several, x first; empty where it is x alone.
-    root : RowsRoot or None
-        Of an x with a number for each row of A.
+    root : RowsRoot, ArraysRoot or None
+        Of an x with a number for each row of A; of several arrays.
     """
 
     x: Floats
@@ -181,7 +190,7 @@ class Outcome:
     detail: Any = None
     rows: RowsLook | ArraysLook | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
-    root: RowsRoot | None = None
+    root: RowsRoot | ArraysRoot | None = None
 
 
 def show_sides(values: Floats, most: int = 4) -> str:
