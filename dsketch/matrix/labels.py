@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+COLUMN = "column"  # the dimension of x that belongs to the columns of A; a dimension of targets of this name gets another
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -61,3 +63,12 @@ def stored_labels(array: Any) -> Labels | None:
     """Return the labels of a Zarr array with several dimensions of targets, where it names them; coordinates lie in arrays beside it."""
     named = dimensions_in(array) if len(array.shape) > 2 else None
     return None if named is None else Labels(named[1:], tuple(map(int, array.shape[1:])))
+
+
+def name_dimensions(dims: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of dimensions of targets as they stand beside that of the columns.
+
+    >>> name_dimensions(("column", "lat"))
+    ('target_column', 'lat')
+    """
+    return tuple(f"target_{dim}" if dim == COLUMN else dim for dim in dims)
