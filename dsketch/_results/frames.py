@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._results.dimensions import COLUMN, coordinates_of, name_dimensions, targets_of
+from dsketch._results.dimensions import targets_of
 from dsketch.errors import SpecError
-from dsketch.matrix.labels import Labels, label_targets
+from dsketch.matrix.labels import COLUMN, Labels, coordinates_of, label_targets, name_dimensions
 from dsketch.problems import Problem
 from dsketch.problems.tables import name_coefficients
 from dsketch.problems.targets.problem import TargetRegression

@@ -20,6 +20,7 @@ from dsketch.passes.base import Part, Pass
 from dsketch.passes.column_tiles import Columns, require_no_gaps
 from dsketch.passes.marginal_sums import Sums, sums_of, whole_column
 from dsketch.passes.partialled import EPS, Group, Prepared, Sides
+from dsketch.passes.writing import Box
 
 FIELDS = ("beta", "standard_errors", "t", "p", "neg_log10_p", "counts")
 _COLUMNS = 512  # of a block at once: a tile of them stays in the second-level cache
@@ -111,6 +112,46 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
         """Return 6 k numbers a column of a large block, at least."""
         del columns, sides
         return 8 * len(FIELDS) * self.sides.Y.shape[1] * 4096
+
+    # ---- as what is written (dsketch.passes.arrays.Source) ---------------------------------------------------------------
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the arrays."""
+        return FIELDS
+
+    @property
+    def tally_bytes(self) -> int:
+        """Counts, facts and distances."""
+        return 8 * (8 + 6 * self.sides.Y.shape[1])
+
+    def make_pieces(self, block: Block) -> Iterator[tuple[Box, dict[str, Floats], Part]]:
+        """Yield the block, a chunk of each array."""
+        made = self.make(block)
+        yield self._box(block), made.values, made.tally
+
+    def kept_pieces(self, block: Block) -> tuple[Box, ...] | None:
+        """Return the block; None where columns are to be compared."""
+        return None if any(block.start <= number < block.stop for number in self.probes) else (self._box(block),)
+
+    def count_kept(self, answers: dict[str, Any]) -> Part:
+        """Return the tally of columns that were written before."""
+        facts = facts_of(self.prepared, self.sides.Y.shape[1])
+        counts = np.append(count_columns(answers, facts[0]), 0.0)
+        return counts, facts, np.array([float(len(self.prepared))]), np.zeros((2, facts.shape[1]))
+
+    def add_tallies(self, left: Part, right: Part) -> Part:
+        """Add counts; keep the larger distances."""
+        return merge_tallies(left, right)
+
+    def tell(self, tally: Part) -> Tally:
+        """Return the tally under its names."""
+        return tally_of(tally)
+
+    def _box(self, block: Block) -> Box:
+        return slice(block.start, block.stop), slice(0, self.sides.Y.shape[1])
+
+    # ---- the numbers -----------------------------------------------------------------------------------------------------
 
     def make(self, block: Block) -> Made:
         """Return the fields of the columns of a block.
@@ -218,7 +259,7 @@ def facts_of(prepared: Prepared, targets: int) -> Floats:
     """Return rows, rank, ‖ỹ‖ and condition of each target, shape (4, k)."""
     if prepared.facts is not None:
         return prepared.facts
-    facts = prepared.facts = np.zeros((4, targets))
+    facts = np.zeros((4, targets))
     for group in map(prepared.group, range(len(prepared))):
         k = len(group.targets)
         norms = np.sqrt(np.nan_to_num(group.squares))
@@ -228,6 +269,7 @@ def facts_of(prepared: Prepared, targets: int) -> Floats:
             norms,
             np.full(k, group.basis.condition),
         ]
+    prepared.facts = facts  # whole: other threads ask for it at the same time
     return facts
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from dsketch._linalg.arrays import Floats
 from dsketch._units import format_counted
 from dsketch.errors import DataError, SpecError
@@ -10,7 +12,9 @@ from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.gaps import open_with_gaps
+from dsketch.matrix.labels import COLUMN
 from dsketch.matrix.wide import SAMPLES, open_wide
+from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.marginal import FIELDS, Tally, rounding_level
 from dsketch.passes.partialled import Sides
@@ -25,11 +29,19 @@ from dsketch.problems.marginal.choose import plan_marginal
 from dsketch.problems.marginal.method import MarginalAnswer, MarginalMethod
 from dsketch.problems.marginal.methods import METHODS
 from dsketch.problems.marginal.system import MarginalSystem
-from dsketch.problems.outcome import FieldsLook, Outcome, Status
+from dsketch.problems.outcome import ArrayOf, ArraysLook, Outcome, Status
 from dsketch.problems.status import status_of
 from dsketch.settings import Option, Settings
 
 COLUMNS = Option("G", Matrix, None, "Zarr array whose columns are looked at one by one, n × m or m × n; or a VCF-Zarr store")
+HELP = {
+    "beta": "coefficients",
+    "standard_errors": "of the coefficients, with n - rank - 1 degrees of freedom",
+    "t": "coefficient over standard error",
+    "p": "two-sided, from Student's t",
+    "neg_log10_p": "-log10 p, also where p itself is 0",
+    "counts": "entries of the column that are there, of the rows that the target has",
+}
 TARGETS = Option("Y", Matrix, None, "Zarr matrix of targets, n × k")
 GAPS = Option(
     "missing",
@@ -96,7 +108,6 @@ class Marginal(Problem):
     methods: ClassVar[Mapping[str, MarginalMethod]] = METHODS
     answers_rows = True
     x_has_columns = False
-    fields = FIELDS
 
     def __init__(
         self,
@@ -143,6 +154,16 @@ class Marginal(Problem):
         """(m, k)."""
         return self.rows.shape[0], self.sides
 
+    @property
+    def arrays(self) -> tuple[ArrayOf, ...]:
+        """The fields, each (m, k), a chunk for a block."""
+        height, k = int(np.max(np.diff(self.rows.cuts))), self.sides
+        types = {"counts": "int32"}
+        return tuple(
+            ArrayOf(name, self.x_shape, (height, max(k, 1)), types.get(name, "float64"), (COLUMN, "target"), HELP[name])
+            for name in FIELDS
+        )
+
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Read a block, time a product, price."""
         require_settings(settings, 0)
@@ -156,7 +177,7 @@ class Marginal(Problem):
             return self._conclude(answer, method, tally, self.accepted(choice.settings.tol))
 
         begun = conclude(None)
-        look = FieldsLook(answer.pass_, self.rows, conclude)
+        look = ArraysLook(answer.pass_, self.rows, lambda: _look_once(Look(answer.pass_, self.rows)), conclude)
         return Outcome(answer.x, Status.NOT_SOLVED, method, begun.certificate, answer.notes, answer, look)
 
     def _conclude(self, answer: MarginalAnswer, method: str, tally: Tally | None, accepted: float) -> Outcome:
@@ -180,6 +201,10 @@ class Marginal(Problem):
         """Return the distance that rounding may explain, or the tolerance."""
         del x
         return max(rounding_level(self.rows.shape[1]), tol or 0.0)
+
+
+def _look_once(look: Look) -> Flow[Any]:
+    return (yield look)
 
 
 def _require_rows(n: int, m: int, **sides: Matrix | None) -> None:
