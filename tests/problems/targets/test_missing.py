@@ -189,13 +189,6 @@ def test_too_little_memory_says_what_helps() -> None:
         ds.lstsq(np.ones((100_000, 8)), np.ones((100_000, 2)), missing="drop", memory_limit="60MB", cluster="serial")
 
 
-def test_an_audit_says_that_there_is_nothing_to_audit(tmp_path: Path) -> None:
-    """Answers by target leave no sums; an honest run is not called false for that."""
-    ds.lstsq(A, lacking(), missing="drop", journal=tmp_path / "run", cluster="serial")
-    with pytest.raises(ds.SpecError, match="leave no sums to audit"):
-        ds.audit(tmp_path / "run", data=TargetRegression(A, lacking(), missing="drop"))
-
-
 def test_a_penalty_makes_no_answer_of_nothing() -> None:
     """Ridge of a target without a value is NaN as least squares is, and the note that says so is true; one row will do."""
     b = lacking(0.0)
