@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-COLUMN = "column"  # the dimension of x that belongs to the columns of A; a dimension of targets of this name gets another
+COLUMN = "column"  # the dimension of x that belongs to the columns of A
+_ARRAYS = "x standard_errors t p test is_estimable r_squared residual_variance counts degrees_of_freedom"
+_CERTIFIED = "backward_error residual_norm forward_error gradient_norm"
+# What answers have by these names: a dimension or coordinate of targets that is called so (x of a map!) gets another.
+TAKEN = frozenset({COLUMN, *_ARRAYS.split(), *_CERTIFIED.split()})
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,19 @@ def stored_labels(array: Any) -> Labels | None:
 def name_dimensions(dims: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of dimensions of targets as they stand beside that of the columns.
 
-    >>> name_dimensions(("column", "lat"))
-    ('target_column', 'lat')
+    >>> name_dimensions(("column", "y", "x"))
+    ('target_column', 'y', 'target_x')
     """
-    return tuple(f"target_{dim}" if dim == COLUMN else dim for dim in dims)
+    return tuple(f"target_{dim}" if dim in TAKEN else dim for dim in dims)
+
+
+def coordinates_of(labels: Labels) -> Any:
+    """Return the coordinates of targets under names that answers leave free."""
+    coords: Any = labels.coords
+    taken = [name for name in {*coords, *labels.dims} if name in TAKEN]
+    if not taken:
+        return coords
+    if not hasattr(coords, "to_dataset"):
+        return {f"target_{name}" if name in TAKEN else name: values for name, values in coords.items()}
+    made = coords.to_dataset()
+    return made.rename({name: f"target_{name}" for name in taken if name in made.variables or name in made.dims}).coords

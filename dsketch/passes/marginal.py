@@ -13,6 +13,8 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.tails import two_tails
+from dsketch.matrix.alleles import NO_ALLELE
+from dsketch.matrix.base import AnyArray
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.column_tiles import Columns, require_no_gaps
@@ -23,7 +25,7 @@ from dsketch.passes.writing import Box
 FIELDS = ("beta", "standard_errors", "t", "p", "neg_log10_p", "counts")
 _COLUMNS = 512  # of a block at once: a tile of them stays in the second-level cache
 _LONG_ROWS = 512
-_COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
+_COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "compared", "unmarked")
 
 
 class Facts(NamedTuple):
@@ -43,7 +45,8 @@ class Tally(NamedTuple):
     ----------
     counts : dict of str to int
         ``columns``; those that the covariates determine (``undetermined``), that lack entries (``lacking``), and how many entries are
-        ``missing``; those with too few rows for errors (``short``); those ``compared`` with sums in extended precision.
+        ``missing``; those with too few rows for errors (``short``); those ``compared`` with sums in extended precision; how many entries
+        are −1 or −2 where nothing says what that means (``unmarked``).
     facts : Facts
     off : ndarray, shape (2, k)
         Largest distance of a compared coefficient, as a share of ‖ỹ‖/‖g̃‖, and of a compared t, as a share of max(1, |t|).
@@ -173,6 +176,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
                     values[name][low : low + _COLUMNS, group.targets] = found
                 self._compare(columns, group, sums, block.start + low, off)
         counts[_COUNTS.index("compared")] = sum(block.start <= probe < block.stop for probe in self.probes)
+        counts[_COUNTS.index("unmarked")] = 0 if self.marks else unmarked_calls(stored)
         counts[:5] = count_columns(values, facts[0])
         return Made(values, (counts, facts, np.array([float(len(prepared))]), off))
 
@@ -275,6 +279,18 @@ def count_columns(values: dict[str, Floats], rows: Floats) -> Floats:
     undetermined = np.isnan(values["beta"]).all(axis=1)
     short = (np.isnan(values["standard_errors"]) & ~np.isnan(values["beta"])).any(axis=1)
     return np.array([len(missing), undetermined.sum(), (missing > 0).sum(), missing.sum(), short.sum()], dtype=np.float64)
+
+
+def unmarked_calls(stored: AnyArray) -> int:
+    """Return how many entries of int8 look like missing calls: −1 or −2, where nothing is below.
+
+    >>> unmarked_calls(np.array([[0, 2, -1]], np.int8)), unmarked_calls(np.array([[0, 5, -5, -1]], np.int8))
+    (1, 0)
+    """
+    if stored.dtype != np.int8:
+        return 0
+    calls = stored.astype(np.int8, copy=False)
+    return int(np.count_nonzero(calls < 0)) if NO_ALLELE <= int(calls.min(initial=0)) < 0 else 0
 
 
 def rounding_level(rows: int) -> float:

@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._units import format_counted
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.gaps import open_with_gaps
@@ -123,6 +125,7 @@ class Marginal(Problem):
         columns, targets = open_wide(G, samples=samples), open_with_gaps(Y, "Y")
         others = None if covariates is None else open_with_gaps(covariates, "covariates")
         _require_rows(columns.shape[1], columns.shape[0], Y=targets, covariates=others)
+        require_same_rows(Y=targets, covariates=others)
         self.system = MarginalSystem(columns, Sides(targets, others, intercept, missing != "error"), missing)
         self.rows = self.system.rows
         self.parameters = {
@@ -180,7 +183,7 @@ class Marginal(Problem):
     def _conclude(self, answer: MarginalAnswer, method: str, tally: Tally | None, accepted: float) -> Outcome:
         certificate = marginal_certificate(tally, self.system.covariates, self.sides)
         status = status_of(certificate.backward_error, accepted)
-        notes = (*answer.notes, *(() if tally is None else _notes(certificate)))
+        notes = (*answer.notes, *(() if tally is None else _notes(certificate, int((tally.facts.rows == 0).sum()))))
         if tally is not None:
             self.system.kept_sides.forget()
         return Outcome(answer.x, status, method, certificate, notes, answer)
@@ -212,6 +215,8 @@ def _require_rows(n: int, m: int, **sides: Matrix | None) -> None:
     DataError
     """
     for name, matrix in sides.items():
+        if name == "Y" and matrix is not None and not matrix.shape[1]:
+            raise DataError(f"Y must have at least one target; its shape is {matrix.shape}. Check its source.")
         if matrix is not None and matrix.shape[0] != n:
             turned = " Its columns are as many: say samples='columns' (m × n), or 'rows' (n × m)." if matrix.shape[0] == m else ""
             raise DataError(
@@ -220,13 +225,21 @@ def _require_rows(n: int, m: int, **sides: Matrix | None) -> None:
             )
 
 
-def _notes(found: MarginalCertificate) -> tuple[str, ...]:
-    """Return what users should know of columns and covariates."""
+def _notes(found: MarginalCertificate, empty: int) -> tuple[str, ...]:
+    """Return what users should know of columns, targets (``empty`` have no row) and covariates."""
     notes = []
     if found.undetermined:
-        notes.append(f"{found.undetermined:,} columns are constant or determined by the covariates: their numbers are NaN")
+        columns = format_counted(found.undetermined, "column is", "columns are")
+        notes.append(f"{columns} constant or determined by the covariates: numbers are NaN")
     if found.short:
-        notes.append(f"{found.short:,} columns have too few rows for errors: these are NaN")
+        notes.append(f"{format_counted(found.short, 'column has', 'columns have')} too few rows for errors: these are NaN")
+    if found.unmarked:
+        notes.append(
+            f"entries of G that are −1 or −2, and count as numbers: {found.unmarked:,}; nothing says that they are missing. If they are, "
+            "give the array the attribute missing_value (−1), name its dimensions variants and samples, or pass NaN"
+        )
+    if empty:
+        notes.append(f"{format_counted(empty, 'target has', 'targets have')} no row with all covariates: numbers are NaN")
     if "of" in found.rank_reason:
         notes.append(f"covariates depend on each other: {found.rank_reason}, the directions that others span are left out")
     return tuple(notes)

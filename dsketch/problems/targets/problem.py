@@ -11,6 +11,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.labels import COLUMN, name_dimensions
 from dsketch.matrix.offsets import offsets
@@ -110,6 +111,7 @@ class TargetRegression(Problem):
                 f"b must have one row for each of the {n} rows of A; its shape is {self.targets.shape}. Check that both come from the "
                 "same data, and that the first dimension of b is that of A."
             )
+        require_same_rows(A=self.regressors.A, b=self.targets)
         if self.regressors.A.nonzeros is not None:
             raise DataError(
                 f"A must be dense for answers by tiles of targets; it is {self.regressors.A.describe()}. Pass A.toarray(), or leave "
