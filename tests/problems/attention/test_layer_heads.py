@@ -94,3 +94,14 @@ def test_what_rounding_hides_is_told_with_the_tolerance_that_takes_it() -> None:
     assert found.status is ds.Status.NOT_SOLVED
     assert found.certificate.gradient_norm <= 1e-15
     assert taken.status is ds.Status.LOCAL
+
+
+def test_a_loss_of_zero_has_no_backward_error() -> None:
+    """Of B = 0 and a penalty the answer is 0, which nothing is better than: not an error that is infinite."""
+    case = Layer(5)
+
+    found = solve(ds.AttentionLayer(case.A1, case.A2, case.A3, 0 * case.B, alpha=1.0), method="gauss_newton_cg")
+
+    assert found.status is ds.Status.SOLVED
+    assert found.certificate.loss == 0
+    assert found.certificate.backward_error[0] == 0
