@@ -23,26 +23,19 @@ Answers = dict[str, NDArray[Any]]
 
 
 class Source(Protocol):
-    """What makes the numbers of blocks.
-
-    Attributes
-    ----------
-    kind : str
-        Of the pass.
-    fields : tuple of str
-        Names of the arrays, in the order in which they are written.
-    tally_bytes : int
-        Of the arrays of a tally.
-    """
+    """What makes the numbers of blocks."""
 
     @property
-    def kind(self) -> str: ...  # noqa: D102
+    def kind(self) -> str:
+        """The kind of the pass."""
 
     @property
-    def fields(self) -> tuple[str, ...]: ...  # noqa: D102
+    def fields(self) -> tuple[str, ...]:
+        """Names of the arrays, in the order in which they are written."""
 
     @property
-    def tally_bytes(self) -> int: ...  # noqa: D102
+    def tally_bytes(self) -> int:
+        """Bytes of the arrays of a tally."""
 
     def make_pieces(self, block: Block) -> Iterator[tuple[Box, Answers, Part]]:
         """Yield the pieces of a block: where each lies along the last dimensions of every array, its numbers, and their tally."""

@@ -6,6 +6,7 @@ A new problem is one file with one class that keeps this contract, and one line 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
 from dsketch._linalg.arrays import Floats
@@ -280,11 +281,11 @@ def require_settings(settings: Settings, columns: int) -> None:
         Naming the value and the choices.
     """
     SKETCHES.require(settings.sketch)
-    if settings.tol is not None and not 0 < settings.tol < 1:
+    if settings.tol is not None and not (isinstance(settings.tol, Real) and 0 < settings.tol < 1):
         raise SpecError(
             f"tol must lie between 0 and 1 (a relative backward error), or be None for the accuracy of QR; got {settings.tol!r}."
         )
-    if settings.sketch_rows is not None and settings.sketch_rows < columns:
+    if settings.sketch_rows is not None and not (isinstance(settings.sketch_rows, Integral) and settings.sketch_rows >= columns):
         raise SpecError(
             f"sketch_rows must be at least the {columns} columns (4 times as many is common); got {settings.sketch_rows!r}. "
             "Leave it out for the rule of dsketch.sketch.size."

@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+import dsketch as ds
 from dsketch.errors import SpecError
 from dsketch.problems.base import require_names
 from dsketch.problems.options import explain_unread, require_taken, settings_of
@@ -47,3 +49,12 @@ def test_a_run_that_is_begun_keeps_what_it_began_with() -> None:
     require_names(TOY, "plain", Settings(sketch_rows=9), is_begun=True)
     with pytest.raises(SpecError, match="sketch_rows"):
         require_names(TOY, "plain", Settings(sketch_rows=9))
+
+
+@pytest.mark.parametrize("wrong", [{"tol": "x"}, {"tol": [1e-3]}, {"sketch_rows": "x"}, {"sketch_rows": 7.5}])
+def test_a_number_of_another_type_is_refused_by_name(wrong: dict[str, Any]) -> None:
+    """Text, a list, half a row: the message has the option and the value."""
+    A = np.eye(9, 2)
+
+    with pytest.raises(ds.SpecError, match=next(iter(wrong))):
+        ds.lstsq(A, A[:, 0], cluster="serial", progress=False, **wrong)

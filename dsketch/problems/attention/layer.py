@@ -32,7 +32,7 @@ from dsketch.problems.base import Problem, require_columns, require_names, requi
 from dsketch.problems.heads.lockstep import advance_beside
 from dsketch.problems.nonlinear.certificate import NonlinearCertificate, status_at
 from dsketch.problems.nonlinear.method import NonlinearAnswer
-from dsketch.problems.nonlinear.notes import note_starts
+from dsketch.problems.nonlinear.notes import note_blur, note_starts
 from dsketch.problems.nonlinear.system import LARGEST, Examination
 from dsketch.problems.outcome import Outcome
 from dsketch.settings import Option, Settings
@@ -239,7 +239,8 @@ class AttentionLayer(Problem):
         accepted = self.accepted(choice.settings.tol)
         status = status_at(found.certificate, accepted, is_deficient=is_deficient, is_symmetry=found.is_symmetry)
         x = self._order(layer.widen(layer.turn_back(answers[best].x_vector), answers[best].local.kept.Y))
-        notes = (*note_starts(answers, best), *answers[best].notes, *layer.notes, *found.notes)
+        said = (*note_starts(answers, best), *answers[best].notes, *note_blur(found.certificate, accepted))
+        notes = (*said, *layer.notes, *found.notes)
         detail = LayerDetail(*self.split(x), answers, best, found.examination)
         return Outcome(x, status, choice.method, found.certificate, notes, detail)
 

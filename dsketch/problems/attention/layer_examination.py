@@ -78,7 +78,7 @@ def _certify(layer: VisibleLayer, X: Floats, Y: Floats, found: LayerExtent, leas
     room, share = max(size * length, residual, found.target), float(np.linalg.norm(scaled))
     hidden = doubt / room if room > 0 else 0.0
     stationary = share / (size * residual) if size * residual > 0 else 0.0
-    exact = found.misfit / found.target if found.target > 0 and residual <= found.misfit else np.inf
+    exact = found.misfit / found.target if found.target > 0 and residual <= found.misfit else np.inf if residual > 0 else 0.0
     is_zero = bool(residual <= found.misfit <= ZERO * doubt <= ZERO * BLURRED * found.target)
     return NonlinearCertificate(
         backward_error=np.array([min(stationary, exact) + hidden]),

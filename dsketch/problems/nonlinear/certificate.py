@@ -87,7 +87,7 @@ def certify(found: Examination) -> NonlinearCertificate:
         room = max(size * length, residual, found.target)
         hidden = found.doubt / room if room > 0 else 0.0
         stationary = float(backward_error(s, Vt, factor.scale, x, g, np.array([residual**2]))[0])
-        exact = found.misfit / found.target if found.target > 0 and residual <= found.misfit else np.inf
+        exact = found.misfit / found.target if found.target > 0 and residual <= found.misfit else np.inf if residual > 0 else 0.0
     is_zero = bool(residual <= found.misfit <= ZERO * found.doubt <= ZERO * BLURRED * found.target)
     least, forward = _curve(found, length)
     gradient = float(norms(g / factor.scale[:, None])[0])

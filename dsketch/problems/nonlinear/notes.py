@@ -34,6 +34,17 @@ def note_starts(answers: Sequence[NonlinearAnswer], best: int) -> tuple[str, ...
     return (f"the best of {len(answers)} starts is number {best}; losses {', '.join(told[:_MOST])}{more}",)
 
 
+def note_blur(certificate: NonlinearCertificate, accepted: float) -> tuple[str, ...]:
+    """Return that rounding of f alone is what keeps a stationary point from being called one."""
+    error = float(certificate.backward_error.max())
+    if certificate.is_zero or not certificate.gradient_norm <= accepted < error < 0.5:
+        return ()
+    return (
+        f"the gradient is 0 to {certificate.gradient_norm:.1e}, but rounding of f may hide {error:.1e} of the data, and {accepted:.1e} "
+        f"count as right: tol={2 * error:.0e} takes this x",
+    )
+
+
 def note_kink(status: Status, units: int) -> tuple[str, ...]:
     """Return where a two-layer problem may have ended that is not stationary."""
     if status is not Status.NOT_SOLVED or not units:

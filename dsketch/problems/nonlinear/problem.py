@@ -23,7 +23,7 @@ from dsketch.problems.nonlinear.check import check_nonlinear
 from dsketch.problems.nonlinear.choose import plan_nonlinear
 from dsketch.problems.nonlinear.method import NonlinearAnswer, NonlinearMethod, NonlinearTask
 from dsketch.problems.nonlinear.methods import METHODS
-from dsketch.problems.nonlinear.notes import note_kink, note_rank, note_starts
+from dsketch.problems.nonlinear.notes import note_blur, note_kink, note_rank, note_starts
 from dsketch.problems.nonlinear.starts import draw_starts
 from dsketch.problems.nonlinear.system import Curvature, Examination, NonlinearSystem
 from dsketch.problems.outcome import Outcome
@@ -188,6 +188,7 @@ class NonlinearProblem(Problem):
         notes = (
             *note_starts(detail.answers, detail.best),
             *detail.answers[detail.best].notes,
+            *note_blur(certificate, self.accepted(settings.tol)),
             *found.remarks,
             *note_kink(status, self.units),
             *note_rank(found, certificate, self.columns, is_symmetry=is_symmetry),

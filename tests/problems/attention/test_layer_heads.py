@@ -80,3 +80,28 @@ def test_what_rounding_may_do_to_heads_is_not_less_than_it_does() -> None:
 
     assert 0 < found.residual_norm[0] <= found.doubt <= 100 * found.residual_norm[0]
     assert found.is_zero
+
+
+def test_what_rounding_hides_is_told_with_the_tolerance_that_takes_it() -> None:
+    """Where f is small next to the misfit its rounding alone is more than the default accepts: a note says so, and its tol is right."""
+    case = Layer(1, noise=0.1, shapes=(1, 1, 1, 1))
+    problem = case.problem(start=case.near(0.05))
+
+    found = solve(problem)
+    (note,) = found.notes
+    taken = solve(problem, tol=float(note.partition("tol=")[2].split()[0]))
+
+    assert found.status is ds.Status.NOT_SOLVED
+    assert found.certificate.gradient_norm <= 1e-15
+    assert taken.status is ds.Status.LOCAL
+
+
+def test_a_loss_of_zero_has_no_backward_error() -> None:
+    """Of B = 0 and a penalty the answer is 0, which nothing is better than: not an error that is infinite."""
+    case = Layer(5)
+
+    found = solve(ds.AttentionLayer(case.A1, case.A2, case.A3, 0 * case.B, alpha=1.0), method="gauss_newton_cg")
+
+    assert found.status is ds.Status.SOLVED
+    assert found.certificate.loss == 0
+    assert found.certificate.backward_error[0] == 0
