@@ -13,7 +13,10 @@ from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
 from dsketch.matrix.conventions import Conventions
+from dsketch.matrix.numbers import names_in
 from dsketch.matrix.open import open_matrix
+from dsketch.matrix.opener import has
+from dsketch.matrix.tables import digest_of_labels
 from dsketch.matrix.zarr import ZarrMatrix
 
 
@@ -66,6 +69,8 @@ def open_with_gaps(source: Any, what: str) -> Matrix:
     """
     if isinstance(source, np.ma.MaskedArray):
         source = np.asarray(np.ma.filled(source.astype(np.float64), np.nan))
+    if has(source, "iloc", "isna") and (table := _with_holes(source, what)) is not None:
+        return table
     matrix = open_matrix(source, what=what)
     if matrix.nonzeros is not None:
         raise DataError(f"{what} must be dense; it is {matrix.describe()}. Pass {what}.toarray(), or store it as an array.")
@@ -76,6 +81,17 @@ def open_with_gaps(source: Any, what: str) -> Matrix:
         here.names, here.rows_digest = matrix.names, matrix.rows_digest
         return here
     return matrix
+
+
+def _with_holes(table: Any, what: str) -> ArrayMatrix | None:
+    """Return a table or column of pandas that lacks values, all numbers else; None: it lacks none, or holds other things."""
+    dtypes = table.dtypes if has(table, "columns") else [table.dtype]
+    if not all(getattr(dtype, "kind", "O") in "biuf" for dtype in dtypes) or not np.asarray(table.isna()).any():
+        return None
+    made = ArrayMatrix(table.to_numpy(dtype=np.float64, na_value=np.nan), what=what)
+    made.names = names_in(list(table.columns)) if has(table, "columns") else names_in([table.name])
+    made.rows_digest = digest_of_labels(table.index)
+    return made
 
 
 def read_all(matrix: Matrix, what: str) -> Floats:

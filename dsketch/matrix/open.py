@@ -72,7 +72,7 @@ def open_matrix(source: Any, *, missing: str = "error", what: str = "A", has_tar
     (5, 2)
     """
     if missing not in ("error", "fill"):
-        raise SpecError(f"missing must be 'error' or 'fill'; got {missing!r}.")
+        raise SpecError(f"missing must be 'error' or 'fill', for least squares and ridge also 'drop'; got {missing!r}.")
     for opener in OPENERS.values():
         if opener.takes(source):
             matrix = opener(source, missing, what)

@@ -137,7 +137,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
     def count_kept(self, answers: dict[str, Any]) -> Part:
         """Return the tally of columns that were written before."""
         facts = facts_of(self.prepared, self.sides.Y.shape[1])
-        counts = np.append(count_columns(answers, facts[0]), 0.0)
+        counts = np.append(count_columns(answers, facts[0]), [0.0, 0.0])
         return counts, facts, np.array([float(len(self.prepared))]), np.zeros((2, facts.shape[1]))
 
     def add_tallies(self, left: Part, right: Part) -> Part:

@@ -32,7 +32,7 @@ class MarginalCertificate(Certificate):
         Of the covariates, columns scaled; the largest of all patterns.
     rank : int
         Of the covariates, the constant counted; the least of all patterns.
-    columns, undetermined, lacking, missing, short, compared, unmarked : int
+    columns, undetermined, lacking, missing, short, compared : int
         As :class:`~dsketch.passes.marginal.Tally` counts them.
     patterns : int
         How many there are of rows that targets miss; targets that miss the same rows share one.
@@ -44,7 +44,6 @@ class MarginalCertificate(Certificate):
     missing: int
     short: int
     compared: int
-    unmarked: int
     patterns: int
 
     def lines(self) -> list[str]:
@@ -70,7 +69,7 @@ def marginal_certificate(tally: Tally | None, covariates: int, targets: int) -> 
     return _of(tally.off[0], tally.off[1], facts.norms, condition, rank, covariates, counts, facts.groups)
 
 
-_WORDS = ("columns", "undetermined", "lacking", "missing", "short", "compared", "unmarked")
+_WORDS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
 
 
 def _of(

@@ -183,7 +183,7 @@ class Marginal(Problem):
     def _conclude(self, answer: MarginalAnswer, method: str, tally: Tally | None, accepted: float) -> Outcome:
         certificate = marginal_certificate(tally, self.system.covariates, self.sides)
         status = status_of(certificate.backward_error, accepted)
-        notes = (*answer.notes, *(() if tally is None else _notes(certificate, int((tally.facts.rows == 0).sum()))))
+        notes = (*answer.notes, *(() if tally is None else _notes(certificate, tally)))
         if tally is not None:
             self.system.kept_sides.forget()
         return Outcome(answer.x, status, method, certificate, notes, answer)
@@ -225,20 +225,20 @@ def _require_rows(n: int, m: int, **sides: Matrix | None) -> None:
             )
 
 
-def _notes(found: MarginalCertificate, empty: int) -> tuple[str, ...]:
-    """Return what users should know of columns, targets (``empty`` have no row) and covariates."""
+def _notes(found: MarginalCertificate, tally: Tally) -> tuple[str, ...]:
+    """Return what users should know of columns, targets and covariates."""
     notes = []
     if found.undetermined:
         columns = format_counted(found.undetermined, "column is", "columns are")
         notes.append(f"{columns} constant or determined by the covariates: numbers are NaN")
     if found.short:
         notes.append(f"{format_counted(found.short, 'column has', 'columns have')} too few rows for errors: these are NaN")
-    if found.unmarked:
+    if tally.counts["unmarked"]:  # of blocks that this run has read: a number would depend on what was resumed
         notes.append(
-            f"entries of G that are −1 or −2, and count as numbers: {found.unmarked:,}; nothing says that they are missing. If they are, "
+            "entries of G are −1 or −2, and count as numbers: nothing says that they are missing. If they are, "
             "give the array the attribute missing_value (−1), name its dimensions variants and samples, or pass NaN"
         )
-    if empty:
+    if empty := int((tally.facts.rows == 0).sum()):
         notes.append(f"{format_counted(empty, 'target has', 'targets have')} no row with all covariates: numbers are NaN")
     if "of" in found.rank_reason:
         notes.append(f"covariates depend on each other: {found.rank_reason}, the directions that others span are left out")

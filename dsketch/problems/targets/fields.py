@@ -105,6 +105,8 @@ def answers_of(found: Found, design: Design) -> Answers:
             "counts": found.counts,
             "backward_error": np.maximum(found.backward_error, floor),  # NaN stays
         }
+        if (empty := found.counts == 0).any():  # a penalty would make 0 of nothing
+            answers |= {name: np.where(empty, np.nan, answers[name]) for name in ("x", "backward_error")}
         if found.spread is not None:
             answers |= _errors(found, design, rank)
     return answers

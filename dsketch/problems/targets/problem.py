@@ -13,6 +13,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.gaps import open_with_gaps
 from dsketch.matrix.labels import COLUMN, name_dimensions
 from dsketch.matrix.offsets import offsets
 from dsketch.matrix.open import open_matrix
@@ -93,7 +94,8 @@ class TargetRegression(Problem):
         self.targets = b.targets if isinstance(b, TileMatrix) else open_targets(b, missing=missing)
         self.rows = Rows(b if isinstance(b, TileMatrix) else TileMatrix(self.targets), names=("b", "b"))
         opened = None if weights is None else open_matrix(weights, missing=absent, what="weights")
-        self.regressors = Rows(open_matrix(A, missing=absent, what="A"), None, opened, intercept)
+        rows = open_with_gaps(A, "A") if missing == "drop" else open_matrix(A, missing=absent, what="A")
+        self.regressors = Rows(rows, None, opened, intercept)
         self.missing = missing
         self._require_shapes()
         self.penalty, self.factors = self._penalty(alpha)

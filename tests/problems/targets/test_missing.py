@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 
@@ -188,8 +189,27 @@ def test_too_little_memory_says_what_helps() -> None:
         ds.lstsq(np.ones((100_000, 8)), np.ones((100_000, 2)), missing="drop", memory_limit="60MB", cluster="serial")
 
 
-def test_an_audit_says_that_there_is_nothing_to_audit(tmp_path: Path) -> None:
-    """Answers by target leave no sums; an honest run is not called false for that."""
-    ds.lstsq(A, lacking(), missing="drop", journal=tmp_path / "run", cluster="serial")
-    with pytest.raises(ds.SpecError, match="leave no sums to audit"):
-        ds.audit(tmp_path / "run", data=TargetRegression(A, lacking(), missing="drop"))
+def test_a_penalty_makes_no_answer_of_nothing() -> None:
+    """Ridge of a target without a value is NaN as least squares is, and the note that says so is true; one row will do."""
+    b = lacking(0.0)
+    b[:, 0], b[1:, 1] = np.nan, np.nan
+    for given in (b, streamed(b)):
+        found = fit(given, alpha=0.5, missing="drop")
+        assert np.isnan(found.x[:, 0]).all()
+        assert np.isnan(found.backward_error[0])
+        np.testing.assert_allclose(found.x[:, 1], A[0] * b[0, 1] / (A[0] @ A[0] + 0.5), rtol=1e-12)
+        assert "1 target has no value at all: its answers are NaN" in found.notes
+
+
+def test_rows_that_a_lacks_are_left_out_however_it_says_so(tmp_path: Path) -> None:
+    """NaN in a table, its NA, a mask and a fill value of A are what NaN in an array is."""
+    holes = np.where(np.random.default_rng(2).random(A.shape) < 0.05, np.nan, A)
+    expected = fit(lacking(), A=holes, missing="drop")
+    filled = np.where(np.isnan(holes), -99.0, holes)
+    stored = zarr.create_array(tmp_path / "A.zarr", data=filled, attributes={"_FillValue": -99.0})
+    table = pd.DataFrame(holes, columns=list("abc"))
+    for given in (table, table.convert_dtypes(), np.ma.masked_equal(filled, -99.0), stored):
+        found = ds.lstsq(given, lacking(), missing="drop", cluster="serial")
+        np.testing.assert_array_equal(found.x, expected.x)
+        assert found.counts.tolist() == expected.counts.tolist()
+    assert ds.lstsq(table, lacking(), missing="drop", cluster="serial").columns.names == ("a", "b", "c")
