@@ -1,4 +1,4 @@
-"""Claim: marginal regressions of a wide store run at half the machine's matrix-product rate and more, reading and writing included.
+"""Claim: marginal regressions are products of blocks of columns: a share of the matrix-product rate, reading and writing included.
 
 speed
     n rows, m columns, 100 targets, 20 covariates and a constant, to a Zarr group in this process: int8 in chunks of columns, the same

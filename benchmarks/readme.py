@@ -23,6 +23,7 @@ import inversion
 import kernel
 import labels
 import leverage
+import marginal
 import nonlinear
 import paper
 import polynomial
@@ -54,6 +55,7 @@ BENCHMARKS = {
         glm,
         nonlinear,
         leverage,
+        marginal,
         attention,
         polynomial,
         conv,

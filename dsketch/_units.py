@@ -66,6 +66,15 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
 
 
+def format_counted(count: int, one: str, many: str) -> str:
+    """Return a number with its words in the right form.
+
+    >>> format_counted(1, "target has", "targets have"), format_counted(2000, "target has", "targets have")
+    ('1 target has', '2,000 targets have')
+    """
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def format_count(count: int) -> str:
     """Return an integer with thousands separators."""
     return f"{count:,}"

@@ -199,7 +199,7 @@ def resume(
             f"a journal was expected at {os.fspath(journal)}; there is none. Check the path, or start with solve(..., journal=…)."
         )
     problem = problem or problem_of(header)
-    kept = Journal(journal).read_out() if isinstance(problem, TargetRegression) else None
+    kept = Journal(journal).read_out() if problem.arrays else None
     out = None if kept is None else Output.at(kept[0], overwrite=kept[1])
     run = Run(problem, header["method"], settings_of_run(header), cluster, journal, out)
     with cluster.engine(run.problem.rows) as engine:

@@ -30,7 +30,7 @@ def coefficients(solution: Solution) -> str:
     """Return the first coefficients, a line each, under the names of A's columns if they are known."""
     x, rows = np.asarray(solution.x[:MOST_SHOWN]), solution.x.shape[0]
     x, shown = x.reshape(len(x), -1), len(x)
-    word = "column" if solution.problem.fields else "row"
+    word = "column" if solution.problem.arrays else "row"
     labels = (
         tuple(f"{word} {place}" for place in range(shown))
         if solution.problem.answers_rows
@@ -44,7 +44,7 @@ def coefficients(solution: Solution) -> str:
 
 def _more_hint(solution: Solution) -> str:
     """Return how all of x can be had."""
-    if solution.problem.fields:
+    if solution.problem.arrays:
         return "--out writes them, with their errors, t and p"
     return "--out writes them" if solution.problem.answers_rows else "--out writes them, --json prints them"
 

@@ -23,7 +23,7 @@ from dsketch.engine.journal import Journal
 from dsketch.errors import DataError, DsketchError, JournalError, SpecError
 from dsketch.events import Event, PassFinished, Tell, ignore
 from dsketch.matrix.open import open_matrix
-from dsketch.problems import Problem, TargetRegression
+from dsketch.problems import Problem
 from dsketch.problems.tables import TABLE, SummaryOptions, words_of_table
 
 
@@ -81,7 +81,7 @@ class Count:
 def answer(problem: Problem, given: dict[str, Any]) -> int:
     """Plan, solve, write and show; return the exit code."""
     out, overwrite, as_json, journal = (given.pop(name) for name in ("out", "overwrite", "as_json", "journal"))
-    out = _target_place(problem, out, given.pop("out_dir", None))
+    out = _place_of(problem, out, given.pop("out_dir", None))
     table = _table_from(given, problem)
     out, overwrite, is_left = _place(problem, out, overwrite, given.pop("kept", None))
     output = None if out is None or is_left else Output.at(out, overwrite=overwrite)
@@ -136,25 +136,17 @@ def _summary(solution: Solution, asked: dict[str, Any] | None, engine: Engine, t
         return None, error
 
 
-def _target_place(problem: Problem, out: str | None, out_dir: str | None) -> str | None:
-    """Return where answers go: one array of x, or the group of arrays by target.
+def _place_of(problem: Problem, out: str | None, out_dir: str | None) -> str | None:
+    """Return where answers go: one array of x, or the group of several.
 
     Raises
     ------
     SpecError
-        If the other was given.
+        If a group was asked for an answer that is one array.
     """
-    if not isinstance(problem, TargetRegression):
-        if out_dir is not None:
-            raise SpecError(
-                f"--out was expected for {problem.name}, whose answer is one array; got --out-dir {out_dir}. Give --out."
-            )
-        return out
-    if out is not None:
-        raise SpecError(
-            f"--out-dir was expected for answers by target, which are several arrays; got --out {out}. Give --out-dir, or leave it out."
-        )
-    return out_dir
+    if out_dir is not None and not problem.arrays:
+        raise SpecError(f"--out was expected for {problem.name}, whose answer is one array; got --out-dir {out_dir}. Give --out.")
+    return out if out_dir is None else out_dir
 
 
 def _place(problem: Problem, out: str | None, overwrite: bool, kept: tuple[str, bool] | None) -> tuple[str | None, bool, bool]:
@@ -162,7 +154,7 @@ def _place(problem: Problem, out: str | None, overwrite: bool, kept: tuple[str, 
     if out is not None or kept is None:
         return out, overwrite, False
     out, overwrite = kept[0], overwrite or kept[1]
-    if isinstance(problem, TargetRegression):
+    if problem.arrays:
         return out, overwrite, False  # what lies there may be its own answer
     return out, overwrite, not overwrite and stands_at(out)
 

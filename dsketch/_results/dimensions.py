@@ -1,33 +1,13 @@
-"""What the dimensions of answers are called: that of A's columns, and those of the targets."""
+"""What the dimensions of the targets of an answer are called."""
 
 from dsketch.matrix.labels import Labels, label_targets
-from dsketch.problems import Problem
-from dsketch.problems.targets.problem import TargetRegression
-
-COLUMN = "column"  # the dimension of x that belongs to the columns of A; a dimension of targets of this name gets another
-
-
-def dimensions_of(problem: TargetRegression) -> tuple[str, ...]:
-    """Return names of the dimensions of targets: b's own, or target, or target_0 and so on."""
-    known, count = problem.targets.dimensions, len(problem.targets.trailing)
-    if known is not None and len(set(known[1:])) == count:
-        return name_dimensions(known[1:])
-    return ("target",) if count == 1 else tuple(f"target_{number}" for number in range(count))
-
-
-def name_dimensions(dims: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of dimensions of targets as they stand beside that of the columns.
-
-    >>> name_dimensions(("column", "lat"))
-    ('target_column', 'lat')
-    """
-    return tuple(f"target_{dim}" if dim == COLUMN else dim for dim in dims)
+from dsketch.problems import Problem, TargetRegression
 
 
 def targets_of(problem: Problem) -> Labels:
     """Return the labels of the targets of b: its dimensions but the rows', or the names of its columns."""
     if isinstance(problem, TargetRegression):
-        return problem.targets.labels or Labels(dimensions_of(problem), problem.targets.trailing)
+        return problem.targets.labels or Labels(problem.dimensions, problem.targets.trailing)
     data = problem.data()
     b = next((data[name] for name in ("b", "y") if data.get(name) is not None), None)
     if b is None or b.is_vector:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._results.dimensions import COLUMN, name_dimensions, targets_of
+from dsketch._results.dimensions import targets_of
 from dsketch.errors import SpecError
-from dsketch.matrix.labels import Labels, label_targets
+from dsketch.matrix.labels import COLUMN, Labels, coordinates_of, label_targets, name_dimensions
 from dsketch.problems import Problem
 from dsketch.problems.tables import name_coefficients
 from dsketch.problems.targets.problem import TargetRegression
@@ -101,7 +101,7 @@ def _with_coordinates(made: Any, solution: Any, labels: Labels) -> Any:
     names = names_of_rows(solution.problem, made.sizes[COLUMN])
     told = {"status": solution.status.name.lower(), "message": solution.status.value, "method": solution.method}
     told["problem"] = solution.problem.parameters["problem"]
-    return made.assign_coords({COLUMN: list(names)}).assign_coords(_coordinates(labels)).assign_attrs(told)
+    return made.assign_coords({COLUMN: list(names)}).assign_coords(coordinates_of(labels)).assign_attrs(told)
 
 
 def keep_coordinates(path: str, labels: Labels) -> None:
@@ -111,8 +111,9 @@ def keep_coordinates(path: str, labels: Labels) -> None:
     """
     if "xarray" not in sys.modules or not hasattr(labels.coords, "to_dataset"):
         return
-    kept = labels.coords.to_dataset()
-    plain = [name for name, coordinate in kept.variables.items() if coordinate.dtype.kind in "biufM"]
+    kept = coordinates_of(labels).to_dataset()
+    several = {name for name, index in kept.indexes.items() if index.nlevels > 1}  # which no store holds
+    plain = [name for name, found in kept.variables.items() if found.dtype.kind in "biufM" and name not in several]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # format 3 does not know of consolidated metadata, and zarr says so
         kept[plain].drop_encoding().to_zarr(path, mode="a", consolidated=True)
@@ -149,13 +150,6 @@ def _with_rows(solution: Any) -> tuple[Floats, Labels]:
     if math.prod(labels.shape) != math.prod(x.shape[1:]):  # classes, points of a path
         labels = label_targets(None, math.prod(x.shape[1:]))
     return x.reshape(len(x), *labels.shape), labels
-
-
-def _coordinates(labels: Labels) -> Any:
-    coords = labels.coords
-    if COLUMN in labels.dims:
-        return {f"target_{COLUMN}": list(np.asarray(coords[COLUMN]))} if COLUMN in coords else {}
-    return coords
 
 
 def _by_coefficient(labels: Labels, values: Floats) -> tuple[tuple[str, ...], Floats]:

@@ -1,63 +1,106 @@
-"""A Zarr group whose arrays are filled block by block: what xarray opens, with names of dimensions."""
+"""A Zarr group of arrays that are filled block by block: what xarray opens, with names of dimensions, whole or not there."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import zarr
 
+from dsketch.errors import DataError, MissingDataError
 from dsketch.matrix.retrying import store_at
+from dsketch.problems.outcome import ArrayOf
+
+_FILLED = {"write_empty_chunks": True}  # an absent chunk must mean damage, never zeros
 
 
-class Field(NamedTuple):
-    """An array of a group: its name, shape, dtype, and the names of its dimensions."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    dimensions: tuple[str, ...]
-
-
-def open_group(
-    address: str, fields: Iterable[Field], rows: int, attributes: dict[str, Any], *, goes_on: bool
-) -> "dict[str, zarr.Array[Any]]":
-    """Return the arrays of a group, made anew, or those that an earlier run began to fill.
+def begin_group(address: str, arrays: Sequence[ArrayOf], attributes: dict[str, Any], *, goes_on: bool) -> "zarr.Group":
+    """Return a group with raw arrays, made anew, or the one that an earlier run began to fill.
 
     Parameters
     ----------
-    rows : int
-        Of a chunk, which has all of the other dimensions.
     goes_on : bool
-        Whether arrays that are there and fit are taken as they are.
+        Whether a group that is there, with just these arrays, is taken as it is.
     """
-    fields = list(fields)
-    begun = _find_begun(address, fields, rows) if goes_on else None
-    if begun is not None:
-        return begun
+    if goes_on and _is_begun(address, arrays):
+        return zarr.open_group(store_at(address, read_only=False), mode="r+")
     group = zarr.create_group(store_at(address, read_only=False), attributes=attributes, zarr_format=3, overwrite=True)
-    return {
-        field.name: group.create_array(
-            field.name,
-            shape=field.shape,
-            chunks=(rows, *(max(size, 1) for size in field.shape[1:])),
-            dtype=field.dtype,
+    for array in arrays:
+        group.create_array(
+            array.name,
+            shape=array.shape,
+            chunks=array.chunks or "auto",
+            dtype=array.dtype,
             compressors=None,
-            fill_value=0,
-            dimension_names=field.dimensions,
-            config={"write_empty_chunks": True},  # an absent chunk must mean damage, never zeros
+            fill_value=np.nan if np.dtype(array.dtype).kind == "f" else 0,
+            dimension_names=array.dimensions,
+            attributes={"long_name": array.help},
+            config=_FILLED,
         )
-        for field in fields
-    }
+    return group
 
 
-def _find_begun(address: str, fields: list[Field], rows: int) -> "dict[str, zarr.Array[Any]] | None":
-    found = {}
-    for field in fields:
-        try:
-            array = zarr.open_array(address, path=field.name, mode="r+", config={"write_empty_chunks": True})
-        except (FileNotFoundError, ValueError):
-            return None
-        if (array.shape, array.chunks[0], np.dtype(array.dtype).name) != (field.shape, rows, field.dtype):
-            return None
-        found[field.name] = array
-    return found
+def _is_begun(address: str, arrays: Iterable[ArrayOf]) -> bool:
+    try:
+        group = zarr.open_group(store_at(address), mode="r")
+        return all(_is_same(array_in(group, array.name), array) for array in arrays)
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+
+
+def _is_same(found: "zarr.Array[Any]", array: ArrayOf) -> bool:
+    is_cut_so = not array.chunks or found.chunks == array.chunks
+    return bool(found.shape == array.shape and is_cut_so and np.dtype(found.dtype).name == array.dtype)
+
+
+def array_in(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
+    """Return an array of a group, whose chunks are written whatever they hold.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    """
+    found = group[name]
+    if not isinstance(found, zarr.Array):
+        raise KeyError(name)
+    array: zarr.Array[Any] = found.with_config(_FILLED)
+    return array
+
+
+def consolidate(group: "zarr.Group") -> None:
+    """Write what readers of many arrays look for first: the metadata of all of them in one place."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # format 3 does not know of it yet, and zarr says so; xarray warns where it is not there
+        zarr.consolidate_metadata(group.store, path=group.path)
+
+
+def open_group(address: str, names: Iterable[str]) -> "tuple[dict[str, zarr.Array[Any]], dict[str, Any]]":
+    """Return the arrays of these names at a place, opened, and what the group says about itself.
+
+    Raises
+    ------
+    MissingDataError, DataError
+        If one is not there, or they are not complete.
+    """
+    try:
+        group = zarr.open_group(store_at(address), mode="r")
+        arrays = {name: array_in(group, name) for name in names}
+    except (FileNotFoundError, KeyError, ValueError) as error:
+        raise MissingDataError(f"a Zarr group of answers was expected at {address}; there is none. Check the path.") from error
+    if group.attrs.get("complete") is False:
+        raise DataError(
+            f"answers must be complete; {address} says that they are not: who wrote them was interrupted. Solve again."
+        )
+    return arrays, group.attrs.asdict()
+
+
+def is_written(address: str, key: str) -> bool:
+    """Whether the answers of this very run lie at a place, all of them; never of a run without a key."""
+    if not key:
+        return False
+    try:
+        found = zarr.open_group(store_at(address), mode="r").attrs
+    except (FileNotFoundError, ValueError):
+        return False
+    return found.get("run") == key and found.get("complete") is not False

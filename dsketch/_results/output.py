@@ -8,8 +8,8 @@ import errno
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dsketch._atomic import beside, clear_left_behind, replacing, write_flushed
 from dsketch._results.format import OURS
-from dsketch._results.group import Field, open_group
+from dsketch._results.group import array_in, begin_group, consolidate
 from dsketch._results.remote import RemoteOutput, create_array, require_complete
 from dsketch._results.slices import pieces_of
 from dsketch._results.solution import Solution
@@ -30,6 +30,7 @@ from dsketch.ingest.failure import writing
 from dsketch.ingest.staged import keeping, staging
 from dsketch.problems import Problem
 from dsketch.problems.affine import ShiftedProblem
+from dsketch.problems.outcome import ArrayOf
 
 _PROBE_BYTES = 65_536  # the room that the metadata of a Zarr array take beside the result itself
 _CHUNK_BYTES = 64_000_000  # the chunk of a result that the driver writes; a result is rarely larger
@@ -149,14 +150,10 @@ class Output:
             yield array
             with writing(self.path):
                 require_complete(array)
-                for left_behind in part.rglob("*.partial"):  # by a worker that was killed while it wrote
-                    left_behind.unlink()
 
     @contextmanager
-    def fill_group(
-        self, fields: Iterable[Field], rows: int, attributes: dict[str, Any], key: str = ""
-    ) -> Iterator[dict[str, "zarr.Array[Any]"]]:
-        """Yield the arrays of a Zarr group by name, to be filled; otherwise as :meth:`fill`.
+    def fill_group(self, arrays: Sequence[ArrayOf], attributes: dict[str, Any], key: str = "") -> Iterator["zarr.Group"]:
+        """Yield a Zarr group with empty arrays, to be filled; otherwise as :meth:`fill`.
 
         Raises
         ------
@@ -166,23 +163,25 @@ class Output:
         self._admit()
         with self._beside(key) as part:
             with writing(self.path):
-                arrays = open_group(str(part), fields, rows, attributes, goes_on=bool(key))
-            yield arrays
+                group = begin_group(str(part), arrays, attributes, goes_on=bool(key))
+            yield group
             with writing(self.path):
-                for array in arrays.values():
-                    require_complete(array)
-                for left_behind in part.rglob("*.partial"):  # by a worker that was killed while it wrote
-                    left_behind.unlink()
+                for array in arrays:
+                    require_complete(array_in(group, array.name))
+                consolidate(group)
 
     @contextmanager
     def _beside(self, key: str) -> Iterator[Path]:
         """Yield where the array is filled, which takes its place at the end."""
-        if key:
-            with keeping(self.path, key, overwrite=self.overwrite) as part:
-                yield part
-        else:
-            with staging([self.path], overwrite=self.overwrite) as (part,):
-                yield part
+        with ExitStack() as stack:
+            if key:
+                part = stack.enter_context(keeping(self.path, key, overwrite=self.overwrite))
+            else:
+                (part,) = stack.enter_context(staging([self.path], overwrite=self.overwrite))
+            yield part
+            with writing(self.path):
+                for left_behind in part.rglob("*.partial"):  # by a worker that was killed while it wrote
+                    left_behind.unlink()
 
     def _write_npy(self, x: NDArray[np.float64]) -> None:
         with writing(self.path), replacing(self.path) as file:

@@ -15,10 +15,9 @@ from typing import Any
 from dsketch._results.signing import Signature, sign
 from dsketch._results.slices import digest_of
 from dsketch._results.solution import Solution
-from dsketch._results.targets import TargetFit
 from dsketch.engine.journal import Journal
 from dsketch.errors import JournalError
-from dsketch.problems.outcome import RowsRoot
+from dsketch.problems.outcome import ArraysRoot, RowsRoot
 
 FORMAT = 1
 _QUESTION = ("problem", "sources", "data", "grid", "shift", "method", "settings", "versions")
@@ -37,9 +36,9 @@ class Receipt:
     question : dict
         Of the header: problem, sources and fingerprints of the data, method, settings, versions.
     answer : dict
-        Status, method, shape of x and the SHA-256 of its bytes (float64, C order).  That is None for answers by target, and for an x with a
-        number for each row of A, of which ``rows`` has the Merkle root over the digests of each ``height`` rows; receipts of before have
-        none.
+        Status, method, shape of x and the SHA-256 of its bytes (float64, C order).  That is None for an x with a number for each row of A,
+        of which ``rows`` has the Merkle root over the digests of each ``height`` rows, and for several arrays, of which ``arrays`` has the
+        root over the digests of their chunks; receipts of before have none.
     header : str
         SHA-256 of the journal's header.
     passes, panels : int
@@ -145,10 +144,9 @@ class Receipt:
 
     def __str__(self) -> str:
         """Return what it says, in a few lines."""
-        root = self.answer.get("rows")
-        x = self.answer["sha256"] or (
-            "not in the receipt: a number for each row" if root is None else f"of its rows: root {root['root']}"
-        )
+        root = self.answer.get("rows") or self.answer.get("arrays")
+        of = "rows" if "rows" in self.answer else "arrays"
+        x = self.answer["sha256"] or ("not in the receipt" if root is None else f"of its {of}: root {root['root']}")
         by = "nobody" if self.signature is None else f"{self.signature.signer}, key {self.signature.key}"
         return "\n".join(
             [
@@ -167,7 +165,7 @@ def _write(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def make_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRoot | None = None) -> Receipt:
+def make_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRoot | ArraysRoot | None = None) -> Receipt:
     """Return the receipt of a run that has just ended, or has been replayed to its end.
 
     Parameters
@@ -176,8 +174,8 @@ def make_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRo
     solution : Solution
     passes : int
         How many of its passes are recorded.
-    root : RowsRoot, optional
-        Of an x with a number for each row of A.
+    root : RowsRoot or ArraysRoot, optional
+        Of an x with a number for each row of A; of several arrays.
 
     Raises
     ------
@@ -190,8 +188,8 @@ def make_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRo
         "status": solution.status.name,
         "method": solution.method,
         "shape": list(x.shape),
-        "sha256": None if solution.problem.answers_rows or isinstance(solution, TargetFit) else digest_of(x),
-        **({} if root is None else {"rows": root._asdict()}),
+        "sha256": None if solution.problem.answers_rows or solution.problem.arrays else digest_of(x),
+        **({} if root is None else {"arrays" if isinstance(root, ArraysRoot) else "rows": root._asdict()}),
     }
     return Receipt(
         str(header["dsketch"]),
@@ -205,7 +203,7 @@ def make_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRo
     )
 
 
-def keep_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRoot | None = None) -> None:
+def keep_receipt(journal: Journal, solution: Solution, passes: int, root: RowsRoot | ArraysRoot | None = None) -> None:
     """Leave the receipt of a finished run in its journal; where all was replayed, the one that is there is compared and left.
 
     Parameters

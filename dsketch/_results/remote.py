@@ -1,6 +1,6 @@
 """Write results behind a URL, where nothing can be renamed: a mark in the array says whether it is complete."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -10,11 +10,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dsketch._results.group import Field, open_group
+from dsketch._results.group import array_in, begin_group, consolidate
 from dsketch.errors import DataError, DsketchError, SpecError
 from dsketch.matrix.access import first_line_of, package_for, remedy_for
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.retrying import store_at
+from dsketch.problems.outcome import ArrayOf
 
 
 @dataclass(frozen=True)
@@ -106,21 +107,12 @@ class RemoteOutput:
         self._admit()
         with self._translate_errors():
             array = create_array(self.path, shape, rows, {**attributes, "complete": False}, overwrite=True)
-        try:
+        with self._completing(array, [array]):
             yield array
-            require_complete(array)
-            with self._translate_errors():
-                array.update_attributes({"complete": True})
-        except BaseException:
-            with suppress(Exception):  # what is left is marked, and the first error is the one to tell
-                wait_for(array.store.delete_dir(array.path))
-            raise
 
     @contextmanager
-    def fill_group(
-        self, fields: Iterable[Field], rows: int, attributes: dict[str, Any], key: str = ""
-    ) -> Iterator[dict[str, "zarr.Array[Any]"]]:
-        """Yield the arrays of a Zarr group by name, each marked complete at the end; otherwise as :meth:`fill`.
+    def fill_group(self, arrays: Sequence[ArrayOf], attributes: dict[str, Any], key: str = "") -> Iterator["zarr.Group"]:
+        """Yield a Zarr group with empty arrays, to be filled, which is marked complete at the end; otherwise as :meth:`fill`.
 
         Raises
         ------
@@ -130,12 +122,25 @@ class RemoteOutput:
         del key
         self._admit()
         with self._translate_errors():
-            arrays = open_group(self.path, fields, rows, {**attributes, "complete": False}, goes_on=False)
-        yield arrays
-        for array in arrays.values():
-            require_complete(array)
+            group = begin_group(self.path, arrays, {**attributes, "complete": False}, goes_on=False)
+        with self._completing(group, [array_in(group, array.name) for array in arrays]):
+            yield group
         with self._translate_errors():
-            zarr.open_group(store_at(self.path, read_only=False), mode="r+").update_attributes({"complete": True})
+            consolidate(group)
+
+    @contextmanager
+    def _completing(self, found: "zarr.Array[Any] | zarr.Group", arrays: "Iterable[zarr.Array[Any]]") -> Iterator[None]:
+        """Mark what is filled as complete once no chunk lacks; whatever fails before takes it away."""
+        try:
+            yield
+            for array in arrays:
+                require_complete(array)
+            with self._translate_errors():
+                found.update_attributes({"complete": True})
+        except BaseException:
+            with suppress(Exception):  # what is left is marked, and the first error is the one to tell
+                wait_for(found.store.delete_dir(found.path))
+            raise
 
     def _admit(self) -> None:
         with self._translate_errors():

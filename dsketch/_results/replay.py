@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dsketch._results.findings import Fault
+from dsketch._results.group import open_group
 from dsketch._results.read import read_x
 from dsketch._results.receipt import Receipt
 from dsketch._results.run_header import print_of, problem_of, problem_without_data, settings_of_run
@@ -22,6 +23,7 @@ from dsketch.errors import DataError, JournalError, MissingDataError, SpecError
 from dsketch.events import Tell, ignore
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.unread import UnreadError
+from dsketch.passes.arrays import root_of_arrays
 from dsketch.passes.base import Look, Part
 from dsketch.passes.writing import digest_rows, root_of_rows
 from dsketch.planning.choice import Choice
@@ -70,6 +72,10 @@ class Steps:
 
     def replay(self, header: dict[str, Any], *, with_data: bool) -> tuple[Replay, bool]:
         """Run the flow on the recorded sums; return what it asked, and whether it came to the x of the receipt."""
+        if "arrays" in self.receipt.answer and not with_data:  # made where the data are read: there are no steps
+            before = len(self.faults)
+            self._check_rows()
+            return Replay(self.journal), len(self.faults) == before
         if with_data:
             return self._follow(self._problem_with_data(header), header)
         try:
@@ -131,28 +137,51 @@ class Steps:
     # ---- sums and panels ------------------------------------------------------------------------------------------
 
     def _check_rows(self) -> None:
-        """Compare the root of an x with a number for each row, where it is there, with that of the receipt."""
-        said, out = self.receipt.answer.get("rows"), self.journal.read_out()
+        """Compare the root of what was made where the data are read, if it is there, with that of the receipt."""
+        rows, arrays, out = self.receipt.answer.get("rows"), self.receipt.answer.get("arrays"), self.journal.read_out()
+        said = rows or arrays
         if said is None:
-            self.notes.append("x has a number for each row, made after the recorded passes; it is not in the receipt")
+            self.notes.append("x was made after the recorded passes, where the data are read; it is not in the receipt")
             return
         x = self.x if self.x is not None else out[0] if out is not None else None
+        if x is None:
+            self.notes.append(
+                "x was made where the data are read, and came back to who solved; to compare it with the receipt, give it: x="
+            )
+            return
         try:
-            found = None if x is None else root_of_x(x, said["height"])
+            found = root_of_x(x, said["height"]) if rows else root_of_group(x, said)
         except MissingDataError as error:
             self.notes.append(f"x was not compared with the receipt: {error}")
-            return
         except DataError as error:
             self.faults.append(Fault("answer", f"x cannot be read: {error}"))
-            return
-        if found is None:
-            self.notes.append(
-                "x has a number for each row and came back to who solved; to compare it with the receipt, give it: x="
-            )
-        elif found != said["root"]:
-            self.faults.append(
-                Fault("answer", f"x has the root {found} over each {said['height']} rows; the receipt says {said['root']}")
-            )
+        else:
+            if found != said["root"]:
+                over = f"each {said['height']} rows" if rows else "the chunks of its arrays"
+                self.faults.append(Fault("answer", f"x has the root {found} over {over}; the receipt says {said['root']}"))
+
+
+def root_of_group(source: Any, form: Mapping[str, Any]) -> str:
+    """Return the Merkle root over the digests of the chunks of several arrays, read chunk by chunk.
+
+    Parameters
+    ----------
+    source : mapping of str to array, path or URL
+    form : mapping
+        What a receipt says of them.
+
+    Raises
+    ------
+    DataError
+        If one is not there, or cannot be read.
+    """
+    arrays = source if isinstance(source, Mapping) else open_group(os.fspath(source), form["names"])[0]
+    try:
+        return root_of_arrays([arrays[name] for name in form["names"]], form["dtypes"], form["chunk"])
+    except (KeyError, ValueError, OSError) as error:
+        raise DataError(
+            f"arrays {', '.join(form['names'])} were expected; one is not as it was: {error!r}. Solve again."
+        ) from error
 
 
 def root_of_x(source: Any, height: int) -> str:

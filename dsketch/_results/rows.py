@@ -37,32 +37,40 @@ def is_written_by_workers(out: Output | RemoteOutput | None) -> bool:
 
 
 def require_room(problem: Problem, out: Output | RemoteOutput | None) -> None:
-    """Refuse, before the first pass, an answer of so many rows that nobody could hold.
+    """Refuse, before anything is tried, an answer that nobody could hold, and a place that holds no arrays.
 
     Raises
     ------
+    SpecError
+        For several arrays in one NumPy file.
     PlanError
         With both sizes.
     """
-    size = problem.answer_bytes
-    if problem.answers_rows and size > IN_MEMORY_BYTES and not is_written_by_workers(out):
+    size, is_large = problem.answer_bytes, problem.answers_rows or bool(problem.arrays)
+    if problem.arrays and isinstance(out, Output) and out.is_npy:
+        raise SpecError(
+            f"a folder for a Zarr group was expected, as {problem.name} answers with {', '.join(array.name for array in problem.arrays)}; "
+            f"got {out.path.name}. Leave out .npy."
+        )
+    if is_large and size > IN_MEMORY_BYTES and not is_written_by_workers(out):
+        where = "out_dir=, on the command line --out-dir" if problem.arrays else "out=, on the command line --out"
         raise PlanError(
-            f"an answer of at most {format_bytes(IN_MEMORY_BYTES)} comes back as an array; {problem.name} has {problem.x_shape[0]} rows "
-            f"of it, {format_bytes(size)}. Give a place to write them to as Zarr: out=, on the command line --out."
+            f"an answer of at most {format_bytes(IN_MEMORY_BYTES)} comes back as {'arrays' if problem.arrays else 'an array'}; "
+            f"{problem.name} has {problem.x_shape[0]} rows of it, {format_bytes(size)}. Give a place to write them to as Zarr: {where}."
         )
 
 
 def require_agreement(problem: Problem, out: Output | RemoteOutput | None, replicas: int) -> None:
-    """Refuse, before the first pass, rows that several workers would write, each over the other's.
+    """Refuse, before the first pass, answers that several workers would write, each over the other's.
 
     Raises
     ------
     SpecError
     """
-    if replicas > 1 and problem.answers_rows and is_written_by_workers(out):
+    if replicas > 1 and (problem.answers_rows or problem.arrays) and is_written_by_workers(out):
+        instead = "Leave out_dir" if problem.arrays else "Leave out= away, give it a name that ends in .npy,"
         raise SpecError(
-            f"replicas={replicas} compares parts, and rows that workers write to Zarr are none. Leave out= away, give it a name that "
-            "ends in .npy, or leave replicas out."
+            f"replicas={replicas} compares parts, and answers that workers write to Zarr are none. {instead} or leave replicas out."
         )
 
 

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import zarr
 
 from dsketch._linalg.threads import one_blas_thread
-from dsketch._results.dimensions import dimensions_of, targets_of
-from dsketch._results.fields import make_fields, require_group, write_answer
+from dsketch._results.arrays import make_arrays
+from dsketch._results.dimensions import targets_of
 from dsketch._results.frames import keep_coordinates
+from dsketch._results.group import is_written
 from dsketch._results.make_plan import make_plan
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
@@ -21,8 +22,7 @@ from dsketch._results.remote import RemoteOutput
 from dsketch._results.rows import key_of, make_rows, require_agreement, require_room
 from dsketch._results.run_header import describe_run
 from dsketch._results.solution import Solution
-from dsketch._results.target_group import answer_bytes, is_written
-from dsketch._results.targets import TargetFit, answer_targets, require_target_room
+from dsketch._results.targets import told_by_target
 from dsketch.engine.base import Engine
 from dsketch.engine.cluster import Cluster
 from dsketch.engine.drive import Drive
@@ -32,7 +32,7 @@ from dsketch.events import Converged, Note, PassRecord
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.problems import Outcome, Problem, TargetRegression
-from dsketch.problems.outcome import FieldsLook, RowsLook
+from dsketch.problems.outcome import ArraysLook, RowsLook
 from dsketch.settings import Settings
 
 T = TypeVar("T")
@@ -78,16 +78,12 @@ class Run:
         SpecError, DataError
             As :meth:`dsketch._results.output.Output.probe`.
         """
-        size = self.problem.answer_bytes
-        if isinstance(self.problem, TargetRegression):
-            require_target_room(self.problem, self.out)
-            if self.out is not None and is_written(self.out, key_of(self.header)):
-                return
-            size = answer_bytes(self.problem)
-        if self.out is not None:
-            require_group(self.problem, self.out)
-            sources = [matrix.source for matrix in self.problem.data().values() if matrix is not None]
-            self.out.probe(size, [*sources, self.journal, *apart_from])
+        problem, out = self.problem, self.out
+        require_room(problem, out)
+        if out is None or (problem.arrays and is_written(os.fspath(out.path), key_of(self.header))):
+            return
+        sources = [matrix.source for matrix in problem.data().values() if matrix is not None]
+        out.probe(problem.answer_bytes, [*sources, self.journal, *apart_from])
 
     def plan(self, engine: Engine) -> Plan:
         """Return how it will be solved on the engine of its cluster.
@@ -123,11 +119,11 @@ class Run:
         ------
         DataError, EngineError, JournalError
         """
-        if isinstance(made.problem, TargetRegression):
-            return self._solve_targets(made.problem, made, engine, progress)
         require_room(made.problem, self.out)
         require_agreement(made.problem, self.out, engine.replicas)
         problem, record, known = made.problem, self.begin(made), len(engine.notes)
+        if problem.arrays and record is not None and self.out is not None:
+            record.keep_out(os.fspath(self.out.path), overwrite=self.out.overwrite)
         with listener(progress) as tell:
             drive = Drive(engine, tell, record, made.estimate.passes)
             found = drive.run(problem.answer(made))
@@ -144,41 +140,20 @@ class Run:
             keep_receipt(record, solution, recorded, found.root)
         return solution
 
-    def _solve_targets(self, problem: TargetRegression, made: Plan, engine: Engine, progress: ProgressTo) -> TargetFit:
-        """Answer by tiles; the journal has the header alone, as what is written is the answer itself."""
-        require_target_room(problem, self.out)
-        record, known = self.begin(made), len(engine.notes)
-        key = key_of(None if record is None else record.header())
-        if record is not None and self.out is not None:
-            record.keep_out(os.fspath(self.out.path), overwrite=self.out.overwrite)
-        journal = None if self.journal is None else os.fspath(self.journal)
-        with listener(progress) as tell:
-            drive = Drive(engine, tell, None, made.estimate.passes)
-            found = answer_targets(problem, made, drive, self.out, journal, key)
-            for note in found.notes:
-                tell(Note(note))
-        found = replace(found, notes=(*found.notes, *engine.notes[known:]))
-        solution = self._solution(made, found, tuple(drive.passes))
-        facts = {part.name: getattr(solution, part.name) for part in fields(Solution)}
-        if isinstance(self.out, Output):
-            keep_coordinates(os.fspath(self.out.path), targets_of(problem))
-        place = None if self.out is None else os.fspath(self.out.path)
-        fit = TargetFit(**facts, dimensions=dimensions_of(problem), path=place)
-        if record is not None:
-            keep_receipt(record, fit, 0)
-        return fit
-
     def _make(
         self,
-        rows: RowsLook | FieldsLook,
+        rows: RowsLook | ArraysLook,
         problem: Problem,
         drive: Drive,
         attributes: Callable[[Outcome], dict[str, Any]],
         key: str,
     ) -> Outcome:
-        """Return the outcome with what has a row for each of the data's."""
-        if isinstance(rows, FieldsLook):
-            return make_fields(rows, problem, drive, self.out, attributes, key)
+        """Return the outcome with what is made where the data are read."""
+        if isinstance(rows, ArraysLook):
+            found = make_arrays(rows, problem, drive, self.out, attributes, key)
+            if isinstance(self.out, Output):
+                keep_coordinates(os.fspath(self.out.path), targets_of(problem))
+            return found
         return make_rows(rows, problem, drive, self.out, attributes, key)
 
     def _describe(self, made: Plan, found: Outcome) -> dict[str, Any]:
@@ -187,7 +162,7 @@ class Run:
 
     def _solution(self, made: Plan, found: Outcome, passes: tuple[PassRecord, ...]) -> Solution:
         problem = made.problem
-        return Solution(
+        solution = Solution(
             found.x,
             found.status,
             found.method,
@@ -202,6 +177,7 @@ class Run:
             run=partial(_run_further, problem, made.cluster),
             predicts=partial(predict, **vars(made.cluster)),
         )
+        return told_by_target(solution, problem, self.out) if isinstance(problem, TargetRegression) else solution
 
     def write(self, solution: Solution) -> None:
         """Write x to its place, if it has one.
@@ -211,9 +187,8 @@ class Run:
         DataError
             If it cannot be written, or something came to lie there.
         """
-        is_there = isinstance(solution, TargetFit) or isinstance(solution.x, zarr.Array)  # written by the workers
-        if self.out is not None and not is_there:
-            write_answer(self.out, solution, attributes_of(solution, self.journal))
+        if self.out is not None and not isinstance(solution.x, zarr.Array):  # those were written by the workers
+            self.out.write(solution.x, attributes_of(solution, self.journal))
 
 
 def _run_further(problem: Problem, asked: Cluster, flow: Flow[T], cluster: Any, progress: ProgressTo) -> T:

@@ -1,31 +1,16 @@
 """Answers of very many targets: arrays that the workers write where b is read, or that come back where they are small."""
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-import numpy as np
-import zarr
-
 from dsketch._jsonable import plain
-from dsketch._results.format import OURS
-from dsketch._results.output import Output, words_of
-from dsketch._results.plan import Plan
+from dsketch._results.output import Output
 from dsketch._results.remote import RemoteOutput
-from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.solution import Solution
-from dsketch._results.target_group import answer_bytes, filling, is_written, open_group, require_folder_name
 from dsketch._units import format_bytes, format_seconds
-from dsketch.engine.drive import Drive
-from dsketch.errors import PlanError, SpecError
-from dsketch.matrix.retrying import store_at
-from dsketch.passes import Look
-from dsketch.passes.base import Flow
-from dsketch.passes.fit_tiles import Tally
-from dsketch.problems.outcome import Outcome
+from dsketch.errors import SpecError
 from dsketch.problems.targets.problem import TargetRegression
-
-Place = Output | RemoteOutput | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,8 +37,7 @@ class TargetFit(Solution):
     @property
     def arrays(self) -> dict[str, Any]:
         """All arrays by name, of shape (d, targets…) or (targets…)."""
-        found: dict[str, Any] = self.answer
-        return found
+        return dict(self.fields)
 
     @property
     def standard_errors(self) -> Any:
@@ -158,79 +142,7 @@ class TargetFit(Solution):
         return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
 
 
-def require_target_room(problem: TargetRegression, out: Place) -> None:
-    """Refuse, before anything is tried, answers that nobody could hold, and a place that holds no arrays.
-
-    Raises
-    ------
-    SpecError
-        For a NumPy file.
-    PlanError
-        If there is no place, and answers are too large to come back.
-    """
-    require_folder_name(out)
-    size = answer_bytes(problem)
-    if out is None and size > IN_MEMORY_BYTES:
-        raise PlanError(
-            f"answers of at most {format_bytes(IN_MEMORY_BYTES)} come back as arrays; those of {problem.sides:,} targets have "
-            f"{format_bytes(size)}. Give a place to write them to: out_dir=, on the command line --out-dir."
-        )
-
-
-def answer_targets(problem: TargetRegression, made: Plan, drive: Drive, out: Place, journal: str | None, key: str) -> Outcome:
-    """Return the outcome with its arrays, in memory or, at ``out``, those that the workers have written.
-
-    Parameters
-    ----------
-    journal : str or None
-        Whose run this is, for the group's own account.
-    key : str
-        Of a run that may go on where it was interrupted; empty: of one that may not.
-
-    Raises
-    ------
-    SpecError
-        For replicas, which cannot compare what they write.
-    DataError, EngineError
-    """
-    if out is None:
-        return drive.run(problem.answer(made))
-    if drive.engine.replicas > 1:
-        raise SpecError(
-            f"replicas={drive.engine.replicas} compares parts, and answers that workers write to Zarr are none. Leave "
-            "out_dir or replicas out."
-        )
-    if is_written(out, key):
-        return _read(problem, made, out)
-    with filling(out, problem, {**words_of(problem), **OURS}, key) as group:
-        tally = drive.run(_look_once(problem.look(group, goes_on=bool(key))))
-        found = problem.conclude(made, tally, {"x": np.empty(0)})
-        group.update_attributes({**_describe(problem, found, journal), "run": key, "tally": list(tally)})
-    arrays = open_group(os.fspath(out.path))
-    return replace(found, x=arrays["x"], detail=arrays)
-
-
-def _read(problem: TargetRegression, made: Plan, out: Output | RemoteOutput) -> Outcome:
-    """Return the outcome of a run that had come to its end."""
-    arrays = open_group(os.fspath(out.path))
-    tally = Tally(*zarr.open_group(store_at(os.fspath(out.path)), mode="r").attrs["tally"])
-    found = problem.conclude(made, tally, {"x": arrays["x"]})
-    return replace(found, detail=arrays)
-
-
-def _describe(problem: TargetRegression, found: Outcome, journal: str | None) -> dict[str, Any]:
-    """Return what the group says about itself."""
-    return {
-        "status": found.status.name.lower(),
-        "method": found.method,
-        "certificate": plain(vars(found.certificate)),
-        "notes": list(found.notes),
-        "journal": journal,
-        **words_of(problem),
-        **({} if problem.columns is None else problem.columns.attributes()),
-        **OURS,
-    }
-
-
-def _look_once(look: Look) -> Flow[Any]:
-    return (yield look)
+def told_by_target(solution: Solution, problem: TargetRegression, out: Output | RemoteOutput | None) -> TargetFit:
+    """Return a solution as the answers of its targets, which lie at ``out``, if that is a place."""
+    facts = {part.name: getattr(solution, part.name) for part in fields(Solution)}
+    return TargetFit(**facts, dimensions=problem.dimensions, path=None if out is None else os.fspath(out.path))

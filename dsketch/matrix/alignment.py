@@ -1,18 +1,25 @@
 """Whether matrices that should belong to the same rows do, as far as their storage says which rows they have."""
 
+from typing import Protocol
+
 from dsketch.errors import DataError
-from dsketch.matrix.base import Matrix
 
 INDEX = "index "  # so begins the digest of the row labels of a table in memory; those of stored rows are hex
 DEFAULT, SHUFFLED = "0 1 2 …", "0 1 2 … in another order"  # begin what follows, where labels are just row numbers
 
 
-def require_same_rows(**matrices: Matrix | None) -> None:
+class OfRows(Protocol):
+    """What may know its rows: a :class:`~dsketch.matrix.base.Matrix`, or :class:`~dsketch.matrix.targets.Targets`."""
+
+    rows_digest: str | None
+
+
+def require_same_rows(**matrices: OfRows | None) -> None:
     """Refuse matrices that come from different rows; what says nothing of its rows is taken to fit.
 
     Parameters
     ----------
-    **matrices : Matrix or None
+    **matrices : OfRows or None
         By the names that errors use.
 
     Raises

@@ -162,6 +162,11 @@ def _is_future(task: Any) -> bool:
     return hasattr(task, "result") and hasattr(task, "key")
 
 
+def holds_futures(array: Any) -> bool:
+    """Whether chunks of a dask array were persisted on a cluster."""
+    return any(map(_is_future, dict(array.__dask_graph__()).values()))
+
+
 def _future_keys(graph: dict[Any, Any]) -> list[Any]:
     return sorted((key for key, task in graph.items() if _is_future(task)), key=str)
 
@@ -171,6 +176,7 @@ def _cull_graph(array: Any) -> dict[Any, Any]:
     graph = dict(array.__dask_graph__())
     slim = dict(array.__dask_optimize__(array.__dask_graph__(), array.__dask_keys__()))
     wanted = {key for task in slim.values() for key in getattr(task, "dependencies", ())}
+    wanted |= {(array.name, *place) for place in np.ndindex(*array.numblocks)}  # chunks that are asked for as they are
     return slim | {key: graph[key] for key in wanted - slim.keys()}
 
 

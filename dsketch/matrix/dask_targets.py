@@ -8,8 +8,8 @@ import numpy as np
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, check_numeric
 from dsketch.matrix.blocks import require_declared
-from dsketch.matrix.dask import fetch_chunks
-from dsketch.matrix.targets import Box, Targets
+from dsketch.matrix.dask import fetch_chunks, holds_futures
+from dsketch.matrix.targets import Box, Targets, Windows, key_of
 
 
 class DaskTargets(Targets):
@@ -40,7 +40,7 @@ class DaskTargets(Targets):
         self.what, self.may_lack = what, may_lack
         self.shape, self.dtype = tuple(map(int, array.shape)), np.dtype(array.dtype)
         self.chunks = tuple(max(sizes, default=1) for sizes in array.chunks)
-        self._array = array
+        self._array, self._is_persisted = array, holds_futures(array)
         self._ends = np.cumsum([0, *array.chunks[0]])
         self._last: tuple[Any, AnyArray] | None = None
 
@@ -61,15 +61,23 @@ class DaskTargets(Targets):
         last = self._last
         if last is None or last[0] != place:
             part = self._array[(slice(low, high), *box)]
-            values = part.compute(scheduler="synchronous").reshape(high - low, -1)
+            values = self._compute(part).reshape(high - low, -1)
             name, shape = f"rows {low}:{high} of {self.what}", (high - low, int(np.prod(part.shape[1:])))
             last = (place, require_declared(values, name, self.what, shape, self.dtype, (low, 0)).reshape(part.shape))
             self._last = last  # one assignment: another thread sees the old rows or the new ones
         return last[1]
 
+    def _compute(self, part: Any) -> AnyArray:
+        if self._is_persisted:  # what fetches has optimized already: again, and Dask loses the chunks that are numbers
+            part = fetch_chunks(part)
+        values: AnyArray = part.compute(scheduler="synchronous", optimize_graph=not self._is_persisted)
+        return values
+
     def window(self, boxes: list[Box]) -> Targets:
-        """Return the boxes with their part of the graph; numbers that a cluster holds are fetched, for no future is known elsewhere."""
-        return _Pieces(self, {_key(box): fetch_chunks(self._array[(slice(None), *box)]) for box in boxes})
+        """Return the boxes with their part of the graph; of what a cluster holds the numbers, for no future is known elsewhere."""
+        if self._is_persisted:
+            return Windows(self, {key_of(box): self._compute(self._array[(slice(None), *box)]) for box in boxes})
+        return _Pieces(self, {key_of(box): self._array[(slice(None), *box)] for box in boxes})
 
     def fingerprint(self) -> str:
         """Return a digest of the array's name (a hash of its graph), chunks and dtype."""
@@ -96,14 +104,10 @@ class _Pieces(Targets):
 
     def read(self, start: int, stop: int, box: Box, out: AnyArray) -> AnyArray:
         inner = tuple(slice(0, piece.stop - piece.start) for piece in box)
-        return self._pieces[_key(box)].read(start, stop, inner, out)
+        return self._pieces[key_of(box)].read(start, stop, inner, out)
 
     def fingerprint(self) -> str:
         return ""
 
     def describe(self) -> str:
         return "dask array"
-
-
-def _key(box: Box) -> tuple[Any, ...]:
-    return tuple((piece.start, piece.stop) for piece in box)

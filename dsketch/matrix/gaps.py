@@ -34,7 +34,7 @@ class Gapped(Matrix):
     def __init__(self, stored: ZarrMatrix, conventions: Conventions) -> None:
         self.stored, self.conventions = stored, conventions
         self.shape, self.is_vector = stored.shape, stored.is_vector
-        self.source, self.names = stored.source, stored.names
+        self.source, self.names, self.rows_digest = stored.source, stored.names, stored.rows_digest
         self.meaning = conventions.describe()
 
     @property
@@ -72,7 +72,9 @@ def open_with_gaps(source: Any, what: str) -> Matrix:
     if isinstance(matrix, ZarrMatrix) and matrix.conventions is not None:
         return Gapped(matrix.as_stored(), matrix.conventions)
     if matrix.source is None and not isinstance(matrix, ArrayMatrix):  # of a graph or a table: each worker would compute it again
-        return ArrayMatrix(np.ascontiguousarray(matrix.read(0, matrix.shape[0])), what=what)
+        here = ArrayMatrix(np.ascontiguousarray(matrix.read(0, matrix.shape[0])), what=what)
+        here.names, here.rows_digest = matrix.names, matrix.rows_digest
+        return here
     return matrix
 
 

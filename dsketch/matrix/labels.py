@@ -5,6 +5,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+COLUMN = "column"  # the dimension of x that belongs to the columns of A
+_ARRAYS = "x standard_errors t p test is_estimable r_squared residual_variance counts degrees_of_freedom"
+_CERTIFIED = "backward_error residual_norm forward_error gradient_norm"
+# What answers have by these names: a dimension or coordinate of targets that is called so (x of a map!) gets another.
+TAKEN = frozenset({COLUMN, *_ARRAYS.split(), *_CERTIFIED.split()})
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -61,3 +67,24 @@ def stored_labels(array: Any) -> Labels | None:
     """Return the labels of a Zarr array with several dimensions of targets, where it names them; coordinates lie in arrays beside it."""
     named = dimensions_in(array) if len(array.shape) > 2 else None
     return None if named is None else Labels(named[1:], tuple(map(int, array.shape[1:])))
+
+
+def name_dimensions(dims: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of dimensions of targets as they stand beside that of the columns.
+
+    >>> name_dimensions(("column", "y", "x"))
+    ('target_column', 'y', 'target_x')
+    """
+    return tuple(f"target_{dim}" if dim in TAKEN else dim for dim in dims)
+
+
+def coordinates_of(labels: Labels) -> Any:
+    """Return the coordinates of targets under names that answers leave free."""
+    coords: Any = labels.coords
+    taken = [name for name in {*coords, *labels.dims} if name in TAKEN]
+    if not taken:
+        return coords
+    if not hasattr(coords, "to_dataset"):
+        return {f"target_{name}" if name in TAKEN else name: values for name, values in coords.items()}
+    made = coords.to_dataset()
+    return made.rename({name: f"target_{name}" for name in taken if name in made.variables or name in made.dims}).coords

@@ -20,7 +20,7 @@ from dsketch.matrix.numbers import names_in
 from dsketch.matrix.open import absolute_address, open_matrix, open_place
 from dsketch.matrix.opener import has
 from dsketch.matrix.retrying import add_retries
-from dsketch.matrix.tables import is_foreign
+from dsketch.matrix.tables import digest_of_labels, is_foreign
 from dsketch.matrix.targets import ArrayTargets, Targets, ZarrTargets
 from dsketch.matrix.untouched import stored_below
 
@@ -52,6 +52,8 @@ def open_targets(source: Any, *, missing: str = "error", what: str = "b") -> Tar
     if missing not in ("error", "fill", "drop"):
         raise SpecError(f"missing must be 'error', 'fill' or 'drop'; got {missing!r}.")
     found = source if isinstance(source, Targets) else _open(source, missing, what)
+    if has(source, "index", "iloc"):
+        found.rows_digest = digest_of_labels(source.index)
     if not all(found.shape) or not found.shape:
         raise DataError(f"{what} must have rows and targets; its shape is {found.shape}. Check the source of the data.")
     return found
@@ -86,6 +88,8 @@ def _open_labels(source: Any, missing: str, what: str) -> Targets:
     inner = source if stored is None else stored
     found = _plain(source.data if stored is None and is_lazy(source) else inner, missing, what)
     found.labels, found.dimensions = labels_of(source), tuple(map(str, source.dims))
+    if source.dims and source.dims[0] in (known := getattr(source, "coords", {})):
+        found.rows_digest = digest_of_labels(known[source.dims[0]].to_numpy())
     return found
 
 

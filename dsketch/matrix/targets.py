@@ -53,6 +53,8 @@ class Targets(ABC):
         Names of all dimensions, where the storage knows them.
     source : str or None
         A path or URL that opens the same targets again.
+    rows_digest : str or None
+        Which rows they belong to, where labels or the storage say so (:mod:`dsketch.matrix.alignment`).
     is_divisible : bool
         Whether a part of a chunk is read at its own price.
     is_local : bool
@@ -68,6 +70,7 @@ class Targets(ABC):
     labels: Labels | None = None
     dimensions: tuple[str, ...] | None = None
     source: str | None = None
+    rows_digest: str | None = None
     is_divisible: bool = True
     is_local: bool = False
     may_lack: bool = False
@@ -171,32 +174,36 @@ class ArrayTargets(Targets):
 
     def window(self, boxes: list[Box]) -> "Targets":
         """Return the boxes alone."""
-        return _Windows(self, {_key(box): np.ascontiguousarray(self._array[(slice(None), *box)]) for box in boxes})
+        return Windows(self, {key_of(box): np.ascontiguousarray(self._array[(slice(None), *box)]) for box in boxes})
 
 
-class _Windows(Targets):
+class Windows(Targets):
     """Some boxes of targets that live in another process."""
 
     is_local = True
 
-    def __init__(self, whole: ArrayTargets, pieces: dict[tuple[Any, ...], AnyArray]) -> None:
+    def __init__(self, whole: Targets, pieces: dict[tuple[Any, ...], AnyArray]) -> None:
         self.shape, self.dtype, self.chunks, self.what = whole.shape, whole.dtype, whole.chunks, whole.what
         self.may_lack = whole.may_lack
         self._pieces = pieces
 
     def read(self, start: int, stop: int, box: Box, out: AnyArray) -> AnyArray:
+        """Return a view."""
         del out
-        view: AnyArray = self._pieces[_key(box)][start:stop]
+        view: AnyArray = self._pieces[key_of(box)][start:stop]
         return view
 
     def fingerprint(self) -> str:
+        """Return nothing: a window is not asked."""
         return ""
 
     def describe(self) -> str:
+        """Return "array in memory"."""
         return "array in memory"
 
 
-def _key(box: Box) -> tuple[Any, ...]:
+def key_of(box: Box) -> tuple[Any, ...]:
+    """Return what tells boxes apart."""
     return tuple((piece.start, piece.stop) for piece in box)
 
 
@@ -242,6 +249,8 @@ class ZarrTargets(Targets):
         self.chunks = tuple(int(size) for size in array.chunks)
         self.source = address_of(array)
         self.dimensions = dimensions_in(array)
+        digest = array.attrs.get("rows_digest")
+        self.rows_digest = digest if isinstance(digest, str) else None
         self._raw: RawBoxes | None = raw_boxes(array, what, self._absent)
         self.is_divisible = self._raw is not None
         self._decoding = bound_decoding(check_frames(array, what, self.source or f"{array.store}/{array.path}".rstrip("/")))

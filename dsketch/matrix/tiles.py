@@ -166,6 +166,21 @@ class Tile:
         for low in range(0, self.grid.shape[0], self.grid.rows):
             yield low, min(low + self.grid.rows, self.grid.shape[0])
 
+    def strips(self) -> Iterator[tuple[slice, "Tile"]]:
+        """Yield which of its targets each part has, and the part: where chunks are raw, what a chunk has along the first dimension.
+
+        A part that is one chunk is read as it lies, without a copy.
+        """
+        if self.targets.is_local or not (self.targets.is_divisible and self.box):
+            yield slice(0, self.shape[0]), self
+            return
+        (first, *others), step = self.box, self.targets.chunks[1]
+        beside = prod(one.stop - one.start for one in others)
+        for low in range(first.start // step * step, first.stop, step):
+            along = slice(max(low, first.start), min(low + step, first.stop))
+            which = slice((along.start - first.start) * beside, (along.stop - first.start) * beside)
+            yield which, Tile(self.targets, self.grid, self.number, (along, *others))
+
     def read(self, start: int, stop: int, buffer: AnyArray | None = None) -> AnyArray:
         """Return rows of the box as stored, shape (rows, box…); ``buffer`` is reused where it fits."""
         shape = (stop - start, *(one.stop - one.start for one in self.box))

@@ -15,9 +15,11 @@ from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alleles import MISSING_CALL, NO_ALLELE
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.conventions import Conventions, conventions_of
+from dsketch.matrix.labelled import is_labelled, require_unpacked
 from dsketch.matrix.open import open_place, require_folder
 from dsketch.matrix.retrying import add_retries
 from dsketch.matrix.transposed import Transposed
+from dsketch.matrix.untouched import stored_below
 from dsketch.settings import Option
 
 SAMPLES = Option(
@@ -50,7 +52,7 @@ def open_wide(source: Any, *, samples: str = "auto", what: str = "G") -> Transpo
     if isinstance(source, Matrix):
         return _itself(source, what)
     array = _open(source, what)
-    names = _dimensions(array)
+    names = tuple(map(str, source.dims)) if is_labelled(source) else _dimensions(array)
     axis = 1 - _samples_axis(names, samples, len(array.shape), what)
     if len(array.shape) == 3:
         array = _require_calls(array, axis, what)
@@ -80,6 +82,10 @@ def _open(source: Any, what: str) -> Any:
         source = open_place(address, address, what)
     elif isinstance(source, Store):
         source = open_place(source, str(getattr(source, "root", source)), what)
+    if is_labelled(source):
+        require_unpacked(source.attrs, what)
+        stored = stored_below(source)
+        source = source.to_numpy() if stored is None else stored
     if isinstance(source, zarr.Group):
         source = _call_of(source, what)
     if isinstance(source, zarr.Array):
@@ -138,9 +144,7 @@ def _require_calls(array: Any, axis: int, what: str) -> Any:
 
 def _meaning(array: Any, names: tuple[str | None, ...], what: str) -> Conventions | None:
     """Return what stored numbers stand for: the CF attributes; of integers of VCF-Zarr, −1 and −2 are missing."""
-    if isinstance(array, np.ndarray):
-        return None
-    found = conventions_of(array, what)
+    found = None if isinstance(array, np.ndarray) else conventions_of(array, what)
     dtype = np.dtype(array.dtype).newbyteorder("=")
     if found is None and dtype.kind == "i" and "variants" in names:
         return Conventions(dtype, marks=(("a missing call", MISSING_CALL), ("no call", NO_ALLELE)))

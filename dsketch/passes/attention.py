@@ -22,9 +22,8 @@ from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix, even_cuts
 from dsketch.matrix.regrid import Recut
-from dsketch.matrix.rows import Block, Rows
-from dsketch.passes.base import Part
-from dsketch.passes.rowwise import RowPass
+from dsketch.matrix.rows import Rows
+from dsketch.passes.rowwise import PlacedRowPass
 from dsketch.passes.sight import Hidden, Sight, tiles
 from dsketch.passes.spans import Spans
 
@@ -63,7 +62,7 @@ def no_weight(row: int) -> DataError:
 
 
 @dataclass(frozen=True)
-class AttentionRows(RowPass):
+class AttentionRows(PlacedRowPass):
     """Finish to the attention of rows of Q, shape (n, heads · p).
 
     Parameters
@@ -102,22 +101,7 @@ class AttentionRows(RowPass):
             What was taken from the exponents so far; for whoever takes anything.
         """
 
-    def of(self, X: Floats, Y: Floats) -> Floats:
-        """Return the attention of the first rows of all."""
-        del Y
-        return self.attend(0, X)
-
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Return the block's rows."""
-        own = (self.attend_block(block),)
-        return own if part is None else self.merge(part, own)
-
-    def attend_block(self, block: Block) -> Floats:
-        """Return the attention of the rows of a block."""
-        ((start, X, _),) = block.slices(block.stop - block.start)
-        return self.attend(start, X)
-
-    def attend(self, start: int, X: Floats) -> Floats:
+    def rows_at(self, start: int, X: Floats, Y: Floats) -> Floats:
         """Return the attention of rows ``start …`` of Q.
 
         Raises
@@ -125,6 +109,7 @@ class AttentionRows(RowPass):
         DataError
             If all weights of a row are 0.
         """
+        del Y
         sums, _ = self.sum_up(start, X)
         return self._conclude(sums, start)
 

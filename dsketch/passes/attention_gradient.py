@@ -22,7 +22,7 @@ from dsketch._linalg.scratch import scratch
 from dsketch.matrix.rows import Block
 from dsketch.passes.attention import SoftmaxRows
 from dsketch.passes.base import Part, Pass
-from dsketch.passes.rowwise import RowPass
+from dsketch.passes.rowwise import PlacedRowPass
 from dsketch.passes.sight import Hidden, Sight, tiles
 from dsketch.passes.spans import Spans
 
@@ -125,7 +125,7 @@ class Meetings:
 
 
 @dataclass(frozen=True)
-class TileGradient(Meetings, RowPass):
+class TileGradient(Meetings, PlacedRowPass):
     """Finish to dQ, dK or dV by rows, from tiles of weights; the first two statistics are what weights are relative to, and D."""
 
     @abstractmethod
@@ -136,17 +136,7 @@ class TileGradient(Meetings, RowPass):
     def conclude(self, X: Floats, out: Floats) -> None:
         """Bring sums to the units of X, in place."""
 
-    def of(self, X: Floats, Y: Floats) -> Floats:
-        """Return the gradient at the first rows of all."""
-        return self.gradient(0, X, Y)
-
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Return the block's rows."""
-        ((start, X, Y),) = block.slices(block.stop - block.start)
-        own = (self.gradient(start, X, Y),)
-        return own if part is None else self.merge(part, own)
-
-    def gradient(self, start: int, X: Floats, Y: Floats) -> Floats:
+    def rows_at(self, start: int, X: Floats, Y: Floats) -> Floats:
         """Return the gradient at rows ``start …``, with what lies beside them."""
         of_values = self.wanted == "V"
         out = np.zeros((len(X), self.others.matrices[1 if of_values else 0].shape[1]))
@@ -213,8 +203,21 @@ class SoftmaxGradient(_Shares, TileGradient):
         out *= self.scale
 
 
+class Largest(Pass[Floats]):
+    """A pass whose part is one array: of two, the larger number in each place is kept."""
+
+    def merge(self, left: Part, right: Part) -> Part:
+        """Keep the larger."""
+        return (np.maximum(left[0], right[0]),)
+
+    def finish(self, part: Part) -> Floats:
+        """Return the largest."""
+        largest: Floats = part[0]
+        return largest
+
+
 @dataclass(frozen=True)
-class SoftmaxReach(_Shares, Pass[Floats]):
+class SoftmaxReach(_Shares, Largest):
     """Finish to the largest Σᵢ Sᵢⱼ uᵢ over the rows j of K, with uᵢ = ‖qᵢ‖‖dyᵢ‖ for dK and max|dyᵢ| for dV, shape (heads,).
 
     It is what a row of K can feel of all rows of Q: bounds on the gradient there are of this size.
@@ -242,15 +245,6 @@ class SoftmaxReach(_Shares, Pass[Floats]):
         if self.wanted == "V":
             return np.asarray(np.abs(above).max(axis=1))
         return np.asarray(np.sqrt(np.einsum("ij,ij->i", Q, Q)) * np.sqrt(np.einsum("ij,ij->i", above, above)))
-
-    def merge(self, left: Part, right: Part) -> Part:
-        """Keep the larger."""
-        return (np.maximum(left[0], right[0]),)
-
-    def finish(self, part: Part) -> Floats:
-        """Return the largest of each head."""
-        reach: Floats = part[0]
-        return reach
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return a number a head."""

@@ -18,7 +18,7 @@ from dsketch.matrix.rows import Block, Rows
 from dsketch.passes.attention import PIECES, TILE
 from dsketch.passes.base import Part, Pass, SlicePass
 from dsketch.passes.polynomial import Powers, divide, raise_even, shrink, with_ones
-from dsketch.passes.rowwise import RowPass
+from dsketch.passes.rowwise import PlacedRowPass
 from dsketch.passes.spans import Spans
 
 
@@ -123,7 +123,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class CausalFeatureRows(RowPass):
+class CausalFeatureRows(PlacedRowPass):
     """Finish to the rows, each φ(q)ᵀS of what is behind its tile, and the weights of its tile one by one, shape (n, heads · p).
 
     Parameters
@@ -147,18 +147,7 @@ class CausalFeatureRows(RowPass):
 
     kind: ClassVar[str] = "causal rows by features"
 
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Return the block's rows."""
-        ((start, X, _),) = block.slices(block.stop - block.start)
-        own = (self.attend(start, X),)
-        return own if part is None else self.merge(part, own)
-
-    def of(self, X: Floats, Y: Floats) -> Floats:
-        """Return the first rows of all."""
-        del Y
-        return self.attend(0, X)
-
-    def attend(self, start: int, X: Floats) -> Floats:
+    def rows_at(self, start: int, X: Floats, Y: Floats) -> Floats:
         """Return the attention of the rows of the block that begins at ``start``.
 
         Raises
@@ -166,6 +155,7 @@ class CausalFeatureRows(RowPass):
         DataError
             If the weights of a row do not add up to more than 0.
         """
+        del Y
         return divide(self.sum_up(start, X), start)
 
     def sum_up(self, start: int, X: Floats) -> Floats:

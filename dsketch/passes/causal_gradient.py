@@ -19,7 +19,7 @@ from dsketch.passes.causal import CausalFeatureRows
 from dsketch.passes.feature_gradient import pulls, slopes_at
 from dsketch.passes.polynomial import Powers, raise_even, shrink, with_ones
 from dsketch.passes.polynomial_gradient import STATISTICS, raise_below, statistics_of, unshrink
-from dsketch.passes.rowwise import RowPass
+from dsketch.passes.rowwise import PlacedRowPass
 from dsketch.passes.spans import Spans
 
 
@@ -91,7 +91,7 @@ class Encounter(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CausalFeatureGradient(RowPass):
+class CausalFeatureGradient(PlacedRowPass):
     """Finish to dQ, dK or dV by rows, each by the sums of what is behind its tile, or ahead of it, and by the pairs of its tile.
 
     Parameters
@@ -127,17 +127,7 @@ class CausalFeatureGradient(RowPass):
 
     kind: ClassVar[str] = "causal gradient by features"
 
-    def of(self, X: Floats, Y: Floats) -> Floats:
-        """Return the gradient at the first rows of all."""
-        return self.gradient(0, X, Y)
-
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Return the block's rows."""
-        ((start, X, Y),) = block.slices(block.stop - block.start)
-        own = (self.gradient(start, X, Y),)
-        return own if part is None else self.merge(part, own)
-
-    def gradient(self, start: int, X: Floats, Y: Floats) -> Floats:
+    def rows_at(self, start: int, X: Floats, Y: Floats) -> Floats:
         """Return the gradient at the rows of the block that begins at ``start``, with what lies beside them."""
         S = self.sums[int(np.searchsorted(self.starts, start))].copy()
         first, Z, W = self._read(start, len(X))

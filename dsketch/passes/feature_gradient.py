@@ -18,7 +18,7 @@ from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, SlicePass
 from dsketch.passes.polynomial import FeatureRows, Powers, shrink, slice_rows, with_ones
 from dsketch.passes.polynomial_gradient import STATISTICS, statistics_of, unshrink
-from dsketch.passes.rowwise import RowPass
+from dsketch.passes.rowwise import PlacedRowPass
 
 
 def pulls(statistics: Floats, start: int, dY: Floats, heads: int) -> Floats:
@@ -108,7 +108,7 @@ class QuerySums(SlicePass[Floats]):
 
 
 @dataclass(frozen=True)
-class FeatureGradient(RowPass):
+class FeatureGradient(PlacedRowPass):
     """Finish to dQ, dK or dV by rows.
 
     Parameters
@@ -135,17 +135,12 @@ class FeatureGradient(RowPass):
 
     kind: ClassVar[str] = "gradient by features"
 
-    def of(self, X: Floats, Y: Floats) -> Floats:
-        """Return the gradient at the first rows of all."""
-        return self.gradient(0, X, Y)
+    def slice_height(self, block: Block) -> int:
+        """Return as many rows as their features leave in the cache."""
+        del block
+        return slice_rows(self.sums.shape[1])
 
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Return the block's rows."""
-        height = slice_rows(self.sums.shape[1])
-        own = (np.concatenate([self.gradient(start, X, Y) for start, X, Y in block.slices(height)]),)
-        return own if part is None else self.merge(part, own)
-
-    def gradient(self, start: int, X: Floats, Y: Floats) -> Floats:
+    def rows_at(self, start: int, X: Floats, Y: Floats) -> Floats:
         """Return the gradient at rows ``start …``, with what lies beside them."""
         heads = self.powers.heads
         if self.statistics is not None:

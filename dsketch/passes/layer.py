@@ -76,8 +76,8 @@ class LayerTriangle(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _LayerPass:
-    """What both passes know.
+class LayerPass:
+    """What passes over the rows of a layer know.
 
     Parameters
     ----------
@@ -103,6 +103,10 @@ class _LayerPass:
         """How many there are."""
         return int(self.X.shape[1] // len(self.keys.key_mean))
 
+    def cut(self, M: Floats) -> list[Floats]:
+        """Return the columns of each head."""
+        return [np.ascontiguousarray(part) for part in np.split(M, self.heads, axis=1)]
+
     def see(self, block: Block) -> tuple[Floats, Floats, Floats, Views]:
         """Return the rows of A₁, those of B, the logits' left side, and what the rows see."""
         ((_, X, B),) = block.slices(block.stop - block.start)
@@ -112,7 +116,7 @@ class _LayerPass:
 
 
 @dataclass(frozen=True)
-class LayerMoments(_LayerPass, Pass[LayerSums]):
+class LayerMoments(LayerPass, Pass[LayerSums]):
     """Finish to what a step needs.
 
     Parameters
@@ -194,7 +198,7 @@ class LayerMoments(_LayerPass, Pass[LayerSums]):
 
 
 @dataclass(frozen=True)
-class LayerJacobian(_LayerPass, Pass[LayerTriangle]):
+class LayerJacobian(LayerPass, Pass[LayerTriangle]):
     """Finish to the triangle of [J r], and the exact Hessian.
 
     Notes

@@ -14,7 +14,7 @@ from dsketch._linalg.householder import householder
 from dsketch.matrix.rows import Block
 from dsketch.passes.attention import TILE
 from dsketch.passes.base import Part, Pass
-from dsketch.passes.layer_sweep import Keys
+from dsketch.passes.layer import LayerPass
 from dsketch.passes.layer_tiles import Bend, Forward, sweep_back, sweep_forward
 
 
@@ -37,35 +37,19 @@ class LayerSlopes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _ProductPass:
+class _ProductPass(LayerPass):
     """What these passes know.
 
     Parameters
     ----------
-    keys : Keys
-    basis : ndarray, shape (·, d)
-        Orthonormal columns: the rows that are meant are A₁ times it.
-    X : ndarray, shape (d, heads · d')
-    Y : ndarray, shape (heads · p, k)
+    keys, basis, X, Y
+        As in :class:`~dsketch.passes.layer.LayerPass`.
     query_turn, key_turn : ndarray, shapes (d, d) and (d', d')
         W, and W' of one head.
     """
 
-    keys: Keys
-    basis: Floats
-    X: Floats
-    Y: Floats
     query_turn: Floats
     key_turn: Floats
-
-    @property
-    def heads(self) -> int:
-        """How many there are."""
-        return int(self.X.shape[1] // len(self.keys.key_mean))
-
-    def cut(self, M: Floats) -> list[Floats]:
-        """Return the columns of each head."""
-        return [np.ascontiguousarray(part) for part in np.split(M, self.heads, axis=1)]
 
     def forward(self, A: Floats, direction: Floats | None = None) -> list[Forward]:
         """Return what rows see by each head, and how that changes along a direction of X."""

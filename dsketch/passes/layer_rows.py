@@ -28,7 +28,7 @@ class LayerRows(SoftmaxRows):
 
     kind: ClassVar[str] = "layer rows"
 
-    def attend(self, start: int, X: Floats) -> Floats:
+    def rows_at(self, start: int, X: Floats, Y: Floats) -> Floats:
         """Return the rows of the layer."""
-        parts = [super(LayerRows, self).attend(start, X @ own) @ mine for own, mine in zip(self.X, self.Y, strict=True)]
+        parts = [super(LayerRows, self).rows_at(start, X @ own, Y) @ mine for own, mine in zip(self.X, self.Y, strict=True)]
         return np.asarray(sum(parts[1:], parts[0]))

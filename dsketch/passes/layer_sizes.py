@@ -12,7 +12,8 @@ from dsketch._linalg.arrays import Floats
 from dsketch.matrix.rows import Block
 from dsketch.passes.attention import TILE
 from dsketch.passes.base import Part, Pass
-from dsketch.passes.layer_sweep import Keys, doubt_of
+from dsketch.passes.layer import LayerPass
+from dsketch.passes.layer_sweep import doubt_of
 from dsketch.passes.layer_tiles import sweep_squares
 
 _ROW_BYTES = 64_000_000  # of the covariances of rows that are in memory at once
@@ -41,26 +42,18 @@ class LayerExtent(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LayerSizes(Pass[LayerExtent]):
+class LayerSizes(LayerPass, Pass[LayerExtent]):
     """Finish to the gradient by X and Y, norms of J's columns, and what rounding may have done.
 
     Parameters
     ----------
-    keys : Keys
-    basis : ndarray, shape (·, d)
-        Orthonormal columns: the rows that are meant are A₁ times it.
-    X : ndarray, shape (d, heads · d')
-    Y : ndarray, shape (heads · p, k)
+    keys, basis, X, Y
+        As in :class:`~dsketch.passes.layer.LayerPass`.
 
     Notes
     -----
     One sweep with d'p + d' + p + 1 value columns and one with k, of each head.
     """
-
-    keys: Keys
-    basis: Floats
-    X: Floats
-    Y: Floats
 
     kind: ClassVar[str] = "layer sizes"
 
@@ -76,11 +69,8 @@ class LayerSizes(Pass[LayerExtent]):
 
     def _sum_up(self, A: Floats, B: Floats) -> tuple[Floats, ...]:
         """Return what some rows add."""
-        e = len(self.keys.key_mean)
-        heads = self.X.shape[1] // e
-        parts = [np.ascontiguousarray(self.X[:, head * e : (head + 1) * e]) for head in range(heads)]
         values, slopes, doubts = [], list[Floats](), list[Floats]()
-        for X, Y in zip(parts, np.split(self.Y, heads), strict=True):
+        for X, Y in zip(self.cut(self.X), np.split(self.Y, self.heads), strict=True):
             L = A @ X
             seen = self.keys.sweep(L)
             squares = sweep_squares(self.keys, L, seen.top, seen.weight, Y)

@@ -13,16 +13,19 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.tails import two_tails
+from dsketch.matrix.alleles import NO_ALLELE
+from dsketch.matrix.base import AnyArray
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.column_tiles import Columns, require_no_gaps
 from dsketch.passes.marginal_sums import Sums, sums_of, whole_column
 from dsketch.passes.partialled import EPS, Group, Prepared, Sides
+from dsketch.passes.writing import Box
 
 FIELDS = ("beta", "standard_errors", "t", "p", "neg_log10_p", "counts")
 _COLUMNS = 512  # of a block at once: a tile of them stays in the second-level cache
 _LONG_ROWS = 512
-_COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
+_COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "compared", "unmarked")
 
 
 class Facts(NamedTuple):
@@ -42,7 +45,8 @@ class Tally(NamedTuple):
     ----------
     counts : dict of str to int
         ``columns``; those that the covariates determine (``undetermined``), that lack entries (``lacking``), and how many entries are
-        ``missing``; those with too few rows for errors (``short``); those ``compared`` with sums in extended precision.
+        ``missing``; those with too few rows for errors (``short``); those ``compared`` with sums in extended precision; how many entries
+        are −1 or −2 where nothing says what that means (``unmarked``).
     facts : Facts
     off : ndarray, shape (2, k)
         Largest distance of a compared coefficient, as a share of ‖ỹ‖/‖g̃‖, and of a compared t, as a share of max(1, |t|).
@@ -109,6 +113,46 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
         del columns, sides
         return 8 * len(FIELDS) * self.sides.Y.shape[1] * 4096
 
+    # ---- as what is written (dsketch.passes.arrays.Source) ---------------------------------------------------------------
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the arrays."""
+        return FIELDS
+
+    @property
+    def tally_bytes(self) -> int:
+        """Counts, facts and distances."""
+        return 8 * (8 + 6 * self.sides.Y.shape[1])
+
+    def make_pieces(self, block: Block) -> Iterator[tuple[Box, dict[str, Floats], Part]]:
+        """Yield the block, a chunk of each array."""
+        made = self.make(block)
+        yield self._box(block), made.values, made.tally
+
+    def kept_pieces(self, block: Block) -> tuple[Box, ...] | None:
+        """Return the block; None where columns are to be compared."""
+        return None if any(block.start <= number < block.stop for number in self.probes) else (self._box(block),)
+
+    def count_kept(self, answers: dict[str, Any]) -> Part:
+        """Return the tally of columns that were written before."""
+        facts = facts_of(self.prepared, self.sides.Y.shape[1])
+        counts = np.append(count_columns(answers, facts[0]), 0.0)
+        return counts, facts, np.array([float(len(self.prepared))]), np.zeros((2, facts.shape[1]))
+
+    def add_tallies(self, left: Part, right: Part) -> Part:
+        """Add counts; keep the larger distances."""
+        return merge_tallies(left, right)
+
+    def tell(self, tally: Part) -> Tally:
+        """Return the tally under its names."""
+        return tally_of(tally)
+
+    def _box(self, block: Block) -> Box:
+        return slice(block.start, block.stop), slice(0, self.sides.Y.shape[1])
+
+    # ---- the numbers -----------------------------------------------------------------------------------------------------
+
     def make(self, block: Block) -> Made:
         """Return the fields of the columns of a block.
 
@@ -132,6 +176,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
                     values[name][low : low + _COLUMNS, group.targets] = found
                 self._compare(columns, group, sums, block.start + low, off)
         counts[_COUNTS.index("compared")] = sum(block.start <= probe < block.stop for probe in self.probes)
+        counts[_COUNTS.index("unmarked")] = 0 if self.marks else unmarked_calls(stored)
         counts[:5] = count_columns(values, facts[0])
         return Made(values, (counts, facts, np.array([float(len(prepared))]), off))
 
@@ -214,7 +259,7 @@ def facts_of(prepared: Prepared, targets: int) -> Floats:
     """Return rows, rank, ‖ỹ‖ and condition of each target, shape (4, k)."""
     if prepared.facts is not None:
         return prepared.facts
-    facts = prepared.facts = np.zeros((4, targets))
+    facts = np.zeros((4, targets))
     for group in map(prepared.group, range(len(prepared))):
         k = len(group.targets)
         norms = np.sqrt(np.nan_to_num(group.squares))
@@ -224,6 +269,7 @@ def facts_of(prepared: Prepared, targets: int) -> Floats:
             norms,
             np.full(k, group.basis.condition),
         ]
+    prepared.facts = facts  # whole: other threads ask for it at the same time
     return facts
 
 
@@ -233,6 +279,18 @@ def count_columns(values: dict[str, Floats], rows: Floats) -> Floats:
     undetermined = np.isnan(values["beta"]).all(axis=1)
     short = (np.isnan(values["standard_errors"]) & ~np.isnan(values["beta"])).any(axis=1)
     return np.array([len(missing), undetermined.sum(), (missing > 0).sum(), missing.sum(), short.sum()], dtype=np.float64)
+
+
+def unmarked_calls(stored: AnyArray) -> int:
+    """Return how many entries of int8 look like missing calls: −1 or −2, where nothing is below.
+
+    >>> unmarked_calls(np.array([[0, 2, -1]], np.int8)), unmarked_calls(np.array([[0, 5, -5, -1]], np.int8))
+    (1, 0)
+    """
+    if stored.dtype != np.int8:
+        return 0
+    calls = stored.astype(np.int8, copy=False)
+    return int(np.count_nonzero(calls < 0)) if NO_ALLELE <= int(calls.min(initial=0)) < 0 else 0
 
 
 def rounding_level(rows: int) -> float:

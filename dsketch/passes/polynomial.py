@@ -23,7 +23,7 @@ from dsketch.features.taylor import Monomials
 from dsketch.matrix.rows import Block
 from dsketch.passes.attention import AttentionRows, no_weight
 from dsketch.passes.base import Part, SlicePass
-from dsketch.passes.rowwise import RowPass
+from dsketch.passes.rowwise import PlacedRowPass
 from dsketch.passes.sight import Hidden
 
 _SLICE_BYTES = 8_000_000  # so much of the features at once: tall enough for BLAS
@@ -221,7 +221,7 @@ def require_weights(sums: Floats, start: int) -> None:
 
 
 @dataclass(frozen=True)
-class FeatureRows(RowPass):
+class FeatureRows(PlacedRowPass):
     """Finish to φ(q)ᵀS, each row divided by its last number, shape (n, heads · p).
 
     Parameters
@@ -240,18 +240,12 @@ class FeatureRows(RowPass):
 
     kind: ClassVar[str] = "rows by features"
 
-    def map(self, block: Block, part: Part | None) -> Part:
-        """Return the block's rows."""
-        height = slice_rows(self.sums.shape[1])
-        own = (np.concatenate([self.attend(start, X) for start, X, _ in block.slices(height)]),)
-        return own if part is None else self.merge(part, own)
+    def slice_height(self, block: Block) -> int:
+        """Return as many rows as their features leave in the cache."""
+        del block
+        return slice_rows(self.sums.shape[1])
 
-    def of(self, X: Floats, Y: Floats) -> Floats:
-        """Return the first rows of all."""
-        del Y
-        return self.attend(0, X)
-
-    def attend(self, start: int, X: Floats) -> Floats:
+    def rows_at(self, start: int, X: Floats, Y: Floats) -> Floats:
         """Return the attention of rows ``start …`` of Q.
 
         Raises
@@ -259,6 +253,7 @@ class FeatureRows(RowPass):
         DataError
             If the weights of a row do not add up to more than 0.
         """
+        del Y
         return divide(self.sum_up(X), start)
 
     def sum_up(self, X: Floats) -> Floats:

@@ -13,8 +13,8 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.matrix.rows import Block
-from dsketch.passes.attention_gradient import Meeting, Meetings, TileGradient
-from dsketch.passes.base import Part, Pass
+from dsketch.passes.attention_gradient import Largest, Meeting, Meetings, TileGradient
+from dsketch.passes.base import Part
 from dsketch.passes.polynomial import PolynomialRows, raise_even, require_weights, shrink
 from dsketch.passes.rowwise import PART_ROWS, RowPass
 
@@ -167,7 +167,7 @@ class PolynomialGradient(_Products, TileGradient):
 
 
 @dataclass(frozen=True)
-class PolynomialReach(_Products, Pass[Floats]):
+class PolynomialReach(_Products, Largest):
     """Finish to the largest Σᵢ (uᵢ ‖qᵢ‖‖kⱼ‖ x^{e−1} + wᵢ x^e) over rows j of K, for two u and w each, shape (heads, 2).
 
     x is |z| + η‖q‖‖k‖ and e is p for dV and p − 1 for dK; rows are divided by powers of two.
@@ -221,15 +221,6 @@ class PolynomialReach(_Products, Pass[Floats]):
             T[:] = 1.0
         else:
             raise_even(T, self.degree - 2)
-
-    def merge(self, left: Part, right: Part) -> Part:
-        """Keep the larger."""
-        return (np.maximum(left[0], right[0]),)
-
-    def finish(self, part: Part) -> Floats:
-        """Return the largest of each head."""
-        reach: Floats = part[0]
-        return reach
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return two numbers a head."""

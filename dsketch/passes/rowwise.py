@@ -49,6 +49,28 @@ class RowPass(Pass[Floats]):
         return rows
 
 
+class PlacedRowPass(RowPass):
+    """A row pass whose rows depend on where they lie among all: a block is taken whole, or by slices of :meth:`slice_height` rows."""
+
+    @abstractmethod
+    def rows_at(self, start: int, X: Floats, Y: Floats) -> Floats:
+        """Return the result's rows for rows ``start …`` of X and b."""
+
+    def slice_height(self, block: Block) -> int:
+        """Return how many rows are taken at once."""
+        return block.stop - block.start
+
+    def of(self, X: Floats, Y: Floats) -> Floats:
+        """Return the result's rows for the first rows of all."""
+        return self.rows_at(0, X, Y)
+
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Return the block's rows."""
+        found = [self.rows_at(start, X, Y) for start, X, Y in block.slices(self.slice_height(block))]
+        own = (found[0] if len(found) == 1 else np.concatenate(found),)
+        return own if part is None else self.merge(part, own)
+
+
 @dataclass(frozen=True)
 class Rowwise(RowPass):
     """Finish to X w, shape (n, k).

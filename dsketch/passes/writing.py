@@ -5,12 +5,14 @@ that is retried, or runs twice at once, writes the same bytes again.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch.errors import DataError, DsketchError
@@ -20,6 +22,8 @@ from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.sealed import DIGEST_BYTES, Digests, merkle_root
+
+Box = tuple[slice, ...]
 
 MOST_CHUNKS = 16_384  # an output whose blocks are uneven has no more: a folder of more files is slow to list
 
@@ -66,8 +70,9 @@ class Writing(Pass[Written]):
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Write the block's rows; count them."""
-        kept = read_kept(self.target, block.start, block.stop) if self.goes_on else None
-        values = self.inner.finish(self.inner.map(block, None)) if kept is None else kept
+        rows_box = self._box(block)
+        kept = read_kept(self.target, rows_box) if self.goes_on else None
+        values = self.inner.finish(self.inner.map(block, None)) if kept is None else kept.reshape(len(kept), -1)
         rows, largest, total, leaves = part or (
             np.zeros(1),
             np.zeros(self.sides),
@@ -75,9 +80,12 @@ class Writing(Pass[Written]):
             NO_LEAVES,
         )
         if kept is None:
-            write_rows(self.target, block.start, values)
+            write_box(self.target, rows_box, values.reshape(len(values), *self.target.shape[1:]))
         leaves = np.concatenate([leaves, digest_rows(values, self.target.chunks[0])])
         return rows + len(values), np.maximum(largest, np.abs(values).max(axis=0)), total + values.sum(axis=0), leaves
+
+    def _box(self, block: Block) -> Box:
+        return slice(block.start, block.stop), *(slice(0, size) for size in self.target.shape[1:])
 
     def merge(self, left: Part, right: Part) -> Part:
         """Add counts and sums; keep the larger magnitudes; put digests behind each other."""
@@ -105,11 +113,17 @@ class Writing(Pass[Written]):
         return f"{self.inner.names()} → Zarr"
 
 
+def digest_chunk(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the SHA-256 of numbers, little-endian in C order, with a first byte 0 as leaves of a Merkle tree have, shape (32,)."""
+    raw = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
+    return np.frombuffer(hashlib.sha256(b"\0" + raw).digest(), np.uint8)
+
+
 def digest_rows(values: Floats, height: int) -> Digests:
     """Return the SHA-256 of each ``height`` rows, with a first byte 0 as leaves of a Merkle tree have, shape (leaves, 32)."""
     rows = np.ascontiguousarray(values, "<f8")
-    found = [hashlib.sha256(b"\0" + rows[low : low + height].tobytes()).digest() for low in range(0, len(rows), height)]
-    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, DIGEST_BYTES)
+    found = [digest_chunk(rows[low : low + height]) for low in range(0, len(rows), height)]
+    return np.array(found, np.uint8).reshape(-1, DIGEST_BYTES)
 
 
 def root_of_rows(leaves: Digests) -> str:
@@ -137,40 +151,49 @@ def align_to_chunks(A: Matrix) -> tuple[Matrix, int]:
     return Recut(A, np.unique(np.append(moved, A.shape[0]))), rows
 
 
-def read_kept(target: "zarr.Array[Any]", start: int, stop: int) -> Floats | None:
-    """Return rows of which all chunks are there, whole; None where one is not."""
-    height, beside = target.chunks[0], (0,) * (target.ndim - 1)
-    keys = (target.metadata.encode_chunk_key((number, *beside)) for number in range(start // height, -(-stop // height)))
-    if not all(wait_for(target.store.exists(f"{target.path}/{key}".lstrip("/"))) for key in keys):
+def chunks_in(array: "zarr.Array[Any]", box: Box) -> Iterator[tuple[int, ...]]:
+    """Yield the numbers of the chunks that a box has a part in."""
+    return product(*(range(one.start // size, -(-one.stop // size)) for one, size in zip(box, array.chunks, strict=True)))
+
+
+def is_there(array: "zarr.Array[Any]", chunks: Iterable[tuple[int, ...]]) -> bool:
+    """Whether the store has these chunks."""
+    keys = (array.metadata.encode_chunk_key(chunk) for chunk in chunks)
+    return all(wait_for(array.store.exists(f"{array.path}/{key}".lstrip("/"))) for key in keys)
+
+
+def read_kept(array: "zarr.Array[Any]", box: Box) -> NDArray[Any] | None:
+    """Return a box of which all chunks are there, whole; None where one is not."""
+    if not is_there(array, chunks_in(array, box)):
         return None
     try:
-        rows: Floats = np.asarray(target[start:stop])
+        return np.asarray(array[box or ...])
     except (ValueError, OSError):  # a chunk that was cut off is made again
         return None
-    return rows.reshape(stop - start, -1)
 
 
-def write_rows(target: "zarr.Array[Any]", start: int, values: Floats) -> None:
-    """Write rows from ``start`` on.
+def write_box(array: "zarr.Array[Any]", box: Box, values: NDArray[Any]) -> None:
+    """Write the numbers of a box, of its shape.
 
     Raises
     ------
     DataError
-        If the target is not there for this process, or does not take them.
+        If the array is not there for this process, or does not take them.
     """
     try:
-        is_there = wait_for(target.store.exists(f"{target.path}/zarr.json".lstrip("/")))
-        if is_there:
-            target[start : start + len(values)] = values.reshape(len(values), *target.shape[1:])
+        has_place = wait_for(array.store.exists(f"{array.path}/zarr.json".lstrip("/")))
+        if has_place:
+            array[box or ...] = values
     except DsketchError:  # of a store that was tried again and again
         raise
     except Exception as error:
+        where = f"rows {box[0].start}:{box[0].stop}" if box else "the number"
         raise DataError(
-            f"rows {start}:{start + len(values)} could not be written to {target.store_path}: {type(error).__name__}: {error}. Free "
-            "some space, correct the access, or choose another place."
+            f"{where} could not be written to {array.store_path}: {type(error).__name__}: {error}. Free some space, correct the access, "
+            "or choose another place."
         ) from error
-    if not is_there:
+    if not has_place:
         raise DataError(
-            f"a place that every worker sees was expected for the output; {target.store_path} is not there for one. Write to a shared "
+            f"a place that every worker sees was expected for the output; {array.store_path} is not there for one. Write to a shared "
             "folder or to a URL."
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsketch._html import lines_table
-from dsketch._units import format_bytes, format_count, format_seconds
+from dsketch._units import format_bytes, format_count, format_counted, format_seconds
 from dsketch.matrix.rows import Rows
 from dsketch.planning.price import Estimate, Machines
 from dsketch.planning.probe import Probe
@@ -76,7 +76,7 @@ class Choice:
 
     def __repr__(self) -> str:
         """Return the plan in one line."""
-        cost = f"{self.estimate.passes} passes, about {format_seconds(self.estimate.seconds)}"
+        cost = f"{format_counted(self.estimate.passes, 'pass', 'passes')}, about {format_seconds(self.estimate.seconds)}"
         return f"<{type(self).__name__} {self.method}: {cost}, {format_bytes(self.read_bytes)} read>"
 
     def _repr_html_(self) -> str:
@@ -93,7 +93,8 @@ class Choice:
             f"matrix   {self.matrix}",
             f"means    {self.machines_text}",
             f"method   {self.method}{sketch}, seed {s.seed}, {aim}",
-            f"cost     {e.passes} passes, {format_bytes(self.read_bytes)} read, about {format_seconds(e.seconds)}, "
+            f"cost     {format_counted(e.passes, 'pass', 'passes')}, "
+            f"{format_bytes(self.read_bytes)} read, about {format_seconds(e.seconds)}, "
             f"{format_bytes(e.memory_bytes)} of {format_bytes(self.memory_limit_bytes)} a thread",
             f"why      {self.why}",
         ]

@@ -20,7 +20,7 @@ from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
-from dsketch.problems.outcome import Certificate, Outcome
+from dsketch.problems.outcome import ArrayOf, Certificate, Outcome
 from dsketch.problems.tables import SummaryOptions, no_table_error, require_groups
 from dsketch.settings import MISSING, Option, Settings
 from dsketch.sketch import SKETCHES
@@ -60,8 +60,6 @@ class Problem(ABC):
         What ``method=`` may name besides ``auto``: the family's table of methods.
     families : tuple of str
         What ``features=`` may name besides ``auto``; empty where there are no features.
-    fields : tuple of str
-        Of an answer that has several numbers for each row of A and each side: their names, x first; empty where it is x alone.
     has_table : bool
         Whether its answers have a regression table: standard errors, t, p.
     answers_rows : bool
@@ -88,7 +86,6 @@ class Problem(ABC):
     is_by_targets: ClassVar[bool] = False
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
     families: ClassVar[tuple[str, ...]] = ()
-    fields: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
     answers_rows: ClassVar[bool] = False
     read_whole: ClassVar[tuple[str, ...]] = ()
@@ -128,9 +125,14 @@ class Problem(ABC):
         return self.shape[1], self.sides
 
     @property
+    def arrays(self) -> tuple[ArrayOf, ...]:
+        """What an answer of several arrays has, x first; empty where it is x alone."""
+        return ()
+
+    @property
     def answer_bytes(self) -> int:
-        """Bytes of the answer, all its fields together."""
-        return 8 * math.prod(self.x_shape) * max(len(self.fields), 1)
+        """Bytes of the answer, all its arrays together."""
+        return 8 * sum(math.prod(array.shape) for array in self.arrays) or 8 * math.prod(self.x_shape)
 
     @abstractmethod
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dsketch._units import format_bytes, format_seconds
+from dsketch._units import format_bytes, format_counted, format_seconds
 from dsketch.errors import PlanError
 from dsketch.matrix.rows import Rows
 from dsketch.planning.choice import MEMORY_SHARE, Choice, describe_data, describe_machines
@@ -137,7 +137,7 @@ def _cheapest(methods: Mapping[str, Method[Any, Any, Any]], prices: dict[str, Es
 
 
 def _price_text(price: Estimate) -> str:
-    return f"about {format_seconds(price.seconds)} in {price.passes} passes"
+    return f"about {format_seconds(price.seconds)} in {format_counted(price.passes, 'pass', 'passes')}"
 
 
 def _need_text(price: Estimate, case: Priced) -> str:

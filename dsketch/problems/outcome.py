@@ -10,7 +10,8 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
-from dsketch.passes.marginal import MarginalFields, Tally
+from dsketch.passes.arrays import Source
+from dsketch.passes.base import Flow
 from dsketch.passes.writing import Written
 
 
@@ -100,6 +101,15 @@ class RowsRoot(NamedTuple):
     root: str
 
 
+class ArraysRoot(NamedTuple):
+    """What holds for every byte of an answer of several arrays: the Merkle root over digests of their chunks."""
+
+    names: list[str]
+    dtypes: list[str]
+    chunk: list[int]
+    root: str
+
+
 class RowsLook(NamedTuple):
     """How an answer with a number for each row of A is made: by the workers, where the rows are.
 
@@ -115,21 +125,35 @@ class RowsLook(NamedTuple):
     conclude: Callable[[Written], "Outcome"]
 
 
-class FieldsLook(NamedTuple):
-    """How an answer of several numbers for each row and side is made: arrays by name, gathered or written as a Zarr group.
+class ArrayOf(NamedTuple):
+    """An array of an answer that has several: as it stands in the Zarr group that holds them."""
+
+    name: str
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dtype: str
+    dimensions: tuple[str, ...]
+    help: str
+
+
+class ArraysLook(NamedTuple):
+    """How an answer of several arrays is made: gathered, or written by the workers as a Zarr group.
 
     Attributes
     ----------
-    pass_ : MarginalFields
-        Finishes to arrays by name, the first of which is x, and a tally.
+    source : Source
+        Whose blocks are written.
     rows : Rows
+    gather : callable
+        Returns a flow that comes to the arrays by name, the first of which is x, and to the tally.
     conclude : callable
         Returns what the answer comes to, from the tally.
     """
 
-    pass_: MarginalFields
+    source: Source
     rows: Rows
-    conclude: Callable[[Tally], "Outcome"]
+    gather: Callable[[], Flow[tuple[dict[str, Any], Any]]]
+    conclude: Callable[[Any], "Outcome"]
 
 
 @dataclass(frozen=True)
@@ -147,12 +171,13 @@ class Outcome:
         What was decided on the way.
     detail : object
         What later questions to the Solution need (``Solution.answer``).
-    rows : RowsLook, FieldsLook or None
-        Where x has a number for each row of A: how it is made, after the passes; x is then empty until it is.
+    rows : RowsLook, ArraysLook or None
+        Where x has a number for each row of A, or the answer is several arrays: how it is made, after the passes; until then x is
+        empty.
     fields : mapping of str to array
-        What the answer has besides x of the same shape, x among it; empty where it is x alone.
-    root : RowsRoot or None
-        Of an x with a number for each row of A.
+        The arrays of an answer that has several, x first; empty where it is x alone.
+    root : RowsRoot, ArraysRoot or None
+        Of an x with a number for each row of A; of several arrays.
     """
 
     x: Floats
@@ -161,9 +186,9 @@ class Outcome:
     certificate: Certificate
     notes: tuple[str, ...] = ()
     detail: Any = None
-    rows: RowsLook | FieldsLook | None = None
+    rows: RowsLook | ArraysLook | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
-    root: RowsRoot | None = None
+    root: RowsRoot | ArraysRoot | None = None
 
 
 def show_sides(values: Floats, most: int = 4) -> str:

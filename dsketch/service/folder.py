@@ -9,7 +9,7 @@
               events.jsonl    what happened, a line each (:mod:`dsketch.service.events`)
               journal/        a record of each finished pass (:mod:`dsketch.engine.journal`)
               x.npy | x.zarr  the answer, put in place whole
-              fit.zarr        answers by target, where no out_dir was given
+              fit.zarr        answers of several arrays, where no out_dir was given
               solution.json   status, certificate, ledger; there only when x is
               lock            held by the process that works on the job, for as long as it lives
               log             what that process printed
@@ -30,7 +30,7 @@ ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
 _WORDS: tuple[tuple[str, str | None], ...] = (("owner", None), ("name", ""), ("key", None), ("digest", None))
 
 
-FIT = "fit.zarr"  # the group of answers by target in a job's folder
+FIT = "fit.zarr"  # the group of an answer of several arrays in a job's folder
 
 
 class Folder:

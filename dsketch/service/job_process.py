@@ -28,13 +28,11 @@ from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.run import Run
 from dsketch._results.slices import digest_of
 from dsketch._results.solution import Solution
-from dsketch._results.target_group import answer_bytes
-from dsketch._results.targets import TargetFit
 from dsketch._units import format_bytes
 from dsketch.engine import Engine, connect_engine
 from dsketch.engine.connect import is_small
 from dsketch.errors import DataError, DsketchError, EngineError, SpecError
-from dsketch.problems import Problem, TargetRegression
+from dsketch.problems import Problem
 from dsketch.problems.tables import SummaryOptions
 from dsketch.service.errors import ServiceError, SizeError, document_of, error_document
 from dsketch.service.files import put_json, with_umask
@@ -202,19 +200,12 @@ def _place(problem: Problem, folder: Folder, out: Output | RemoteOutput | None) 
 
     What a process of this job has written to ``out`` before it died is its own, and is replaced.
     """
-    if isinstance(problem, TargetRegression):
-        return (
-            replace(out, overwrite=_is_of(out.path, folder))
-            if isinstance(out, Output)
-            else Output(folder.path / FIT, overwrite=True)
-        )
-    if problem.fields and out is None:  # of such answers the folder has x alone; what is too large for that is refused
+    is_large = problem.answers_rows and problem.answer_bytes > IN_MEMORY_BYTES
+    if not (problem.arrays or is_large):
         return None
-    if not problem.answers_rows or problem.answer_bytes <= IN_MEMORY_BYTES:
-        return None
-    if not isinstance(out, Output):
-        return out or Output(folder.path / "x.zarr", overwrite=True)
-    return replace(out, overwrite=_is_of(out.path, folder))
+    if out is None:
+        return Output(folder.path / (FIT if problem.arrays else "x.zarr"), overwrite=True)
+    return replace(out, overwrite=_is_of(out.path, folder)) if isinstance(out, Output) else out
 
 
 def _is_of(path: Path, folder: Folder) -> bool:
@@ -236,7 +227,7 @@ def _admit(work: JobWork) -> Spec:
 
 
 def _require_fitting(problem: Problem, most_bytes: int) -> None:
-    size = answer_bytes(problem) if isinstance(problem, TargetRegression) else problem.answer_bytes
+    size = problem.answer_bytes
     if size > most_bytes:
         raise SizeError(
             f"an answer of at most {format_bytes(most_bytes)} was expected; x of shape {problem.x_shape} has {format_bytes(size)}. Ask "
@@ -267,7 +258,7 @@ def _text_of(solution: Solution, summary: dict[str, Any]) -> str:
 def _put_in_place(solution: Solution, summary: dict[str, Any], folder: Folder, run: Run, mask: int) -> None:
     """Write x, then ``out``, then the rest: what is there last says that all is there."""
     x, size = solution.x, 8 * int(np.prod(solution.x.shape))
-    if isinstance(solution, TargetFit):
+    if solution.problem.arrays:
         place = Output(folder.path / ("x.npy" if size <= _NPY_BYTES else FIT), overwrite=True)
         if place.is_npy and not holds(str(place.path), x):
             place.write(np.asarray(x), {})
@@ -283,7 +274,7 @@ def _put_in_place(solution: Solution, summary: dict[str, Any], folder: Folder, r
         "shape": list(x.shape),
         "dtype": str(x.dtype),
         "bytes": size,
-        "sha256": digest_of(x) if place.is_npy or not isinstance(solution, TargetFit) else None,
+        "sha256": digest_of(x) if place.is_npy or not solution.problem.arrays else None,
         "file": place.path.name,
         "out": None if run.out is None else str(run.out.path),
     }

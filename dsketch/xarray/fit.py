@@ -44,6 +44,12 @@ def tell(solution: Solution) -> xr.Dataset:
     return made
 
 
+def with_own_names(told: xr.Dataset, array: xr.DataArray) -> xr.Dataset:
+    """Return an answer whose dimensions and coordinates are called as the array's again, where nothing else has the name."""
+    renamed = {f"target_{name}": name for name in map(str, {*array.dims, *array.coords}) if name not in told.variables}
+    return told.rename({name: own for name, own in renamed.items() if name in told.variables or name in told.dims})
+
+
 def residuals_of(fit: xr.Dataset) -> xr.DataArray:
     """Return Σ r² of each target."""
     freedom = fit.degrees_of_freedom

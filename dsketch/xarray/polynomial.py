@@ -9,7 +9,7 @@ import xarray as xr
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
 from dsketch.xarray.clock import Clock, clock_of
-from dsketch.xarray.fit import fit_columns, residuals_of
+from dsketch.xarray.fit import fit_columns, residuals_of, with_own_names
 
 _NANOSECONDS = 1e9
 _HIGHEST = 20  # powers of numbers up to 1 are then independent to 1e-8 still
@@ -55,7 +55,8 @@ def polyfit(array: xr.DataArray, dim: str, deg: int, *, missing: str = "error", 
     moved = _move(fit.x.to_numpy(), clock, reach)
     names = {"column": "degree"}
     told = fit.x.rename(names).assign_coords(degree=np.arange(deg, -1, -1)).copy(data=moved[::-1])
-    return xr.Dataset({"polyfit_coefficients": told.drop_attrs(), "polyfit_residuals": residuals_of(fit)}, attrs=fit.attrs)
+    found = xr.Dataset({"polyfit_coefficients": told.drop_attrs(), "polyfit_residuals": residuals_of(fit)}, attrs=fit.attrs)
+    return with_own_names(found, array)
 
 
 def _move(x: Floats, clock: Clock, reach: float) -> Floats:

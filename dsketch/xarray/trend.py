@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from dsketch.xarray.clock import clock_of
-from dsketch.xarray.fit import fit_columns
+from dsketch.xarray.fit import fit_columns, with_own_names
 
 SLOPE, LEVEL = "slope", "intercept"
 
@@ -60,4 +60,4 @@ def _tell(fit: xr.Dataset, array: xr.DataArray, word: str, reference: Any) -> xr
     of_slope["standard_errors"].attrs = {"units": rate}
     rest = {name: fit[name] for name in ("r_squared", "residual_variance", "counts", "degrees_of_freedom", "backward_error")}
     told = xr.Dataset({SLOPE: slope, LEVEL: level, **of_slope, **rest}, attrs=fit.attrs)
-    return told.drop_vars("column", errors="ignore")
+    return with_own_names(told.drop_vars("column", errors="ignore"), array)

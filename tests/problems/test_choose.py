@@ -63,7 +63,7 @@ def test_the_cheapest_that_fits_is_taken_and_every_other_has_its_reason() -> Non
 
     assert (found.name, found.why) == ("cheap", "the cheapest of 2 that can reach the tolerance")
     assert found.rejected == {
-        "dear": "about 2 s in 1 passes",
+        "dear": "about 2 s in 1 pass",
         "large": "needs 900 B of 800 B a thread",
         "wrong": "is for others",
         "aside": "is approximate",

@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 import dsketch as ds
-from dsketch._results import rows, targets
+from dsketch._results import rows
 from dsketch.engine import SerialEngine
 from dsketch.matrix import tiles
 from dsketch.problems.targets.batch import Batch
@@ -138,8 +138,7 @@ def test_what_a_fit_does_not_do_is_said() -> None:
 
 def test_answers_that_fit_nowhere_are_refused_before_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a place, answers beyond memory are a plan that cannot be; the message says where to put them."""
-    monkeypatch.setattr(targets, "IN_MEMORY_BYTES", 1000)
-    assert rows.IN_MEMORY_BYTES == 10**9
+    monkeypatch.setattr(rows, "IN_MEMORY_BYTES", 1000)
     with pytest.raises(ds.PlanError, match="out_dir="):
         ds.lstsq(A, B, missing="drop")
 

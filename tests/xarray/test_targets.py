@@ -15,6 +15,7 @@ from distributed import Client
 import dsketch as ds
 import dsketch.xarray
 from dsketch.matrix.dask_targets import DaskTargets
+from dsketch.matrix.labels import TAKEN
 from dsketch.matrix.open_targets import open_targets
 from dsketch.matrix.targets import ZarrTargets
 
@@ -149,3 +150,60 @@ def test_what_is_shown_of_targets_is_short(tmp_path: Path) -> None:
     assert "arrays" in solution._repr_html_()
     assert len(repr(solution).splitlines()) == 1
     assert [axes.get_title() for axes in solution.plot()] == ["x0"]
+
+
+@pytest.mark.parametrize("missing", ["error", "drop"])
+@pytest.mark.parametrize("kind", ["xarray", "pandas"])
+def test_rows_of_other_labels_are_refused(kind: str, missing: str) -> None:
+    """Rows are paired by place, so that labels which differ are an error with values missing as without; labels that agree are none."""
+    A = xr.DataArray(RNG.standard_normal((N, 2)), dims=("time", "column"), coords={"time": TIME})
+    b: Any = WHOLE.isel(lat=0).transpose("time", "lon")
+    if kind == "pandas":
+        A, b = A.to_pandas(), b.to_pandas()
+
+    assert ds.lstsq(A[::-1], b[::-1], missing=missing).x.shape == (2, 5)
+    with pytest.raises(ds.DataError, match="same rows in the same order"):
+        ds.lstsq(A[::-1], b, missing=missing)
+
+
+@pytest.mark.parametrize("missing", ["error", "drop"])
+def test_a_map_over_x_and_y_keeps_its_answers(missing: str, tmp_path: Path) -> None:
+    """Coordinates that are called as an answer is (x, t, p) take no answer away: they get another name, and their own where it is free."""
+    array = WHOLE.transpose("time", "lat", "lon").rename(lat="y", lon="x").assign_coords(t=3.0, p=("y", [1.0, 2.0, 3.0, 4.0]))
+    A = np.random.default_rng(2).standard_normal((N, 2))
+    found = ds.lstsq(A, array, missing=missing)
+    told, written = found.to_xarray(), ds.lstsq(A, array, missing=missing, out_dir=tmp_path / "fit.zarr").to_xarray()
+    fit = array.dsketch.trend("time", missing=missing)
+    curve = array.dsketch.polyfit("time", 1, missing=missing)
+
+    assert {*found.arrays} <= TAKEN if missing == "drop" else {*array.dsketch.lstsq(A, "time").data_vars} <= TAKEN
+    np.testing.assert_array_equal(told.x, found.x)
+    np.testing.assert_allclose(written.x, found.x)
+    assert told.x.dims == written.x.dims == ("column", "y", "target_x")
+    for answer in (told, written):
+        assert answer.target_t == 3.0
+        np.testing.assert_array_equal(answer.target_x, array.x)
+        np.testing.assert_array_equal(answer.target_p, array.p)
+    for answer in (fit.slope, curve.polyfit_coefficients[0]):
+        assert answer.dims == ("y", "x")
+        np.testing.assert_array_equal(answer.x, array.x)
+    np.testing.assert_allclose(fit.slope, WHOLE.dsketch.trend("time").slope)
+
+
+def test_an_index_of_several_levels_is_no_end_of_a_written_run(tmp_path: Path) -> None:
+    """No store holds such an index: the answers are written without it."""
+    index = xr.Coordinates.from_pandas_multiindex(pd.MultiIndex.from_product([["a"], range(5)], names=["u", "v"]), "lon")
+    array = WHOLE.transpose("time", "lat", "lon").drop_vars("lon").assign_coords(index)
+    ds.lstsq(np.ones((N, 1)), array, out_dir=tmp_path / "fit.zarr")
+    assert xr.open_zarr(tmp_path / "fit.zarr").x.sizes["lon"] == 5
+
+
+@pytest.mark.cluster
+def test_chunks_on_the_cluster_are_boxes_as_they_are(client: Client) -> None:
+    """A box that is just some persisted chunks has no graph but their keys; it is answered all the same, here and on workers."""
+    b = np.moveaxis(HOLES, 1, 0)
+    held = da.from_array(b, chunks=(N // 3, 4, 2)).persist()
+    A = np.random.default_rng(3).standard_normal((N, 2))
+    wanted = ds.lstsq(A, b, missing="drop", cluster="serial").x
+    for where in ("serial", client):
+        np.testing.assert_allclose(ds.lstsq(A, held, missing="drop", cluster=where).x, wanted, rtol=1e-10)

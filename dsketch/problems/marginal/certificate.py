@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._units import format_counted
 from dsketch.passes.marginal import Tally
 from dsketch.problems.outcome import Certificate, format_number, show_sides
 
@@ -31,7 +32,7 @@ class MarginalCertificate(Certificate):
         Of the covariates, columns scaled; the largest of all patterns.
     rank : int
         Of the covariates, the constant counted; the least of all patterns.
-    columns, undetermined, lacking, missing, short, compared : int
+    columns, undetermined, lacking, missing, short, compared, unmarked : int
         As :class:`~dsketch.passes.marginal.Tally` counts them.
     patterns : int
         How many there are of rows that targets miss; targets that miss the same rows share one.
@@ -43,14 +44,16 @@ class MarginalCertificate(Certificate):
     missing: int
     short: int
     compared: int
+    unmarked: int
     patterns: int
 
     def lines(self) -> list[str]:
         """Return it as lines for people."""
+        compared, missing = format_counted(self.compared, "column", "columns"), format_counted(self.missing, "entry", "entries")
         return [
-            f"compared    {self.compared} columns in extended precision: coefficients off by {show_sides(self.backward_error)} of ‖ỹ‖/‖g̃‖, "
+            f"compared    {compared} in extended precision: coefficients off by {show_sides(self.backward_error)} of ‖ỹ‖/‖g̃‖, "
             f"t by {show_sides(self.forward_error)}",
-            f"columns     {self.columns:,}, of them {self.undetermined:,} determined by the covariates; {self.missing:,} entries missing "
+            f"columns     {self.columns:,}, of them {self.undetermined:,} determined by the covariates; {missing} missing "
             f"in {self.lacking:,}",
             f"covariates  condition {format_number(self.condition)}; {self.rank_reason}; {self.patterns} pattern(s) of targets",
         ]
@@ -63,11 +66,11 @@ def marginal_certificate(tally: Tally | None, covariates: int, targets: int) -> 
         return _of(unknown, unknown, unknown, float("nan"), 0, covariates, dict.fromkeys(_WORDS, 0), 0)
     facts = tally.facts
     counts = {name: tally.counts[name] for name in _WORDS}
-    rank, condition = int(facts.rank.min(initial=covariates)), float(facts.condition.max(initial=1.0))
+    rank, condition = int(facts.rank[facts.rows > 0].min(initial=covariates)), float(facts.condition.max(initial=1.0))
     return _of(tally.off[0], tally.off[1], facts.norms, condition, rank, covariates, counts, facts.groups)
 
 
-_WORDS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
+_WORDS = ("columns", "undetermined", "lacking", "missing", "short", "compared", "unmarked")
 
 
 def _of(

@@ -3,12 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from dsketch._linalg.arrays import Floats
+from dsketch._units import format_counted
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.gaps import open_with_gaps
+from dsketch.matrix.labels import COLUMN
 from dsketch.matrix.wide import SAMPLES, open_wide
+from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.passes.marginal import FIELDS, Tally, rounding_level
 from dsketch.passes.partialled import Sides
@@ -23,11 +29,19 @@ from dsketch.problems.marginal.choose import plan_marginal
 from dsketch.problems.marginal.method import MarginalAnswer, MarginalMethod
 from dsketch.problems.marginal.methods import METHODS
 from dsketch.problems.marginal.system import MarginalSystem
-from dsketch.problems.outcome import FieldsLook, Outcome, Status
+from dsketch.problems.outcome import ArrayOf, ArraysLook, Outcome, Status
 from dsketch.problems.status import status_of
 from dsketch.settings import Option, Settings
 
 COLUMNS = Option("G", Matrix, None, "Zarr array whose columns are looked at one by one, n × m or m × n; or a VCF-Zarr store")
+HELP = {
+    "beta": "coefficients",
+    "standard_errors": "of the coefficients, with n - rank - 1 degrees of freedom",
+    "t": "coefficient over standard error",
+    "p": "two-sided, from Student's t",
+    "neg_log10_p": "-log10 p, also where p itself is 0",
+    "counts": "entries of the column that are there, of the rows that the target has",
+}
 TARGETS = Option("Y", Matrix, None, "Zarr matrix of targets, n × k")
 GAPS = Option(
     "missing",
@@ -94,7 +108,6 @@ class Marginal(Problem):
     methods: ClassVar[Mapping[str, MarginalMethod]] = METHODS
     answers_rows = True
     x_has_columns = False
-    fields = FIELDS
 
     def __init__(
         self,
@@ -112,6 +125,7 @@ class Marginal(Problem):
         columns, targets = open_wide(G, samples=samples), open_with_gaps(Y, "Y")
         others = None if covariates is None else open_with_gaps(covariates, "covariates")
         _require_rows(columns.shape[1], columns.shape[0], Y=targets, covariates=others)
+        require_same_rows(Y=targets, covariates=others)
         self.system = MarginalSystem(columns, Sides(targets, others, intercept, missing != "error"), missing)
         self.rows = self.system.rows
         self.parameters = {
@@ -140,6 +154,16 @@ class Marginal(Problem):
         """(m, k)."""
         return self.rows.shape[0], self.sides
 
+    @property
+    def arrays(self) -> tuple[ArrayOf, ...]:
+        """The fields, each (m, k), a chunk for a block."""
+        height, k = int(np.max(np.diff(self.rows.cuts))), self.sides
+        types = {"counts": "int32"}
+        return tuple(
+            ArrayOf(name, self.x_shape, (height, max(k, 1)), types.get(name, "float64"), (COLUMN, "target"), HELP[name])
+            for name in FIELDS
+        )
+
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Read a block, time a product, price."""
         require_settings(settings, 0)
@@ -153,13 +177,13 @@ class Marginal(Problem):
             return self._conclude(answer, method, tally, self.accepted(choice.settings.tol))
 
         begun = conclude(None)
-        look = FieldsLook(answer.pass_, self.rows, conclude)
+        look = ArraysLook(answer.pass_, self.rows, lambda: _look_once(Look(answer.pass_, self.rows)), conclude)
         return Outcome(answer.x, Status.NOT_SOLVED, method, begun.certificate, answer.notes, answer, look)
 
     def _conclude(self, answer: MarginalAnswer, method: str, tally: Tally | None, accepted: float) -> Outcome:
         certificate = marginal_certificate(tally, self.system.covariates, self.sides)
         status = status_of(certificate.backward_error, accepted)
-        notes = (*answer.notes, *(() if tally is None else _notes(certificate)))
+        notes = (*answer.notes, *(() if tally is None else _notes(certificate, int((tally.facts.rows == 0).sum()))))
         if tally is not None:
             self.system.kept_sides.forget()
         return Outcome(answer.x, status, method, certificate, notes, answer)
@@ -179,6 +203,10 @@ class Marginal(Problem):
         return max(rounding_level(self.rows.shape[1]), tol or 0.0)
 
 
+def _look_once(look: Look) -> Flow[Any]:
+    return (yield look)
+
+
 def _require_rows(n: int, m: int, **sides: Matrix | None) -> None:
     """Refuse targets and covariates of another height.
 
@@ -187,6 +215,8 @@ def _require_rows(n: int, m: int, **sides: Matrix | None) -> None:
     DataError
     """
     for name, matrix in sides.items():
+        if name == "Y" and matrix is not None and not matrix.shape[1]:
+            raise DataError(f"Y must have at least one target; its shape is {matrix.shape}. Check its source.")
         if matrix is not None and matrix.shape[0] != n:
             turned = " Its columns are as many: say samples='columns' (m × n), or 'rows' (n × m)." if matrix.shape[0] == m else ""
             raise DataError(
@@ -195,13 +225,21 @@ def _require_rows(n: int, m: int, **sides: Matrix | None) -> None:
             )
 
 
-def _notes(found: MarginalCertificate) -> tuple[str, ...]:
-    """Return what users should know of columns and covariates."""
+def _notes(found: MarginalCertificate, empty: int) -> tuple[str, ...]:
+    """Return what users should know of columns, targets (``empty`` have no row) and covariates."""
     notes = []
     if found.undetermined:
-        notes.append(f"{found.undetermined:,} columns are constant or determined by the covariates: their numbers are NaN")
+        columns = format_counted(found.undetermined, "column is", "columns are")
+        notes.append(f"{columns} constant or determined by the covariates: numbers are NaN")
     if found.short:
-        notes.append(f"{found.short:,} columns have too few rows for errors: these are NaN")
+        notes.append(f"{format_counted(found.short, 'column has', 'columns have')} too few rows for errors: these are NaN")
+    if found.unmarked:
+        notes.append(
+            f"entries of G that are −1 or −2, and count as numbers: {found.unmarked:,}; nothing says that they are missing. If they are, "
+            "give the array the attribute missing_value (−1), name its dimensions variants and samples, or pass NaN"
+        )
+    if empty:
+        notes.append(f"{format_counted(empty, 'target has', 'targets have')} no row with all covariates: numbers are NaN")
     if "of" in found.rank_reason:
         notes.append(f"covariates depend on each other: {found.rank_reason}, the directions that others span are left out")
     return tuple(notes)

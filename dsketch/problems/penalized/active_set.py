@@ -21,6 +21,7 @@ from dsketch.settings import EPS
 # Whole steps one after the other leave what rounding leaves: after one a sign may be rounding's, which the next puts right.  None is not
 # enough, however small the excess: nearly dependent columns hide in it.
 _WHOLE = 2
+_LEAST = float(np.finfo(float).tiny)  # of an excess that stands for its sign
 
 
 def minimize(quadratic: Quadratic, cost: Cost, z: Floats) -> Floats:
@@ -37,7 +38,11 @@ def minimize(quadratic: Quadratic, cost: Cost, z: Floats) -> Floats:
         off = np.abs(excess) > quadratic.noise(z) + EPS * cost.lasso
         entering = off & ~free
         if not entering.any() and (whole == _WHOLE or (whole and not off.any())):
-            break
+            lower = _uncover(quadratic, cost, z, excess, free)
+            if lower is None:
+                break
+            z, whole = lower, 0
+            continue
         columns, step = _descend(quadratic, cost, z, excess, free, entering)
         if not (descent := float(excess[columns] @ step)) > 0:
             break
@@ -46,6 +51,28 @@ def minimize(quadratic: Quadratic, cost: Cost, z: Floats) -> Floats:
             break
         z, whole = moved, whole + 1 if is_whole else 0
     return z
+
+
+def _uncover(quadratic: Quadratic, cost: Cost, z: Floats, excess: Floats, free: NDArray[np.bool_]) -> Floats | None:
+    """Return a point that is lower by much more than rounding, with a column freed whose pull is rounding's; None: there is none.
+
+    A column at its kink that nearly depends on the free ones has a pull of the square of its distance from them, whose sign rounding of
+    A z decides; what it would gain is seen in the residual.
+    """
+    now = quadratic.misfit(z)
+    if not now > 0:
+        return None
+    left, right = cost.slopes(z)
+    pull, doubt = quadratic.slope(z), 4 * EPS * quadratic.sizes * float(quadratic.sizes @ np.abs(z))
+    for column in np.flatnonzero(~free & (np.minimum(right - pull, pull - left) <= doubt)):
+        is_it = np.arange(z.size) == column
+        toward = np.where(is_it, _LEAST if right[column] - pull[column] <= pull[column] - left[column] else -_LEAST, excess)
+        columns, step = _solve(quadratic, cost, z, toward, free | is_it)
+        moved, _ = _advance(cost, z, columns, step, max(float(toward[columns] @ step), _LEAST))
+        gain = now + cost.value(z) - quadratic.misfit(moved) - cost.value(moved)
+        if gain > now / 4:
+            return moved
+    return None
 
 
 def begin(quadratic: Quadratic, cost: Cost) -> Floats:

@@ -104,7 +104,7 @@ def measure(quadratic: Quadratic, cost: Cost, at: Measured) -> Distance:
     dual = dual_point(quadratic, cost, z, gamma, quadratic.sizes * (once + twice) + EPS * cost.lasso)
     measured, size = math.sqrt(dual.squares) * (1 + quadratic.trust(dual.correction.least)), float(quadratic.sizes @ np.abs(z))
     gap = _claim(measured + at.doubt + once, twice, dual.correction.least, size) + kinks_share(cost, z, dual, at.squares)
-    columns, found, far = _may_be_free(quadratic, cost, z, dual, gap, once + twice)
+    columns, found, far = _may_be_free(quadratic, cost, z, dual, excess, gap, once + twice)
     acting = np.flatnonzero(free | (excess != 0))
     residual, length = math.sqrt(at.squares), float(np.linalg.norm(z[acting]))
     return Distance(
@@ -122,9 +122,13 @@ def measure(quadratic: Quadratic, cost: Cost, at: Measured) -> Distance:
 
 
 def _may_be_free(
-    quadratic: Quadratic, cost: Cost, z: Floats, dual: Dual, gap: float, rounding: float
+    quadratic: Quadratic, cost: Cost, z: Floats, dual: Dual, excess: Floats, gap: float, rounding: float
 ) -> tuple[int, Correction, float]:
-    """Return how many columns may be free in a minimizer, or are at z; what is known of them; and the distance from every minimizer."""
+    """Return how many columns may be free in a minimizer, or are at z; what is known of them; and the distance from every minimizer.
+
+    A column at its kink whose pull is rounding's may be free in the minimizer, and all of a nearly dependent one hides in that: with g the
+    least slope along such columns z is off by no more than ‖R⁻ᵀg‖ in the residual, as x* differs from z along them alone.
+    """
     if not np.isfinite(gap):
         return int(np.count_nonzero(dual.moving)), dual.correction, np.inf
     left, right = cost.slopes(z)
@@ -133,7 +137,8 @@ def _may_be_free(
     is_open = dual.moving | ~cost.rests(z) | (margin <= quadratic.sizes * (reach + 2 * rounding))
     columns, found = np.flatnonzero(is_open), dual.correction
     if not np.array_equal(is_open, dual.moving):
-        found = quadratic.correct(columns, np.zeros(columns.size), cost.ridge[columns])
+        found = quadratic.correct(columns, excess[columns], cost.ridge[columns])
+        reach += math.sqrt(max(float(excess[columns] @ found.step), 0.0))
     if found.rank < columns.size:
         return columns.size, found, np.inf
     return columns.size, found, reach / math.sqrt(found.least) if columns.size else 0.0

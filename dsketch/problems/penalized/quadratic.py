@@ -3,6 +3,7 @@
 Columns are scaled by powers of two to norms between ½ and 1 (z = D x), so that neither rank nor rounding depends on units.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -88,6 +89,11 @@ class Quadratic(ABC):
         """Return about how far rounding may move :meth:`slope`, of the same shape."""
         fitted = self.sizes @ np.abs(self._moved(z))
         return beside(_NOISE * np.abs(self.pull), z) + np.multiply.outer(self.sizes, self.rounding + _NOISE * fitted)
+
+    def misfit(self, z: Floats) -> float:
+        """Return ½‖A z − b‖² to the accuracy that its square root has; NaN where only the pull is known."""
+        del z
+        return math.nan
 
     @cached_property
     @abstractmethod
@@ -217,6 +223,11 @@ class TriangleQuadratic(Quadratic):
     def slope(self, z: Floats) -> Floats:
         """Return Rᵀ(Qᵀb − R z), or what follows from a pull that was measured."""
         return np.asarray(self.R.T @ (self.side - self.R @ z)) if self.origin is None else super().slope(z)
+
+    def misfit(self, z: Floats) -> float:
+        """Return ½‖Qᵀb − R z‖², but for what b has outside the range; NaN where a measured pull says more."""
+        rest = self.side - self.R @ z
+        return 0.5 * float(rest @ rest) if self.origin is None else math.nan
 
     def noise(self, z: Floats) -> Floats:
         """Return about how far rounding may move :meth:`slope`: of what Qᵀb − R z is, however small."""

@@ -203,7 +203,7 @@ def odd_error(core: Core, g: WideColumns, residual: Floats, x: WideColumns, powe
 
 
 def forward_error(core: Core, levels: list[WideColumns], residual: Floats | None = None, outside: Floats | None = None) -> Floats:
-    """Return eps times the first-order sensitivity of x to changes of A by ‖A‖, one for each of its 2j (+ 1) uses.
+    """Return eps times the first-order sensitivity of x to changes of A by ‖A‖, one for each of its 2j (+ 1) uses, relative to ‖x*‖.
 
     With A + E, x moves by −Σ_k G^(-k)(EᵀA + AᵀE) y_{j−k+1}.  For a b without special direction every term is about kappa, the whole
     2j·kappa; where b was made from a smooth x, terms grow to kappa^(2j).
@@ -228,7 +228,17 @@ def forward_error(core: Core, levels: list[WideColumns], residual: Floats | None
         total = np.logaddexp2(total, size + residual - (2 * power + 2) * low)
     if outside is not None:
         total = np.logaddexp2(total, size + outside - (2 * power + 1) * low)
-    return EPS * ratio_of_logs(total, levels[-1].norms)
+    return relative_to_truth(EPS * ratio_of_logs(total, levels[-1].norms))
+
+
+def relative_to_truth(error: Floats) -> Floats:
+    """Return a bound relative to ‖x*‖ for one relative to ‖x‖, which it is while x* cannot be 0: ‖x*‖ ≥ (1 − error)‖x‖.
+
+    >>> relative_to_truth(np.array([1e-9, 0.5, 2.0])).round(12)
+    array([1.e-09, 1.e+00,    inf])
+    """
+    rest = np.maximum(1.0 - error, 0.0)
+    return np.divide(error, rest, out=np.full_like(error, np.inf), where=rest > 0)
 
 
 def distance(

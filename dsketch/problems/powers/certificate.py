@@ -33,7 +33,8 @@ class PowerCertificate(Certificate):
     outside : ndarray, shape (k,)
         The part of b that lies outside the range, over ‖b‖.
     forward_error : ndarray, shape (k,)
-        First-order bound on ‖x − x*‖/‖x*‖: if every use of A has an error of eps‖A‖, and what the measured residuals come to.
+        Bound on ‖x − x*‖/‖x*‖, to first order: if every use of A has an error of eps‖A‖, and what the measured residuals come to.  Where
+        that may be as large as x itself nothing is known of x*, and it is infinite.
     condition : float
         kappa of A: largest over smallest singular value kept.
     scaled_condition : float

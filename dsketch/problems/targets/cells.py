@@ -22,7 +22,7 @@ def slices_of(rows: int, width: int) -> Iterator[slice]:
         yield slice(low, min(low + step, width))
 
 
-def cells(targets: Targets, stored: AnyArray, which: slice, row: int, box: Box) -> Floats:
+def cells(targets: Targets, stored: AnyArray, which: slice, row: int, box: Box, *, is_changed: bool = True) -> Floats:
     """Return some targets of stored rows as float64, shape (rows, targets), in memory that the next call reuses.
 
     Parameters
@@ -34,6 +34,8 @@ def cells(targets: Targets, stored: AnyArray, which: slice, row: int, box: Box) 
         Number of the first row.
     box : Box
         Of the w targets.
+    is_changed : bool
+        Whether the caller writes into them.  If not, numbers that were read as float64 are returned where they are.
 
     Raises
     ------
@@ -41,6 +43,8 @@ def cells(targets: Targets, stored: AnyArray, which: slice, row: int, box: Box) 
         For a cell that is marked as missing, where none may be.
     """
     part = stored[:, which]
+    if not (is_changed or targets.is_local) and part.dtype == np.float64 and targets.conventions is None:
+        return part.view(np.float64)
     out = scratch("cells", part.shape)
     try:
         return targets.widen(part, out)

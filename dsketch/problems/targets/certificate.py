@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dsketch._units import format_counted
 from dsketch.passes.fit_tiles import Tally
 from dsketch.problems.outcome import Certificate, format_number
 from dsketch.problems.targets.design import Design
@@ -58,25 +59,34 @@ def target_notes(design: Design, tally: Tally) -> tuple[str, ...]:
     """Return what was decided on the way, in sentences."""
     notes, n, rank = [], len(design.X), design.rank
     if (left_out := n - design.rows) > 0:
-        notes.append(f"{left_out:,} of {n:,} rows count for no target: a value of A is missing there, or the weight is 0")
+        what = format_counted(n, "row counts", "rows count")
+        notes.append(f"{left_out:,} of {what} for no target: a value of A is missing there, or the weight is 0")
     if tally.lacking:
         notes.append(
-            f"{tally.lacking:,} of {tally.targets:,} targets lack values; each is answered by the rows that it has, none is filled in"
+            f"{tally.lacking:,} of {format_counted(tally.targets, 'target lacks', 'targets lack')} values; each is answered by the rows "
+            "that it has, none is filled in"
         )
     if tally.empty:
-        notes.append(f"{tally.empty:,} targets have no value at all: their answers are NaN")
+        notes.append(f"{format_counted(tally.empty, 'target has', 'targets have')} no value at all: {_their(tally.empty)} NaN")
     if tally.few:
         notes.append(
-            f"{tally.few:,} targets have fewer than {rank} rows, as many as A has rank: no x is determined, their answers are NaN"
+            f"{format_counted(tally.few, 'target has', 'targets have')} fewer than {format_counted(rank, 'row', 'rows')}, as many as A has "
+            f"rank: no x is determined, {_their(tally.few)} NaN"
         )
     if tally.lost:
         notes.append(
-            f"{tally.lost:,} targets lack just those rows that give A its rank of {rank}: no x is determined, their answers are NaN"
+            f"{format_counted(tally.lost, 'target lacks', 'targets lack')} just those rows that give A its rank of {rank}: no x is "
+            f"determined, {_their(tally.lost)} NaN"
         )
     if tally.exact:
         notes.append(
-            f"of {tally.exact:,} targets the residual is rounding of the data: errors, t and p would be 0/0; they are NaN"
+            f"of {format_counted(tally.exact, 'target', 'targets')} the residual is rounding of the data, or its square below what float64 "
+            "holds: errors, t and p would be 0/0; they are NaN"
         )
     if design.is_penalized:
         notes.append("with a penalty the estimates are biased: no standard errors, t and p; solve without one for them")
     return tuple(notes)
+
+
+def _their(count: int) -> str:
+    return "its answers are" if count == 1 else "their answers are"

@@ -50,6 +50,10 @@ class Standing:
     rr: Floats
     g: Floats
 
+    def of(self, which: slice) -> "Standing":
+        """Return that of some of the targets, views."""
+        return Standing(self.z[:, which], self.rr[which], self.g[:, which])
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -102,9 +106,13 @@ class Chain:
         state = Standing(np.zeros((0, width)), np.zeros(width), np.zeros((self.design.columns, width)))
         buffer = None
         for link in self.links:
-            buffer = tile.read(link.start, link.stop, buffer)
-            stored = buffer.reshape(link.stop - link.start, width)
-            state.z = self._follow(link, tile, stored, state)
+            after = np.empty((len(link.R), width))
+            for which, strip in tile.strips():
+                read = strip.read(link.start, link.stop, buffer)
+                buffer = read if buffer is None or read.size > buffer.size else buffer
+                stored = read.reshape(link.stop - link.start, strip.shape[0])
+                after[:, which] = self._follow(link, strip, stored, state.of(which))
+            state.z = after
         buffer = None
         yield from self._pieces(tile, state)
 
@@ -115,16 +123,17 @@ class Chain:
         is_plain = bool((weights == 1.0).all())
         z = np.zeros((len(link.before), stored.shape[1])) if link is self.links[0] else state.z
         for which in slices_of(len(X), stored.shape[1]):
-            S = cells(tile.targets, stored, which, link.start, tile.box)
+            S = cells(tile.targets, stored, which, link.start, tile.box, is_changed=False)
             if not is_plain:
-                S *= weights[:, None]
+                S = np.multiply(S, weights[:, None], out=scratch("weighted", S.shape))
             over = z[:, which]
             new = link.below.T @ S
             if len(link.before):
                 new += link.top.T @ over
-            S -= np.matmul(link.below, new, out=scratch("fitted", S.shape))
-            state.rr[which] += np.einsum("ij,ij->j", S, S)
-            state.g[:, which] += X.T @ S
+            rest = np.matmul(link.below, new, out=scratch("fitted", S.shape))
+            np.subtract(S, rest, out=rest)
+            state.rr[which] += np.einsum("ij,ij->j", rest, rest)
+            state.g[:, which] += X.T @ rest
             if len(link.before):
                 over = over - link.top @ new
                 state.rr[which] += np.einsum("ij,ij->j", over, over)

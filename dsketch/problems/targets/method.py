@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from dsketch._units import format_bytes, format_count
+from dsketch._units import format_bytes, format_count, format_counted
 from dsketch.matrix.tiles import Grid
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import describe_room
@@ -20,6 +20,7 @@ from dsketch.settings import Settings
 _SLICE_BYTES = 1_000_000  # of a slice as float64; some six of them are at hand at once
 _SLICES = 8
 _PROCESS_BYTES = 16_000_000  # that a process takes beside its data when it first reads and writes: threads, buffers of libraries
+_BY_BLOCKS = "where no value is missing, leave out_dir and missing='drop' out: A is then read by blocks"
 _AT_ONCE = 10  # chunks that zarr decodes side by side, each at hand as read, as decoded and on its way
 # Nanoseconds of one thread, measured on two cores (benchmarks/targets_wide.py): a number of b in a chain and in a batch, more for each
 # column or packed product, and the statistics of a target, for each column.
@@ -77,10 +78,12 @@ class TargetCase:
         """Return the message for when a tile does not fit."""
         need = next(iter(prices.values())).memory_bytes
         n, width = self.grid.shape[0], prod(self.grid.box)
+        of_rows, of_tile = _parts(self)
+        remedy = "store b in smaller chunks" if of_tile > of_rows else _BY_BLOCKS
         return (
             f"{describe_room(self.memory_bytes)}; {format_bytes(need)} would be needed: {format_count(n)} rows of A as numbers, and a "
             f"tile of {format_count(width)} targets, {format_count(min(self.grid.rows, n))} rows at a time. Give workers more memory "
-            "or fewer threads, or store b in smaller chunks."
+            f"or fewer threads, or {remedy}."
         )
 
 
@@ -107,7 +110,8 @@ class Tiles(Method[TargetCase, Any, Any]):
         grid, width = case.grid, prod(min(one, size) for one, size in zip(case.grid.box, case.grid.shape[1:], strict=True))
         rows = "whole" if grid.is_whole else f"{format_count(grid.rows)} rows at a time"
         how = "orthogonal factors of A" if isinstance(case.fit, Chain) else "whitened systems, one a target"
-        return (f"{format_count(len(grid.cuts) - 1)} tiles of {format_count(width)} targets, read {rows}; {how}",)
+        tiles, targets = format_counted(len(grid.cuts) - 1, "tile", "tiles"), format_counted(width, "target", "targets")
+        return (f"{tiles} of {targets}, read {rows}; {how}",)
 
     def solve(self, system: Any, settings: Settings, start: Any = None) -> Flow[Any]:
         """Not used: the pass that answers is made by who knows where answers go (:meth:`TargetRegression.look`)."""
@@ -119,6 +123,11 @@ METHODS = table_of((Tiles(),))
 
 def _memory(case: TargetCase) -> int:
     """Return the bytes of a task at its fullest."""
+    return int(_PROCESS_BYTES + sum(_parts(case)))
+
+
+def _parts(case: TargetCase) -> tuple[int, int]:
+    """Return the bytes of A's rows and of slices as high as they are, and of a tile of b with its answers."""
     (n, d), grid, r = case.fit.design.X.shape, case.grid, case.fit.design.rank
     packed, width = r * (r + 1) // 2, prod(min(one, size) for one, size in zip(grid.box, grid.shape[1:], strict=True))
     cells = 0 if case.is_local else min(grid.rows, n) * width * case.item_bytes
@@ -131,7 +140,7 @@ def _memory(case: TargetCase) -> int:
     else:
         systems = 0 if grid.is_whole else 8 * width * (packed + 4 * r**2 + 4 * d)
         shared, standing = 8 * n * (3 * d + packed), systems + 2 * width * answers
-    return int(_PROCESS_BYTES + shared + cells + decoding + slices + standing)
+    return shared + slices, cells + decoding + standing
 
 
 def sizes_text(case: TargetCase, b: str) -> str:

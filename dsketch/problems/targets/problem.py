@@ -1,7 +1,8 @@
 """Least squares and ridge for very many targets: b of any number of dimensions, values missing per target, answers where they are made."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from math import prod
 from time import perf_counter
 from typing import Any, ClassVar
@@ -10,7 +11,9 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.labels import COLUMN, name_dimensions
 from dsketch.matrix.offsets import offsets
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.open_targets import open_targets
@@ -18,7 +21,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.matrix.tiles import TileMatrix
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
-from dsketch.passes.fit_tiles import FitTiles, GatherTiles, Tally
+from dsketch.passes.fit_tiles import NO_TALLY, GatherTiles, Tally, Tiles
 from dsketch.planning.choice import Choice, describe_machines
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_flag, jsonable_numbers, read_numbers
@@ -26,7 +29,7 @@ from dsketch.problems.base import Problem
 from dsketch.problems.choose import choose_method
 from dsketch.problems.linear.centring import shift_notes
 from dsketch.problems.method import Method
-from dsketch.problems.outcome import Certificate, Outcome
+from dsketch.problems.outcome import ArrayOf, ArraysLook, Certificate, Outcome
 from dsketch.problems.status import status_of
 from dsketch.problems.targets.batch import Batch
 from dsketch.problems.targets.certificate import target_certificate, target_notes
@@ -108,6 +111,7 @@ class TargetRegression(Problem):
                 f"b must have one row for each of the {n} rows of A; its shape is {self.targets.shape}. Check that both come from the "
                 "same data, and that the first dimension of b is that of A."
             )
+        require_same_rows(A=self.regressors.A, b=self.targets)
         if self.regressors.A.nonzeros is not None:
             raise DataError(
                 f"A must be dense for answers by tiles of targets; it is {self.regressors.A.describe()}. Pass A.toarray(), or leave "
@@ -157,9 +161,24 @@ class TargetRegression(Problem):
         return self.rows.A.shape[0]
 
     @property
-    def field_names(self) -> tuple[str, ...]:
-        """Names of the arrays of an answer, in the order in which they are written."""
-        return tuple(field.name for field in fields_of(is_penalized=bool(self.penalty.any())))
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the dimensions of targets: b's own, or target, or target_0 and so on."""
+        known, count = self.targets.dimensions, len(self.targets.trailing)
+        if known is not None and len(set(known[1:])) == count:
+            return name_dimensions(known[1:])
+        return ("target",) if count == 1 else tuple(f"target_{number}" for number in range(count))
+
+    @property
+    def arrays(self) -> tuple[ArrayOf, ...]:
+        """x and what is written beside it: of shape (d, targets…) or (targets…), a chunk for a piece of a tile."""
+        matrix: Any = self.rows.A
+        d, shape, found = self.shape[1], self.targets.trailing, []
+        piece = tuple(min(size, whole) for size, whole in zip(matrix.grid.piece, shape, strict=True))
+        for field in fields_of(is_penalized=bool(self.penalty.any())):
+            each, names = ((d,), (COLUMN,)) if field.has_columns else ((), ())
+            dtype = np.dtype(field.dtype).name
+            found.append(ArrayOf(field.name, (*each, *shape), (*each, *piece), dtype, (*names, *self.dimensions), field.help))
+        return tuple(found)
 
     @cached_property
     def design(self) -> Design:
@@ -224,18 +243,17 @@ class TargetRegression(Problem):
         read = tile.read(*next(tile.spans())).nbytes
         return 8e9 if self.targets.is_local else read / max(perf_counter() - began, 1e-6)
 
-    def look(self, group: Any = None, *, goes_on: bool = False) -> Look:
-        """Return the look that answers all tiles: into a Zarr group, or handed back."""
-        names, rows, rank = self.field_names, self.design.rows, self.design.rank
-        if group is None:
-            return Look(GatherTiles(self.fit, names, rows, rank), self.rows)
-        return Look(FitTiles(self.fit, group, names, rows, rank, goes_on), self.rows)
-
     def answer(self, choice: Choice) -> Flow[Outcome]:
-        """Answer all tiles and hand their answers back: ``Outcome.detail`` has the arrays by name."""
-        tally, found = yield self.look()
-        arrays = self.arrange(found)
-        return self.conclude(choice, tally, arrays)
+        """Tell how the tiles are answered; nothing is looked at before but A."""
+        yield from ()
+        names = tuple(array.name for array in self.arrays)
+        source = Tiles(self.fit, names, self.design.rows, self.design.rank)
+        look = ArraysLook(source, self.rows, lambda: self._gather(source), partial(self.conclude, choice))
+        return replace(self.conclude(choice, NO_TALLY), rows=look)
+
+    def _gather(self, source: Tiles) -> Flow[tuple[dict[str, Any], Tally]]:
+        tally, found = yield Look(GatherTiles(source), self.rows)
+        return self.arrange(found), tally
 
     def arrange(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return what was handed back, tile after tile, as arrays of shape (d, targets…) or (targets…)."""
@@ -263,12 +281,12 @@ class TargetRegression(Problem):
             start = stop
         assert start == high  # noqa: S101 - pieces are the tile
 
-    def conclude(self, choice: Choice, tally: Tally, arrays: dict[str, Any]) -> Outcome:
+    def conclude(self, choice: Choice, tally: Tally) -> Outcome:
         """Return what the answer comes to."""
         certificate = target_certificate(self.design, tally)
         status = status_of(certificate.backward_error, choice.settings.accepted, is_deficient=self.design.factor.is_deficient)
         notes = (*target_notes(self.design, tally), *shift_notes(self.design.shift))
-        return Outcome(arrays["x"], status, choice.method, certificate, notes, arrays)
+        return Outcome(np.zeros((0, self.sides)), status, choice.method, certificate, notes)
 
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Refuse: each target has its certificate, measured from its own rows.

@@ -89,15 +89,15 @@ def test_a_run_goes_on_from_its_journal(tmp_path: Path) -> None:
 @pytest.fixture
 def swept(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The first rows of the blocks that are swept, as they come; who puts a row into it beforehand is interrupted there."""
-    starts, attend = list[int](), SoftmaxRows.attend
+    starts, attend = list[int](), SoftmaxRows.rows_at
 
-    def attend_or_stop(self: SoftmaxRows, start: int, X: np.ndarray) -> np.ndarray:
+    def attend_or_stop(self: SoftmaxRows, start: int, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
         if start and start in starts:
             raise KeyboardInterrupt
         starts.append(start)
-        return attend(self, start, X)
+        return attend(self, start, X, Y)
 
-    monkeypatch.setattr(SoftmaxRows, "attend", attend_or_stop)
+    monkeypatch.setattr(SoftmaxRows, "rows_at", attend_or_stop)
     return starts
 
 

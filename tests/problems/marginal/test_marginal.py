@@ -1,10 +1,14 @@
 """Marginal regressions are those of statsmodels, column by column and target by target, whatever is missing."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
+import xarray as xr
+import zarr
 
 import dsketch as ds
 from dsketch._linalg.arrays import Floats
@@ -205,3 +209,41 @@ def test_shapes_that_do_not_fit_are_told() -> None:
         marginal(np.ones((5, 3)), np.ones(5), missing="fill")
     with pytest.raises(ds.SpecError, match="samples must be one of"):
         marginal(np.ones((5, 3)), np.ones(5), samples="first")
+
+
+def test_covariates_of_other_rows_are_refused() -> None:
+    """A table's row labels must be those of the other's: they are paired by place."""
+    data = example()
+    Y, C = pd.DataFrame(data["Y"]), pd.DataFrame(data["C"])
+    assert marginal(data["G"], Y, covariates=C).beta.shape == (12, K)
+    with pytest.raises(ds.DataError, match="same rows in the same order"):
+        marginal(data["G"], Y, covariates=C[::-1])
+
+
+def test_calls_that_nothing_marks_are_numbers_and_a_note_says_so(tmp_path: Path) -> None:
+    """int8 with -1 and no attribute: counted, with the remedy; with the attribute, named dimensions or labels there is nothing to say."""
+    data = example()
+    rng = np.random.default_rng(4)
+    calls = np.where(rng.random((N, 12)) < 0.1, -1, rng.integers(0, 3, (N, 12))).astype(np.int8)
+    marked = zarr.create_array(tmp_path / "G.zarr", data=calls, attributes={"missing_value": -1})
+    labelled = xr.DataArray(calls.T, dims=("variants", "samples"))
+
+    found = marginal(calls, data["Y"], missing="drop")
+    assert any(f"count as numbers: {(calls == -1).sum()};" in note and "missing_value" in note for note in found.notes)
+    expected = marginal(np.where(calls < 0, np.nan, calls), data["Y"], missing="drop")
+    for G in (marked, labelled):
+        found = marginal(G, data["Y"], missing="drop")
+        assert not any("count as numbers" in note for note in found.notes)
+        np.testing.assert_allclose(found.beta, expected.beta, rtol=1e-10, atol=1e-12)
+
+
+def test_targets_without_rows_are_told_and_no_targets_refused() -> None:
+    """A target without a value says nothing of the covariates' rank; no target at all is an error."""
+    data = example()
+    Y = data["Y"].copy()
+    Y[:, 1] = np.nan
+    found = marginal(data["G"], Y, covariates=data["C"])
+    assert found.certificate.rank == 4
+    assert "1 target has no row with all covariates: numbers are NaN" in found.notes
+    with pytest.raises(ds.DataError, match="at least one target"):
+        marginal(data["G"], Y[:, :0])

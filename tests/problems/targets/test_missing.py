@@ -47,9 +47,9 @@ def test_targets_without_an_answer_are_nan_and_counted() -> None:
         said = "\n".join(found.notes)
         for words in (
             "3 of 24 targets lack",
-            "1 targets have no value",
-            "1 targets have fewer than 3 rows",
-            "1 targets lack just those",
+            "1 target has no value",
+            "1 target has fewer than 3 rows",
+            "1 target lacks just those",
         ):
             assert words in said
 
@@ -180,3 +180,16 @@ def test_what_cannot_be_asked_is_refused(given: dict[str, object], error: type[E
     """Each with what was expected, what was found, and what to do."""
     with pytest.raises(error, match=words):
         ds.solve(TargetRegression(**{"A": A, **given}))  # type: ignore[arg-type]
+
+
+def test_too_little_memory_says_what_helps() -> None:
+    """Smaller chunks of b make no room for the rows of A; where they are too many, the sentence says what does."""
+    with pytest.raises(ds.PlanError, match="read by blocks"):
+        ds.lstsq(np.ones((100_000, 8)), np.ones((100_000, 2)), missing="drop", memory_limit="60MB", cluster="serial")
+
+
+def test_an_audit_says_that_there_is_nothing_to_audit(tmp_path: Path) -> None:
+    """Answers by target leave no sums; an honest run is not called false for that."""
+    ds.lstsq(A, lacking(), missing="drop", journal=tmp_path / "run", cluster="serial")
+    with pytest.raises(ds.SpecError, match="leave no sums to audit"):
+        ds.audit(tmp_path / "run", data=TargetRegression(A, lacking(), missing="drop"))
