@@ -10,7 +10,7 @@ _NUMBER = "text-align:right;padding:0 0 0 1em;font-variant-numeric:tabular-nums"
 def lines_table(text: str) -> str:
     """Return lines of a word and what is said of it, as :meth:`Solution.__str__` has them, as a table of two columns.
 
-    >>> lines_table("note  x < 1")[-38:]
+    >>> lines_table("note  x < 1")[-36:]
     'pre-wrap">x &lt; 1</td></tr></table>'
     """
     rows = [(word, said.strip()) for word, _, said in (line.partition("  ") for line in text.splitlines())]

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from scipy.linalg.blas import dasum
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.random_words import draw
@@ -101,7 +100,7 @@ class Sealed(Pass[Any]):
         arrays = [np.ascontiguousarray(array, np.float64).ravel() for array in self.inner.added(own)]
         signs, first, found = _draw_signs(self.seed, sum(array.size for array in arrays)), 0, np.zeros((len(arrays), 2))
         for place, array in enumerate(arrays):
-            found[place] = _add_with(signs[first : first + array.size], array), dasum(array) if array.size else 0.0
+            found[place] = _add_with(signs[first : first + array.size], array), np.abs(array).sum()
             first += array.size
         return found
 
@@ -135,12 +134,13 @@ def _draw_signs(seed: int, count: int) -> Floats:
 
 
 def _add_with(signs: Floats, array: Floats) -> float:
-    """Return the sum of an array with signs: products by the processor's vectors, short runs of which are added in pairs."""
+    """Return the sum of an array with signs: products by the processor's vectors, short runs of which are added in pairs.
+
+    Not by BLAS, which adds from the first aligned number on: bits would depend on where the array lies.
+    """
     whole = array.size // _RUN * _RUN
-    if not whole:
-        return float(signs @ array)
     runs = np.einsum("ij,ij->i", signs[:whole].reshape(-1, _RUN), array[:whole].reshape(-1, _RUN))
-    return float(runs.sum() + signs[whole:] @ array[whole:])
+    return float(runs.sum() + (signs[whole:] * array[whole:]).sum())
 
 
 _NO_DIGESTS, _NO_SUMS = np.zeros((0, 1, DIGEST_BYTES), np.uint8), np.zeros((0, 0, 2))

@@ -1,7 +1,7 @@
 """A method in forty lines, to be added to the table of a family and taken away again: what there is to say of a method, and no more.
 
-    with add_method(METHODS, SemiNormal()):
-        dsketch.lstsq(A, b, method="semi_normal")
+    with add_method(METHODS, ByHand()):
+        dsketch.lstsq(A, b, method="by_hand")
 
 For good it would be a file in ``problems/linear`` and a line in ``problems/linear/methods.py``: plans, journals, the command line, the
 service and the estimators have it from there.
@@ -26,8 +26,8 @@ from dsketch.settings import Settings
 _TRUSTED_CONDITION = 1e4  # up to here one correction mends the share u·kappa² of x = (RᵀR)⁻¹Aᵀb that is wrong
 
 
-class SemiNormal(LinearMethod):
-    """The corrected semi-normal equations, RᵀR x = Aᵀb with R from a QR of A alone: right, and never the cheapest.
+class ByHand(LinearMethod):
+    """Corrected semi-normal equations without a guess: RᵀR x = Aᵀb with R from a QR of A alone; right, and never the cheapest.
 
     Passes: 1 (R) + 1 (Aᵀb, the gradient at 0) + 1 (the certificate, which corrects), rarely one more.
 
@@ -37,7 +37,7 @@ class SemiNormal(LinearMethod):
     1987.
     """
 
-    name = "semi_normal"  # in method=, --method and documents
+    name = "by_hand"  # in method=, --method and documents
     successor = Tsqr.name  # goes on after a Breakdown, and the notes say so
 
     def works(self, settings: Settings, d: int) -> tuple[Work, ...]:

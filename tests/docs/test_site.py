@@ -17,7 +17,7 @@ from tests.docs.pages import DOCS, ROOT, pages
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 PACKAGES = ("dsketch", "dsketch.problems", "dsketch.sketch", "dsketch.sklearn", "dsketch.ingest")
 OF_ERRORS = "dsketch.errors"
-INNER = {"PROBLEMS", "SKETCHES", "LinearProblem"}  # tables, and what linear problems share
+INNER = {"PROBLEMS", "SKETCHES", "LinearProblem", "kind_of"}  # tables and what asks them, and what linear problems share
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ ds.lstsq(A, b, seed=0.5)  # wrong
 ds.lstsq(A, b, rank=3)  # wrong
 
 ds.ridge(A, b, 0.5, intercept=True, sketch="sparse_sign", sketch_rows=8, progress=False, cluster="serial")
-ds.ridge(A, b, alpha="1")  # wrong
+ds.ridge(A, b, intercept="yes")  # wrong
 ds.ridge(A, b, aplha=1.0)  # wrong
 ds.ridge(A, b, progress="yes")  # wrong
 

@@ -250,7 +250,7 @@ def test_rows_that_workers_write_are_refused_before_the_first_pass(four: Client,
     """Who writes last would decide; rows that come back are compared as all parts are."""
     A = values()[0]
 
-    with pytest.raises(SpecError, match=r"replicas=3 compares parts, and rows that workers write to Zarr are none"):
+    with pytest.raises(SpecError, match=r"replicas=3 compares parts, and answers that workers write to Zarr are none"):
         ds.leverage_scores(A, out=tmp_path / "scores.zarr", cluster=four, replicas=3)
     with pytest.raises(SpecError, match=r"replicas=3 compares parts, and the .* pass writes rows besides"):
         ds.predict(np.ones(7), A, out=tmp_path / "y.zarr", cluster=four, replicas=3)

@@ -296,14 +296,14 @@ def test_chunk_that_may_not_be_read(tmp_path: Path, layout: str) -> None:
 
 def test_nothing_at_the_path(tmp_path: Path) -> None:
     """A path where nothing lies, a file, a group and a folder that is no Zarr are told apart."""
-    (tmp_path / "file.npy").touch()
+    (tmp_path / "file.zarr").touch()
     (tmp_path / "folder").mkdir()
     group = zarr.open_group(str(tmp_path / "group.zarr"), mode="w")
     group.create_array("inner", shape=(4, 2), dtype=float)
     for name, error, words in [
         ("absent.zarr", dsketch.MissingDataError, "there is nothing"),
         ("folder", dsketch.MissingDataError, "there is no Zarr array"),
-        ("file.npy", dsketch.DataError, "is a file"),
+        ("file.zarr", dsketch.DataError, "is a file"),
         ("group.zarr", dsketch.DataError, "a group with the arrays: inner"),
     ]:
         with pytest.raises(error, match=words) as caught:

@@ -37,3 +37,8 @@ def test_gravest_is_first_of_all_statuses() -> None:
     assert set(GRAVEST) == set(Status)
     assert gravest([Status.SOLVED, Status.MINIMUM_NORM, Status.ROUNDED]) is Status.MINIMUM_NORM
     assert gravest(Status) is Status.NOT_SOLVED
+
+
+def test_an_estimate_is_not_said_to_be_of_a_sketch_alone() -> None:
+    """Leverage, drawn rows and convolution bases are held against a sample: no sketch is taken."""
+    assert "a sketch or a sample" in Status.ESTIMATED.value

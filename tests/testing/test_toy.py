@@ -14,9 +14,9 @@ from dsketch.service.specs import model_of
 from dsketch.sklearn import LinearRegression
 from dsketch.testing.known import KNOWN, tall
 from dsketch.testing.methods import MethodTests, solve_known
-from dsketch.testing.toy import SemiNormal, add_method
+from dsketch.testing.toy import ByHand, add_method
 
-TOY = SemiNormal.name
+TOY = ByHand.name
 
 
 class TestContract(MethodTests):
@@ -25,14 +25,14 @@ class TestContract(MethodTests):
     @pytest.fixture
     def method(self) -> Iterator[str]:
         """Add it for the time of a test."""
-        with add_method(METHODS, SemiNormal()):
+        with add_method(METHODS, ByHand()):
             yield TOY
 
 
 @pytest.fixture
 def toy() -> Iterator[None]:
     """Add the toy to the table for the time of a test."""
-    with add_method(METHODS, SemiNormal()):
+    with add_method(METHODS, ByHand()):
         yield
 
 
@@ -81,9 +81,9 @@ def test_it_is_gone_again() -> None:
     """Outside, its name is refused with the names there are; added twice it is refused at once."""
     known = tall(200, 4)
     with (
-        add_method(METHODS, SemiNormal()),
+        add_method(METHODS, ByHand()),
         pytest.raises(ValueError, match="a name of its own"),
-        add_method(METHODS, SemiNormal()),
+        add_method(METHODS, ByHand()),
     ):
         pass
 
@@ -93,7 +93,7 @@ def test_it_is_gone_again() -> None:
 
 def test_a_table_has_names_of_its_own_and_knows_every_successor() -> None:
     """Two of one name, or a successor that is not there, are found when the table is made."""
-    for methods in ((SemiNormal(),), (METHODS["tsqr"], METHODS["tsqr"])):
+    for methods in ((ByHand(),), (METHODS["tsqr"], METHODS["tsqr"])):
         with pytest.raises(ValueError, match="were expected"):
             table_of(methods)
 
@@ -101,7 +101,7 @@ def test_a_table_has_names_of_its_own_and_knows_every_successor() -> None:
 def test_a_method_takes_settings_that_there_are() -> None:
     """A misspelt name in ``takes`` would hide the setting from every face; it is found when the table is made."""
 
-    class Misspelt(SemiNormal):
+    class Misspelt(ByHand):
         takes = ("scetch",)
         successor = None
 

@@ -84,7 +84,8 @@ class Excess:
 def excess_of(factor: Factor, x: Floats, slope: Slope, distortion: float) -> Excess:
     """Return the excess of x; 0 where the residual itself is nothing but rounding."""
     above = norms(factor.solve_transposed(slope.g)) ** 2
-    is_fit = is_rounding(np.sqrt(slope.rr), np.hypot(size_of(slope), terms_of(factor.R, x)))
+    given = size_of(slope) if slope.has_moments else np.sqrt(slope.rr)  # where nothing is left of b its size is that of A x
+    is_fit = is_rounding(np.sqrt(slope.rr), np.hypot(given, terms_of(factor.R, x)))
     shares = (1.0, (1 - distortion) ** 2, (1 + distortion) ** 2)
     return Excess(*(np.where(is_fit, 0.0, _relative(share * above, slope.rr)) for share in shares))
 
