@@ -22,7 +22,7 @@ class Status(Enum):
     MINIMUM_NORM = (
         "solved: A is rank-deficient, x is the shortest of the minimizers; drop or merge dependent columns to make it unique"
     )
-    ESTIMATED = "estimated from a sketch or a sample: x carries an error bar, not a certificate; choose another method for a certified answer"
+    ESTIMATED = "estimated from a sketch or a sample: x carries an error bar, no certificate; choose another method for a certified answer"
     LEAST_SQUARES = (
         "solved in the least-squares sense: b lies partly outside the range, x is the shortest of the minimizers of the residual"
     )
