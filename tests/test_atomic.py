@@ -74,7 +74,9 @@ APART = {
     "service/folder.py": "a job's folder appears and goes in one rename",
     "service/store.py": "its index, in memory, is replaced",
     "service/tokens.py": "a line is struck out where it stands",
-    "xarray/accessor.py": "variables get other names, no files",
+    "matrix/labels.py": "variables of a Dataset get other names, no files",
+    "xarray/accessor.py": "likewise",
+    "xarray/fit.py": "likewise",
     "xarray/polynomial.py": "likewise",
 }
 
