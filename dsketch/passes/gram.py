@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.products import add_gram, mirror
 from dsketch._linalg.scatter import add_sparse
 from dsketch.matrix.base import BLOCK_BYTES, Sparse
 from dsketch.passes.base import Part, SlicePass
@@ -20,7 +21,8 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     """Finish to ``(AᵀA, Aᵀb, bᵀb)`` with shapes (d, d), (d, k), (k,): of bᵀb the diagonal alone.
 
     One read, n d² + 2 n d k flops (BLAS syrk, gemm), d (d + k) + k numbers a part.  The relative error of the least eigenvalue is u·kappa².
-    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.
+    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.  A part holds the lower
+    triangle of AᵀA; what lies above is not read.
     """
 
     kind: ClassVar[str] = "gram"
@@ -37,13 +39,13 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
         if scipy.sparse.issparse(X):
             add_sparse_gram(G, X)
         else:
-            G += X.T @ X
+            add_gram(G, X)
         c += X.T @ Y
         bb += np.einsum("ij,ij->j", Y, Y)
 
     def finish(self, part: Part) -> tuple[Floats, Floats, Floats]:
         """Return the three products."""
-        return part[0], part[1], part[2]
+        return mirror(part[0]), part[1], part[2]
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return d (d + k) + k numbers."""
