@@ -19,6 +19,8 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms, ratio
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.tiled import solve_turned
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.settings import EPS
 
@@ -36,17 +38,27 @@ def coefficient_errors(answer: LinearAnswer, rows: int) -> Floats:
     if answer.slope is None:
         raise ValueError("an answer with a slope was expected")
     factor, x = answer.factor, answer.x
-    weights, rank = factor.scale[:, None], factor.rank
-    s, V = factor.scaled_decomposition[0][:rank], factor.scaled_decomposition[1][:rank].T
-    whitened = (V.T @ (answer.slope.g / weights)) / s[:, None]
-    step = V @ (whitened / s[:, None])
+    weights = factor.scale[:, None]
+    whitened, step, row_norms, row_norms_of_square = _apply_inverse(factor, answer.slope.g / weights)
     unseen = weights * np.abs(x - factor.shortest(x)) + _turn_of_null_space(answer)
     once, twice = _doubts(answer, rows)
     # Of a sketch's factor R⁻ᵀAᵀA R⁻¹ is not I, but its inverse is at most (1 + ε)².
     stretch = (1 + answer.distortion) ** 2
-    felt_once = np.linalg.norm(V / s, axis=1)[:, None] * (np.sqrt(stretch) * once + (stretch - 1) * norms(whitened))
-    felt_twice = np.linalg.norm(V / s**2, axis=1)[:, None] * (stretch * twice)
+    felt_once = row_norms[:, None] * (np.sqrt(stretch) * once + (stretch - 1) * norms(whitened))
+    felt_twice = row_norms_of_square[:, None] * (stretch * twice)
     return np.asarray(unseen + np.abs(step) + felt_once + felt_twice)
+
+
+def _apply_inverse(factor: Factor, h: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return Tᵀh and T Tᵀh for T = (R D⁻¹)⁺, up to a rotation of the first, and the norms of the rows of T and of T Tᵀ, rounded up."""
+    if factor.extent is not None:
+        whitened = np.array(h, order="C")
+        solve_turned(factor.scaled, whitened)
+        step = factor.solve(whitened) * factor.scale[:, None]
+        return whitened, step, *factor.extent.row_norms
+    s, V = factor.scaled_decomposition[0][: factor.rank], factor.scaled_decomposition[1][: factor.rank].T
+    whitened = (V.T @ h) / s[:, None]
+    return whitened, V @ (whitened / s[:, None]), np.linalg.norm(V / s, axis=1), np.linalg.norm(V / s**2, axis=1)
 
 
 def _turn_of_null_space(answer: LinearAnswer) -> Floats:

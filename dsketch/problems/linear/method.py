@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.backward import backward_error
+from dsketch._linalg.backward import backward_error_by
 from dsketch._linalg.factor import Factor
 from dsketch.passes import Slope
 from dsketch.planning.price import Estimate, price_works
@@ -99,8 +99,7 @@ def sketch_bytes(settings: Settings, d: int, k: int, purpose: int) -> int:
 
 def backward_error_of(factor: Factor, x: Floats, slope: Slope) -> Floats:
     """Return the backward error of x for every right-hand side, columns scaled."""
-    s, Vt = factor.scaled_decomposition
-    return backward_error(s, Vt, factor.scale, x, slope.g, slope.rr)
+    return backward_error_by(factor, x, slope.g, slope.rr)
 
 
 def require_full_rank(start: Factor) -> None:

@@ -91,12 +91,19 @@ class LinearSystem:
     def gram(self) -> Flow[tuple[Floats, Floats, Floats]]:
         """Return (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         G, c, bb = yield from self._look(Gram())
-        return G + np.diag(self.penalty), c, bb
+        return self._penalize_square(G), c, bb
 
     def sketch_and_gram(self, sketch: Sketch) -> Flow[tuple[tuple[Floats, Floats], tuple[Floats, Floats, Floats]]]:
         """Return the sketch and (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         sketched, (G, c, bb) = yield from self._look(Both(Sketching(sketch), Gram()))
-        return self._stack(*sketched), (G + np.diag(self.penalty), c, bb)
+        return self._stack(*sketched), (self._penalize_square(G), c, bb)
+
+    def _penalize_square(self, G: Floats) -> Floats:
+        """Return AᵀA + diag p; without a penalty G itself."""
+        if self.is_penalized:
+            G = G.copy()
+            G.flat[:: len(G) + 1] += self.penalty
+        return G
 
     def whitened(self, factor: Factor) -> Flow[tuple[Floats, Floats]]:
         """Return (YᵀY, Yᵀb) for Y = [A; √p] T.  One pass."""
