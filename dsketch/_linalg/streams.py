@@ -60,6 +60,7 @@ KERNEL_SAMPLE = Stream(42)  # the rows by which preconditioners are forecast
 KERNEL_WITNESSES = Stream(43)  # vectors of signs that measure how far features are from their kernel
 FOLDS = Stream(45)  # which fold of a cross-validation each row is in
 DRAWN_STARTS = Stream(60)  # where nonlinear problems begin that are told to draw
+KRYLOV_START = Stream(62)  # the right-hand side that tells the rank
 LAYER_LANCZOS = Stream(61)  # the vector from which a saddle of an attention layer is looked for
 TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # each leaf has one
 TREE_LEAVES = Stream(2 << 32, MANY)  # each leaf has one
@@ -90,7 +91,7 @@ OF_SEED = {
     "seed": (
         SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
         TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, LEVERAGE_DIRECTIONS,
-        LEVERAGE_SAMPLE, ATTENTION_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, LAYER_LANCZOS, SAMPLED_HESSIAN, FOLDS,
+        LEVERAGE_SAMPLE, ATTENTION_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, KRYLOV_START, LAYER_LANCZOS, SAMPLED_HESSIAN, FOLDS,
     ),
     "draw": (CENTRE_BLOCKS, CENTRE_ROWS),
     "demo": (DEMO_ROWS, DEMO_X),

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Buffers, Rows, bytes_of_row, find_nonfinite
+from dsketch.planning.near import SAMPLE_ENTRIES, condition_by_steps
 from dsketch.planning.price import Machines, Workload
 
 _BLOCKS = 3
@@ -83,30 +85,35 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     d, cuts = rows.shape[1], rows.cuts
     blocks = len(cuts) - 1
     numbers = sorted({0, blocks // 2, blocks - 1})[:_BLOCKS]
-    buffers, pieces, read, seconds = Buffers(), [], 0, 0.0
+    buffers, pieces, sparse, read, seconds = Buffers(), list[Any](), list[Any](), 0, 0.0
     for number in numbers:
         began = time.perf_counter()
         block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
         wanted = max(_CSR_ROWS_PER_COLUMN * d // len(numbers), 1) if block.is_sparse else _ROWS_PER_COLUMN * d
         step = max((block.stop - block.start) // wanted, 1)
+        entries = int(getattr(block.A, "nnz", 0))
         for _, X, _ in block.slices(sparse=True):
-            pieces.append(X[::step].toarray() if block.is_sparse else X[::step].copy())
+            if block.is_sparse:
+                sparse.append(X[:: _stride(entries, len(numbers))])
+            pieces.append(X[::step].copy())
         seconds += time.perf_counter() - began
         read += rows.nbytes * (block.stop - block.start) // rows.shape[0]
         find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
-    sample = np.concatenate(pieces)
-    if penalty is not None and penalty.any():
-        sample = np.concatenate([sample, np.diag(np.sqrt(penalty * min(sample.shape[0] / rows.shape[0], 1.0)))])
+    speed, height = read / max(seconds, 1e-6), _block_bytes(rows)
     with one_blas_thread():
+        if sparse and (known := condition_by_steps(sparse, penalty, rows.shape[0])) is not None:
+            return Probe(known.condition, False, speed, height, known.trace)
+        sample = np.concatenate([piece.toarray() for piece in pieces] if sparse else pieces)
+        if penalty is not None and penalty.any():
+            sample = np.concatenate([sample, np.diag(np.sqrt(penalty * min(sample.shape[0] / rows.shape[0], 1.0)))])
         factor = Factor.of(householder(sample))
         condition, deficient, s = factor.scaled_condition, factor.is_deficient, factor.scaled_singular
-    return Probe(
-        condition,
-        deficient,
-        read / max(seconds, 1e-6),
-        _block_bytes(rows),
-        float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0,
-    )
+    return Probe(condition, deficient, speed, height, float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0)
+
+
+def _stride(entries: int, blocks: int) -> int:
+    """Return the step from one row of a CSR block with so many entries to the next one that is looked at."""
+    return max(entries * blocks // SAMPLE_ENTRIES, 1)
 
 
 def _block_bytes(rows: Rows) -> int:
