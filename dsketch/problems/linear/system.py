@@ -16,6 +16,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import (
     BareGradient,
     Both,
+    ColumnSums,
     Gradient,
     Gram,
     Look,
@@ -24,6 +25,7 @@ from dsketch.passes import (
     Reduced,
     Sketching,
     Slope,
+    Squares,
     Triangle,
     WhitenedGram,
 )
@@ -158,6 +160,11 @@ class LinearSystem:
         """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
         slope: Slope = yield from self._look(self.slope_at(x))
         return penalize(slope, self.penalty, x) if self.is_penalized else slope
+
+    def column_sums(self, *, is_exact: bool = False) -> Flow[ColumnSums]:
+        """Return the squares of the columns, the penalty's rows among them, and Aᵀb.  One pass."""
+        found: ColumnSums = yield from self._look(Squares(is_exact))
+        return found._replace(squares=found.squares + self.penalty)
 
     def normal(self, v: Floats) -> Flow[Floats]:
         """Return (AᵀA + diag p) v.  One pass."""
