@@ -1,7 +1,10 @@
 """A look at a few blocks before the first pass: how fast they are read, and how ill-conditioned their rows are."""
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -9,9 +12,11 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
-from dsketch.matrix.rows import Buffers, Rows, bytes_of_row, find_nonfinite
+from dsketch.matrix.rows import Block, Rows, bytes_of_row, sample_blocks
 from dsketch.planning.price import Machines, Workload
 
+# Who reads the blocks that are looked at: this process, or those that will read them again.
+SAMPLE: ContextVar[Callable[..., list[tuple[Any, float]]]] = ContextVar("SAMPLE", default=sample_blocks)
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # the triangle takes so many rows of each block for a column
 _CSR_ROWS_PER_COLUMN = 2  # the same of all CSR blocks together: a sparse block may have more rows than a triangle is worth
@@ -83,17 +88,10 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     d, cuts = rows.shape[1], rows.cuts
     blocks = len(cuts) - 1
     numbers = sorted({0, blocks // 2, blocks - 1})[:_BLOCKS]
-    buffers, pieces, read, seconds = Buffers(), [], 0, 0.0
-    for number in numbers:
-        began = time.perf_counter()
-        block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
-        wanted = max(_CSR_ROWS_PER_COLUMN * d // len(numbers), 1) if block.is_sparse else _ROWS_PER_COLUMN * d
-        step = max((block.stop - block.start) // wanted, 1)
-        for _, X, _ in block.slices(sparse=True):
-            pieces.append(X[::step].toarray() if block.is_sparse else X[::step].copy())
-        seconds += time.perf_counter() - began
-        read += rows.nbytes * (block.stop - block.start) // rows.shape[0]
-        find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
+    spans = [(int(cuts[number]), int(cuts[number + 1])) for number in numbers]
+    found = SAMPLE.get()(rows, spans, partial(_take, d, len(numbers)))
+    pieces, seconds = [piece for taken, _ in found for piece in taken], sum(each for _, each in found)
+    read = sum(rows.nbytes * (stop - start) // rows.shape[0] for start, stop in spans)
     sample = np.concatenate(pieces)
     if penalty is not None and penalty.any():
         sample = np.concatenate([sample, np.diag(np.sqrt(penalty * min(sample.shape[0] / rows.shape[0], 1.0)))])
@@ -107,6 +105,13 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
         _block_bytes(rows),
         float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0,
     )
+
+
+def _take(d: int, blocks: int, block: Block) -> list[Floats]:
+    """Return some rows of a block, spread over it."""
+    wanted = max(_CSR_ROWS_PER_COLUMN * d // blocks, 1) if block.is_sparse else _ROWS_PER_COLUMN * d
+    step = max((block.stop - block.start) // wanted, 1)
+    return [X[::step].toarray() if block.is_sparse else X[::step].copy() for _, X, _ in block.slices(sparse=True)]
 
 
 def _block_bytes(rows: Rows) -> int:
