@@ -9,6 +9,7 @@ from dsketch._results.audit import audit as audit_run
 from dsketch._results.choices import (
     Choices,
     ExactChoices,
+    FullChoices,
     LinearChoices,
     RunChoices,
     SketchedChoices,
@@ -63,6 +64,7 @@ def plan(
     seed: int = 0,
     features: str = "auto",
     rank: int | None = None,
+    accuracy: str = "standard",
     cluster: Any = None,
     memory_limit: str | int | None = None,
     workers: int | None = None,
@@ -90,6 +92,8 @@ def plan(
         Of a kernel: ``"auto"``, or the family of features that preconditions or replaces it.
     rank : int, optional
         How many features; None: the rule of the family.
+    accuracy : str
+        Of least squares and ridge: ``"standard"``, or ``"full"`` for the exact minimizer of the stored floats, rounded, with a proof.
     cluster : optional
         None: for stored data and dask arrays the active ``distributed.Client``, if there is one; else this process for data in memory
         or below 256 MB and inside a Dask task, else an own LocalCluster.  ``"serial"`` (this process), ``"local"`` (an own
@@ -110,7 +114,7 @@ def plan(
     ------
     SpecError, DataError, PlanError, EngineError
     """
-    settings = Settings(tol, sketch, sketch_rows, seed, features, rank)
+    settings = Settings(tol, sketch, sketch_rows, seed, features, rank, accuracy)
     run = Run(problem, method, settings, Cluster(cluster, memory_limit, workers, threads, replicas))
     with run.cluster.engine(problem.rows) as engine:
         return run.plan(engine)
@@ -134,8 +138,8 @@ def solve(
     progress : bool or callable, optional
         None: a bar if standard error is a terminal, or in a notebook.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, features, rank, cluster, memory_limit, workers, threads, replicas`` as in :func:`plan`;
-        for a Plan, which has them already, only ``cluster``.
+        ``tol, method, sketch, sketch_rows, seed, features, rank, accuracy, cluster, memory_limit, workers, threads, replicas`` as in
+        :func:`plan`; for a Plan, which has them already, only ``cluster``.
 
     Returns
     -------
@@ -344,7 +348,7 @@ def lstsq(
     out_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     dim: str | None = None,
-    **choices: Unpack[LinearChoices],
+    **choices: Unpack[FullChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖: shorthand for ``solve(LeastSquares(A, b), …)``.
 
@@ -360,8 +364,8 @@ def lstsq(
     dim : str, optional
         Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
-        :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, accuracy, cluster, memory_limit, workers, threads, replicas, journal, progress`` as
+        in :func:`solve`.
 
     Raises
     ------
@@ -392,7 +396,7 @@ def ridge(
     out_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     dim: str | None = None,
-    **choices: Unpack[LinearChoices],
+    **choices: Unpack[FullChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖² + alpha ‖x‖²: shorthand for ``solve(Ridge(A, b, alpha=alpha), …)``.
 
@@ -405,8 +409,8 @@ def ridge(
     dim : str, optional
         Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
-        :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, accuracy, cluster, memory_limit, workers, threads, replicas, journal, progress`` as
+        in :func:`solve`.
 
     Raises
     ------
