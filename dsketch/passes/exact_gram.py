@@ -202,11 +202,11 @@ class Products:
     def _add_cross(self, A: list[Limb], b: list[Limb]) -> None:
         if not b:
             return
-        sides = np.concatenate([limb.values for limb in b], axis=1)
+        sides, wide = np.concatenate([limb.values for limb in b], axis=1), b[0].values.shape[1]
         for left in A:
             product = left.values.T @ sides
-            for right, piece in zip(b, np.split(product, len(b), axis=1), strict=True):
-                self._cross.put(piece, left, right)
+            for number, right in enumerate(b):
+                self._cross.put(product[:, number * wide : (number + 1) * wide], left, right)
 
     def _add_sizes(self, left: list[Limb], right: list[Limb]) -> None:
         for one in left:

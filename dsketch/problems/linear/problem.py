@@ -86,7 +86,7 @@ class LinearProblem(LinearSystem, AffineProblem):
         yield from require_observations(self.rows, answer.x, answer.slope)
         require_squares_of_b(_size_of_b(answer))
         require_finite(answer)
-        if choice.settings.accuracy == FULL:
+        if self.takes and choice.settings.accuracy == FULL:
             answer = yield from refine(self.rows, self.penalty, shift, answer)
         answer, x, certificate = _conclude(answer, self.shape[0], shift)
         x = shape_by_side(x, self.rows.b)
