@@ -31,10 +31,14 @@ def test_limbs_add_up_to_the_number(numbers: list[float]) -> None:
 
 
 def test_rows_that_need_more_limbs_are_told() -> None:
-    """The first limbs are the whole of each row but of those that are told: short numbers take one, most of float32 two."""
+    """The first limbs are the whole of each row but of those that are told: whole numbers take one, those with 20 binary places two."""
     rng = np.random.default_rng(0)
     whole = np.rint(1000 * rng.standard_normal((200, 3)))
-    kinds = {1: whole, 2: whole + rng.standard_normal((200, 3)).astype(np.float32), 3: 2e5 * rng.standard_normal((200, 3))}
+    kinds = {
+        1: whole,
+        2: whole + np.rint(2.0**20 * rng.standard_normal((200, 3))) / 2.0**20,
+        3: 2e5 * rng.standard_normal((200, 3)),
+    }
     for count, Z in kinds.items():
         Z[7, 1] = 2.0**-200
         limbs, left = first_limbs(Z, np.empty((4, *Z.shape)))
@@ -50,10 +54,7 @@ def test_sums_are_exact_and_know_no_order() -> None:
     """A sum of products of the largest limbs is exact, and has the same normal form however it is cut."""
     rng = np.random.default_rng(1)
     Z = LARGEST * (1 - rng.random((4 * ROWS, 2)) ** 8)
-    exact = [
-        [sum(Fraction(x) * Fraction(y) for x, y in zip(Z[:, i].tolist(), Z[:, j].tolist(), strict=True)) for j in (0, 1)]
-        for i in (0, 1)
-    ]
+    exact = [[_dot(Z[:, i].tolist(), Z[:, j].tolist()) for j in (0, 1)] for i in (0, 1)]
     found = []
     for rows, order in ((ROWS, 1), (37, 1), (100, -1)):
         total = Sum().close((2, 2))
@@ -67,6 +68,10 @@ def test_sums_are_exact_and_know_no_order() -> None:
     assert all(np.array_equal(mine, other) for total in found for mine, other in zip(total, found[0], strict=True))
     wholes, bits = whole_matrix(found[0])
     assert all(Fraction(wholes[i, j]) / Fraction(2) ** bits == exact[i][j] for i in (0, 1) for j in (0, 1))
+
+
+def _dot(left: list[float], right: list[float]) -> Fraction:
+    return sum((Fraction(x) * Fraction(y) for x, y in zip(left, right, strict=True)), Fraction(0))
 
 
 def test_what_is_no_number_is_refused() -> None:

@@ -39,10 +39,8 @@ def fractions_of(A: NDArray[Any], b: NDArray[Any], w: NDArray[Any] | None) -> li
     """Return [A b]ᵀW[A b] row by row of A."""
     Z = [[Fraction(value) for value in row] for row in np.concatenate([A.astype(object), b.astype(object)], axis=1).tolist()]
     W = [Fraction(1)] * len(Z) if w is None else [Fraction(value) for value in w.tolist()]
-    return [
-        [sum((c * row[i] * row[j] for c, row in zip(W, Z, strict=True)), Fraction(0)) for j in range(len(Z[0]))]
-        for i in range(len(Z[0]))
-    ]
+    places = range(len(Z[0]))
+    return [[sum((c * row[i] * row[j] for c, row in zip(W, Z, strict=True)), Fraction(0)) for j in places] for i in places]
 
 
 def require_equal(sums: ExactSums, truth: list[list[Fraction]]) -> None:
