@@ -36,6 +36,8 @@ class Settings:
         Of a kernel: the family of features that preconditions or replaces it.
     rank : int or None
         How many of them; None means the rule of the family.
+    accuracy : str
+        ``standard``, or ``full``: of a linear system the exact minimizer, rounded.
     """
 
     tol: float | None = None
@@ -44,6 +46,7 @@ class Settings:
     seed: int = 0
     features: str = "auto"
     rank: int | None = None
+    accuracy: str = "standard"
 
     @property
     def goal(self) -> float:
@@ -155,7 +158,15 @@ FEATURES = Option(
     "The features that precondition the kernel, or replace it with --method feature_space.",
 )
 RANK = Option("rank", int, None, "How many features. [default: a rule of the family]", least=1)
-SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK)
+ACCURACY = Option(
+    "accuracy",
+    str,
+    "standard",
+    "standard: what the tolerance asks. full: x is the exact minimizer of the stored floats, rounded, with a proof, whatever the condition "
+    "number and the residual; two more passes, one of them the work of about ten Gram matrices.",
+    choices=("standard", "full"),
+)
+SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK, ACCURACY)
 
 # ---- where its passes run --------------------------------------------------------------------------------------------
 

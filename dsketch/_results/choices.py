@@ -34,6 +34,7 @@ class RunChoices(Choices, total=False):
 
     features: str
     rank: int | None
+    accuracy: str
 
 
 class LinearChoices(Choices, total=False):
@@ -41,6 +42,12 @@ class LinearChoices(Choices, total=False):
 
     journal: str | os.PathLike[str] | None
     progress: ProgressTo
+
+
+class FullChoices(LinearChoices, total=False):
+    """The same where x may be asked for in full."""
+
+    accuracy: str
 
 
 class ExactChoices(PlainChoices, total=False):

@@ -8,6 +8,8 @@ from dsketch.planning.price import Machines
 from dsketch.planning.probe import probe, workload_of
 from dsketch.problems.choose import plan_case
 from dsketch.problems.linear.centring import shift_notes
+from dsketch.problems.linear.full import price_full
+from dsketch.problems.linear.full_answer import FULL
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.tsqr import Tsqr
@@ -33,6 +35,8 @@ def plan_system(stored: LinearSystem, shifted: LinearSystem, method: str, settin
     choice = plan_case(METHODS, method, case, stored.rows, machines)
     if by_target:
         choice = replace(choice, why="one triangle of A serves every alpha")
+    if settings.accuracy == FULL:
+        choice = price_full(choice, case, stored.rows.nbytes)
     return replace(choice, details=(*choice.details, *shift_notes(shifted.rows.shift)))
 
 

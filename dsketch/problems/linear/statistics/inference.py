@@ -11,6 +11,7 @@ from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
 from dsketch.passes import Both, Gradient, Look, Moments, Slope, Triangle
 from dsketch.passes.base import Flow
+from dsketch.problems.linear.full_answer import FullAnswer
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.own_factor import gram_factor, is_near
@@ -91,6 +92,8 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     Where the factor is not A's own, or it or x has lost digits to a Gram matrix, a QR that no conditioning stops gives R and Qᵀb, and x
     follows from them: an iterate, however small its backward error, is not what the statistics are about.
     """
+    if isinstance(answer, FullAnswer):
+        return (yield from _fit_of_full(system, answer, method))
     slope = answer.slope
     own = answer.factor
     if slope is not None and isinstance(own, Factor) and answer.is_exact:
@@ -110,6 +113,19 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     factor = Factor(found.R)
     fit = Fit(factor.least_squares(found.z), slope._replace(g=np.zeros_like(found.z), rr=found.rr), factor)
     return fit, passes, _of_another_x(fit, answer, method)
+
+
+def _fit_of_full(system: LinearSystem, answer: FullAnswer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
+    """Return the fit of the exact minimizer; its factor, for what else a table has, is A's own."""
+    slope = answer.slope
+    assert slope is not None  # noqa: S101 - for type checkers: estimates are not refined
+    slope = slope._replace(rr=answer.least)
+    own = answer.factor
+    is_squared = METHODS[method].is_squared
+    if isinstance(own, Factor) and answer.is_exact and not (is_squared and ROUNDING * own.scaled_condition**2 > _GRAM_ERROR):
+        return Fit(answer.x, slope, own, answer), (), ()
+    found = yield Look(Triangle(), system.rows)
+    return Fit(answer.x, slope, Factor(found.R), answer), ("triangle",), ()
 
 
 def _has_lost_digits(factor: Factor, x: Floats, slope: Slope) -> bool:
