@@ -5,6 +5,7 @@ side; they live on the driver and are added to the result of each pass, exactly.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,12 @@ class LinearSystem:
     def is_penalized(self) -> bool:
         """Whether any penalty is positive."""
         return bool(self.penalty.any())
+
+    @cached_property
+    def without_sides(self) -> "LinearSystem":
+        """The system as passes see it that do not ask for b, which is then not read: itself where b decides how rows are cut."""
+        bare = replace(self.rows, b=None)
+        return LinearSystem(bare, self.penalty) if len(bare.cuts) == len(self.rows.cuts) else self
 
     def _look(self, pass_: Pass[Any]) -> Flow[Any]:
         return (yield Look(pass_, self.rows))
