@@ -153,6 +153,7 @@ def resume(
     journal: str | os.PathLike[str],
     *,
     problem: Problem | None = None,
+    overwrite: bool = False,
     progress: ProgressTo = None,
     **options: Unpack[ClusterChoices],
 ) -> Solution:
@@ -164,6 +165,8 @@ def resume(
         Of the interrupted run (a finished one is replayed without reading A).
     problem : Problem, optional
         Needed if the run read data from memory.
+    overwrite : bool
+        Replace what has come to lie where the workers of this run write its arrays; its own answer is opened as it is.
     progress, **options
         ``progress, cluster, memory_limit, workers, threads, replicas`` as in :func:`solve`; they may differ from the first time.
 
@@ -182,7 +185,7 @@ def resume(
         )
     problem = problem or problem_of(header)
     kept = Journal(journal).read_out() if problem.arrays else None
-    out = None if kept is None else Output.at(kept[0], overwrite=kept[1])
+    out = None if kept is None else Output.at(kept[0], overwrite=overwrite or kept[1])
     run = Run(problem, header["method"], settings_of_run(header), cluster, journal, out)
     with cluster.engine(run.problem.rows) as engine:
         return run.solve(run.plan(engine), engine, progress)
