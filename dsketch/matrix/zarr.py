@@ -145,6 +145,10 @@ class ZarrMatrix(Matrix):
         if start < stop:
             yield from self._keys.ask(start, stop, until)
 
+    def traffic(self) -> tuple[int, int] | None:
+        """Return requests and stored bytes of a pass over a store on another machine; asks for the size of one chunk, if compressed."""
+        return None if self._keys is None else self._keys.traffic()
+
     def fingerprint(self) -> str:
         """Return a digest of the metadata and of the first, middle and last rows."""
         metadata = self._array.metadata.to_dict()

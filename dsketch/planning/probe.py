@@ -13,6 +13,7 @@ from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Block, Rows, bytes_of_row, sample_blocks
+from dsketch.matrix.window import window_bytes
 from dsketch.planning.price import Machines, Workload
 
 # Who reads the blocks that are looked at: this process, or those that will read them again.
@@ -68,6 +69,7 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         side_bytes=0 if rows.b is None else rows.b.nbytes,
         blocks=1 if rows.A.is_raw else 2,
         nonzeros=rows.A.nonzeros,
+        ahead_bytes=min(window_bytes(machines.memory_bytes), rows.nbytes) + found.block_bytes if rows.A.is_remote else 0,
     )
 
 

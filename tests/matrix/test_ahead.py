@@ -72,7 +72,7 @@ def serve(tmp_path: Path, throttled: Any) -> Iterator[Any]:
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Pieces of 2 kB, blocks of a few chunks, large shards read in parts, no pauses; nothing kept from another test."""
     monkeypatch.setattr(ahead, "PIECE_BYTES", 2_000)
-    monkeypatch.setattr(ahead, "_WHOLE_BYTES", 3_000)
+    monkeypatch.setattr(ahead, "WHOLE_BYTES", 3_000)
     monkeypatch.setattr(window, "_LEAST_PIECE", 2_000)
     monkeypatch.setattr(window, "PIECE_BYTES", 2_000)
     monkeypatch.setattr("dsketch.matrix.keys.PIECE_BYTES", 2_000)
