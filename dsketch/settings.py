@@ -216,6 +216,14 @@ def cluster_options(default: str) -> tuple[Option, ...]:
 
 CLUSTER = cluster_options("this process for data below 256 MB, else own workers")
 
+PRICE = Option(
+    "price",
+    str,
+    None,
+    "What the store takes, to be told in dollars: 0.0004/1000,0.09/GB (for 1,000 requests, for a GB), or s3, s3-internet, gcs, "
+    "gcs-internet. [default: no money]",
+)
+
 # ---- what becomes of a run -------------------------------------------------------------------------------------------
 
 JOURNAL = Option(

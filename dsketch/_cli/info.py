@@ -8,6 +8,7 @@ from dsketch._cli.options import JSON, SIZE, with_options
 from dsketch._cli.show import print_json
 from dsketch._inspect import Storage, StoredAnswers, answers_at, inspect
 from dsketch._units import format_bytes, format_count
+from dsketch.matrix.slots import REQUESTS
 
 _READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded by zarr-python, a block at a time"}
 
@@ -71,6 +72,11 @@ def _lines(found: Storage) -> list[str]:
         f"a pass   {format_count(found.blocks)} block{'s' * (found.blocks != 1)} of up to {format_bytes(found.block_bytes)} in "
         f"{format_count(found.panels)} panel{'s' * (found.panels != 1)}, {_READING[found.reading]}",
     ]
+    if found.requests is not None:
+        lines.append(
+            f"store    about {format_count(found.requests)} request{'s' * (found.requests != 1)} a pass, up to {REQUESTS} at once for a "
+            "worker process"
+        )
     if found.columns:
         shown = ", ".join(found.columns[:8])
         lines.append(f"columns  {shown}{f' … ({format_count(len(found.columns))} in all)' if len(found.columns) > 8 else ''}")

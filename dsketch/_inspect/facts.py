@@ -65,6 +65,8 @@ class Storage:
         How the numbers that are read come from those that are stored, in words; empty where they are the same.
     time : str
         Units and calendar where the numbers count time since a date.
+    requests : int or None
+        That a pass makes to a store on another machine; None where it is near.
     """
 
     address: str
@@ -90,6 +92,7 @@ class Storage:
     is_fill_missing: bool = False
     packing: str = ""
     time: str = ""
+    requests: int | None = None
 
     @property
     def extent(self) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from dsketch.errors import DsketchError
 from dsketch.matrix.slots import is_patient
 
 PIECE_BYTES = 8_000_000  # of a request: at 30 ms to the first byte and 25 MB/s behind it, 91 % of a connection
-_WHOLE_BYTES = PIECE_BYTES * 3 // 2  # objects up to this come by one request
+WHOLE_BYTES = PIECE_BYTES * 3 // 2  # objects up to this come by one request
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class AheadStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no types
     async def _fetch(self, wanted: Wanted, piece_bytes: int) -> Any:
         """Return the bytes, None for an absent object, or the error that was met."""
         try:
-            if wanted.likely_bytes <= _WHOLE_BYTES or not await _has_ranges(self._store, wanted.key):
+            if wanted.likely_bytes <= WHOLE_BYTES or not await _has_ranges(self._store, wanted.key):
                 return await self._read(wanted.key, wanted.start, wanted.stop)
             size = wanted.stop or wanted.size or int(await self._store.getsize(wanted.key))
             return await self._read_pieces(wanted, size, piece_bytes)

@@ -114,6 +114,10 @@ class Matrix(ABC):
         del start, stop, until
         yield from ()
 
+    def traffic(self) -> tuple[int, int] | None:
+        """Return the requests, and the bytes as they are stored, of reading all once from another machine; None where it is near."""
+        return None
+
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Whether ``read`` of these rows fills memory (``out`` is worth reusing) rather than return a view."""
         del start, stop

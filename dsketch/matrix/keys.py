@@ -11,7 +11,7 @@ from zarr.buffer import default_buffer_prototype
 
 from dsketch.errors import DsketchError
 from dsketch.matrix.absent import ShardIndex
-from dsketch.matrix.ahead import PIECE_BYTES, AheadStore, Wanted
+from dsketch.matrix.ahead import PIECE_BYTES, WHOLE_BYTES, AheadStore, Wanted
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.window import Asked
 
@@ -94,6 +94,21 @@ class Keys:
         for number in range(start // self._outer[0], (stop - 1) // self._outer[0] + 1):
             first = number * self._outer[0]
             yield number, max(start, first), min(stop, first + self._outer[0], self._array.shape[0]), first
+
+    def traffic(self) -> tuple[int, int]:
+        """Return about how many requests, and of how many bytes, bring the whole array; compressed chunks count as the middle one."""
+        grid = [-(-size // step) for size, step in zip(self._array.shape, self._outer, strict=True)]
+        objects = int(np.prod(grid, dtype=object))
+        size = self._bytes if self._is_plain else self._size_of(tuple(count // 2 for count in grid))
+        each = -(-size // PIECE_BYTES) + (not self._is_plain) if self._bytes > WHOLE_BYTES else 1
+        return objects * each, objects * size
+
+    def _size_of(self, number: tuple[int, ...]) -> int:
+        """Return the bytes of a chunk as it is stored; if nobody says, as it decodes."""
+        try:
+            return int(wait_for(self.store.getsize(self.key(number))))
+        except Exception:  # noqa: BLE001 - reading will say what is wrong
+            return self._bytes
 
     def key(self, number: tuple[int, ...]) -> str:
         """Return the key of a chunk or shard."""

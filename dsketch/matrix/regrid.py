@@ -36,6 +36,10 @@ class Recut(Matrix):
         """The chosen cuts."""
         return self._cuts
 
+    def traffic(self) -> tuple[int, int] | None:
+        """Return what the matrix asks for."""
+        return self.matrix.traffic()
+
     def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
         """Yield what the matrix asks."""
         yield from self.matrix.ask_ahead(start, stop, until)

@@ -21,6 +21,7 @@ from zarr.storage import FsspecStore, StorePath, WrapperStore
 
 from dsketch.errors import DataError
 from dsketch.matrix.compat import array_on, get_each, inner_store, set_each
+from dsketch.matrix.direct import direct_for
 from dsketch.matrix.slots import REQUESTS, SLOTS
 
 PAUSES = (
@@ -94,6 +95,10 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
     whole, so that a request may be made twice.
     """
 
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self._direct = direct_for(_innermost(store))
+
     def __getattr__(self, name: str) -> Any:
         """Return what else the store knows: its file system and path."""
         if name.startswith("_"):
@@ -110,9 +115,13 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
 
         async def get() -> Any:
             async with SLOTS:
-                return await self._store.get(key, prototype, asked)
+                found = None if self._direct is None else await self._direct.read(f"{_innermost(self._store).path}/{key}", asked)
+                return await self._store.get(key, prototype, asked) if found is None else prototype.buffer.from_bytes(found)
 
-        found = await self._kept(key, get)
+        try:
+            found = await self._kept(key, get)
+        except FileNotFoundError:
+            return None
         return found if found is None else _only(found, byte_range)
 
     async def has_ranges(self, key: str) -> bool:

@@ -70,6 +70,8 @@ class Window:
     def advance(self, start: int, stop: int) -> None:
         """Announce what blocks behind rows ``start:stop``, which are read next, will need; forget what none does."""
         self._forget(start)
+        while self._todo and self._todo[0][1] <= start:
+            self._todo.popleft()
         fresh: list[Asked] = []
         ahead = sum(asked.wanted.likely_bytes for asked in self._open if asked.stop > stop)
         while self._todo and (self._todo[0][0] < stop or ahead < self._limit_bytes):

@@ -38,6 +38,7 @@ from dsketch.matrix.retrying import is_remote
 from dsketch.matrix.window import Asked
 
 _SAMPLE_ROWS = 16
+_LARGE_SHARD_BYTES = 64_000_000  # shards beyond this are read in parts
 
 
 class ZarrMatrix(Matrix):
@@ -73,7 +74,7 @@ class ZarrMatrix(Matrix):
         self.names = names_of(array, self.shape[1])
         self.is_raw = self._raw_root is not None
         self.unit_rows = 1 if self.is_raw else self._decoded_rows()
-        self._keys = _keys_of(array, self.unit_rows)
+        self._keys = _keys_of(array, self.unit_rows or 1)
         self.is_remote = self._keys is not None
         fetched = array if self._keys is None else array_on(array, self._keys.store)
         self._decoding = bound_decoding(check_frames(fetched, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
@@ -106,7 +107,12 @@ class ZarrMatrix(Matrix):
     def _decoded_rows(self) -> int:
         """Rows of the smallest piece that can be decoded alone: an inner chunk of a large shard, else the chunk."""
         inner = int(self._array.chunks[0])
-        return inner if self.chunk_rows * self.shape[1] * self.dtype.itemsize > 64_000_000 else self.chunk_rows
+        return inner if self.chunk_rows * self.shape[1] * self.dtype.itemsize > _LARGE_SHARD_BYTES else self.chunk_rows
+
+    def _is_whole(self, start: int, stop: int) -> bool:
+        """Whether rows are those of whole pieces that are decoded alone."""
+        size = self._decoded_rows()
+        return start % size == 0 and (stop % size == 0 or stop == self.shape[0])
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Return rows ``start:stop``.
@@ -131,8 +137,17 @@ class ZarrMatrix(Matrix):
 
     def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
         """Yield what a read of rows ``start:stop`` asks of a store on another machine."""
-        if self._keys is not None:
+        if self._keys is None:
+            return
+        last, size = self._last_chunk, self._decoded_rows()
+        if last is not None and last[0] == start // size and not self._keys.has_ranges and not self._is_whole(start, stop):
+            start = (last[0] + 1) * size  # the chunk that was decoded last has the first of these rows
+        if start < stop:
             yield from self._keys.ask(start, stop, until)
+
+    def traffic(self) -> tuple[int, int] | None:
+        """Return requests and stored bytes of a pass over a store on another machine; asks for the size of one chunk, if compressed."""
+        return None if self._keys is None else self._keys.traffic()
 
     def fingerprint(self) -> str:
         """Return a digest of the metadata and of the first, middle and last rows."""

@@ -14,6 +14,7 @@ from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Block, Rows, bytes_of_row, sample_blocks
+from dsketch.matrix.window import window_bytes
 from dsketch.planning.near import SAMPLE_ENTRIES, condition_by_steps
 from dsketch.planning.price import Machines, Workload
 
@@ -77,6 +78,7 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         side_bytes=0 if rows.b is None else rows.b.nbytes,
         blocks=1 if rows.A.is_raw else 2,
         nonzeros=rows.A.nonzeros,
+        ahead_bytes=min(window_bytes(machines.memory_bytes), rows.nbytes) + found.block_bytes if rows.A.is_remote else 0,
     )
 
 
