@@ -36,6 +36,8 @@ class Settings:
         Of a kernel: the family of features that preconditions or replaces it.
     rank : int or None
         How many of them; None means the rule of the family.
+    max_passes : int or None
+        The most readings of all rows that a plan may foresee; None means as many as it takes.
     """
 
     tol: float | None = None
@@ -44,6 +46,7 @@ class Settings:
     seed: int = 0
     features: str = "auto"
     rank: int | None = None
+    max_passes: int | None = None
 
     @property
     def goal(self) -> float:
@@ -54,6 +57,11 @@ class Settings:
     def accepted(self) -> float:
         """Backward error that still counts as solved."""
         return max(ACCEPTED, self.tol or 0.0)
+
+    @property
+    def is_provable(self) -> bool:
+        """Whether what counts as solved is more than LAPACK's own rounding, so that a bound on all rounding may prove it."""
+        return self.accepted > ACCEPTED
 
 
 class Bytes(int):
@@ -155,7 +163,17 @@ FEATURES = Option(
     "The features that precondition the kernel, or replace it with --method feature_space.",
 )
 RANK = Option("rank", int, None, "How many features. [default: a rule of the family]", least=1)
-SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK)
+MAX_PASSES = Option(
+    "max_passes",
+    int,
+    None,
+    "The most readings of all rows that a plan may foresee. 1: what one reading proves must do; without tol a backward error of 1e-7. "
+    "[default: as many as tol takes]",
+    least=1,
+    flag="passes",
+    metavar="N",
+)
+SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK, MAX_PASSES)
 
 # ---- where its passes run --------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class RunChoices(Choices, total=False):
 
     features: str
     rank: int | None
+    max_passes: int | None
 
 
 class LinearChoices(Choices, total=False):
@@ -41,6 +42,12 @@ class LinearChoices(Choices, total=False):
 
     journal: str | os.PathLike[str] | None
     progress: ProgressTo
+
+
+class ReadingChoices(LinearChoices, total=False):
+    """The same for least squares and ridge, whose readings can be counted beforehand."""
+
+    max_passes: int | None
 
 
 class ExactChoices(PlainChoices, total=False):

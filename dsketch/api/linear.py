@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from dsketch._results.choices import (
     Choices,
     ExactChoices,
-    LinearChoices,
+    ReadingChoices,
     cluster_from,
     settings_from,
     spell_out,
@@ -38,7 +38,7 @@ def lstsq(
     out_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     dim: str | None = None,
-    **choices: Unpack[LinearChoices],
+    **choices: Unpack[ReadingChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖: shorthand for ``solve(LeastSquares(A, b), …)``.
 
@@ -86,7 +86,7 @@ def ridge(
     out_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     dim: str | None = None,
-    **choices: Unpack[LinearChoices],
+    **choices: Unpack[ReadingChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖² + alpha ‖x‖²: shorthand for ``solve(Ridge(A, b, alpha=alpha), …)``.
 

@@ -82,11 +82,12 @@ def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = Fal
     """
     factor, x = answer.factor, answer.x
     sizes = norms(factor.R)
-    gradient = (
-        np.full(x.shape[1], np.nan)
-        if answer.slope is None
-        else ratio(norms(ratio(np.abs(answer.slope.g), sizes[:, None])), np.sqrt(np.count_nonzero(sizes)) * answer.residual_norm)
-    )
+    gradient = np.full(x.shape[1], np.nan)
+    if answer.slope is not None:
+        long = norms(ratio(np.abs(answer.slope.g), sizes[:, None]))
+        if answer.blur is not None:
+            long = long + 2 * (factor.scaled_singular[0] * answer.blur[0] + answer.blur[1])
+        gradient = ratio(long, np.sqrt(np.count_nonzero(sizes)) * answer.residual_norm)
     return LinearCertificate(
         backward_error=np.where(norms(x) > 0, np.maximum(answer.backward_error, resolution(rows)), answer.backward_error),
         residual_norm=answer.residual_norm,

@@ -22,6 +22,7 @@ from dsketch.problems.linear.check import check_linear
 from dsketch.problems.linear.choose import plan_system
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.one_reading import ONE_READING, reading_notes
 from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics.inference import summarize
 from dsketch.problems.linear.statistics.observations import require_observations
@@ -57,6 +58,8 @@ class LinearProblem(LinearSystem, AffineProblem):
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
+        if settings.max_passes == 1 and settings.tol is None:
+            settings = replace(settings, tol=ONE_READING)
         return plan_system(self, self.shifted, method, settings, machines)
 
     def answer(self, choice: Choice) -> Flow[Outcome]:
@@ -79,6 +82,7 @@ class LinearProblem(LinearSystem, AffineProblem):
         answer, x, certificate = _conclude(answer, self.shape[0], shift)
         x = shape_by_side(x, self.rows.b)
         notes = (*linear_notes(answer, certificate), *shift_notes(shift), *_rounding_notes(self.rows.b, answer))
+        notes += reading_notes(answer, choice.settings.max_passes)
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
         return Outcome(x, status, method, certificate, notes, answer)
