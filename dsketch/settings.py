@@ -38,6 +38,8 @@ class Settings:
         How many of them; None means the rule of the family.
     accuracy : str
         ``standard``, or ``full``: of a linear system the exact minimizer, rounded.
+    max_passes : int or None
+        The most readings of all rows that a plan may foresee; None means as many as it takes.
     """
 
     tol: float | None = None
@@ -47,6 +49,7 @@ class Settings:
     features: str = "auto"
     rank: int | None = None
     accuracy: str = "standard"
+    max_passes: int | None = None
 
     @property
     def goal(self) -> float:
@@ -57,6 +60,11 @@ class Settings:
     def accepted(self) -> float:
         """Backward error that still counts as solved."""
         return max(ACCEPTED, self.tol or 0.0)
+
+    @property
+    def is_provable(self) -> bool:
+        """Whether what counts as solved is more than LAPACK's own rounding, so that a bound on all rounding may prove it."""
+        return self.accepted > ACCEPTED
 
 
 class Bytes(int):
@@ -166,7 +174,17 @@ ACCURACY = Option(
     "number and the residual; two more passes, one of them the work of about ten Gram matrices.",
     choices=("standard", "full"),
 )
-SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK, ACCURACY)
+MAX_PASSES = Option(
+    "max_passes",
+    int,
+    None,
+    "The most readings of all rows that a plan may foresee. 1: what one reading proves must do; without tol a backward error of 1e-7. "
+    "[default: as many as tol takes]",
+    least=1,
+    flag="passes",
+    metavar="N",
+)
+SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK, ACCURACY, MAX_PASSES)
 
 # ---- where its passes run --------------------------------------------------------------------------------------------
 

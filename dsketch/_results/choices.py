@@ -35,6 +35,7 @@ class RunChoices(Choices, total=False):
     features: str
     rank: int | None
     accuracy: str
+    max_passes: int | None
 
 
 class LinearChoices(Choices, total=False):
@@ -45,9 +46,10 @@ class LinearChoices(Choices, total=False):
 
 
 class FullChoices(LinearChoices, total=False):
-    """The same where x may be asked for in full."""
+    """The same for least squares and ridge, whose x may be asked for in full, and whose readings can be counted beforehand."""
 
     accuracy: str
+    max_passes: int | None
 
 
 class ExactChoices(PlainChoices, total=False):

@@ -42,6 +42,7 @@ def plan(
     features: str = "auto",
     rank: int | None = None,
     accuracy: str = "standard",
+    max_passes: int | None = None,
     cluster: Any = None,
     memory_limit: str | int | None = None,
     workers: int | None = None,
@@ -71,6 +72,9 @@ def plan(
         How many features; None: the rule of the family.
     accuracy : str
         Of least squares and ridge: ``"standard"``, or ``"full"`` for the exact minimizer of the stored floats, rounded, with a proof.
+    max_passes : int, optional
+        Of a linear system: the most readings of all rows that the plan may foresee.  1: a bound on all rounding of one reading must
+        prove ``tol``, or a backward error of 1e-7 without one.
     cluster : optional
         None: for stored data and dask arrays the active ``distributed.Client``, if there is one; else this process for data in memory
         or below 256 MB and inside a Dask task, else an own LocalCluster.  ``"serial"`` (this process), ``"local"`` (an own
@@ -91,7 +95,7 @@ def plan(
     ------
     SpecError, DataError, PlanError, EngineError
     """
-    settings = Settings(tol, sketch, sketch_rows, seed, features, rank, accuracy)
+    settings = Settings(tol, sketch, sketch_rows, seed, features, rank, accuracy, max_passes)
     run = Run(problem, method, settings, Cluster(cluster, memory_limit, workers, threads, replicas))
     with run.cluster.engine(problem.rows) as engine:
         return run.plan(engine)
@@ -115,7 +119,8 @@ def solve(
     progress : bool or callable, optional
         None: a bar if standard error is a terminal, or in a notebook.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, features, rank, accuracy, cluster, memory_limit, workers, threads, replicas`` as in
+        ``tol, method, sketch, sketch_rows, seed, features, rank, accuracy, max_passes, cluster, memory_limit, workers, threads,
+        replicas`` as in
         :func:`plan`; for a Plan, which has them already, only ``cluster``.
 
     Returns

@@ -86,7 +86,7 @@ class Sealed(Pass[Any]):
 
     def end_panel(self, part: Part) -> Part:
         """Take the digests of a panel's blocks as one, and add that of its part."""
-        own, seen, _ = part
+        own, seen = self.inner.end_panel(part[0]), part[1]
         pair = hashlib.sha256(seen.tobytes()).digest() + digest_part(own, self.digests)
         return own, np.frombuffer(pair, np.uint8).reshape(1, 2, DIGEST_BYTES), self.weigh(own)[None]
 

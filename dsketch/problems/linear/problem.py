@@ -29,6 +29,7 @@ from dsketch.problems.linear.full import refine
 from dsketch.problems.linear.full_answer import FULL, FullAnswer, require_accuracy
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.one_reading import ONE_READING, reading_notes
 from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics.inference import summarize
 from dsketch.problems.linear.statistics.observations import require_observations
@@ -66,6 +67,8 @@ class LinearProblem(LinearSystem, AffineProblem):
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
         require_accuracy(settings)
+        if settings.max_passes == 1 and settings.tol is None:
+            settings = replace(settings, tol=ONE_READING)
         return plan_system(self, self.shifted, method, settings, machines)
 
     def answer(self, choice: Choice) -> Flow[Outcome]:
@@ -90,6 +93,7 @@ class LinearProblem(LinearSystem, AffineProblem):
         answer, x, certificate = _conclude(answer, self.shape[0], shift)
         x = shape_by_side(x, self.rows.b)
         notes = (*linear_notes(answer, certificate), *shift_notes(shift), *_rounding_notes(self.rows.b, answer))
+        notes += reading_notes(answer, choice.settings.max_passes)
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
         return Outcome(x, status, method, certificate, notes, answer)
