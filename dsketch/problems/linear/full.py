@@ -173,4 +173,5 @@ def _round(x: Wholes, best: Minimizer, to_x: NDArray[np.int64]) -> tuple[Floats,
     powers = (to_x - best.bits).ravel().tolist()
     floats = np.array([nearest(value, power) for value, power in zip(x.ravel().tolist(), powers, strict=True)]).reshape(x.shape)
     off = to_floats(abs(from_floats(floats, best.bits - to_x) - best.x), -best.bits)
-    return floats, np.ldexp((off + best.errors) * (1 + 2.0**-30), to_x)
+    errors = np.ldexp((off + best.errors) * (1 + 2.0**-30), to_x)
+    return floats, np.where(off + best.errors > 0, np.nextafter(errors, np.inf), 0.0)

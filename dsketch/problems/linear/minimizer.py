@@ -33,6 +33,7 @@ _M_BITS = 64  # and of what it is multiplied by
 _X_BITS = (256, 768)  # fractions of x: the second where a coefficient is 10⁻³⁰ of others
 _DIGITS = 2.0**-110  # error relative to the coefficient: who looked for it may then decide a rounding once in 10¹⁷
 _STEPS = 40
+_LEAST = 2.0**-1000
 _SAFE = 1 + 2.0**-30  # more than all roundings of a bound together
 
 
@@ -163,6 +164,7 @@ def _refine(normal: Normal, verified: Verified, x: Wholes, bits: int) -> Minimiz
         rho = (normal.cross << bits) - multiply(normal.gram, x)
         z = multiply(verified.T.T, rho)
         size = norms(to_floats(z, -normal.bits - bits - T_BITS)) * _SAFE
+        size = np.where(z.any(axis=0), np.maximum(size, _LEAST), 0.0)  # what underflows is not 0
         if found is not None and not (size**2 < found.square / 4).any():
             return found
         found = Minimizer(x, bits, lengths * size, size**2)

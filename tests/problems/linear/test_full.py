@@ -1,6 +1,7 @@
 """``accuracy="full"``: x is the exact minimizer of what is stored, rounded, and no claim of that is better than the truth."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 import dsketch as ds
 from dsketch.problems import Problem
+from dsketch.sklearn import LinearRegression, Ridge
 from dsketch.testing.flows import run_flow
 from dsketch.testing.rational import Exact, Row, echelon
 from dsketch.testing.strd import REFERENCES, digits
@@ -255,3 +257,59 @@ def test_unknown_accuracy_is_refused() -> None:
     """Another word is refused with the choices."""
     with pytest.raises(ds.SpecError, match="accuracy must be one of standard, full; got 'fuller'"):
         ds.lstsq(np.eye(3), np.ones(3), accuracy="fuller", cluster="serial")
+
+
+def test_a_journal_resumes_and_an_audit_finds_nothing(tmp_path: Path) -> None:
+    """Exact sums are recorded like any part: a finished run is replayed without its rows, and its receipt stands an audit."""
+    rng = np.random.default_rng(37)
+    problem = ds.LeastSquares(rng.standard_normal((ROWS, 3)), rng.standard_normal(ROWS))
+    first = ds.solve(problem, accuracy="full", cluster="serial", journal=tmp_path / "run")
+
+    again = ds.resume(tmp_path / "run", problem=problem, cluster="serial")
+    found = ds.audit(tmp_path / "run", data=problem)
+
+    assert all(record.replayed for record in again.passes)
+    assert np.array_equal(again.x, first.x)
+    assert found.is_clean
+    assert found.is_replayed
+
+
+@pytest.mark.cluster
+def test_workers_change_no_bit() -> None:
+    """On workers x has the bits of this process."""
+    rng = np.random.default_rng(41)
+    A, b = rng.standard_normal((4_000, 3)), rng.standard_normal(4_000)
+    serial = ds.lstsq(A, b, accuracy="full", cluster="serial")
+
+    found = ds.lstsq(A, b, accuracy="full", workers=2, threads=1, progress=False)
+
+    assert np.array_equal(found.x, serial.x)
+    assert np.array_equal(found.coefficient_errors, serial.coefficient_errors)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_estimators_take_it(intercept: bool) -> None:
+    """LinearRegression and Ridge hand it on; coefficients and intercept are those of the solution."""
+    rng = np.random.default_rng(43)
+    X, y = np.stack([1.7e9 + np.arange(ROWS), rng.standard_normal(ROWS)], axis=1), rng.standard_normal(ROWS)
+
+    for model in (LinearRegression(fit_intercept=intercept, accuracy="full"), Ridge(fit_intercept=intercept, accuracy="full")):
+        model.fit(X, y)
+        found = model.solution_
+        assert (found.certificate.last_places <= 0.51).all()
+        assert np.array_equal(model.coef_, found.x[:2])
+        assert model.intercept_ == (found.x[2] if intercept else 0.0)
+
+
+@pytest.mark.parametrize("scale", [1e-250, 1e-140, 1e140])
+def test_ends_of_the_range(scale: float) -> None:
+    """Claims hold where b is near the ends of what is taken, and x where float64 is coarse; b below 1e-140 is refused as ever."""
+    rng = np.random.default_rng(47)
+    A, b = rng.standard_normal((ROWS, COLUMNS)) * 1e100, scale * rng.standard_normal(ROWS)
+    problem = ds.LeastSquares(A, b)
+
+    if scale < 1e-145:
+        with pytest.raises(ds.DataError, match="Rescale"):
+            ds.solve(problem, accuracy="full", cluster="serial")
+    else:
+        require_right(problem, exact_of(problem, A, b))
