@@ -1,7 +1,8 @@
 """What one thread does with one task: stream its blocks through a pass in bounded memory, reading one block ahead."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 
@@ -32,17 +33,22 @@ def run_task(pass_: Pass[object], rows: Rows, task: Task, tell_read: Read = _nob
     DataError
         If a block cannot be read, or holds a NaN or an infinity.
     """
+    blocks = blocks_ahead(rows, np.unique(np.concatenate(task.panels)))  # those of all panels, so that none waits for its first
     with one_blas_thread():
-        return merge_parts(pass_, (_panel(pass_, rows, cuts, tell_read) for cuts in task.panels))
+        try:
+            return merge_parts(pass_, (_panel(pass_, rows, cuts, blocks, tell_read) for cuts in task.panels))
+        finally:
+            blocks.close()
 
 
-def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part:
+def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, blocks: Iterator[Block], tell_read: Read) -> Part:
     """Return the part of one panel; a part that is not finite sends us back to find the row that is to blame."""
+    own = islice(blocks, len(cuts) - 1)
     with np.errstate(over="ignore", invalid="ignore"):
         part = (
-            _fold(pass_, rows, cuts, tell_read)
+            _fold(pass_, rows, own, tell_read)
             if pass_.accumulates
-            else merge_parts(pass_, _map_block(pass_, rows, cuts, tell_read))
+            else merge_parts(pass_, _map_block(pass_, rows, own, tell_read))
         )
     if not all(np.isfinite(array).all() for array in leaves(part)):
         for start, stop in spans(cuts):
@@ -50,16 +56,16 @@ def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part
     return pass_.end_panel(part)
 
 
-def _fold(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Part:
+def _fold(pass_: Pass[object], rows: Rows, blocks: Iterable[Block], tell_read: Read) -> Part:
     part = None
-    for block in blocks_ahead(rows, cuts):
+    for block in blocks:
         part = pass_.map(block, part)
         tell_read(_bytes(rows, block))
     return part
 
 
-def _map_block(pass_: Pass[object], rows: Rows, cuts: Cuts, tell_read: Read) -> Iterator[Part]:
-    for block in blocks_ahead(rows, cuts):
+def _map_block(pass_: Pass[object], rows: Rows, blocks: Iterable[Block], tell_read: Read) -> Iterator[Part]:
+    for block in blocks:
         yield pass_.map(block, None)
         tell_read(_bytes(rows, block))
 
@@ -68,7 +74,7 @@ def _bytes(rows: Rows, block: Block) -> int:
     return rows.nbytes * (block.stop - block.start) // rows.shape[0]
 
 
-def blocks_ahead(rows: Rows, cuts: Cuts) -> Iterator[Block]:
+def blocks_ahead(rows: Rows, cuts: Cuts) -> Generator[Block]:
     """Yield the blocks in order; the next one is read (or asked of the disk) while the caller computes.
 
     Two sets of buffers take turns, so at most two decoded blocks are in memory.

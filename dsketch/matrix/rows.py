@@ -6,6 +6,7 @@ float64 slices small enough to stay in the processor's cache.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, even_cuts
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.csr_slices import SLICE_ENTRIES, edges, float_rows, require_finite_entries
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.shift import Difference
 
 SLICE_BYTES = 400_000  # so much of A at once stays in a 1 MB second-level cache beside its products
@@ -34,7 +35,7 @@ class Block:
 
     start: int
     stop: int
-    A: AnyArray | RawRows | Sparse
+    A: AnyArray | UnreadRows | Sparse
     b: AnyArray | None
     weights: AnyArray | None
     intercept: bool
@@ -100,10 +101,10 @@ class Block:
 
     def stored_slices(self, step: int) -> Iterator[tuple[int, Any]]:
         """Yield ``(row within the block, rows)`` of A alone, as they are stored."""
-        buffer = scratch("raw", (step, self.A.shape[1]), self.A.dtype) if isinstance(self.A, RawRows) else None
+        buffer = scratch("raw", (step, self.A.shape[1]), self.A.dtype) if isinstance(self.A, UnreadRows) else None
         for low in range(0, self.stop - self.start, step):
             high = min(low + step, self.stop - self.start)
-            if isinstance(self.A, RawRows) and buffer is not None:
+            if isinstance(self.A, UnreadRows) and buffer is not None:
                 yield low, self.A.read(low, high, buffer[: high - low])
             else:
                 yield low, self.A[low:high]  # type: ignore[index]  # the other member of the union
@@ -140,7 +141,8 @@ class Buffers:
             return None
         kept = self.arrays.get(name)
         if kept is None or kept.shape[0] < stop - start:
-            kept = self.arrays[name] = np.empty((stop - start, matrix.shape[1]), matrix.dtype)
+            dtype = matrix.kept_dtype if name == "A" else matrix.dtype
+            kept = self.arrays[name] = np.empty((stop - start, matrix.shape[1]), dtype)
         return kept
 
 
@@ -272,16 +274,21 @@ class Rows:
         b = None if self.b is None else self.b.read(start, stop, buffers.take("b", start, stop, self.b))
         return Block(start, stop, self._open_cached(start, stop, buffers), b, weights, self.intercept, self.shift, self.names)
 
-    def _open_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray | RawRows | Sparse:
+    def _open_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray | UnreadRows | Sparse:
         if self.A.is_raw:
             return self.A.open_rows(start, stop)
-        run = self.run if self.A.is_kept else ""
+        A, run = self.A, self.run if self.A.is_kept else ""
         block = BLOCKS.get(run, (start, stop)) if run else None
         if block is None:
-            block = self.A.read(start, stop, buffers.take("A", start, stop, self.A))
+            read = partial(A.read_kept, start, stop)
+            shape = (stop - start, A.shape[1])
+            place = BLOCKS.place(run, (start, stop), shape, A.kept_dtype) if run and A.needs_buffer(start, stop) else None
+            if place is not None:
+                return A.open_kept(BLOCKS.fill(run, (start, stop), place, read), start)
+            block = read(buffers.take("A", start, stop, A))
             if run:
                 BLOCKS.offer(run, (start, stop), block)
-        return block
+        return A.open_kept(block, start)
 
 
 def rows_beside(sides: int) -> int:

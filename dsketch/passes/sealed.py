@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.random_words import draw
 from dsketch._linalg.streams import SUM_SIGNS
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass, leaves
 
@@ -212,7 +212,7 @@ def _digest_sample(block: Block) -> bytes:
     """Return the digest of the first rows of a block, as they are stored."""
     state, height = hashlib.sha256(f"{block.start}:{block.stop}".encode()), min(_SAMPLED_ROWS, block.stop - block.start)
     A: Any = block.A
-    if isinstance(A, RawRows):
+    if isinstance(A, UnreadRows):
         _add(state, A.read(0, height, np.empty((height, A.shape[1]), A.dtype)))
     elif scipy.sparse.issparse(A):
         rows = A[:height]

@@ -9,6 +9,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
+from dsketch.matrix.hands import HANDS
 from dsketch.matrix.rows import Buffers, Rows, bytes_of_row, find_nonfinite
 from dsketch.planning.price import Machines, Workload
 
@@ -57,7 +58,7 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         threads=machines.threads,
         memory_bytes=machines.memory_bytes,
         cold_bytes_per_second=found.read_bytes_per_second,
-        stays_warm=rows.nbytes <= kept,
+        stays_warm=(rows.nbytes if rows.A.is_raw else rows.A.kept_bytes) <= kept,
         tasks=machines.tasks(rows),
         beside_bytes=rows.beside_bytes,
         side_bytes=0 if rows.b is None else rows.b.nbytes,
@@ -86,7 +87,8 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     buffers, pieces, read, seconds = Buffers(), [], 0, 0.0
     for number in numbers:
         began = time.perf_counter()
-        block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
+        with HANDS.alone():  # a worker's threads are all at work
+            block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
         wanted = max(_CSR_ROWS_PER_COLUMN * d // len(numbers), 1) if block.is_sparse else _ROWS_PER_COLUMN * d
         step = max((block.stop - block.start) // wanted, 1)
         for _, X, _ in block.slices(sparse=True):
@@ -112,6 +114,8 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
 def _block_bytes(rows: Rows) -> int:
     """Return the bytes of A in the largest block, or of what is decoded at once for it."""
     cuts = rows.cuts
-    if not rows.A.is_raw or rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
+    if not rows.A.is_raw:
+        return rows.A.block_bytes * rows.A.kept_bytes // max(rows.A.nbytes, 1)
+    if rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
         return rows.A.block_bytes
     return int(np.max(np.diff(cuts))) * bytes_of_row(rows.A)
