@@ -9,7 +9,7 @@ from dsketch._cli.show import print_json
 from dsketch._inspect import Storage, inspect
 from dsketch._units import format_bytes, format_count
 
-_READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded by zarr-python, a block at a time"}
+_READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded, a block at a time"}
 
 
 @with_options(JSON)

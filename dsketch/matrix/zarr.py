@@ -161,7 +161,7 @@ class ZarrMatrix(Matrix):
 
     def describe(self) -> str:
         """Return where the array lies and how it is read."""
-        how = "raw" if self.is_raw else "decoded by zarr"
+        how = "raw" if self.is_raw else "decoded by zarr" if self._chunks is None else "decoded"
         return f"{self.source} ({how}{', ' if self.meaning else ''}{self.meaning})"
 
     # ---- raw chunks on a local disk -------------------------------------------------------------------------------
