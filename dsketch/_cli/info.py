@@ -10,7 +10,7 @@ from dsketch._inspect import Storage, StoredAnswers, answers_at, inspect
 from dsketch._units import format_bytes, format_count
 from dsketch.matrix.slots import REQUESTS
 
-_READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded by zarr-python, a block at a time"}
+_READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded, a block at a time"}
 
 
 @with_options(JSON)

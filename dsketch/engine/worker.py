@@ -15,6 +15,7 @@ from dsketch.engine.packing import Packed, unpack
 from dsketch.engine.panels import Task
 from dsketch.engine.stream import run_task
 from dsketch.matrix.cache import BLOCKS
+from dsketch.matrix.hands import HANDS
 from dsketch.matrix.rows import Rows, sample_blocks
 from dsketch.matrix.window import window_bytes
 from dsketch.passes.base import Part, Pass
@@ -35,6 +36,7 @@ def cache_bytes(dask_worker: Any) -> int:
         By this name ``Client.run`` hands it over.
     """
     if not BLOCKS.limit_bytes:
+        HANDS.limit(dask_worker.state.nthreads)
         memory = memory_limit_of(dask_worker)
         BLOCKS.limit_bytes = max(cache_share(memory, psutil.Process().memory_info().rss), 1)
     return BLOCKS.limit_bytes

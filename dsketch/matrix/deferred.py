@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.window import Asked
@@ -44,6 +46,16 @@ class Deferred(Recut):
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> Any:
         """Return rows, or what reads them when it must."""
         return Later(self.matrix, start, stop) if self.is_deferred(start, stop) else self.matrix.read(start, stop, out)
+
+    @property
+    def kept_dtype(self) -> np.dtype[np.generic]:
+        """Of the rows themselves: those that are read later are not stored numbers."""
+        return self.dtype
+
+    def open_kept(self, kept: Any, start: int) -> Any:
+        """Return them."""
+        del start
+        return kept
 
     def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> Any:
         """Return the same for a pass."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.window import Asked
 
 
@@ -48,9 +48,22 @@ class Recut(Matrix):
         """Return rows ``start:stop`` of the matrix."""
         return self.matrix.read(start, stop, out)
 
-    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | RawRows:
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | UnreadRows:
         """Return rows ``start:stop`` of the matrix as a pass looks at them."""
         return self.matrix.open_rows(start, stop, out)
+
+    @property
+    def kept_dtype(self) -> np.dtype[np.generic]:
+        """Of the matrix."""
+        return self.matrix.kept_dtype
+
+    def read_kept(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows of the matrix as memory keeps them."""
+        return self.read(start, stop, out) if self.kept_dtype == self.dtype else self.matrix.read_kept(start, stop, out)
+
+    def open_kept(self, kept: AnyArray, start: int) -> AnyArray | UnreadRows:
+        """Return what the matrix makes of them."""
+        return self.matrix.open_kept(kept, start)
 
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Whether the matrix fills memory."""

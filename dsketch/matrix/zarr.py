@@ -6,7 +6,8 @@ raw
     Chunks that are little-endian C-order bytes of whole rows on a local disk are read a slice at a time into a buffer that stays in
     the processor's cache (:mod:`dsketch.matrix.raw`): nothing to decode, and the page cache is the cache.
 decoded
-    Everything else goes through zarr-python, block by block, into a reused buffer.
+    Everything else is decoded block by block into a reused buffer (:mod:`dsketch.matrix.chunks`), by zarr-python where a codec is rare or
+    a chunk is not as it should be.
 """
 
 import hashlib
@@ -29,11 +30,12 @@ from dsketch.matrix.ahead import AheadStore
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
+from dsketch.matrix.chunks import chunks_of
 from dsketch.matrix.compat import array_on, wait_for
 from dsketch.matrix.conventions import conventions_of, is_missing
 from dsketch.matrix.decoders import OverlongError
 from dsketch.matrix.keys import Keys
-from dsketch.matrix.raw import RawRows, open_file
+from dsketch.matrix.raw import PackedRows, RawRows, UnreadRows, open_file
 from dsketch.matrix.retrying import is_remote
 from dsketch.matrix.window import Asked
 
@@ -78,6 +80,8 @@ class ZarrMatrix(Matrix):
         self.is_remote = self._keys is not None
         fetched = array if self._keys is None else array_on(array, self._keys.store)
         self._decoding = bound_decoding(check_frames(fetched, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
+        root = getattr(array.store, "root", None)
+        self._chunks = chunks_of(array, root) if isinstance(root, Path) else chunks_of(self._decoding, None)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
@@ -126,12 +130,33 @@ class ZarrMatrix(Matrix):
         """
         return self._read_raw(start, stop, out) if self._raw_root is not None else self._read_decoded(start, stop, out)
 
+    @property
+    def kept_dtype(self) -> np.dtype[np.generic]:
+        """Of the stored numbers."""
+        return self._stored if self.conventions is None else self.conventions.stored
+
+    def read_kept(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows as they are stored; those that are not packed have been looked at for marks."""
+        rows = self._rows_for(start, stop, out, self.kept_dtype)
+        self._read_stored(start, stop, rows.view(self._stored))
+        if self.conventions is not None and not self.conventions.is_packed:
+            self.conventions.interpret(rows, rows, self._what, start)
+        return rows
+
+    def open_kept(self, kept: AnyArray, start: int) -> AnyArray | UnreadRows:
+        """Return packed rows as what unpacks them."""
+        meaning = self.conventions
+        return kept if meaning is None or not meaning.is_packed else PackedRows(kept, meaning, self._what, start)
+
+    def _rows_for(self, start: int, stop: int, out: AnyArray | None, dtype: np.dtype[np.generic]) -> AnyArray:
+        return np.empty((stop - start, self.shape[1]), dtype) if out is None else out[: stop - start]
+
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Always: bytes are copied or decoded into memory."""
         del start, stop
         return True
 
-    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | RawRows:
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | UnreadRows:
         """Return raw rows unread, to be read by slices; others decoded."""
         return self._raw(start, stop) if self._raw_root is not None else self.read(start, stop, out)
 
@@ -163,7 +188,7 @@ class ZarrMatrix(Matrix):
 
     def describe(self) -> str:
         """Return where the array lies and how it is read."""
-        how = "raw" if self.is_raw else "decoded by zarr"
+        how = "raw" if self.is_raw else "decoded by zarr" if self._chunks is None else "decoded"
         return f"{self.source} ({how}{', ' if self.meaning else ''}{self.meaning})"
 
     # ---- raw chunks on a local disk -------------------------------------------------------------------------------
@@ -183,7 +208,7 @@ class ZarrMatrix(Matrix):
         return RawRows(shape, self._stored, start, self.chunk_rows, self._open_chunk, fill, self.conventions, self._what)
 
     def _read_raw(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
-        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
+        rows = self._rows_for(start, stop, out, self.dtype)
         return self._raw(start, stop).read(0, stop - start, rows)
 
     def _open_chunk(self, number: int) -> int | None:
@@ -214,43 +239,41 @@ class ZarrMatrix(Matrix):
     # ---- anything else, through zarr-python -----------------------------------------------------------------------
 
     def _read_decoded(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
-        """Decode whole chunks into ``out``; parts of a chunk come from the chunk that was decoded last."""
+        """Decode, and turn stored numbers into those that they stand for."""
+        if self.conventions is None or not self.conventions.is_packed:
+            return self.read_kept(start, stop, out)
+        rows = self._rows_for(start, stop, out, self.dtype)
+        self.conventions.interpret(self.read_kept(start, stop), rows, self._what, start)
+        return rows
+
+    def _read_stored(self, start: int, stop: int, rows: AnyArray) -> None:
+        """Decode whole chunks into ``rows``; parts of a chunk come from the chunk that was decoded last."""
         size = self._decoded_rows()
-        if (start % size == 0 and (stop % size == 0 or stop == self.shape[0])) or (
-            self._keys is not None and self._keys.has_ranges
-        ):
-            return self._decode(start, stop, out)
-        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
+        is_whole = start % size == 0 and (stop % size == 0 or stop == self.shape[0])
+        if is_whole or (self._keys is not None and self._keys.has_ranges):
+            self._decode_stored(start, stop, rows)
+            return
         for number in range(start // size, (stop - 1) // size + 1):
             low, high = max(start, number * size), min(stop, (number + 1) * size)
             rows[low - start : high - start] = self._chunk(number, size)[low - number * size : high - number * size]
-        return rows
 
     def _chunk(self, number: int, size: int) -> AnyArray:
         last = self._last_chunk
         if last is None or last[0] != number:
-            last = (number, self._decode(number * size, min((number + 1) * size, self.shape[0]), None))
+            start, stop = number * size, min((number + 1) * size, self.shape[0])
+            last = (number, self._decode_stored(start, stop, np.empty((stop - start, self.shape[1]), self._stored)))
             self._last_chunk = last  # one assignment: another thread sees the old pair or the new one
         return last[1]
-
-    def _decode(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
-        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
-        if self.conventions is None:
-            return self._decode_stored(start, stop, rows)
-        stored = np.empty(rows.shape, self.conventions.stored) if self.conventions.is_packed else rows
-        self._decode_stored(start, stop, stored.view(self._stored))
-        self.conventions.interpret(stored, rows, self._what, start)
-        return rows
 
     def _decode_stored(self, start: int, stop: int, rows: AnyArray) -> AnyArray:
         """Fill ``rows`` with the stored numbers."""
         if self._keys is not None and not self._keys.is_whole(start, stop):
             return self._read_ranges(self._keys, start, stop, rows)
         target = self._as_shaped(rows)
+        box = (slice(start, stop), *(slice(0, size) for size in target.shape[1:]))
         try:
-            self._decoding.get_basic_selection(
-                (slice(start, stop),), out=default_buffer_prototype().nd_buffer.from_numpy_array(target)
-            )
+            if self._chunks is None or not self._chunks.read(box, target):
+                self._decoding.get_basic_selection(box, out=default_buffer_prototype().nd_buffer.from_numpy_array(target))
         except DsketchError:
             raise
         except OverlongError as error:

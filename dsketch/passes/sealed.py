@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.random_words import draw
 from dsketch._linalg.streams import SUM_SIGNS
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass, leaves
 
@@ -223,7 +223,7 @@ def _digest_sample(block: Block) -> bytes:
     A: Any = block.A
     if isinstance(A, np.ndarray):
         arrays = [A[:height]]
-    elif isinstance(A, RawRows):
+    elif isinstance(A, UnreadRows):
         arrays = [A.read(0, height, np.empty((height, A.shape[1]), A.dtype))]
     else:
         rows = A[:height]

@@ -72,7 +72,7 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         threads=machines.threads,
         memory_bytes=machines.memory_bytes,
         cold_bytes_per_second=found.read_bytes_per_second,
-        stays_warm=rows.nbytes <= kept,
+        stays_warm=(rows.nbytes if rows.A.is_raw else rows.A.kept_bytes) <= kept,
         tasks=machines.tasks(rows),
         beside_bytes=rows.beside_bytes,
         side_bytes=0 if rows.b is None else rows.b.nbytes,
@@ -156,6 +156,8 @@ def _take(columns: NDArray[np.intp], d: int, blocks: int, block: Block) -> list[
 def _block_bytes(rows: Rows) -> int:
     """Return the bytes of A in the largest block, or of what is decoded at once for it."""
     cuts = rows.cuts
-    if not rows.A.is_raw or rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
+    if not rows.A.is_raw:
+        return rows.A.block_bytes * rows.A.kept_bytes // max(rows.A.nbytes, 1)
+    if rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
         return rows.A.block_bytes
     return int(np.max(np.diff(cuts))) * bytes_of_row(rows.A)
