@@ -41,12 +41,15 @@ def info(matrix: str, memory: int | None, as_json: bool) -> int:
 
 
 def _lines_of_answers(found: StoredAnswers) -> list[str]:
-    count = found.certificate.get("targets")
-    answered = found.certificate.get("answered")
+    count, answered = (found.certificate.get(name) for name in ("targets", "answered"))
     lines = [
         f"answers  {found.address}",
         f"problem  {found.problem}, by {found.method}: {found.status.replace('_', ' ')}",
-        *([] if count is None else [f"targets  {format_count(count)}, {format_count(answered)} of them answered"]),
+        *(
+            []
+            if count is None or answered is None
+            else [f"targets  {format_count(count)}, {format_count(answered)} of them answered"]
+        ),
         *(
             ["worst    backward error unknown"]
             if found.worst is None

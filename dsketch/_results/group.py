@@ -98,9 +98,10 @@ def open_group(address: str, names: Iterable[str]) -> "tuple[dict[str, zarr.Arra
 def attributes_at(address: str) -> dict[str, Any] | None:
     """Return what a Zarr group at a path or URL says about itself; None where there is none."""
     try:
-        return zarr.open_group(store_at(address), mode="r").attrs.asdict()
+        told: dict[str, Any] = zarr.open_group(store_at(address), mode="r").attrs.asdict()
     except Exception:  # noqa: BLE001 - stores raise whatever they like; what is wrong is said where the answer is opened
         return None
+    return told
 
 
 def is_written(address: str, key: str) -> bool:

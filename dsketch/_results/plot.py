@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 from dsketch._results.dimensions import targets_of
 from dsketch._results.frames import names_of_rows, require_package
@@ -12,6 +13,7 @@ KINDS = ("coefficients", "map", "convergence")
 _MOST_LINES = 8  # targets in one picture of coefficients
 _MOST_MAPS = 9
 _CELL = 3.0  # inches
+_LEVEL = 0.95
 
 
 def plot(solution: Any, kind: str | None = None, summary: Any = None) -> Any:
@@ -23,7 +25,7 @@ def plot(solution: Any, kind: str | None = None, summary: Any = None) -> Any:
     kind : {"coefficients", "map", "convergence"}, optional
         None: a map where two dimensions of targets remain, else coefficients.
     summary : Summary or GLMSummary, optional
-        Whose intervals are drawn; none are without it.
+        Whose intervals are drawn.  None: those of 95 %, where the answer has standard errors by itself, as that of targets; else none.
 
     Raises
     ------
@@ -52,7 +54,8 @@ def _draw_coefficients(plt: Any, solution: Any, summary: Any) -> Any:
     names = names_of_rows(solution.problem, len(x))
     table = x.reshape(len(x), -1)[:, :_MOST_LINES]
     _, axes = plt.subplots(figsize=(6.0, 1.0 + 0.3 * len(x)), layout="constrained")
-    reach = None if summary is None else np.abs(summary.confidence() - x[..., None]).reshape(len(x), -1, 2)[:, :_MOST_LINES]
+    reach = _own_reach(solution) if summary is None else np.abs(summary.confidence() - x[..., None]).reshape(len(x), -1, 2)
+    level = _LEVEL if summary is None else summary.level
     own = solution.target_names
     for side, values in enumerate(table.T):
         places = np.arange(len(x)) + 0.6 * ((side + 0.5) / table.shape[1] - 0.5)
@@ -62,10 +65,21 @@ def _draw_coefficients(plt: Any, solution: Any, summary: Any) -> Any:
     axes.axvline(0.0, color="0.7", linewidth=1, zorder=0)
     axes.set_yticks(np.arange(len(x)), names)
     axes.invert_yaxis()
-    axes.set_xlabel("coefficient" if summary is None else f"coefficient, {summary.level:.0%} interval")
+    axes.set_xlabel("coefficient" if reach is None else f"coefficient, {level:.0%} interval")
     if table.shape[1] > 1:
         axes.legend(fontsize="small")
     return axes
+
+
+def _own_reach(solution: Any) -> Any:
+    """Return how far intervals of the first targets reach, shape (d, targets, 2), of an answer that holds standard errors; else None."""
+    fields = dict(solution.fields or {})
+    if not {"standard_errors", "degrees_of_freedom"} <= fields.keys():
+        return None
+    errors = np.asarray(fields["standard_errors"])
+    degrees = np.asarray(fields["degrees_of_freedom"]).ravel()[:_MOST_LINES]
+    half = scipy.special.stdtrit(degrees, (1 + _LEVEL) / 2) * errors.reshape(len(errors), -1)[:, :_MOST_LINES]
+    return np.stack([half, half], axis=-1)
 
 
 def _draw_maps(plt: Any, solution: Any) -> Any:

@@ -109,6 +109,13 @@ def test_pictures_show_the_coefficients() -> None:
         rtol=1e-9,
     )
 
+    cells = np.asarray(MAP).reshape(len(A), -1)
+    some = ds.lstsq(A, cells[:, :3], missing="drop")
+    own = some.plot()  # of targets the errors are there
+    assert own.get_xlabel() == "coefficient, 95% interval"
+    (low, high) = own.containers[1].lines[2][0].get_segments()[0][:, 0].tolist()
+    summary = ds.lstsq(A, cells[:, 1]).summary()
+    np.testing.assert_allclose((low, high), summary.confidence()[0], rtol=1e-9)
     maps = ds.lstsq(A, MAP).plot()
     assert [axes.get_title() for axes in maps] == [EVIL, "v"]
     np.testing.assert_array_equal(maps[1].collections[0].get_array(), np.reshape(ds.lstsq(A, MAP).x, (2, 2, 3))[1])

@@ -6,10 +6,11 @@ from math import prod
 from typing import Any
 
 from dsketch._units import format_bytes, format_count, format_counted
+from dsketch.errors import PlanError
 from dsketch.matrix.targets import LARGE_CHUNK_BYTES
 from dsketch.matrix.tiles import Grid
 from dsketch.passes.base import Flow
-from dsketch.planning.choice import describe_room
+from dsketch.planning.choice import MEMORY_SHARE, describe_room
 from dsketch.planning.price import PASS_SECONDS, TASK_SECONDS, Estimate
 from dsketch.planning.probe import Probe
 from dsketch.problems.method import Method, table_of
@@ -147,6 +148,22 @@ def _parts(case: TargetCase) -> tuple[int, int]:
             8 * width * (packed + r + 4 * d + 10) + piece * (3 * answers + 8 * (6 * r**2 + 6 * d)),
         )
     return shared + slices, cells + decoding + standing
+
+
+def require_room(shape: tuple[int, int], memory_bytes: int) -> None:
+    """Refuse an A whose rows, as they are in every task and in the process that plans, do not fit.
+
+    Raises
+    ------
+    PlanError
+        With both sizes.
+    """
+    n, d = shape
+    if (need := 8 * n * (2 * d + 2)) > MEMORY_SHARE * memory_bytes:
+        raise PlanError(
+            f"{describe_room(memory_bytes)}; {format_bytes(need)} would be needed: {format_count(n)} rows of {format_count(d)} columns of "
+            f"A as numbers, in each task. Give workers more memory or fewer threads, or {_BY_BLOCKS}."
+        )
 
 
 def sizes_text(case: TargetCase, b: str) -> str:

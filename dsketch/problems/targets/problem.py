@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from math import prod
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from dsketch.problems.targets.certificate import target_certificate, target_note
 from dsketch.problems.targets.chain import Chain
 from dsketch.problems.targets.design import Design, read_design
 from dsketch.problems.targets.fields import FIELDS, fields_of
-from dsketch.problems.targets.method import METHODS, TargetCase, sizes_text
+from dsketch.problems.targets.method import METHODS, TargetCase, require_room, sizes_text
 from dsketch.settings import Settings
 
 _REMEDY = "Give a number, one for each column of A, or one for each target."
@@ -205,7 +205,14 @@ class TargetRegression(Problem):
         return Chain(self.design, matrix.grid) if is_shared else Batch(self.design, matrix.grid, self.factors)
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
-        """Read A and a part of one tile, and price."""
+        """Read A and a part of one tile, and price.
+
+        Raises
+        ------
+        PlanError
+            If the rows of A do not fit in a task, before they are read; if a tile does not.
+        """
+        require_room(self.shape, machines.memory_bytes)
         case = self._case(settings, machines)
         verdict = choose_method(METHODS, method, case)
         shift = self.design.shift
@@ -298,10 +305,10 @@ class TargetRegression(Problem):
         SpecError
         """
         del x
+        yield from ()
         self.refuse_judging()
-        yield
 
-    def refuse_judging(self) -> None:
+    def refuse_judging(self) -> NoReturn:
         """Say what tells of the answers of targets instead of one certificate of x.
 
         Raises

@@ -1,9 +1,11 @@
 """Answers by tiles are those of each target by itself: coefficients, errors, t, p, R², certificates; weights, penalties, far columns."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 import dsketch as ds
 from dsketch.matrix.open_targets import open_targets
@@ -153,3 +155,11 @@ def _least_backward_error(X: np.ndarray, b: np.ndarray, x: np.ndarray) -> float:
     g, rr, length = (wide.T @ r).astype(float), float(r @ r), np.linalg.norm(sizes * x)
     s, Vt = np.linalg.svd(X / sizes)[1:]
     return float(np.linalg.norm((Vt @ g) / np.hypot(s * length, np.sqrt(rr))) / np.sqrt(len(s)))
+
+
+def test_rows_of_a_beyond_a_task_are_refused_before_any_is_read(tmp_path: Path) -> None:
+    """All rows of A are in every task: a plan says both sizes, though A could not even be read."""
+    zarr.create_array(tmp_path / "A.zarr", shape=(3_000_000, 4), chunks=(1000, 4), dtype="f8")  # no chunk is there
+    problem = ds.TargetRegression(tmp_path / "A.zarr", np.broadcast_to(1.0, (3_000_000, 1)))
+    with pytest.raises(ds.PlanError, match=r"240 MB would be needed: 3,000,000 rows of 4 columns of A .* leave out_dir"):
+        ds.plan(problem, cluster="serial", memory_limit="100MB")
