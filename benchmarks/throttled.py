@@ -49,12 +49,12 @@ class Store(ThreadingHTTPServer):
     def __init__(self, folder: Path, seconds: float = 0.0, rate: float = 0.0, busy: int = 0, *, ranges: bool = True) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.folder, self.seconds, self.rate, self.busy, self.ranges = folder, seconds, rate, busy, ranges
-        self.lock, self.refused = threading.Lock(), set[tuple[str, str]]()
+        self.lock, self.refused, self.now = threading.Lock(), set[tuple[str, str]](), 0
         self.reset()
 
     def reset(self) -> None:
         """Count from zero."""
-        self.now = self.most = self.asked = 0
+        self.most = self.asked = 0
         self.counts: Counter[str] = Counter()
         self.places: Counter[str] = Counter()
 
