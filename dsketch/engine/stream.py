@@ -1,7 +1,8 @@
 """What one thread does with one task: stream its blocks through a pass in bounded memory, reading one block ahead."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 
 import numpy as np
@@ -10,6 +11,7 @@ from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.panels import Task, merge_parts, spans
 from dsketch.matrix.base import Cuts
 from dsketch.matrix.rows import Block, Buffers, Rows, find_nonfinite
+from dsketch.matrix.window import WINDOW_BYTES, Window
 from dsketch.passes.base import Part, Pass, leaves
 
 Read = Callable[[int], None]
@@ -20,25 +22,24 @@ def _nobody(count: int) -> None:
     del count
 
 
-def run_task(pass_: Pass[object], rows: Rows, task: Task, tell_read: Read = _nobody) -> Part:
+def run_task(pass_: Pass[object], rows: Rows, task: Task, tell_read: Read = _nobody, window_bytes: int = WINDOW_BYTES) -> Part:
     """Return the part of a task.
 
     Parameters
     ----------
     tell_read : callable
         Is told the number of bytes of each block once it is done.
+    window_bytes : int
+        That may be on their way from a store beyond the block that is read.
 
     Raises
     ------
     DataError
         If a block cannot be read, or holds a NaN or an infinity.
     """
-    blocks = blocks_ahead(rows, np.unique(np.concatenate(task.panels)))  # those of all panels, so that none waits for its first
-    with one_blas_thread():
-        try:
-            return merge_parts(pass_, (_panel(pass_, rows, cuts, blocks, tell_read) for cuts in task.panels))
-        finally:
-            blocks.close()
+    todo = [span for cuts in task.panels for span in spans(cuts)]
+    with one_blas_thread(), Window(rows, todo, window_bytes) as window, closing(blocks_ahead(rows, todo, window)) as blocks:
+        return merge_parts(pass_, (_panel(pass_, rows, cuts, blocks, tell_read) for cuts in task.panels))
 
 
 def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, blocks: Iterator[Block], tell_read: Read) -> Part:
@@ -56,7 +57,7 @@ def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, blocks: Iterator[Block],
     return pass_.end_panel(part)
 
 
-def _fold(pass_: Pass[object], rows: Rows, blocks: Iterable[Block], tell_read: Read) -> Part:
+def _fold(pass_: Pass[object], rows: Rows, blocks: Iterator[Block], tell_read: Read) -> Part:
     part = None
     for block in blocks:
         part = pass_.map(block, part)
@@ -64,7 +65,7 @@ def _fold(pass_: Pass[object], rows: Rows, blocks: Iterable[Block], tell_read: R
     return part
 
 
-def _map_block(pass_: Pass[object], rows: Rows, blocks: Iterable[Block], tell_read: Read) -> Iterator[Part]:
+def _map_block(pass_: Pass[object], rows: Rows, blocks: Iterator[Block], tell_read: Read) -> Iterator[Part]:
     for block in blocks:
         yield pass_.map(block, None)
         tell_read(_bytes(rows, block))
@@ -74,12 +75,12 @@ def _bytes(rows: Rows, block: Block) -> int:
     return rows.nbytes * (block.stop - block.start) // rows.shape[0]
 
 
-def blocks_ahead(rows: Rows, cuts: Cuts) -> Generator[Block]:
+def blocks_ahead(rows: Rows, todo: list[tuple[int, int]], window: Window) -> Generator[Block, None, None]:
     """Yield the blocks in order; the next one is read (or asked of the disk) while the caller computes.
 
-    Two sets of buffers take turns, so at most two decoded blocks are in memory.
+    Two sets of buffers take turns, so at most two decoded blocks are in memory; what a store on another machine is asked for is announced
+    further ahead.
     """
-    todo = list(spans(cuts))
     buffers = (Buffers(), Buffers())
     if all(matrix.is_raw for matrix in rows.matrices()):
         block = rows.block(*todo[0], buffers[0])
@@ -89,10 +90,15 @@ def blocks_ahead(rows: Rows, cuts: Cuts) -> Generator[Block]:
             block = ahead
         yield block
         return
+
+    def read(start: int, stop: int, into: Buffers) -> Block:
+        window.advance(start, stop)
+        return rows.block(start, stop, into)
+
     with ThreadPoolExecutor(1, thread_name_prefix="dsketch-read") as reader:
-        coming = reader.submit(rows.block, *todo[0], buffers[0])
+        coming = reader.submit(read, *todo[0], buffers[0])
         for number in range(1, len(todo) + 1):
             block = coming.result()
             if number < len(todo):
-                coming = reader.submit(rows.block, *todo[number], buffers[number % 2])
+                coming = reader.submit(read, *todo[number], buffers[number % 2])
             yield block

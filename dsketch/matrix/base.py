@@ -20,6 +20,7 @@ Cuts = NDArray[np.int64]
 
 if TYPE_CHECKING:
     from dsketch.matrix.raw import UnreadRows
+    from dsketch.matrix.window import Asked
 
 # One block is what is in memory at once.  32 MB is large enough that the interpreter's share of a block (about 0.2 ms)
 # vanishes, small enough that two of them and the accumulators stay far below a 1 GiB worker.
@@ -90,6 +91,7 @@ class Matrix(ABC):
     )
     unit_rows: int | None = None  # rows of the smallest piece that is read by itself at its own price, where the storage has such
     held = 0  # how many chunks were taken out by :meth:`holding` and travel beside the matrix
+    is_remote = False  # comes by requests to another machine
     is_local = False  # lives in this process: no reason to start a cluster for it
     meaning = ""  # how stored numbers become those that are read, in words; empty where they are the same
     nonzeros: int | None = None  # stored numbers where blocks are CSR; None: blocks are arrays
@@ -106,6 +108,15 @@ class Matrix(ABC):
     def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> "AnyArray | UnreadRows":
         """Return rows ``start:stop`` for a pass: read, or still to be read by slices where that is cheaper."""
         return self.read(start, stop, out)
+
+    def ask_ahead(self, start: int, stop: int, until: int) -> "Iterator[Asked]":
+        """Yield what a read of rows ``start:stop`` asks of another machine, if no row from ``until`` on is read; here nothing."""
+        del start, stop, until
+        yield from ()
+
+    def traffic(self) -> tuple[int, int] | None:
+        """Return the requests, and the bytes as they are stored, of reading all once from another machine; None where it is near."""
+        return None
 
     @property
     def kept_dtype(self) -> np.dtype[np.generic]:

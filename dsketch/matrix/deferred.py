@@ -1,12 +1,13 @@
 """A matrix some of whose blocks are read only if somebody looks at their numbers: a run that goes on has no need of most."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.regrid import Recut
+from dsketch.matrix.window import Asked
 
 
 class Later:
@@ -36,6 +37,11 @@ class Deferred(Recut):
     def __init__(self, matrix: Matrix, is_deferred: Callable[[int, int], bool]) -> None:
         super().__init__(matrix, matrix.cuts)
         self.is_deferred = is_deferred
+
+    def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
+        """Yield what the matrix asks for rows that are not read later."""
+        if not self.is_deferred(start, stop):
+            yield from self.matrix.ask_ahead(start, stop, until)
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> Any:
         """Return rows, or what reads them when it must."""

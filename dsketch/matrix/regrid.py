@@ -1,5 +1,6 @@
 """The same rows in other blocks: finer ones where a row is much work, tiny ones for tests."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
 from dsketch.matrix.raw import UnreadRows
+from dsketch.matrix.window import Asked
 
 
 class Recut(Matrix):
@@ -23,7 +25,7 @@ class Recut(Matrix):
     def __init__(self, matrix: Matrix, cuts: ArrayLike) -> None:
         self.matrix = matrix
         self.shape, self.dtype, self.source = matrix.shape, matrix.dtype, matrix.source
-        self.is_raw, self.is_local = matrix.is_raw, matrix.is_local
+        self.is_raw, self.is_local, self.is_remote = matrix.is_raw, matrix.is_local, matrix.is_remote
         self.is_vector, self.trailing = matrix.is_vector, matrix.trailing
         self.names, self.held = matrix.names, matrix.held
         self.is_kept, self.nonzeros, self.nbytes = matrix.is_kept, matrix.nonzeros, matrix.nbytes
@@ -33,6 +35,14 @@ class Recut(Matrix):
     def cuts(self) -> Cuts:
         """The chosen cuts."""
         return self._cuts
+
+    def traffic(self) -> tuple[int, int] | None:
+        """Return what the matrix asks for."""
+        return self.matrix.traffic()
+
+    def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
+        """Yield what the matrix asks."""
+        yield from self.matrix.ask_ahead(start, stop, until)
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Return rows ``start:stop`` of the matrix."""

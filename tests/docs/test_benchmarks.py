@@ -250,3 +250,13 @@ def test_targets_missing_is_held_against_fifty_digits(tmp_path: Path) -> None:
     assert sum(case["targets"] for case in cases if case["part"] == "masks") == 40
     assert all(case["x_in_rounding"] < 8 for case in cases if case["part"] == "masks")
     assert "polyfit" in printed
+
+
+@pytest.mark.cluster
+def test_limit_digits_counts_them_all(tmp_path: Path) -> None:
+    """With full accuracy each set has 15 digits, and no claim is better than the truth."""
+    cases, printed = run_here("limit_digits", tmp_path)
+    assert all(min(case["full"], case["full_errors"]) > 15 for case in cases if case["part"] == "nist")
+    assert all(case["share"] <= 1 for case in cases if case["part"] == "claims")
+    assert [case["wanted"] for case in cases if case["part"] == "digits"] == [24]
+    assert "LAPACK's QR" in printed
