@@ -26,7 +26,7 @@ import numpy as np
 import scipy.sparse
 import zarr
 from numpy.typing import NDArray
-from record import Case, Record, arguments, show, table
+from record import Case, Record, arguments, figure, show, table
 from scipy.sparse.linalg import lsmr
 from threadpoolctl import threadpool_limits
 
@@ -165,6 +165,23 @@ def tables(cases: list[Case]) -> dict[str, str]:
     return {"limit-sparse": table(heads, [[case[key] for key in keys] for case in cases])}
 
 
+def draw(cases: list[Case]) -> Callable[[Any], None]:
+    """Return a drawer of seconds, ours and LSMR's."""
+
+    def into(canvas: Any) -> None:
+        canvas.set_size_inches(9, 3)
+        axis = canvas.subplots()
+        places = np.arange(len(cases))
+        for shift, key, label in ((-0.2, "now_seconds", "dsketch"), (0.2, "limit_seconds", "LSMR")):
+            axis.barh(places + shift, [case[key] for case in cases], 0.4, label=label)
+        axis.set_yticks(places, [case["work"] for case in cases], fontsize=7)
+        axis.set_xscale("log")
+        axis.set_xlabel("seconds")
+        axis.legend()
+
+    return into
+
+
 def main() -> None:
     """Measure and print."""
     options = arguments(__doc__ or "").parse_args()
@@ -172,6 +189,7 @@ def main() -> None:
     with threadpool_limits(1):
         measure(record, tiny=options.tiny)
     show(tables(record.cases))
+    figure(options.out / "limit_sparse.png", draw(record.cases))
 
 
 if __name__ == "__main__":
