@@ -1,6 +1,7 @@
 """CSR rows in memory, a slice at a time: as they are for passes that take them, without a copy where none is needed."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray, Sparse
+from dsketch.matrix.compat import multiply_csr
 from dsketch.matrix.shift import difference
 
 Indices = NDArray[np.integer]
@@ -71,6 +73,40 @@ def csr_of(values: AnyArray, columns: Indices, pointers: Indices, width: int) ->
     made = scipy.sparse.csr_array((len(pointers) - 1, width), dtype=values.dtype)
     made.data, made.indices, made.indptr = values, columns, pointers
     return made
+
+
+@dataclass(frozen=True)
+class BareRows:
+    """Rows of a csr_array of float64 as they lie in it, which know no more than products with arrays.
+
+    Attributes
+    ----------
+    pointers, columns, values : ndarray
+        Of the whole; ``pointers`` only those of these rows.
+    shape : tuple of int
+    is_turned : bool
+        Whether the transpose is meant.
+    """
+
+    pointers: Indices
+    columns: Indices
+    values: Floats
+    shape: tuple[int, int]
+    is_turned: bool = False
+
+    @classmethod
+    def of(cls, X: Sparse, values: Floats | None = None) -> "BareRows":
+        """Return a csr_array of float64 that was looked at, or one with other values in its places."""
+        return cls(X.indptr, X.indices, X.data if values is None else values, X.shape)
+
+    @property
+    def T(self) -> "BareRows":  # noqa: N802 - as arrays call it
+        """The transpose."""
+        return replace(self, shape=self.shape[::-1], is_turned=not self.is_turned)
+
+    def __matmul__(self, V: Floats) -> Floats:
+        """Return the product with a vector or a matrix."""
+        return multiply_csr(self.pointers, self.columns, self.values, V, self.shape[0], turned=self.is_turned)
 
 
 def turn(X: Any) -> Any:

@@ -19,7 +19,7 @@ from dsketch.errors import DataError
 from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, even_cuts
 from dsketch.matrix.cache import BLOCKS
-from dsketch.matrix.csr_slices import SLICE_ENTRIES, edges, float_rows, require_finite_entries
+from dsketch.matrix.csr_slices import SLICE_ENTRIES, BareRows, edges, float_rows, require_finite_entries
 from dsketch.matrix.hands import HANDS
 from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.shift import Difference
@@ -79,6 +79,17 @@ class Block:
         for low, stored in self.stored_slices(step):
             X = self._convert(low, stored, buffer[: len(stored)], less) if buffer is not None else _align(stored)
             yield self.start + low, X, self._right_sides(low, low + len(stored))
+
+    def light_slices(self) -> Iterator[tuple[int, Any, Floats]]:
+        """Yield slices for products alone: of CSR rows that are used as they are stored as :class:`~dsketch.matrix.csr_slices.BareRows`."""
+        as_stored = self.weights is None and self.shift is None and not self.intercept
+        if not (self.is_sparse and as_stored and self.A.dtype == np.float64):
+            yield from self.slices(sparse=True)
+            return
+        A: Any = self.A
+        for low, high in edges(A, min(self.stop - self.start, rows_beside(self.sides)), SLICE_ENTRIES):
+            X = BareRows(A.indptr[low : high + 1], A.indices, A.data, (high - low, A.shape[1]))
+            yield self.start + low, X, self._right_sides(low, high)
 
     def _csr_slices(self, rows: int | None) -> Iterator[tuple[int, Sparse, Floats]]:
         for low, high in edges(self.A, min(rows or self.stop - self.start, rows_beside(self.sides)), SLICE_ENTRIES):

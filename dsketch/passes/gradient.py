@@ -68,7 +68,7 @@ class Gradient(Pass[Slope]):
         elif block.sides > block.columns:
             self._map_wide(block, g, rr)
         else:
-            for _, X, Y in block.slices(sparse=True):
+            for _, X, Y in block.light_slices():
                 residual = Y - X @ self.x
                 g += turn(X) @ residual
                 rr += np.einsum("ij,ij->j", residual, residual)
@@ -77,7 +77,7 @@ class Gradient(Pass[Slope]):
     def _map_vector(self, block: Block, g: Floats, rr: Floats) -> None:
         """Do the same with matrix-vector products, which read X at full speed."""
         x = np.ascontiguousarray(self.x[:, 0])
-        for _, X, Y in block.slices(sparse=True):
+        for _, X, Y in block.light_slices():
             residual = Y[:, 0] - X @ x
             g += turn(X) @ residual if block.is_sparse else residual @ X
             rr += residual @ residual

@@ -34,10 +34,10 @@ class Normal(Pass[Floats]):
         (total,) = part or (np.zeros(self.v.shape),)
         if self.v.shape[1] == 1:
             v = np.ascontiguousarray(self.v[:, 0])
-            for _, X, _ in block.slices(sparse=True):
+            for _, X, _ in block.light_slices():
                 total[:, 0] += turn(X) @ (X @ v) if block.is_sparse else (X @ v) @ X
         else:
-            for _, X, _ in block.slices(sparse=True):
+            for _, X, _ in block.light_slices():
                 total += turn(X) @ (X @ self.v)
         return (total,)
 

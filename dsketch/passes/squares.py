@@ -8,7 +8,7 @@ import scipy.sparse
 
 from dsketch._linalg.arrays import Floats
 from dsketch.matrix.base import Sparse
-from dsketch.matrix.csr_slices import csr_of, turn
+from dsketch.matrix.csr_slices import BareRows, csr_of, turn
 from dsketch.passes.base import Part, SlicePass
 
 
@@ -82,7 +82,7 @@ class Squares(SlicePass[ColumnSums]):
 
 def squares_of(X: Sparse) -> Floats:
     """Return the sums of the squares of the entries of each column of a csr_array."""
-    squares: Floats = turn(csr_of(X.data * X.data, X.indices, X.indptr, X.shape[1])) @ np.ones(X.shape[0])
+    squares: Floats = BareRows.of(X, X.data * X.data).T @ np.ones(X.shape[0])
     return squares
 
 

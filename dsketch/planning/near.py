@@ -8,7 +8,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.bounds import ritz_values
 from dsketch.matrix.base import Sparse
-from dsketch.matrix.csr_slices import turn
+from dsketch.matrix.csr_slices import BareRows
 from dsketch.passes.squares import squares_of
 
 SAMPLE_ENTRIES = 2**20  # stored numbers of all sampled rows together: a product there and back takes 3 ms
@@ -39,7 +39,7 @@ def condition_by_steps(pieces: Sequence[Sparse], penalty: Floats | None, rows: i
     squares = sum((squares_of(piece) for piece in pieces), beside)
     if not (np.isfinite(squares).all() and (squares > 0).all()):
         return None
-    scale = np.sqrt(squares)
+    scale, bare = np.sqrt(squares), [BareRows.of(piece) for piece in pieces]
     r = np.random.default_rng(0).standard_normal(d)
     p, rho, lengths, betas = np.zeros(d), 0.0, list[float](), list[float]()
     start = float(r @ r)
@@ -50,7 +50,7 @@ def condition_by_steps(pieces: Sequence[Sparse], penalty: Floats | None, rows: i
         betas.append(rho / old if old else 0.0)
         p = r + betas[-1] * p
         v = p / scale
-        product = sum((turn(piece) @ (piece @ v) for piece in pieces), beside * v) / scale
+        product = sum((X.T @ (X @ v) for X in bare), beside * v) / scale
         curvature = float(p @ product)
         if not curvature > 0:
             return None

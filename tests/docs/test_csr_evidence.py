@@ -30,3 +30,13 @@ def test_benchmark_measures_all_that_it_claims(tmp_path: Path) -> None:
     assert {case["contestant"] for case in by["rival"]} == {"dsketch auto", "dsketch conjugate_gradient", "scipy lsqr"}
     assert all(case["backward"] <= 16 * EPS for case in by["rival"] if case["contestant"].startswith("dsketch"))
     assert "times as long when stored numbers double" in printed
+
+
+def test_limit_is_measured_for_every_matrix(tmp_path: Path) -> None:
+    """At tiny size: each matrix has its line, and x is as right as LSMR's in every column's own unit, to rounding."""
+    cases, printed = run_here("limit_sparse", tmp_path)
+
+    assert [case["wanted"] for case in cases] == [1.5, 1.5, 1 / 3]
+    assert all(case["part"] == "sparse" and case["ratio"] > 0 for case in cases)
+    assert all(case["backward"] <= max(case["backward_of_limit"], EPS) for case in cases)
+    assert "well-conditioned, serial" in printed

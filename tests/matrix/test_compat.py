@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import zarr
 from zarr.abc.codec import BytesBytesCodec
 from zarr.abc.store import Store
@@ -133,3 +134,18 @@ def test_labelled_data_say_whether_they_are_in_memory(tmp_path: Path) -> None:
         assert not compat.is_in_memory(lazy)
         assert compat.is_in_memory(lazy.load())
     assert compat.is_in_memory(VALUES)
+
+
+@pytest.mark.parametrize("sides", [None, 1, 3])
+def test_rows_are_multiplied_where_they_lie(sides: int | None) -> None:
+    """There and back, for a vector and for several, of rows in the midst of others, to the bits of SciPy's own products."""
+    rng = np.random.default_rng(0)
+    X = sp.random_array((40, 7), density=0.3, format="csr", rng=rng)
+    some, shape = X[10:30], () if sides is None else (sides,)
+    for V, height, turned, wanted in (
+        (rng.standard_normal((7, *shape)), 20, False, lambda V: some @ V),
+        (rng.standard_normal((20, *shape)), 7, True, lambda V: some.T @ V),
+    ):
+        found = compat.multiply_csr(X.indptr[10:31], X.indices, X.data, np.asfortranarray(V), height, turned=turned)
+
+        assert np.array_equal(found, wanted(V))
