@@ -7,6 +7,7 @@ from dsketch.passes.gram import Gram
 from dsketch.passes.normal import Normal
 from dsketch.passes.sandwich import Sandwich
 from dsketch.passes.sketching import Sketching
+from dsketch.passes.squares import ColumnSums, Squares
 from dsketch.passes.touch import Touch
 from dsketch.passes.triangle import JointTriangle, Reduced, Triangle
 from dsketch.passes.whitened import WhitenedGram
@@ -15,6 +16,7 @@ __all__ = [
     "BareGradient",
     "Both",
     "BothAsTree",
+    "ColumnSums",
     "CountedGram",
     "Gradient",
     "Gram",
@@ -28,6 +30,7 @@ __all__ = [
     "Sandwich",
     "Sketching",
     "Slope",
+    "Squares",
     "Touch",
     "Triangle",
     "TriangleDepth",

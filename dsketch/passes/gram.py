@@ -7,13 +7,17 @@ import numpy as np
 import scipy.sparse
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.products import add_gram, mirror
+from dsketch._linalg.blas import add_square
+from dsketch._linalg.products import add_gram
 from dsketch._linalg.scatter import add_sparse
+from dsketch._linalg.tiled import mirror
 from dsketch.matrix.base import BLOCK_BYTES, Sparse
 from dsketch.passes.base import Part, SlicePass
 
 # A multiplication of a sparse product costs 2.7 ns at the density where it matters (9 %), one of BLAS 0.02 ns (measured, d = 100 … 2000).
 _SPARSE_PRICE = 128
+# From here on a product of its own, to be added, costs more than half of the arithmetic on a block of 32 MB: memory for d² numbers, twice.
+IN_PLACE_COLUMNS = 1024
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,8 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     """Finish to ``(AᵀA, Aᵀb, bᵀb)`` with shapes (d, d), (d, k), (k,): of bᵀb the diagonal alone.
 
     One read, n d² + 2 n d k flops (BLAS syrk, gemm), d (d + k) + k numbers a part.  The relative error of the least eigenvalue is u·kappa².
-    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.  Within a panel
-    a part holds the lower triangle of AᵀA alone; what lies above is not read.
+    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.  Within a panel a part
+    holds the upper triangle of AᵀA alone; what lies below is not read.
     """
 
     kind: ClassVar[str] = "gram"
@@ -38,6 +42,8 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
         G, c, bb = part
         if scipy.sparse.issparse(X):
             add_sparse_gram(G, X)
+        elif len(G) >= IN_PLACE_COLUMNS:
+            add_square(G, np.ascontiguousarray(X))  # the upper triangle: what is below is nobody's until the end
         else:
             add_gram(G, X)
         c += X.T @ Y

@@ -17,7 +17,9 @@ import scipy.linalg as sl
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import powers_near
+from dsketch._linalg.extent import DECOMPOSED_COLUMNS
 from dsketch._linalg.factor import Factor
+from dsketch._linalg.tiled import factor_in_place
 from dsketch.passes.base import Flow
 from dsketch.planning.work import GRADIENT, GRAM, Work
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_squares, square_bytes
@@ -88,6 +90,7 @@ class Cholesky(LinearMethod):
             return (yield from self._prove(system, settings))
         G, c, _ = yield from system.gram()
         factor = trusted_factor(G, system.shape[0])
+        del G
         x = factor.solve(factor.solve_transposed(c))
         return (yield from self._refine(system, settings, factor, x))
 
@@ -112,20 +115,41 @@ class Cholesky(LinearMethod):
 
 
 def trusted_factor(G: Floats, rows: int) -> Factor:
-    """Return the Cholesky factor of an AᵀA summed over so many rows.
+    """Return the factor of AᵀA if its least eigenvalue, columns scaled, is far above its rounding.
 
     Raises
     ------
     Breakdown
-        If its eigenvalues do not vouch for it.
+        If it is not.
     """
     require_squares(G)
     scale = powers_near(np.sqrt(np.diag(G)))
-    scaled = G / np.outer(scale, scale)
-    least = float(sl.eigvalsh(scaled, subset_by_index=[0, 0])[0]) if np.isfinite(scaled).all() else 0.0
+    scaled = G / scale
+    scaled /= scale[:, None]
     rounding = _rounding_of_gram(rows, float(np.trace(scaled)))
-    if not rounding < _CONTRACTION * least:
+    factor, least = _factor_wide(scaled, scale) if len(G) > DECOMPOSED_COLUMNS else _factor_narrow(scaled, scale, rounding)
+    if factor is None or not rounding < _CONTRACTION * least:
         raise Breakdown(
             f"rounding moves the eigenvalues of AᵀA by up to {rounding:.1e}, the smallest (columns scaled) is {least:.1e}: too near"
         )
-    return Factor(np.asarray(sl.cholesky(scaled)) * scale)
+    return factor
+
+
+def _factor_narrow(scaled: Floats, scale: Floats, rounding: float) -> tuple[Factor | None, float]:
+    """Return the factor where the least eigenvalue allows, and that."""
+    least = float(sl.eigvalsh(scaled, subset_by_index=[0, 0])[0]) if np.isfinite(scaled).all() else 0.0
+    return (Factor(np.asarray(sl.cholesky(scaled)) * scale) if rounding < _CONTRACTION * least else None), least
+
+
+def _factor_wide(scaled: Floats, scale: Floats) -> tuple[Factor | None, float]:
+    """Return the factor, in the place of ``scaled``, and a lower bound of the least eigenvalue; 0 where nothing bounds it.
+
+    Its own rounding is a fraction √(d/n) of that of AᵀA, which must be ten times smaller than the bound.
+    """
+    try:
+        R = factor_in_place(scaled)
+    except np.linalg.LinAlgError:
+        return None, 0.0
+    R *= scale
+    factor = Factor(R)
+    return factor, 0.0 if factor.extent is None else factor.scaled_bounds[0] ** 2

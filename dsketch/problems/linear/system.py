@@ -17,6 +17,7 @@ from dsketch.passes import (
     BareGradient,
     Both,
     BothAsTree,
+    ColumnSums,
     CountedGram,
     Gradient,
     Gram,
@@ -28,6 +29,7 @@ from dsketch.passes import (
     Reduced,
     Sketching,
     Slope,
+    Squares,
     Triangle,
     TriangleDepth,
     WhitenedGram,
@@ -97,7 +99,7 @@ class LinearSystem:
     def gram(self) -> Flow[tuple[Floats, Floats, Floats]]:
         """Return (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         G, c, bb = yield from self._look(Gram())
-        return G + np.diag(self.penalty), c, bb
+        return self._penalize_square(G), c, bb
 
     def counted_gram(self) -> Flow[tuple[CountedGram, Slope]]:
         """Return AᵀA + diag p, Aᵀb, bᵀb with the depth of their sums, and the moments of b.  One pass."""
@@ -115,7 +117,14 @@ class LinearSystem:
     def sketch_and_gram(self, sketch: Sketch) -> Flow[tuple[tuple[Floats, Floats], tuple[Floats, Floats, Floats]]]:
         """Return the sketch and (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         sketched, (G, c, bb) = yield from self._look(Both(Sketching(sketch), Gram()))
-        return self._stack(*sketched), (G + np.diag(self.penalty), c, bb)
+        return self._stack(*sketched), (self._penalize_square(G), c, bb)
+
+    def _penalize_square(self, G: Floats) -> Floats:
+        """Return AᵀA + diag p; without a penalty G itself."""
+        if self.is_penalized:
+            G = G.copy()
+            G.flat[:: len(G) + 1] += self.penalty
+        return G
 
     def whitened(self, factor: Factor) -> Flow[tuple[Floats, Floats]]:
         """Return (YᵀY, Yᵀb) for Y = [A; √p] T.  One pass."""
@@ -170,6 +179,11 @@ class LinearSystem:
         """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
         slope: Slope = yield from self._look(self.slope_at(x))
         return penalize(slope, self.penalty, x) if self.is_penalized else slope
+
+    def column_sums(self, *, is_exact: bool = False) -> Flow[ColumnSums]:
+        """Return the squares of the columns, the penalty's rows among them, and Aᵀb.  One pass."""
+        found: ColumnSums = yield from self._look(Squares(is_exact))
+        return found._replace(squares=found.squares + self.penalty)
 
     def normal(self, v: Floats) -> Flow[Floats]:
         """Return (AᵀA + diag p) v.  One pass."""
