@@ -17,7 +17,7 @@ import scipy.sparse
 from dsketch._linalg.arrays import Floats
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass, SlicePass
-from dsketch.passes.gram import Gram
+from dsketch.passes.gram import IN_PLACE_COLUMNS, Gram
 from dsketch.passes.triangle import CHILDREN, Reduced, Triangle
 
 _HOUSEHOLDER = (
@@ -56,7 +56,8 @@ class GramDepth(SlicePass[CountedGram]):
         own, depth = part
         self.inner.add(own, start, X, Y)
         rows = X.shape[0] * (2 if scipy.sparse.issparse(X) else 1)  # CSR rows may be made dense in turns: one sum more for each
-        depth[0] = max(depth[0], rows)
+        is_one_sum = X.shape[1] >= IN_PLACE_COLUMNS  # BLAS adds to the sum itself: how deep, nobody is told
+        depth[0] = depth[0] + rows if is_one_sum else max(depth[0], rows)
         depth[1] += 1
 
     def merge(self, left: Part, right: Part) -> Part:

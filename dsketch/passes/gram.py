@@ -8,9 +8,9 @@ import scipy.sparse
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.blas import add_square
-from dsketch._linalg.products import add_gram, mirror
+from dsketch._linalg.products import add_gram
 from dsketch._linalg.scatter import add_sparse
-from dsketch._linalg.tiled import mirror as mirror_in_place
+from dsketch._linalg.tiled import mirror
 from dsketch.matrix.base import BLOCK_BYTES, Sparse
 from dsketch.passes.base import Part, SlicePass
 
@@ -25,8 +25,8 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     """Finish to ``(AᵀA, Aᵀb, bᵀb)`` with shapes (d, d), (d, k), (k,): of bᵀb the diagonal alone.
 
     One read, n d² + 2 n d k flops (BLAS syrk, gemm), d (d + k) + k numbers a part.  The relative error of the least eigenvalue is u·kappa².
-    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.  Within a panel
-    a part holds one triangle of AᵀA; what lies in the other is not read.
+    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.  Within a panel a part
+    holds the upper triangle of AᵀA alone; what lies below is not read.
     """
 
     kind: ClassVar[str] = "gram"
@@ -55,8 +55,7 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
 
     def finish(self, part: Part) -> tuple[Floats, Floats, Floats]:
         """Return the three products."""
-        G, c, bb = part
-        return mirror_in_place(G) if len(G) >= IN_PLACE_COLUMNS else mirror(G), c, bb
+        return mirror(part[0]), part[1], part[2]
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return d (d + k) + k numbers."""

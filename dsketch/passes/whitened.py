@@ -13,8 +13,9 @@ from typing import ClassVar
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.products import add_gram, mirror
+from dsketch._linalg.products import add_gram
 from dsketch._linalg.scratch import scratch
+from dsketch._linalg.tiled import mirror
 from dsketch._linalg.whitener import Whitener
 from dsketch.passes.base import Part, SlicePass
 

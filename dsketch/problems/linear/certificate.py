@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.bounds import Bounds, Known
+from dsketch._linalg.bounds import Bounds
 from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
@@ -90,11 +90,6 @@ def resolution(rows: int) -> float:
     return EPS * float(np.clip(rows**0.25 / 8, 0.5, 4.0))
 
 
-def _largest(factor: Known) -> float:
-    """Return the largest singular value of A with columns scaled, or a bound on it."""
-    return factor.most if isinstance(factor, Bounds) else float(factor.scaled_singular[0])
-
-
 def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = False) -> LinearCertificate:
     """Return what is known about an answer.
 
@@ -106,12 +101,11 @@ def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = Fal
         Whether to tell the error of each coefficient as well, d × k numbers.
     """
     factor, x = answer.factor, answer.x
-    sizes = factor.sizes
-    gradient = np.full(x.shape[1], np.nan)
+    sizes, gradient = factor.sizes, np.full(x.shape[1], np.nan)
     if answer.slope is not None:
         long = norms(ratio(np.abs(answer.slope.g), sizes[:, None]))
         if answer.blur is not None:
-            long = long + 2 * (_largest(factor) * answer.blur[0] + answer.blur[1])
+            long = long + 2 * (answer.triangle.scaled_bounds[1] * answer.blur[0] + answer.blur[1])
         gradient = ratio(long, np.sqrt(np.count_nonzero(sizes)) * answer.residual_norm)
     return LinearCertificate(
         backward_error=np.where(norms(x) > 0, np.maximum(answer.backward_error, resolution(rows)), answer.backward_error),

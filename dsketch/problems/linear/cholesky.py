@@ -115,7 +115,7 @@ class Cholesky(LinearMethod):
 
 
 def trusted_factor(G: Floats, rows: int) -> Factor:
-    """Return the Cholesky factor of an AᵀA summed over so many rows, if its least eigenvalue, columns scaled, is far above its rounding.
+    """Return the factor of AᵀA if its least eigenvalue, columns scaled, is far above its rounding.
 
     Raises
     ------

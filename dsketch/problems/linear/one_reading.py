@@ -4,8 +4,8 @@ Let u be the unit round-off and γ = L u/(1 − L u), L the most roundings that 
 made: :mod:`dsketch.passes.counted`).  Then |fl(AᵀA) − AᵀA|ᵢⱼ ≤ γ ‖aᵢ‖‖aⱼ‖, likewise of Aᵀb and bᵀb, whatever the order of the sums, and
 
 - the slope at any x is c − G x up to γ ‖aⱼ‖ (‖b‖ + Σ ‖aᵢ‖|xᵢ|) in its j-th entry, and the residual's square up to γ (‖b‖ + Σ ‖aᵢ‖|xᵢ|)²;
-- the singular values of A D⁻¹ are those of chol(D⁻¹GD⁻¹), squares up to γ ‖A D⁻¹‖_F²: with these the Karlson–Waldén estimate of the
-  worst slope, over the weakest weights, is a bound on the backward error.  It grows with kappa, as the slope of a Gram matrix does.
+- the singular values of A D⁻¹ are those of chol(D⁻¹GD⁻¹), squares up to γ ‖A D⁻¹‖_F²: with the least of them the Karlson–Waldén estimate
+  of the worst slope is a bound on the backward error.  It grows with kappa, as the slope of a Gram matrix does.
 
 A QR [A b] + [ΔA Δb] = Q [R z; 0 ρ] moves columns by E times their norm at most: the slope at x is that of R but for ΔAᵀr̃ + Aᵀ(Δb − ΔA x),
 of which the backward error feels three or four E, whatever kappa is.
@@ -87,15 +87,14 @@ def prove_by_gram(found: CountedGram, factor: Factor, x: Floats, moments: Slope)
     off = (gamma + _gamma(d + 4)) * lengths * reach
     rr = bb - 2 * np.einsum("ij,ij->j", x, c) + np.einsum("ij,ij->j", x, G @ x)
     room = (gamma + _gamma(2 * d + 8)) * reach**2
-    s, Vt = factor.scaled_decomposition
     size = float(norms(lengths / weights)[0])
-    moved = (gamma + _gamma(20 * d)) * size**2  # of the squares of singular values, with what Cholesky and SVD round
-    least = np.maximum(s[:, None] ** 2 - moved, 0.0) * norms(weights * x) ** 2 + np.maximum(rr - room, 0.0)
-    pieces = np.abs(Vt @ (g / weights)) + np.abs(Vt) @ (off / weights)
-    error = (1 + 1e-6) * norms(ratio(pieces, np.sqrt(least))) / (size * (1 - 4 * gamma))
+    least = factor.scaled_bounds[0] ** 2
+    moved = (gamma + _gamma(20 * d)) * size**2  # of the squares of singular values, with what Cholesky and their bounds round
+    weight = np.maximum(least - moved, 0.0) * norms(weights * x) ** 2 + np.maximum(rr - room, 0.0)
+    error = (1 + 1e-6) * ratio(norms((np.abs(g) + off) / weights), np.sqrt(weight)) / (size * (1 - 4 * gamma))
     is_known = (np.diag(G) > _NORMAL).all()
     error = np.where((bb > _NORMAL) & np.isfinite(error) & is_known, error, np.inf)
-    loose = _inverse_stretch(moved, float(s[-1] ** 2))
+    loose = _inverse_stretch(moved, least)
     blur = np.stack([np.zeros_like(rr), norms(off / weights)])
     return Proof(error, moments._replace(g=g, rr=np.maximum(rr, 0.0) + room), blur, loose)
 
@@ -116,7 +115,7 @@ def prove_by_triangle(found: Reduced, depth: float, factor: Factor, x: Floats, m
     moments : Slope
         Of b.
     """
-    d, weights, s = len(x), factor.scale[:, None], factor.scaled_singular
+    d, weights, (least_singular, largest) = len(x), factor.scale[:, None], factor.scaled_bounds
     moving = _gamma(depth + _ON_THE_WAY)
     lengths = norms(found.R)[:, None] * (1 + 2 * moving)
     total, length = np.hypot(norms(found.z), found.rest), norms(weights * x)
@@ -129,13 +128,13 @@ def prove_by_triangle(found: Reduced, depth: float, factor: Factor, x: Floats, m
     size = float(norms(lengths / weights)[0])
     bend = (moving + _gamma(20 * d)) * size  # of singular values
     least = np.maximum(rest - 2 * rounded - off, 0.0)
-    turned = moving * size * rest / np.maximum(least, np.maximum(s[-1] - bend, 0.0) * length)
-    along = (off + small) * np.minimum(1 / length, (s[0] + bend) / least)
+    turned = moving * size * rest / np.maximum(least, max(least_singular - bend, 0.0) * length)
+    along = (off + small) * np.minimum(1 / length, (largest + bend) / least)
     error = (1 + 1e-6) * (turned + along) / (size * (1 - 4 * moving))
     is_known = (norms(found.R) ** 2 > _NORMAL).all() and not factor.is_deficient
     error = np.where((total**2 > _NORMAL) & np.isfinite(error) & is_known, error, np.inf)
     blur = np.stack([off + small, moving * size * (rest + off)])
-    return Proof(error, moments._replace(g=np.zeros_like(x), rr=(rest + off) ** 2), blur, _inverse_stretch(bend, float(s[-1])))
+    return Proof(error, moments._replace(g=np.zeros_like(x), rr=(rest + off) ** 2), blur, _inverse_stretch(bend, least_singular))
 
 
 def conclude(proof: Proof, factor: Factor, x: Floats) -> Flow[LinearAnswer]:

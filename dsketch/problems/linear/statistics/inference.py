@@ -94,13 +94,14 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     """
     if isinstance(answer, FullAnswer):
         return (yield from _fit_of_full(system, answer, method))
-    slope, own, is_blurred = answer.slope, answer.factor, answer.blur is not None
+    slope, own = answer.slope, answer.factor
     if slope is not None and isinstance(own, Factor) and answer.is_exact:
-        if not (METHODS[method].is_squared and _has_lost_digits(own, answer.x, slope, is_blurred=is_blurred)):
+        is_squared = METHODS[method].is_squared
+        if not (is_squared and (answer.blur is not None or _has_lost_digits(own, answer.x, slope))):
             return Fit(answer.x, slope, own), (), ()
     elif slope is not None and is_near(own):
         squared = yield from gram_factor(system)
-        if not _has_lost_digits(squared, answer.x, slope, is_blurred=is_blurred):
+        if not _has_lost_digits(squared, answer.x, slope):
             return Fit(answer.x, slope, squared), ("gram",), ()
     if slope is None:
         found, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
@@ -127,10 +128,8 @@ def _fit_of_full(system: LinearSystem, answer: FullAnswer, method: str) -> Flow[
     return Fit(answer.x, slope, Factor(found.R), answer), ("triangle",), ()
 
 
-def _has_lost_digits(factor: Factor, x: Floats, slope: Slope, *, is_blurred: bool = False) -> bool:
+def _has_lost_digits(factor: Factor, x: Floats, slope: Slope) -> bool:
     """Return whether a Gram matrix shows in the factor, or in an x that was not refined to rounding: (AᵀA)⁻¹g is what it misses."""
-    if is_blurred:
-        return True
     if ROUNDING * factor.scaled_condition**2 > _GRAM_ERROR:
         return True
     missed = factor.solve(factor.solve_transposed(slope.g))
