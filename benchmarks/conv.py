@@ -11,22 +11,33 @@ gradient
     Processor seconds of gradients by both, and how far they are from each other, relative to the largest number.
 noise
     Of a hundred draws of noise on Q: in how many rows are within (e^{2ε} − 1) max|v|, ε the largest distance of a logit from the basis.
+
+With ``--large``, into a file of its own: 262,144 rows on two workers of 1 GiB, seconds and a worker's own memory; and dQ and dK of 64
+columns, where d² columns are multiplied.
 """
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import zarr
+from distributed import Client
+from memory import Watch
 from numpy.typing import NDArray
 from record import Case, Record, arguments, figure, show, spread, table
 
 import dsketch
+from dsketch.engine import local_cluster
 from dsketch.testing.convolution import rotary_rows
 
 Floats = NDArray[np.float64]
 
 COLUMNS, PROFILES = 64, 8
+MEMORY = "1GiB"
 _NAMES = {"conv": "convolution basis", "softmax": "exact sweep"}
 
 
@@ -131,6 +142,39 @@ def measure_noise(record: Record, n: int, draws: int, noise: float) -> None:
     )  # fmt: skip
 
 
+def measure_workers(record: Record, n: int) -> None:
+    """Record stored rows on two workers: seconds, and the memory that a worker has of its own."""
+    arrays = data(n, 1.0)
+    with TemporaryDirectory() as folder, local_cluster(2, 1, MEMORY) as cluster, Client(cluster, set_as_default=False) as client:
+        paths = [str(Path(folder) / name) for name in "QKV"]
+        for path, array in zip(paths, arrays, strict=True):
+            zarr.create_array(store=path, data=array, chunks=(min(n, 16_384), COLUMNS), compressors=None)
+        options = {"kind": "conv", "causal": True, "scale": 1.0, "cluster": client, "progress": False}
+        dsketch.attention(*(array[:600] for array in arrays), **options)  # imports
+        with Watch(list(client.run(os.getpid).values())) as watch:
+            began = time.perf_counter()
+            found = dsketch.attention(*paths, str(Path(folder) / "Y"), **options)
+            seconds = time.perf_counter() - began
+        rows = zarr.open_array(str(Path(folder) / "Y"), mode="r")[...]
+        record.add(
+            part="workers", n=n, d=COLUMNS, workers=2, memory_limit=MEMORY, method=found.method, status=found.status.name.lower(),
+            seconds=seconds, own_bytes=watch.largest_private, profiles=found.certificate.profiles, error=_error(arrays, rows),
+            claimed=float(found.certificate.forward_error.max()),
+        )  # fmt: skip
+
+
+def large_tables(cases: list[Case]) -> dict[str, str]:
+    """Return the table of what is measured on workers, and of gradients of many columns."""
+    found = [case for case in cases if case["part"] == "workers"]
+    heads = ["n", "method", "seconds", "own memory of a worker, MB", "profiles", "error, 24 rows", "claimed"]
+    words = ("n", "method", "seconds", "own_bytes", "profiles", "error", "claimed")
+    rows = [[case[word] / 1e6 if word == "own_bytes" else case[word] for word in words] for case in found]
+    return {
+        "conv-workers": table(heads, rows),
+        "conv-gradient-large": _gradients([case for case in cases if case["part"] == "gradient"]),
+    }
+
+
 def exponent(cases: list[Case]) -> float:
     """Return the slope of log seconds by log rows, by least squares."""
     sizes, seconds = (np.log([_of(case, word) for case in cases]) for word in ("n", "processor"))
@@ -185,22 +229,24 @@ def tables(cases: list[Case]) -> dict[str, str]:
                 for case in growth
             ],
         ),
-        "conv-gradient": table(
-            ["gradient at", "n", "columns", "status", "processor seconds", "the sweep's", "÷", "apart", "claimed"],
-            [
-                [
-                    *(case[word] for word in ("wrt", "n", "d", "status", "seconds", "sweep_seconds")),
-                    case["sweep_seconds"] / case["seconds"],
-                    *(case[word] for word in ("error", "claimed")),
-                ]
-                for case in gradient
-            ],
-        ),
+        "conv-gradient": _gradients(gradient),
         "conv-noise": table(
             ["noise on Q", "n", "draws", "within the bound", "within the claim", "error ÷ bound: worst", "median"],
             [[case[word] for word in ("noise", "n", "draws", "within", "claimed", "worst", "median")] for case in noise],
         ),
     }
+
+
+def _gradients(cases: list[Case]) -> str:
+    heads = ["gradient at", "n", "columns", "status", "processor seconds", "the sweep's", "÷", "apart", "claimed"]
+    words = ("wrt", "n", "d", "status", "seconds", "sweep_seconds")
+    return table(
+        heads,
+        [
+            [*(case[word] for word in words), case["sweep_seconds"] / case["seconds"], case["error"], case["claimed"]]
+            for case in cases
+        ],
+    )
 
 
 def draw(cases: list[Case]) -> Callable[[Any], None]:
@@ -221,9 +267,23 @@ def draw(cases: list[Case]) -> Callable[[Any], None]:
     return into
 
 
+def measure_large(out: Path, sizes: tuple[int, int]) -> None:
+    """Measure rows on workers, and dQ and dK of as many columns."""
+    record = Record(out, "conv_large")
+    measure_workers(record, sizes[0])
+    for wrt in ("Q", "K"):
+        measure_gradient(record, sizes[1], COLUMNS, wrt)
+    show(large_tables(record.cases))
+
+
 def main() -> None:
     """Measure, print, draw."""
-    options = arguments(__doc__ or "").parse_args()
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--large", action="store_true", help="only what takes workers and many columns")
+    options = parser.parse_args()
+    if options.large:
+        measure_large(options.out, (700, 300) if options.tiny else (262_144, 16_384))
+        return
     rows, sizes, repeats, draws, few = 65_536, (4096, 16_384, 65_536, 262_144), 3, 100, 512
     gradients = ((64, "V"), (8, "Q"), (8, "K"))
     if options.tiny:

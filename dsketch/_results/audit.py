@@ -32,6 +32,7 @@ from dsketch.passes.base import Look
 from dsketch.passes.sealed import Sealed
 
 DRAWN = 50  # panels: of 5 % false ones 50 hold at least one with probability 0.92
+_BUDGET = 0.05  # of the solve's reading: an audit that reads more says so
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -60,10 +61,11 @@ def audit(
     place = Journal(_journal_of(found, receipt) if journal is None else journal)
     faults = [*_check_signature(found, signer), *_check_links(found, place)]
     if faults:
+        faults += _check_own_receipt(found, place)
         return Audit(found, tuple(faults), found.passes, notes=("what comes after the chain was not looked at",))
     count = panels if panels is not None else MOST_PANELS * found.passes if share is not None else 0 if data is None else DRAWN
     chance = random.Random(seed) if seed is not None else random.SystemRandom()  # noqa: S311
-    return _Auditor(found, place, data, count, share or 1.0, chance, x).audit()
+    return _Auditor(found, place, data, count, share or 1.0, chance, x, [*_check_own_receipt(found, place)]).audit()
 
 
 def _is_there(place: str | os.PathLike[str]) -> bool:
@@ -101,6 +103,21 @@ def _check_signature(receipt: Receipt, signer: str | os.PathLike[str] | bytes | 
         yield Fault("signature", f"the signature is not one of {signature.signer} by the key {signature.key}")
     elif signer is not None and (wanted := public_key_of(signer)) != signature.key:
         yield Fault("signature", f"a signature by the key {wanted} was expected; it is by {signature.key}")
+
+
+def _check_own_receipt(receipt: Receipt, journal: Journal) -> Iterator[Fault]:
+    """Yield that the receipt in the journal is another one, or cannot be read; nothing where there is none."""
+    raw = journal.read_receipt()
+    if raw is None:
+        return
+    try:
+        own = Receipt.from_json(raw)
+    except JournalError as error:
+        yield Fault("receipt", f"the receipt in {journal.address} was compared with the one given, and cannot be read: {error}")
+        return
+    if not own.is_same(receipt):
+        text = f"the receipt in {journal.address} is not the one given: it has the digest {own.digest} and the root {own.root}"
+        yield Fault("receipt", f"{text}; the one given has {receipt.digest} and {receipt.root}")
 
 
 def _check_links(receipt: Receipt, journal: Journal) -> Iterator[Fault]:
@@ -157,6 +174,12 @@ class _Auditor:
             self.notes.append(f"records {', '.join(map(str, unsealed))} are of a version that kept no digests of panels")
         drawn = sorted(self._draw(places, drive.looks))
         read = sum(self._check_panel(number, panel, drive.looks[number - 1]) for number, panel in drawn)
+        solved = sum(look.rows.nbytes for look in drive.looks)
+        if read > _BUDGET * solved and self.share == 1.0:  # nobody chose a share
+            self.notes.append(
+                f"{len(drawn)} panels are {read / solved:.1%} of what the solve read; --share {_BUDGET} (share={_BUDGET}) draws as many as "
+                f"{_BUDGET:.0%} of it hold"
+            )
         return Audit(
             self.receipt,
             tuple(self.faults),
@@ -166,7 +189,7 @@ class _Auditor:
             len(drawn),
             len(places),
             read,
-            sum(look.rows.nbytes for look in drive.looks),
+            solved,
             tuple(self.notes),
         )
 

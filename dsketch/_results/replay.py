@@ -14,7 +14,7 @@ from dsketch._results.findings import Fault
 from dsketch._results.group import open_group
 from dsketch._results.read import read_x
 from dsketch._results.receipt import Receipt
-from dsketch._results.run_header import print_of, problem_of, problem_without_data, settings_of_run
+from dsketch._results.run_header import print_of, problem_at, problem_without_data, settings_of_run
 from dsketch._results.slices import digest_of
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.drive import Drive
@@ -80,11 +80,16 @@ class Steps:
             return self._follow(self._problem_with_data(header), header)
         try:
             return self._follow(problem_without_data(header), header)
-        except UnreadError as error:
+        except (UnreadError, SpecError) as error:
             try:
                 problem = self._problem_with_data(header)
-            except (DataError, SpecError):
-                self.notes.append(f"the steps were not replayed, for the driver itself reads rows: {error}")
+            except (DataError, SpecError) as lost:
+                why = (
+                    f"for the driver itself reads rows: {error}"
+                    if isinstance(error, UnreadError)
+                    else f"as that takes the data: {lost}"
+                )
+                self.notes.append(f"the steps were not replayed, {why}")
                 return Replay(self.journal), False
         return self._follow(problem, header)
 
@@ -105,18 +110,8 @@ class Steps:
 
     def _problem_with_data(self, header: dict[str, Any]) -> Problem:
         """Return the problem over its data, which must be those of the header."""
-        if isinstance(self.data, Problem):
-            problem = self.data
-        else:
-            given = (
-                self.data
-                if isinstance(self.data, Mapping)
-                else {}
-                if self.data is None
-                else {next(iter(header["data"])): self.data}
-            )
-            problem = problem_of({**header, "sources": {**header["sources"], **given}})
-        problem = problem.as_solved
+        given = {} if self.data is None else self.data
+        problem = (given if isinstance(given, Problem) else problem_at(header, given)).as_solved
         for name, matrix in problem.data().items():
             found = None if matrix is None else print_of(matrix)
             if found != header["data"].get(name):

@@ -2,6 +2,9 @@
 
 import base64
 import hashlib
+import os
+import re
+import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,14 +14,17 @@ import scipy
 from dsketch._results.plan import Plan
 from dsketch.errors import SpecError
 from dsketch.matrix.base import AnyArray, Matrix
+from dsketch.matrix.head import Head
+from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.matrix.shift import exact_type
 from dsketch.matrix.unread import UnreadMatrix
-from dsketch.problems import PROBLEMS, Problem, TargetRegression, kind_of
+from dsketch.problems import PROBLEMS, Heads, Problem, TargetRegression, kind_of
 from dsketch.problems.affine import ShiftedProblem
 from dsketch.settings import Settings
 from dsketch.version import __version__
 
+_HEAD = re.compile(r"\[(?P<start>\d+):(?P<stop>\d+)(?P<W>[0-9a-f]*)\]$")  # at the end of a head's fingerprint
 _KEPT_BYTES = 16_000_000  # of the values of one matrix in a header: a vector of any d, or 1000 of them for d = 2000
 
 
@@ -82,6 +88,63 @@ def problem_of(header: dict[str, Any]) -> Problem:
         call = _call_of(kind_of(header["problem"]), lost)
         raise SpecError(f"the run read {', '.join(lost)} from memory; give the problem again: resume(journal, problem={call}).")
     return make_problem(header["problem"], sources)
+
+
+def problem_at(header: dict[str, Any], given: Any) -> Problem:
+    """Return the problem of a finished run, of data at given places.
+
+    Parameters
+    ----------
+    given : mapping, or one place
+        Paths, URLs or arrays by the names of the header, such as ``A``; one alone is that of the first.  Of several problems ``A`` stands
+        for those of all heads, unless ``A0`` says otherwise.  Where the run took columns of a matrix (:class:`~dsketch.matrix.head.Head`),
+        the place is the matrix's.
+
+    Raises
+    ------
+    SpecError
+        If there is a matrix that was in memory and has no place here, or a head was a product A W.
+    """
+    is_several = header["problem"]["problem"] == Heads.name
+    names = [name for name, said in header["data"].items() if said is not None]
+    of_all = {name: name.rstrip(string.digits) if is_several else name for name in names}
+    if not isinstance(given, Mapping):
+        given = {of_all[names[0]]: given}
+    places = {name: given.get(name, given.get(of_all[name])) for name in names}
+    sources = {name: header["sources"].get(name) if place is None else place for name, place in places.items()}
+    if lost := [name for name in names if sources[name] is None]:
+        wanted = dict.fromkeys(of_all[name] for name in lost)
+        raise SpecError(
+            f"the run read {', '.join(lost)} from memory, or as columns of a matrix, and its journal does not say where that lies. "
+            f"Give the place of each: {' '.join(f'--data {name}=PATH' for name in wanted)}, in Python data= with the places by name, or "
+            "with the problem."
+        )
+    bases: dict[str, Matrix] = {}  # heads of one matrix share it
+    opened = {name: _take_columns(name, header["data"][name], place, bases) for name, place in sources.items()}
+    if not is_several:
+        return problem_of({**header, "sources": {**header["sources"], **opened}})
+    heads = enumerate(header["problem"]["heads"])
+    return Heads([make_problem(own, {name: opened.get(f"{name}{number}") for name in _inputs_of(own)}) for number, own in heads])
+
+
+def _inputs_of(parameters: Mapping[str, Any]) -> list[str]:
+    """Return the names of the data that a problem of such parameters may have."""
+    kind = kind_of(parameters)
+    return [option.name for option in (*kind.inputs, *kind.options) if option.kind is Matrix]
+
+
+def _take_columns(name: str, said: str, place: Any, bases: dict[str, Matrix]) -> Any:
+    """Return what a run read as a matrix, of the place where its columns, or those that it took, lie."""
+    taken = _HEAD.search(said)
+    if taken is None or not isinstance(place, str | os.PathLike):
+        return place
+    if taken["W"]:
+        raise SpecError(
+            f"the run read {name} as a product with a matrix W, of which its journal has no more than a digest. Give the problem, in "
+            "Python: audit(receipt, data=problem)."
+        )
+    base = bases.setdefault(os.fspath(place), open_matrix(place))
+    return Head(base, columns=(int(taken["start"]), int(taken["stop"])))
 
 
 def _call_of(problem: type[Problem], lost: list[str]) -> str:

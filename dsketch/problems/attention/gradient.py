@@ -20,7 +20,12 @@ from dsketch.passes.writing import Written
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.attention.choose import plan_gradient
-from dsketch.problems.attention.gradient_certificate import GradientCertificate, gradient_certificate, judged_gradient
+from dsketch.problems.attention.gradient_certificate import (
+    GradientCertificate,
+    gradient_certificate,
+    judged_gradient,
+    note_lost_columns,
+)
 from dsketch.problems.attention.gradient_method import GradientMethod
 from dsketch.problems.attention.gradient_methods import GRADIENT_METHODS
 from dsketch.problems.attention.gradient_rounding import gradient_level
@@ -164,6 +169,11 @@ class AttentionGradient(Problem):
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Time both sweeps on a few rows, price the methods, choose."""
+        if method == "sketched" and self.system.forward.degree is not None:
+            raise SpecError(
+                "a method that bounds its error was expected; got 'sketched', and of gradients through a sketch of powers no error is "
+                "known. Use method='features' (all monomials) or 'sweep' (every weight), or leave the choice to 'auto'."
+            )
         require_names(self, method, settings)
         require_settings(settings, 0)
         return plan_gradient(self.system, method, settings, machines)
@@ -176,9 +186,15 @@ class AttentionGradient(Problem):
             certificate = gradient_certificate(answer, written)
             is_enough = written is not None and answer.is_enough(written.largest)
             accepted = float("inf") if is_enough else self.accepted(choice.settings.tol)
-            status = status_of(certificate.backward_error, accepted, is_estimate=answer.basis is not None)
+            lost = (
+                ()
+                if written is None
+                else note_lost_columns(certificate.forward_error, written.largest, self.system.forward.heads)
+            )
+            found = status_of(certificate.backward_error, accepted, is_estimate=answer.basis is not None)
+            status = Status.NOT_SOLVED if lost else found
             is_plain = status is Status.SOLVED and method == choice.method  # who took over from another says why
-            return Outcome(answer.x, status, method, certificate, () if is_plain else answer.notes, answer)
+            return Outcome(answer.x, status, method, certificate, (*(() if is_plain else answer.notes), *lost), answer)
 
         begun, measured = conclude(None), answer.measured
         look = RowsLook(Look(measured.pass_, measured.rows), conclude)

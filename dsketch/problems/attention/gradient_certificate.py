@@ -11,6 +11,9 @@ from dsketch.passes.writing import Written
 from dsketch.problems.attention.gradient_method import GradientAnswer, GradientRows
 from dsketch.problems.attention.rounding import relative
 from dsketch.problems.outcome import Certificate, format_number, show_sides
+from dsketch.settings import EPS
+
+_HALF = float(np.sqrt(EPS))  # of the digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,29 @@ def gradient_certificate(answer: GradientAnswer, written: Written | None) -> Gra
 def judged_gradient(measured: GradientRows, found: Gap) -> GradientCertificate:
     """Return what is known of given rows, whose largest distance from the judge's own is known for each column."""
     return _certificate(measured, found.gap, found.largest)
+
+
+def note_lost_columns(error: Floats, largest: Floats, heads: int) -> tuple[str, ...]:
+    """Return which columns are known to less than half of their digits, and to half of the digits fewer than another of their head.
+
+    A head's bound is one number where columns feel rows as a whole: of a column that is so much smaller than another of its head it may say
+    nothing.  Where all columns are as poorly known, as those of saturated weights, the backward error says what there is to say.
+
+    Parameters
+    ----------
+    error, largest : ndarray, shape (k,)
+        Bounds relative to the largest numbers, and these; a column of zeros has no unit.
+    """
+    best = np.repeat(error.reshape(heads, -1).min(axis=1), len(error) // heads)
+    lost = np.flatnonzero((error > _HALF) & (best < _HALF * error) & (largest > 0))
+    if not lost.size:
+        return ()
+    worst = int(lost[np.argmax(error[lost])])
+    return (
+        f"{lost.size} column(s) are so much smaller than others of their head that the bound on rounding says little of them: column "
+        f"{worst} is known to {error[worst]:.1e} of its largest number, {largest[worst]:.1e}. Scale the columns of Q, K and dY to like "
+        "sizes, and the gradient back",
+    )
 
 
 def _certificate(measured: GradientRows, error: Floats, largest: Floats, **facts: Any) -> GradientCertificate:

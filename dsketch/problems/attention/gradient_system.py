@@ -177,14 +177,18 @@ class MeasuredGradient:
         system, keys = self.system, self.measured.keys
         forward = system.forward
         known = 1 + gamma(sum(system.shapes[:2]) + 8)  # lengths are rounded too
-        if system.wanted == "V":
-            return np.repeat(self.reach, forward.V.shape[1] // forward.heads) * self.slack.grown * known
-        by_head = forward.scale * (keys.beside + _LOST)
+        if system.wanted == "V":  # a column feels its own column of dY alone, and no weight is above 1
+            own = self.measured.queries.total * (1 + gamma(forward.Q.shape[0]))
+            return np.minimum(np.repeat(self.reach, forward.V.shape[1] // forward.heads), own) * self.slack.grown * known
+        queries, products = self.measured.queries, self.measured.products
         if system.wanted == "Q":
-            return np.repeat(by_head * (self.reach + _LOST) * (keys.longest + _LOST), forward.width) * known
-        queries = self.measured.queries
-        lost = forward.Q.shape[0] * _LOST * (queries.longest + queries.beside + _LOST)
-        return np.repeat(by_head * (self.reach * self.slack.grown + lost), forward.width) * known
+            largest = np.minimum((keys.beside + _LOST) * (self.reach + _LOST), products)
+            return np.repeat(forward.scale * largest * (keys.longest + _LOST), forward.width) * known
+        n = forward.Q.shape[0]
+        lost = n * _LOST * (queries.longest + queries.beside + _LOST)
+        felt = (keys.beside + _LOST) * (self.reach * self.slack.grown + lost)
+        largest = np.minimum(felt, products * n * (queries.longest + _LOST) * self.slack.grown)
+        return np.repeat(forward.scale * largest, forward.width) * known
 
     @cached_property
     def error(self) -> Floats:

@@ -94,7 +94,9 @@ class PowerFacts:
     @cached_property
     def size(self) -> Floats:
         """B of each row of Q, shape (n, heads)."""
-        return np.asarray(self.queries.above * (self.measured.keys.beside + _LOST) * self.known)
+        return np.asarray(
+            np.minimum(self.queries.above * (self.measured.keys.beside + _LOST), self.measured.products) * self.known
+        )
 
     def share(self, weights: Weights) -> Floats:
         """Return what bounds a number of E over p, or of S, per x^e, summed with ‖q‖, or with ‖dy‖; shape (n, heads)."""

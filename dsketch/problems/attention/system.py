@@ -18,7 +18,7 @@ from dsketch.passes.lengths import Lengths, Sizes
 from dsketch.passes.polynomial import PolynomialRows, Powers, power_of_two
 from dsketch.passes.spans import Spans
 from dsketch.problems.attention.polynomial_rounding import Amplification, amplification, causal_amplification
-from dsketch.problems.attention.rounding import U, tiles_of
+from dsketch.problems.attention.rounding import U, gamma, tiles_of
 from dsketch.problems.persisted import copy_persisted
 
 
@@ -146,6 +146,12 @@ class Measured:
     def values(self) -> Floats:
         """The largest |v| of each column of V."""
         return self.keys.largest
+
+    @property
+    def products(self) -> Floats:
+        """What no ⟨dy, v⟩ is larger than by columns, Σ max|dy_c| max|v_c|, shape (heads,); sharper than by lengths where these differ."""
+        by_column = (self.queries.largest * self.keys.largest).reshape(self.system.heads, -1)
+        return np.asarray(by_column.sum(axis=1) * (1 + gamma(by_column.shape[1] + 1)) + np.finfo(float).tiny)
 
     @cached_property
     def is_tame(self) -> bool:

@@ -144,3 +144,30 @@ def test_rows_of_any_unit_keep_their_claims(wrt: str) -> None:
     assert not none.x.any()
     assert not none.certificate.forward_error.any()
     assert none.status is ds.Status.SOLVED
+
+
+@pytest.mark.parametrize("kind", [{}, {"kind": "polynomial", "degree": 4}])
+def test_columns_in_units_of_their_own_are_claimed_as_they_are_known(kind: dict[str, Any]) -> None:
+    """1e200 apart: where the bound does not carry a column the status says so and a note names it; else it is as sharp as for like ones."""
+    Q, K, V = data(60, 40, 3, 2)
+    dY = np.random.default_rng(1).standard_normal((60, 2))
+    apart = 2.0 ** np.array([332, -332])
+
+    def gradient(values: np.ndarray, above: np.ndarray, wrt: str, keys: np.ndarray = K) -> ds.Solution:
+        problem = ds.AttentionGradient(Q, keys, values, above, wrt=wrt, **kind)
+        return ds.solve(problem, cluster="serial", progress=False)
+
+    plain = gradient(V, dY, "Q")
+    turned = gradient(V * apart, dY / apart, "Q")
+    assert np.abs(turned.x - plain.x).max() <= 1e-12 * np.abs(plain.x).max()
+    assert (turned.certificate.forward_error <= 10 * plain.certificate.forward_error).all()
+
+    values = gradient(V, dY * apart, "V")
+    is_carried = bool((values.certificate.forward_error <= 1e-8).all())
+    assert is_carried != bool(kind)  # of softmax each column has a bound of its own
+    assert (values.status is ds.Status.SOLVED) == is_carried
+    assert is_carried or "column 1 is known to" in values.notes[-1]
+
+    small = gradient(V, dY, "Q", K * np.array([1, 1e-10, 1]))
+    assert small.status is ds.Status.NOT_SOLVED
+    assert "column 1 is known to" in small.notes[-1]

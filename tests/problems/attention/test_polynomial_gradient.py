@@ -210,3 +210,12 @@ def test_slopes_at_monomials_are_pulled_back() -> None:
 
     expected = 4 * np.einsum("ij,ij->i", X, Y)[:, None] ** 3 * Y
     assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()
+
+
+def test_a_sketch_has_no_gradients_and_names_what_has() -> None:
+    """The exact methods stand in the message."""
+    A = np.ones((5, 2))
+    problem = ds.AttentionGradient(A, A, A, A, kind="polynomial", degree=4)
+
+    with pytest.raises(ds.SpecError, match=r"got 'sketched'.*'features'.*'sweep'"):
+        ds.plan(problem, method="sketched", cluster="serial")
