@@ -17,7 +17,7 @@ METHODS = {
     "light": SimpleNamespace(takes=(), successor="drawn"),
     "plain": SimpleNamespace(takes=(), successor=None),
 }
-TOY: Any = SimpleNamespace(name="toy", methods=METHODS, families=())
+TOY: Any = SimpleNamespace(name="toy", methods=METHODS, families=(), takes=())
 
 
 def test_a_problem_takes_what_its_methods_read() -> None:
