@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
+from dsketch._linalg.factor import Factor
+from dsketch._linalg.regularized import divide_by_root
 
 # Within these, the square of a residual, and eps times a column times a residual (the gradient of an x that is right to rounding),
 # are normal numbers.
@@ -56,6 +58,20 @@ def backward_error(s: Floats, Vt: Floats, scale: Floats, x: Floats, g: Floats, r
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(pieces > 0, pieces / weight, 0.0) / size
     return np.where(_is_normal(scale, np.hypot(length, residual)), norms(ratio), np.inf)
+
+
+def backward_error_by(factor: Factor, x: Floats, g: Floats, rr: Floats) -> Floats:
+    """Return the same by a factor of A: without singular values, and then by a tenth above the estimate at most, where it has an extent."""
+    scale, extent = factor.scale, factor.extent
+    if extent is not None:
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            length, residual = norms(scale[:, None] * x), np.sqrt(rr)
+            found = divide_by_root(extent, g / scale[:, None], length, residual)
+        if found is not None:
+            known = _is_normal(scale, np.hypot(length, residual))
+            return np.where(known, found / float(np.linalg.norm(factor.scaled)), np.inf)
+    s, Vt = factor.scaled_decomposition
+    return backward_error(s, Vt, scale, x, g, rr)
 
 
 def _is_normal(scale: Floats, fitted: Floats) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dsketch._linalg.threads import one_blas_thread
+from dsketch._linalg.threads import one_blas_thread, side_by_side
 from dsketch.engine import Engine
 from dsketch.engine.journal import Journal, digest, seed_of
 from dsketch.errors import DataError
@@ -45,19 +45,22 @@ class Drive:
     def run(self, flow: Flow[T]) -> T:
         """Return what the flow returns.
 
-        Small arithmetic between passes runs on one BLAS thread, so its bits can be had again, and without warnings of overflow: what
-        is not finite in the end is refused with a sentence (:func:`dsketch.problems.linear.certificate.require_finite`).
+        Arithmetic between passes runs on one BLAS thread, what is large of it tile by tile on all processors, so that its bits can be had
+        again, and without warnings of overflow: what is not finite in the end is refused with a sentence
+        (:func:`dsketch.problems.linear.certificate.require_finite`).
         """
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             try:
-                asked = next(flow)
+                asked, sent = None, None
                 while True:
+                    with side_by_side():
+                        asked = flow.send(sent if asked is None or isinstance(asked, Converged) else asked.pass_.finish(sent))
                     if isinstance(asked, Converged):
                         self.history.append(replace(asked, number=len(self.passes)))
                         self.tell(self.history[-1])
-                        asked = flow.send(None)
+                        sent = None
                     else:
-                        asked = flow.send(asked.pass_.finish(self._answer(asked)))
+                        sent = self._answer(asked)
             except StopIteration as end:
                 result: T = end.value
                 return result

@@ -14,11 +14,12 @@ Software 9, 2024; on-disk format "csr_matrix", encoding version 0.1.0.
 """
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 import zarr
 from numpy.typing import NDArray
 
@@ -27,6 +28,8 @@ from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, check_numeric
 from dsketch.matrix.conventions import Conventions, conventions_of, refuse
+from dsketch.matrix.csr_slices import csr_of
+from dsketch.matrix.window import Asked
 from dsketch.matrix.zarr import ZarrMatrix, address_of, names_of
 
 ENCODING = "csr_matrix"
@@ -83,11 +86,14 @@ class CsrMatrix(Matrix):
         self.nonzeros = data.shape[0]
         self.source, self.names = source, names
         self.is_local = self.is_raw = data.is_local
+        self.is_remote = data.is_remote
         self._data, self._indices, self._indptr, self._what = data, indices, indptr, what
+        self._seen: dict[tuple[int, int], Sparse] = {}  # blocks in memory that were looked at and found right
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the grid behind: it belongs to the driver."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("_grid", "nbytes", "block_bytes")}
+        """Leave the grid behind, which belongs to the driver, and the blocks that are views here."""
+        kept = {key: value for key, value in self.__dict__.items() if key not in ("_grid", "nbytes", "block_bytes")}
+        return {**kept, "_seen": {}}
 
     # ---- the grid -------------------------------------------------------------------------------------------------
 
@@ -129,6 +135,24 @@ class CsrMatrix(Matrix):
         whole = self._data.block_bytes if self.nonzeros else 0
         return max(max(whole, BLOCK_BYTES) // self._entry_bytes, 1)
 
+    def traffic(self) -> tuple[int, int] | None:
+        """Return the sum over the three vectors."""
+        found = [part.traffic() for part in (self._data, self._indices, self._indptr)]
+        known = [one for one in found if one is not None]
+        return (sum(one[0] for one in known), sum(one[1] for one in known)) if known else None
+
+    def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
+        """Yield what entries of rows ``start:stop`` ask for; where they lie is read from the row pointers first."""
+        del until
+        if not self.is_remote:
+            return
+        pointers = self._pointers(start, stop)
+        first, last = int(pointers[0]), int(pointers[-1])
+        if last > first:
+            for vector in (self._data, self._indices):
+                for asked in vector.ask_ahead(first, last, last):
+                    yield replace(asked, stop=stop)
+
     # ---- reading --------------------------------------------------------------------------------------------------
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> Sparse:
@@ -142,15 +166,20 @@ class CsrMatrix(Matrix):
             If a chunk does not decode, row pointers decrease, a column does not exist, or a number is marked as missing.
         """
         del out
+        if (seen := self._seen.get((start, stop))) is not None:
+            return seen
         pointers = self._pointers(start, stop)
         first, last = int(pointers[0]), int(pointers[-1])
         values = _entries(self._data, first, last)
         columns: NDArray[np.int64] = _entries(self._indices, first, last)
         self._check_columns(columns, pointers, start)
-        values = self._interpret(values, columns, pointers, start).astype(self.dtype, copy=False)
+        stored, values = values, self._interpret(values, columns, pointers, start).astype(self.dtype, copy=False)
         kind = np.int32 if max(last - first, self.shape[1]) < 2**31 else np.int64
-        parts = values, columns.astype(kind, copy=False), (pointers - first).astype(kind)
-        return scipy.sparse.csr_array(parts, shape=(stop - start, self.shape[1]), copy=False)
+        labels: NDArray[Any] = columns.astype(kind, copy=False)
+        block = csr_of(values, labels, (pointers - first).astype(kind), self.shape[1])
+        if self.is_local and values is stored and labels is columns:  # of which only the row pointers take memory
+            self._seen[start, stop] = block
+        return block
 
     def window(self, start: int, stop: int) -> "CsrMatrix":
         """Return the entries of rows ``start:stop`` alone where they lie in memory and travel with the task."""

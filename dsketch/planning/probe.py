@@ -1,19 +1,33 @@
 """A look at a few blocks before the first pass: how fast they are read, and how ill-conditioned their rows are."""
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
-from dsketch.matrix.rows import Buffers, Rows, bytes_of_row, find_nonfinite
+from dsketch.matrix.rows import Block, Rows, bytes_of_row, sample_blocks
+from dsketch.matrix.window import window_bytes
+from dsketch.planning.near import SAMPLE_ENTRIES, condition_by_steps
 from dsketch.planning.price import Machines, Workload
 
+# Who reads the blocks that are looked at: this process, or those that will read them again.
+SAMPLE: ContextVar[Callable[..., list[tuple[Any, float]]]] = ContextVar("SAMPLE", default=sample_blocks)
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # the triangle takes so many rows of each block for a column
+_CHECKED_COLUMNS = 256  # so many are probed in any case, which takes some 20 ms
+_SHARE = (
+    0.01  # of the flops of a Gram matrix is what the triangle of a sample may take: 26 c³ for c columns, with a condition number
+)
+_FLOPS = 26
+_RUN = 16  # columns of a sample in a row: neighbours may depend on each other as no others do
 _CSR_ROWS_PER_COLUMN = 2  # the same of all CSR blocks together: a sparse block may have more rows than a triangle is worth
 
 
@@ -24,7 +38,8 @@ class Probe:
     Attributes
     ----------
     condition : float
-        Condition number of the sampled rows, columns scaled; a hint (rows that matter may lie elsewhere), never a proof.
+        Condition number of the sampled rows, of a wide A of some columns only, scaled; a hint (what matters may lie elsewhere), never a
+        proof.
     is_deficient : bool
         Whether the sampled rows lack rank.
     read_bytes_per_second : float
@@ -32,7 +47,7 @@ class Probe:
     block_bytes : int
         Of A in the largest block.
     trace : float
-        ‖A‖_F² / ‖A‖² of the sampled rows, columns scaled.
+        ‖A‖_F² / ‖A‖² of the sampled rows, columns scaled; of a sample of columns times what it stands for.
     """
 
     condition: float
@@ -57,17 +72,18 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         threads=machines.threads,
         memory_bytes=machines.memory_bytes,
         cold_bytes_per_second=found.read_bytes_per_second,
-        stays_warm=rows.nbytes <= kept,
+        stays_warm=(rows.nbytes if rows.A.is_raw else rows.A.kept_bytes) <= kept,
         tasks=machines.tasks(rows),
         beside_bytes=rows.beside_bytes,
         side_bytes=0 if rows.b is None else rows.b.nbytes,
         blocks=1 if rows.A.is_raw else 2,
         nonzeros=rows.A.nonzeros,
+        ahead_bytes=min(window_bytes(machines.memory_bytes), rows.nbytes) + found.block_bytes if rows.A.is_remote else 0,
     )
 
 
 def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
-    """Read up to three blocks, spread over the rows.
+    """Read up to three blocks, spread over the rows; of a wide A only so many columns are judged as take 1 % of a Gram matrix.
 
     Parameters
     ----------
@@ -83,35 +99,65 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     d, cuts = rows.shape[1], rows.cuts
     blocks = len(cuts) - 1
     numbers = sorted({0, blocks // 2, blocks - 1})[:_BLOCKS]
-    buffers, pieces, read, seconds = Buffers(), [], 0, 0.0
-    for number in numbers:
-        began = time.perf_counter()
-        block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
-        wanted = max(_CSR_ROWS_PER_COLUMN * d // len(numbers), 1) if block.is_sparse else _ROWS_PER_COLUMN * d
-        step = max((block.stop - block.start) // wanted, 1)
-        for _, X, _ in block.slices(sparse=True):
-            pieces.append(X[::step].toarray() if block.is_sparse else X[::step].copy())
-        seconds += time.perf_counter() - began
-        read += rows.nbytes * (block.stop - block.start) // rows.shape[0]
-        find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
-    sample = np.concatenate(pieces)
-    if penalty is not None and penalty.any():
-        sample = np.concatenate([sample, np.diag(np.sqrt(penalty * min(sample.shape[0] / rows.shape[0], 1.0)))])
+    spans = [(int(cuts[number]), int(cuts[number + 1])) for number in numbers]
+    columns = _sample_columns(rows.shape, sum(stop - start for start, stop in spans))
+    found = SAMPLE.get()(rows, spans, partial(_take, columns, d, len(numbers)))
+    pieces = [piece for taken, _ in found for piece, _ in taken]
+    sparse = [some for taken, _ in found for _, some in taken if some is not None]
+    read = sum(rows.nbytes * (stop - start) // rows.shape[0] for start, stop in spans)
+    speed, height = read / max(sum(each for _, each in found), 1e-6), _block_bytes(rows)
     with one_blas_thread():
+        if sparse and (known := condition_by_steps(sparse, penalty, rows.shape[0])) is not None:
+            return Probe(known.condition, False, speed, height, known.trace)
+        sample = np.concatenate([piece[:, columns].toarray() for piece in pieces] if sparse else pieces)
+        if penalty is not None and penalty.any():
+            sample = np.concatenate([sample, np.diag(np.sqrt(penalty[columns] * min(sample.shape[0] / rows.shape[0], 1.0)))])
         factor = Factor.of(householder(sample))
-        condition, deficient, s = factor.scaled_condition, factor.is_deficient, factor.scaled_singular
-    return Probe(
-        condition,
-        deficient,
-        read / max(seconds, 1e-6),
-        _block_bytes(rows),
-        float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0,
-    )
+        condition, deficient, trace = factor.scaled_condition, factor.is_deficient, _trace(factor)
+    return Probe(condition, deficient, speed, height, trace * d / len(columns))
+
+
+def _stride(entries: int, blocks: int) -> int:
+    """Return the step from one row of a CSR block with so many entries to the next one that is looked at."""
+    return max(entries * blocks // SAMPLE_ENTRIES, 1)
+
+
+def _sample_columns(shape: tuple[int, int], rows: int) -> NDArray[np.intp]:
+    """Return the columns to judge: all, or runs of 16 evenly spread, as many as the work allows and ``rows`` rows can tell about."""
+    n, d = shape
+    most = max(int((_SHARE * n * float(d) ** 2 / _FLOPS) ** (1 / 3)), _CHECKED_COLUMNS)
+    if d > _CHECKED_COLUMNS:
+        most = min(most, max(rows // _ROWS_PER_COLUMN, 1))
+    if d <= most:
+        return np.arange(d)
+    runs = max(most // _RUN, 1)
+    starts = np.arange(runs) * (d - _RUN) // max(runs - 1, 1)
+    return np.unique((starts[:, None] + np.arange(min(_RUN, most))).ravel())
+
+
+def _trace(factor: Factor) -> float:
+    """Return ‖R‖_F² / ‖R‖², columns scaled; 1 for a zero R."""
+    if factor.extent is not None:
+        return float(np.linalg.norm(factor.scaled) / factor.extent.largest) ** 2
+    s = factor.scaled_singular
+    return float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0
+
+
+def _take(columns: NDArray[np.intp], d: int, blocks: int, block: Block) -> list[tuple[Any, Any]]:
+    """Return some rows of a block, spread over it, slice by slice; of CSR also more of them, for steps that cost what is stored."""
+    wanted = max(_CSR_ROWS_PER_COLUMN * d // blocks, 1) if block.is_sparse else _ROWS_PER_COLUMN * len(columns)
+    step = max((block.stop - block.start) // wanted, 1)
+    if block.is_sparse:
+        wide = _stride(int(getattr(block.A, "nnz", 0)), blocks)
+        return [(X[::step].copy(), X[::wide].copy()) for _, X, _ in block.slices(sparse=True)]
+    return [(X[::step].copy() if len(columns) == d else X[::step][:, columns], None) for _, X, _ in block.slices(sparse=True)]
 
 
 def _block_bytes(rows: Rows) -> int:
     """Return the bytes of A in the largest block, or of what is decoded at once for it."""
     cuts = rows.cuts
-    if not rows.A.is_raw or rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
+    if not rows.A.is_raw:
+        return rows.A.block_bytes * rows.A.kept_bytes // max(rows.A.nbytes, 1)
+    if rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
         return rows.A.block_bytes
     return int(np.max(np.diff(cuts))) * bytes_of_row(rows.A)

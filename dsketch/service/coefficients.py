@@ -11,8 +11,9 @@ Answers by target have the same numbers in the arrays of their group, read tile 
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ _MOST_LINES = 1_000_000  # of a table to download
 _CHUNK_LINES = 20_000
 _DEGREES = "degrees"  # of freedom, in groups of answers by target
 _IN_GROUPS = {"standard_error": "standard_errors", "t": "t", "p": "p"}  # column of the table → array of the group
+_OF_TARGETS = (*_IN_GROUPS.values(), "degrees_of_freedom")
 _FIT = ("r_squared", "adjusted_r_squared", "residual_variance", "f_statistic", "f_p_value", "deviance", "null_deviance", "dispersion",
         "log_likelihood", "aic", "bic")  # fmt: skip
 _WHOLE = ("rows", "rank", "residual_degrees", "is_centred", "robust", "groups", "family", "link", "test")
@@ -79,8 +81,6 @@ def keep_coefficients(folder: Folder, solution: Solution, table: Any | None) -> 
             "whole": {name: plain(getattr(table, name)) for name in _WHOLE if getattr(table, name, None) is not None},
             "notes": list(table.notes),
         }
-    elif numbers := _numbers_of_targets(solution.fields):
-        about |= {"test": "t", "level": LEVEL}
     if numbers:
         _write_numbers(folder, {name: np.asarray(array, np.float64).reshape(solution.x.shape) for name, array in numbers.items()})
     put_json(folder.path / _ABOUT, about)
@@ -98,16 +98,6 @@ def _numbers_of_table(table: Any) -> dict[str, Any]:
     test = table.t_values if hasattr(table, "t_values") else table.test_values
     return {
         "value": table.coefficients, "standard_error": table.standard_errors, "test": test, "p": table.p_values, "low": low, "high": high,
-    }  # fmt: skip
-
-
-def _numbers_of_targets(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of answers by target that are in memory; nothing of those in a group, or without errors."""
-    if not all(isinstance(fields.get(name), np.ndarray) for name in ("x", *_IN_GROUPS.values(), "degrees_of_freedom")):
-        return {}
-    low, high = _interval(fields["x"], fields["standard_errors"], fields["degrees_of_freedom"])
-    return {
-        "value": fields["x"], "standard_error": fields["standard_errors"], "test": fields["t"], "p": fields["p"], "low": low, "high": high,
     }  # fmt: skip
 
 
@@ -151,13 +141,25 @@ class Coefficients:
                 columns = {name: kept[name] for name in kept.files}
             return cls(about, {_told(name, about): array for name, array in columns.items()})
         if place.suffix == ".npy":
-            return cls(about, {"value": np.load(place, mmap_mode="r", allow_pickle=False)})
+            return cls._of_arrays(about, {"x": place, **{name: folder.place_of_field(name) for name in _OF_TARGETS}})
         stored = zarr.open(str(place), mode="r")
-        if isinstance(stored, zarr.Array):
-            return cls(about, {"value": stored})
-        found = {"value": stored["x"], **{column: stored[name] for column, name in _IN_GROUPS.items() if name in stored}}
-        freedom = {_DEGREES: stored["degrees_of_freedom"]} if "degrees_of_freedom" in stored else {}
-        return cls({**about, "test": "t", "level": LEVEL}, {**found, **freedom})
+        return cls(about, {"value": stored}) if isinstance(stored, zarr.Array) else cls._of_group(about, stored)
+
+    @classmethod
+    def _of_arrays(cls, about: dict[str, Any], places: dict[str, Path]) -> "Coefficients":
+        """Return those whose arrays are files by themselves, as far as they are there."""
+        return cls._of_group(
+            about, {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in places.items() if path.exists()}
+        )
+
+    @classmethod
+    def _of_group(cls, about: dict[str, Any], stored: Any) -> "Coefficients":
+        """Return those of arrays by the names of answers by target; of others x alone."""
+        columns = {"value": stored["x"]}
+        if all(name in stored for name in _OF_TARGETS):
+            columns |= {column: stored[name] for column, name in _IN_GROUPS.items()} | {_DEGREES: stored["degrees_of_freedom"]}
+            about = {**about, "test": "t", "level": LEVEL}
+        return cls(about, columns)
 
     @property
     def names(self) -> list[str]:

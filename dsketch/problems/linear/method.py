@@ -1,21 +1,25 @@
 """What a method for linear systems finds, and what it costs; its flow knows no engine, no clock, no I/O."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.backward import backward_error
+from dsketch._linalg.backward import backward_error_by
+from dsketch._linalg.bounds import Bounds, Known
 from dsketch._linalg.factor import Factor
 from dsketch.passes import Slope
 from dsketch.planning.price import Estimate, price_works
 from dsketch.planning.work import Work
 from dsketch.problems.linear.system import LinearSystem
-from dsketch.problems.method import Breakdown, Case, Method
-from dsketch.settings import EPS, Settings
+from dsketch.problems.method import SKETCHING, Breakdown, Case, Method
+from dsketch.settings import EPS, MAX_PASSES, Settings
 from dsketch.sketch.draw import choose_rows
+
+# Of the d³ flops of a factor and of what is told by it, one thread: where rows are sparse, as much as their passes.
+CUBE_SECONDS = 0.1e-9
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,8 @@ class LinearAnswer:
     Attributes
     ----------
     x : ndarray, shape (d, k)
-    factor : Factor
-        Of A (and its penalty) if ``is_exact``, else of its sketch.
+    factor : Factor or Bounds
+        Of A (and its penalty) if ``is_exact``, else of its sketch, or what is known without one.
     slope : Slope or None
         Gradient and residual at x, from the data; None for sketch-and-solve.
     backward_error : ndarray, shape (k,)
@@ -41,12 +45,14 @@ class LinearAnswer:
         What was added to x after its slope was measured: the slope at x then follows from the factor.
     spread : float or ndarray, shape (k,)
         How far RᵀR is from AᵀA beyond rounding, columns scaled, where R comes from AᵀA.
+    blur : ndarray, shape (2, k), or None
+        Where nothing was measured at x: how far the residual may be off, and D⁻¹ times the slope beyond that.
     notes : tuple of str
         What the method decided on the way.
     """
 
     x: Floats
-    factor: Factor
+    factor: Known
     is_exact: bool
     slope: Slope | None
     backward_error: Floats
@@ -55,7 +61,17 @@ class LinearAnswer:
     distortion: float = 0.0
     move: Floats | None = None
     spread: float | Floats = 0.0
+    blur: Floats | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def triangle(self) -> Factor:
+        """The factor, of an answer that has one: of whatever lacks rank, or whose columns were shifted."""
+        assert isinstance(self.factor, Factor)  # noqa: S101 - for type checkers
+        return self.factor
+
+
+DRAWING = (*SKETCHING, MAX_PASSES.name)  # the settings that a method of this wing reads if it draws a sketch
 
 
 class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
@@ -69,6 +85,7 @@ class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
         Whether it promises an error bar instead of a certified answer.
     """
 
+    takes: ClassVar[tuple[str, ...]] = (MAX_PASSES.name,)
     is_direct: ClassVar[bool] = False
     is_estimate: ClassVar[bool] = False
 
@@ -80,11 +97,21 @@ class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the largest part that it makes, for k right-hand sides."""
 
+    def works_of(self, case: Case) -> tuple[Work, ...]:
+        """Return its passes for a case: those over d columns, unless the case tells more."""
+        return self.works(case.settings, case.workload.d)
+
+    def readings(self, case: Case) -> int:
+        """Return how often it reads all rows."""
+        return sum(work.times for work in self.works_of(case) if work.share)
+
     def price(self, case: Case) -> Estimate:
         """Return passes, seconds, memory."""
         workload = case.workload
         part = self.part_bytes(case.settings, workload.d, workload.k)
-        return price_works(self.works(case.settings, workload.d), part, workload)
+        price = price_works(self.works_of(case), part, workload)
+        beside = 0.0 if workload.nonzeros is None else CUBE_SECONDS * workload.d**3
+        return replace(price, seconds=price.seconds + beside)
 
 
 def square_bytes(d: int, k: int) -> int:
@@ -97,10 +124,11 @@ def sketch_bytes(settings: Settings, d: int, k: int, purpose: int) -> int:
     return 8 * choose_rows(settings, d, purpose) * (d + k)
 
 
-def backward_error_of(factor: Factor, x: Floats, slope: Slope) -> Floats:
-    """Return the backward error of x for every right-hand side, columns scaled."""
-    s, Vt = factor.scaled_decomposition
-    return backward_error(s, Vt, factor.scale, x, slope.g, slope.rr)
+def backward_error_of(factor: Known, x: Floats, slope: Slope) -> Floats:
+    """Return the backward error of x for every right-hand side, columns scaled; where there is no factor, a bound on it."""
+    if isinstance(factor, Bounds):
+        return factor.backward_error(x, slope.g, slope.rr)
+    return backward_error_by(factor, x, slope.g, slope.rr)
 
 
 def require_full_rank(start: Factor) -> None:

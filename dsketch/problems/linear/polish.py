@@ -76,10 +76,9 @@ def correct(
     rr = np.maximum(slope.rr - 2 * np.einsum("ij,ij->j", moved - x, slope.g) + norms(step) ** 2, 0.0)
     size, weights = float(np.linalg.norm(factor.scaled)), factor.scale[:, None]
     dx, length = norms(weights * (moved - x)), norms(weights * moved)
-    largest, residual = factor.scaled_singular[0], np.sqrt(rr)
-    doubt = ratio(largest * dx, np.hypot(residual, largest * length)) + ratio(
-        norms(step), np.hypot(residual, factor.scaled_singular[-1] * length)
-    )
+    (least, largest), residual = factor.scaled_bounds, np.sqrt(rr)
+    smallest = factor.scaled_singular[-1] if factor.is_deficient else least
+    doubt = ratio(largest * dx, np.hypot(residual, largest * length)) + ratio(norms(step), np.hypot(residual, smallest * length))
     doubt = ROUNDING * doubt + rounding * _uncertainty(factor, dx, length, np.sqrt(rr)) / size
     new_error = backward_error_of(factor, moved, slope._replace(g=g, rr=rr)) + doubt
     harmless = factor.scaled_condition * np.sqrt(slope.rr) <= size * norms(weights * x)
@@ -93,4 +92,4 @@ def _uncertainty(factor: Factor, dx: Floats, length: Floats, residual: Floats) -
 
     ‖(‖D x‖² D⁻¹RᵀR D⁻¹ + ‖r‖² I)^-½ E D dx‖ is at most ‖D dx‖/(‖D x‖ σ_min(R D⁻¹)), and at most ‖D dx‖/‖r‖.
     """
-    return ratio(dx, np.maximum(length * factor.scaled_singular[max(factor.rank - 1, 0)], residual))
+    return ratio(dx, np.maximum(length * factor.scaled_bounds[0], residual))

@@ -5,6 +5,7 @@ side; they live on the driver and are added to the result of each pass, exactly.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,37 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import (
     BareGradient,
     Both,
+    BothAsTree,
+    ColumnSums,
+    CountedGram,
     Gradient,
     Gram,
+    GramDepth,
     Look,
+    Moments,
     Normal,
     Pass,
     Reduced,
     Sketching,
     Slope,
+    Squares,
     Triangle,
+    TriangleDepth,
     WhitenedGram,
 )
 from dsketch.passes.base import Flow
+from dsketch.passes.counted import reflections
 from dsketch.passes.triangle import join_rows_below
 from dsketch.sketch import Sketch
 
 _RUNS, _ROWS_A_RUN, _ROWS_A_COLUMN = 8, 8, 16  # a guess is made of up to so many runs of rows, of 16 d rows or a little more
+_ROWS_OF_A_FACTOR = 6  # for a factor that whitens, of 6 d: cond(A R⁻¹) ≈ 2.4 where rows are alike
 _SPARSE = 8  # and of no more than an eighth of all, chunks of b that are decoded for it counted
+
+
+def can_spare_rows(n: int, d: int) -> bool:
+    """Return whether a factor of a few rows is one of at most an eighth of all."""
+    return n >= _SPARSE * _RUNS * _ROWS_A_RUN * -(-(_ROWS_OF_A_FACTOR * d) // (_RUNS * _ROWS_A_RUN))
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,12 @@ class LinearSystem:
         """Whether any penalty is positive."""
         return bool(self.penalty.any())
 
+    @cached_property
+    def without_sides(self) -> "LinearSystem":
+        """The system as passes see it that do not ask for b, which is then not read: itself where b decides how rows are cut."""
+        bare = replace(self.rows, b=None)
+        return LinearSystem(bare, self.penalty) if len(bare.cuts) == len(self.rows.cuts) else self
+
     def _look(self, pass_: Pass[Any]) -> Flow[Any]:
         return (yield Look(pass_, self.rows))
 
@@ -85,12 +106,32 @@ class LinearSystem:
     def gram(self) -> Flow[tuple[Floats, Floats, Floats]]:
         """Return (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         G, c, bb = yield from self._look(Gram())
-        return G + np.diag(self.penalty), c, bb
+        return self._penalize_square(G), c, bb
+
+    def counted_gram(self) -> Flow[tuple[CountedGram, Slope]]:
+        """Return AᵀA + diag p, Aᵀb, bᵀb with the depth of their sums, and the moments of b.  One pass."""
+        found, moments = yield from self._look(Both(GramDepth(), Moments()))
+        return found._replace(G=self._penalize_square(found.G), depth=found.depth + 1), moments
+
+    def counted_triangle(self, seed: int) -> Flow[tuple[Reduced, float, Slope]]:
+        """Return what a QR leaves of [A b], how far it may have moved a column in units of u, and the moments of b.  One pass."""
+        (found, depth), moments = yield from self._look(BothAsTree(TriangleDepth(Triangle(seed)), Moments()))
+        if self.is_penalized:
+            found, width = join_rows_below(found, self._penalty_rows(), np.zeros_like(found.z)), self.shape[1] + self.sides
+            depth += reflections(2 * width, width)
+        return found, depth, moments
 
     def sketch_and_gram(self, sketch: Sketch) -> Flow[tuple[tuple[Floats, Floats], tuple[Floats, Floats, Floats]]]:
         """Return the sketch and (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         sketched, (G, c, bb) = yield from self._look(Both(Sketching(sketch), Gram()))
-        return self._stack(*sketched), (G + np.diag(self.penalty), c, bb)
+        return self._stack(*sketched), (self._penalize_square(G), c, bb)
+
+    def _penalize_square(self, G: Floats) -> Floats:
+        """Return AᵀA + diag p; without a penalty G itself."""
+        if self.is_penalized:
+            G = G.copy()
+            G.flat[:: len(G) + 1] += self.penalty
+        return G
 
     def whitened(self, factor: Factor) -> Flow[tuple[Floats, Floats]]:
         """Return (YᵀY, Yᵀb) for Y = [A; √p] T.  One pass."""
@@ -115,18 +156,27 @@ class LinearSystem:
 
     def guess(self, seed: int) -> Flow[Floats]:
         """Return the minimizer of a few rows, evenly spread, shape (d, k); 0 where there are no more than those.  One look at them."""
-        (n, d), rows = self.shape, self.rows
-        unit = 1 if rows.b is None or rows.b.unit_rows is None else rows.b.unit_rows
+        found = yield from self._triangle_of_some(self.rows, seed, _ROWS_A_COLUMN)
+        return np.zeros((self.shape[1], self.sides)) if found is None else Factor(found.R).least_squares(found.z)
+
+    def factor_of_some(self, seed: int) -> Flow[Factor | None]:
+        """Return the factor of a few rows, evenly spread, None where there are no more than those.  One look at them."""
+        found = yield from self._triangle_of_some(replace(self.rows, b=None), seed, _ROWS_OF_A_FACTOR)
+        return None if found is None else Factor(found.R)
+
+    def _triangle_of_some(self, rows: Rows, seed: int, rows_a_column: int) -> Flow[Reduced | None]:
+        """Return the triangle of runs of rows, evenly spread, with their share of the penalty; None where that is much of all rows."""
+        (n, d), unit = rows.shape, 1 if rows.b is None or rows.b.unit_rows is None else rows.b.unit_rows
         runs = min(max(n // (_SPARSE * unit), 1), _RUNS)
-        height = _ROWS_A_RUN * -(-(_ROWS_A_COLUMN * d) // (runs * _ROWS_A_RUN))
+        height = _ROWS_A_RUN * -(-(rows_a_column * d) // (runs * _ROWS_A_RUN))
         if n < _SPARSE * runs * height:
-            return np.zeros((d, self.sides))
+            return None
         starts = tuple((2 * run + 1) * (n - height) // (2 * runs) for run in range(runs))
         b, weights = (None if part is None else Excerpt(part, starts, height) for part in (rows.b, rows.weights))
         found: Reduced = yield Look(Triangle(seed), replace(rows, A=Excerpt(rows.A, starts, height), b=b, weights=weights))
         if self.is_penalized:
             found = join_rows_below(found, self._penalty_rows() * np.sqrt(runs * height / n), np.zeros_like(found.z))
-        return Factor(found.R).least_squares(found.z)
+        return found
 
     def slope_at(self, x: Floats) -> Gradient:
         """Return the pass that finds the slope at x, of the rows alone; where b has more columns than A, without moments of b."""
@@ -136,6 +186,11 @@ class LinearSystem:
         """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
         slope: Slope = yield from self._look(self.slope_at(x))
         return penalize(slope, self.penalty, x) if self.is_penalized else slope
+
+    def column_sums(self, *, is_exact: bool = False) -> Flow[ColumnSums]:
+        """Return the squares of the columns, the penalty's rows among them, and Aᵀb.  One pass."""
+        found: ColumnSums = yield from self._look(Squares(is_exact))
+        return found._replace(squares=found.squares + self.penalty)
 
     def normal(self, v: Floats) -> Flow[Floats]:
         """Return (AᵀA + diag p) v.  One pass."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.backward import backward_error
+from dsketch._linalg.backward import backward_error_by
 from dsketch._linalg.factor import Factor
 from dsketch.passes.linked import Local
 from dsketch.problems.smooth.face import lacks_look
@@ -104,5 +104,4 @@ def rounding_of(model: Model, x: Floats, local: Local, metric: Metric) -> float:
 
 def backward_of(local: Local, factor: Factor, x: Floats) -> Floats:
     """Return the backward error of x as an answer to the tangent problem, shape (1,), columns scaled."""
-    s, Vt = factor.scaled_decomposition
-    return backward_error(s, Vt, factor.scale, flat(x), flat(local.gradient), np.array([local.ratio]))
+    return backward_error_by(factor, flat(x), flat(local.gradient), np.array([local.ratio]))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import Depends, FastAPI, Path, Query
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from dsketch._jsonable import plain
@@ -14,6 +14,7 @@ from dsketch.service.routes.dependencies import Id, Key, Who, troubles
 _NPY = "application/octet-stream"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORMS = {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.parquet": _BINARY, _NPY: _BINARY}
+FieldName = Annotated[str, Path(pattern="^[a-z0-9_]{1,60}$")]
 Form = Literal["json", "csv", "npy", "parquet"]
 
 
@@ -82,6 +83,15 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
             return FileResponse(path, media_type=_NPY, filename="x.npy")
         facts = desk.solution(caller, id_)["x"]
         return JSONResponse({"zarr": str(path), "shape": facts["shape"], "dtype": facts["dtype"]})
+
+    @app.get(
+        "/v1/jobs/{id}/solution/fields/{name}",
+        tags=["solutions"],
+        responses={200: {"description": "The array as a NumPy file.", "content": {_NPY: _BINARY}}, **troubles(404, 409, 422)},
+    )
+    def field(id_: Id, name: FieldName, caller: By) -> Response:
+        """Fetch an array of an answer that has several: standard errors, t, p, counts."""
+        return FileResponse(desk.field(caller, id_, name), media_type=_NPY, filename=f"{name}.npy")
 
 
 def _named(file: str) -> dict[str, str]:
