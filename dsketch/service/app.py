@@ -19,7 +19,8 @@ from dsketch.service.middleware import Bodies, Headers, Hosts, Prefix, Rates, Re
 from dsketch.service.routes.about import add_about
 from dsketch.service.routes.dependencies import who_asks
 from dsketch.service.routes.events import add_events
-from dsketch.service.routes.jobs import add_jobs, add_plans, add_solutions
+from dsketch.service.routes.jobs import add_jobs, add_plans
+from dsketch.service.routes.solutions import add_solutions
 from dsketch.service.routes.waiting import Threads
 from dsketch.service.specs import sentence_of
 from dsketch.version import __version__

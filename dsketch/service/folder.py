@@ -11,6 +11,7 @@
               x.npy | x.zarr  the answer, put in place whole
               fields/         each array of an answer that has several, as .npy
               fit.zarr        answers of several arrays, where no out_dir was given
+              coefficients.json, .npz   names, errors, tests, intervals (:mod:`dsketch.service.coefficients`)
               solution.json   status, certificate, ledger; there only when x is
               lock            held by the process that works on the job, for as long as it lives
               log             what that process printed
@@ -67,8 +68,8 @@ class Folder:
         except FileNotFoundError:
             return 0
 
-    def prepare(self, job: Job) -> Path:
-        """Write a new job where nobody sees it yet, and return the place for :meth:`publish`.
+    def prepare(self, job: Job, records: "Folder | None" = None) -> Path:
+        """Write a new job where nobody sees it yet, and return the place for :meth:`publish`; with a copy of another's records, if given.
 
         Raises
         ------
@@ -81,6 +82,8 @@ class Folder:
             part.mkdir()
             for name, value in (("job", about), ("spec", job.spec), ("state", _history(job))):
                 write_json(part / f"{name}.json", value)
+            if records is not None:
+                shutil.copytree(records.journal, part / "journal")
             flush_folder(part)
         except OSError:
             shutil.rmtree(part, ignore_errors=True)

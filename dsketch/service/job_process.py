@@ -29,12 +29,14 @@ from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.run import Run
 from dsketch._results.slices import digest_of
 from dsketch._results.solution import Solution
+from dsketch._results.table_at_hand import table_at_hand
 from dsketch._units import format_bytes
 from dsketch.engine import Engine, connect_engine
 from dsketch.engine.connect import is_small
 from dsketch.errors import DataError, DsketchError, EngineError, SpecError
 from dsketch.problems import Problem
 from dsketch.problems.tables import SummaryOptions
+from dsketch.service.coefficients import keep_coefficients
 from dsketch.service.errors import ServiceError, SizeError, document_of, error_document
 from dsketch.service.files import put_json, with_umask
 from dsketch.service.folder import FIT, Folder
@@ -155,7 +157,8 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
         with with_umask(work.results_umask) if place is not None else nullcontext():
             solution = replace(run, out=place).solve(made, engine, meter.hear)
         meter.mute()  # what follows are no passes of the run, and in no journal
-        summary = _summarize(solution, table, engine, meter)
+        summary, errors = _summarize(solution, table, engine, meter)
+    keep_coefficients(folder, solution, errors)
     if work.sign_key is not None:
         sign_kept_receipt(folder.journal, work.sign_key, SIGNER)
     _put_in_place(solution, summary, folder, replace(run, out=_output(work, spec)), work.results_umask)
@@ -175,15 +178,20 @@ def _table_of(spec: Spec, problem: Problem, work: JobWork) -> dict[str, Any] | N
     return asked
 
 
-def _summarize(solution: Solution, asked: dict[str, Any] | None, engine: Engine, meter: Meter) -> dict[str, Any]:
-    """Return what the answer's document says of its table: nothing where none was asked for, null with the reason where there is none."""
+def _summarize(
+    solution: Solution, asked: dict[str, Any] | None, engine: Engine, meter: Meter
+) -> tuple[dict[str, Any], Any | None]:
+    """Return what the answer's document says of its table, and the table: if none was asked for, the one that costs no pass.
+
+    The document says nothing where none was asked for, null with the reason where there is none.
+    """
     if asked is None:
-        return {}
+        return {}, table_at_hand(solution)
     try:
         table = solution.summary(**asked, cluster=engine, progress=meter.hear)
     except (SpecError, DataError) as error:
-        return {"summary": None, "no_summary": str(error)}
-    return {"summary": {**table.to_dict(), "text": str(table)}}
+        return {"summary": None, "no_summary": str(error)}, None
+    return {"summary": {**table.to_dict(), "text": str(table)}}, table
 
 
 def _run(spec: Spec, problem: Problem) -> Run:

@@ -3,19 +3,25 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dsketch._results.receipt import read_receipt
-from dsketch.errors import JournalError
+from dsketch.errors import JournalError, SpecError
+from dsketch.problems import PROBLEMS
 from dsketch.problems.outcome import Status
+from dsketch.problems.tables import no_table_error
 from dsketch.service.auth import Caller
+from dsketch.service.coefficients import Coefficients
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
 from dsketch.service.folder import ID, Folder
 from dsketch.service.job import Job, State, stamp
+from dsketch.service.models import MOST_NAME
 from dsketch.service.plans import Planning, Plans
-from dsketch.service.specs import Spec
+from dsketch.service.specs import Spec, spec_of
+from dsketch.settings import SUMMARY
 
 acts = logging.getLogger("dsketch.service.acts")
 
@@ -36,8 +42,10 @@ class Desk:
 
     # ---- jobs --------------------------------------------------------------------------------------------------------
 
-    def submit(self, caller: Caller, spec: Spec, name: str, key: str | None) -> tuple[Job, bool]:
+    def submit(self, caller: Caller, spec: Spec, name: str, key: str | None, records: Folder | None = None) -> tuple[Job, bool]:
         """Accept a job; with a key that was used before, return the job that it made.  Also whether it is new.
+
+        With the ``records`` of a job that asked for the same run it makes only the passes that these lack.
 
         Raises
         ------
@@ -51,7 +59,7 @@ class Desk:
             raise RateError(
                 f"at most {rules.most_waiting} waiting jobs of an owner were expected; all are taken. Wait for some to end."
             )
-        job, is_new = store.accept(caller.owner, name, document, key, digest)
+        job, is_new = store.accept(caller.owner, name, document, key, digest, records)
         if is_new:
             data = " and ".join(document[name] for name in spec.addresses())
             acts.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, data)
@@ -127,6 +135,48 @@ class Desk:
                 f"a solved job was expected; job {job.id} is {job.state.value}. Follow its events until it is solved."
             )
         return found
+
+    def coefficients(self, caller: Caller, id_: str) -> Coefficients:
+        """Return the coefficients of an answer by name, with their errors where these are known.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        self.solution(caller, id_)
+        try:
+            found = Coefficients.of(self.dispatcher.store.folder(id_))
+        except (OSError, ValueError, KeyError, RecursionError) as error:
+            raise UnknownJob(
+                f"the coefficients of job {id_} were expected; their files are damaged. Submit the job again."
+            ) from error
+        if found is None:
+            raise UnknownJob(
+                f"coefficients by name were expected in job {id_}; its answer has none: it is a number for each row, or of an earlier "
+                "version. Fetch x."
+            )
+        return found
+
+    def summarize(self, caller: Caller, id_: str, asked: Mapping[str, Any], key: str | None) -> tuple[Job, bool]:
+        """Accept a job that goes on from a solved one's records to its table of errors: it reads the rows for these alone, if at all.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        SpecError
+            If the problem has no such table.
+        """
+        self.solution(caller, id_)
+        job = self.job(caller, id_)
+        if not PROBLEMS[job.spec["problem"]].has_table:
+            raise no_table_error(job.spec["problem"])
+        if spec_of(job.spec).is_by_targets:
+            raise SpecError(
+                "errors were expected to be missing; answers by target have them in their arrays. Fetch the coefficients as CSV."
+            )
+        spec = spec_of({**job.spec, "out": None, **asked, SUMMARY.name: True})
+        name = f"{job.name or job.id}, errors"[:MOST_NAME]
+        return self.submit(caller, spec, name, key, self.dispatcher.store.folder(job.id))
 
     def receipt(self, caller: Caller, id_: str) -> str:
         """Return the receipt of a finished job, as it was written.

@@ -6,8 +6,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dsketch.service.job import State
 from dsketch.service.specs import ANY_SPEC, Strict
+from dsketch.settings import INFORMATION, ROBUST, Option
 
-_MOST_NAME = 200
+MOST_NAME = 200
 _MOST_LISTED = 500
 
 
@@ -15,6 +16,10 @@ def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("a name must be printable characters")
     return text
+
+
+def _one_of(option: Option) -> str:
+    return f"^({'|'.join(option.choices)})$"
 
 
 class Question(Strict):
@@ -27,7 +32,7 @@ class Submission(Strict):
     """A run to make."""
 
     spec: ANY_SPEC
-    name: Annotated[str, Field(max_length=_MOST_NAME), AfterValidator(_printable)] = Field(default="", description="For people.")
+    name: Annotated[str, Field(max_length=MOST_NAME), AfterValidator(_printable)] = Field(default="", description="For people.")
 
 
 class Listing(BaseModel):
@@ -128,6 +133,38 @@ class SolutionOut(BaseModel):
     no_summary: str | None = Field(default=None, description="Why there is none, though it was asked for.")
     is_success: bool
     text: str
+
+
+class Errors(Strict):
+    """Which errors of the coefficients are asked for."""
+
+    robust: Annotated[str, Field(pattern=_one_of(ROBUST))] | None = Field(default=None, description=ROBUST.help)
+    information: Annotated[str, Field(pattern=_one_of(INFORMATION))] | None = Field(default=None, description=INFORMATION.help)
+
+
+class Shown(BaseModel):
+    """Which coefficients to show: those of one target, or one coefficient of all targets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    target: int = Field(default=0, ge=0, description="Column of b, counted from 0 in C order.")
+    coefficient: int | None = Field(
+        default=None, ge=0, description="Its place among the names: one number of every target, as a map."
+    )
+    column: str = Field(default="value", max_length=40, description="Of the map: value, standard_error, t, z or p.")
+
+
+class CoefficientsOut(BaseModel):
+    """The table of one target; or, with ``coefficient``, name, column, shape and values of a map."""
+
+    model_config = ConfigDict(extra="allow")
+
+    names: list[str] | None = None
+    columns: dict[str, list[float | None]] | None = Field(
+        default=None, description="value, and standard_error, t or z, p, low and high where errors are known."
+    )
+    targets: dict[str, Any] | None = None
+    values: list[float | None] | None = None
 
 
 class ReceiptOut(BaseModel):

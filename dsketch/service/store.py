@@ -82,8 +82,12 @@ class Store:
 
     # ---- change ------------------------------------------------------------------------------------------------------
 
-    def accept(self, owner: str, name: str, spec: dict[str, Any], key: str | None, digest: str) -> tuple[Job, bool]:
+    def accept(
+        self, owner: str, name: str, spec: dict[str, Any], key: str | None, digest: str, records: Folder | None = None
+    ) -> tuple[Job, bool]:
         """Return a new queued job, or the one that the key made before; and whether it is new.
+
+        With the ``records`` of another job it replays what that one has recorded, if it asks for the same run.
 
         Raises
         ------
@@ -100,7 +104,7 @@ class Store:
             job = Job(self._new_id(now), owner, name, spec, now, (asked,), key, digest)
         folder = self.folder(job.id)
         try:
-            part = folder.prepare(job)  # flushes take their time; others need not wait for them
+            part = folder.prepare(job, records)  # flushes take their time; others need not wait for them
             with self._writing:
                 if (known := self.find_by_key(owner, key, digest)) is not None:
                     shutil.rmtree(part, ignore_errors=True)

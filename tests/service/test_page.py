@@ -98,7 +98,7 @@ def test_the_form_asks_for_the_table_of_coefficients(opened: Opened, running: Se
         expect(page.locator("[data-part=coefficients]")).to_contain_text("std err", timeout=WAIT)
         with running.client() as client:
             found = client.solution(page.url.rsplit("/", 1)[1])
-        assert found["summary"]["text"] == page.locator("[data-part=coefficients] pre").inner_text()
+        assert found["summary"]["text"] == page.locator("[data-part=coefficients] pre").text_content()
 
 
 def test_a_run_from_the_form_to_its_x(opened: Opened, running: Service, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Path, Security
+from fastapi import Header, Path, Security
 from fastapi.security import APIKeyHeader
 
 from dsketch.service.auth import Caller, Tokens
@@ -23,6 +23,7 @@ _WHY = {
 }
 
 Id = Annotated[str, Path(alias="id", pattern=f"^{ID.pattern}$", description="Of a job.")]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~ ]+$")]
 Who = Callable[..., Awaitable[Caller]]
 
 

@@ -1,20 +1,16 @@
-"""Plans, jobs and their answers."""
+"""Plans and jobs."""
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Header, Path, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.responses import JSONResponse, Response
 
 from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import JobOut, Listing, Page, Place, PlanOut, Question, ReceiptOut, SolutionOut, Submission
-from dsketch.service.routes.dependencies import Id, Who, troubles
+from dsketch.service.models import JobOut, Listing, Page, PlanOut, Question, Submission
+from dsketch.service.routes.dependencies import Id, Key, Who, troubles
 from dsketch.service.routes.waiting import Threads
-
-_NPY = "application/octet-stream"
-
-FieldName = Annotated[str, Path(pattern="^[a-z0-9_]{1,60}$")]
 
 
 def add_plans(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
@@ -34,7 +30,6 @@ def add_plans(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
 def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     """Add the routes of jobs."""
     By = Annotated[Caller, Depends(who)]
-    Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~ ]+$")]
 
     def answer(id_: str, caller: Caller, status: int = 200) -> Response:
         return JSONResponse(plain(desk.describe(desk.job(caller, id_), whole=True)), status)
@@ -84,53 +79,3 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
         """Remove a job that rests, with its answer and its records."""
         await threads.end(desk.remove, caller, id_)
         return Response(status_code=204)
-
-
-def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
-    """Add the routes of answers."""
-    By = Annotated[Caller, Depends(who)]
-
-    @app.get("/v1/jobs/{id}/solution", tags=["solutions"], responses={200: {"model": SolutionOut}, **troubles(404, 409, 422)})
-    def solution(id_: Id, caller: By) -> Response:
-        """Fetch the answer without x: status, certificate, ledger of passes."""
-        return JSONResponse(desk.solution(caller, id_))
-
-    @app.get("/v1/jobs/{id}/receipt", tags=["solutions"], responses={200: {"model": ReceiptOut}, **troubles(404, 409, 422)})
-    def receipt(id_: Id, caller: By) -> Response:
-        """Fetch the receipt of a finished job, signed by the service: what anybody who has the journal can audit the run by."""
-        return Response(desk.receipt(caller, id_), media_type="application/json")
-
-    @app.get(
-        "/v1/jobs/{id}/solution/x",
-        tags=["solutions"],
-        responses={
-            200: {
-                "description": "x as a NumPy file; where x has as many rows as data, where its Zarr array lies.",
-                "model": Place,
-                "content": {_NPY: {"schema": {"type": "string", "format": "binary"}}},
-            },
-            **troubles(404, 409, 422),
-        },
-    )
-    def x(id_: Id, caller: By) -> Response:
-        """Fetch x."""
-        path = desk.x(caller, id_)
-        if path.suffix == ".npy":
-            return FileResponse(path, media_type=_NPY, filename="x.npy")
-        facts = desk.solution(caller, id_)["x"]
-        return JSONResponse({"zarr": str(path), "shape": facts["shape"], "dtype": facts["dtype"]})
-
-    @app.get(
-        "/v1/jobs/{id}/solution/fields/{name}",
-        tags=["solutions"],
-        responses={
-            200: {
-                "description": "The array as a NumPy file.",
-                "content": {_NPY: {"schema": {"type": "string", "format": "binary"}}},
-            },
-            **troubles(404, 409, 422),
-        },
-    )
-    def field(id_: Id, name: FieldName, caller: By) -> Response:
-        """Fetch an array of an answer that has several: standard errors, t, p, counts."""
-        return FileResponse(desk.field(caller, id_, name), media_type=_NPY, filename=f"{name}.npy")

@@ -1,6 +1,7 @@
 // What may be done with a job: cancel, resume, fetch x, delete.
 
-import { get, post, remove, request } from "./api.js";
+import { get, post, remove } from "./api.js";
+import { download } from "./download.js";
 import { copyable, h, say, show, speak } from "./dom.js";
 import { confirmed, notice } from "./notices.js";
 import { canResume, hasSolution, isResting } from "./state.js";
@@ -52,7 +53,7 @@ export function actionBar(id) {
   return { element, update, onChange: (listener) => (changed = listener) };
 }
 
-/** Save x, or say where it lies. The token goes in a header, so that a plain link would not do. */
+/** Save x, or say where it lies. */
 async function fetched(id, job) {
   const { x } = await get(`v1/jobs/${id}/solution`);
   if (!x.file.endsWith(".npy")) {
@@ -66,9 +67,6 @@ async function fetched(id, job) {
       ),
     ];
   }
-  const address = URL.createObjectURL(await (await request(`v1/jobs/${id}/solution/x`)).blob());
-  const name = (job.name || job.id).replace(/[^\w.-]+/g, "-");
-  h("a", { href: address, download: `${name}-x.npy` }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  await download(`v1/jobs/${id}/solution/x`, `${(job.name || job.id).replace(/[^\w.-]+/g, "-")}-x.npy`);
   return [];
 }

@@ -112,5 +112,10 @@ at("forget").addEventListener("click", () => {
   service = null;
   route();
 });
+/** Focus the content; the address names pages, so that a plain link to it would leave this one. */
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  at("main").focus();
+});
 addEventListener("hashchange", route);
 route();

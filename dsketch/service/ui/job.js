@@ -3,7 +3,8 @@
 import { Refusal, get, since } from "./api.js";
 import { actionBar } from "./actions.js";
 import { certificateView } from "./certificate.js";
-import { h, say, speak } from "./dom.js";
+import { coefficientsView } from "./coefficients.js";
+import { h, say, show, speak } from "./dom.js";
 import { follow } from "./follow.js";
 import { ledgerTable } from "./ledger.js";
 import { logView } from "./log.js";
@@ -75,7 +76,8 @@ function laidOut(root, job, run, about) {
   const plot = convergencePlot();
   const ledger = ledgerTable();
   const log = logView();
-  const table = tableView();
+  const answer = answerCard(job.id);
+  const convergence = card("Convergence", plot.element, "convergence");
   const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
   const born = h("time", { datetime: job.created, title: new Date(job.created).toLocaleString() });
   const work = h("span");
@@ -103,8 +105,8 @@ function laidOut(root, job, run, about) {
       h(
         "div",
         { class: "sheets-main" },
-        card("Convergence", plot.element, "convergence"),
-        table.element,
+        answer.element,
+        convergence,
         card("Passes", ledger.element, "passes"),
         card("Log", log.element, "log"),
         card("Document of the run", document_, "document"),
@@ -134,6 +136,7 @@ function laidOut(root, job, run, about) {
     plot.update(run, rests);
     ledger.update(run);
     log.update(run);
+    show(convergence, convergesIn(run, now, rests));
     const found = now.plan ?? run.plan;
     if (found && shownPlan !== found.text)
       [(shownPlan = found.text), plan.replaceChildren(...planView(found).flat().filter(Boolean))];
@@ -150,7 +153,7 @@ function laidOut(root, job, run, about) {
     say(sentence, words.sentence(next));
     sentence.classList.toggle("is-bad", next.state === "failed");
     tick();
-    await showCertificate(certificate, table, next);
+    await showAnswer(certificate, answer, next);
     actions.update(next);
     about.renew();
   }
@@ -158,7 +161,16 @@ function laidOut(root, job, run, about) {
   return { update, renew, tick, plot, actions };
 }
 
-async function showCertificate(box, table, job) {
+const DIRECT = 3; // passes of a run that has x in one step: its plot would be a point
+
+/** Whether the run has, or may come to have, errors that get smaller from pass to pass. */
+function convergesIn(run, job, rests) {
+  if (run.points.size > 1) return true;
+  const planned = (job.plan ?? run.plan)?.passes;
+  return !rests && (planned === undefined || planned > DIRECT);
+}
+
+async function showAnswer(box, answer, job) {
   if (box.dataset.state === job.state) return;
   box.dataset.state = job.state;
   if (!hasSolution(job.state)) {
@@ -171,22 +183,26 @@ async function showCertificate(box, table, job) {
   try {
     const solution = await get(`v1/jobs/${job.id}/solution`);
     box.replaceChildren(...certificateView(solution).flat());
-    table.update(solution.summary?.text ?? solution.no_summary);
+    await answer.update(job, solution);
   } catch (error) {
     delete box.dataset.state;
     box.replaceChildren(notice(error instanceof Refusal ? error : new Error(String(error))));
   }
 }
 
-/** The table of coefficients, out of sight unless the run was asked for one. */
-function tableView() {
-  const text = h("pre", { class: "scroll", tabindex: "0", "aria-label": "Table of coefficients" });
-  const element = card("Coefficients", h("div", { class: "pad" }, text), "coefficients");
+/** The coefficients: out of sight until there are some. */
+function answerCard(id) {
+  const view = coefficientsView(id);
+  const text = h("pre", { class: "scroll", tabindex: "0", "aria-label": "Table of coefficients as text" });
+  const asText = h("details", { class: "pad" }, h("summary", {}, "The table as text"), text);
+  const element = card("Coefficients", [view.element, asText], "coefficients");
   element.hidden = true;
   return {
     element,
-    update(said) {
-      element.hidden = !said;
+    async update(job, solution) {
+      const said = solution.summary?.text ?? solution.no_summary;
+      show(element, (await view.load(job, solution)) || Boolean(said));
+      show(asText, Boolean(said));
       say(text, said ?? "");
     },
   };

@@ -1,0 +1,47 @@
+// A table of thousands of rows of which only those in view are in the page.
+
+import { h } from "./dom.js";
+
+const ROW = 28; // pixels, as the stylesheet has it
+const MORE = 12; // rows beyond either edge, so that scrolling shows no gap
+
+/**
+ * Make a body that scrolls: its element, and `update(count, rowOf)`.
+ * @param {any} table an element with a head; its body is made here
+ * @param {number} columns
+ */
+export function longTable(table, columns) {
+  const body = h("tbody");
+  const [above, below] = [filler(columns), filler(columns)];
+  table.append(body);
+  const element = h("div", { class: "scroll long", tabindex: "0" }, table);
+  /** @type {(index: number) => any} */
+  let rowOf = () => null;
+  let count = 0;
+  let shown = "";
+  let frame = 0;
+
+  function draw() {
+    frame = 0;
+    const first = Math.max(Math.floor(element.scrollTop / ROW) - MORE, 0);
+    const last = Math.min(Math.ceil((element.scrollTop + (element.clientHeight || 400)) / ROW) + MORE, count);
+    const now = `${first}-${last}`;
+    if (now === shown) return;
+    shown = now;
+    above.firstElementChild.style.height = `${first * ROW}px`;
+    below.firstElementChild.style.height = `${(count - last) * ROW}px`;
+    body.replaceChildren(above, ...Array.from({ length: Math.max(last - first, 0) }, (_, place) => rowOf(first + place)), below);
+  }
+
+  element.addEventListener("scroll", () => (frame ||= requestAnimationFrame(draw)), { passive: true });
+  return {
+    element,
+    update(rows, make) {
+      [count, rowOf, shown] = [rows, make, ""];
+      table.setAttribute("aria-rowcount", String(rows + 1));
+      draw();
+    },
+  };
+}
+
+const filler = (columns) => h("tr", { class: "filler", "aria-hidden": "true" }, h("td", { colspan: columns }));
