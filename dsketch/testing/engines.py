@@ -53,11 +53,11 @@ def by_hand(look: Look) -> Part:
     def panel(cuts: Any) -> Part:
         spans = list(itertools.pairwise(cuts.tolist()))
         if not look.pass_.accumulates:
-            return merge_parts(look.pass_, (look.pass_.map(look.rows.block(*span), None) for span in spans))
+            return look.pass_.end_panel(merge_parts(look.pass_, (look.pass_.map(look.rows.block(*span), None) for span in spans)))
         part = None
         for span in spans:
             part = look.pass_.map(look.rows.block(*span), part)
-        return part
+        return look.pass_.end_panel(part)
 
     with one_blas_thread():
         return merge_parts(look.pass_, (panel(cuts) for cuts in panels_of(look.rows)))
