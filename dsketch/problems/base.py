@@ -91,6 +91,7 @@ class Problem(ABC):
     families: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
     answers_rows: ClassVar[bool] = False
+    lacks: ClassVar[Mapping[str, str]] = {}  # why methods of a sister problem are none of this one, and which to take
     read_whole: ClassVar[tuple[str, ...]] = ()
     x_has_columns: ClassVar[bool] = True
     predicts_linearly: ClassVar[bool] = False
@@ -247,7 +248,8 @@ def require_names(problem: Problem, method: str, settings: Settings, *, is_begun
         Naming the value and the choices.
     """
     if method != "auto" and method not in problem.methods:
-        raise SpecError(f"method must be one of auto, {', '.join(sorted(problem.methods))}; got {method!r}.")
+        why = f" {problem.lacks[method].capitalize()}." if method in problem.lacks else ""
+        raise SpecError(f"method must be one of auto, {', '.join(sorted(problem.methods))}; got {method!r}.{why}")
     if not problem.families and (settings.features != "auto" or settings.rank is not None):
         raise SpecError(f"features and rank are for kernels; {problem.name} has no features. Leave them out.")
     if not is_begun:
