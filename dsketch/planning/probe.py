@@ -110,7 +110,7 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     with one_blas_thread():
         factor = Factor.of(householder(sample))
         condition, deficient, trace = factor.scaled_condition, factor.is_deficient, _trace(factor)
-    return Probe(condition, deficient, read / max(seconds, 1e-6), _block_bytes(rows), trace * d / len(columns))
+    return Probe(condition, deficient, read / max(seconds, 1e-6), block_bytes_of(rows), trace * d / len(columns))
 
 
 def _sample_columns(shape: tuple[int, int], rows: int) -> NDArray[np.intp]:
@@ -134,7 +134,7 @@ def _trace(factor: Factor) -> float:
     return float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0
 
 
-def _block_bytes(rows: Rows) -> int:
+def block_bytes_of(rows: Rows) -> int:
     """Return the bytes of A in the largest block, or of what is decoded at once for it."""
     cuts = rows.cuts
     if not rows.A.is_raw or rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):

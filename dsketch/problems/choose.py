@@ -81,6 +81,20 @@ def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case
     return Verdict(best, prices[best], rejected, why)
 
 
+def require_room(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case: Priced) -> None:
+    """Refuse a case for which no method that could be taken has room, whatever a probe would tell.
+
+    Raises
+    ------
+    PlanError
+        As :func:`choose_method`.
+    """
+    names = [name for name, method in methods.items() if method.is_offered] if asked == "auto" else [asked]
+    prices = {name: methods[name].price(case) for name in names}
+    if not any(_fits(price, case) for price in prices.values()):
+        raise PlanError(case.explain_need(prices))
+
+
 def plan_case(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case: Planned, rows: Rows, machines: Machines) -> Choice:
     """Return the plan by the method to take, with what it says of itself.
 

@@ -74,7 +74,7 @@ class Cholesky(LinearMethod):
         del start
         G, c, _ = yield from system.gram()
         require_squares(G)
-        factor = _factor_of(G, system.shape[0])
+        factor = factor_of_gram(G, system.shape[0])
         del G
         x = factor.solve(factor.solve_transposed(c))
         answer = yield from certify_and_correct(system, factor, x, settings, squared=self.is_squared)
@@ -85,8 +85,15 @@ class Cholesky(LinearMethod):
         return answer
 
 
-def _factor_of(G: Floats, rows: int) -> Factor:
+def factor_of_gram(G: Floats, rows: int) -> Factor:
     """Return the factor of AᵀA if its least eigenvalue, columns scaled, is far above its rounding.
+
+    Parameters
+    ----------
+    G : ndarray, shape (d, d)
+        Not changed.
+    rows : int
+        n, over which it was summed.
 
     Raises
     ------

@@ -19,7 +19,7 @@ from dsketch.problems.linear.by_target import GroupedAnswer, gather_sides, join_
 from dsketch.problems.linear.centring import restate_certificate, restore_intercept, shift_notes
 from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate, linear_notes, require_finite
 from dsketch.problems.linear.check import check_linear
-from dsketch.problems.linear.choose import plan_system
+from dsketch.problems.linear.choose import plan_system, require_room_for_columns
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.sides import shape_by_side
@@ -57,6 +57,7 @@ class LinearProblem(LinearSystem, AffineProblem):
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
+        require_room_for_columns(self, method, settings, machines)
         return plan_system(self, self.shifted, method, settings, machines)
 
     def answer(self, choice: Choice) -> Flow[Outcome]:

@@ -16,7 +16,15 @@ import scipy.linalg as sl
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
 from dsketch.planning.work import GRADIENT, WHITENED_GRAM, Work, sketching_kind
-from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_full_rank, sketch_bytes, square_bytes
+from dsketch.problems.linear.method import (
+    QR_FLOPS,
+    LinearAnswer,
+    LinearMethod,
+    require_full_rank,
+    sketch_bytes,
+    sketch_cubes,
+    square_bytes,
+)
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.tsqr import Tsqr
@@ -41,6 +49,10 @@ class Whitened(LinearMethod):
         """Return 1 + 1 + 1 passes."""
         del d
         return Work((sketching_kind(settings.sketch, FOR_WHITENING, _SIGNS),)), Work((WHITENED_GRAM,)), Work((GRADIENT,))
+
+    def cubes(self, settings: Settings, d: int) -> tuple[float, float]:
+        """Return those of the QR of the sketch and that of Lᵀ R₀, a product on one thread."""
+        return 2.0, sketch_cubes(settings, d, FOR_WHITENING) + 4 / 3 * QR_FLOPS
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch, or of the Gram matrix."""
