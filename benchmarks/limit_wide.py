@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
-from record import Case, Record, arguments, show, table
+from record import Case, Record, arguments, figure, show, table
 
 import dsketch
 from dsketch._linalg.threads import side_by_side
@@ -69,7 +69,8 @@ def measure_solve(record: Record, n: int, d: int, repeats: int) -> None:
     record.add(
         part="wide", work=work, before=_BEFORE.get(d), now_seconds=min(ours), limit_seconds=min(theirs),
         limit="Gram and Cholesky, all threads", ratio=min(ours) / min(theirs), wanted=_WANTED, method=solution.method,
-        status=str(solution.status), backward=float(solution.certificate.backward_error[0]), planned_seconds=solution.plan.estimate.seconds,
+        status=solution.status.name.lower(),
+        backward=float(solution.certificate.backward_error[0]), planned_seconds=solution.plan.estimate.seconds,
     )  # fmt: skip
     record.add(
         part="wide", work=f"the probe of {work}", before=None, now_seconds=min(looks), limit_seconds=min(ours), limit="the solve",
@@ -134,7 +135,7 @@ def measure(record: Record, *, tiny: bool, large: bool = False) -> None:
     if tiny or large:
         measure_driver(record, *((3000, 200) if tiny else (100_000, 10_000)))
     for n, d in ((1000, 100), (1000, 400)) if tiny else ((100_000, 10_000), (100_000, 20_000)):
-        measure_plan(record, n, d, "12MB" if tiny else "10GB")
+        measure_plan(record, n, d, "12MB" if tiny else "20GB")
 
 
 def tables(cases: list[Case]) -> dict[str, str]:
@@ -161,6 +162,23 @@ def tables(cases: list[Case]) -> dict[str, str]:
     }
 
 
+def draw(cases: list[Case]) -> Any:
+    """Return a drawer of each ratio beside the one that is wanted."""
+    shown = [case for case in cases if case["ratio"] is not None]
+
+    def into(canvas: Any) -> None:
+        canvas.set_size_inches(8, 0.6 + 0.5 * len(shown))
+        axis, places = canvas.subplots(), np.arange(len(shown))
+        axis.barh(places, [case["ratio"] for case in shown], label="measured")
+        axis.plot([case["wanted"] for case in shown], places, "k|", ms=18, label="wanted")
+        axis.set_yticks(places, [case["work"] for case in shown], fontsize=8)
+        axis.set_xscale("log")
+        axis.set_xlabel("ratio to the limit")
+        axis.legend(fontsize=8)
+
+    return into
+
+
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__ or "")
@@ -171,6 +189,7 @@ def main() -> None:
     record = Record(options.out, "limit_wide")
     measure(record, tiny=options.tiny, large=options.large)
     show(tables(record.cases))
+    figure(options.out / "limit_wide.png", draw(record.cases))
 
 
 if __name__ == "__main__":

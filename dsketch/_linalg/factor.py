@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.columns import powers_near_norms, ratio
+from dsketch._linalg.columns import norms, powers_near_norms, ratio
 from dsketch._linalg.extent import Extent, extent_of
 from dsketch._linalg.householder import householder
 from dsketch._linalg.whitener import Whitener, dense, substitution
@@ -56,6 +56,11 @@ class Factor:
     def scale(self) -> Floats:
         """Powers of two near the column norms; 1 for zero columns."""
         return powers_near_norms(self.R)
+
+    @cached_property
+    def sizes(self) -> Floats:
+        """Norms of the columns."""
+        return norms(self.R)
 
     @cached_property
     def scaled(self) -> Floats:
@@ -194,6 +199,10 @@ class Factor:
         if not self.is_deficient:
             return np.asarray(sl.solve_triangular(self.scaled, g / self.scale[:, None], trans="T"))
         return self.whitener.inverses[0].T @ g
+
+    def fitted(self, x: Floats) -> Floats:
+        """Return ‖A x‖ of each column of x."""
+        return norms(self.R @ x)
 
     def least_squares(self, z: Floats) -> Floats:
         """Return the minimum-norm x of min ‖R x − z‖, shape (d, k)."""

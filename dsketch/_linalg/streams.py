@@ -61,6 +61,7 @@ KERNEL_WITNESSES = Stream(43)  # vectors of signs that measure how far features 
 FOLDS = Stream(45)  # which fold of a cross-validation each row is in
 DRAWN_STARTS = Stream(60)  # where nonlinear problems begin that are told to draw
 LAYER_LANCZOS = Stream(61)  # the vector from which a saddle of an attention layer is looked for
+KRYLOV_START = Stream(62)  # the right-hand side that tells the rank
 SPECTRUM_START = Stream(63)  # the vector from which the ends of a spectrum are looked for, of seed 0 always
 TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # each leaf has one
 TREE_LEAVES = Stream(2 << 32, MANY)  # each leaf has one
@@ -91,7 +92,7 @@ OF_SEED = {
     "seed": (
         SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
         TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, LEVERAGE_DIRECTIONS,
-        LEVERAGE_SAMPLE, ATTENTION_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, LAYER_LANCZOS, SPECTRUM_START, SAMPLED_HESSIAN,
+        LEVERAGE_SAMPLE, ATTENTION_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, KRYLOV_START, LAYER_LANCZOS, SPECTRUM_START, SAMPLED_HESSIAN,
         FOLDS,
     ),
     "draw": (CENTRE_BLOCKS, CENTRE_ROWS),

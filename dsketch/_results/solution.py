@@ -9,6 +9,8 @@ import numpy as np
 
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.bounds import Bounds, Known
+from dsketch._linalg.factor import Factor
 from dsketch._results.frames import target_names, to_dataset, to_frame
 from dsketch._results.pages import solution_html, solution_word
 from dsketch._results.plan import Plan
@@ -23,6 +25,8 @@ from dsketch.matrix.open import open_matrix
 from dsketch.passes.base import Flow
 from dsketch.problems import Problem
 from dsketch.problems.linear.by_target import GroupedAnswer
+from dsketch.problems.linear.own_factor import factor_of
+from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.stored_errors import stored_errors
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.outcome import Certificate, Status
@@ -251,6 +255,8 @@ class Solution:
     def singular_values(self) -> Floats:
         """Singular values of A (of its sketch where ``certificate.is_exact`` is false), from a decomposition of R.
 
+        After ``krylov``, which makes no R, one pass makes it.
+
         Where columns were shifted beside an intercept (a note says so), those of [A − 1 sᵀ, 1].
 
         Raises
@@ -260,7 +266,7 @@ class Solution:
         """
         if getattr(self.answer, "factor", None) is None:
             raise SpecError(f"{self.method} made no factor of A. Use tsqr, whitened or gram.")
-        values: Floats = self.answer.factor.singular[0]
+        values: Floats = factor_in(self).singular[0]
         return values
 
     @property
@@ -320,3 +326,13 @@ class Solution:
             *self.certificate.lines(),
         ]
         return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
+
+
+def factor_in(solution: Solution) -> Factor:
+    """Return the factor of a linear answer; where its method made none, A's own by a pass more."""
+    known: Known = solution.answer.factor
+    if isinstance(solution.problem, LinearProblem) and isinstance(known, Bounds):
+        factor: Factor = solution.run(factor_of(solution.problem.shifted, known), None, None)
+        return factor
+    assert isinstance(known, Factor)  # noqa: S101 - only linear methods go without
+    return known

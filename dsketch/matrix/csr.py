@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 import zarr
 from numpy.typing import NDArray
 
@@ -27,6 +26,7 @@ from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, check_numeric
 from dsketch.matrix.conventions import Conventions, conventions_of, refuse
+from dsketch.matrix.csr_slices import csr_of
 from dsketch.matrix.zarr import ZarrMatrix, address_of, names_of
 
 ENCODING = "csr_matrix"
@@ -84,10 +84,12 @@ class CsrMatrix(Matrix):
         self.source, self.names = source, names
         self.is_local = self.is_raw = data.is_local
         self._data, self._indices, self._indptr, self._what = data, indices, indptr, what
+        self._seen: dict[tuple[int, int], Sparse] = {}  # blocks in memory that were looked at and found right
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the grid behind: it belongs to the driver."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("_grid", "nbytes", "block_bytes")}
+        """Leave the grid behind, which belongs to the driver, and the blocks that are views here."""
+        kept = {key: value for key, value in self.__dict__.items() if key not in ("_grid", "nbytes", "block_bytes")}
+        return {**kept, "_seen": {}}
 
     # ---- the grid -------------------------------------------------------------------------------------------------
 
@@ -142,15 +144,20 @@ class CsrMatrix(Matrix):
             If a chunk does not decode, row pointers decrease, a column does not exist, or a number is marked as missing.
         """
         del out
+        if (seen := self._seen.get((start, stop))) is not None:
+            return seen
         pointers = self._pointers(start, stop)
         first, last = int(pointers[0]), int(pointers[-1])
         values = _entries(self._data, first, last)
         columns: NDArray[np.int64] = _entries(self._indices, first, last)
         self._check_columns(columns, pointers, start)
-        values = self._interpret(values, columns, pointers, start).astype(self.dtype, copy=False)
+        stored, values = values, self._interpret(values, columns, pointers, start).astype(self.dtype, copy=False)
         kind = np.int32 if max(last - first, self.shape[1]) < 2**31 else np.int64
-        parts = values, columns.astype(kind, copy=False), (pointers - first).astype(kind)
-        return scipy.sparse.csr_array(parts, shape=(stop - start, self.shape[1]), copy=False)
+        labels: NDArray[Any] = columns.astype(kind, copy=False)
+        block = csr_of(values, labels, (pointers - first).astype(kind), self.shape[1])
+        if self.is_local and values is stored and labels is columns:  # of which only the row pointers take memory
+            self._seen[start, stop] = block
+        return block
 
     def window(self, start: int, stop: int) -> "CsrMatrix":
         """Return the entries of rows ``start:stop`` alone where they lie in memory and travel with the task."""

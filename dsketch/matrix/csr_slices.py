@@ -1,6 +1,7 @@
 """CSR rows in memory, a slice at a time: as they are for passes that take them, without a copy where none is needed."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -62,7 +63,23 @@ def float_rows(
         behind = behind * roots
     if labels.size:
         values, columns, pointers = _with_behind(values, columns, pointers, behind, labels)
-    return scipy.sparse.csr_array((values, columns, pointers), shape=(high - low, rows.shape[1] + intercept), copy=False)
+    return csr_of(values, columns, pointers, rows.shape[1] + intercept)
+
+
+def csr_of(values: AnyArray, columns: Indices, pointers: Indices, width: int) -> Sparse:
+    """Return the csr_array of three vectors that fit, as they are: SciPy's constructor would copy a view of something larger."""
+    made = scipy.sparse.csr_array((len(pointers) - 1, width), dtype=values.dtype)
+    made.data, made.indices, made.indptr = values, columns, pointers
+    return made
+
+
+def turn(X: Any) -> Any:
+    """Return Xᵀ of a csr_array or an array, as a view: SciPy's own transposition would copy entries that are a view of something larger."""
+    if not scipy.sparse.issparse(X):
+        return X.T
+    made = scipy.sparse.csc_array(X.shape[::-1], dtype=X.dtype)
+    made.data, made.indices, made.indptr = X.data, X.indices, X.indptr
+    return made
 
 
 def _places(columns: Indices, pointers: Indices, shift: AnyArray) -> Indices | None:

@@ -6,6 +6,7 @@ from dsketch.passes.gram import Gram
 from dsketch.passes.normal import Normal
 from dsketch.passes.sandwich import Sandwich
 from dsketch.passes.sketching import Sketching
+from dsketch.passes.squares import ColumnSums, Squares
 from dsketch.passes.touch import Touch
 from dsketch.passes.triangle import JointTriangle, Reduced, Triangle
 from dsketch.passes.whitened import WhitenedGram
@@ -13,6 +14,7 @@ from dsketch.passes.whitened import WhitenedGram
 __all__ = [
     "BareGradient",
     "Both",
+    "ColumnSums",
     "Gradient",
     "Gram",
     "JointTriangle",
@@ -24,6 +26,7 @@ __all__ = [
     "Sandwich",
     "Sketching",
     "Slope",
+    "Squares",
     "Touch",
     "Triangle",
     "WhitenedGram",

@@ -9,6 +9,7 @@ import scipy.sparse
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch._linalg.tiles import column_tiles, rows_of_tile
+from dsketch.matrix.csr_slices import turn
 from dsketch.matrix.rows import Block, rows_beside
 from dsketch.passes.base import Part, Pass
 
@@ -69,7 +70,7 @@ class Gradient(Pass[Slope]):
         else:
             for _, X, Y in block.slices(sparse=True):
                 residual = Y - X @ self.x
-                g += X.T @ residual
+                g += turn(X) @ residual
                 rr += np.einsum("ij,ij->j", residual, residual)
         return g, rr, *_join_moments(moments, self._moments(block))
 
@@ -78,14 +79,14 @@ class Gradient(Pass[Slope]):
         x = np.ascontiguousarray(self.x[:, 0])
         for _, X, Y in block.slices(sparse=True):
             residual = Y[:, 0] - X @ x
-            g += residual @ X
+            g += turn(X) @ residual if block.is_sparse else residual @ X
             rr += residual @ residual
 
     def _map_wide(self, block: Block, g: Floats, rr: Floats) -> None:
         """Do the same where b has more columns than A, tile by tile of b."""
         for _, X, Y in block.slices(rows_of_tile(block.sides), sparse=True):
             is_csr = scipy.sparse.issparse(X)
-            turned = X.T if is_csr else np.ascontiguousarray(X.T)
+            turned = turn(X) if is_csr else np.ascontiguousarray(X.T)
             for tile in column_tiles(len(Y), Y.shape[1]):
                 x, own = self.x[:, tile], Y[:, tile]
                 residual = X @ x if is_csr else np.matmul(X, x, out=scratch("residual", own.shape))

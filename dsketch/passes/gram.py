@@ -8,8 +8,9 @@ import scipy.sparse
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.blas import add_square
+from dsketch._linalg.products import add_gram, mirror
 from dsketch._linalg.scatter import add_sparse
-from dsketch._linalg.tiled import mirror
+from dsketch._linalg.tiled import mirror as mirror_in_place
 from dsketch.matrix.base import BLOCK_BYTES, Sparse
 from dsketch.passes.base import Part, SlicePass
 
@@ -24,7 +25,8 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     """Finish to ``(AᵀA, Aᵀb, bᵀb)`` with shapes (d, d), (d, k), (k,): of bᵀb the diagonal alone.
 
     One read, n d² + 2 n d k flops (BLAS syrk, gemm), d (d + k) + k numbers a part.  The relative error of the least eigenvalue is u·kappa².
-    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.
+    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.  A part holds one
+    triangle of AᵀA; what lies in the other is not read.
     """
 
     kind: ClassVar[str] = "gram"
@@ -41,16 +43,16 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
         if scipy.sparse.issparse(X):
             add_sparse_gram(G, X)
         elif len(G) >= IN_PLACE_COLUMNS:
-            add_square(G, X)  # the upper triangle: what is below is nobody's until the end
+            add_square(G, np.ascontiguousarray(X))  # the upper triangle: what is below is nobody's until the end
         else:
-            G += X.T @ X
+            add_gram(G, X)
         c += X.T @ Y
         bb += np.einsum("ij,ij->j", Y, Y)
 
     def finish(self, part: Part) -> tuple[Floats, Floats, Floats]:
         """Return the three products."""
         G, c, bb = part
-        return mirror(G) if len(G) >= IN_PLACE_COLUMNS else G, c, bb
+        return mirror_in_place(G) if len(G) >= IN_PLACE_COLUMNS else mirror(G), c, bb
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return d (d + k) + k numbers."""

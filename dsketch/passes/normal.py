@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch.matrix.csr_slices import turn
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 
@@ -34,10 +35,10 @@ class Normal(Pass[Floats]):
         if self.v.shape[1] == 1:
             v = np.ascontiguousarray(self.v[:, 0])
             for _, X, _ in block.slices(sparse=True):
-                total[:, 0] += (X @ v) @ X
+                total[:, 0] += turn(X) @ (X @ v) if block.is_sparse else (X @ v) @ X
         else:
             for _, X, _ in block.slices(sparse=True):
-                total += X.T @ (X @ self.v)
+                total += turn(X) @ (X @ self.v)
         return (total,)
 
     def finish(self, part: Part) -> Floats:

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.products import add_gram, mirror
 from dsketch._linalg.scratch import scratch
 from dsketch._linalg.whitener import Whitener
 from dsketch.passes.base import Part, SlicePass
@@ -46,12 +47,12 @@ class WhitenedGram(SlicePass[tuple[Floats, Floats]]):
         del start
         W, c = part
         white = self.whitener.apply(X, scratch("whitened", (X.shape[0], self.whitener.rank)))
-        W += white.T @ white
+        add_gram(W, white)
         c += white.T @ Y
 
     def finish(self, part: Part) -> tuple[Floats, Floats]:
         """Return (YᵀY, Yᵀb)."""
-        return part[0], part[1]
+        return mirror(part[0]), part[1]
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return d (d + k) numbers."""

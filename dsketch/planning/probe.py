@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.matrix.rows import Buffers, Rows, bytes_of_row, find_nonfinite
+from dsketch.planning.near import SAMPLE_ENTRIES, condition_by_steps
 from dsketch.planning.price import Machines, Workload
 
 _BLOCKS = 3
@@ -92,25 +94,44 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     blocks = len(cuts) - 1
     numbers = sorted({0, blocks // 2, blocks - 1})[:_BLOCKS]
     columns = _sample_columns(rows.shape, sum(int(cuts[number + 1] - cuts[number]) for number in numbers))
-    buffers, pieces, read, seconds = Buffers(), [], 0, 0.0
+    buffers, pieces, sparse, read, seconds = Buffers(), list[Any](), list[Any](), 0, 0.0
     for number in numbers:
         began = time.perf_counter()
-        block = rows.block(int(cuts[number]), int(cuts[number + 1]), buffers)
+        block = rows.block(int(cuts[number]), _stop_of(rows, number, len(columns), len(numbers)), buffers)
         wanted = max(_CSR_ROWS_PER_COLUMN * d // len(numbers), 1) if block.is_sparse else _ROWS_PER_COLUMN * len(columns)
         step = max((block.stop - block.start) // wanted, 1)
+        entries = int(getattr(block.A, "nnz", 0))
         for _, X, _ in block.slices(sparse=True):
-            some = X[::step].toarray() if block.is_sparse else X[::step]
-            pieces.append(some.copy() if len(columns) == d else some[:, columns])
+            if block.is_sparse:
+                sparse.append(X[:: _stride(entries, len(numbers))])
+            some = X[::step]
+            pieces.append(some.copy() if block.is_sparse or len(columns) == d else some[:, columns])
         seconds += time.perf_counter() - began
         read += rows.nbytes * (block.stop - block.start) // rows.shape[0]
         find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
-    sample = np.concatenate(pieces)
-    if penalty is not None and penalty.any():
-        sample = np.concatenate([sample, np.diag(np.sqrt(penalty[columns] * min(sample.shape[0] / rows.shape[0], 1.0)))])
+    speed, height = read / max(seconds, 1e-6), block_bytes_of(rows)
     with one_blas_thread():
+        if sparse and (known := condition_by_steps(sparse, penalty, rows.shape[0])) is not None:
+            return Probe(known.condition, False, speed, height, known.trace)
+        sample = np.concatenate([piece[:, columns].toarray() for piece in pieces] if sparse else pieces)
+        if penalty is not None and penalty.any():
+            sample = np.concatenate([sample, np.diag(np.sqrt(penalty[columns] * min(sample.shape[0] / rows.shape[0], 1.0)))])
         factor = Factor.of(householder(sample))
         condition, deficient, trace = factor.scaled_condition, factor.is_deficient, _trace(factor)
-    return Probe(condition, deficient, read / max(seconds, 1e-6), block_bytes_of(rows), trace * d / len(columns))
+    return Probe(condition, deficient, speed, height, trace * d / len(columns))
+
+
+def _stop_of(rows: Rows, number: int, columns: int, blocks: int) -> int:
+    """Return where to stop in a block: of raw rows, of which columns are sampled, when all blocks together give four rows a column."""
+    start, stop = int(rows.cuts[number]), int(rows.cuts[number + 1])
+    if columns == rows.shape[1] or rows.A.nonzeros is not None or not rows.A.is_raw:
+        return stop
+    return min(stop, start + -(-_ROWS_PER_COLUMN * columns // blocks))
+
+
+def _stride(entries: int, blocks: int) -> int:
+    """Return the step from one row of a CSR block with so many entries to the next one that is looked at."""
+    return max(entries * blocks // SAMPLE_ENTRIES, 1)
 
 
 def _sample_columns(shape: tuple[int, int], rows: int) -> NDArray[np.intp]:

@@ -10,7 +10,7 @@ from dsketch._linalg.factor import Factor
 from dsketch._linalg.whitener import dense
 from dsketch.losses.binomial import Logit
 from dsketch.matrix.beside import Places
-from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Triangle, WhitenedGram
+from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Squares, Triangle, WhitenedGram
 from dsketch.passes.fold_grams import FoldGrams
 from dsketch.passes.leverages import Leverages
 from dsketch.passes.linked import Linked
@@ -24,6 +24,7 @@ from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_WHITENING
 _LIGHT_SECONDS, _SIDE_SECONDS = 2e-9, 1e-9
 _SIGN_SECONDS = 12e-9
 _GRAM_SECONDS, _PAIR_SECONDS = 20e-9, 5e-9
+_SQUARE_SECONDS = 4e-9  # of the columns, and their products with b
 # Of one number of b beside few columns, one thread (benchmarks/targets.py): read, its residual, the square of that; a flop of its products;
 # the signs of a sketch.
 _SIDE_NUMBER, _SIDE_FLOP, _SIDE_SIGNS = 1.3e-9, 0.04e-9, 8e-9
@@ -144,6 +145,7 @@ LINKED_LIGHT = Kind(
     sparse_seconds=_light_seconds,
     outputs_seconds=_linked_light_seconds,
 )
+SQUARES = Kind(Squares.kind, lambda _: Squares(), sparse_seconds=lambda *_: _SQUARE_SECONDS, side=0.0)
 TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True, outputs_seconds=_tangent_triangle_seconds)
 FOLD_GRAMS = Kind(FoldGrams.kind, lambda _: FoldGrams(5, 0), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 WHITENED_GRAM = Kind(WhitenedGram.kind, lambda d: WhitenedGram(_factor(d).whitener), grows=True)

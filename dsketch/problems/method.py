@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.factor import Factor
+from dsketch._linalg.bounds import Known
 from dsketch._units import format_bytes, format_count
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import describe_room
@@ -41,8 +41,8 @@ class Answer(Protocol):
         """What was decided on the way."""
 
     @property
-    def factor(self) -> Factor | None:
-        """Of A, or of its sketch; None where none was made."""
+    def factor(self) -> Known | None:
+        """Of A, or of its sketch, or what is known without one; None where nothing is."""
 
 
 @dataclass

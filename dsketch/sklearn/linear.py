@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import MultiOutputMixin
 
 from dsketch._linalg.arrays import Floats
+from dsketch._results.solution import factor_in
 from dsketch.api import solve
 from dsketch.problems import LeastSquares
 from dsketch.problems import Ridge as RidgeProblem
@@ -69,12 +70,12 @@ class _Linear(MultiOutputMixin, Affine):  # type: ignore[misc]  # scikit-learn p
         names = ("method", "tol", "sketch", "seed", "cluster", "journal", "memory_limit", "replicas")
         solution = solve(problem, progress=False, **{name: getattr(self, name) for name in names})
         self._keep(solution)
-        factor, rank = solution.answer.factor, solution.certificate.rank
+        rank = solution.certificate.rank
         if not problem.rows.intercept:
-            self._note_spectrum(lambda: (rank, factor.singular[0]))
+            self._note_spectrum(lambda: (rank, factor_in(solution).singular[0]))
             return solution.x
-        self._note_spectrum(lambda: (rank - 1, centred_singular_values(factor.R)))
-        x = shorten_coefficients(solution.answer.x, factor)
+        self._note_spectrum(lambda: (rank - 1, centred_singular_values(factor_in(solution).R)))
+        x = shorten_coefficients(solution.answer.x, solution.answer.factor)
         return self._undo_shift(x, solution.problem.rows.shift, solution.x.ndim == 1)
 
     def _note_spectrum(self, found: Callable[[], tuple[int, Floats]]) -> None:

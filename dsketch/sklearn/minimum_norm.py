@@ -7,7 +7,7 @@ import scipy.linalg as sl
 import scipy.sparse
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.factor import Factor
+from dsketch._linalg.bounds import Bounds, Known
 from dsketch._units import format_bytes
 from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
@@ -67,7 +67,7 @@ def solve_minimum_norm(X: Any, y: Floats, weights: Floats | None, alpha: float, 
     return MinimumNorm(x, s, int(np.count_nonzero(kept)), shift)
 
 
-def shorten_coefficients(x: Floats, factor: Factor) -> Floats:
+def shorten_coefficients(x: Floats, factor: Known) -> Floats:
     """Return, of all minimizers of a rank-deficient system with an intercept, the one whose coefficients alone are shortest.
 
     dsketch counts the intercept into the norm, scikit-learn (which centres) does not.
@@ -75,10 +75,10 @@ def shorten_coefficients(x: Floats, factor: Factor) -> Floats:
     Parameters
     ----------
     x : ndarray, shape (d + 1, k)
-    factor : Factor
+    factor : Factor or Bounds
         Of [A 1].
     """
-    if not factor.is_deficient:
+    if isinstance(factor, Bounds) or not factor.is_deficient:
         return x
     N = factor.null
     back: Floats = N @ np.asarray(sl.lstsq(N[:-1], x[:-1])[0])

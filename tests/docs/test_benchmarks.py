@@ -240,3 +240,15 @@ def test_targets_missing_is_held_against_fifty_digits(tmp_path: Path) -> None:
     assert sum(case["targets"] for case in cases if case["part"] == "masks") == 40
     assert all(case["x_in_rounding"] < 8 for case in cases if case["part"] == "masks")
     assert "polyfit" in printed
+
+
+def test_limit_wide_measures_solves_probes_and_plans(tmp_path: Path) -> None:
+    """Each solve stands beside normal equations and its probe, the driver's part has full rank, and one of two plans is a refusal."""
+    cases, printed = run_here("limit_wide", tmp_path)
+    solves = [case for case in cases if "method" in case and case["ratio"] is not None]
+    assert len(solves) == 2
+    assert all(case["status"] == "solved" and case["backward"] <= 8 * EPS for case in solves)
+    assert sum(case["work"].startswith("the probe of") for case in cases) == 2
+    assert [case["rank"] for case in cases if "rank" in case] == [200]
+    assert ["refused" in case for case in cases if case["work"].startswith("plan for")] == [False, True]
+    assert "seconds until it is said" in printed

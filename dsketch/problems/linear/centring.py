@@ -22,7 +22,7 @@ from dsketch.problems.linear.stored_errors import stored_errors, stored_forward_
 def restore_intercept(answer: LinearAnswer, shift: AnyArray | None) -> tuple[LinearAnswer, Floats]:
     """Return the answer for shifted columns, the shortest once put back, and x itself."""
     if shift is not None and answer.factor.is_deficient:
-        x = shortest(answer.x, answer.factor, shift)
+        x = shortest(answer.x, answer.triangle, shift)
         move = x - answer.x + (0.0 if answer.move is None else answer.move)
         answer = replace(answer, x=x, move=move)
     return answer, uncentre_answer(answer.x, shift)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.bounds import Bounds
 from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
@@ -38,6 +39,8 @@ class LinearCertificate(Certificate):
         The singular values that decided the rank; where columns were shifted beside an intercept, how many: condition and rank are theirs.
     is_exact : bool
         Whether condition, rank and backward error come from A's own factor rather than a sketch's.
+    is_bound : bool
+        Whether condition and backward error are bounds, that no factor was made for.
     coefficient_errors : ndarray, shape (d, k), or None
         The same for each coefficient: first-order bounds on |x − x*|, in the units of x; None unless asked for.
     matrix : str
@@ -47,17 +50,19 @@ class LinearCertificate(Certificate):
     gradient_norm: Floats
     scaled_condition: float
     is_exact: bool
+    is_bound: bool = False
     coefficient_errors: Floats | None = None
     matrix: str = "A"
 
     def lines(self) -> list[str]:
         """Return the certificate as lines for people."""
         return [
-            f"backward    {show_sides(self.backward_error)} relative to ‖{self.matrix}‖, columns scaled"
-            + ("" if self.is_exact else " (with the sketch's factor)"),
+            f"backward    {'≤ ' * self.is_bound}{show_sides(self.backward_error)} relative to ‖{self.matrix}‖, columns scaled"
+            + ("" if self.is_exact or self.is_bound else " (with the sketch's factor)"),
             f"residual    {show_sides(self.residual_norm)}   gradient {show_sides(self.gradient_norm)}   "
             f"forward error ≤ {show_sides(self.forward_error)}",
-            f"condition   {format_number(self.condition)} (columns scaled {format_number(self.scaled_condition)}); {self.rank_reason}",
+            f"condition   {'≤ ' * self.is_bound}{format_number(self.condition)} (columns scaled "
+            f"{format_number(self.scaled_condition)}); {self.rank_reason}",
         ]
 
 
@@ -81,7 +86,7 @@ def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = Fal
         Whether to tell the error of each coefficient as well, d × k numbers.
     """
     factor, x = answer.factor, answer.x
-    sizes = norms(factor.R)
+    sizes = factor.sizes
     gradient = (
         np.full(x.shape[1], np.nan)
         if answer.slope is None
@@ -97,6 +102,7 @@ def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = Fal
         rank=factor.rank,
         rank_reason=factor.rank_reason,
         is_exact=answer.is_exact,
+        is_bound=isinstance(factor, Bounds),
         coefficient_errors=coefficient_errors(answer, rows) / factor.scale[:, None] if by_column else None,
     )
 

@@ -24,15 +24,14 @@ def require_room_for_columns(system: LinearSystem, method: str, settings: Settin
     PlanError
         If a task thread, or the driver, has too little memory for d × d numbers.
     """
-    d, names = system.shape[1], [name for name, one in METHODS.items() if one.is_offered] if method == "auto" else [method]
+    d, unknown = system.shape[1], Probe(1.0, False, 1e9, block_bytes_of(system.rows))
+    names = require_room(METHODS, method, Case(settings, workload_of(system.rows, system.sides, unknown, machines), unknown))
     least = min(METHODS[name].squares for name in names)
     if (need := least * 8 * d**2) > machines.driver_bytes:
         raise PlanError(
             f"the driver must hold {least} arrays of {format_count(d)} × {format_count(d)}, {format_bytes(need)}; "
             f"{format_bytes(machines.driver_bytes)} are free there. Solve for fewer columns, or on a machine with more memory."
         )
-    unknown = Probe(1.0, False, 1e9, block_bytes_of(system.rows))
-    require_room(METHODS, method, Case(settings, workload_of(system.rows, system.sides, unknown, machines), unknown))
 
 
 def plan_system(stored: LinearSystem, shifted: LinearSystem, method: str, settings: Settings, machines: Machines) -> Choice:

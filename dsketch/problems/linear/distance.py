@@ -18,6 +18,7 @@ N. J. Higham, T. Mary, "A new approach to probabilistic rounding error analysis"
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.bounds import Bounds
 from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.tiled import solve_turned
@@ -38,6 +39,9 @@ def coefficient_errors(answer: LinearAnswer, rows: int) -> Floats:
     if answer.slope is None:
         raise ValueError("an answer with a slope was expected")
     factor, x = answer.factor, answer.x
+    if isinstance(factor, Bounds):
+        parts = _far_by_bounds(answer, factor, rows)
+        return np.tile(np.sum(parts, axis=0), (len(x), 1))
     weights = factor.scale[:, None]
     whitened, step, row_norms, row_norms_of_square = _apply_inverse(factor, answer.slope.g / weights)
     unseen = weights * np.abs(x - factor.shortest(x)) + _turn_of_null_space(answer)
@@ -61,13 +65,21 @@ def _apply_inverse(factor: Factor, h: Floats) -> tuple[Floats, Floats, Floats, F
     return whitened, V @ (whitened / s[:, None]), np.linalg.norm(V / s, axis=1), np.linalg.norm(V / s**2, axis=1)
 
 
+def _far_by_bounds(answer: LinearAnswer, bounds: Bounds, rows: int) -> tuple[Floats, Floats, Floats]:
+    """Return what is at most ‖D (x − x*)‖ for the slope and for the doubt of the residual, and at most each entry for that of the sums."""
+    assert answer.slope is not None  # noqa: S101 - for type checkers
+    once, twice = _doubts(answer, rows)
+    step = norms(bounds.solve_transposed(answer.slope.g)) / bounds.least**2
+    return step, once / bounds.least, twice / bounds.least**2
+
+
 def _turn_of_null_space(answer: LinearAnswer) -> Floats:
     """Return how far D x may be off because rounding turns the null space, shape (d, k) or 0.
 
     A null vector v of A D⁻¹ is known to eps kappa.  In the user's units it is D⁻¹v, of length τ at least, and the shortest x is orthogonal
     to it.
     """
-    factor, d = answer.factor, answer.x.shape[0]
+    factor, d = answer.triangle, answer.x.shape[0]
     if factor.rank == d or not factor.rank:
         return np.zeros(answer.x.shape)
     units = factor.scale[:, None]
@@ -87,13 +99,17 @@ def _doubts(answer: LinearAnswer, rows: int) -> tuple[Floats, Floats]:
     if answer.move is None:
         return once, twice
     moved = norms(factor.scale[:, None] * answer.move)
-    return once + EPS * moved, twice + EPS * norms(factor.R @ answer.move) + answer.spread * moved
+    return once + EPS * moved, twice + EPS * factor.fitted(answer.move) + answer.spread * moved
 
 
 def forward_error(answer: LinearAnswer, rows: int) -> Floats:
     """Return a first-order bound on ‖D (x − x*)‖/‖D x*‖, shape (k,): NaN without a slope, infinite where x* may be 0."""
     if answer.slope is None:
         return np.full(answer.x.shape[1], np.nan)
-    sizes = ratio(norms(answer.factor.R), answer.factor.scale)[:, None]  # of the columns, where the scale is a power of two
+    if isinstance(bounds := answer.factor, Bounds):
+        step, once, twice = _far_by_bounds(answer, bounds, rows)
+        length, far = norms(bounds.scale[:, None] * answer.x), step + once + np.sqrt(bounds.rank) * twice
+        return bounds.unit * ratio(far, np.maximum(length - far, 0.0))
+    sizes = ratio(answer.factor.sizes, answer.factor.scale)[:, None]  # of the columns, where the scale is a power of two
     far, length = norms(sizes * coefficient_errors(answer, rows)), norms(sizes * answer.factor.scale[:, None] * answer.x)
     return ratio(far, np.maximum(length - far, 0.0))

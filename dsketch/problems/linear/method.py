@@ -8,6 +8,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.backward import backward_error_by
+from dsketch._linalg.bounds import Bounds, Known
 from dsketch._linalg.factor import Factor
 from dsketch.passes import Slope
 from dsketch.planning.price import Estimate, price_works, seconds_between
@@ -21,6 +22,8 @@ from dsketch.sketch.draw import choose_rows
 # (measured, d = 1,000 … 2,500).
 _CERTIFIED = 1.0, 3.0
 QR_FLOPS = 2.0  # of a Gram matrix's, for one of Householder's
+# The same for a rule of thumb, in seconds of one thread.
+CUBE_SECONDS = 0.1e-9
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class LinearAnswer:
     Attributes
     ----------
     x : ndarray, shape (d, k)
-    factor : Factor
-        Of A (and its penalty) if ``is_exact``, else of its sketch.
+    factor : Factor or Bounds
+        Of A (and its penalty) if ``is_exact``, else of its sketch, or what is known without one.
     slope : Slope or None
         Gradient and residual at x, from the data; None for sketch-and-solve.
     backward_error : ndarray, shape (k,)
@@ -51,7 +54,7 @@ class LinearAnswer:
     """
 
     x: Floats
-    factor: Factor
+    factor: Known
     is_exact: bool
     slope: Slope | None
     backward_error: Floats
@@ -61,6 +64,12 @@ class LinearAnswer:
     move: Floats | None = None
     spread: float | Floats = 0.0
     notes: tuple[str, ...] = ()
+
+    @property
+    def triangle(self) -> Factor:
+        """The factor, of an answer that has one: of whatever lacks rank, or whose columns were shifted."""
+        assert isinstance(self.factor, Factor)  # noqa: S101 - for type checkers
+        return self.factor
 
 
 class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
@@ -117,8 +126,10 @@ def sketch_bytes(settings: Settings, d: int, k: int, purpose: int) -> int:
     return 8 * choose_rows(settings, d, purpose) * (d + k)
 
 
-def backward_error_of(factor: Factor, x: Floats, slope: Slope) -> Floats:
-    """Return the backward error of x for every right-hand side, columns scaled."""
+def backward_error_of(factor: Known, x: Floats, slope: Slope) -> Floats:
+    """Return the backward error of x for every right-hand side, columns scaled; where there is no factor, a bound on it."""
+    if isinstance(factor, Bounds):
+        return factor.backward_error(x, slope.g, slope.rr)
     return backward_error_by(factor, x, slope.g, slope.rr)
 
 

@@ -4,6 +4,7 @@ from dsketch.problems.linear.cholesky import Cholesky
 from dsketch.problems.linear.conjugate_gradient import ConjugateGradient
 from dsketch.problems.linear.gradient_descent import GradientDescent
 from dsketch.problems.linear.gram import Gram
+from dsketch.problems.linear.krylov import Krylov
 from dsketch.problems.linear.method import LinearMethod
 from dsketch.problems.linear.seminormal import SemiNormal
 from dsketch.problems.linear.sketch_and_solve import SketchAndSolve
@@ -12,5 +13,5 @@ from dsketch.problems.linear.whitened import Whitened
 from dsketch.problems.method import table_of
 
 METHODS: dict[str, LinearMethod] = table_of(
-    (Cholesky(), Gram(), Whitened(), Tsqr(), SemiNormal(), ConjugateGradient(), GradientDescent(), SketchAndSolve())
+    (Cholesky(), Gram(), Whitened(), Tsqr(), SemiNormal(), Krylov(), ConjugateGradient(), GradientDescent(), SketchAndSolve())
 )

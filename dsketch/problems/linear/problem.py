@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.columns import norms
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
@@ -124,7 +123,7 @@ def _size_of_b(answer: LinearAnswer) -> Floats:
     slope = answer.slope
     if slope is not None and slope.has_moments:
         return slope.peak
-    fitted = norms(answer.factor.R @ answer.x)
+    fitted = answer.factor.fitted(answer.x)
     return fitted if slope is None else np.hypot(fitted, slope.peak)
 
 

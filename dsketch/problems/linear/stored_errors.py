@@ -40,7 +40,7 @@ def stored_forward_error(answer: LinearAnswer, rows: int, shift: AnyArray) -> Fl
 
     At full rank the larger of this and of the one for shifted columns: it holds in both units.
     """
-    R, x = answer.factor.R, uncentre_answer(answer.x, shift)
+    R, x = answer.triangle.R, uncentre_answer(answer.x, shift)
     sizes = norms(np.concatenate([R[:, :-1] + R[:, -1:] * shift.astype(np.float64), R[:, -1:]], axis=1))[:, None]
     far = norms(sizes * stored_errors(answer, rows, shift))
     own = ratio(far, np.maximum(norms(sizes * x) - far, 0.0))
@@ -59,7 +59,7 @@ def _rounding(x: Floats) -> Floats:
 
 def _spread_along_null(errors: Floats, answer: LinearAnswer, x: Floats, shift: AnyArray) -> Floats:
     """Return the errors of the shortest x: projected, with the part of x that is not shortest, and with the turn of the null space."""
-    factor = answer.factor
+    factor = answer.triangle
     null, own = null_space(factor, shift)
     units = factor.scale[:, None]
     unsure = _TURN * factor.scaled_condition * np.abs(null * units).max(axis=0, initial=0.0) / units

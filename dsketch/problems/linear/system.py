@@ -16,6 +16,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import (
     BareGradient,
     Both,
+    ColumnSums,
     Gradient,
     Gram,
     Look,
@@ -24,6 +25,7 @@ from dsketch.passes import (
     Reduced,
     Sketching,
     Slope,
+    Squares,
     Triangle,
     WhitenedGram,
 )
@@ -32,7 +34,13 @@ from dsketch.passes.triangle import join_rows_below
 from dsketch.sketch import Sketch
 
 _RUNS, _ROWS_A_RUN, _ROWS_A_COLUMN = 8, 8, 16  # a guess is made of up to so many runs of rows, of 16 d rows or a little more
+_ROWS_OF_A_FACTOR = 6  # for a factor that whitens, of 6 d: cond(A R⁻¹) ≈ 2.4 where rows are alike
 _SPARSE = 8  # and of no more than an eighth of all, chunks of b that are decoded for it counted
+
+
+def can_spare_rows(n: int, d: int) -> bool:
+    """Return whether a factor of a few rows is one of at most an eighth of all."""
+    return n >= _SPARSE * _RUNS * _ROWS_A_RUN * -(-(_ROWS_OF_A_FACTOR * d) // (_RUNS * _ROWS_A_RUN))
 
 
 @dataclass(frozen=True)
@@ -122,18 +130,27 @@ class LinearSystem:
 
     def guess(self, seed: int) -> Flow[Floats]:
         """Return the minimizer of a few rows, evenly spread, shape (d, k); 0 where there are no more than those.  One look at them."""
-        (n, d), rows = self.shape, self.rows
-        unit = 1 if rows.b is None or rows.b.unit_rows is None else rows.b.unit_rows
+        found = yield from self._triangle_of_some(self.rows, seed, _ROWS_A_COLUMN)
+        return np.zeros((self.shape[1], self.sides)) if found is None else Factor(found.R).least_squares(found.z)
+
+    def factor_of_some(self, seed: int) -> Flow[Factor | None]:
+        """Return the factor of a few rows, evenly spread, None where there are no more than those.  One look at them."""
+        found = yield from self._triangle_of_some(replace(self.rows, b=None), seed, _ROWS_OF_A_FACTOR)
+        return None if found is None else Factor(found.R)
+
+    def _triangle_of_some(self, rows: Rows, seed: int, rows_a_column: int) -> Flow[Reduced | None]:
+        """Return the triangle of runs of rows, evenly spread, with their share of the penalty; None where that is much of all rows."""
+        (n, d), unit = rows.shape, 1 if rows.b is None or rows.b.unit_rows is None else rows.b.unit_rows
         runs = min(max(n // (_SPARSE * unit), 1), _RUNS)
-        height = _ROWS_A_RUN * -(-(_ROWS_A_COLUMN * d) // (runs * _ROWS_A_RUN))
+        height = _ROWS_A_RUN * -(-(rows_a_column * d) // (runs * _ROWS_A_RUN))
         if n < _SPARSE * runs * height:
-            return np.zeros((d, self.sides))
+            return None
         starts = tuple((2 * run + 1) * (n - height) // (2 * runs) for run in range(runs))
         b, weights = (None if part is None else Excerpt(part, starts, height) for part in (rows.b, rows.weights))
         found: Reduced = yield Look(Triangle(seed), replace(rows, A=Excerpt(rows.A, starts, height), b=b, weights=weights))
         if self.is_penalized:
             found = join_rows_below(found, self._penalty_rows() * np.sqrt(runs * height / n), np.zeros_like(found.z))
-        return Factor(found.R).least_squares(found.z)
+        return found
 
     def slope_at(self, x: Floats) -> Gradient:
         """Return the pass that finds the slope at x, of the rows alone; where b has more columns than A, without moments of b."""
@@ -143,6 +160,11 @@ class LinearSystem:
         """Return the slope at x: Aᵀ(b − A x) − p∘x and ‖b − A x‖² + Σ p x².  One pass."""
         slope: Slope = yield from self._look(self.slope_at(x))
         return penalize(slope, self.penalty, x) if self.is_penalized else slope
+
+    def column_sums(self, *, is_exact: bool = False) -> Flow[ColumnSums]:
+        """Return the squares of the columns, the penalty's rows among them, and Aᵀb.  One pass."""
+        found: ColumnSums = yield from self._look(Squares(is_exact))
+        return found._replace(squares=found.squares + self.penalty)
 
     def normal(self, v: Floats) -> Flow[Floats]:
         """Return (AᵀA + diag p) v.  One pass."""

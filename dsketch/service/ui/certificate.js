@@ -37,7 +37,7 @@ const OTHERS = {
     what: "Its coefficients agree with those of the stationary point nearby",
   },
 };
-const SAID_ELSEWHERE = new Set(["rank", "rank_reason", "is_exact", "is_scaled", "matrix"]);
+const SAID_ELSEWHERE = new Set(["rank", "rank_reason", "is_exact", "is_bound", "is_scaled", "matrix"]);
 
 /** Show the certificate of a solution. */
 export function certificateView(solution) {

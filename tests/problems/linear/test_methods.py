@@ -58,7 +58,7 @@ def test_cholesky_gives_way_at_condition_1e10() -> None:
     assert found.method == "whitened"
     assert found.status is Status.SOLVED
     assert re.match(r"cholesky gave way to whitened: rounding moves the eigenvalues of AᵀA by up to \S+e-\d\d", found.notes[0])
-    assert [record.kind for record in found.passes] == ["gram", "sketch", "whitened", "gradient"]
+    assert [record.kind for record in found.passes] == ["gram", "triangle", "whitened", "gradient"]
 
 
 def test_gram_gives_way_to_deficiency() -> None:
@@ -126,7 +126,7 @@ def test_rank_is_not_taken_from_a_sketch(method: str) -> None:
 
 
 @pytest.mark.parametrize("sketch", sorted(SKETCHES))
-@pytest.mark.parametrize("method", sorted(set(METHODS) - {"tsqr", "sketch_and_solve"}))
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"tsqr", "krylov", "sketch_and_solve"}))
 def test_any_sketch_serves_any_method(method: str, sketch: str) -> None:
     """On incoherent rows every family leads there without anyone giving way."""
     known = tall(2000, 10, condition=1e5)

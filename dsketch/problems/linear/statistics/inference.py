@@ -13,6 +13,7 @@ from dsketch.passes import Both, Gradient, Look, Moments, Slope, Triangle
 from dsketch.passes.base import Flow
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.own_factor import gram_factor, is_near
 from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics import constant
 from dsketch.problems.linear.statistics.estimates import Fit, explain_variance, robust_errors, significance, standard_errors, wald
@@ -63,7 +64,7 @@ def summarize(
 
     Notes
     -----
-    Passes: none if the factor is A's own; one to make it so after ``conjugate_gradient``, ``gradient_descent``,
+    Passes: none if the factor is A's own; one to make it so after ``krylov`` (AᵀA), ``conjugate_gradient``, ``gradient_descent``,
     ``sketch_and_solve``, and after ``gram`` and ``cholesky`` where kappa is above about 10⁴ or x is not exact to rounding (the
     coefficients are then those of the same factor); one for a robust covariance, one more where a row has leverage near 1; one light
     one if a few rows suggest that A holds a constant of its own.
@@ -91,8 +92,14 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     follows from them: an iterate, however small its backward error, is not what the statistics are about.
     """
     slope = answer.slope
-    if slope is not None and answer.is_exact and not (METHODS[method].is_squared and _has_lost_digits(answer, slope)):
-        return Fit(answer.x, slope, answer.factor), (), ()
+    own = answer.factor
+    if slope is not None and isinstance(own, Factor) and answer.is_exact:
+        if not (METHODS[method].is_squared and _has_lost_digits(own, answer.x, slope)):
+            return Fit(answer.x, slope, own), (), ()
+    elif slope is not None and is_near(own):
+        squared = yield from gram_factor(system)
+        if not _has_lost_digits(squared, answer.x, slope):
+            return Fit(answer.x, slope, squared), ("gram",), ()
     if slope is None:
         found, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
         require_squares_of_b(slope.peak)
@@ -105,9 +112,8 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     return fit, passes, _of_another_x(fit, answer, method)
 
 
-def _has_lost_digits(answer: LinearAnswer, slope: Slope) -> bool:
+def _has_lost_digits(factor: Factor, x: Floats, slope: Slope) -> bool:
     """Return whether a Gram matrix shows in the factor, or in an x that was not refined to rounding: (AᵀA)⁻¹g is what it misses."""
-    factor, x = answer.factor, answer.x
     if ROUNDING * factor.scaled_condition**2 > _GRAM_ERROR:
         return True
     missed = factor.solve(factor.solve_transposed(slope.g))
