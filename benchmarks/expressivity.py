@@ -13,7 +13,8 @@ sketched
 self
     The detector on all rows of a self-attention, Q = K: one row of n is longer, and only it can see that; by monomials, in linear time.
 
-Each transition is where half of the trials, or half of the share, are reached, between degrees by a line.
+Each transition is where half of the trials, or half of the share, are reached, between degrees by a line.  Trials are as many as fit into
+six minutes of one core, so that there are few where one is dear; the table says how many, and a share of them is known no better.
 
 References
 ----------
@@ -35,6 +36,7 @@ RATIO, NOISE, THRESHOLD, SIGNS = np.sqrt(2), 0.02, 0.5, 16
 WIDTH, ACROSS = 6, 0.1  # columns of a row of K, and the spread of those that the row of Q is orthogonal to
 SKETCH_ROWS, BATCH = 32, 10
 DETECTORS = ("weights", "signs", "sketched", "self")
+TRIALS = {2**12: (100, 100, 6, 20), 2**16: (20, 20, 2, 6)}  # of each detector, by n
 
 
 def predicted(n: int) -> float:
@@ -194,13 +196,10 @@ def draw(cases: list[Case]) -> Callable[[Any], None]:
 def main() -> None:
     """Measure, print, draw."""
     options = arguments(__doc__ or "").parse_args()
-    sizes = {2**12: (200, 20), 2**16: (200, 10)}  # trials of rows by every weight, and of what is dearer
-    if options.tiny:
-        sizes = {2**9: (6, 3)}
     record = Record(options.out, "expressivity")
-    for n, (trials, few) in sizes.items():
-        for detector in DETECTORS:
-            measure(record, n, detector, trials if detector in ("weights", "signs") else few)
+    for n, counts in ({2**9: (6, 6, 3, 3)} if options.tiny else TRIALS).items():
+        for detector, trials in zip(DETECTORS, counts, strict=True):
+            measure(record, n, detector, trials)
         measure_softmax(record, n)
     show(tables(record.cases))
     figure(options.out / "expressivity.png", draw(record.cases))

@@ -30,7 +30,7 @@ from dsketch.errors import PlanError
 from dsketch.passes import Slope
 from dsketch.planning.probe import probe
 from dsketch.problems.linear.certificate import linear_certificate
-from dsketch.problems.linear.cholesky import factor_of_gram
+from dsketch.problems.linear.cholesky import trusted_factor
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.polish import correct
 from dsketch.settings import ROUNDING
@@ -99,7 +99,7 @@ def measure_driver(record: Record, n: int, d: int) -> None:
 def _drive(G: Floats, c: Floats, n: int) -> Any:
     """Return the certificate of x for AᵀA and Aᵀb."""
     d = len(G)
-    factor = factor_of_gram(G, n)
+    factor = trusted_factor(G, n)
     x = factor.solve(factor.solve_transposed(c))
     gradient, one = 1e-12 * c, np.ones(1)
     slope = Slope(gradient, one * n, one * n, one, one * n, one * n, one)

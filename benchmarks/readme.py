@@ -32,6 +32,8 @@ import rivals
 import scaling
 import smoother
 import targets
+import targets_missing
+import targets_wide
 from record import RESULTS, load
 
 # Every table stands in the README of this folder; the site shows the few that users ask for.
@@ -66,6 +68,8 @@ BENCHMARKS = {
         elastic_net,
         claims_smooth,
         targets,
+        targets_wide,
+        targets_missing,
         labels,
     )
 }

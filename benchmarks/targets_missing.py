@@ -127,6 +127,24 @@ def draw(canvas: Any, found: list[Case]) -> None:
     axes.legend()
 
 
+def tables(cases: list[Case]) -> dict[str, str]:
+    """Return the tables of the README: errors against 50 digits by the condition of a target's own rows, and a trend by target."""
+    heads = ["condition to", "targets", "x", "statsmodels", "in units of rounding", "standard errors", "statsmodels"]
+    names = ("condition_to", "targets", "x", "x_statsmodels", "x_in_rounding", "errors", "errors_statsmodels")
+    masks_found = [[case[name] for name in names] for case in cases if case["part"] == "masks"]
+    speeds = [
+        [f"{case['k']:,}", case["dsketch"], case["polyfit"], case["ratio"], case["a_second"], case["others"]]
+        for case in cases
+        if case["part"] == "speed"
+    ]
+    return {
+        "targets-missing-errors": table(heads, masks_found),
+        "targets-missing-speed": table(
+            ["targets", "dsketch s", "polyfit s", "ratio", "targets a second and core", "polyfit"], speeds
+        ),
+    }
+
+
 def main() -> None:
     """Measure and print."""
     asked = arguments(__doc__).parse_args()
@@ -134,24 +152,8 @@ def main() -> None:
     masks(record, 40 if asked.tiny else 1000)
     speed(record, *((60, 500) if asked.tiny else (480, 50_000)))
     found = [case for case in record.cases if case["part"] == "masks"]
-    heads = ["condition to", "targets", "x", "statsmodels", "in units of rounding", "standard errors", "statsmodels"]
-    names = ("condition_to", "targets", "x", "x_statsmodels", "x_in_rounding", "errors", "errors_statsmodels")
     figure(asked.out / "targets_missing.png", lambda canvas: draw(canvas, found))
-    show(
-        {
-            "Worst relative error against 50 digits, by the condition of the target's own rows": table(
-                heads, [[case[name] for name in names] for case in found]
-            ),
-            "A trend by target, 10 % of the values missing": table(
-                ["targets", "dsketch s", "polyfit s", "ratio", "targets a second and core", "polyfit"],
-                [
-                    [case["k"], case["dsketch"], case["polyfit"], case["ratio"], case["a_second"], case["others"]]
-                    for case in record.cases
-                    if case["part"] == "speed"
-                ],
-            ),
-        }
-    )
+    show(tables(record.cases))
 
 
 if __name__ == "__main__":

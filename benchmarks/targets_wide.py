@@ -100,6 +100,31 @@ def draw(canvas: Any, growth: list[Case]) -> None:
     axes.set(xlabel="targets", ylabel="processor seconds")
 
 
+def tables(cases: list[Case]) -> dict[str, str]:
+    """Return the tables of the README."""
+    heads = ["chunks", "stored", "one reading", "answers", "ratio", "missing='drop'", "ratio", "own MB", "planned MB"]
+    layouts = [
+        [
+            f"{tuple(case['chunks'])}",
+            case["codec"],
+            case["read"]["cpu"],
+            case["fit"]["cpu"],
+            case["ratio"],
+            case["drop"]["cpu"],
+            case["drop_ratio"],
+            case["fit"]["own_mb"],
+            case["fit"]["planned"],
+        ]
+        for case in cases
+        if case["part"] == "layouts"
+    ]
+    growth = [[f"{case['k']:,}", case["cpu"], case["microseconds"]] for case in cases if case["part"] == "growth"]
+    return {
+        "targets-wide": table(heads, layouts),
+        "targets-wide-growth": table(["targets", "processor seconds", "µs a target"], growth),
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
@@ -132,26 +157,9 @@ def main() -> None:
             record.add(part="growth", n=rows, k=count, **fit, microseconds=1e6 * fit["cpu"] / count)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    layouts = [case for case in record.cases if case["part"] == "layouts"]
+    show(tables(record.cases))
     growth = [case for case in record.cases if case["part"] == "growth"]
     figure(asked.out / "targets_wide.png", lambda canvas: draw(canvas, growth))
-    show(
-        {
-            f"{targets:,} targets of {rows} rows, processor seconds": table(
-                ["chunks", "stored", "one reading", "answers", "ratio", "missing='drop'", "ratio", "own MB", "planned MB"],
-                [
-                    [
-                        f"{tuple(case['chunks'])}", case["codec"], case["read"]["cpu"], case["fit"]["cpu"], case["ratio"],
-                        case["drop"]["cpu"], case["drop_ratio"], case["fit"]["own_mb"], case["fit"]["planned"],
-                    ]
-                    for case in layouts
-                ],
-            ),
-            "Growth with the number of targets": table(
-                ["targets", "processor seconds", "µs a target"], [[case["k"], case["cpu"], case["microseconds"]] for case in growth]
-            ),
-        }
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

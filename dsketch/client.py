@@ -195,13 +195,32 @@ class Client:
         response = self._send("GET", f"{_job_path(id_)}/solution/x")
         if response.headers["content-type"].startswith("application/json"):
             return str(response.json()["zarr"])
-        try:
-            x: NDArray[np.float64] = np.load(io.BytesIO(response.content), allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"x was expected from {self.url}; what came cannot be read: {error}. Fetch it again.") from error
-        if hashlib.sha256(np.ascontiguousarray(x).data).hexdigest() != facts["sha256"]:
-            raise DataError(f"x of job {id_} was expected as it was solved; it came with other bits. Fetch it again.")
+        x: NDArray[np.float64] = self._read(response, id_, "x", facts["sha256"])
         return x
+
+    def fetch_fields(self, id_: str) -> "dict[str, NDArray[Any]]":
+        """Return all arrays of an answer that has several (of targets, of marginal regressions) by name; {} of one that has x alone.
+
+        Raises
+        ------
+        DataError
+            If what came is not what the service holds.
+        """
+        fields: Document = self.solution(id_).get("fields") or {}
+        return {
+            name: self._read(self._send("GET", f"{_job_path(id_)}/solution/fields/{name}"), id_, name, facts["sha256"])
+            for name, facts in fields.items()
+        }
+
+    def _read(self, response: Any, id_: str, name: str, digest: str) -> Any:
+        """Return an array as it came, if it has the bits that the service says."""
+        try:
+            found = np.load(io.BytesIO(response.content), allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"{name} was expected from {self.url}; what came cannot be read: {error}. Fetch it again.") from error
+        if hashlib.sha256(np.ascontiguousarray(found).data).hexdigest() != digest:
+            raise DataError(f"{name} of job {id_} was expected as it was solved; it came with other bits. Fetch it again.")
+        return found
 
     def rm(self, id_: str) -> None:
         """Remove a job that rests, with its answer."""

@@ -36,6 +36,10 @@ class Settings:
         Of a kernel: the family of features that preconditions or replaces it.
     rank : int or None
         How many of them; None means the rule of the family.
+    accuracy : str
+        ``standard``, or ``full``: of a linear system the exact minimizer, rounded.
+    max_passes : int or None
+        The most readings of all rows that a plan may foresee; None means as many as it takes.
     """
 
     tol: float | None = None
@@ -44,6 +48,8 @@ class Settings:
     seed: int = 0
     features: str = "auto"
     rank: int | None = None
+    accuracy: str = "standard"
+    max_passes: int | None = None
 
     @property
     def goal(self) -> float:
@@ -54,6 +60,11 @@ class Settings:
     def accepted(self) -> float:
         """Backward error that still counts as solved."""
         return max(ACCEPTED, self.tol or 0.0)
+
+    @property
+    def is_provable(self) -> bool:
+        """Whether what counts as solved is more than LAPACK's own rounding, so that a bound on all rounding may prove it."""
+        return self.accepted > ACCEPTED
 
 
 class Bytes(int):
@@ -155,7 +166,25 @@ FEATURES = Option(
     "The features that precondition the kernel, or replace it with --method feature_space.",
 )
 RANK = Option("rank", int, None, "How many features. [default: a rule of the family]", least=1)
-SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK)
+ACCURACY = Option(
+    "accuracy",
+    str,
+    "standard",
+    "standard: what the tolerance asks. full: x is the exact minimizer of the stored floats, rounded, with a proof, whatever the condition "
+    "number and the residual; two more passes, one of them the work of about ten Gram matrices.",
+    choices=("standard", "full"),
+)
+MAX_PASSES = Option(
+    "max_passes",
+    int,
+    None,
+    "The most readings of all rows that a plan may foresee. 1: what one reading proves must do; without tol a backward error of 1e-7. "
+    "[default: as many as tol takes]",
+    least=1,
+    flag="passes",
+    metavar="N",
+)
+SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK, ACCURACY, MAX_PASSES)
 
 # ---- where its passes run --------------------------------------------------------------------------------------------
 
@@ -204,6 +233,14 @@ def cluster_options(default: str) -> tuple[Option, ...]:
 
 
 CLUSTER = cluster_options("this process for data below 256 MB, else own workers")
+
+PRICE = Option(
+    "price",
+    str,
+    None,
+    "What the store takes, to be told in dollars: 0.0004/1000,0.09/GB (for 1,000 requests, for a GB), or s3, s3-internet, gcs, "
+    "gcs-internet. [default: no money]",
+)
 
 # ---- what becomes of a run -------------------------------------------------------------------------------------------
 

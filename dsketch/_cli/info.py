@@ -6,10 +6,11 @@ import click
 
 from dsketch._cli.options import JSON, SIZE, with_options
 from dsketch._cli.show import print_json
-from dsketch._inspect import Storage, inspect
+from dsketch._inspect import Storage, StoredAnswers, answers_at, inspect
 from dsketch._units import format_bytes, format_count
+from dsketch.matrix.slots import REQUESTS
 
-_READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded by zarr-python, a block at a time"}
+_READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded, a block at a time"}
 
 
 @with_options(JSON)
@@ -19,17 +20,43 @@ _READING = {"raw": "raw bytes, a slice at a time", "decoded": "decoded by zarr-p
 def info(matrix: str, memory: int | None, as_json: bool) -> int:
     """Say how the Zarr array A is stored, what a pass over it reads, and what would make passes faster; reads no chunk.
 
-    A may be a sparse matrix too: a group with data, indices and indptr, as AnnData writes it.
+    A may be a sparse matrix too: a group with data, indices and indptr, as AnnData writes it. Of a group of answers (solve --out-dir,
+    marginal) it says which arrays there are, of how many targets, and the worst certificate.
 
     \b
     Example: dsketch info A.zarr
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
+    if (answers := answers_at(matrix)) is not None:
+        if as_json:
+            print_json(vars(answers))
+        else:
+            click.echo("\n".join(_lines_of_answers(answers)))
+        return 0
     found = inspect(matrix, memory_bytes=memory)
     if as_json:
         print_json({**vars(found), "advice": [vars(advice) for advice in found.advice]})
     else:
         click.echo("\n".join(_lines(found)))
     return 0
+
+
+def _lines_of_answers(found: StoredAnswers) -> list[str]:
+    count = found.certificate.get("targets")
+    answered = found.certificate.get("answered")
+    lines = [
+        f"answers  {found.address}",
+        f"problem  {found.problem}, by {found.method}: {found.status.replace('_', ' ')}",
+        *([] if count is None else [f"targets  {format_count(count)}, {format_count(answered)} of them answered"]),
+        *(
+            ["worst    backward error unknown"]
+            if found.worst is None
+            else [f"worst    backward error {found.worst:.2e} of any target"]
+        ),
+        f"bytes    {format_bytes(found.decoded_bytes)} in chunks of {_sizes(found.chunks)}",
+    ]
+    lines += [f"array    {name}, {_sizes(shape) or 'one number'} {dtype}" for name, (shape, dtype) in found.arrays.items()]
+    lines += [f"from     {name} {source or 'in memory'}" for name, source in found.sources.items()]
+    return [*lines, *(f"note     {note}" for note in found.notes)]
 
 
 def _lines(found: Storage) -> list[str]:
@@ -45,6 +72,11 @@ def _lines(found: Storage) -> list[str]:
         f"a pass   {format_count(found.blocks)} block{'s' * (found.blocks != 1)} of up to {format_bytes(found.block_bytes)} in "
         f"{format_count(found.panels)} panel{'s' * (found.panels != 1)}, {_READING[found.reading]}",
     ]
+    if found.requests is not None:
+        lines.append(
+            f"store    about {format_count(found.requests)} request{'s' * (found.requests != 1)} a pass, up to {REQUESTS} at once for a "
+            "worker process"
+        )
     if found.columns:
         shown = ", ".join(found.columns[:8])
         lines.append(f"columns  {shown}{f' … ({format_count(len(found.columns))} in all)' if len(found.columns) > 8 else ''}")

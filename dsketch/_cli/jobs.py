@@ -10,16 +10,19 @@ import numpy as np
 from dsketch._cli.options import JSON, for_each_problem, option_of, with_options
 from dsketch._cli.program import Stopped
 from dsketch._cli.serve import DEFAULT_STATE, require_service
-from dsketch._cli.session import listening, say
+from dsketch._cli.session import listening, say, text_of
 from dsketch._cli.show import print_json, row_text
 from dsketch._results.format import OURS
+from dsketch._results.group import array_in
 from dsketch._results.output import Output
+from dsketch._results.remote import RemoteOutput
 from dsketch._units import format_seconds
 from dsketch.client import DEFAULT_URL, Client, Document, event_from
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.problems.arguments import jsonable_numbers
+from dsketch.problems.outcome import ArrayOf
 from dsketch.problems.tables import TABLE, no_table_error, words_of_table
 from dsketch.settings import JOB, OUT_DIR, OVERWRITE, Numbers
 
@@ -197,13 +200,21 @@ for _word, _act, _short, _long in (
 @click.option(
     "--out", metavar="X", type=click.Path(), help="Write x here: Zarr, or NumPy if it ends in .npy. [default: print it]"
 )
-def fetch(job: str, out: str | None, overwrite: bool, as_json: bool, **given: Any) -> int:
-    """Fetch x of JOB, and check that it came with the bits it was solved with.
+@click.option(
+    "--out-dir",
+    metavar="FIT",
+    type=click.Path(),
+    help="Write all arrays of an answer by targets here, a Zarr group. [default: x alone]",
+)
+def fetch(job: str, out: str | None, out_dir: str | None, overwrite: bool, as_json: bool, **given: Any) -> int:
+    """Fetch x of JOB, or all arrays of an answer that has several, and check that they came with the bits they were solved with.
 
     \b
     Example: dsketch jobs fetch 01a201b91cb989bffd70 --out x.zarr
     """  # noqa: D301
     with _client(given) as client:
+        if out_dir is not None:
+            return _fetch_group(client, job, Output.at(out_dir, overwrite=overwrite), as_json)
         facts, x = client.solution(job), client.fetch(job)
     if isinstance(x, str):
         return _say_place(x, as_json)
@@ -296,6 +307,29 @@ def _say_state(job: Document, as_json: bool) -> int:
     else:
         click.echo(_state_text(job))
     return 0
+
+
+def _fetch_group(client: Client, job: str, output: Output | RemoteOutput, as_json: bool) -> int:
+    """Write all arrays of an answer into a group."""
+    facts, fields = client.solution(job), client.fetch_fields(job)
+    if not fields:
+        raise SpecError(
+            f"an answer of several arrays, small enough to be fetched, was expected in job {job}; it has none. Give --out."
+        )
+    names = ("column", *facts.get("dimensions", ("target",)))
+    arrays = [
+        ArrayOf(name, values.shape, values.shape, str(values.dtype), names[len(names) - values.ndim :], f"{name} of job {job}")
+        for name, values in fields.items()
+    ]
+    with output.fill_group(arrays, {"status": facts["status"], "method": facts["method"], "job": job, **OURS}) as group:
+        for name, values in fields.items():
+            array_in(group, name)[...] = values
+    if as_json:
+        print_json({**facts, "out_dir": str(output.path)})
+    else:
+        click.echo(facts["text"])
+        click.echo(f"arrays      {', '.join(fields)} in {text_of(str(output.path))}")
+    return 0 if facts["is_success"] else 1
 
 
 def _say_place(place: str, as_json: bool) -> int:

@@ -97,6 +97,8 @@ OUT = [*map(option_of, (settings.OUT, settings.OUT_DIR, settings.OVERWRITE, *TAB
 OUT_DIR = [option_of(settings.OUT_DIR)]
 _OF_TABLES = tuple(option.name for option in TABLE)
 
+PRICE = [option_of(settings.PRICE)]
+
 JSON = [click.Option(["--json", "as_json"], is_flag=True, help="Print exactly one JSON object on standard output.")]
 
 

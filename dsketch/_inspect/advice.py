@@ -115,7 +115,9 @@ def _slow(facts: Storage, memory_bytes: int) -> Iterator[Advice]:
         return
     if facts.shards and not _is_compressed(facts):
         yield Advice(
-            "sharded", "shards go through zarr-python, several times slower than raw chunks", "on a local disk, do without shards"
+            "sharded",
+            "the chunks of a shard are decoded one by one; raw chunks are used as they are",
+            "on a local disk, do without shards",
         )
     elif not _is_compressed(facts):
         yield Advice(

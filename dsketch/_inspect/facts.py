@@ -1,6 +1,7 @@
 """What a stored matrix is like: shape, chunks, bytes, and the pieces of a pass."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Storage:
         How the numbers that are read come from those that are stored, in words; empty where they are the same.
     time : str
         Units and calendar where the numbers count time since a date.
+    requests : int or None
+        That a pass makes to a store on another machine; None where it is near.
     """
 
     address: str
@@ -89,8 +92,46 @@ class Storage:
     is_fill_missing: bool = False
     packing: str = ""
     time: str = ""
+    requests: int | None = None
 
     @property
     def extent(self) -> tuple[int, ...]:
         """Sizes of what is cut into chunks: the array, or the stored numbers of a CSR matrix."""
         return self.shape if self.nonzeros is None else (self.nonzeros,)
+
+
+@dataclass(frozen=True)
+class StoredAnswers:
+    """What a group of answers, as workers of ours write it, says about itself.
+
+    Attributes
+    ----------
+    address : str
+    problem, status, method : str
+        The name of the problem, how it ended, by which method.
+    arrays : dict of str to tuple
+        Of each array its shape and dtype.
+    chunks : tuple of int
+        Of the first array.
+    decoded_bytes : int
+        Of all arrays.
+    worst : float or None
+        The largest backward error of any target.
+    sources : dict of str to str or None
+        Where the data lay.
+    certificate : dict
+        As it was written.
+    notes : tuple of str
+    """
+
+    address: str
+    problem: str
+    status: str
+    method: str
+    arrays: dict[str, tuple[tuple[int, ...], str]]
+    chunks: tuple[int, ...]
+    decoded_bytes: int
+    worst: float | None
+    sources: dict[str, str | None]
+    certificate: dict[str, Any]
+    notes: tuple[str, ...]

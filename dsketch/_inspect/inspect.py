@@ -73,6 +73,7 @@ def inspect(address: str | os.PathLike[str], *, memory_bytes: int | None = None)
         is_fill_missing=entries.fill_value is not None and is_missing(entries.fill_value, meaning),
         packing="" if meaning is None else meaning.describe(),
         time=stored_time(entries),
+        requests=None if (traffic := matrix.traffic()) is None else traffic[0],
     )
     memory = memory_bytes or psutil.virtual_memory().total // len(os.sched_getaffinity(0))
     return replace(facts, advice=tuple(advice_on(facts, memory)))

@@ -5,12 +5,24 @@ import scipy.linalg as sl
 
 from dsketch._linalg.arrays import Floats
 
+_SMALLEST, _LARGEST = 1e-250, 1e300  # sums of squares between these have lost nothing to the ends of float64
+
 
 def norms(V: Floats) -> Floats:
     """Return the Euclidean norm of each column; its square may be beyond or below what float64 holds.
 
-    Columns are divided by powers of two, which changes no bit of a norm whose square is a normal number.
+    Columns whose squares may not be normal numbers are divided by powers of two, which changes no bit of the norm of any other.
     """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->j", V, V)
+        found = np.asarray(np.sqrt(squares))
+    far = np.flatnonzero(~((squares > _SMALLEST) & (squares < _LARGEST)))
+    if far.size and V[:, far].any():
+        found[far] = _far_norms(V)[far]
+    return found
+
+
+def _far_norms(V: Floats) -> Floats:
     peaks = np.frexp(np.abs(V).max(axis=0, initial=0.0))[1]
     powers = np.ldexp(1.0, np.clip(peaks, -1021, 1023))
     near_one = V / powers

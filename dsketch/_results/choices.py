@@ -34,6 +34,8 @@ class RunChoices(Choices, total=False):
 
     features: str
     rank: int | None
+    accuracy: str
+    max_passes: int | None
 
 
 class LinearChoices(Choices, total=False):
@@ -41,6 +43,13 @@ class LinearChoices(Choices, total=False):
 
     journal: str | os.PathLike[str] | None
     progress: ProgressTo
+
+
+class FullChoices(LinearChoices, total=False):
+    """The same for least squares and ridge, whose x may be asked for in full, and whose readings can be counted beforehand."""
+
+    accuracy: str
+    max_passes: int | None
 
 
 class ExactChoices(PlainChoices, total=False):

@@ -11,7 +11,7 @@ from dsketch._results.read import StoredX, numbers_of, read_x
 from dsketch._results.solution import Solution
 from dsketch.errors import DataError
 from dsketch.matrix.columns import Columns, list_names
-from dsketch.problems import Problem
+from dsketch.problems import Problem, TargetRegression
 
 
 def fit_x(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
@@ -27,6 +27,8 @@ def fit_x(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
     DataError
         If it has another shape, belongs to columns of other names or levels, or is not finite.
     """
+    if isinstance(problem, TargetRegression):
+        problem.refuse_judging()
     (x, attributes), known = _read_x(answer)
     is_shaped = x.ndim <= 2 or x.shape[1:] == _targets_of(problem)
     vectors = x.reshape(len(x), -1) if x.ndim and is_shaped else x

@@ -95,6 +95,14 @@ def open_group(address: str, names: Iterable[str]) -> "tuple[dict[str, zarr.Arra
     return arrays, group.attrs.asdict()
 
 
+def attributes_at(address: str) -> dict[str, Any] | None:
+    """Return what a Zarr group at a path or URL says about itself; None where there is none."""
+    try:
+        return zarr.open_group(store_at(address), mode="r").attrs.asdict()
+    except Exception:  # noqa: BLE001 - stores raise whatever they like; what is wrong is said where the answer is opened
+        return None
+
+
 def is_written(address: str, key: str) -> bool:
     """Whether the answers of this very run lie at a place, all of them; never of a run without a key."""
     if not key:

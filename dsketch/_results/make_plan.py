@@ -10,6 +10,8 @@ from dsketch.engine.base import Engine
 from dsketch.engine.cluster import Cluster
 from dsketch.engine.panels import tasks_of
 from dsketch.planning.price import Machines
+from dsketch.planning.probe import SAMPLE
+from dsketch.planning.traffic import traffic_of
 from dsketch.problems import Problem
 from dsketch.problems.base import require_names
 from dsketch.problems.options import explain_unread
@@ -31,8 +33,14 @@ def make_plan(
         If the probed blocks cannot be read or hold a NaN.
     """
     require_names(problem, method, settings, is_begun=is_begun)
-    choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
+    reading = SAMPLE.set(engine.sample)
+    try:
+        choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
+    finally:
+        SAMPLE.reset(reading)
     choice = replace(choice, details=(*choice.details, *explain_unread(problem, choice.method, settings)))
+    store = traffic_of(problem.rows, choice.estimate.passes, engine.cache_bytes(), choice.estimate.reading_seconds)
+    choice = replace(choice, store=store)
     if (replicas := engine.replicas) > 1:
         detail = f"each part is computed by {replicas} workers, which must agree: {replicas} times the reading"
         choice = replace(choice, read_bytes=replicas * choice.read_bytes, details=(*choice.details, detail))

@@ -118,15 +118,17 @@ class Output:
                 array[start : start + len(piece)] = piece
 
     @contextmanager
-    def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any], key: str = "") -> Iterator["zarr.Array[Any]"]:
+    def fill(
+        self, shape: tuple[int, ...], rows: int | tuple[int, ...], attributes: dict[str, Any], key: str = ""
+    ) -> Iterator["zarr.Array[Any]"]:
         """Yield a Zarr array of another name to be filled; at the end, if all of it is there, it takes its place.
 
         Parameters
         ----------
         shape : tuple of int
-            (n,) or (n, k).
-        rows : int
-            Of one chunk.
+            (n,), (n, k) or (n, targets…).
+        rows : int or tuple of int
+            Of one chunk, or its whole shape.
         attributes : dict
             What the array says about itself.
         key : str
@@ -207,14 +209,15 @@ class Output:
             )
         if not self.overwrite:
             raise DataError(
-                f"a free path was expected for the result; {self.path} exists. Choose another, or allow it with --overwrite."
+                f"a free path was expected for the result; {self.path} exists. Choose another, or replace it: "
+                "overwrite=True (--overwrite)."
             )
         if not is_ours:
             kind = "NumPy file" if self.is_npy else "Zarr array"
             raise DataError(f"a {kind} to overwrite was expected; {self.path} is something else. Remove it yourself.")
 
 
-def _find_begun(part: Path, shape: tuple[int, ...], rows: int) -> "zarr.Array[Any] | None":
+def _find_begun(part: Path, shape: tuple[int, ...], rows: int | tuple[int, ...]) -> "zarr.Array[Any] | None":
     """Return an array that an earlier run began to fill; None where there is none of this shape."""
     try:
         found = zarr.open_array(str(part), mode="r+", config={"write_empty_chunks": True})

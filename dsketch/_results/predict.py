@@ -14,6 +14,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._results.choices import spell_out
 from dsketch._results.format import OURS
 from dsketch._results.output import Output, words_of
+from dsketch._results.predict_targets import is_by_targets, predict_targets, require_agreement
 from dsketch._results.read import StoredX, numbers_of, read_x, too_large
 from dsketch._results.remote import RemoteOutput
 from dsketch._results.rows import IN_MEMORY_BYTES
@@ -103,6 +104,10 @@ def predict(
     array([2., 3.])
     """
     cluster = Cluster.of(options)
+    if is_by_targets(answer):
+        _refuse_offset(offset)
+        rows = open_matrix(A, missing=missing, what="A")
+        return predict_targets(answer, rows, out, intercept=intercept, overwrite=overwrite, progress=progress)
     beside = None if offset is None else open_matrix(offset, missing=missing, what="offset")
     rule = replace(_rule_of(answer, intercept), offset=beside)
     return _predict_rows(rule, open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress)
@@ -227,7 +232,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     if "problem" not in kept:
         hint = "" if intercept else ", or say intercept if the last row of x is one"
         return _Rule(partial(linear_look, intercept=bool(intercept), hint=hint), x, kept, source, columns)
-    _require_agreement(attributes["problem"], intercept)
+    require_agreement(attributes["problem"], intercept)
     if _is_linear(attributes["problem"]):
         if (centre := read_centre(kept, x)) is not None:
             return _Rule(partial(centred_look, shift=centre.shift), centre.x, kept, source, columns)
@@ -243,7 +248,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
 
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     problem = solution.problem
-    _require_agreement(problem.parameters, intercept)
+    require_agreement(problem.parameters, intercept)
     if isinstance(problem, ShiftedProblem) and problem.rows.shift is not None:
         x = problem.told_for_shifted(solution.answer)  # the intercept of the solution's has lost digits to its offset
         words, wide = words_of(problem), problem.prediction_sides
@@ -255,10 +260,9 @@ def _by(problem: Problem, x: Floats) -> _Rule:
     return _Rule(problem.predictor, x, words_of(problem), columns=problem.columns, wide=problem.prediction_sides)
 
 
-def _require_agreement(parameters: dict[str, Any], said: bool | None) -> None:
-    known = bool(parameters.get("intercept"))
-    if said is not None and said is not known:
-        raise SpecError(f"intercept={known} is what the answer was solved with; got intercept={said}. Leave it out.")
+def _refuse_offset(offset: Any) -> None:
+    if offset is not None:
+        raise SpecError("offset is for answers of generalised linear models (glm); these are of targets. Leave it out.")
 
 
 def _is_linear(parameters: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dsketch._results.format import require_known_format
+from dsketch._results.group import attributes_at
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
@@ -49,10 +50,8 @@ def read_x(source: "str | os.PathLike[str] | zarr.Array[Any]") -> StoredX:
 
 def _x_in_group(address: str) -> str | None:
     """Return where x lies in a group that says which of its arrays it is; None where there is no such group."""
-    try:
-        name = zarr.open_group(store_at(address), mode="r").attrs.get("x")
-    except Exception:  # noqa: BLE001 - stores raise whatever they like; what is wrong is said where x is opened
-        return None
+    told = attributes_at(address) or {}
+    name = told.get("x", "x" if told.get("created_by") == "dsketch" and "tally" in told else None)
     return f"{address.rstrip('/')}/{name}" if isinstance(name, str) and name.isidentifier() else None
 
 

@@ -93,7 +93,9 @@ class RemoteOutput:
             array[...] = x
 
     @contextmanager
-    def fill(self, shape: tuple[int, ...], rows: int, attributes: dict[str, Any], key: str = "") -> Iterator["zarr.Array[Any]"]:
+    def fill(
+        self, shape: tuple[int, ...], rows: int | tuple[int, ...], attributes: dict[str, Any], key: str = ""
+    ) -> Iterator["zarr.Array[Any]"]:
         """Yield an array to be filled, which is marked complete at the end; parameters as in ``Output.fill``.
 
         Behind a URL a run that goes on begins to fill it again.
@@ -150,7 +152,8 @@ class RemoteOutput:
                 return
         if not self.overwrite and found.attrs.get("complete") is not False:
             raise DataError(
-                f"a free URL was expected for the result; {self.path} exists. Choose another, or allow it with --overwrite."
+                f"a free URL was expected for the result; {self.path} exists. Choose another, or replace it: "
+                "overwrite=True (--overwrite)."
             )
         if isinstance(found, zarr.Group) and "complete" not in found.attrs:  # those of :meth:`fill_group` say so
             raise DataError(f"a Zarr array to overwrite was expected; {self.path} is a group. Remove it yourself.")
@@ -172,13 +175,13 @@ class RemoteOutput:
 
 
 def create_array(
-    address: str, shape: tuple[int, ...], rows: int, attributes: dict[str, Any], *, overwrite: bool = False
+    address: str, shape: tuple[int, ...], rows: int | tuple[int, ...], attributes: dict[str, Any], *, overwrite: bool = False
 ) -> "zarr.Array[Any]":
-    """Create an array of float64 with raw chunks of ``rows`` full rows, of which none may be left out."""
+    """Create an array of float64 with raw chunks of ``rows`` full rows, or of this shape, of which none may be left out."""
     return zarr.create_array(
         store=store_at(address, read_only=False),
         shape=shape,
-        chunks=(rows, *(max(size, 1) for size in shape[1:])),
+        chunks=rows if isinstance(rows, tuple) else (rows, *(max(size, 1) for size in shape[1:])),
         dtype="float64",
         compressors=None,
         fill_value=0,

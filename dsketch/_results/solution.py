@@ -25,6 +25,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.passes.base import Flow
 from dsketch.problems import Problem
 from dsketch.problems.linear.by_target import GroupedAnswer
+from dsketch.problems.linear.full_answer import FullAnswer
 from dsketch.problems.linear.own_factor import factor_of
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.stored_errors import stored_errors
@@ -285,7 +286,7 @@ class Solution:
         if self.answer.slope is None:
             return np.full(self.x.shape, np.nan)
         rows, shift = self.problem.shape[0], self.problem.rows.shift
-        if isinstance(self.answer, GroupedAnswer):
+        if isinstance(self.answer, GroupedAnswer | FullAnswer):
             errors = self.answer.errors_by_coefficient(rows, shift)
         else:
             errors = stored_errors(self.answer, rows, shift)

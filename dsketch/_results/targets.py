@@ -117,19 +117,6 @@ class TargetFit(Solution):
             "b[:, target]) for intervals and robust errors."
         )
 
-    def predict(self, A: Any, out: Any = None, **options: Any) -> Any:
-        """Refuse: predictions of so many targets are a product that is better made by pieces.
-
-        Raises
-        ------
-        SpecError
-        """
-        del A, out, options
-        raise SpecError(
-            "few right-hand sides were expected for predictions; these are answers by tiles of targets. Multiply the new rows with "
-            "pieces of x, as A @ x[:, some]."
-        )
-
     def __str__(self) -> str:
         """Return the answers in a few lines for people."""
         read = sum(record.read_bytes for record in self.passes)

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from dsketch._results.choices import (
     Choices,
     ExactChoices,
-    LinearChoices,
+    FullChoices,
     cluster_from,
     settings_from,
     spell_out,
@@ -38,7 +38,7 @@ def lstsq(
     out_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     dim: str | None = None,
-    **choices: Unpack[LinearChoices],
+    **choices: Unpack[FullChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖: shorthand for ``solve(LeastSquares(A, b), …)``.
 
@@ -54,8 +54,8 @@ def lstsq(
     dim : str, optional
         Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
-        :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, accuracy, cluster, memory_limit, workers, threads, replicas, journal, progress`` as
+        in :func:`solve`.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def ridge(
     out_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     dim: str | None = None,
-    **choices: Unpack[LinearChoices],
+    **choices: Unpack[FullChoices],
 ) -> Solution:
     """Solve min ‖A x − b‖² + alpha ‖x‖²: shorthand for ``solve(Ridge(A, b, alpha=alpha), …)``.
 
@@ -99,8 +99,8 @@ def ridge(
     dim : str, optional
         Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
-        :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, accuracy, cluster, memory_limit, workers, threads, replicas, journal, progress`` as
+        in :func:`solve`.
 
     Raises
     ------

@@ -41,6 +41,8 @@ def plan(
     seed: int = 0,
     features: str = "auto",
     rank: int | None = None,
+    accuracy: str = "standard",
+    max_passes: int | None = None,
     cluster: Any = None,
     memory_limit: str | int | None = None,
     workers: int | None = None,
@@ -68,6 +70,11 @@ def plan(
         Of a kernel: ``"auto"``, or the family of features that preconditions or replaces it.
     rank : int, optional
         How many features; None: the rule of the family.
+    accuracy : str
+        Of least squares and ridge: ``"standard"``, or ``"full"`` for the exact minimizer of the stored floats, rounded, with a proof.
+    max_passes : int, optional
+        Of a linear system: the most readings of all rows that the plan may foresee.  1: a bound on all rounding of one reading must
+        prove ``tol``, or a backward error of 1e-7 without one.
     cluster : optional
         None: for stored data and dask arrays the active ``distributed.Client``, if there is one; else this process for data in memory
         or below 256 MB and inside a Dask task, else an own LocalCluster.  ``"serial"`` (this process), ``"local"`` (an own
@@ -88,7 +95,7 @@ def plan(
     ------
     SpecError, DataError, PlanError, EngineError
     """
-    settings = Settings(tol, sketch, sketch_rows, seed, features, rank)
+    settings = Settings(tol, sketch, sketch_rows, seed, features, rank, accuracy, max_passes)
     run = Run(problem, method, settings, Cluster(cluster, memory_limit, workers, threads, replicas))
     with run.cluster.engine(problem.rows) as engine:
         return run.plan(engine)
@@ -112,8 +119,9 @@ def solve(
     progress : bool or callable, optional
         None: a bar if standard error is a terminal, or in a notebook.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, features, rank, cluster, memory_limit, workers, threads, replicas`` as in :func:`plan`;
-        for a Plan, which has them already, only ``cluster``.
+        ``tol, method, sketch, sketch_rows, seed, features, rank, accuracy, max_passes, cluster, memory_limit, workers, threads,
+        replicas`` as in
+        :func:`plan`; for a Plan, which has them already, only ``cluster``.
 
     Returns
     -------
@@ -150,6 +158,7 @@ def resume(
     journal: str | os.PathLike[str],
     *,
     problem: Problem | None = None,
+    overwrite: bool = False,
     progress: ProgressTo = None,
     **options: Unpack[ClusterChoices],
 ) -> Solution:
@@ -161,6 +170,8 @@ def resume(
         Of the interrupted run (a finished one is replayed without reading A).
     problem : Problem, optional
         Needed if the run read data from memory.
+    overwrite : bool
+        Replace what has come to lie where the workers of this run write its arrays; its own answer is opened as it is.
     progress, **options
         ``progress, cluster, memory_limit, workers, threads, replicas`` as in :func:`solve`; they may differ from the first time.
 
@@ -179,7 +190,7 @@ def resume(
         )
     problem = problem or problem_of(header)
     kept = Journal(journal).read_out() if problem.arrays else None
-    out = None if kept is None else Output.at(kept[0], overwrite=kept[1])
+    out = None if kept is None else Output.at(kept[0], overwrite=overwrite or kept[1])
     run = Run(problem, header["method"], settings_of_run(header), cluster, journal, out)
     with cluster.engine(run.problem.rows) as engine:
         return run.solve(run.plan(engine), engine, progress)

@@ -1,10 +1,15 @@
 """What an engine is: something that runs a look over all rows and returns the merged part."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from dsketch.events import Tell
+from dsketch.matrix.rows import Block, Rows, sample_blocks
 from dsketch.passes.base import Look, Part
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,24 @@ class Engine(ABC):
     def cache_bytes(self) -> int:
         """Return the decoded bytes that stay in memory from pass to pass, on all workers together; the default keeps none."""
         return 0
+
+    def sample(self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
+        """Return what is taken of each of some blocks, and the seconds of reading and taking it.
+
+        Parameters
+        ----------
+        rows : Rows
+        spans : sequence of (int, int)
+            First row and row behind the last of each block.
+        take : callable
+            It must travel, and so must what it returns.
+
+        Raises
+        ------
+        DataError
+            If a block cannot be read.
+        """
+        return sample_blocks(rows, spans, take)
 
     @abstractmethod
     def close(self) -> None:

@@ -3,12 +3,10 @@
 import pickle
 import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import replace
 from itertools import count
-from typing import Any
-from uuid import uuid4
+from typing import Any, TypeVar
 
 from distributed import Client, Future, KilledWorker, as_completed
 
@@ -17,16 +15,18 @@ from dsketch._units import format_bytes
 from dsketch.engine.agreement import find_missing_import, require_same_versions
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.compat import has_pending, wait_for_any
+from dsketch.engine.kept import Kept
 from dsketch.engine.packing import pack
 from dsketch.engine.panels import Task, merge_parts, tasks_of
 from dsketch.engine.replicas import Replicated
 from dsketch.engine.waiting import Waiting
-from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker
+from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker, sample_on_worker
 from dsketch.errors import DsketchError, EngineError, SpecError
 from dsketch.events import Note, Progress, Tell
-from dsketch.matrix.base import Matrix
-from dsketch.matrix.regrid import Recut
+from dsketch.matrix.rows import Block, Rows
 from dsketch.passes.base import Look, Part
+
+T = TypeVar("T")
 
 _INLINE_BYTES = 100_000  # a pass larger than this is scattered once instead of travelling with every task
 _GATHER_BYTES = 4_000_000  # if all parts together are smaller, the driver adds them sooner than a tree of tasks would
@@ -35,10 +35,6 @@ _ATTEMPTS = 3  # a pass all of whose workers were lost at once is tried so often
 _QUIET_SECONDS = 2  # after so long without a result one small message asks whether anything still runs
 # A scheduler may be without workers for so long: a nanny restarts one in two seconds, a batch queue may take its time.
 _WORKER_SECONDS = 60
-
-
-def _is_same(one: Matrix, other: Matrix) -> bool:
-    return one is other or (one.source is not None and one.source == other.source)
 
 
 class _Stranded(Exception):  # noqa: N818 - begins the pass again, never leaves this file
@@ -67,9 +63,9 @@ class DaskEngine(Engine):
         self.left_out: set[str] = set()  # names of workers that gave false parts
         self._secret, self._has_begun = secrets.token_bytes(), False
         self._agreed: set[str] = set()  # addresses of workers that were asked for their versions
-        self.run_name = uuid4().hex[:8]
+        self.kept = Kept()
+        self.run_name = self.kept.run_name
         self._numbers = count(1)
-        self._sources: list[Matrix] = []
 
     def run(self, look: Look, tell: Tell) -> Part:
         """Return the merged part of one pass.
@@ -130,14 +126,36 @@ class DaskEngine(Engine):
         """Ask the workers what they may keep; a process that is several workers is asked as often."""
         return sum(self.client.run(cache_bytes, on_error="ignore").values())
 
-    def run_of(self, matrix: Matrix) -> str:
-        """Return the name under which workers keep decoded blocks of a matrix: one for each source that this run reads."""
-        while isinstance(matrix, Recut):
-            matrix = matrix.matrix
-        places = [place for place, seen in enumerate(self._sources) if _is_same(seen, matrix)]
-        if not places:
-            self._sources.append(matrix)
-        return f"{self.run_name}-{places[0] if places else len(self._sources) - 1}"
+    def sample(self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
+        """Return what is taken of blocks, on the workers that will read them first; here, where they are near or travel with tasks."""
+        if not rows.A.is_remote or self.replicas > 1 or rows.futures():
+            return super().sample(rows, spans, take)
+        infos, named = self._infos(), self.kept.name(rows)
+        tasks = tasks_of(rows, max(sum(info["nthreads"] for info in infos), 1))
+        owners = {task.number: name for name, own in _shares(tasks, infos).items() for task in own}
+        addresses = {str(info["name"]): info["address"] for info in infos}
+        asked: dict[str, list[tuple[int, int]]] = {}  # one task for each worker: who has two may lose one to another
+        for span in spans:
+            asked.setdefault(next(owners[task.number] for task in tasks if task.start <= span[0] < task.stop), []).append(span)
+        futures = [
+            self.client.submit(
+                sample_on_worker,
+                pack(take),
+                pack(named.window(own[0][0], own[-1][1])),
+                own,
+                workers=[addresses[owner]],
+                allow_other_workers=True,
+                pure=False,
+            )
+            for owner, own in asked.items()
+        ]
+        try:
+            found = dict(pair for own in self.client.gather(futures) for pair in own)
+        except DsketchError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a cluster raises where workers die: the pass will say it better
+            return super().sample(rows, spans, take)
+        return [found[span] for span in spans]
 
     def close(self) -> None:
         """Do nothing: the client belongs to whoever made it."""
@@ -189,7 +207,7 @@ class DaskEngine(Engine):
         infos = self._infos_of_replicas()
         self._has_begun = True
         tasks = tasks_of(look.rows, sum(info["nthreads"] for info in infos))
-        name, run = f"{look.pass_.kind}-{self.run_name}-{next(self._numbers)}", self.run_of(look.rows.A)
+        name, run = f"{look.pass_.kind}-{self.run_name}-{next(self._numbers)}", self.kept.name_of(look.rows.A)
         replicated = Replicated(
             self.client, look, name, run, self._secret, self.replicas, self._infos_of_replicas, send, leave_out, _WORKER_SECONDS
         )
@@ -270,7 +288,7 @@ class _Run:
     """
 
     def __init__(self, engine: DaskEngine, look: Look, pass_: Any, name: str, gathers: bool) -> None:
-        self.engine, self.client, self.run = engine, engine.client, engine.run_of(look.rows.A)
+        self.engine, self.client, self.rows = engine, engine.client, engine.kept.name(look.rows)
         self.look, self.pass_, self.name, self.gathers = look, pass_, name, gathers
         self.queues: dict[str, deque[Task]] = {}
         self.addresses: dict[str, str] = {}
@@ -342,7 +360,7 @@ class _Run:
         if not queue:
             return
         task = queue.popleft() if queue is own else queue.pop()
-        rows = replace(self.look.rows.window(task.start, task.stop), run=self.run)
+        rows = self.rows.window(task.start, task.stop)
         held = rows.futures()
         future = self.client.submit(
             run_on_worker,

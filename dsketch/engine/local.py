@@ -11,9 +11,11 @@ from dsketch._units import parse_bytes
 from dsketch.engine.parent import explain_no_start, require_parent
 from dsketch.engine.private import SETTINGS, security
 
-# Why each: nothing of ours should spill (a spill is a bug, better seen as one); placement is ours; one task in flight a thread; a
-# dying worker is not the task's fault; freed blocks go back to the system, slices and parts (below 4 MB) stay mapped for the next.
+# Why each: no profile (it looks at the frames of all threads every 10 ms, and CPython 3.11.7 was seen to lock up where a thread started
+# just then, as gh-106883 tells); nothing of ours should spill (a spill is a bug, better seen as one); placement is ours; one task in flight
+# a thread; a dying worker is not the task's fault; freed blocks go back to the system, slices and parts (below 4 MB) stay mapped.
 _SETTINGS = {
+    "distributed.worker.profile.enabled": False,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": 0.85,

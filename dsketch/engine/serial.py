@@ -2,16 +2,27 @@
 
 import os
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import psutil
 
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.base import Engine, Workers
+from dsketch.engine.kept import Kept
 from dsketch.engine.panels import merge_parts, tasks_of
 from dsketch.engine.stream import run_task
 from dsketch.events import Progress, Tell
+from dsketch.matrix.cache import BLOCKS
+from dsketch.matrix.rows import Block, Rows
+from dsketch.matrix.window import window_bytes
 from dsketch.passes.base import Look, Part
+
+T = TypeVar("T")
+
+_KEPT_SHARE = 0.25  # of the memory that is free, for decoded blocks
+_MOST_KEPT = 1_000_000_000  # larger data are for workers of their own
 
 
 class SerialEngine(Engine):
@@ -27,10 +38,12 @@ class SerialEngine(Engine):
 
     def __init__(self, threads: int | None = 1) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
+        self.kept = Kept()
 
     def run(self, look: Look, tell: Tell) -> Part:
         """Return the merged part of one pass."""
-        tasks, total, done = tasks_of(look.rows, self.threads), look.rows.nbytes, 0
+        rows, window = self._keep(look.rows), window_bytes(self.workers().memory_bytes)
+        tasks, total, done = tasks_of(rows, self.threads), rows.nbytes, 0
         lock = threading.Lock()
 
         def read(count: int) -> None:
@@ -41,9 +54,26 @@ class SerialEngine(Engine):
 
         with one_blas_thread():
             if self.threads == 1:
-                return merge_parts(look.pass_, (run_task(look.pass_, look.rows, task, read) for task in tasks))
+                return merge_parts(look.pass_, (run_task(look.pass_, rows, task, read, window) for task in tasks))
             with ThreadPoolExecutor(self.threads, thread_name_prefix="dsketch") as pool:
-                return merge_parts(look.pass_, pool.map(lambda task: run_task(look.pass_, look.rows, task, read), tasks))
+                return merge_parts(look.pass_, pool.map(lambda task: run_task(look.pass_, rows, task, read, window), tasks))
+
+    def sample(self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
+        """Return what is taken of blocks, which are kept for the pass that comes."""
+        return super().sample(self._keep(rows), spans, take)
+
+    def cache_bytes(self) -> int:
+        """Return the decoded bytes that this process keeps from pass to pass: set when first asked."""
+        if not BLOCKS.limit_bytes:
+            BLOCKS.limit_bytes = max(min(_MOST_KEPT, int(_KEPT_SHARE * psutil.virtual_memory().available)), 1)
+        return BLOCKS.limit_bytes
+
+    def _keep(self, rows: Rows) -> Rows:
+        """Return rows whose decoded blocks are kept, where they come from a store on another machine."""
+        if not rows.A.is_remote:
+            return rows
+        self.cache_bytes()
+        return self.kept.name(rows)
 
     def workers(self) -> Workers:
         """Describe this process."""

@@ -15,7 +15,9 @@ from dsketch.engine.packing import Packed, unpack
 from dsketch.engine.panels import Task
 from dsketch.engine.stream import run_task
 from dsketch.matrix.cache import BLOCKS
-from dsketch.matrix.rows import Rows
+from dsketch.matrix.hands import HANDS
+from dsketch.matrix.rows import Rows, sample_blocks
+from dsketch.matrix.window import window_bytes
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.sealed import digest_part
 
@@ -34,6 +36,7 @@ def cache_bytes(dask_worker: Any) -> int:
         By this name ``Client.run`` hands it over.
     """
     if not BLOCKS.limit_bytes:
+        HANDS.limit(dask_worker.state.nthreads)
         memory = memory_limit_of(dask_worker)
         BLOCKS.limit_bytes = max(cache_share(memory, psutil.Process().memory_info().rss), 1)
     return BLOCKS.limit_bytes
@@ -46,9 +49,18 @@ def cache_share(limit: int, held: int) -> int:
 
 def run_on_worker(pass_: Pass[object] | Packed, sent: Packed, task: Task, held: list[Any]) -> Part:
     """Run one task.  ``sent`` are its rows; ``held`` are persisted chunks that travel with it."""
+    worker = get_worker()
+    cache_bytes(worker)
+    rows: Rows = unpack(sent)
+    window = window_bytes(memory_limit_of(worker) // worker.state.nthreads)
+    return run_task(_unpack_pass(pass_), rows.holding(held), task, window_bytes=window)
+
+
+def sample_on_worker(take: Packed, sent: Packed, spans: list[tuple[int, int]]) -> list[tuple[tuple[int, int], tuple[Any, float]]]:
+    """Return for each of some blocks what is taken of it and the seconds of that; blocks are kept for the pass that comes."""
     cache_bytes(get_worker())
     rows: Rows = unpack(sent)
-    return run_task(_unpack_pass(pass_), rows.holding(held), task)
+    return list(zip(spans, sample_blocks(rows, spans, unpack(take)), strict=True))
 
 
 def merge_on_worker(pass_: Pass[object] | Packed, left: Part, right: Part) -> Part:

@@ -10,12 +10,13 @@ import numpy as np
 from zarr.abc.store import RangeByteRequest, SuffixByteRequest
 from zarr.buffer import default_buffer_prototype
 
-from dsketch.errors import DataError
+from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.compat import wait_for
 
 _NOWHERE = 2**64 - 1  # this place in a shard's index says that the chunk was left out
 _CHECKSUM_BYTES = 4
+_MOST_OFFSET = 2**50  # no object has a petabyte: an index that says so is damaged
 
 
 def is_filled(piece: AnyArray, fill: Any) -> bool:
@@ -77,14 +78,48 @@ class ShardIndex:
         DataError
             If the shard is shorter than its index.
         """
-        if self._names not in (["bytes"], ["bytes", "crc32c"]):
+        if (size := self._size()) is None:
             return None
-        wanted = 16 * int(np.prod(self._grid))
-        size = wanted + _CHECKSUM_BYTES * (len(self._names) - 1)
-        is_first = str(getattr(self._codec.index_location, "value", self._codec.index_location)) == "start"
-        request = RangeByteRequest(0, size) if is_first else SuffixByteRequest(size)
-        found = wait_for(self._store.get(key, default_buffer_prototype(), request))
+        found = wait_for(self._store.get(key, default_buffer_prototype(), self.request(size)))
         if found is None or len(found) != size:
             raise DataError(f"the shard {key} is shorter than its index of {size} bytes. It is truncated: copy it again.")
-        offsets = np.frombuffer(found.to_bytes()[:wanted], f"{self._order}u8").reshape(*self._grid, 2)
-        return np.asarray(offsets[..., 0] != _NOWHERE)
+        return np.asarray(self._entries(found)[..., 0] != _NOWHERE)
+
+    def find_places(self, key: str, store: Any) -> np.ndarray | None:
+        """Return first byte and byte after the last of each inner chunk, shape (…, 2), 0 and 0 for one that is not there.
+
+        None where the index cannot be read: whoever decodes the shard says why.  ``store`` keeps the index for that.
+        """
+        if (size := self._size()) is None:
+            return None
+        try:
+            found = wait_for(store.keep(key, self.request(size)))
+        except DsketchError:
+            raise
+        except Exception:  # noqa: BLE001 - stores raise whatever they like
+            return None
+        if found is None or len(found) != size:
+            return None
+        entries = self._entries(found)
+        offsets, lengths = (
+            np.where(entries[..., :1] != _NOWHERE, entries, 0).astype(np.uint64).transpose(-1, *range(entries.ndim - 1))
+        )
+        if offsets.max() > _MOST_OFFSET or lengths.max() > _MOST_OFFSET:
+            return None
+        return np.stack([offsets, offsets + lengths], axis=-1).astype(np.int64)
+
+    def request(self, size: int) -> Any:
+        """Return the request for the index of a shard."""
+        is_first = str(getattr(self._codec.index_location, "value", self._codec.index_location)) == "start"
+        return RangeByteRequest(0, size) if is_first else SuffixByteRequest(size)
+
+    def _size(self) -> int | None:
+        """Return the bytes of an index; None where its codecs are not those that we know."""
+        if self._names not in (["bytes"], ["bytes", "crc32c"]):
+            return None
+        return 16 * int(np.prod(self._grid)) + _CHECKSUM_BYTES * (len(self._names) - 1)
+
+    def _entries(self, found: Any) -> np.ndarray:
+        """Return offset and length of each inner chunk."""
+        numbers = found.to_bytes()[: 16 * int(np.prod(self._grid))]
+        return np.frombuffer(numbers, f"{self._order}u8").reshape(*self._grid, 2)

@@ -19,7 +19,8 @@ Sparse = Any  # a scipy.sparse.csr_array: SciPy publishes no types that we follo
 Cuts = NDArray[np.int64]
 
 if TYPE_CHECKING:
-    from dsketch.matrix.raw import RawRows
+    from dsketch.matrix.raw import UnreadRows
+    from dsketch.matrix.window import Asked
 
 # One block is what is in memory at once.  32 MB is large enough that the interpreter's share of a block (about 0.2 ms)
 # vanishes, small enough that two of them and the accumulators stay far below a 1 GiB worker.
@@ -90,6 +91,7 @@ class Matrix(ABC):
     )
     unit_rows: int | None = None  # rows of the smallest piece that is read by itself at its own price, where the storage has such
     held = 0  # how many chunks were taken out by :meth:`holding` and travel beside the matrix
+    is_remote = False  # comes by requests to another machine
     is_local = False  # lives in this process: no reason to start a cluster for it
     meaning = ""  # how stored numbers become those that are read, in words; empty where they are the same
     nonzeros: int | None = None  # stored numbers where blocks are CSR; None: blocks are arrays
@@ -103,9 +105,37 @@ class Matrix(ABC):
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Return rows ``start:stop`` as an array of this dtype; a read-only view, ``out`` filled, or a fresh array."""
 
-    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> "AnyArray | RawRows":
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> "AnyArray | UnreadRows":
         """Return rows ``start:stop`` for a pass: read, or still to be read by slices where that is cheaper."""
         return self.read(start, stop, out)
+
+    def ask_ahead(self, start: int, stop: int, until: int) -> "Iterator[Asked]":
+        """Yield what a read of rows ``start:stop`` asks of another machine, if no row from ``until`` on is read; here nothing."""
+        del start, stop, until
+        yield from ()
+
+    def traffic(self) -> tuple[int, int] | None:
+        """Return the requests, and the bytes as they are stored, of reading all once from another machine; None where it is near."""
+        return None
+
+    @property
+    def kept_dtype(self) -> np.dtype[np.generic]:
+        """Of what memory keeps of a block from pass to pass: the stored numbers, where they are shorter than those they stand for."""
+        return self.dtype
+
+    def read_kept(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows as memory keeps them, to be opened by :meth:`open_kept`."""
+        return self.read(start, stop, out)
+
+    def open_kept(self, kept: AnyArray, start: int) -> "AnyArray | UnreadRows":
+        """Return rows from ``start`` on for a pass, of what memory keeps of them."""
+        del start
+        return kept
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of the whole matrix as memory keeps it."""
+        return self.nbytes * self.kept_dtype.itemsize // self.dtype.itemsize
 
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Whether ``read`` of these rows fills memory (``out`` is worth reusing) rather than return a view."""

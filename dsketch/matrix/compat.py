@@ -7,6 +7,7 @@ codecs of ours fill in hooks that zarr calls and does not document: ``WrapperSto
 """
 
 from collections.abc import AsyncIterator, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numcodecs
@@ -78,6 +79,40 @@ def inner_store(store: Any) -> Any:
     Stands on ``WrapperStore._store``.
     """
     return getattr(store, "_store", None)
+
+
+@dataclass(frozen=True)
+class S3Client:
+    """Where and as whom a file system of s3fs speaks to a store.
+
+    Attributes
+    ----------
+    address : str
+    region : str or None
+    credentials : object or None
+        With a coroutine ``get_frozen_credentials``; None for nobody in particular.
+    """
+
+    address: str
+    region: str | None
+    credentials: Any
+
+
+async def s3_client_of(filesystem: Any) -> S3Client | None:
+    """Return the client of a file system of s3fs; None if it asks for more than objects by name (keys of encryption, who pays).
+
+    Stands on ``S3FileSystem.set_session``, ``req_kw`` and ``anon``, and on ``_request_signer._credentials`` of the client below it.
+    Where one of them is gone, objects are read by s3fs alone.
+    """
+    made = await filesystem.set_session()
+    if filesystem.req_kw or filesystem.kwargs or getattr(filesystem, "session", None) is None:
+        return None
+    credentials = None if filesystem.anon else made._request_signer._credentials
+    return (
+        None
+        if credentials is None and not filesystem.anon
+        else S3Client(made.meta.endpoint_url, made.meta.region_name, credentials)
+    )
 
 
 async def get_each(store: Store, requests: Iterable[tuple[str, Any, Any]]) -> AsyncIterator[tuple[str, Any]]:

@@ -14,6 +14,8 @@ Software 9, 2024; on-disk format "csr_matrix", encoding version 0.1.0.
 """
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +29,7 @@ from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, check_numeric
 from dsketch.matrix.conventions import Conventions, conventions_of, refuse
 from dsketch.matrix.csr_slices import csr_of
+from dsketch.matrix.window import Asked
 from dsketch.matrix.zarr import ZarrMatrix, address_of, names_of
 
 ENCODING = "csr_matrix"
@@ -83,6 +86,7 @@ class CsrMatrix(Matrix):
         self.nonzeros = data.shape[0]
         self.source, self.names = source, names
         self.is_local = self.is_raw = data.is_local
+        self.is_remote = data.is_remote
         self._data, self._indices, self._indptr, self._what = data, indices, indptr, what
         self._seen: dict[tuple[int, int], Sparse] = {}  # blocks in memory that were looked at and found right
 
@@ -130,6 +134,24 @@ class CsrMatrix(Matrix):
         """Entries that fill 32 MB, or as much as a chunk of ``data`` that is larger and decodes as a whole."""
         whole = self._data.block_bytes if self.nonzeros else 0
         return max(max(whole, BLOCK_BYTES) // self._entry_bytes, 1)
+
+    def traffic(self) -> tuple[int, int] | None:
+        """Return the sum over the three vectors."""
+        found = [part.traffic() for part in (self._data, self._indices, self._indptr)]
+        known = [one for one in found if one is not None]
+        return (sum(one[0] for one in known), sum(one[1] for one in known)) if known else None
+
+    def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
+        """Yield what entries of rows ``start:stop`` ask for; where they lie is read from the row pointers first."""
+        del until
+        if not self.is_remote:
+            return
+        pointers = self._pointers(start, stop)
+        first, last = int(pointers[0]), int(pointers[-1])
+        if last > first:
+            for vector in (self._data, self._indices):
+                for asked in vector.ask_ahead(first, last, last):
+                    yield replace(asked, stop=stop)
 
     # ---- reading --------------------------------------------------------------------------------------------------
 

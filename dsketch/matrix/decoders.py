@@ -136,7 +136,7 @@ def _lz4(codec: Any, data: memoryview, bound: Bound) -> Any:
 
 def _zstd(codec: Any, data: memoryview, bound: Bound) -> Any:
     """Decode frames whose heads state their sizes; others were tried before, in a buffer of the size that they may have."""
-    found = _zstd_size(data)
+    found = zstd_size(data)
     bound.check(found, "its Zstandard header")
     if found is None:
         try:
@@ -149,7 +149,7 @@ def _zstd(codec: Any, data: memoryview, bound: Bound) -> Any:
     return codec.decode(data)
 
 
-def _zstd_size(data: memoryview) -> int | None:
+def zstd_size(data: memoryview) -> int | None:
     """Return the sum of the sizes that the heads of all frames state, or None where one is silent or no frame."""
     total, place = 0, 0
     while place < data.nbytes:

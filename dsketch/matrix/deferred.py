@@ -1,10 +1,13 @@
 """A matrix some of whose blocks are read only if somebody looks at their numbers: a run that goes on has no need of most."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
 
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.regrid import Recut
+from dsketch.matrix.window import Asked
 
 
 class Later:
@@ -35,9 +38,24 @@ class Deferred(Recut):
         super().__init__(matrix, matrix.cuts)
         self.is_deferred = is_deferred
 
+    def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
+        """Yield what the matrix asks for rows that are not read later."""
+        if not self.is_deferred(start, stop):
+            yield from self.matrix.ask_ahead(start, stop, until)
+
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> Any:
         """Return rows, or what reads them when it must."""
         return Later(self.matrix, start, stop) if self.is_deferred(start, stop) else self.matrix.read(start, stop, out)
+
+    @property
+    def kept_dtype(self) -> np.dtype[np.generic]:
+        """Of the rows themselves: those that are read later are not stored numbers."""
+        return self.dtype
+
+    def open_kept(self, kept: Any, start: int) -> Any:
+        """Return them."""
+        del start
+        return kept
 
     def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> Any:
         """Return the same for a pass."""

@@ -16,7 +16,7 @@ from dsketch.matrix.conventions import Conventions
 from dsketch.matrix.numbers import names_in
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.opener import has
-from dsketch.matrix.tables import digest_of_labels
+from dsketch.matrix.tables import digest_of_labels, with_holes
 from dsketch.matrix.zarr import ZarrMatrix
 
 
@@ -71,6 +71,8 @@ def open_with_gaps(source: Any, what: str) -> Matrix:
         source = np.asarray(np.ma.filled(source.astype(np.float64), np.nan))
     if has(source, "iloc", "isna") and (table := _with_holes(source, what)) is not None:
         return table
+    if (table := with_holes(source, what)) is not None:
+        return table
     matrix = open_matrix(source, what=what)
     if matrix.nonzeros is not None:
         raise DataError(f"{what} must be dense; it is {matrix.describe()}. Pass {what}.toarray(), or store it as an array.")
@@ -83,7 +85,7 @@ def open_with_gaps(source: Any, what: str) -> Matrix:
     return matrix
 
 
-def _with_holes(table: Any, what: str) -> ArrayMatrix | None:
+def _with_holes(table: Any, what: str) -> Matrix | None:
     """Return a table or column of pandas that lacks values, all numbers else; None: it lacks none, or holds other things."""
     dtypes = table.dtypes if has(table, "columns") else [table.dtype]
     if not all(getattr(dtype, "kind", "O") in "biuf" for dtype in dtypes) or not np.asarray(table.isna()).any():

@@ -20,7 +20,7 @@ from dsketch.matrix.numbers import names_in
 from dsketch.matrix.open import absolute_address, open_matrix, open_place
 from dsketch.matrix.opener import has
 from dsketch.matrix.retrying import add_retries
-from dsketch.matrix.tables import digest_of_labels, is_foreign
+from dsketch.matrix.tables import digest_of_labels, is_foreign, with_holes
 from dsketch.matrix.targets import ArrayTargets, Targets, ZarrTargets
 from dsketch.matrix.untouched import stored_below
 
@@ -108,12 +108,14 @@ def _plain(source: Any, missing: str, what: str) -> Targets:
     if is_dask_array(source):
         return DaskTargets(source, may_lack=missing == "drop", what=what)
     if is_foreign(source):
+        if missing == "drop" and (table := with_holes(source, what)) is not None:
+            return _of_matrix(table, missing, what)
         return _of_matrix(open_matrix(source, what=what), missing, what)
     return ArrayTargets(_in_memory(source, what), may_lack=missing == "drop", what=what)
 
 
 def _of_matrix(matrix: Matrix, missing: str, what: str) -> Targets:
-    """Return what another room reads, a file or a table of Arrow, in memory; where such a table has holes that room refuses them."""
+    """Return what another room reads, a file or a table of Arrow, in memory; holes where none may be are refused there."""
     if matrix.nbytes > _IN_MEMORY_BYTES:
         raise _too_large(what, matrix.describe(), matrix.nbytes)
     n = matrix.shape[0]

@@ -6,6 +6,7 @@ needed, so a cold disk works while we compute.
 """
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,47 @@ def open_file(store: Any, path: str) -> int:
     return os.open(path, os.O_RDONLY) if opening is None else int(opening(path))
 
 
-class RawRows:
+class UnreadRows(ABC):
+    """Rows that are read a slice at a time."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype[np.generic]
+
+    @abstractmethod
+    def read(self, low: int, high: int, out: AnyArray) -> AnyArray:
+        """Fill ``out`` with rows ``low:high``, counted from the first row of the block."""
+
+
+class PackedRows(UnreadRows):
+    """Packed rows in memory, to be unpacked: the numbers that they stand for have two to eight times their bytes.
+
+    Parameters
+    ----------
+    stored : ndarray, shape (rows, d)
+    conventions : Conventions
+    what : str
+        The name that errors use.
+    start : int
+        Global number of the first row.
+    """
+
+    def __init__(self, stored: AnyArray, conventions: Conventions, what: str, start: int) -> None:
+        self.shape, self.dtype = (stored.shape[0], stored.shape[1]), conventions.dtype
+        self._stored, self._conventions, self._what, self._start = stored, conventions, what, start
+
+    def read(self, low: int, high: int, out: AnyArray) -> AnyArray:
+        """Fill ``out``.
+
+        Raises
+        ------
+        DataError
+            If a cell is marked as missing.
+        """
+        self._conventions.interpret(self._stored[low:high], out, self._what, self._start + low)
+        return out
+
+
+class RawRows(UnreadRows):
     """Rows ``start:stop`` of raw chunks, not yet in memory.
 
     Parameters

@@ -12,10 +12,10 @@ import zarr
 
 from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.base import AnyArray
+from dsketch.matrix.grid import Box, Piece, pieces_of
 from dsketch.matrix.raw import open_file
 from dsketch.matrix.zarr import is_raw
 
-Box = tuple[slice, ...]
 Absent = Callable[[tuple[int, ...]], None]
 
 
@@ -45,7 +45,7 @@ class RawBoxes:
         DataError
             If a chunk is missing, has another length, or shrinks as it is read.
         """
-        for place, local, inside in self._chunks_of((slice(start, stop), *box)):
+        for place, local, inside in self._pieces_of((slice(start, stop), *box)):
             target = out[inside]
             descriptor = self._open(place)
             if descriptor is None:
@@ -59,7 +59,7 @@ class RawBoxes:
 
     def ask_for(self, box: Box) -> None:
         """Tell the system that all rows of a box come next; of what is not there reading will tell."""
-        for place, local, _ in self._chunks_of((slice(0, int(self._array.shape[0])), *box)):
+        for place, local, _ in self._pieces_of((slice(0, int(self._array.shape[0])), *box)):
             try:
                 descriptor = open_file(self._array.store, self._path(place))
             except OSError:
@@ -73,16 +73,9 @@ class RawBoxes:
             finally:
                 os.close(descriptor)
 
-    def _chunks_of(self, whole: Box) -> Iterator[tuple[tuple[int, ...], Box, Box]]:
-        """Yield the place of each chunk of a box, what of the chunk is meant, and where that is within the box."""
-        numbers = [range(one.start // size, -(-one.stop // size)) for one, size in zip(whole, self._chunks, strict=True)]
-        for place in product(*numbers):
-            spans = [
-                (max(one.start, number * size), min(one.stop, (number + 1) * size), number * size, one.start)
-                for number, size, one in zip(place, self._chunks, whole, strict=True)
-            ]
-            local = tuple(slice(low - first, high - first) for low, high, first, _ in spans)
-            yield place, local, tuple(slice(low - first, high - first) for low, high, _, first in spans)
+    def _pieces_of(self, whole: Box) -> Iterator[Piece]:
+        """Yield what each chunk has of a box."""
+        return pieces_of(whole, self._chunks)
 
     def _read_runs(self, descriptor: int, place: tuple[int, ...], local: Box, target: AnyArray) -> None:
         """Read what lies together in a file by one call each."""

@@ -1,12 +1,14 @@
 """The same rows in other blocks: finer ones where a row is much work, tiny ones for tests."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.raw import UnreadRows
+from dsketch.matrix.window import Asked
 
 
 class Recut(Matrix):
@@ -23,7 +25,7 @@ class Recut(Matrix):
     def __init__(self, matrix: Matrix, cuts: ArrayLike) -> None:
         self.matrix = matrix
         self.shape, self.dtype, self.source = matrix.shape, matrix.dtype, matrix.source
-        self.is_raw, self.is_local = matrix.is_raw, matrix.is_local
+        self.is_raw, self.is_local, self.is_remote = matrix.is_raw, matrix.is_local, matrix.is_remote
         self.is_vector, self.trailing = matrix.is_vector, matrix.trailing
         self.names, self.held = matrix.names, matrix.held
         self.is_kept, self.nonzeros, self.nbytes = matrix.is_kept, matrix.nonzeros, matrix.nbytes
@@ -34,13 +36,34 @@ class Recut(Matrix):
         """The chosen cuts."""
         return self._cuts
 
+    def traffic(self) -> tuple[int, int] | None:
+        """Return what the matrix asks for."""
+        return self.matrix.traffic()
+
+    def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
+        """Yield what the matrix asks."""
+        yield from self.matrix.ask_ahead(start, stop, until)
+
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Return rows ``start:stop`` of the matrix."""
         return self.matrix.read(start, stop, out)
 
-    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | RawRows:
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | UnreadRows:
         """Return rows ``start:stop`` of the matrix as a pass looks at them."""
         return self.matrix.open_rows(start, stop, out)
+
+    @property
+    def kept_dtype(self) -> np.dtype[np.generic]:
+        """Of the matrix."""
+        return self.matrix.kept_dtype
+
+    def read_kept(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows of the matrix as memory keeps them."""
+        return self.read(start, stop, out) if self.kept_dtype == self.dtype else self.matrix.read_kept(start, stop, out)
+
+    def open_kept(self, kept: AnyArray, start: int) -> AnyArray | UnreadRows:
+        """Return what the matrix makes of them."""
+        return self.matrix.open_kept(kept, start)
 
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Whether the matrix fills memory."""

@@ -15,11 +15,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 import zarr
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.buffer import default_buffer_prototype
 from zarr.storage import FsspecStore, StorePath, WrapperStore
 
 from dsketch.errors import DataError
 from dsketch.matrix.compat import array_on, get_each, inner_store, set_each
+from dsketch.matrix.direct import direct_for
+from dsketch.matrix.slots import REQUESTS, SLOTS
 
 PAUSES = (
     0.25,
@@ -32,8 +35,10 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # RFC 9110 and 6585: 
 _BROKEN = frozenset(
     {"ClientConnectionError", "ClientPayloadError", "ConnectionError", "HTTPClientError", "IncompleteRead", "ResponseParserError"}
 )
+_BUSY = re.compile("answered (429|503)")  # of what passes: too many requests, and what S3 calls "slow down"
 _LOCAL = frozenset({"file", "local", "memory"})
 _PROTOCOL = re.compile("::|://")
+_RANGES: dict[str, bool] = {}  # whether the HTTP server at a place knows ranges
 _TIMES = ("once", "twice", "three times", "four times", "five times")
 
 T = TypeVar("T")
@@ -60,13 +65,23 @@ def store_at(address: str, *, read_only: bool = True) -> Any:
     """Return what Zarr opens for an address: a store that tries again for a URL of another machine, else the address itself."""
     if "://" not in address or _PROTOCOL.split(address)[0] in _LOCAL:
         return address
-    return RetryingStore(FsspecStore.from_url(address, read_only=read_only))
+    return RetryingStore(FsspecStore.from_url(address, _options_for(address), read_only=read_only))
+
+
+def _options_for(address: str) -> dict[str, Any]:
+    """Return how the client of a URL is made: that of S3 keeps 10 connections by itself, fewer than we have requests."""
+    if _PROTOCOL.split(address)[0] not in ("s3", "s3a"):
+        return {}
+    from fsspec.config import conf  # what FSSPEC_S3_… in the environment says stays
+
+    said = conf.get("s3", {}).get("config_kwargs", {})
+    return {"config_kwargs": {"max_pool_connections": REQUESTS, **said}}
 
 
 def add_retries(found: Any) -> Any:
     """Return an array or group that somebody opened as one that tries again, if it lies on another machine."""
     store = getattr(found, "store", None)
-    if not isinstance(found, zarr.Array | zarr.Group) or isinstance(store, RetryingStore) or not _is_remote(store):
+    if not isinstance(found, zarr.Array | zarr.Group) or isinstance(store, RetryingStore) or not is_remote(store):
         return found
     if isinstance(found, zarr.Group):
         return zarr.Group(zarr.AsyncGroup(metadata=found.metadata, store_path=StorePath(RetryingStore(store), found.path)))
@@ -80,6 +95,10 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
     whole, so that a request may be made twice.
     """
 
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self._direct = direct_for(_innermost(store))
+
     def __getattr__(self, name: str) -> Any:
         """Return what else the store knows: its file system and path."""
         if name.startswith("_"):
@@ -90,8 +109,33 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
         return self._place("")
 
     async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-        """Return the object, or None."""
-        return await self._kept(key, lambda: self._store.get(key, prototype, byte_range))
+        """Return the object, or None; of a store that knows no ranges and answers with all, the part that was asked for."""
+        # s3fs asks for the size of a whole object before it reads it, twice the requests; not for what begins at its first byte.
+        asked = OffsetByteRequest(0) if byte_range is None and self._place("").startswith("s3") else byte_range
+
+        async def get() -> Any:
+            async with SLOTS:
+                found = None if self._direct is None else await self._direct.read(f"{_innermost(self._store).path}/{key}", asked)
+                return await self._store.get(key, prototype, asked) if found is None else prototype.buffer.from_bytes(found)
+
+        try:
+            found = await self._kept(key, get)
+        except FileNotFoundError:
+            return None
+        return found if found is None else _only(found, byte_range)
+
+    async def has_ranges(self, key: str) -> bool:
+        """Whether the store answers a request for a part of an object, which has more than a byte, with that part; asked once a process."""
+        place = self._place("")
+        if not place.startswith("http"):
+            return True
+        if place not in _RANGES:
+            async with SLOTS:
+                first = await self._kept(key, lambda: self._store.get(key, default_buffer_prototype(), RangeByteRequest(0, 1)))
+            if first is None:
+                return True
+            _RANGES[place] = len(first) == 1
+        return _RANGES[place]
 
     async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> list[Any]:
         """Return parts of objects."""
@@ -166,12 +210,21 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
                 return await call()
             except Exception as error:  # noqa: BLE001 - likewise
                 _require_passing(error, self._place(key), pause)
+                if _BUSY.match(failure(error) or ""):
+                    SLOTS.slow_down()
             await asyncio.sleep(pause or 0)
         raise AssertionError
 
     def _place(self, key: str) -> str:
         inner = _innermost(self._store)
         return str(inner.fs.unstrip_protocol(f"{inner.path.rstrip('/')}/{key}".rstrip("/")))
+
+
+def _only(found: Any, byte_range: Any) -> Any:
+    """Return of all bytes the part that was asked for, where a store does not do so itself."""
+    if isinstance(byte_range, RangeByteRequest) and len(found) > byte_range.end - byte_range.start:
+        return found[byte_range.start : byte_range.end]
+    return found[-byte_range.suffix :] if isinstance(byte_range, SuffixByteRequest) and len(found) > byte_range.suffix else found
 
 
 async def _list_keys(keys: AsyncIterator[T]) -> "list[T]":
@@ -184,8 +237,8 @@ def _innermost(store: Any) -> Any:
     return store
 
 
-def _is_remote(store: Any) -> bool:
-    """Whether a store speaks to another machine, through whatever it is wrapped in."""
+def is_remote(store: Any) -> bool:
+    """Whether a store speaks to another machine by fsspec, through whatever it is wrapped in."""
     inner = _innermost(store)
     return isinstance(inner, FsspecStore) and not set(np.atleast_1d(inner.fs.protocol)) & _LOCAL
 

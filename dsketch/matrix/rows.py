@@ -4,9 +4,11 @@ A ``Rows`` is what passes look at.  It reads A block by block, and whatever belo
 float64 slices small enough to stay in the processor's cache.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse
@@ -18,8 +20,12 @@ from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, even_cuts
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.csr_slices import SLICE_ENTRIES, edges, float_rows, require_finite_entries
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.hands import HANDS
+from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.shift import Difference
+from dsketch.matrix.window import Asked, Window
+
+T = TypeVar("T")
 
 SLICE_BYTES = 400_000  # so much of A at once stays in a 1 MB second-level cache beside its products
 SIDES_BYTES = 8_000_000  # and so much of b as float64: what is computed from it is not made for more at once
@@ -34,7 +40,7 @@ class Block:
 
     start: int
     stop: int
-    A: AnyArray | RawRows | Sparse
+    A: AnyArray | UnreadRows | Sparse
     b: AnyArray | None
     weights: AnyArray | None
     intercept: bool
@@ -100,10 +106,10 @@ class Block:
 
     def stored_slices(self, step: int) -> Iterator[tuple[int, Any]]:
         """Yield ``(row within the block, rows)`` of A alone, as they are stored."""
-        buffer = scratch("raw", (step, self.A.shape[1]), self.A.dtype) if isinstance(self.A, RawRows) else None
+        buffer = scratch("raw", (step, self.A.shape[1]), self.A.dtype) if isinstance(self.A, UnreadRows) else None
         for low in range(0, self.stop - self.start, step):
             high = min(low + step, self.stop - self.start)
-            if isinstance(self.A, RawRows) and buffer is not None:
+            if isinstance(self.A, UnreadRows) and buffer is not None:
                 yield low, self.A.read(low, high, buffer[: high - low])
             else:
                 yield low, self.A[low:high]  # type: ignore[index]  # the other member of the union
@@ -140,7 +146,8 @@ class Buffers:
             return None
         kept = self.arrays.get(name)
         if kept is None or kept.shape[0] < stop - start:
-            kept = self.arrays[name] = np.empty((stop - start, matrix.shape[1]), matrix.dtype)
+            dtype = matrix.kept_dtype if name == "A" else matrix.dtype
+            kept = self.arrays[name] = np.empty((stop - start, matrix.shape[1]), dtype)
         return kept
 
 
@@ -167,7 +174,9 @@ class Rows:
     weights: Matrix | None = None
     intercept: bool = False
     pieces: int = 0  # at least that many panels and tasks, where a row is more work than its bytes tell
-    run: str = ""  # the run whose blocks may be kept in the cache of the process; empty means none
+    run: str = ""  # the run whose blocks of A may be kept in the cache of the process; empty means none
+    b_run: str = ""  # the same of b
+    weights_run: str = ""  # and of weights
     shift: AnyArray | None = None
     names: tuple[str, str] = ("A", "b")
 
@@ -267,21 +276,57 @@ class Rows:
         buffers = buffers or Buffers()
         weights = None
         if self.weights is not None:
-            weights = self.weights.read(start, stop, buffers.take("weights", start, stop, self.weights))
+            weights = _read_kept(self.weights, "weights", self.weights_run, start, stop, buffers)
             _check_weights(weights, start)
-        b = None if self.b is None else self.b.read(start, stop, buffers.take("b", start, stop, self.b))
-        return Block(start, stop, self._open_cached(start, stop, buffers), b, weights, self.intercept, self.shift, self.names)
+        b = None if self.b is None else _read_kept(self.b, "b", self.b_run, start, stop, buffers)
+        is_raw = self.A.is_raw
+        A = self.A.open_rows(start, stop) if is_raw else _read_kept(self.A, "A", self.run, start, stop, buffers, is_opened=True)
+        return Block(start, stop, A, b, weights, self.intercept, self.shift, self.names)
 
-    def _open_cached(self, start: int, stop: int, buffers: Buffers) -> AnyArray | RawRows | Sparse:
-        if self.A.is_raw:
-            return self.A.open_rows(start, stop)
-        run = self.run if self.A.is_kept else ""
-        block = BLOCKS.get(run, (start, stop)) if run else None
-        if block is None:
-            block = self.A.read(start, stop, buffers.take("A", start, stop, self.A))
+    def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
+        """Yield what :meth:`block` of rows ``start:stop`` will ask of stores on other machines, if no row from ``until`` on is read."""
+        for matrix, run in ((self.A, self.run), (self.b, self.b_run), (self.weights, self.weights_run)):
+            if matrix is not None and not (run and matrix.is_kept and BLOCKS.has(run, (start, stop))):
+                yield from matrix.ask_ahead(start, stop, until)
+
+
+def _read_kept(matrix: Matrix, name: str, run: str, start: int, stop: int, buffers: Buffers, *, is_opened: bool = False) -> Any:
+    """Return rows of a matrix, from the cache of the process if the run keeps them there.
+
+    Rows that are ``is_opened`` are kept as they are stored, where that is shorter, and widened slice by slice.
+    """
+    run, span = run if matrix.is_kept else "", (start, stop)
+    read_rows, dtype = (matrix.read_kept, matrix.kept_dtype) if is_opened else (matrix.read, matrix.dtype)
+    block = BLOCKS.get(run, span) if run else None
+    if block is None:
+        shape = (stop - start, matrix.shape[1])
+        place = BLOCKS.place(run, span, shape, dtype) if run and matrix.needs_buffer(start, stop) else None
+        if place is not None:
+            block = BLOCKS.fill(run, span, place, partial(read_rows, start, stop))
+        else:
+            block = read_rows(start, stop, buffers.take(name, start, stop, matrix))
             if run:
-                BLOCKS.offer(run, (start, stop), block)
-        return block
+                BLOCKS.offer(run, span, block)
+    return matrix.open_kept(block, start) if is_opened else block
+
+
+def sample_blocks(rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
+    """Return what is taken of each of some blocks, and the seconds of reading and taking it.
+
+    Raises
+    ------
+    DataError
+        If a block cannot be read, or holds a NaN or an infinity.
+    """
+    buffers, found = Buffers(), []
+    for span in spans:
+        began = time.perf_counter()
+        with Window(rows, [span]) as window, HANDS.alone():  # a worker's threads are all at work
+            window.advance(*span)
+            block = rows.block(*span, buffers)
+            found.append((take(block), time.perf_counter() - began))
+        find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
+    return found
 
 
 def rows_beside(sides: int) -> int:

@@ -189,6 +189,33 @@ def _arrow_column(column: Any, name: str | None) -> Column:
 _COPIED: dict[str, dict[str, bool]] = {"ChunkedArray": {}}  # ChunkedArray always copies, and has had no such word for long
 
 
+def with_holes(source: Any, what: str) -> Matrix | None:
+    """Return a table or column of polars or Arrow that lacks values, all numbers else, NaN where one has none; None: it is none such."""
+    is_polars = TABLES["polars"].takes(source)
+    if not is_polars and not (_speaks_arrow(source) and not has(source, "iloc")):
+        return None
+    if is_polars:
+        is_table = has(source, "get_columns")
+        columns = [_polars_column(series) for series in (source.get_columns() if is_table else [source])]
+    else:
+        found = _arrow(source, what)
+        is_table = hasattr(found, "column_names")
+        columns = arrow_columns(found) if is_table else [_arrow_column(found, None)]
+    if not all(column.is_quantity for column in columns) or all(column.absent is None for column in columns):
+        return None
+    values = np.stack([_with_nan(column) for column in columns], axis=1)
+    names = names_in([column.name for column in columns]) if is_table or columns[0].name else None
+    return _matrix(values if is_table else values[:, 0], names, what)
+
+
+def _with_nan(column: Column) -> NDArray[np.float64]:
+    if column.absent is None:
+        return column.values.astype(np.float64)
+    return np.array(
+        [np.nan if is_absent else float(value) for value, is_absent in zip(column.values, column.absent, strict=True)]
+    )
+
+
 def _kind(word: str) -> str:
     """Return the word for a type that people know."""
     lower = word.lower()

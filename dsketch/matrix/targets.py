@@ -7,8 +7,10 @@ cell holds no number.
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from dsketch.matrix.zarr import address_of, require_whole
 Box = tuple[slice, ...]
 
 _SAMPLED_TARGETS = 16
+LARGE_CHUNK_BYTES = 4_000_000  # decoded; ten such at once, as zarr reads them, are more than a tile
 
 
 class Targets(ABC):
@@ -270,9 +273,11 @@ class ZarrTargets(Targets):
         if self._raw is not None:
             return self._raw.read(start, stop, box, out)
         try:
-            self._decoding.get_basic_selection(
-                (slice(start, stop), *box), out=default_buffer_prototype().nd_buffer.from_numpy_array(out.view(self._stored))
-            )
+            for low, high in self._spans(start, stop):
+                part = out[low - start : high - start].view(self._stored)
+                self._decoding.get_basic_selection(
+                    (slice(low, high), *box), out=default_buffer_prototype().nd_buffer.from_numpy_array(part)
+                )
         except DsketchError:
             raise
         except Exception as error:
@@ -283,6 +288,20 @@ class ZarrTargets(Targets):
         if not self._may_be_absent:
             self._require_chunks(start, stop, box, out)
         return out
+
+    def _spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield rows to decode at once: large chunks one after the other, for zarr holds all that it decodes side by side."""
+        step = self.chunks[0] if self.is_decoded_singly else stop - start
+        low = start
+        while low < stop:
+            high = min((low // step + 1) * step if self.is_decoded_singly else stop, stop)
+            yield low, high
+            low = high
+
+    @property
+    def is_decoded_singly(self) -> bool:
+        """Whether chunks are so large that rows of them are decoded one after the other."""
+        return not self.is_divisible and prod(self.chunks) * self._stored.itemsize >= LARGE_CHUNK_BYTES
 
     def ask_for(self, box: Box) -> None:
         """Let the system read raw chunks ahead."""

@@ -34,7 +34,7 @@ class Transposed(Matrix):
     Parameters
     ----------
     array : ndarray or zarr.Array
-        Of two dimensions; or of three, calls of alleles (variants, samples, ploidy).
+        Of two dimensions; or of three, calls of alleles (variants, samples, ploidy), or floats (variants, samples, 1).
     axis : {0, 1}
         Along which its columns lie, that is, the axis that becomes the rows: 1 for n × m, 0 for m × n.
     meaning : Conventions, optional
@@ -68,7 +68,7 @@ class Transposed(Matrix):
         self._array, self._axis, self._meaning, self._what, self._first_row = array, axis, meaning, what, first_row
         self.shape = (int(array.shape[axis]) if rows is None else rows, int(array.shape[1 - axis]))
         self._stored = np.dtype(array.dtype).newbyteorder("=")
-        self._is_calls = len(array.shape) == 3
+        self._is_calls = len(array.shape) == 3 and self._stored.kind == "i"  # of floats the last dimension is 1
         is_plain = meaning is None or (not meaning.is_packed and meaning.bounds is None and meaning.stored == self._stored)
         self._is_plain = self._is_calls or (is_plain and (meaning is None or self._stored.kind in "iu"))
         self.dtype = np.dtype(np.int8) if self._is_calls else self._stored if self._is_plain else np.dtype(np.float64)
@@ -133,6 +133,8 @@ class Transposed(Matrix):
         if self._is_calls:
             calls: Any = block
             return dosages(calls)
+        if block.ndim == 3:
+            block = block[..., 0]
         if not self._is_plain:
             block = self._fill_gaps(block)
         return block if self._axis == 0 else block.T

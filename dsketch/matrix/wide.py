@@ -133,11 +133,13 @@ def _samples_axis(names: tuple[str | None, ...], samples: str, dimensions: int, 
 
 
 def _require_calls(array: Any, axis: int, what: str) -> Any:
-    """Return the array of calls of alleles."""
-    if np.dtype(array.dtype).kind != "i" or axis != 0:
+    """Return the array of calls of alleles, or of one number for each sample of each variant."""
+    is_calls, is_single = np.dtype(array.dtype).kind == "i", array.shape[2] == 1
+    if axis != 0 or not (is_calls or is_single):
         raise DataError(
-            f"{what} of three dimensions must be calls of alleles, integers of variants × samples × ploidy; its shape is {array.shape}, "
-            f"its dtype {array.dtype}. Store one number for each sample and variant."
+            f"{what} of three dimensions must be calls of alleles, integers of variants × samples × ploidy, or have one number for each "
+            f"sample, as DS of one alternate allele has; its shape is {array.shape}, its dtype {array.dtype}. Store what shall be "
+            "regressed on as variants × samples: the sum over the last dimension, or one of it."
         )
     return array
 

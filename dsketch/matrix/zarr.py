@@ -6,7 +6,8 @@ raw
     Chunks that are little-endian C-order bytes of whole rows on a local disk are read a slice at a time into a buffer that stays in
     the processor's cache (:mod:`dsketch.matrix.raw`): nothing to decode, and the page cache is the cache.
 decoded
-    Everything else goes through zarr-python, block by block, into a reused buffer.
+    Everything else is decoded block by block into a reused buffer (:mod:`dsketch.matrix.chunks`), by zarr-python where a codec is rare or
+    a chunk is not as it should be.
 """
 
 import hashlib
@@ -25,15 +26,21 @@ from zarr.buffer import default_buffer_prototype
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.absent import ShardIndex, is_filled, remedy
+from dsketch.matrix.ahead import AheadStore
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
-from dsketch.matrix.compat import wait_for
+from dsketch.matrix.chunks import chunks_of
+from dsketch.matrix.compat import array_on, wait_for
 from dsketch.matrix.conventions import conventions_of, is_missing
 from dsketch.matrix.decoders import OverlongError
-from dsketch.matrix.raw import RawRows, open_file
+from dsketch.matrix.keys import Keys
+from dsketch.matrix.raw import PackedRows, RawRows, UnreadRows, open_file
+from dsketch.matrix.retrying import is_remote
+from dsketch.matrix.window import Asked
 
 _SAMPLE_ROWS = 16
+_LARGE_SHARD_BYTES = 64_000_000  # shards beyond this are read in parts
 
 
 class ZarrMatrix(Matrix):
@@ -69,7 +76,12 @@ class ZarrMatrix(Matrix):
         self.names = names_of(array, self.shape[1])
         self.is_raw = self._raw_root is not None
         self.unit_rows = 1 if self.is_raw else self._decoded_rows()
-        self._decoding = bound_decoding(check_frames(array, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
+        self._keys = _keys_of(array, self.unit_rows or 1)
+        self.is_remote = self._keys is not None
+        fetched = array if self._keys is None else array_on(array, self._keys.store)
+        self._decoding = bound_decoding(check_frames(fetched, what, self.source or f"{array.store}/{array.path}".rstrip("/")))
+        root = getattr(array.store, "root", None)
+        self._chunks = chunks_of(array, root) if isinstance(root, Path) else chunks_of(self._decoding, None)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
@@ -99,7 +111,12 @@ class ZarrMatrix(Matrix):
     def _decoded_rows(self) -> int:
         """Rows of the smallest piece that can be decoded alone: an inner chunk of a large shard, else the chunk."""
         inner = int(self._array.chunks[0])
-        return inner if self.chunk_rows * self.shape[1] * self.dtype.itemsize > 64_000_000 else self.chunk_rows
+        return inner if self.chunk_rows * self.shape[1] * self.dtype.itemsize > _LARGE_SHARD_BYTES else self.chunk_rows
+
+    def _is_whole(self, start: int, stop: int) -> bool:
+        """Whether rows are those of whole pieces that are decoded alone."""
+        size = self._decoded_rows()
+        return start % size == 0 and (stop % size == 0 or stop == self.shape[0])
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Return rows ``start:stop``.
@@ -113,14 +130,49 @@ class ZarrMatrix(Matrix):
         """
         return self._read_raw(start, stop, out) if self._raw_root is not None else self._read_decoded(start, stop, out)
 
+    @property
+    def kept_dtype(self) -> np.dtype[np.generic]:
+        """Of the stored numbers."""
+        return self._stored if self.conventions is None else self.conventions.stored
+
+    def read_kept(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
+        """Return rows as they are stored; those that are not packed have been looked at for marks."""
+        rows = self._rows_for(start, stop, out, self.kept_dtype)
+        self._read_stored(start, stop, rows.view(self._stored))
+        if self.conventions is not None and not self.conventions.is_packed:
+            self.conventions.interpret(rows, rows, self._what, start)
+        return rows
+
+    def open_kept(self, kept: AnyArray, start: int) -> AnyArray | UnreadRows:
+        """Return packed rows as what unpacks them."""
+        meaning = self.conventions
+        return kept if meaning is None or not meaning.is_packed else PackedRows(kept, meaning, self._what, start)
+
+    def _rows_for(self, start: int, stop: int, out: AnyArray | None, dtype: np.dtype[np.generic]) -> AnyArray:
+        return np.empty((stop - start, self.shape[1]), dtype) if out is None else out[: stop - start]
+
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Always: bytes are copied or decoded into memory."""
         del start, stop
         return True
 
-    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | RawRows:
+    def open_rows(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray | UnreadRows:
         """Return raw rows unread, to be read by slices; others decoded."""
         return self._raw(start, stop) if self._raw_root is not None else self.read(start, stop, out)
+
+    def ask_ahead(self, start: int, stop: int, until: int) -> Iterator[Asked]:
+        """Yield what a read of rows ``start:stop`` asks of a store on another machine."""
+        if self._keys is None:
+            return
+        last, size = self._last_chunk, self._decoded_rows()
+        if last is not None and last[0] == start // size and not self._keys.has_ranges and not self._is_whole(start, stop):
+            start = (last[0] + 1) * size  # the chunk that was decoded last has the first of these rows
+        if start < stop:
+            yield from self._keys.ask(start, stop, until)
+
+    def traffic(self) -> tuple[int, int] | None:
+        """Return requests and stored bytes of a pass over a store on another machine; asks for the size of one chunk, if compressed."""
+        return None if self._keys is None else self._keys.traffic()
 
     def fingerprint(self) -> str:
         """Return a digest of the metadata and of the first, middle and last rows."""
@@ -136,7 +188,7 @@ class ZarrMatrix(Matrix):
 
     def describe(self) -> str:
         """Return where the array lies and how it is read."""
-        how = "raw" if self.is_raw else "decoded by zarr"
+        how = "raw" if self.is_raw else "decoded by zarr" if self._chunks is None else "decoded"
         return f"{self.source} ({how}{', ' if self.meaning else ''}{self.meaning})"
 
     # ---- raw chunks on a local disk -------------------------------------------------------------------------------
@@ -156,7 +208,7 @@ class ZarrMatrix(Matrix):
         return RawRows(shape, self._stored, start, self.chunk_rows, self._open_chunk, fill, self.conventions, self._what)
 
     def _read_raw(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
-        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
+        rows = self._rows_for(start, stop, out, self.dtype)
         return self._raw(start, stop).read(0, stop - start, rows)
 
     def _open_chunk(self, number: int) -> int | None:
@@ -187,39 +239,41 @@ class ZarrMatrix(Matrix):
     # ---- anything else, through zarr-python -----------------------------------------------------------------------
 
     def _read_decoded(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
-        """Decode whole chunks into ``out``; parts of a chunk come from the chunk that was decoded last."""
+        """Decode, and turn stored numbers into those that they stand for."""
+        if self.conventions is None or not self.conventions.is_packed:
+            return self.read_kept(start, stop, out)
+        rows = self._rows_for(start, stop, out, self.dtype)
+        self.conventions.interpret(self.read_kept(start, stop), rows, self._what, start)
+        return rows
+
+    def _read_stored(self, start: int, stop: int, rows: AnyArray) -> None:
+        """Decode whole chunks into ``rows``; parts of a chunk come from the chunk that was decoded last."""
         size = self._decoded_rows()
-        if start % size == 0 and (stop % size == 0 or stop == self.shape[0]):
-            return self._decode(start, stop, out)
-        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
+        is_whole = start % size == 0 and (stop % size == 0 or stop == self.shape[0])
+        if is_whole or (self._keys is not None and self._keys.has_ranges):
+            self._decode_stored(start, stop, rows)
+            return
         for number in range(start // size, (stop - 1) // size + 1):
             low, high = max(start, number * size), min(stop, (number + 1) * size)
             rows[low - start : high - start] = self._chunk(number, size)[low - number * size : high - number * size]
-        return rows
 
     def _chunk(self, number: int, size: int) -> AnyArray:
         last = self._last_chunk
         if last is None or last[0] != number:
-            last = (number, self._decode(number * size, min((number + 1) * size, self.shape[0]), None))
+            start, stop = number * size, min((number + 1) * size, self.shape[0])
+            last = (number, self._decode_stored(start, stop, np.empty((stop - start, self.shape[1]), self._stored)))
             self._last_chunk = last  # one assignment: another thread sees the old pair or the new one
         return last[1]
 
-    def _decode(self, start: int, stop: int, out: AnyArray | None) -> AnyArray:
-        rows = np.empty((stop - start, self.shape[1]), self.dtype) if out is None else out[: stop - start]
-        if self.conventions is None:
-            return self._decode_stored(start, stop, rows)
-        stored = np.empty(rows.shape, self.conventions.stored) if self.conventions.is_packed else rows
-        self._decode_stored(start, stop, stored.view(self._stored))
-        self.conventions.interpret(stored, rows, self._what, start)
-        return rows
-
     def _decode_stored(self, start: int, stop: int, rows: AnyArray) -> AnyArray:
         """Fill ``rows`` with the stored numbers."""
+        if self._keys is not None and not self._keys.is_whole(start, stop):
+            return self._read_ranges(self._keys, start, stop, rows)
         target = self._as_shaped(rows)
+        box = (slice(start, stop), *(slice(0, size) for size in target.shape[1:]))
         try:
-            self._decoding.get_basic_selection(
-                (slice(start, stop),), out=default_buffer_prototype().nd_buffer.from_numpy_array(target)
-            )
+            if self._chunks is None or not self._chunks.read(box, target):
+                self._decoding.get_basic_selection(box, out=default_buffer_prototype().nd_buffer.from_numpy_array(target))
         except DsketchError:
             raise
         except OverlongError as error:
@@ -234,6 +288,25 @@ class ZarrMatrix(Matrix):
             ) from error
         if self._missing == "error" or self._array.fill_value is None:
             self._look_for_missing(start, stop, rows)
+        return rows
+
+    def _read_ranges(self, keys: Keys, start: int, stop: int, rows: AnyArray) -> AnyArray:
+        """Fill ``rows`` from the bytes that they have in raw chunks of a store."""
+        for number, low, high, found in keys.read(start, stop):
+            name = f"chunk {number} of {self._what} ({self._place((number, *(0 for _ in self._array.shape[1:])))})"
+            if isinstance(found, Exception):
+                raise DataError(f"{name} cannot be read: {type(found).__name__}: {found}. Check the access.") from found
+            if found is None:
+                self._refuse_missing(number, self._place((number, *(0 for _ in self._array.shape[1:]))), None)
+                rows[low - start : high - start] = self._array.fill_value
+                continue
+            part = rows[low - start : high - start]
+            if len(found) != part.nbytes:
+                raise DataError(
+                    f"{name} must have {format_bytes(self._chunk_bytes())}; what it has of rows {low}:{high} are {len(found)} bytes. It is "
+                    "truncated: copy it again from its origin."
+                )
+            part[...] = np.frombuffer(found, self._stored).reshape(part.shape)
         return rows
 
     def _look_for_missing(self, start: int, stop: int, rows: AnyArray) -> None:
@@ -316,6 +389,14 @@ class ZarrMatrix(Matrix):
             wish = "" if self._missing == "error" else ", and missing='fill' needs a fill value"
             advice = remedy(fill, is_mark=fill is not None and is_missing(fill, self.conventions))
             raise MissingDataError(f"chunk {number} of {self._what} is absent ({path}){wish}. {advice}.") from cause
+
+
+def _keys_of(array: "zarr.Array[Any]", piece_rows: int) -> Keys | None:
+    """Return what reads ask of a store on another machine; None for other stores."""
+    if not is_remote(array.store) or not all(array.shape):
+        return None
+    is_plain = array.shards is None and is_raw(array)
+    return Keys(array, AheadStore(array.store), piece_rows, is_plain=is_plain)
 
 
 def names_of(array: Any, columns: int) -> tuple[str, ...] | None:

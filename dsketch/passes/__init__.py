@@ -1,6 +1,7 @@
 """Passes: one kind of look at all rows a file."""
 
-from dsketch.passes.base import Both, Look, Pass
+from dsketch.passes.base import Both, BothAsTree, Look, Pass
+from dsketch.passes.counted import CountedGram, GramDepth, TriangleDepth
 from dsketch.passes.gradient import BareGradient, Gradient, Moments, Slope
 from dsketch.passes.gram import Gram
 from dsketch.passes.normal import Normal
@@ -14,9 +15,12 @@ from dsketch.passes.whitened import WhitenedGram
 __all__ = [
     "BareGradient",
     "Both",
+    "BothAsTree",
     "ColumnSums",
+    "CountedGram",
     "Gradient",
     "Gram",
+    "GramDepth",
     "JointTriangle",
     "Look",
     "Moments",
@@ -29,5 +33,6 @@ __all__ = [
     "Squares",
     "Touch",
     "Triangle",
+    "TriangleDepth",
     "WhitenedGram",
 ]

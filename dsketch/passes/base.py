@@ -143,6 +143,10 @@ class Both(Pass[tuple[Any, Any]]):
             return min((rows for rows in (self.first.csr_rows_at_once(), self.second.csr_rows_at_once()) if rows), default=None)
         return max(self.first.rows_at_once(columns), self.second.rows_at_once(columns))
 
+    def end_panel(self, part: Part) -> Part:
+        """End the panel of each side by its own rule."""
+        return self.first.end_panel(part[0]), self.second.end_panel(part[1])
+
     def merge(self, left: Part, right: Part) -> Part:
         """Merge each side by its own rule."""
         return self.first.merge(left[0], right[0]), self.second.merge(left[1], right[1])
@@ -162,6 +166,14 @@ class Both(Pass[tuple[Any, Any]]):
     def names(self) -> str:
         """Return both kinds, joined by ``&``."""
         return f"{self.first.names()} & {self.second.names()}"
+
+
+@dataclass(frozen=True)
+class BothAsTree(Both):
+    """The same for passes of which one does not add block to block: each block has its part, merged as a tree."""
+
+    kind: ClassVar[str] = "both as a tree"
+    accumulates: ClassVar[bool] = False
 
 
 class Look(NamedTuple):

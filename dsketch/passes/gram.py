@@ -25,8 +25,8 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
     """Finish to ``(AᵀA, Aᵀb, bᵀb)`` with shapes (d, d), (d, k), (k,): of bᵀb the diagonal alone.
 
     One read, n d² + 2 n d k flops (BLAS syrk, gemm), d (d + k) + k numbers a part.  The relative error of the least eigenvalue is u·kappa².
-    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.  A part holds one
-    triangle of AᵀA; what lies in the other is not read.
+    Of CSR rows the cost is Σ nnz(row)² where they are sparse enough for that to pay, below a density of about 9 %.  Within a panel
+    a part holds one triangle of AᵀA; what lies in the other is not read.
     """
 
     kind: ClassVar[str] = "gram"
@@ -48,6 +48,10 @@ class Gram(SlicePass[tuple[Floats, Floats, Floats]]):
             add_gram(G, X)
         c += X.T @ Y
         bb += np.einsum("ij,ij->j", Y, Y)
+
+    def end_panel(self, part: Part) -> Part:
+        """Return the part with both triangles, which a digest takes for one."""
+        return self.finish(part)
 
     def finish(self, part: Part) -> tuple[Floats, Floats, Floats]:
         """Return the three products."""

@@ -9,7 +9,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.scratch import scratch
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.head import Selection
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 
@@ -125,6 +125,6 @@ def many(passes: Sequence[Projected]) -> Many:
 def _read_once(block: Block) -> Block:
     """Return the block with its rows of A read, so that several passes read them once."""
     rows = block.A
-    if not isinstance(rows, RawRows):
+    if not isinstance(rows, UnreadRows):
         return block
     return replace(block, A=rows.read(0, rows.shape[0], scratch("held", rows.shape, rows.dtype)))

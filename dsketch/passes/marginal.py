@@ -25,7 +25,7 @@ from dsketch.passes.writing import Box
 FIELDS = ("beta", "standard_errors", "t", "p", "neg_log10_p", "counts")
 _COLUMNS = 512  # of a block at once: a tile of them stays in the second-level cache
 _LONG_ROWS = 512
-_COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "compared", "unmarked")
+_COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "exact", "compared", "unmarked")
 
 
 class Facts(NamedTuple):
@@ -45,7 +45,8 @@ class Tally(NamedTuple):
     ----------
     counts : dict of str to int
         ``columns``; those that the covariates determine (``undetermined``), that lack entries (``lacking``), and how many entries are
-        ``missing``; those with too few rows for errors (``short``); those ``compared`` with sums in extended precision; how many entries
+        ``missing``; those with too few rows for errors (``short``); those that explain a target but for rounding (``exact``); those
+        ``compared`` with sums in extended precision; how many entries
         are −1 or −2 where nothing says what that means (``unmarked``).
     facts : Facts
     off : ndarray, shape (2, k)
@@ -123,7 +124,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
     @property
     def tally_bytes(self) -> int:
         """Counts, facts and distances."""
-        return 8 * (8 + 6 * self.sides.Y.shape[1])
+        return 8 * (9 + 6 * self.sides.Y.shape[1])
 
     def make_pieces(self, block: Block) -> Iterator[tuple[Box, dict[str, Floats], Part]]:
         """Yield the block, a chunk of each array."""
@@ -137,7 +138,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
     def count_kept(self, answers: dict[str, Any]) -> Part:
         """Return the tally of columns that were written before."""
         facts = facts_of(self.prepared, self.sides.Y.shape[1])
-        counts = np.append(count_columns(answers, facts[0]), [0.0, 0.0])
+        counts = np.append(count_columns(answers, facts), [0.0, 0.0])
         return counts, facts, np.array([float(len(self.prepared))]), np.zeros((2, facts.shape[1]))
 
     def add_tallies(self, left: Part, right: Part) -> Part:
@@ -177,7 +178,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
                 self._compare(columns, group, sums, block.start + low, off)
         counts[_COUNTS.index("compared")] = sum(block.start <= probe < block.stop for probe in self.probes)
         counts[_COUNTS.index("unmarked")] = 0 if self.marks else unmarked_calls(stored)
-        counts[:5] = count_columns(values, facts[0])
+        counts[:6] = count_columns(values, facts)
         return Made(values, (counts, facts, np.array([float(len(prepared))]), off))
 
     @cached_property
@@ -273,12 +274,24 @@ def facts_of(prepared: Prepared, targets: int) -> Floats:
     return facts
 
 
-def count_columns(values: dict[str, Floats], rows: Floats) -> Floats:
-    """Return the counts of a block but for those compared."""
+def count_columns(values: dict[str, Floats], facts: Floats) -> Floats:
+    """Return the counts of a block but for those compared.
+
+    Parameters
+    ----------
+    facts : ndarray, shape (4, k)
+        As :func:`facts_of` gives them.
+    """
+    rows, rank = facts[:2]
     missing = (rows - values["counts"]).max(axis=1)
     undetermined = np.isnan(values["beta"]).all(axis=1)
-    short = (np.isnan(values["standard_errors"]) & ~np.isnan(values["beta"])).any(axis=1)
-    return np.array([len(missing), undetermined.sum(), (missing > 0).sum(), missing.sum(), short.sum()], dtype=np.float64)
+    no_error = np.isnan(values["standard_errors"]) & ~np.isnan(values["beta"])
+    short, exact = no_error, np.zeros((1, 1), np.bool_)
+    if no_error.any():
+        has_rows = values["counts"] - rank >= 2
+        short, exact = no_error & ~has_rows, no_error & has_rows
+    found = (undetermined, missing > 0, missing, short.any(axis=1), exact.any(axis=1))
+    return np.array([len(missing), *(each.sum() for each in found)], dtype=np.float64)
 
 
 def unmarked_calls(stored: AnyArray) -> int:
@@ -294,5 +307,8 @@ def unmarked_calls(stored: AnyArray) -> int:
 
 
 def rounding_level(rows: int) -> float:
-    """Return what rounding may do to a coefficient, as a share of ‖ỹ‖/‖g̃‖: sums of n products, of a g̃ that kept 1/100 of g."""
+    """Return what rounding may do to a coefficient, as a share of ‖ỹ‖/‖g̃‖.
+
+    Of a g̃ that kept 1/10 of g, and is not formed, sums of n products are off by 10 √n eps of ‖g̃‖ ‖ỹ‖, its square by 100 √n eps.
+    """
     return 200 * EPS * float(np.sqrt(rows))

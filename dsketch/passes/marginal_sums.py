@@ -20,7 +20,8 @@ from dsketch.passes.partialled import EPS, Group, basis_of, project
 
 Rows = np.ndarray[Any, Any]  # numbers of rows
 
-CANCELLED = 1e-4  # ‖g̃‖²/‖g‖² below which g̃ is formed: the difference keeps eleven digits above it
+CANCELLED = 1e-2  # ‖g̃‖²/‖g‖² below which g̃ is formed: the difference loses no more than two digits above it
+_ROUNDING = 64 * EPS  # ‖r‖ below so much of what it was computed from is rounding (as in the table of a regression)
 EXPLAINED = 1e-5  # ‖r‖²/‖ỹ‖² below which r is formed, likewise
 _LEAST_EIGENVALUE = 1e-3  # of A, below which the rows that are left determine covariates by themselves, not by what is taken away
 
@@ -37,7 +38,7 @@ class Sums(NamedTuple):
     targets : ndarray, shape (columns, k) or (1, k)
         ‖ỹ‖².
     residuals : ndarray, shape (columns, k)
-        ‖r‖².
+        ‖r‖²; NaN where a column explains a target but for rounding.
     counts : ndarray, shape (columns,)
         Entries that are there.
     freedom : ndarray, shape (columns,)
@@ -81,7 +82,7 @@ def sums_of(columns: Columns, group: Group, *, drops: bool) -> Sums:
         for number in lacking.tolist():
             one = _without(columns, number, places[number], group, norms[number], products[number])
             found[number], squares[number], targets[number], freedom[number] = one
-    residuals = _residuals(columns, group, fill, found, squares, targets)
+    residuals = _residuals(columns, group, fill, norms, found, squares, targets)
     counts = (columns.samples - gaps.counts).astype(np.float64)
     return Sums(found, squares, targets, residuals, counts, freedom)
 
@@ -158,14 +159,25 @@ def _over_rows(columns: Columns, number: int, group: Group) -> tuple[Floats, flo
     return g @ Y, float(square), targets, len(rows) - basis.Q.shape[1] - 1.0
 
 
-def _residuals(columns: Columns, group: Group, fill: Floats | None, products: Floats, squares: Floats, targets: Floats) -> Floats:
-    """Return ‖r‖², from r itself where a column explains a target nearly."""
+def _residuals(
+    columns: Columns, group: Group, fill: Floats | None, norms: Floats, products: Floats, squares: Floats, targets: Floats
+) -> Floats:
+    """Return ‖r‖², from r itself where a column explains a target nearly; NaN where no more is left than rounding of the data.
+
+    Parameters
+    ----------
+    norms : ndarray, shape (columns,)
+        ‖g‖².
+    """
     left = targets - products**2 / squares[:, None]
     for number in np.flatnonzero((left < EXPLAINED * targets).any(axis=1)).tolist():
         sides = np.flatnonzero(left[number] < EXPLAINED * targets[number])
         g, Y = whole_column(columns, number, group, None if fill is None else fill[number], sides)
-        r = Y - g[:, None] * (products[number, sides] / squares[number])
-        left[number, sides] = np.einsum("ij,ij->j", r, r)
+        beta = products[number, sides] / squares[number]
+        r = Y - g[:, None] * beta
+        size = np.hypot(np.sqrt(group.whole[sides]), np.abs(beta) * np.sqrt(norms[number]))
+        met = np.linalg.norm(r, axis=0) <= _ROUNDING * size
+        left[number, sides] = np.where(met, np.nan, np.einsum("ij,ij->j", r, r))
     return left
 
 

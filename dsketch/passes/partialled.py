@@ -46,6 +46,8 @@ class Group:
     basis : Basis
     squares : ndarray, shape (k,)
         ‖ỹ‖²; NaN where nothing but rounding is left.
+    whole : ndarray, shape (k,)
+        ‖y‖².
     """
 
     rows: "np.ndarray[Any, Any] | None"
@@ -53,6 +55,7 @@ class Group:
     Y: Floats
     basis: Basis
     squares: Floats
+    whole: Floats
 
     @property
     def count(self) -> int:
@@ -212,7 +215,7 @@ def _group(rows: Any, targets: Any, Z: Floats, Y: Floats) -> Group:
     squares = np.einsum("ij,ij->j", left, left)
     whole = np.einsum("ij,ij->j", Y, Y)
     squares[squares <= (max(len(Y), 1) * EPS) ** 2 * whole] = np.nan
-    return Group(rows, targets, left, basis, squares)
+    return Group(rows, targets, left, basis, squares, whole)
 
 
 def _refuse_missing(what: str, lacks: Any) -> None:

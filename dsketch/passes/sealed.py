@@ -12,13 +12,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.random_words import draw
 from dsketch._linalg.streams import SUM_SIGNS
-from dsketch.matrix.raw import RawRows
+from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass, leaves
 
@@ -28,6 +27,7 @@ DIGEST_BYTES = 32  # of SHA-256
 DIGESTS = 2  # how parts are digested: 1 all bytes; 2 of symmetric arrays the triangle
 _STRIP = 64  # rows of a symmetric array digested at once, up to their diagonal block
 _RUN = 64  # numbers that are added one after the other, before their sums are in pairs
+_SMALL_BYTES = 4096  # of an array that is hashed with others at once: calls would cost more than bytes
 _SAMPLED_ROWS = 4  # at the start of a block: enough for a chunk that was replaced to show
 
 
@@ -86,7 +86,7 @@ class Sealed(Pass[Any]):
 
     def end_panel(self, part: Part) -> Part:
         """Take the digests of a panel's blocks as one, and add that of its part."""
-        own, seen, _ = part
+        own, seen = self.inner.end_panel(part[0]), part[1]
         pair = hashlib.sha256(seen.tobytes()).digest() + digest_part(own, self.digests)
         return own, np.frombuffer(pair, np.uint8).reshape(1, 2, DIGEST_BYTES), self.weigh(own)[None]
 
@@ -139,8 +139,11 @@ def _add_with(signs: Floats, array: Floats) -> float:
     Not by BLAS, which adds from the first aligned number on: bits would depend on where the array lies.
     """
     whole = array.size // _RUN * _RUN
+    rest = 0.0 if whole == array.size else float((signs[whole:] * array[whole:]).sum())
+    if not whole:
+        return rest + 0.0  # as the sum of no runs is
     runs = np.einsum("ij,ij->i", signs[:whole].reshape(-1, _RUN), array[:whole].reshape(-1, _RUN))
-    return float(runs.sum() + (signs[whole:] * array[whole:]).sum())
+    return float(runs.sum()) + rest
 
 
 _NO_DIGESTS, _NO_SUMS = np.zeros((0, 1, DIGEST_BYTES), np.uint8), np.zeros((0, 0, 2))
@@ -165,12 +168,18 @@ def digest_part(part: Part, digests: int = DIGESTS) -> bytes:
     """
     if digests not in (1, DIGESTS):
         raise ValueError(f"digests of kind 1 or {DIGESTS} are known, not {digests!r}")
-    state = hashlib.sha256()
+    state, small = hashlib.sha256(), list[bytes]()
     for array in leaves(part):
+        if array.nbytes <= _SMALL_BYTES and not (digests > 1 and _is_symmetric(array)):
+            small += _name(array), array.tobytes()
+            continue
+        state.update(b"".join(small))
+        small.clear()
         if digests > 1 and _is_symmetric(array):
             _add_triangle(state, array)
         else:
             _add(state, array)
+    state.update(b"".join(small))
     return state.digest()
 
 
@@ -210,22 +219,31 @@ def merkle_root(digests: list[bytes]) -> bytes:
 
 def _digest_sample(block: Block) -> bytes:
     """Return the digest of the first rows of a block, as they are stored."""
-    state, height = hashlib.sha256(f"{block.start}:{block.stop}".encode()), min(_SAMPLED_ROWS, block.stop - block.start)
+    height = min(_SAMPLED_ROWS, block.stop - block.start)
     A: Any = block.A
-    if isinstance(A, RawRows):
-        _add(state, A.read(0, height, np.empty((height, A.shape[1]), A.dtype)))
-    elif scipy.sparse.issparse(A):
-        rows = A[:height]
-        for array in (rows.data, rows.indices, rows.indptr):
-            _add(state, array)
+    if isinstance(A, np.ndarray):
+        arrays = [A[:height]]
+    elif isinstance(A, UnreadRows):
+        arrays = [A.read(0, height, np.empty((height, A.shape[1]), A.dtype))]
     else:
-        _add(state, A[:height])
-    for beside in (block.b, block.weights):
-        if beside is not None:
-            _add(state, beside[:height])
-    return state.digest()
+        rows = A[:height]
+        arrays = [rows.data, rows.indices, rows.indptr]
+    arrays += [beside[:height] for beside in (block.b, block.weights) if beside is not None]
+    told = [f"{block.start}:{block.stop}".encode()]
+    for array in arrays:
+        told += _name(array), array.tobytes()
+    return hashlib.sha256(b"".join(told)).digest()
+
+
+def _name(array: NDArray[Any]) -> bytes:
+    return _name_of(array.dtype, array.shape)
+
+
+@lru_cache(maxsize=64)  # the same few for every block and panel of a pass
+def _name_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    return f"{dtype.str}{shape}".encode()
 
 
 def _add(state: Any, array: NDArray[Any]) -> None:
-    state.update(f"{array.dtype.str}{array.shape}".encode())
+    state.update(_name(array))
     state.update(np.ascontiguousarray(array).data)

@@ -26,7 +26,7 @@ from dsketch.sketch.sparse_sign import SparseSign
 
 _HOUSEHOLDER_ROWS = 8  # a slice of 8 d rows stays in cache, and the tree above it adds a seventh to the work
 _LEAST_ROWS = 128  # of a slice beside a few columns: its QR is then more than the call of it
-_CHILDREN = 8  # a node has eight: rounding errors grow with the depth of the tree, and a flat chain of N slices would cost √N
+CHILDREN = 8  # a node has eight: rounding errors grow with the depth of the tree, and a flat chain of N slices would cost √N
 _CHOLESKY_ROWS = 32  # for a slice of 32 d rows the sketch (4 d rows) and its QR are an eighth of the work
 
 
@@ -68,19 +68,27 @@ class Triangle(Pass[Reduced]):
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Return the triangle of the block's rows: leaves, then a tree with eight children a node."""
-        d, k = block.columns, block.sides
-        rows = (_CHOLESKY_ROWS if d >= CHOLESKY_FROM_COLUMNS else _HOUSEHOLDER_ROWS) * d
-        leaves = (self._leaf(X, Y, start) for start, X, Y in block.slices(max(rows, _LEAST_ROWS if k <= d else rows_of_tile(k))))
+        rows = self.leaf_rows(block.columns, block.sides)
+        leaves = (self._leaf(X, Y, start) for start, X, Y in block.slices(rows))
         found = _root(leaves)
         return found if part is None else self.merge(part, found)
+
+    def leaf_rows(self, columns: int, sides: int) -> int:
+        """Return the most rows of a leaf."""
+        rows = (_CHOLESKY_ROWS if columns >= CHOLESKY_FROM_COLUMNS else _HOUSEHOLDER_ROWS) * columns
+        return max(rows, _LEAST_ROWS if sides <= columns else rows_of_tile(sides))
+
+    def has_plain_leaves(self, columns: int, sides: int, rows: int) -> bool:
+        """Return whether leaves of so many rows are made by Householder QR."""
+        width = columns + sides
+        return not (width >= CHOLESKY_FROM_COLUMNS and rows >= _HOUSEHOLDER_ROWS * width)
 
     def _leaf(self, X: Floats, Y: Floats, start: int) -> Part:
         d = X.shape[1]
         if Y.shape[1] > d:
             return _split(X, Y)
         Z = np.concatenate([X, Y], axis=1)
-        is_tall = Z.shape[1] >= CHOLESKY_FROM_COLUMNS and Z.shape[0] >= _HOUSEHOLDER_ROWS * Z.shape[1]
-        return _cut(self._shrink(Z, start) if is_tall else householder(Z), d)
+        return _cut(householder(Z) if self.has_plain_leaves(d, Y.shape[1], len(Z)) else self._shrink(Z, start), d)
 
     def _shrink(self, Z: Floats, start: int) -> Floats:
         """Return the triangle of a tall slice."""
@@ -167,12 +175,12 @@ def _stack(parts: list[Part]) -> Part:
 
 
 def _root(leaves: Iterable[Part]) -> Part:
-    """Return the part of all leaves by a tree with ``_CHILDREN`` children a node, built as they come."""
+    """Return the part of all leaves by a tree with ``CHILDREN`` children a node, built as they come."""
     levels: list[list[Part]] = [[]]
     for leaf in leaves:
         levels[0].append(leaf)
         height = 0
-        while len(levels[height]) == _CHILDREN:
+        while len(levels[height]) == CHILDREN:
             if height + 1 == len(levels):
                 levels.append([])
             levels[height + 1].append(_stack(levels[height]))

@@ -50,6 +50,10 @@ class WhitenedGram(SlicePass[tuple[Floats, Floats]]):
         add_gram(W, white)
         c += white.T @ Y
 
+    def end_panel(self, part: Part) -> Part:
+        """Return the part with both triangles, which a digest takes for one."""
+        return mirror(part[0]), part[1]
+
     def finish(self, part: Part) -> tuple[Floats, Floats]:
         """Return (YᵀY, Yᵀb)."""
         return mirror(part[0]), part[1]

@@ -18,6 +18,7 @@ from dsketch._linalg.arrays import Floats, State
 from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.compat import wait_for
+from dsketch.matrix.raw_chunk import write_raw_chunk
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
@@ -115,8 +116,9 @@ class Writing(Pass[Written]):
 
 def digest_chunk(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the SHA-256 of numbers, little-endian in C order, with a first byte 0 as leaves of a Merkle tree have, shape (32,)."""
-    raw = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
-    return np.frombuffer(hashlib.sha256(b"\0" + raw).digest(), np.uint8)
+    digest = hashlib.sha256(b"\0")
+    digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data)
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def digest_rows(values: Floats, height: int) -> Digests:
@@ -181,8 +183,9 @@ def write_box(array: "zarr.Array[Any]", box: Box, values: NDArray[Any]) -> None:
         If the array is not there for this process, or does not take them.
     """
     try:
-        has_place = wait_for(array.store.exists(f"{array.path}/zarr.json".lstrip("/")))
-        if has_place:
+        written = write_raw_chunk(array, box, values)
+        has_place = wait_for(array.store.exists(f"{array.path}/zarr.json".lstrip("/"))) if written is None else written
+        if has_place and written is None:
             array[box or ...] = values
     except DsketchError:  # of a store that was tried again and again
         raise

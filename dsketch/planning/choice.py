@@ -8,6 +8,7 @@ from dsketch._units import format_bytes, format_count, format_counted, format_se
 from dsketch.matrix.rows import Rows
 from dsketch.planning.price import Estimate, Machines
 from dsketch.planning.probe import Probe
+from dsketch.planning.traffic import Traffic
 from dsketch.settings import Settings
 
 MEMORY_SHARE = 0.8  # the share of a worker's limit that a task may plan with
@@ -42,6 +43,8 @@ class Choice:
         Further lines that belong to the method: degrees, sizes, stages.
     takes : tuple of str
         The settings that the method reads besides ``tol`` and ``seed``.
+    store : Traffic or None
+        What is asked of stores on other machines, if data lie there.
     """
 
     method: str
@@ -57,6 +60,7 @@ class Choice:
     aim: str = ""
     details: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    store: Traffic | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON can hold it."""
@@ -72,6 +76,7 @@ class Choice:
             "why": self.why,
             "rejected": self.rejected,
             "details": list(self.details),
+            "store": None if self.store is None else self.store.to_dict(),
         }
 
     def __repr__(self) -> str:
@@ -98,6 +103,7 @@ class Choice:
             f"{format_bytes(e.memory_bytes)} of {format_bytes(self.memory_limit_bytes)} a thread",
             f"why      {self.why}",
         ]
+        lines += [] if self.store is None else [f"store    {self.store.describe()}"]
         lines += [f"detail   {detail}" for detail in self.details]
         return "\n".join([*lines, *(f"not      {name}: {reason}" for name, reason in self.rejected.items())])
 

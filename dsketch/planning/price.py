@@ -69,6 +69,7 @@ class Workload:
     nonzeros: int | None = None  # stored numbers of a sparse A; None: A is dense
     side_bytes: int = 0  # of b: what a pass over A alone does not read
     beside_bytes: int = 0  # of b and weights that a reading thread holds
+    ahead_bytes: int = 0  # on their way from a store on another machine, for one thread
     outputs: int = 1  # of a smooth problem: d and float_bytes then count each column as often
 
 
@@ -86,6 +87,8 @@ class Estimate:
         Of one part.
     spared_bytes : int
         What the passes together do not read of A and b.
+    reading_seconds : float
+        Of the seconds, what reading costs; 0 where it is not known apart.
     """
 
     passes: int
@@ -93,6 +96,7 @@ class Estimate:
     memory_bytes: int
     part_bytes: int
     spared_bytes: int = 0
+    reading_seconds: float = 0.0
 
 
 def rate(kind: Kind, workload: Workload) -> float:
@@ -166,4 +170,4 @@ def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload, 
         slice_bytes = min(slice_bytes, BLOCK_BYTES)  # what is made dense at once
     answers = _ANSWERS * 8 * workload.d * workload.k
     memory = workload.blocks * workload.block_bytes + workload.beside_bytes + answers + 3 * slice_bytes + int(part * waiting)
-    return Estimate(count, seconds, memory, part, spared)
+    return Estimate(count, seconds, memory + workload.ahead_bytes, part, spared, max(reading, 0.0) / workload.threads)

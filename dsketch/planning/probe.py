@@ -1,7 +1,9 @@
 """A look at a few blocks before the first pass: how fast they are read, and how ill-conditioned their rows are."""
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,13 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
-from dsketch.matrix.rows import Buffers, Rows, bytes_of_row, find_nonfinite
+from dsketch.matrix.rows import Block, Rows, bytes_of_row, sample_blocks
+from dsketch.matrix.window import window_bytes
 from dsketch.planning.near import SAMPLE_ENTRIES, condition_by_steps
 from dsketch.planning.price import Machines, Workload
 
+# Who reads the blocks that are looked at: this process, or those that will read them again.
+SAMPLE: ContextVar[Callable[..., list[tuple[Any, float]]]] = ContextVar("SAMPLE", default=sample_blocks)
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # the triangle takes so many rows of each block for a column
 _CHECKED_COLUMNS = 256  # so many are probed in any case, which takes some 20 ms
@@ -67,12 +72,13 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
         threads=machines.threads,
         memory_bytes=machines.memory_bytes,
         cold_bytes_per_second=found.read_bytes_per_second,
-        stays_warm=rows.nbytes <= kept,
+        stays_warm=(rows.nbytes if rows.A.is_raw else rows.A.kept_bytes) <= kept,
         tasks=machines.tasks(rows),
         beside_bytes=rows.beside_bytes,
         side_bytes=0 if rows.b is None else rows.b.nbytes,
         blocks=1 if rows.A.is_raw else 2,
         nonzeros=rows.A.nonzeros,
+        ahead_bytes=min(window_bytes(machines.memory_bytes), rows.nbytes) + found.block_bytes if rows.A.is_remote else 0,
     )
 
 
@@ -93,23 +99,14 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     d, cuts = rows.shape[1], rows.cuts
     blocks = len(cuts) - 1
     numbers = sorted({0, blocks // 2, blocks - 1})[:_BLOCKS]
-    columns = _sample_columns(rows.shape, sum(int(cuts[number + 1] - cuts[number]) for number in numbers))
-    buffers, pieces, sparse, read, seconds = Buffers(), list[Any](), list[Any](), 0, 0.0
-    for number in numbers:
-        began = time.perf_counter()
-        block = rows.block(int(cuts[number]), _stop_of(rows, number, len(columns), len(numbers)), buffers)
-        wanted = max(_CSR_ROWS_PER_COLUMN * d // len(numbers), 1) if block.is_sparse else _ROWS_PER_COLUMN * len(columns)
-        step = max((block.stop - block.start) // wanted, 1)
-        entries = int(getattr(block.A, "nnz", 0))
-        for _, X, _ in block.slices(sparse=True):
-            if block.is_sparse:
-                sparse.append(X[:: _stride(entries, len(numbers))])
-            some = X[::step]
-            pieces.append(some.copy() if block.is_sparse or len(columns) == d else some[:, columns])
-        seconds += time.perf_counter() - began
-        read += rows.nbytes * (block.stop - block.start) // rows.shape[0]
-        find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
-    speed, height = read / max(seconds, 1e-6), block_bytes_of(rows)
+    spans = [(int(cuts[number]), int(cuts[number + 1])) for number in numbers]
+    columns = _sample_columns(rows.shape, sum(stop - start for start, stop in spans))
+    spans = [_shorten(rows, span, len(columns), len(numbers)) for span in spans]
+    found = SAMPLE.get()(rows, spans, partial(_take, columns, d, len(numbers)))
+    pieces = [piece for taken, _ in found for piece, _ in taken]
+    sparse = [some for taken, _ in found for _, some in taken if some is not None]
+    read = sum(rows.nbytes * (stop - start) // rows.shape[0] for start, stop in spans)
+    speed, height = read / max(sum(each for _, each in found), 1e-6), block_bytes_of(rows)
     with one_blas_thread():
         if sparse and (known := condition_by_steps(sparse, penalty, rows.shape[0])) is not None:
             return Probe(known.condition, False, speed, height, known.trace)
@@ -121,12 +118,12 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     return Probe(condition, deficient, speed, height, trace * d / len(columns))
 
 
-def _stop_of(rows: Rows, number: int, columns: int, blocks: int) -> int:
-    """Return where to stop in a block: of raw rows, of which columns are sampled, when all blocks together give four rows a column."""
-    start, stop = int(rows.cuts[number]), int(rows.cuts[number + 1])
+def _shorten(rows: Rows, span: tuple[int, int], columns: int, blocks: int) -> tuple[int, int]:
+    """Return which rows of a block to look at: of raw rows, of which columns are sampled, enough for four a column of all blocks."""
+    start, stop = span
     if columns == rows.shape[1] or rows.A.nonzeros is not None or not rows.A.is_raw:
-        return stop
-    return min(stop, start + -(-_ROWS_PER_COLUMN * columns // blocks))
+        return span
+    return start, min(stop, start + -(-_ROWS_PER_COLUMN * columns // blocks))
 
 
 def _stride(entries: int, blocks: int) -> int:
@@ -155,9 +152,21 @@ def _trace(factor: Factor) -> float:
     return float(np.sum((s / s[0]) ** 2)) if s[0] > 0 else 1.0
 
 
+def _take(columns: NDArray[np.intp], d: int, blocks: int, block: Block) -> list[tuple[Any, Any]]:
+    """Return some rows of a block, spread over it, slice by slice; of CSR also more of them, for steps that cost what is stored."""
+    wanted = max(_CSR_ROWS_PER_COLUMN * d // blocks, 1) if block.is_sparse else _ROWS_PER_COLUMN * len(columns)
+    step = max((block.stop - block.start) // wanted, 1)
+    if block.is_sparse:
+        wide = _stride(int(getattr(block.A, "nnz", 0)), blocks)
+        return [(X[::step].copy(), X[::wide].copy()) for _, X, _ in block.slices(sparse=True)]
+    return [(X[::step].copy() if len(columns) == d else X[::step][:, columns], None) for _, X, _ in block.slices(sparse=True)]
+
+
 def block_bytes_of(rows: Rows) -> int:
     """Return the bytes of A in the largest block, or of what is decoded at once for it."""
     cuts = rows.cuts
-    if not rows.A.is_raw or rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
+    if not rows.A.is_raw:
+        return rows.A.block_bytes * rows.A.kept_bytes // max(rows.A.nbytes, 1)
+    if rows.A.nonzeros is not None or len(cuts) == len(rows.A.cuts):
         return rows.A.block_bytes
     return int(np.max(np.diff(cuts))) * bytes_of_row(rows.A)

@@ -11,6 +11,7 @@ from dsketch._linalg.whitener import dense
 from dsketch.losses.binomial import Logit
 from dsketch.matrix.beside import Places
 from dsketch.passes import Gradient, Gram, Normal, Pass, Sketching, Squares, Triangle, WhitenedGram
+from dsketch.passes.exact_gram import ExactGram, Peaks
 from dsketch.passes.fold_grams import FoldGrams
 from dsketch.passes.leverages import Leverages
 from dsketch.passes.linked import Linked
@@ -146,6 +147,8 @@ LINKED_LIGHT = Kind(
     outputs_seconds=_linked_light_seconds,
 )
 SQUARES = Kind(Squares.kind, lambda _: Squares(), sparse_seconds=lambda *_: _SQUARE_SECONDS, side=0.0)
+PEAKS = Kind(Peaks.kind, lambda _: Peaks())
+EXACT_GRAM = Kind(ExactGram.kind, lambda d: ExactGram(np.full(d + 1, 4.0), np.zeros(1), d), grows=True)
 TRIANGLE = Kind(Triangle.kind, lambda _: Triangle(), grows=True, outputs_seconds=_tangent_triangle_seconds)
 FOLD_GRAMS = Kind(FoldGrams.kind, lambda _: FoldGrams(5, 0), grows=True, sparse_seconds=_pair_seconds, may_be_dense=True)
 WHITENED_GRAM = Kind(WhitenedGram.kind, lambda d: WhitenedGram(_factor(d).whitener), grows=True)

@@ -58,6 +58,8 @@ class Problem(ABC):
         Whether right-hand sides may be answered as targets, by tiles: into an ``out_dir``, each by the rows that it has.
     methods : mapping of str to Method
         What ``method=`` may name besides ``auto``: the family's table of methods.
+    takes : tuple of str
+        The settings that it reads itself, whatever the method.
     families : tuple of str
         What ``features=`` may name besides ``auto``; empty where there are no features.
     has_table : bool
@@ -85,6 +87,7 @@ class Problem(ABC):
     missing_option: ClassVar[Option] = MISSING
     is_by_targets: ClassVar[bool] = False
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]]
+    takes: ClassVar[tuple[str, ...]] = ()
     families: ClassVar[tuple[str, ...]] = ()
     has_table: ClassVar[bool] = False
     answers_rows: ClassVar[bool] = False

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dsketch.errors import SpecError
-from dsketch.settings import FEATURES, METHOD, SEED, SETTINGS, SKETCH, TOL, Option, Settings
+from dsketch.settings import ACCURACY, FEATURES, METHOD, SEED, SETTINGS, SKETCH, TOL, Option, Settings
 from dsketch.sketch import SKETCHES
 
 if TYPE_CHECKING:
@@ -28,14 +28,15 @@ def settings_of(problem: "Problem | type[Problem]") -> tuple[Option, ...]:
         METHOD.name: ("auto", *sorted(problem.methods)),
         SKETCH.name: tuple(sorted(SKETCHES)),
         FEATURES.name: ("auto", *problem.families),
+        ACCURACY.name: ACCURACY.choices,
     }
     options = (METHOD, *(option for option in SETTINGS if option.name in taken))
     return tuple(replace(option, choices=choices.get(option.name, ())) for option in options)
 
 
 def _names_taken(problem: "Problem | type[Problem]") -> set[str]:
-    """Return the names of the settings that methods read besides tolerance and seed."""
-    return {name for method in problem.methods.values() for name in method.takes}
+    """Return the names of the settings that methods, or the problem itself, read besides tolerance and seed."""
+    return {*problem.takes, *(name for method in problem.methods.values() for name in method.takes)}
 
 
 def require_taken(problem: "Problem", settings: Settings) -> None:
@@ -61,7 +62,7 @@ def explain_unread(problem: "Problem", method: str, settings: Settings) -> tuple
 
     No error, as ``auto`` may choose a method that does without.
     """
-    read = {TOL.name, SEED.name}
+    read = {TOL.name, SEED.name, *problem.takes}
     taker: str | None = method
     while taker is not None and taker in problem.methods:  # heads may be of a family whose methods are not all theirs
         read |= {*problem.methods[taker].takes}

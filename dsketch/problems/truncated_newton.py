@@ -138,6 +138,9 @@ class TruncatedAnswer:
         As of :class:`~dsketch.problems.levenberg.LevenbergAnswer`.
     is_exact : bool
         Whether the last steps were Newton's.
+    left : float
+        What the model promised to take from the residual √(2 loss) still, where that was below rounding of the loss; 0 where the flow ended
+        otherwise.
     """
 
     place: Place
@@ -145,6 +148,7 @@ class TruncatedAnswer:
     products: int
     end: str
     is_exact: bool
+    left: float = 0.0
 
 
 def truncated_newton(model: ProductModel, start: Floats, settings: Settings, *, most: int = MOST_STEPS) -> Flow[TruncatedAnswer]:
@@ -164,7 +168,7 @@ def truncated_newton(model: ProductModel, start: Floats, settings: Settings, *, 
         return TruncatedAnswer(here, 0, 0, "outside", is_exact=False)
     here = yield from model.differentiate(here)
     radius, share, is_exact, products, marks = max(float(np.linalg.norm(start)), 1.0), _ROUGH, False, 0, [here]
-    path, end, trials = None, "limit", 0
+    path, end, trials, left = None, "limit", 0, 0.0
     while trials < most:
         if not here.slope > 0:
             end = "converged"
@@ -192,13 +196,13 @@ def truncated_newton(model: ProductModel, start: Floats, settings: Settings, *, 
             here, path = there, None
             continue
         if is_blind and np.sqrt(2 * path.promise) <= _FAR * here.floor:
-            end = "rounding"
+            end, left = "rounding", float(np.sqrt(2 * path.promise))
             break
         radius = _SMALLER * min(radius, float(np.linalg.norm(step)))
         if not (here.x + path.step(radius)[0] != here.x).any():
-            end = "rounding" if is_blind else "stalled"
+            end, left = ("rounding", float(np.sqrt(2 * path.promise))) if is_blind else ("stalled", 0.0)
             break
-    return TruncatedAnswer(here, trials, products, end, is_exact)
+    return TruncatedAnswer(here, trials, products, end, is_exact, left)
 
 
 def _try(model: ProductModel, here: Place, step: Floats, promise: float) -> Flow[tuple[Place, float, bool]]:

@@ -9,6 +9,7 @@
               events.jsonl    what happened, a line each (:mod:`dsketch.service.events`)
               journal/        a record of each finished pass (:mod:`dsketch.engine.journal`)
               x.npy | x.zarr  the answer, put in place whole
+              fields/         each array of an answer that has several, as .npy
               fit.zarr        answers of several arrays, where no out_dir was given
               solution.json   status, certificate, ledger; there only when x is
               lock            held by the process that works on the job, for as long as it lives
@@ -142,6 +143,10 @@ class Folder:
     def x(self) -> Path | None:
         """Return where the answer lies, or None if there is none yet."""
         return next((path for path in (self.path / "x.npy", self.path / "x.zarr", self.path / FIT) if path.exists()), None)
+
+    def place_of_field(self, name: str) -> Path:
+        """Return where an array of an answer of several lies, or would."""
+        return self.path / "fields" / f"{name}.npy"
 
     def hide(self) -> Path:
         """Remove the job, in one rename, and return what is left to be taken from the disk."""

@@ -154,6 +154,22 @@ class Desk:
             raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
         return path
 
+    def field(self, caller: Caller, id_: str, name: str) -> Path:
+        """Return where an array of an answer of several lies.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        """
+        known = self.solution(caller, id_).get("fields") or {}
+        if name not in known:
+            there = f"it has {', '.join(known)}" if known else "it has x alone, or is too large and lies at its out_dir"
+            raise UnknownJob(f"an array of the answer of job {id_} was expected; {there}. Correct the name.")
+        path = self.dispatcher.store.folder(id_).place_of_field(name)
+        if not path.is_file():
+            raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
+        return path
+
     def plan(self, spec: Spec) -> Planning:
         """Return a plan that is to be made: how a run would go, from a process of its own.
 

@@ -118,6 +118,9 @@ class SolutionOut(BaseModel):
     certificate: dict[str, Any]
     passes: list[dict[str, Any]]
     x: dict[str, Any] = Field(description="Shape, dtype, bytes, sha256, file, and ``out`` if it was asked for.")
+    fields: dict[str, Any] | None = Field(
+        default=None, description="Of an answer of several arrays: shape, dtype and sha256 of each; each is fetched by itself."
+    )
     summary: dict[str, Any] | None = Field(
         default=None,
         description="The table of coefficients, if it was asked for and the data have one; ``text`` says it to people.",

@@ -187,10 +187,11 @@ class Spec(Strict):
 
 _MOST_NUMBERS = 1_000_000  # of one option; what is longer is data
 _Row = Annotated[list[float | None], Field(max_length=_MOST_NUMBERS)]  # None: no bound, as JSON has no infinity
+_Rows = Annotated[list[_Row], Field(max_length=_MOST_NUMBERS)]
 _KINDS: dict[type, Any] = {
     Matrix: Address,
     Bytes: Size,
-    Numbers: float | _Row | Annotated[list[_Row], Field(max_length=_MOST_NUMBERS)],
+    Numbers: float | _Row | _Rows | Annotated[list[_Rows], Field(max_length=_MOST_NUMBERS)],  # as the X of several heads
 }
 
 

@@ -13,6 +13,7 @@ from dsketch.api import solve
 from dsketch.problems import LeastSquares
 from dsketch.problems import Ridge as RidgeProblem
 from dsketch.problems.arguments import as_flag
+from dsketch.problems.linear.full_answer import FullAnswer
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.ridge import require_alpha
 from dsketch.problems.linear.statistics.observations import require_weight
@@ -67,7 +68,7 @@ class _Linear(MultiOutputMixin, Affine):  # type: ignore[misc]  # scikit-learn p
 
     def _solve(self, problem: LinearProblem) -> Floats:
         """Return x, after noting rank and singular values of (centred) X."""
-        names = ("method", "tol", "sketch", "seed", "cluster", "journal", "memory_limit", "replicas")
+        names = ("method", "tol", "sketch", "seed", "accuracy", "cluster", "journal", "memory_limit", "replicas")
         solution = solve(problem, progress=False, **{name: getattr(self, name) for name in names})
         self._keep(solution)
         rank = solution.certificate.rank
@@ -76,7 +77,8 @@ class _Linear(MultiOutputMixin, Affine):  # type: ignore[misc]  # scikit-learn p
             return solution.x
         self._note_spectrum(lambda: (rank - 1, centred_singular_values(factor_in(solution).R)))
         x = shorten_coefficients(solution.answer.x, solution.answer.factor)
-        return self._undo_shift(x, solution.problem.rows.shift, solution.x.ndim == 1)
+        x = self._undo_shift(x, solution.problem.rows.shift, solution.x.ndim == 1)
+        return solution.x if isinstance(solution.answer, FullAnswer) else x
 
     def _note_spectrum(self, found: Callable[[], tuple[int, Floats]]) -> None:
         """Keep the rank and singular values of X where the model has a use for them."""
@@ -89,7 +91,7 @@ class LinearRegression(_Linear):
     ----------
     fit_intercept : bool
         Whether there is a c.
-    method, tol, sketch, seed, cluster, journal, memory_limit, replicas
+    method, tol, sketch, seed, accuracy, cluster, journal, memory_limit, replicas
         As in :func:`dsketch.solve`.  A cluster is best given by its address where estimators travel to other
         processes.  A journal is for one fit, not for a search over parameters.
 
@@ -133,6 +135,7 @@ class LinearRegression(_Linear):
         tol: float | None = None,
         sketch: str = "sparse_sign",
         seed: int = 0,
+        accuracy: str = "standard",
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
@@ -143,6 +146,7 @@ class LinearRegression(_Linear):
         self.tol = tol
         self.sketch = sketch
         self.seed = seed
+        self.accuracy = accuracy
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit
@@ -164,7 +168,7 @@ class Ridge(_Linear):
         At least 0; scikit-learn's meaning, not divided by n.  Several are one for each column of y; rows fewer than columns take one.
     fit_intercept : bool
         Whether there is a c, which is not penalized.
-    method, tol, sketch, seed, cluster, journal, memory_limit, replicas
+    method, tol, sketch, seed, accuracy, cluster, journal, memory_limit, replicas
         As in :class:`LinearRegression`.
 
     Attributes
@@ -197,6 +201,7 @@ class Ridge(_Linear):
         tol: float | None = None,
         sketch: str = "sparse_sign",
         seed: int = 0,
+        accuracy: str = "standard",
         cluster: Any = None,
         journal: str | os.PathLike[str] | None = None,
         memory_limit: str | int | None = None,
@@ -208,6 +213,7 @@ class Ridge(_Linear):
         self.tol = tol
         self.sketch = sketch
         self.seed = seed
+        self.accuracy = accuracy
         self.cluster = cluster
         self.journal = journal
         self.memory_limit = memory_limit

@@ -234,6 +234,16 @@ def test_targets_wide_counts_every_layout(tmp_path: Path) -> None:
     assert "planned MB" in printed
 
 
+@pytest.mark.cluster
+def test_limit_codecs_measures_every_type_and_codec(tmp_path: Path) -> None:
+    """Each line has a ratio to a limit that was measured beside it; both sides read the same rows in two passes."""
+    cases, printed = run_here("limit_codecs", tmp_path)
+    assert len(cases) == 15
+    assert all(case["ratio"] > 0 and case["wanted"] == 1.5 and case["passes"] == 2 for case in cases)
+    assert {case["status"] for case in cases} == {"solved"}
+    assert "decoding once and arithmetic" in printed
+
+
 def test_targets_missing_is_held_against_fifty_digits(tmp_path: Path) -> None:
     """No coefficient is farther from the truth than a few times what rounding of the data allows."""
     cases, printed = run_here("targets_missing", tmp_path)
@@ -252,3 +262,13 @@ def test_limit_wide_measures_solves_probes_and_plans(tmp_path: Path) -> None:
     assert [case["rank"] for case in cases if "rank" in case] == [200]
     assert ["refused" in case for case in cases if case["work"].startswith("plan for")] == [False, True]
     assert "seconds until it is said" in printed
+
+
+@pytest.mark.cluster
+def test_limit_digits_counts_them_all(tmp_path: Path) -> None:
+    """With full accuracy each set has 15 digits, and no claim is better than the truth."""
+    cases, printed = run_here("limit_digits", tmp_path)
+    assert all(min(case["full"], case["full_errors"]) > 15 for case in cases if case["part"] == "nist")
+    assert all(case["share"] <= 1 for case in cases if case["part"] == "claims")
+    assert [case["wanted"] for case in cases if case["part"] == "digits"] == [24]
+    assert "LAPACK's QR" in printed

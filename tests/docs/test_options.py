@@ -278,7 +278,7 @@ def test_the_page_says_no_option_itself() -> None:
 
 # ---- what a problem ignores ------------------------------------------------------------------------------------------
 
-OTHER = {"sketch": "gaussian", "sketch_rows": 64, "features": "taylor", "rank": 9}
+OTHER = {"accuracy": "full", "sketch": "gaussian", "sketch_rows": 64, "features": "taylor", "rank": 9}
 IGNORED = [(name, word) for name, kind in PROBLEMS.items() for word in OTHER if word not in taken(kind)]
 
 
@@ -333,7 +333,7 @@ def test_what_a_problem_offers_is_read(problem: type[Problem]) -> None:
             made = asked.plan(name, Settings(), machines)
             Watched.read = set()
             run_flow(asked.as_solved.answer(replace(made, settings=Watched(**vars(made.settings)))))
-            assert Watched.read <= {"tol", "seed", *method.takes}
+            assert Watched.read <= {"tol", "seed", *problem.takes, *method.takes}
             read |= Watched.read
 
     assert read | ({"seed"} if problem.name in DRAWS_NOTHING else set()) == {*taken(problem)} & NAMES

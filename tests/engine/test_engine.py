@@ -22,6 +22,7 @@ from dsketch.events import ignore
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.matrix.rows import Rows
+from dsketch.matrix.window import Window
 from dsketch.passes import Gram, Look
 from dsketch.testing.engines import CUTS, EngineTests, N, by_hand, values
 from dsketch.testing.recut import Recut
@@ -168,12 +169,13 @@ def test_blocks_come_in_order_one_ahead(kind: str, tmp_path: Path) -> None:
     rows = Rows(Recut(ds.open_matrix(source_of(kind, tmp_path)), CUTS), ArrayMatrix(b), ArrayMatrix(w))
 
     seen = []
-    for block in blocks_ahead(rows, CUTS):
+    spans = list(itertools.pairwise(CUTS.tolist()))
+    for block in blocks_ahead(rows, spans, Window(rows, spans)):
         assert np.array_equal(np.concatenate([part.copy() for _, part in block.stored_slices(9)]), A[block.start : block.stop])
         assert np.array_equal(block.b, b[block.start : block.stop])
         seen.append((block.start, block.stop))
 
-    assert seen == list(itertools.pairwise(CUTS.tolist()))
+    assert seen == spans
 
 
 def test_reader_s_error_is_the_pass_s(tmp_path: Path) -> None:

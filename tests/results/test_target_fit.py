@@ -120,11 +120,22 @@ def test_a_failure_leaves_nothing(stored: dict[str, str], tmp_path: Path) -> Non
     assert sorted(zarr.open_group(str(tmp_path / "fit.zarr")).array_keys()) == sorted(found.arrays)  # type: ignore[attr-defined]
 
 
+def test_a_run_goes_on_over_what_replaced_its_answers_only_if_told(stored: dict[str, str], tmp_path: Path) -> None:
+    """Resuming opens what this run wrote; over the group of another run it writes with overwrite=True, as the refusal says."""
+    first = ds.lstsq(stored["A"], stored["B"], out_dir=tmp_path / "fit.zarr", journal=tmp_path / "run", cluster="serial")
+    wanted = first.x[...]
+    ds.ridge(stored["A"], stored["B"], 5.0, out_dir=tmp_path / "fit.zarr", overwrite=True, cluster="serial")
+    with pytest.raises(ds.DataError, match="overwrite=True"):
+        ds.resume(tmp_path / "run", cluster="serial")
+    again = ds.resume(tmp_path / "run", overwrite=True, cluster="serial")
+    assert again.x[...].tobytes() == wanted.tobytes()
+
+
 def test_what_a_fit_does_not_do_is_said() -> None:
-    """Tables, predictions and checks of so many targets are refused with what to do instead."""
+    """Tables and checks of so many targets are refused with what to do instead."""
     found = ds.lstsq(A, LACKING, missing="drop")
     assert isinstance(found, ds.TargetFit)
-    for refused in (lambda: found.summary(), lambda: found.predict(A), lambda: ds.check(found.problem, found.x.reshape(2, -1))):
+    for refused in (lambda: found.summary(), lambda: ds.check(found.problem, found.x.reshape(2, -1))):
         with pytest.raises(ds.SpecError, match=r"[A-Z]"):
             refused()
     with pytest.raises(ds.SpecError, match="lstsq, ridge can; glm cannot"):

@@ -51,6 +51,17 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def test_numbers_come_in_any_shape_that_python_takes() -> None:
+    """The X of a layer as a list, as rows, and of several heads as one matrix each; rows of two lengths are refused by the problem."""
+    document = {"problem": "attention-layer", **{name: f"{name}.zarr" for name in ("A1", "A2", "A3", "B")}}
+    row = [1.0, 2.0]
+
+    for start in (row, [row, row], [[row, row], [row, row]]):
+        assert spec_of(document | {"start": start}).document()["start"] == start
+    with pytest.raises(dsketch.SpecError, match="start"):
+        spec_of(document | {"start": [[[row]]]})
+
+
 @given(documents())
 def test_a_document_survives_json(document: dict[str, Any]) -> None:
     """A checked document, sent as JSON and checked again, is the same; what was given is in it."""

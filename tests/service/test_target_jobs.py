@@ -10,6 +10,7 @@ import zarr
 
 import dsketch as ds
 from dsketch.client import Client
+from tests.command_line import good
 from tests.service.running import Service, rested
 
 pytestmark = pytest.mark.cluster
@@ -37,6 +38,17 @@ def test_answers_lie_in_the_job_or_where_they_were_asked_for(client: Client, ser
         assert np.asarray(client.fetch(job["id"])).tobytes() == expected.x.tobytes()
         assert (facts["x"]["shape"], facts["certificate"]["answered"]) == (list(expected.x.shape), 20)
         assert "1 of 20 targets lack values" in facts["text"]
+        fields = client.fetch_fields(job["id"])
+        assert {name: values.tobytes() for name, values in fields.items()} == {
+            name: np.asarray(values).tobytes() for name, values in expected.fields.items()
+        }
+    place = data / "fetched.zarr"
+    told = good("jobs", "fetch", job["id"], "--out-dir", place, "--url", service.url, "--overwrite").stdout
+    assert "standard_errors" in told
+    fetched = zarr.open_group(place, mode="r")
+    assert np.array_equal(fetched["p"][...], expected.p, equal_nan=True)  # type: ignore[attr-defined]
+    with pytest.raises(ds.JobError, match="Correct the name"):
+        client._send("GET", f"/v1/jobs/{job['id']}/solution/fields/nothing")
     group = zarr.open_group(service.folder / "out" / "fit.zarr", mode="r")
     assert np.array_equal(group["counts"][...], expected.counts)  # type: ignore[attr-defined]
     assert "20 targets" in client.plan(spec)["text"]

@@ -224,7 +224,8 @@ class AttentionLayer(Problem):
         method, settings = self.methods[choice.method], choice.settings
         layer = yield from prepare(self.system)
         first = [] if self.given is None else [layer.narrow(self.given)]
-        starts = [*first, *layer.draw(self.starts - len(first), settings.seed)]
+        drawn = [*first, *layer.draw(self.starts - len(first), settings.seed)]
+        starts = [np.zeros(layer.numbers[0])] if layer.is_idle else drawn
         answers = yield from advance_beside([method.solve(LayerTask(layer, layer.turn(start)), settings) for start in starts])
         best = int(np.argmin([answer.local.value for answer in answers]))
         if answers[best].end == "outside":

@@ -18,6 +18,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import JointTriangle, Look, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.layer_sweep import Keys
+from dsketch.passes.triangle import Reduced
 from dsketch.problems.attention.layer_system import LayerSystem
 from dsketch.problems.attention.visible_layer import VisibleLayer
 from dsketch.problems.persisted import copy_persisted
@@ -45,7 +46,8 @@ def prepare(layer: LayerSystem) -> Flow[VisibleLayer]:
     system = replace(layer, A2=A2, A3=A3)
     d, e, _, _ = layer.shapes
     beyond: Floats = (yield Look(JointTriangle(), Rows(A2, A3, intercept=True, names=("A2", "A3")))).R
-    R1: Floats = (yield Look(Triangle(), Rows(layer.A1, layer.B, names=("A1", "B")))).R
+    found: Reduced = yield Look(Triangle(), Rows(layer.A1, layer.B, names=("A1", "B")))
+    R1 = found.R
     R = householder(np.concatenate([beyond[:, e : e + 1], beyond[:, :e], beyond[:, e + 1 :]], axis=1))
     mean = R[0, 1:] / R[0, 0]
     V1 = _basis_beyond(Factor.of(R1).null, d, "A1", "a row that is not 0")
@@ -60,7 +62,10 @@ def prepare(layer: LayerSystem) -> Flow[VisibleLayer]:
     units = (np.eye(V1.shape[1]), np.eye(V2.shape[1]))
     white = (_whiten(_damp(own)), _whiten(_damp(other))) if layer.alpha else (_whiten(own), _whiten(other))
     keys = Keys(system.others, V2, V3, mean[:e] @ V2, mean[e:] @ V3)
-    return VisibleLayer(system, V1, keys, spread, units if layer.alpha else white, notes, spare, white)
+    is_idle = layer.alpha > 0 and not (found.z.any() or found.rr.any())
+    if is_idle:
+        notes = (*notes, "B is 0 and X and Y have a penalty: x = 0 is the one minimizer, and no step was needed")
+    return VisibleLayer(system, V1, keys, spread, units if layer.alpha else white, notes, spare, white, is_idle)
 
 
 def _basis_beyond(null: Floats, columns: int, name: str, wanted: str) -> Floats:

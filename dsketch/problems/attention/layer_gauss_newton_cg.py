@@ -19,7 +19,7 @@ from dsketch.problems.attention.layer_products import Kept, ProductLayer
 from dsketch.problems.attention.visible_layer import Point, VisibleLayer
 from dsketch.problems.levenberg import Local
 from dsketch.problems.nonlinear.method import NonlinearAnswer
-from dsketch.problems.truncated_newton import truncated_newton
+from dsketch.problems.truncated_newton import TruncatedAnswer, truncated_newton
 from dsketch.settings import Settings
 
 _PRODUCTS, _SLOPES = 100, 8  # of conjugate gradients, and of the steps themselves
@@ -89,5 +89,19 @@ class LayerGaussNewtonCG(LayerMethod):
         Y = layer.no_values if kept is None else kept.Y
         place = found.place
         local = Local(place.value, place.gradient, np.zeros((0, 0)), place.size, kept=Point(Z, Y, np.zeros((0, 0, 0))))
-        notes = (f"{found.products} products with {'the Hessian' if found.is_exact else 'JᵀJ'}, of three sweeps each",)
+        notes = (
+            f"{found.products} products with {'the Hessian' if found.is_exact else 'JᵀJ'}, of three sweeps each",
+            *_tell_end(found),
+        )
         return NonlinearAnswer(Z, local, found.trials, found.end, notes)
+
+
+def _tell_end(found: TruncatedAnswer) -> tuple[str, ...]:
+    """Return why steps ended above the goal, as the last of them was at rounding."""
+    if found.end != "rounding":
+        return ()
+    residual = float(np.sqrt(2 * found.place.value))
+    return (
+        f"steps ended at rounding: the last made the gradient no smaller, and would have taken at most {found.left:.1e} from ‖r‖ = "
+        f"{residual:.1e}",
+    )

@@ -34,7 +34,7 @@ class Judgement:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How many directions are left open, and a warning at a saddle."""
+        """How many directions are left open, a warning at a saddle, and what takes a matrix that is too large."""
         notes = []
         if self.lost:
             notes.append(
@@ -43,6 +43,12 @@ class Judgement:
         if self.certificate.is_saddle:
             least = self.certificate.least_eigenvalue
             notes.append(f"x is a saddle: along the least eigenvalue {least:.1e} the loss falls; try other starts")
+        if isinstance(self.examination, LayerExamination):
+            numbers = self.examination.extent.slope.size + self.examination.extent.slope_values.size
+            notes.append(
+                "no bound on the distance of x from a minimizer is known, nor the rank of J: both take a matrix with a row for each of "
+                f"the {numbers:,} numbers of X and Y; loss and backward error are told without it"
+            )
         return tuple(notes)
 
 

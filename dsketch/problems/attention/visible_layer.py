@@ -101,6 +101,8 @@ class VisibleLayer:
         Directions of Y that change nothing, as heads share them: what is the same for all queries may come from any head.
     white : tuple of ndarray, shapes (d, d) and (d', d')
         As ``turns``, but with a penalty too: a metric in which conjugate gradients are fast.
+    is_idle : bool
+        Whether B is 0 and X and Y have a penalty: 0 is then the one minimizer, with a loss of 0.
     """
 
     system: LayerSystem
@@ -111,6 +113,7 @@ class VisibleLayer:
     notes: tuple[str, ...]
     spare: int
     white: tuple[Floats, Floats]
+    is_idle: bool = False
 
     @property
     def shapes(self) -> tuple[int, int, int, int]:

@@ -49,6 +49,12 @@ _MOST_BLOCKS = 64  # centres are drawn from so many blocks of A: a compressed bl
 _F = "K_nM L⁻ᵀ"  # what certificates are relative to
 
 
+class _Inner(LinearProblem):
+    """The linear problem in features, which nobody can ask for other accuracy."""
+
+    takes = ()
+
+
 class RestrictedKernel(Problem):
     """Kernel ridge regression on exp(s⟨·, ·⟩) with M of A's rows as centres; x has M rows.
 
@@ -185,7 +191,7 @@ class RestrictedKernel(Problem):
         return order[:rank] - 1, np.triu(U[:rank, :rank])
 
     @cached_property
-    def inner(self) -> LinearProblem:
+    def inner(self) -> "_Inner":
         """Ridge on F = K_nM L⁻ᵀ."""
         order, U = self._kept
         mean = self.centre_rows.mean(axis=0)
@@ -194,7 +200,7 @@ class RestrictedKernel(Problem):
         rows = Rows(view, self.b)
         if rows.shape[0] < rows.shape[1]:
             raise DataError(f"there must be at least as many rows as centres; got {rows.shape[0]} and {rows.shape[1]}.")
-        return LinearProblem(rows, np.full(len(U), self.alpha), {"problem": "ridge", "alpha": self.alpha})
+        return _Inner(rows, np.full(len(U), self.alpha), {"problem": "ridge", "alpha": self.alpha})
 
     @property
     def rows(self) -> Rows:  # type: ignore[override]  # made when first needed

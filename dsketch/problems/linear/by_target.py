@@ -48,7 +48,12 @@ class GroupedAnswer(LinearAnswer):
 
     def errors_by_coefficient(self, rows: int, shift: AnyArray | None) -> Floats:
         """Return first-order bounds on |x − x*|, each group's by its own factor."""
-        return gather_sides([(places, stored_errors(own, rows, shift)) for places, own in self.groups])
+        return gather_sides([(places, _errors_of(own, rows, shift)) for places, own in self.groups])
+
+
+def _errors_of(answer: LinearAnswer, rows: int, shift: AnyArray | None) -> Floats:
+    own = getattr(answer, "errors_by_coefficient", None)
+    return stored_errors(answer, rows, shift) if own is None else np.asarray(own(rows, shift))
 
 
 def groups_of(penalty: Floats) -> list[Group]:
@@ -119,6 +124,7 @@ def join_answers(groups: list[Group], answers: list[LinearAnswer]) -> GroupedAns
     slope = first._replace(g=slope_of("g"), rr=slope_of("rr"), peak=slope_of("peak"))
     if first.has_moments:
         slope = slope._replace(mean=slope_of("mean"), spread=slope_of("spread"))
+    has_moves = all(answer.move is not None for answer in answers)
     worst = max(answers, key=lambda answer: answer.factor.scaled_condition)
     return GroupedAnswer(
         all_of("x"),
@@ -127,7 +133,8 @@ def join_answers(groups: list[Group], answers: list[LinearAnswer]) -> GroupedAns
         slope,
         all_of("backward_error"),
         all_of("residual_norm"),
-        move=all_of("move"),
+        move=all_of("move") if has_moves else None,
+        notes=tuple(dict.fromkeys(note for answer in answers for note in answer.notes)),
         groups=tuple(zip(places, answers, strict=True)),
     )
 
@@ -146,6 +153,7 @@ def join_certificates(found: list[tuple[NDArray[np.intp], LinearCertificate]]) -
         gradient_norm=all_of("gradient_norm"),
         forward_error=all_of("forward_error"),
         coefficient_errors=None if worst.coefficient_errors is None else all_of("coefficient_errors"),
+        last_places=None if worst.last_places is None else all_of("last_places"),
         rank_reason=f"{worst.rank_reason}; of the worst of {len(found)} penalties" if len(found) > 1 else worst.rank_reason,
     )
 

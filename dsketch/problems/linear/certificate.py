@@ -1,14 +1,16 @@
 """From a method's answer to a certificate, a status and the sentences that go with them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.bounds import Bounds
+from dsketch._linalg.bounds import Bounds, Known
 from dsketch._linalg.columns import norms, ratio
 from dsketch.errors import DataError
+from dsketch.matrix.base import AnyArray
 from dsketch.problems.linear.distance import coefficient_errors, forward_error
+from dsketch.problems.linear.full_answer import FullAnswer
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.outcome import Certificate, format_number, show_sides
 from dsketch.settings import ACCEPTED, EPS
@@ -43,6 +45,8 @@ class LinearCertificate(Certificate):
         Whether condition and backward error are bounds, that no factor was made for.
     coefficient_errors : ndarray, shape (d, k), or None
         The same for each coefficient: first-order bounds on |x − x*|, in the units of x; None unless asked for.
+    last_places : ndarray, shape (d, k), or None
+        With ``accuracy="full"``: proven bounds on |x − x*|, in units in the last place of x; rounding alone may cost ½.
     matrix : str
         What is meant by A: for an answer in features, their matrix.
     """
@@ -52,6 +56,7 @@ class LinearCertificate(Certificate):
     is_exact: bool
     is_bound: bool = False
     coefficient_errors: Floats | None = None
+    last_places: Floats | None = None
     matrix: str = "A"
 
     def lines(self) -> list[str]:
@@ -63,7 +68,17 @@ class LinearCertificate(Certificate):
             f"forward error ≤ {show_sides(self.forward_error)}",
             f"condition   {'≤ ' * self.is_bound}{format_number(self.condition)} (columns scaled "
             f"{format_number(self.scaled_condition)}); {self.rank_reason}",
+            *([] if self.last_places is None else [f"digits      {_show_digits(self.last_places)} (proven)"]),
         ]
+
+
+def _show_digits(last_places: Floats) -> str:
+    """Return how right coefficients are, in words."""
+    known = last_places[np.isfinite(last_places)]
+    rest = last_places.size - known.size
+    also = f"; {rest} told from 0 by no digit" if rest else ""
+    most = np.ceil(100 * max(float(known.max(initial=0.0)), 0.5)) / 100
+    return f"every coefficient within {most:.2f} units in its last place of the exact minimizer{also}"
 
 
 def resolution(rows: int) -> float:
@@ -73,6 +88,11 @@ def resolution(rows: int) -> float:
     right at n = 100, 10³, 10⁴, 10⁵ (columns and residuals with a trend, in 80-bit arithmetic), a tenth of that where signs are mixed.
     """
     return EPS * float(np.clip(rows**0.25 / 8, 0.5, 4.0))
+
+
+def _largest(factor: Known) -> float:
+    """Return the largest singular value of A with columns scaled, or a bound on it."""
+    return factor.most if isinstance(factor, Bounds) else float(factor.scaled_singular[0])
 
 
 def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = False) -> LinearCertificate:
@@ -87,11 +107,12 @@ def linear_certificate(answer: LinearAnswer, rows: int, *, by_column: bool = Fal
     """
     factor, x = answer.factor, answer.x
     sizes = factor.sizes
-    gradient = (
-        np.full(x.shape[1], np.nan)
-        if answer.slope is None
-        else ratio(norms(ratio(np.abs(answer.slope.g), sizes[:, None])), np.sqrt(np.count_nonzero(sizes)) * answer.residual_norm)
-    )
+    gradient = np.full(x.shape[1], np.nan)
+    if answer.slope is not None:
+        long = norms(ratio(np.abs(answer.slope.g), sizes[:, None]))
+        if answer.blur is not None:
+            long = long + 2 * (_largest(factor) * answer.blur[0] + answer.blur[1])
+        gradient = ratio(long, np.sqrt(np.count_nonzero(sizes)) * answer.residual_norm)
     return LinearCertificate(
         backward_error=np.where(norms(x) > 0, np.maximum(answer.backward_error, resolution(rows)), answer.backward_error),
         residual_norm=answer.residual_norm,
@@ -137,4 +158,19 @@ def linear_notes(answer: LinearAnswer, certificate: LinearCertificate) -> tuple[
         "the fit is certified, the coefficients are not determined by the data: kappa "
         f"{certificate.scaled_condition:.1e} and the residual allow a "
         f"relative change of x up to {min(float(certificate.forward_error.max()), 1.0):.1g}; consider ridge, or fewer columns",
+    )
+
+
+def full_certificate(answer: FullAnswer, rows: int, shift: AnyArray | None) -> LinearCertificate:
+    """Return what is proven of the exact minimizer, rounded; condition and rank say of how many shifted columns they are."""
+    found = linear_certificate(answer, rows)
+    count = 0 if shift is None else int(np.count_nonzero(shift))
+    said = f"; {count} column{'s' * (count != 1)} shifted" if shift is not None else ""
+    return replace(
+        found,
+        backward_error=answer.backward_error,
+        forward_error=answer.forward_error,
+        rank_reason=found.rank_reason + said,
+        coefficient_errors=answer.errors,
+        last_places=answer.last_places,
     )

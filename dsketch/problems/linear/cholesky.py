@@ -3,7 +3,8 @@
 Rounding changes AᵀA, columns scaled to norm near one, by at most c·u·√n·trace in norm (√n: the errors of sums behave like a random
 walk).  If its smallest eigenvalue λ is ten times as large, R = chol(AᵀA) whitens A to ‖I − R⁻ᵀAᵀA R⁻¹‖ ≤ 0.1: the condition number is
 known, and the certificate pass that comes next is a refinement step that gains at least one digit, usually six.  Passes: 1 + 1.  No
-sketch, hence the cheapest way for well-conditioned A; :mod:`~dsketch.problems.linear.gram` reaches further with one.
+sketch, hence the cheapest way for well-conditioned A; :mod:`~dsketch.problems.linear.gram` reaches further with one.  Passes: 1 where a
+tol is asked for that the largest rounding of AᵀA cannot harm (:mod:`~dsketch.problems.linear.one_reading`).
 
 References
 ----------
@@ -22,6 +23,7 @@ from dsketch._linalg.tiled import factor_in_place
 from dsketch.passes.base import Flow
 from dsketch.planning.work import GRADIENT, GRAM, Work
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_squares, square_bytes
+from dsketch.problems.linear.one_reading import conclude, explain_proof, forecast_by_gram, prove_by_gram
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.whitened import Whitened
@@ -49,6 +51,18 @@ class Cholesky(LinearMethod):
         del settings, d
         return Work((GRAM,)), Work((GRADIENT,))
 
+    def works_of(self, case: Case) -> tuple[Work, ...]:
+        """Return one pass where AᵀA will prove what is asked for."""
+        works = self.works(case.settings, case.workload.d)
+        return works[:1] if self._forecast(case) <= case.settings.accepted and case.settings.is_provable else works
+
+    def _forecast(self, case: Case) -> float:
+        return forecast_by_gram(case.workload.n, case.workload.d, case.found.condition, case.found.trace)
+
+    def details(self, case: Case) -> tuple[str, ...]:
+        """Return what one reading will prove, where it is enough."""
+        return explain_proof(self._forecast(case)) if len(self.works_of(case)) == 1 else ()
+
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the Gram matrix."""
         del settings
@@ -72,11 +86,26 @@ class Cholesky(LinearMethod):
             If they do not, or the refinement does not reach the goal.
         """
         del start
+        if settings.is_provable:
+            return (yield from self._prove(system, settings))
         G, c, _ = yield from system.gram()
-        require_squares(G)
-        factor = factor_of_gram(G, system.shape[0])
+        factor = trusted_factor(G, system.shape[0])
         del G
         x = factor.solve(factor.solve_transposed(c))
+        return (yield from self._refine(system, settings, factor, x))
+
+    def _prove(self, system: LinearSystem, settings: Settings) -> Flow[LinearAnswer]:
+        """Return the answer of one reading, if it proves what is asked for, else that of two."""
+        found, moments = yield from system.counted_gram()
+        factor = trusted_factor(found.G, system.shape[0])
+        x = factor.solve(factor.solve_transposed(found.c))
+        x = x + factor.solve(factor.solve_transposed(found.c - found.G @ x))
+        proof = prove_by_gram(found, factor, x, moments)
+        if proof.backward_error.max(initial=0.0) <= settings.accepted:
+            return (yield from conclude(proof, factor, x))
+        return (yield from self._refine(system, settings, factor, x))
+
+    def _refine(self, system: LinearSystem, settings: Settings, factor: Factor, x: Floats) -> Flow[LinearAnswer]:
         answer = yield from certify_and_correct(system, factor, x, settings, squared=self.is_squared)
         if answer.backward_error.max(initial=0.0) > settings.accepted:
             raise Breakdown(
@@ -85,8 +114,8 @@ class Cholesky(LinearMethod):
         return answer
 
 
-def factor_of_gram(G: Floats, rows: int) -> Factor:
-    """Return the factor of AᵀA if its least eigenvalue, columns scaled, is far above its rounding.
+def trusted_factor(G: Floats, rows: int) -> Factor:
+    """Return the Cholesky factor of an AᵀA summed over so many rows, if its least eigenvalue, columns scaled, is far above its rounding.
 
     Parameters
     ----------
@@ -100,6 +129,7 @@ def factor_of_gram(G: Floats, rows: int) -> Factor:
     Breakdown
         If it is not.
     """
+    require_squares(G)
     scale = powers_near(np.sqrt(np.diag(G)))
     scaled = G / scale
     scaled /= scale[:, None]

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
-from dsketch._units import format_bytes, format_count
+from dsketch._units import format_bytes, format_count, format_counted
 from dsketch.errors import PlanError, SpecError
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import Probe, block_bytes_of, probe, workload_of
 from dsketch.problems.choose import plan_case, require_room
 from dsketch.problems.linear.centring import shift_notes
+from dsketch.problems.linear.full import price_full
+from dsketch.problems.linear.full_answer import FULL
+from dsketch.problems.linear.method import LinearMethod
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.tsqr import Tsqr
@@ -49,10 +52,32 @@ def plan_system(stored: LinearSystem, shifted: LinearSystem, method: str, settin
         method = _require_tsqr(method)
     found = probe(shifted.rows, shifted.penalty.min(axis=1) if by_target else shifted.penalty)
     case = Case(settings, workload_of(shifted.rows, stored.sides, found, machines), found)
-    choice = plan_case(METHODS, method, case, stored.rows, machines)
+    methods = METHODS if settings.max_passes is None or by_target else _of_few_passes(method, settings.max_passes, case)
+    choice = plan_case(methods, method, case, stored.rows, machines)
     if by_target:
         choice = replace(choice, why="one triangle of A serves every alpha")
+    if settings.accuracy == FULL:
+        choice = price_full(choice, case, stored.rows.nbytes)
     return replace(choice, details=(*choice.details, *shift_notes(shifted.rows.shift)))
+
+
+def _of_few_passes(asked: str, most: int, case: Case) -> dict[str, LinearMethod]:
+    """Return the methods that read all rows so often at most.
+
+    Raises
+    ------
+    SpecError
+        If none does, or not the one asked for.
+    """
+    readings = {name: method.readings(case) for name, method in METHODS.items() if asked in ("auto", name)}
+    few = {name: METHODS[name] for name, count in readings.items() if count <= most}
+    if not any(method.is_offered or name == asked for name, method in few.items()):
+        needs = ", ".join(f"{name} {count}" for name, count in readings.items() if METHODS[name].is_offered or name == asked)
+        raise SpecError(
+            f"a method that reads all rows {format_counted(most, 'time', 'times')} at most was expected; to a backward error of "
+            f"{case.settings.accepted:.0e} they are read: {needs}. Give a larger tol, or a larger max_passes, or leave it out."
+        )
+    return few
 
 
 def _require_tsqr(method: str) -> str:

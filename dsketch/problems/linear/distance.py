@@ -96,6 +96,8 @@ def _doubts(answer: LinearAnswer, rows: int) -> tuple[Floats, Floats]:
     chain = np.sqrt(2 * np.sqrt(rows))  # sums are made in slices, then over slices: about 2√n additions one after the other
     fitted = np.abs(factor.scale[:, None] * answer.x).sum(axis=0)
     once, twice = EPS * (answer.residual_norm + 2 * fitted), EPS * chain * answer.residual_norm
+    if answer.blur is not None:
+        once, twice = once + answer.blur[0], twice + answer.blur[1]
     if answer.move is None:
         return once, twice
     moved = norms(factor.scale[:, None] * answer.move)

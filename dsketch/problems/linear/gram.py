@@ -14,11 +14,19 @@ import scipy.linalg as sl
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.planning.work import GRADIENT, GRAM, Work, sketching_kind
-from dsketch.problems.linear.method import LinearAnswer, LinearMethod, require_squares, sketch_bytes, sketch_cubes, square_bytes
+from dsketch.problems.linear.method import (
+    DRAWING,
+    LinearAnswer,
+    LinearMethod,
+    require_squares,
+    sketch_bytes,
+    sketch_cubes,
+    square_bytes,
+)
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.whitened import Whitened, lower_factor
-from dsketch.problems.method import SKETCHING, Breakdown, Case
+from dsketch.problems.method import Breakdown, Case
 from dsketch.settings import Settings
 from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_GUARDING
@@ -32,7 +40,7 @@ class Gram(LinearMethod):
 
     name = "gram"
     successor = Whitened.name
-    takes = SKETCHING
+    takes = DRAWING
     is_squared = True
     is_direct = True
 

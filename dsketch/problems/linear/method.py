@@ -14,8 +14,8 @@ from dsketch.passes import Slope
 from dsketch.planning.price import Estimate, price_works, seconds_between
 from dsketch.planning.work import Work
 from dsketch.problems.linear.system import LinearSystem
-from dsketch.problems.method import Breakdown, Case, Method
-from dsketch.settings import EPS, Settings
+from dsketch.problems.method import SKETCHING, Breakdown, Case, Method
+from dsketch.settings import EPS, MAX_PASSES, Settings
 from dsketch.sketch.draw import choose_rows
 
 # Of a factor and what is told by it, over d³, on one thread and on all: scales, Lanczos; Cholesky, inverse, its rows, a regularized square
@@ -49,6 +49,8 @@ class LinearAnswer:
         What was added to x after its slope was measured: the slope at x then follows from the factor.
     spread : float or ndarray, shape (k,)
         How far RᵀR is from AᵀA beyond rounding, columns scaled, where R comes from AᵀA.
+    blur : ndarray, shape (2, k), or None
+        Where nothing was measured at x: how far the residual may be off, and D⁻¹ times the slope beyond that.
     notes : tuple of str
         What the method decided on the way.
     """
@@ -63,6 +65,7 @@ class LinearAnswer:
     distortion: float = 0.0
     move: Floats | None = None
     spread: float | Floats = 0.0
+    blur: Floats | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -70,6 +73,9 @@ class LinearAnswer:
         """The factor, of an answer that has one: of whatever lacks rank, or whose columns were shifted."""
         assert isinstance(self.factor, Factor)  # noqa: S101 - for type checkers
         return self.factor
+
+
+DRAWING = (*SKETCHING, MAX_PASSES.name)  # the settings that a method of this wing reads if it draws a sketch
 
 
 class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
@@ -86,6 +92,7 @@ class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
     """
 
     squares: ClassVar[int] = 5
+    takes: ClassVar[tuple[str, ...]] = (MAX_PASSES.name,)
     is_direct: ClassVar[bool] = False
     is_estimate: ClassVar[bool] = False
 
@@ -97,11 +104,19 @@ class LinearMethod(Method[Case, LinearSystem, LinearAnswer]):
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the largest part that it makes, for k right-hand sides."""
 
+    def works_of(self, case: Case) -> tuple[Work, ...]:
+        """Return its passes for a case: those over d columns, unless the case tells more."""
+        return self.works(case.settings, case.workload.d)
+
+    def readings(self, case: Case) -> int:
+        """Return how often it reads all rows."""
+        return sum(work.times for work in self.works_of(case) if work.share)
+
     def price(self, case: Case) -> Estimate:
         """Return passes, seconds, memory."""
         workload = case.workload
         part = self.part_bytes(case.settings, workload.d, workload.k)
-        price = price_works(self.works(case.settings, workload.d), part, workload)
+        price = price_works(self.works_of(case), part, workload)
         alone, tiled = self.cubes(case.settings, workload.d)
         return replace(price, seconds=price.seconds + seconds_between(workload.d, alone + _CERTIFIED[0], tiled + _CERTIFIED[1]))
 

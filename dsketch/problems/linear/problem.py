@@ -16,11 +16,20 @@ from dsketch.problems.base import require_settings
 from dsketch.problems.fallback import with_fallback
 from dsketch.problems.linear.by_target import GroupedAnswer, gather_sides, join_certificates, solve_by_target
 from dsketch.problems.linear.centring import restate_certificate, restore_intercept, shift_notes
-from dsketch.problems.linear.certificate import LinearCertificate, linear_certificate, linear_notes, require_finite
+from dsketch.problems.linear.certificate import (
+    LinearCertificate,
+    full_certificate,
+    linear_certificate,
+    linear_notes,
+    require_finite,
+)
 from dsketch.problems.linear.check import check_linear
 from dsketch.problems.linear.choose import plan_system, require_room_for_columns
+from dsketch.problems.linear.full import refine
+from dsketch.problems.linear.full_answer import FULL, FullAnswer, require_accuracy
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
 from dsketch.problems.linear.methods import METHODS
+from dsketch.problems.linear.one_reading import ONE_READING, reading_notes
 from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics.inference import summarize
 from dsketch.problems.linear.statistics.observations import require_observations
@@ -48,6 +57,7 @@ class LinearProblem(LinearSystem, AffineProblem):
     parameters: dict[str, Any]
 
     methods: ClassVar[Mapping[str, LinearMethod]] = METHODS
+    takes: ClassVar[tuple[str, ...]] = ("accuracy",)
     options: ClassVar[tuple[Option, ...]] = (
         Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
         Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
@@ -56,6 +66,9 @@ class LinearProblem(LinearSystem, AffineProblem):
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:
         """Probe a few blocks, price the methods, choose."""
         require_settings(settings, self.shape[1])
+        require_accuracy(settings)
+        if settings.max_passes == 1 and settings.tol is None:
+            settings = replace(settings, tol=ONE_READING)
         require_room_for_columns(self, method, settings, machines)
         return plan_system(self, self.shifted, method, settings, machines)
 
@@ -76,9 +89,12 @@ class LinearProblem(LinearSystem, AffineProblem):
         yield from require_observations(self.rows, answer.x, answer.slope)
         require_squares_of_b(_size_of_b(answer))
         require_finite(answer)
+        if self.takes and choice.settings.accuracy == FULL:
+            answer = yield from refine(self.rows, self.penalty, shift, answer)
         answer, x, certificate = _conclude(answer, self.shape[0], shift)
         x = shape_by_side(x, self.rows.b)
         notes = (*linear_notes(answer, certificate), *shift_notes(shift), *_rounding_notes(self.rows.b, answer))
+        notes += reading_notes(answer, choice.settings.max_passes)
         is_estimate, is_deficient = answer.slope is None, answer.factor.is_deficient
         status = status_of(answer.backward_error, choice.settings.accepted, is_estimate=is_estimate, is_deficient=is_deficient)
         return Outcome(x, status, method, certificate, notes, answer)
@@ -114,6 +130,8 @@ def _conclude(answer: LinearAnswer, rows: int, shift: AnyArray | None) -> tuple[
         x = gather_sides([(places, own) for places, _, own, _ in found])
         told = gather_sides([(places, own.x) for places, own in groups])
         return replace(answer, x=told, groups=groups), x, join_certificates([(places, own) for places, _, _, own in found])
+    if isinstance(answer, FullAnswer):
+        return answer, answer.stored, full_certificate(answer, rows, shift)
     answer, x = restore_intercept(answer, shift)
     return answer, x, restate_certificate(linear_certificate(answer, rows), answer, rows, shift)
 

@@ -23,6 +23,7 @@ from dsketch.events import Converged
 from dsketch.passes.base import Flow
 from dsketch.planning.work import GRADIENT, NORMAL, Work, sketching_kind
 from dsketch.problems.linear.method import (
+    DRAWING,
     LinearAnswer,
     LinearMethod,
     backward_error_of,
@@ -32,7 +33,7 @@ from dsketch.problems.linear.method import (
     square_bytes,
 )
 from dsketch.problems.linear.system import LinearSystem
-from dsketch.problems.method import SKETCHING, Breakdown
+from dsketch.problems.method import Breakdown
 from dsketch.settings import Settings
 from dsketch.sketch.draw import choose_rows, draw_sketch
 from dsketch.sketch.size import FOR_ITERATING, distortion
@@ -92,7 +93,7 @@ class RefiningMethod(LinearMethod):
     inner : callable
     """
 
-    takes = SKETCHING
+    takes = DRAWING
     inner: ClassVar[Inner]
 
     def works(self, settings: Settings, d: int) -> tuple[Work, ...]:

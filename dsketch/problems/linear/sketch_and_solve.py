@@ -14,9 +14,8 @@ from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
 from dsketch.planning.work import Work, sketching_kind
-from dsketch.problems.linear.method import LinearAnswer, LinearMethod, sketch_bytes, sketch_cubes, square_bytes
+from dsketch.problems.linear.method import DRAWING, LinearAnswer, LinearMethod, sketch_bytes, sketch_cubes, square_bytes
 from dsketch.problems.linear.system import LinearSystem
-from dsketch.problems.method import SKETCHING
 from dsketch.settings import QR_LEVEL, Settings
 from dsketch.sketch import CountSketch
 from dsketch.sketch.draw import draw_sketch
@@ -29,7 +28,7 @@ class SketchAndSolve(LinearMethod):
     """The minimizer of one sketch, an estimate."""
 
     name = "sketch_and_solve"
-    takes = SKETCHING
+    takes = DRAWING
     is_offered = False
     is_estimate = True
 

@@ -5,6 +5,7 @@ side; they live on the driver and are added to the result of each pass, exactly.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,14 @@ from dsketch.matrix.rows import Rows
 from dsketch.passes import (
     BareGradient,
     Both,
+    BothAsTree,
     ColumnSums,
+    CountedGram,
     Gradient,
     Gram,
+    GramDepth,
     Look,
+    Moments,
     Normal,
     Pass,
     Reduced,
@@ -27,9 +32,11 @@ from dsketch.passes import (
     Slope,
     Squares,
     Triangle,
+    TriangleDepth,
     WhitenedGram,
 )
 from dsketch.passes.base import Flow
+from dsketch.passes.counted import reflections
 from dsketch.passes.triangle import join_rows_below
 from dsketch.sketch import Sketch
 
@@ -74,6 +81,12 @@ class LinearSystem:
         """Whether any penalty is positive."""
         return bool(self.penalty.any())
 
+    @cached_property
+    def without_sides(self) -> "LinearSystem":
+        """The system as passes see it that do not ask for b, which is then not read: itself where b decides how rows are cut."""
+        bare = replace(self.rows, b=None)
+        return LinearSystem(bare, self.penalty) if len(bare.cuts) == len(self.rows.cuts) else self
+
     def _look(self, pass_: Pass[Any]) -> Flow[Any]:
         return (yield Look(pass_, self.rows))
 
@@ -94,6 +107,19 @@ class LinearSystem:
         """Return (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""
         G, c, bb = yield from self._look(Gram())
         return self._penalize_square(G), c, bb
+
+    def counted_gram(self) -> Flow[tuple[CountedGram, Slope]]:
+        """Return AᵀA + diag p, Aᵀb, bᵀb with the depth of their sums, and the moments of b.  One pass."""
+        found, moments = yield from self._look(Both(GramDepth(), Moments()))
+        return found._replace(G=self._penalize_square(found.G), depth=found.depth + 1), moments
+
+    def counted_triangle(self, seed: int) -> Flow[tuple[Reduced, float, Slope]]:
+        """Return what a QR leaves of [A b], how far it may have moved a column in units of u, and the moments of b.  One pass."""
+        (found, depth), moments = yield from self._look(BothAsTree(TriangleDepth(Triangle(seed)), Moments()))
+        if self.is_penalized:
+            found, width = join_rows_below(found, self._penalty_rows(), np.zeros_like(found.z)), self.shape[1] + self.sides
+            depth += reflections(2 * width, width)
+        return found, depth, moments
 
     def sketch_and_gram(self, sketch: Sketch) -> Flow[tuple[tuple[Floats, Floats], tuple[Floats, Floats, Floats]]]:
         """Return the sketch and (AᵀA + diag p, Aᵀb, bᵀb).  One pass."""

@@ -22,9 +22,9 @@ import scipy.linalg as sl
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
-from dsketch.planning.price import Estimate, price_works
 from dsketch.planning.work import GRADIENT, WHITENED_GRAM, Work, sketching_kind
 from dsketch.problems.linear.method import (
+    DRAWING,
     QR_FLOPS,
     LinearAnswer,
     LinearMethod,
@@ -36,7 +36,7 @@ from dsketch.problems.linear.method import (
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem, can_spare_rows
 from dsketch.problems.linear.tsqr import Tsqr
-from dsketch.problems.method import SKETCHING, Breakdown, Case
+from dsketch.problems.method import Breakdown, Case
 from dsketch.settings import SKETCH, SKETCH_ROWS, Settings
 from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_WHITENING
@@ -51,7 +51,7 @@ class Whitened(LinearMethod):
 
     name = "whitened"
     successor = Tsqr.name
-    takes = SKETCHING
+    takes = DRAWING
     is_direct = True
 
     def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
@@ -68,13 +68,11 @@ class Whitened(LinearMethod):
         """Return the bytes of the sketch, or of the Gram matrix."""
         return max(sketch_bytes(settings, d, k, FOR_WHITENING), square_bytes(d, k))
 
-    def price(self, case: Case) -> Estimate:
-        """Return passes, seconds, memory: with a sketch where there are few rows."""
+    def works_of(self, case: Case) -> tuple[Work, ...]:
+        """Return them with a sketch where there are few rows."""
         load, settings = case.workload, case.settings
-        _, *others = self.works(settings, load.d)
-        if can_spare_rows(load.n, load.d):
-            return super().price(case)
-        return price_works((_sketching(settings), *others), self.part_bytes(settings, load.d, load.k), load)
+        first, *others = self.works(settings, load.d)
+        return first if can_spare_rows(load.n, load.d) else _sketching(settings), *others
 
     def solve(self, system: LinearSystem, settings: Settings, start: Factor | None = None) -> Flow[LinearAnswer]:
         """Solve through the Gram matrix of A R₀⁻¹; ``start`` is the factor of a sketch made before.

@@ -32,7 +32,7 @@ class MarginalCertificate(Certificate):
         Of the covariates, columns scaled; the largest of all patterns.
     rank : int
         Of the covariates, the constant counted; the least of all patterns.
-    columns, undetermined, lacking, missing, short, compared : int
+    columns, undetermined, lacking, missing, short, exact, compared : int
         As :class:`~dsketch.passes.marginal.Tally` counts them.
     patterns : int
         How many there are of rows that targets miss; targets that miss the same rows share one.
@@ -43,18 +43,20 @@ class MarginalCertificate(Certificate):
     lacking: int
     missing: int
     short: int
+    exact: int
     compared: int
     patterns: int
 
     def lines(self) -> list[str]:
         """Return it as lines for people."""
         compared, missing = format_counted(self.compared, "column", "columns"), format_counted(self.missing, "entry", "entries")
+        patterns = format_counted(self.patterns, "pattern", "patterns")
         return [
             f"compared    {compared} in extended precision: coefficients off by {show_sides(self.backward_error)} of ‖ỹ‖/‖g̃‖, "
             f"t by {show_sides(self.forward_error)}",
             f"columns     {self.columns:,}, of them {self.undetermined:,} determined by the covariates; {missing} missing "
             f"in {self.lacking:,}",
-            f"covariates  condition {format_number(self.condition)}; {self.rank_reason}; {self.patterns} pattern(s) of targets",
+            f"covariates  condition {format_number(self.condition)}; {self.rank_reason}; {patterns} of targets",
         ]
 
 
@@ -69,7 +71,7 @@ def marginal_certificate(tally: Tally | None, covariates: int, targets: int) -> 
     return _of(tally.off[0], tally.off[1], facts.norms, condition, rank, covariates, counts, facts.groups)
 
 
-_WORDS = ("columns", "undetermined", "lacking", "missing", "short", "compared")
+_WORDS = ("columns", "undetermined", "lacking", "missing", "short", "exact", "compared")
 
 
 def _of(

@@ -8,7 +8,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
-from dsketch._units import format_bytes
+from dsketch._units import format_bytes, format_counted
 from dsketch.passes.marginal import MarginalFields
 from dsketch.planning.choice import describe_room
 from dsketch.planning.price import Estimate, Machines
@@ -92,10 +92,11 @@ class MarginalCase:
     def explain_need(self, prices: Mapping[str, Estimate]) -> str:
         """Say what is too large for workers."""
         n = self.system.columns.shape[1]
+        patterns = format_counted(self.groups, "pattern", "patterns")
         needs = ", ".join(f"{name} {format_bytes(price.memory_bytes)}" for name, price in prices.items())
         return (
             f"{describe_room(self.memory_bytes)}; {needs} would be needed: blocks of {format_bytes(self.system.columns.block_bytes)}, and "
-            f"targets and covariates over {n} rows in {self.groups} pattern(s) of what is missing. Give workers more memory, take fewer "
+            f"targets and covariates over {n} rows in {patterns} of what is missing. Give workers more memory, take fewer "
             "targets at a time, or store chunks of fewer columns."
         )
 

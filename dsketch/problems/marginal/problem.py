@@ -233,6 +233,9 @@ def _notes(found: MarginalCertificate, tally: Tally) -> tuple[str, ...]:
         notes.append(f"{columns} constant or determined by the covariates: numbers are NaN")
     if found.short:
         notes.append(f"{format_counted(found.short, 'column has', 'columns have')} too few rows for errors: these are NaN")
+    if found.exact:
+        columns = format_counted(found.exact, "column explains", "columns explain")
+        notes.append(f"{columns} a target but for rounding of the data: errors, t and p would be 0/0; they are NaN")
     if tally.counts["unmarked"]:  # of blocks that this run has read: a number would depend on what was resumed
         notes.append(
             "entries of G are −1 or −2, and count as numbers: nothing says that they are missing. If they are, "

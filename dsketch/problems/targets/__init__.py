@@ -6,7 +6,7 @@
       ├── design     what all targets share: the rows of A as numbers, their factor, the constant
       ├── chain      answers tiles of targets without a missing value, by orthogonal factors of A, reading b once
       ├── batch      answers tiles of targets each with rows or a penalty of its own, by whitened d × d systems side by side
-      │     └── packed  alone    the systems;  targets that need a QR of their own rows
+      │     └── sums  packed  alone    what is added up of a slice;  the systems;  targets that need a QR of their own rows
       ├── cells      a slice of b as float64, and what must not stand there
       ├── fields     what is written of every target
       ├── method     what it costs

@@ -12,15 +12,16 @@ References
 Å. Björck, "Stability analysis of the method of seminormal equations for linear least squares problems", Linear Algebra Appl. 88/89, 1987.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.columns import norms
+from dsketch._linalg.residual import residual
 from dsketch._linalg.scratch import scratch
 from dsketch.matrix.targets import Box
 from dsketch.matrix.tiles import Grid, Tile
@@ -28,39 +29,15 @@ from dsketch.problems.targets.alone import answer_alone
 from dsketch.problems.targets.cells import cells, refuse_nonfinite, refuse_overflow, size_of, slices_of
 from dsketch.problems.targets.design import Design
 from dsketch.problems.targets.fields import Answers, Counts, Found, answers_of, backward_bound
-from dsketch.problems.targets.packed import Inverse, apply, form, forms, invert, pack_rows, quadratic, unpack
+from dsketch.problems.targets.packed import apply, form, forms, invert, pack_rows, quadratic, unpack
+from dsketch.problems.targets.sums import Begun, Seen, Sums, Systems
 
 # Standard errors are wanted to 10 digits: a G whose inverse may have lost more to rounding, r u κ² > 1e-10, is left to QR.
 _WANTED = 1e-10
 _UNIT = float(np.finfo(float).eps) / 2
+_TOGETHER = 4096  # targets whose systems are concluded at once: calls cost as much as the arithmetic of some hundred
 
-
-@dataclass
-class Sums:
-    """What the rows of w targets add up to; the last axis is 1 where all targets have the same rows.
-
-    Attributes
-    ----------
-    packed : ndarray, shape (r (r + 1)/2, w or 1)
-        G.
-    counts : ndarray, shape (w or 1,)
-    c : ndarray, shape (r, w)
-    """
-
-    packed: Floats
-    counts: Floats
-    c: Floats
-
-
-@dataclass
-class Trial:
-    """A first x of w targets and what its residual must tell: ‖e‖² and Aᵀe, added up over rows."""
-
-    inverse: Inverse
-    H: Floats
-    x: Floats
-    rr: Floats
-    g: Floats
+FoundOf = Callable[[NDArray[np.intp]], Found]  # of the targets of a tile with these numbers
 
 
 @dataclass(frozen=True)
@@ -122,58 +99,101 @@ class Batch:
 
     def answers(self, tile: Tile) -> Iterator[tuple[Box, Answers]]:
         """Yield what is found of each piece of a tile."""
-        found = self._in_memory(tile) if self.grid.is_whole else self._streamed(tile)
+        found_of = self._in_memory(tile) if self.grid.is_whole else self._streamed(tile)
         shape = tuple(one.stop - one.start for one in tile.box)
         order = np.arange(size_of(tile.box)).reshape(shape)
         for piece in tile.grid.pieces_of(tile.box):
             local = tuple(slice(one.start - all_.start, one.stop - all_.start) for one, all_ in zip(piece, tile.box, strict=True))
-            places = order[local].ravel()
-            own: dict[str, Any] = {name: value if value is None else value[..., places] for name, value in vars(found).items()}
-            yield piece, answers_of(Found(**own), self.design)
+            yield piece, answers_of(found_of(order[local].ravel()), self.design)
 
-    def _in_memory(self, tile: Tile) -> Found:
-        """Return what is found of a tile that is read once, whole."""
+    def _in_memory(self, tile: Tile) -> FoundOf:
+        """Return what tells of targets of a tile that is read once, with all rows of a target at a time."""
         n, width = self.grid.shape[0], tile.shape[0]
-        stored = tile.read(0, n).reshape(n, width)
         found = Found.nothing(self.design.columns, np.zeros(width, np.int64), is_penalized=self.design.is_penalized)
-        own = self._factors(tile)
-        for which in slices_of(n, width):
-            S, mask = self._cells(tile, stored, which, 0)
-            factors = None if own is None else own[which]
-            sums = self._sums(S, mask, 0)
-            self._require_finite(sums.c[0], None, tile, stored, which)
-            trial = self._try(sums, factors)
-            self._measure(trial, S, mask, 0, slice(None))
-            self._require_finite(trial.rr, trial.inverse.condition, tile, stored, which)
-            part, lost = self._conclude(sums, trial, factors)
-            if lost.size:
-                B = np.where(mask[:, lost] > 0, S[:, lost], np.nan) if mask is not None else S[:, lost]
-                part.put(lost, answer_alone(self.design, B, None if factors is None else factors[lost]))
-            found.put(np.arange(which.start, which.stop), part)
-        return found
+        own, buffer, waiting = self._factors(tile), None, list[Begun]()
+        for place, strip in tile.strips():
+            read = strip.read(0, n, buffer)
+            buffer = read if buffer is None or read.size > buffer.size else buffer
+            stored = read.reshape(n, strip.shape[0])
+            for which in slices_of(n, strip.shape[0]):
+                there = slice(place.start + which.start, place.start + which.stop)
+                waiting.append(self._begin(strip, stored, which, there, None if own is None else own[there]))
+                if there.stop - waiting[0].which.start >= _TOGETHER or there.stop == width:
+                    self._end(waiting, found, own)
+                    waiting = []
+        return found.of
 
-    def _streamed(self, tile: Tile) -> Found:
-        """Return what is found of a tile whose rows are read twice, some at a time."""
-        width, design = tile.shape[0], self.design
-        r, p = design.rank, self.products.shape[1]
-        sums = Sums(np.zeros((p - 1, width)), np.zeros(width), np.zeros((r, width)))
+    def _begin(self, tile: Tile, stored: np.ndarray, which: slice, there: slice, factors: Floats | None) -> Begun:
+        """Return the first x of a slice of targets, what its residual tells, and the answers of those that need a QR of their own rows."""
+        S, mask = self._cells(tile, stored, which, 0)
+        sums = self._sums(S, mask, 0)
+        self._require_finite(sums.c[0], None, tile, stored, which)
+        systems, seen = self._try(sums, factors)
+        self._measure(seen, S, mask, 0, slice(None))
+        self._require_finite(seen.rr, systems.inverse.condition, tile, stored, which)
+        lost, alone = self._lost(np.broadcast_to(systems.inverse.condition, seen.rr.shape)), None
+        if lost.size:
+            B = np.where(mask[:, lost] > 0, S[:, lost], np.nan) if mask is not None else S[:, lost]
+            alone = answer_alone(self.design, B, None if factors is None else factors[lost])
+        return Begun(there, sums, systems, seen, lost, alone)
+
+    def _end(self, begun: list[Begun], found: Found, own: Floats | None) -> None:
+        """Put what neighbouring slices come to in its places."""
+        all_, width = slice(begun[0].which.start, begun[-1].which.stop), [one.seen.rr.size for one in begun]
+        sums = Sums.join([one.sums for one in begun], width)
+        systems = Systems.join([one.systems for one in begun], width)
+        seen = Seen.join([one.seen for one in begun])
+        found.put(np.arange(all_.start, all_.stop), self._conclude(sums, systems, seen, None if own is None else own[all_]))
+        for one in begun:
+            if one.alone is not None:
+                found.put(one.which.start + one.lost, one.alone)
+
+    def _streamed(self, tile: Tile) -> FoundOf:
+        """Return what tells of targets of a tile whose rows are read twice, some at a time; systems are made again for each piece."""
+        width, own = tile.shape[0], self._factors(tile)
+        sums = self._stream_sums(tile)
+        seen, condition = (
+            Seen(np.empty((self.design.columns, width)), np.zeros(width), np.zeros((self.design.columns, width))),
+            np.empty(width),
+        )
+        for low in range(0, width, _TOGETHER):
+            some = slice(low, min(low + _TOGETHER, width))
+            systems, first = self._try(sums.of(some), None if own is None else own[some])
+            seen.x[:, some], condition[some] = first.x, systems.inverse.condition
+        for start, which, S, mask, stored in self._rows(tile):
+            self._measure(seen, S, mask, start, which)
+            self._require_finite(seen.rr[which], condition[which], tile, stored, which, start)
+        lost = self._lost(condition)
+        alone = self._alone(tile, lost, own)
+
+        def found_of(places: NDArray[np.intp]) -> Found:
+            mine, factors = sums.of(places), None if own is None else own[places]
+            found = self._conclude(mine, self._try(mine, factors)[0], seen.of(places), factors)
+            _, here, there = np.intersect1d(places, lost, assume_unique=True, return_indices=True)
+            found.put(here, alone.of(there))
+            return found
+
+        return found_of
+
+    def _stream_sums(self, tile: Tile) -> Sums:
+        width, r = tile.shape[0], self.design.rank
+        sums = Sums(np.zeros((self.products.shape[1] - 1, width)), np.zeros(width), np.zeros((r, width)))
         for start, which, S, mask, stored in self._rows(tile):
             part = self._sums(S, mask, start)
             self._require_finite(part.c[0], None, tile, stored, which, start)
             sums.packed[:, which] += part.packed
             sums.counts[which] += part.counts
             sums.c[:, which] += part.c
-        own = self._factors(tile)
-        trial = self._try(sums, own)
-        for start, which, S, mask, stored in self._rows(tile):
-            self._measure(trial, S, mask, start, which)
-            condition = np.broadcast_to(trial.inverse.condition, width)[which]
-            self._require_finite(trial.rr[which], condition, tile, stored, which, start)
-        found, lost = self._conclude(sums, trial, own)
-        room = max(tile.grid.rows * width // self.grid.shape[0], 1)  # as many whole targets as cells were in memory before
+        return sums
+
+    def _alone(self, tile: Tile, lost: NDArray[np.intp], own: Floats | None) -> Found:
+        """Return what is found of targets by QR, as many at a time as cells were in memory before; each time the tile is read again."""
+        found = Found.nothing(self.design.columns, np.zeros(lost.size, np.int64), is_penalized=self.design.is_penalized)
+        room = max(tile.grid.rows * tile.shape[0] // self.grid.shape[0], 1)
         for low in range(0, lost.size, room):
             some = lost[low : low + room]
-            found.put(some, answer_alone(design, self._gather(tile, some), None if own is None else own[some]))
+            made = answer_alone(self.design, self._gather(tile, some), None if own is None else own[some])
+            found.put(np.arange(low, low + some.size), made)
         return found
 
     def _rows(self, tile: Tile) -> Iterator[tuple[int, slice, Floats, Floats | None, np.ndarray]]:
@@ -224,24 +244,23 @@ class Batch:
             total = self.products[rows].T @ (mask[:, :1] if is_one else mask)
         return Sums(total[:-1], np.rint(total[-1]), self.design.whitened[rows].T @ S)
 
-    def _try(self, sums: Sums, factors: Floats | None) -> Trial:
-        """Return the first x."""
+    def _try(self, sums: Sums, factors: Floats | None) -> tuple[Systems, Seen]:
+        """Return the systems and the first x."""
         H = unpack(sums.packed, self.design.rank)
         if self.design.is_penalized:
             H = H + self.penalty[:, :, None] * (1.0 if factors is None else factors)
         inverse = invert(H)
         x = self.design.factor.solve(apply(inverse.K, sums.c))
-        return Trial(inverse, H, x, np.zeros(x.shape[1]), np.zeros(x.shape))
+        return Systems(H, inverse), Seen(x, np.zeros(x.shape[1]), np.zeros(x.shape))
 
-    def _measure(self, trial: Trial, S: Floats, mask: Floats | None, row: int, which: slice) -> None:
+    def _measure(self, seen: Seen, S: Floats, mask: Floats | None, row: int, which: slice) -> None:
         """Add what the residual of some rows tells; S is overwritten only by who calls next."""
         X = self.design.X[row : row + len(S)]
-        E = np.matmul(X, trial.x[:, which], out=scratch("fitted", S.shape))
-        np.subtract(S, E, out=E)
+        E = residual(S, X, seen.x[:, which])
         if mask is not None:
             E *= mask
-        trial.rr[which] += np.einsum("ij,ij->j", E, E)
-        trial.g[:, which] += X.T @ E
+        seen.rr[which] += np.einsum("ij,ij->j", E, E)
+        seen.g[:, which] += X.T @ E
 
     def _require_finite(
         self, values: Floats, condition: Floats | None, tile: Tile, stored: np.ndarray, which: slice, row: int = 0
@@ -263,22 +282,26 @@ class Batch:
         if wrong.any():
             refuse_overflow(tile.targets.what, tile.box, which.start + int(np.argmax(wrong)))
 
-    def _conclude(self, sums: Sums, trial: Trial, factors: Floats | None) -> tuple[Found, np.ndarray]:
-        """Return what is found after one correction, and which targets need a QR of their own rows."""
-        design, (K, condition), w = self.design, trial.inverse, trial.x.shape[1]
+    def _lost(self, condition: Floats) -> NDArray[np.intp]:
+        """Return which targets need a QR of their own rows."""
+        return np.flatnonzero(~(condition <= self.limit))
+
+    def _conclude(self, sums: Sums, systems: Systems, seen: Seen, factors: Floats | None) -> Found:
+        """Return what is found after one correction."""
+        design, K, w = self.design, systems.inverse.K, seen.x.shape[1]
         p = design.penalty[:, None] * (1.0 if factors is None else factors)
-        g = trial.g - p * trial.x
+        g = seen.g - p * seen.x
         gw = design.factor.solve_transposed(g)
         dy = apply(K, gw)
-        left = gw - apply(trial.H, dy)
-        x = trial.x + design.factor.solve(dy)
+        left = gw - apply(systems.H, dy)
+        x = seen.x + design.factor.solve(dy)
         penalized = np.einsum("ij,ij->j", p * x, x)
-        total = trial.rr + np.einsum("ij,ij->j", p * trial.x, trial.x) - np.einsum("ij,ij->j", dy, gw + left)
+        total = seen.rr + np.einsum("ij,ij->j", p * seen.x, seen.x) - np.einsum("ij,ij->j", dy, gw + left)
         G = unpack(sums.packed, design.rank)
         R = design.triangle
         y = R @ x
         lengths = np.sqrt(np.maximum(self.lengths @ sums.packed + p, 0.0))
-        found = Found(
+        return Found(
             x=design.told.restate(x),
             size=norms(lengths * x),
             rr=np.maximum(total - penalized, 0.0),
@@ -290,7 +313,6 @@ class Batch:
                 R.T @ left, np.sqrt(np.maximum(quadratic(K, left), 0.0)), lengths, x, np.maximum(total, 0.0)
             ),
         )
-        return found, np.flatnonzero(np.broadcast_to(~(condition <= self.limit), w))
 
     def _counts(self, sums: Sums, width: int) -> Counts:
         return np.array(np.broadcast_to(sums.counts, width), np.int64)

@@ -22,6 +22,7 @@ from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.backward import backward_error
 from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
+from dsketch._linalg.residual import residual
 from dsketch._linalg.scratch import scratch
 from dsketch.matrix.targets import Box
 from dsketch.matrix.tiles import Grid, Tile
@@ -44,7 +45,7 @@ class Link(NamedTuple):
 
 @dataclass
 class Standing:
-    """What has been found of w targets on the way: z, Σ ‖e‖², Σ (rows)ᵀe."""
+    """What has been found of w targets on the way: z in as many rows as it has, Σ ‖e‖², Σ (rows)ᵀe."""
 
     z: Floats
     rr: Floats
@@ -103,35 +104,32 @@ class Chain:
     def answers(self, tile: Tile) -> Iterator[tuple[Box, Answers]]:
         """Yield what is found of each piece of a tile."""
         width = tile.shape[0]
-        state = Standing(np.zeros((0, width)), np.zeros(width), np.zeros((self.design.columns, width)))
+        d = self.design.columns
+        state = Standing(np.zeros((d, width)), np.zeros(width), np.zeros((d, width)))
         buffer = None
         for link in self.links:
-            after = np.empty((len(link.R), width))
             for which, strip in tile.strips():
                 read = strip.read(link.start, link.stop, buffer)
                 buffer = read if buffer is None or read.size > buffer.size else buffer
                 stored = read.reshape(link.stop - link.start, strip.shape[0])
-                after[:, which] = self._follow(link, strip, stored, state.of(which))
-            state.z = after
+                self._follow(link, strip, stored, state.of(which))
         buffer = None
         yield from self._pieces(tile, state)
 
-    def _follow(self, link: Link, tile: Tile, stored: np.ndarray, state: Standing) -> Floats:
-        """Return z after a link, and add to the squares and the slope."""
-        after = np.empty((len(link.R), stored.shape[1]))
+    def _follow(self, link: Link, tile: Tile, stored: np.ndarray, state: Standing) -> None:
+        """Follow z through a link, and add to the squares and the slope."""
         X, weights = self.design.X[link.start : link.stop], self.design.roots[link.start : link.stop]
         is_plain = bool((weights == 1.0).all())
-        z = np.zeros((len(link.before), stored.shape[1])) if link is self.links[0] else state.z
+        before = np.zeros((len(link.before), stored.shape[1])) if link is self.links[0] else state.z[: len(link.before)]
         for which in slices_of(len(X), stored.shape[1]):
             S = cells(tile.targets, stored, which, link.start, tile.box, is_changed=False)
             if not is_plain:
                 S = np.multiply(S, weights[:, None], out=scratch("weighted", S.shape))
-            over = z[:, which]
+            over = before[:, which]
             new = link.below.T @ S
             if len(link.before):
                 new += link.top.T @ over
-            rest = np.matmul(link.below, new, out=scratch("fitted", S.shape))
-            np.subtract(S, rest, out=rest)
+            rest = residual(S, link.below, new)
             state.rr[which] += np.einsum("ij,ij->j", rest, rest)
             state.g[:, which] += X.T @ rest
             if len(link.before):
@@ -140,8 +138,7 @@ class Chain:
                 state.g[:, which] += link.before.T @ over
             if not np.isfinite(state.rr[which]).all():
                 self._refuse(tile, stored, which, link, int(np.argmin(np.isfinite(state.rr[which]))))
-            after[:, which] = new
-        return after
+            state.z[: len(new), which] = new
 
     def _refuse(self, tile: Tile, stored: np.ndarray, which: slice, link: Link, first: int) -> None:
         S = cells(tile.targets, stored, which, link.start, tile.box)
@@ -155,7 +152,12 @@ class Chain:
         for piece in tile.grid.pieces_of(tile.box):
             local = tuple(slice(one.start - all_.start, one.stop - all_.start) for one, all_ in zip(piece, tile.box, strict=True))
             places = order[local].ravel()
-            yield piece, answers_of(self._found(state.z[:, places], state.rr[places], state.g[:, places]), self.design)
+            yield (
+                piece,
+                answers_of(
+                    self._found(state.z[: len(self.links[-1].R), places], state.rr[places], state.g[:, places]), self.design
+                ),
+            )
 
     def _found(self, z: Floats, rr: Floats, g: Floats) -> Found:
         design, factor = self.design, self.factor

@@ -1,7 +1,7 @@
 """What is written of every target, and how it follows from what a solver found of it; the conventions are those of the regression table."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,11 @@ class Found:
         one_each = [np.full(one, np.nan) for _ in range(5)]
         size, rr, explained, whole, backward = one_each
         return cls(np.full(each, np.nan), size, rr, explained, whole, spread, counts, backward)
+
+    def of(self, places: NDArray[np.intp]) -> "Found":
+        """Return what was found of some of these targets."""
+        own: dict[str, Any] = {name: mine if mine is None else mine[..., places] for name, mine in vars(self).items()}
+        return Found(**own)
 
     def put(self, places: NDArray[np.intp], other: "Found") -> None:
         """Write what was found of some of these targets in its places."""

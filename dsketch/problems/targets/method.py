@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from dsketch._units import format_bytes, format_count, format_counted
+from dsketch.matrix.targets import LARGE_CHUNK_BYTES
 from dsketch.matrix.tiles import Grid
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import describe_room
@@ -131,15 +132,20 @@ def _parts(case: TargetCase) -> tuple[int, int]:
     (n, d), grid, r = case.fit.design.X.shape, case.grid, case.fit.design.rank
     packed, width = r * (r + 1) // 2, prod(min(one, size) for one, size in zip(grid.box, grid.shape[1:], strict=True))
     cells = 0 if case.is_local else min(grid.rows, n) * width * case.item_bytes
-    decoding = 3 * min(cells, _AT_ONCE * case.chunk_bytes) if case.chunk_bytes else 0
+    at_once = 1 if case.chunk_bytes >= LARGE_CHUNK_BYTES and not grid.is_whole else _AT_ONCE
+    decoding = 3 * min(cells, at_once * case.chunk_bytes) if case.chunk_bytes else 0
     piece = prod(min(one, size) for one, size in zip(grid.piece, grid.shape[1:], strict=True))
     slices = _SLICES * max(_SLICE_BYTES, 8 * 16 * min(grid.rows, n))
     answers = 8 * sum(d if field.has_columns else 1 for field in fields_of(is_penalized=case.fit.design.is_penalized))
     if isinstance(case.fit, Chain):
         shared, standing = 8 * n * (2 * d + 2), 8 * width * (3 * d + 2) + 2 * piece * answers
+    elif grid.is_whole:
+        shared, standing = 8 * n * (3 * d + packed), 2 * width * answers
     else:
-        systems = 0 if grid.is_whole else 8 * width * (packed + 4 * r**2 + 4 * d)
-        shared, standing = 8 * n * (3 * d + packed), systems + 2 * width * answers
+        shared, standing = (
+            8 * n * (3 * d + packed),
+            8 * width * (packed + r + 4 * d + 10) + piece * (3 * answers + 8 * (6 * r**2 + 6 * d)),
+        )
     return shared + slices, cells + decoding + standing
 
 

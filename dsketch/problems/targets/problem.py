@@ -298,8 +298,18 @@ class TargetRegression(Problem):
         SpecError
         """
         del x
-        raise SpecError(
-            "a problem whose x is judged as a whole was expected; of targets each has its backward_error. Check some of them as "
-            "LeastSquares(A, b[:, some])."
-        )
+        self.refuse_judging()
         yield
+
+    def refuse_judging(self) -> None:
+        """Say what tells of the answers of targets instead of one certificate of x.
+
+        Raises
+        ------
+        SpecError
+            Always.
+        """
+        raise SpecError(
+            "a problem whose x is judged as a whole was expected; of targets each has its own backward_error, beside x. Read that "
+            "(dsketch info tells the worst), or check some targets as LeastSquares(A, b[:, some])."
+        )

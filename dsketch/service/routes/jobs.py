@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi import Depends, FastAPI, Header, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from dsketch._jsonable import plain
@@ -13,6 +13,8 @@ from dsketch.service.routes.dependencies import Id, Who, troubles
 from dsketch.service.routes.waiting import Threads
 
 _NPY = "application/octet-stream"
+
+FieldName = Annotated[str, Path(pattern="^[a-z0-9_]{1,60}$")]
 
 
 def add_plans(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
@@ -117,3 +119,18 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
             return FileResponse(path, media_type=_NPY, filename="x.npy")
         facts = desk.solution(caller, id_)["x"]
         return JSONResponse({"zarr": str(path), "shape": facts["shape"], "dtype": facts["dtype"]})
+
+    @app.get(
+        "/v1/jobs/{id}/solution/fields/{name}",
+        tags=["solutions"],
+        responses={
+            200: {
+                "description": "The array as a NumPy file.",
+                "content": {_NPY: {"schema": {"type": "string", "format": "binary"}}},
+            },
+            **troubles(404, 409, 422),
+        },
+    )
+    def field(id_: Id, name: FieldName, caller: By) -> Response:
+        """Fetch an array of an answer that has several: standard errors, t, p, counts."""
+        return FileResponse(desk.field(caller, id_, name), media_type=_NPY, filename=f"{name}.npy")

@@ -288,3 +288,18 @@ def test_chunks_and_sparse_queries_change_last_bits_only(rows: int, stored: Any)
     for other in (there, sparse):
         assert other.status is here.status
         assert np.abs(other.x - here.x).max() <= 1e-10
+
+
+@pytest.mark.parametrize("method", ["levenberg", "gauss_newton_cg", "alternating_newton"])
+@pytest.mark.parametrize("heads", [1, 2])
+def test_a_target_of_0_with_a_penalty_is_met_at_once(method: str, heads: int) -> None:
+    """X = 0 and Y = 0 have the least loss, 0: SOLVED without a step, whatever the start."""
+    case = Layer(0, heads=heads)
+    case.B[:] = 0
+
+    found = solve(case.problem(alpha=0.1, start=case.near(0.1), restarts=1), method=method)
+
+    assert found.status is ds.Status.SOLVED
+    assert not found.x.any()
+    assert found.certificate.loss == 0
+    assert any("x = 0 is the one minimizer" in note for note in found.notes)

@@ -117,6 +117,16 @@ def test_a_layer_is_found_by_sums_alone(by_sums: Callable[[], Callable[[], None]
     assert np.isnan(found.certificate.forward_error).all()
     assert "rank not measured" in found.certificate.rank_reason
     assert any("products with JᵀJ" in note for note in found.notes)
+    assert any("no bound on the distance of x from a minimizer is known, nor the rank" in note for note in found.notes)
+
+
+def test_steps_that_end_at_rounding_say_so() -> None:
+    """With what the last of them would have taken from the residual; steps that converged say nothing."""
+    cases = [Layer(0, n=300, m=100, shapes=(3, 3, 4, 4), heads=3), Layer(0, n=300, m=100, shapes=(3, 3, 4, 4), noise=0.1)]
+
+    for found in (solve(case.problem(start=case.near(0.1)), method="gauss_newton_cg") for case in cases):
+        told = [note for note in found.notes if "ended at rounding" in note]
+        assert len(told) == (found.answer.answers[0].end == "rounding")
 
 
 def test_sums_claim_no_more_than_a_qr(by_sums: Callable[[], Callable[[], None]]) -> None:

@@ -24,6 +24,7 @@ from dsketch._linalg.columns import norms, powers_near
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.whitener import Whitener
 from dsketch.passes import Slope
+from dsketch.problems.linear.full_answer import FullAnswer
 from dsketch.problems.linear.statistics.rounding import is_rounding, size_of, terms_of
 from dsketch.settings import EPS
 
@@ -42,11 +43,14 @@ class Fit:
         At x, from the data.
     factor : Factor
         Of √W A.
+    full : FullAnswer or None
+        The exact minimizer, rounded, where that is known: x, least squares and (AᵀA)⁻¹ are then its own.
     """
 
     x: Floats
     slope: Slope
     factor: Factor
+    full: FullAnswer | None = None
 
     @property
     def rows(self) -> int:
@@ -83,7 +87,9 @@ class Fit:
 
     @cached_property
     def is_met(self) -> NDArray[np.bool_]:
-        """By side, whether the residual is nothing but rounding."""
+        """By side, whether the residual is nothing but rounding; never so of exact sums."""
+        if self.full is not None:
+            return np.zeros(len(self.slope.rr), dtype=bool)
         return is_rounding(np.sqrt(self.slope.rr), np.hypot(size_of(self.slope), terms_of(self.factor.R, self.x)))
 
     @cached_property
@@ -104,7 +110,8 @@ class Fit:
 
 def standard_errors(fit: Fit) -> Floats:
     """Return the standard errors for equal variances, shape (d, k)."""
-    return norms(fit.spread.T)[:, None] * np.sqrt(fit.variance)
+    lengths = norms(fit.spread.T) if fit.full is None else fit.full.deviations
+    return np.asarray(lengths[:, None] * np.sqrt(fit.variance))
 
 
 def robust_errors(fit: Fit, meat: Floats, halves: Floats) -> Floats:

@@ -11,6 +11,7 @@ from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
 from dsketch.passes import Both, Gradient, Look, Moments, Slope, Triangle
 from dsketch.passes.base import Flow
+from dsketch.problems.linear.full_answer import FullAnswer
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.own_factor import gram_factor, is_near
@@ -91,14 +92,15 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     Where the factor is not A's own, or it or x has lost digits to a Gram matrix, a QR that no conditioning stops gives R and Qᵀb, and x
     follows from them: an iterate, however small its backward error, is not what the statistics are about.
     """
-    slope = answer.slope
-    own = answer.factor
+    if isinstance(answer, FullAnswer):
+        return (yield from _fit_of_full(system, answer, method))
+    slope, own, is_blurred = answer.slope, answer.factor, answer.blur is not None
     if slope is not None and isinstance(own, Factor) and answer.is_exact:
-        if not (METHODS[method].is_squared and _has_lost_digits(own, answer.x, slope)):
+        if not (METHODS[method].is_squared and _has_lost_digits(own, answer.x, slope, is_blurred=is_blurred)):
             return Fit(answer.x, slope, own), (), ()
     elif slope is not None and is_near(own):
         squared = yield from gram_factor(system)
-        if not _has_lost_digits(squared, answer.x, slope):
+        if not _has_lost_digits(squared, answer.x, slope, is_blurred=is_blurred):
             return Fit(answer.x, slope, squared), ("gram",), ()
     if slope is None:
         found, slope = yield Look(Both(Triangle(), Gradient(answer.x)), system.rows)  # the slope for the moments of b
@@ -112,8 +114,23 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     return fit, passes, _of_another_x(fit, answer, method)
 
 
-def _has_lost_digits(factor: Factor, x: Floats, slope: Slope) -> bool:
+def _fit_of_full(system: LinearSystem, answer: FullAnswer, method: str) -> Flow[tuple[Fit, tuple[str, ...], tuple[str, ...]]]:
+    """Return the fit of the exact minimizer; its factor, for what else a table has, is A's own."""
+    slope = answer.slope
+    assert slope is not None  # noqa: S101 - for type checkers: estimates are not refined
+    slope = slope._replace(rr=answer.least)
+    own = answer.factor
+    is_squared = METHODS[method].is_squared
+    if isinstance(own, Factor) and answer.is_exact and not (is_squared and ROUNDING * own.scaled_condition**2 > _GRAM_ERROR):
+        return Fit(answer.x, slope, own, answer), (), ()
+    found = yield Look(Triangle(), system.rows)
+    return Fit(answer.x, slope, Factor(found.R), answer), ("triangle",), ()
+
+
+def _has_lost_digits(factor: Factor, x: Floats, slope: Slope, *, is_blurred: bool = False) -> bool:
     """Return whether a Gram matrix shows in the factor, or in an x that was not refined to rounding: (AᵀA)⁻¹g is what it misses."""
+    if is_blurred:
+        return True
     if ROUNDING * factor.scaled_condition**2 > _GRAM_ERROR:
         return True
     missed = factor.solve(factor.solve_transposed(slope.g))

@@ -58,5 +58,5 @@ def as_stored(fit: Fit, shift: AnyArray | None) -> Fit:
     if shift is None:
         return fit
     own = {part.name: getattr(fit, part.name) for part in fields(fit)}
-    own["x"] = uncentre_answer(shortest(fit.x, fit.factor, shift), shift)
+    own["x"] = uncentre_answer(shortest(fit.x, fit.factor, shift), shift) if fit.full is None else fit.full.stored
     return Uncentred(**own, shift=shift, met=fit.is_met)
