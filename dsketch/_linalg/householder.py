@@ -12,15 +12,19 @@ import numpy as np
 import scipy.linalg as sl
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.tiled import triangularize
 from dsketch._linalg.whitener import substitution
 
 # Below so many columns LAPACK's QR of a cache-sized slice is at least as fast (measured, d = 100 … 1000).
 CHOLESKY_FROM_COLUMNS = 384
+TILED_FROM_COLUMNS = 1024  # LAPACK's takes a second on one thread; tiles run side by side between passes
 _WORST_CONDITION = 20.0  # a good sketch leaves the Cholesky factor of Y a condition of 3; beyond this the sketch was unlucky
 
 
 def householder(X: Floats) -> Floats:
-    """Return the upper triangular R of X = Q R, shape (min(rows, c), c)."""
+    """Return the upper triangular R of X = Q R, shape (min(rows, c), c); in tiles where it is wide."""
+    if X.shape[1] >= TILED_FROM_COLUMNS:
+        return triangularize(X)
     return np.asarray(np.linalg.qr(X, mode="r"))
 
 

@@ -8,12 +8,14 @@ symmetric: only their upper triangles are made.
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.linalg import lapack
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.blas import add_product, solve_in_place
 from dsketch._linalg.threads import run_all
 
 TILE = 128  # rows of a tile: what is done one after the other, on the diagonal, is a small share
+_PANEL = 64  # columns of a panel of QR: reflectors that are made one by one, and then applied at once
 _WIDTH = 256  # columns of a tile: gemm is near its full speed, and there are tiles for many threads
 
 
@@ -141,3 +143,23 @@ def mirror(G: Floats) -> Floats:
         own = G[rows, rows]
         own[...] = np.triu(own) + np.triu(own, 1).T
     return G
+
+
+def triangularize(M: Floats) -> Floats:
+    """Return the upper triangular R of M = Q R by Householder reflections, shape (min(m, c), c).
+
+    Parameters
+    ----------
+    M : ndarray, shape (m, c)
+    """
+    A = np.array(M, dtype=np.float64, order="F")
+    rows, columns = A.shape
+    for own in _spans(0, min(rows, columns), _PANEL):
+        panel, factors, _, _ = lapack.dgeqrf(A[own.start :, own])
+        A[own.start :, own] = panel
+
+        def reflect(others: slice, low: int = own.start, panel: Floats = panel, factors: Floats = factors) -> None:
+            A[low:, others] = lapack.dormqr("L", "T", panel, factors, A[low:, others], _PANEL * _WIDTH)[0]
+
+        run_all(reflect, _spans(own.stop, columns, _WIDTH))
+    return np.triu(np.ascontiguousarray(A[: min(rows, columns)]))

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import psutil
+
 from dsketch._results.plan import Plan
 from dsketch._units import parse_bytes
 from dsketch.engine.base import Engine
@@ -59,4 +61,5 @@ def machines_of(engine: Engine, memory_limit: str | int | None) -> Machines:
         total // engine.replicas,
         engine.cache_bytes() // engine.replicas,
         lambda rows: len(tasks_of(rows, threads)),
+        int(psutil.virtual_memory().available),
     )

@@ -1,19 +1,21 @@
 """What a method costs: passes, bytes, seconds, memory; numbers only."""
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from dsketch.matrix.base import BLOCK_BYTES
 from dsketch.matrix.rows import Rows, rows_beside
 from dsketch.passes.base import heavy_rows
-from dsketch.planning.rates import seconds_per_gigabyte
-from dsketch.planning.work import Kind, Work
+from dsketch.planning.rates import WIDTHS, seconds_per_gigabyte
+from dsketch.planning.work import GRAM, TRIANGLE, Kind, Work
 
 # Measured on two cores: one task of a few with its messages, and the fixed part of a pass.
 TASK_SECONDS = 0.006
 PASS_SECONDS = 0.015
 _ANSWERS = 16  # so many arrays of the size of x are in memory at once where it is found and certified (measured, 20,000 sides)
+_TALL = 4  # a block of so many rows a column is what rates are measured on
 _WARM_BYTES_PER_SECOND = 8e9  # what one thread reads from the page cache or the cache of decoded blocks
 
 
@@ -35,6 +37,8 @@ class Machines:
         Decoded blocks that may stay on all workers together.
     tasks : callable
         The number of tasks of one pass over some rows.
+    driver_bytes : int
+        Free where the arithmetic between passes runs.
     """
 
     where: str
@@ -43,6 +47,7 @@ class Machines:
     all_bytes: int
     cache_bytes: int
     tasks: Callable[[Rows], int]
+    driver_bytes: int
 
 
 @dataclass(frozen=True)
@@ -112,15 +117,37 @@ def rate(kind: Kind, workload: Workload) -> float:
     return min(sparse, dense)
 
 
+def seconds_between(d: int, alone: float, tiled: float) -> float:
+    """Return the seconds of arithmetic between passes.
+
+    Parameters
+    ----------
+    alone, tiled : float
+        Its flops, in units of d³ at the speed of a Gram matrix: on one thread, and on all of the driver's.
+    """
+    a_flop = seconds_per_gigabyte(GRAM, WIDTHS[-1]) / (1e9 / 8 * WIDTHS[-1])
+    return (alone + tiled / len(os.sched_getaffinity(0))) * a_flop * float(d) ** 3
+
+
+def _merging_seconds(workload: Workload) -> float:
+    """Return the seconds that one thread merges triangles of blocks that are hardly taller than wide: 10/3 d³ flops each, at half speed."""
+    height = workload.n * workload.block_bytes / max(workload.total_bytes - workload.side_bytes, 1)
+    if height >= _TALL * workload.d:
+        return 0.0
+    return max(workload.n / max(height, 1) - 1, 0) * 2 * seconds_between(workload.d, 10 / 3, 0.0)
+
+
 def price_works(works: Iterable[Work], part: int, workload: Workload) -> Estimate:
     """Return the cost of the passes of a method, the largest part of which has ``part`` bytes."""
-    alone, rates, spared = replace(workload, k=min(workload.k, 1)), [], 0.0
+    alone, rates, spared, merging = replace(workload, k=min(workload.k, 1)), [], 0.0, 0.0
     for work in works:
         seconds = sum(rate(kind, workload if work.beside else alone) for kind in work.kinds)
         rates.append((seconds * work.share, work.times))
         read = workload.total_bytes - (0 if work.beside else workload.side_bytes)
+        merging += _merging_seconds(workload) * work.times if TRIANGLE in work.kinds else 0.0
         spared += (workload.total_bytes - work.share * read) * work.times
-    return price_passes(rates, part, workload, int(spared))
+    price = price_passes(rates, part, workload, int(spared))
+    return replace(price, seconds=price.seconds + merging / workload.threads)
 
 
 def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload, spared: int = 0) -> Estimate:
@@ -137,6 +164,8 @@ def price_passes(rates: list[tuple[float, int]], part: int, workload: Workload, 
     waiting = 2 + math.log2(max(4096 / max(workload.tasks, 1), 1)) / 2
     height = min(heavy_rows(workload.d), rows_beside(workload.k))
     slice_bytes = min(8 * height * (workload.d + workload.k), workload.float_bytes + 8 * workload.n * workload.k)
+    height = -(-workload.n * workload.block_bytes // max(workload.total_bytes - workload.side_bytes, 1))
+    slice_bytes = min(slice_bytes, 8 * height * (workload.d + workload.k))  # no slice is higher than its block
     if workload.nonzeros is not None:
         slice_bytes = min(slice_bytes, BLOCK_BYTES)  # what is made dense at once
     answers = _ANSWERS * 8 * workload.d * workload.k

@@ -101,11 +101,12 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     numbers = sorted({0, blocks // 2, blocks - 1})[:_BLOCKS]
     spans = [(int(cuts[number]), int(cuts[number + 1])) for number in numbers]
     columns = _sample_columns(rows.shape, sum(stop - start for start, stop in spans))
+    spans = [_shorten(rows, span, len(columns), len(numbers)) for span in spans]
     found = SAMPLE.get()(rows, spans, partial(_take, columns, d, len(numbers)))
     pieces = [piece for taken, _ in found for piece, _ in taken]
     sparse = [some for taken, _ in found for _, some in taken if some is not None]
     read = sum(rows.nbytes * (stop - start) // rows.shape[0] for start, stop in spans)
-    speed, height = read / max(sum(each for _, each in found), 1e-6), _block_bytes(rows)
+    speed, height = read / max(sum(each for _, each in found), 1e-6), block_bytes_of(rows)
     with one_blas_thread():
         if sparse and (known := condition_by_steps(sparse, penalty, rows.shape[0])) is not None:
             return Probe(known.condition, False, speed, height, known.trace)
@@ -115,6 +116,14 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
         factor = Factor.of(householder(sample))
         condition, deficient, trace = factor.scaled_condition, factor.is_deficient, _trace(factor)
     return Probe(condition, deficient, speed, height, trace * d / len(columns))
+
+
+def _shorten(rows: Rows, span: tuple[int, int], columns: int, blocks: int) -> tuple[int, int]:
+    """Return which rows of a block to look at: of raw rows, of which columns are sampled, enough for four a column of all blocks."""
+    start, stop = span
+    if columns == rows.shape[1] or rows.A.nonzeros is not None or not rows.A.is_raw:
+        return span
+    return start, min(stop, start + -(-_ROWS_PER_COLUMN * columns // blocks))
 
 
 def _stride(entries: int, blocks: int) -> int:
@@ -153,7 +162,7 @@ def _take(columns: NDArray[np.intp], d: int, blocks: int, block: Block) -> list[
     return [(X[::step].copy() if len(columns) == d else X[::step][:, columns], None) for _, X, _ in block.slices(sparse=True)]
 
 
-def _block_bytes(rows: Rows) -> int:
+def block_bytes_of(rows: Rows) -> int:
     """Return the bytes of A in the largest block, or of what is decoded at once for it."""
     cuts = rows.cuts
     if not rows.A.is_raw:

@@ -81,6 +81,27 @@ def choose_method(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case
     return Verdict(best, prices[best], rejected, why)
 
 
+def require_room(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case: Priced) -> list[str]:
+    """Return the methods that could be taken for a case of which nothing was probed; refuse one for which none of them has room.
+
+    Parameters
+    ----------
+    case : Priced
+        With a probe that speaks against nothing.
+
+    Raises
+    ------
+    PlanError
+        As :func:`choose_method`.
+    """
+    offered = [name for name, method in methods.items() if method.is_offered and method.unfit(case) is None]
+    names = offered if asked == "auto" else [asked]
+    prices = {name: methods[name].price(case) for name in names}
+    if not any(_fits(price, case) for price in prices.values()):
+        raise PlanError(case.explain_need(prices))
+    return names
+
+
 def plan_case(methods: Mapping[str, Method[Any, Any, Any]], asked: str, case: Planned, rows: Rows, machines: Machines) -> Choice:
     """Return the plan by the method to take, with what it says of itself.
 

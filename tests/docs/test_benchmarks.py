@@ -252,6 +252,18 @@ def test_targets_missing_is_held_against_fifty_digits(tmp_path: Path) -> None:
     assert "polyfit" in printed
 
 
+def test_limit_wide_measures_solves_probes_and_plans(tmp_path: Path) -> None:
+    """Each solve stands beside normal equations and its probe, the driver's part has full rank, and one of two plans is a refusal."""
+    cases, printed = run_here("limit_wide", tmp_path)
+    solves = [case for case in cases if "method" in case and case["ratio"] is not None]
+    assert len(solves) == 2
+    assert all(case["status"] == "solved" and case["backward"] <= 8 * EPS for case in solves)
+    assert sum(case["work"].startswith("the probe of") for case in cases) == 2
+    assert [case["rank"] for case in cases if "rank" in case] == [200]
+    assert ["refused" in case for case in cases if case["work"].startswith("plan for")] == [False, True]
+    assert "seconds until it is said" in printed
+
+
 @pytest.mark.cluster
 def test_limit_digits_counts_them_all(tmp_path: Path) -> None:
     """With full accuracy each set has 15 digits, and no claim is better than the truth."""

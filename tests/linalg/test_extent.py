@@ -1,5 +1,7 @@
 """What an inverse proves: never a rank that singular values deny, and no bound better than the truth."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,20 @@ from dsketch._linalg.backward import backward_error, backward_error_by
 from dsketch._linalg.extent import DECOMPOSED_COLUMNS, extent_of
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.lanczos import SLACK, largest_eigenvalue
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.problems.linear.distance import _apply_inverse
 from dsketch.sketch.sparse_sign import SparseSign
 
 EPS = np.finfo(float).eps
 D = 160
 ROUGH = 1e-3  # of the decomposition itself at condition 1e10: d eps kappa
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As our arithmetic runs."""
+    with one_blas_thread():
+        yield
 
 
 def triangle(condition: float, seed: int = 0, d: int = D) -> Floats:

@@ -1,13 +1,13 @@
 """Tiled work on triangles: LAPACK's numbers, and the same bits for any number of threads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.blas import add_product, add_square, solve_in_place
-from dsketch._linalg.threads import run_all, side_by_side
+from dsketch._linalg.threads import one_blas_thread, run_all, side_by_side
 from dsketch._linalg.tiled import (
     factor_in_place,
     invert,
@@ -21,6 +21,13 @@ from dsketch._linalg.tiled import (
 
 EPS = np.finfo(float).eps
 SIZES = (1, 127, 128, 129, 300, 513)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As our arithmetic runs."""
+    with one_blas_thread():
+        yield
 
 
 def gram(d: int) -> Floats:

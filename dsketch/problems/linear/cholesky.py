@@ -117,6 +117,13 @@ class Cholesky(LinearMethod):
 def trusted_factor(G: Floats, rows: int) -> Factor:
     """Return the factor of AᵀA if its least eigenvalue, columns scaled, is far above its rounding.
 
+    Parameters
+    ----------
+    G : ndarray, shape (d, d)
+        Not changed.
+    rows : int
+        n, over which it was summed.
+
     Raises
     ------
     Breakdown

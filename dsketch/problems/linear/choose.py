@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from dsketch._units import format_counted
-from dsketch.errors import SpecError
+from dsketch._units import format_bytes, format_count, format_counted
+from dsketch.errors import PlanError, SpecError
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
-from dsketch.planning.probe import probe, workload_of
-from dsketch.problems.choose import plan_case
+from dsketch.planning.probe import Probe, block_bytes_of, probe, workload_of
+from dsketch.problems.choose import plan_case, require_room
 from dsketch.problems.linear.centring import shift_notes
 from dsketch.problems.linear.full import price_full
 from dsketch.problems.linear.full_answer import FULL
@@ -17,6 +17,24 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.tsqr import Tsqr
 from dsketch.problems.method import Case
 from dsketch.settings import Settings
+
+
+def require_room_for_columns(system: LinearSystem, method: str, settings: Settings, machines: Machines) -> None:
+    """Refuse, before anything is read, so many columns that no method has room for them.
+
+    Raises
+    ------
+    PlanError
+        If a task thread, or the driver, has too little memory for d × d numbers.
+    """
+    d, unknown = system.shape[1], Probe(1.0, False, 1e9, block_bytes_of(system.rows))
+    names = require_room(METHODS, method, Case(settings, workload_of(system.rows, system.sides, unknown, machines), unknown))
+    least = min(METHODS[name].squares for name in names)
+    if (need := least * 8 * d**2) > machines.driver_bytes:
+        raise PlanError(
+            f"the driver must hold {least} arrays of {format_count(d)} × {format_count(d)}, {format_bytes(need)}; "
+            f"{format_bytes(machines.driver_bytes)} are free there. Solve for fewer columns, or on a machine with more memory."
+        )
 
 
 def plan_system(stored: LinearSystem, shifted: LinearSystem, method: str, settings: Settings, machines: Machines) -> Choice:

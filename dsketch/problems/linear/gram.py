@@ -14,7 +14,15 @@ import scipy.linalg as sl
 from dsketch._linalg.factor import Factor
 from dsketch.passes.base import Flow
 from dsketch.planning.work import GRADIENT, GRAM, Work, sketching_kind
-from dsketch.problems.linear.method import DRAWING, LinearAnswer, LinearMethod, require_squares, sketch_bytes, square_bytes
+from dsketch.problems.linear.method import (
+    DRAWING,
+    LinearAnswer,
+    LinearMethod,
+    require_squares,
+    sketch_bytes,
+    sketch_cubes,
+    square_bytes,
+)
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.linear.whitened import Whitened, lower_factor
@@ -40,6 +48,10 @@ class Gram(LinearMethod):
         """Return 1 + 1 passes."""
         del d
         return Work((sketching_kind(settings.sketch, FOR_GUARDING, _SIGNS), GRAM)), Work((GRADIENT,))
+
+    def cubes(self, settings: Settings, d: int) -> tuple[float, float]:
+        """Return those of the QR of the sketch, and R₀⁻ᵀ G R₀⁻¹ on one thread."""
+        return 6.0, sketch_cubes(settings, d, FOR_GUARDING)
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch and the Gram matrix."""

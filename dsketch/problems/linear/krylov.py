@@ -42,6 +42,7 @@ class Krylov(LinearMethod):
 
     name = "krylov"
     successor = Cholesky.name
+    squares = 0
 
     def works(self, settings: Settings, d: int) -> tuple[Work, ...]:
         """Return the passes at a condition number of 2."""

@@ -24,7 +24,7 @@ from dsketch.problems.linear.certificate import (
     require_finite,
 )
 from dsketch.problems.linear.check import check_linear
-from dsketch.problems.linear.choose import plan_system
+from dsketch.problems.linear.choose import plan_system, require_room_for_columns
 from dsketch.problems.linear.full import refine
 from dsketch.problems.linear.full_answer import FULL, FullAnswer, require_accuracy
 from dsketch.problems.linear.method import LinearAnswer, LinearMethod
@@ -69,6 +69,7 @@ class LinearProblem(LinearSystem, AffineProblem):
         require_accuracy(settings)
         if settings.max_passes == 1 and settings.tol is None:
             settings = replace(settings, tol=ONE_READING)
+        require_room_for_columns(self, method, settings, machines)
         return plan_system(self, self.shifted, method, settings, machines)
 
     def answer(self, choice: Choice) -> Flow[Outcome]:

@@ -29,6 +29,7 @@ from dsketch.problems.linear.method import (
     backward_error_of,
     require_full_rank,
     sketch_bytes,
+    sketch_cubes,
     square_bytes,
 )
 from dsketch.problems.linear.system import LinearSystem
@@ -99,6 +100,10 @@ class RefiningMethod(LinearMethod):
         """Return a pass for the sketch, one for each inner step, one for each round and the start."""
         steps, rounds = _steps(settings, d)
         return Work((sketching_kind(settings.sketch),)), Work((NORMAL,), steps), Work((GRADIENT,), rounds + 1)
+
+    def cubes(self, settings: Settings, d: int) -> tuple[float, float]:
+        """Return those of the QR of the sketch."""
+        return 0.0, sketch_cubes(settings, d, FOR_ITERATING)
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch."""

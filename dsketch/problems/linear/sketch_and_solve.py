@@ -14,7 +14,7 @@ from dsketch._linalg.columns import norms, ratio
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
 from dsketch.planning.work import Work, sketching_kind
-from dsketch.problems.linear.method import DRAWING, LinearAnswer, LinearMethod, sketch_bytes, square_bytes
+from dsketch.problems.linear.method import DRAWING, LinearAnswer, LinearMethod, sketch_bytes, sketch_cubes, square_bytes
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.settings import QR_LEVEL, Settings
 from dsketch.sketch import CountSketch
@@ -36,6 +36,10 @@ class SketchAndSolve(LinearMethod):
         """Return 1 pass."""
         del d
         return (Work((sketching_kind(settings.sketch),)),)
+
+    def cubes(self, settings: Settings, d: int) -> tuple[float, float]:
+        """Return those of the QR of the sketch."""
+        return 0.0, sketch_cubes(settings, d, FOR_SOLVING)
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch."""

@@ -23,7 +23,16 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor, solve_small
 from dsketch.passes.base import Flow
 from dsketch.planning.work import GRADIENT, WHITENED_GRAM, Work, sketching_kind
-from dsketch.problems.linear.method import DRAWING, LinearAnswer, LinearMethod, require_full_rank, sketch_bytes, square_bytes
+from dsketch.problems.linear.method import (
+    DRAWING,
+    QR_FLOPS,
+    LinearAnswer,
+    LinearMethod,
+    require_full_rank,
+    sketch_bytes,
+    sketch_cubes,
+    square_bytes,
+)
 from dsketch.problems.linear.polish import certify_and_correct
 from dsketch.problems.linear.system import LinearSystem, can_spare_rows
 from dsketch.problems.linear.tsqr import Tsqr
@@ -50,6 +59,10 @@ class Whitened(LinearMethod):
         del d
         first = _sketching(settings) if _asks_for_sketch(settings) else Work((), beside=False, share=0.0)
         return first, Work((WHITENED_GRAM,)), Work((GRADIENT,))
+
+    def cubes(self, settings: Settings, d: int) -> tuple[float, float]:
+        """Return those of the QR of the sketch and that of Lᵀ R₀, a product on one thread."""
+        return 2.0, sketch_cubes(settings, d, FOR_WHITENING) + 4 / 3 * QR_FLOPS
 
     def part_bytes(self, settings: Settings, d: int, k: int) -> int:
         """Return the bytes of the sketch, or of the Gram matrix."""
