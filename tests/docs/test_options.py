@@ -107,7 +107,7 @@ PLACES = {option.name for option in (*CLUSTER, MEMORY_LIMIT)}
 VERBS = {
     ds.plan: {*SOLVING} - HEARD,
     ds.solve: {*SOLVING},
-    ds.resume: {"problem", *PLACES, "progress"},
+    ds.resume: {"problem", "overwrite", *PLACES, "progress"},
     ds.check: {*PLACES, "progress"},
 }
 SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
