@@ -107,7 +107,7 @@ PLACES = {option.name for option in (*CLUSTER, MEMORY_LIMIT)}
 VERBS = {
     ds.plan: {*SOLVING} - HEARD,
     ds.solve: {*SOLVING},
-    ds.resume: {"problem", *PLACES, "progress"},
+    ds.resume: {"problem", "overwrite", *PLACES, "progress"},
     ds.check: {*PLACES, "progress"},
 }
 SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
@@ -129,7 +129,7 @@ def test_verbs_say_what_the_options_say(verb: Callable[..., Any]) -> None:
 
     assert found.keys() == VERBS[verb]
     for name, (annotation, default) in found.items():
-        if name != "problem":
+        if name not in ("problem", "overwrite"):  # of a place, not of a run
             require_said(SOLVING[name], annotation, default)
 
 
