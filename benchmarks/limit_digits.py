@@ -4,8 +4,9 @@ nist
     The eleven sets of NIST for linear regression: right digits of x, and of its standard errors, against the exact solution of the floats,
     by LAPACK's QR, NumPy, scikit-learn, and dsketch at both accuracies; and against the certified values, which are those of decimals.
 claims
-    Random problems of condition up to 1e15, columns in units up to 1e±100, and residuals up to a million times the fit, solved as fractions: the largest error in units
-    in the last place, the largest claimed, and the largest part of a claim that is true (above 1 a claim would be wrong).
+    Random problems of condition up to 1e15, their columns in units up to 1e±100, residuals up to a million times the fit, solved as
+    fractions: the largest error in units in the last place, the largest claimed, and the largest part of a claim that is true (above 1
+    a claim would be wrong).  Where A lacks rank to rounding nothing is claimed.
 cost
     n = 1,000,000, d = 100 on two workers, raw chunks in the page cache: seconds of the two passes that the accuracy costs, against those of
     a light pass of the same run.

@@ -62,22 +62,22 @@ class Sum:
         _add(self._sums, left.place + right.place, product.astype(np.int64))
         self._count += 1
         if self._count > _OFTEN:
-            self.carried()
+            self.carry()
 
     def put_half(self, other: "Sum") -> None:
         """Add another sum and its transpose."""
-        for place, half in other.carried().items():
-            _add(self.carried(), place, half + half.T)
+        for place, half in other.carry().items():
+            _add(self.carry(), place, half + half.T)
 
-    def carried(self) -> dict[int, Wholes]:
+    def carry(self) -> dict[int, Wholes]:
         """Return digits of 23 bits by place."""
-        self._sums, self._count = _carried(self._sums, BITS), 0
+        self._sums, self._count = _carry(self._sums, BITS), 0
         return self._sums
 
     def close(self, shape: tuple[int, ...]) -> Places:
         """Return the sum in normal form."""
         pairs: dict[int, Wholes] = {}
-        for place, digit in self.carried().items():
+        for place, digit in self.carry().items():
             _add(pairs, -(-place // 2), digit << BITS if place % 2 else digit)
         return _normal(pairs, shape)
 
@@ -177,7 +177,7 @@ def _add(sums: dict[int, Wholes], place: int, matrix: Wholes) -> None:
         sums[place] = matrix
 
 
-def _carried(digits: dict[int, Wholes], bits: int) -> dict[int, Wholes]:
+def _carry(digits: dict[int, Wholes], bits: int) -> dict[int, Wholes]:
     """Return the same sum with digits from −2^(bits − 1) to 2^(bits − 1), none of them a matrix of zeros."""
     done: dict[int, Wholes] = {}
     open_ = dict(digits)
@@ -194,7 +194,7 @@ def _carried(digits: dict[int, Wholes], bits: int) -> dict[int, Wholes]:
 
 
 def _normal(digits: dict[int, Wholes], shape: tuple[int, ...]) -> Places:
-    found = sorted(_carried(digits, 2 * BITS).items())
+    found = sorted(_carry(digits, 2 * BITS).items())
     stacked = np.stack([digit for _, digit in found]).astype(np.float64) if found else np.zeros((0, *shape))
     return Places(np.array([float(place) for place, _ in found]), stacked)
 

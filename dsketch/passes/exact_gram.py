@@ -112,7 +112,7 @@ class ExactGram(Pass[ExactSums]):
         height = ROWS * max(_WIDTH // d, 1)
         for X, Y, w in _slices(block, height):
             A, b = (
-                [_scaled(piece, own, f"scaled {name}{number}") for number, piece in enumerate(_pieces(Z))]
+                [_scale(piece, own, f"scaled {name}{number}") for number, piece in enumerate(_pieces(Z))]
                 for Z, own, name in ((X, units[:d], "A"), (Y, units[d:], "b"))
             )
             if block.intercept and not block.is_sparse:
@@ -243,7 +243,7 @@ def _pieces(values: Any) -> list[Any]:
     return [high.astype(np.float64) * 2.0**32, (values - (high << 32)).astype(np.float64)]
 
 
-def _scaled(values: Any, units: NDArray[np.int64], name: str) -> Floats:
+def _scale(values: Any, units: NDArray[np.int64], name: str) -> Floats:
     """Return the columns divided by the units, exactly; of fewer columns than units the last is left 0."""
     Z = scratch(name, (len(values), len(units)))
     np.multiply(values, np.ldexp(1.0, -units[: values.shape[1]]), out=Z[:, : values.shape[1]])

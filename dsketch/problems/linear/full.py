@@ -89,9 +89,9 @@ def refine(rows: Rows, penalty: Floats, shift: AnyArray | None, answer: LinearAn
         What was subtracted from columns where the answer was found.
     """
     if answer.slope is None:
-        return _unrefined(answer, "an estimate has no digits to refine; choose another method")
+        return _keep_standard(answer, "an estimate has no digits to refine; choose another method")
     if answer.factor.is_deficient:
-        return _unrefined(answer, "A is rank-deficient, and its shortest minimizer is not refined")
+        return _keep_standard(answer, "A is rank-deficient, and its shortest minimizer is not refined")
     peaks, weight = yield Look(Peaks(), rows)
     sums: ExactSums = yield Look(ExactGram(peaks, weight, rows.shape[1]), rows)
     if not isinstance(answer, GroupedAnswer):
@@ -104,7 +104,7 @@ def refine(rows: Rows, penalty: Floats, shift: AnyArray | None, answer: LinearAn
     return join_answers(groups, found)
 
 
-def _unrefined(answer: LinearAnswer, why: str) -> LinearAnswer:
+def _keep_standard(answer: LinearAnswer, why: str) -> LinearAnswer:
     return replace(
         answer, notes=(*answer.notes, f"accuracy 'full' was not reached, what is claimed is that of 'standard': {why}")
     )
@@ -117,11 +117,11 @@ def _pick(sums: ExactSums, places: NDArray[np.intp]) -> ExactSums:
 def _refine_one(sums: ExactSums, penalty: Floats, shift: AnyArray | None, answer: LinearAnswer) -> LinearAnswer:
     normal = normalize(sums, penalty)
     if normal is None:
-        return _unrefined(answer, "a column is 0")
+        return _keep_standard(answer, "a column is 0")
     moved = _Shift.of(shift, normal)
     verified = verify(normal, moved.add(_inverse(answer.factor, normal), -1))
     if verified is None:
-        return _unrefined(answer, "A lacks rank, or is so near to it that its inverse was not found")
+        return _keep_standard(answer, "A lacks rank, or is so near to it that its inverse was not found")
     return _conclude(normal, verified, minimize(normal, verified), moved, answer)
 
 
