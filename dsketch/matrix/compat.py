@@ -6,6 +6,7 @@ codecs of ours fill in hooks that zarr calls and does not document: ``WrapperSto
 ``tests/matrix/test_compat.py`` holds that each does what we need.
 """
 
+import importlib
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -82,6 +83,15 @@ def inner_store(store: Any) -> Any:
     Stands on ``WrapperStore._store``.
     """
     return getattr(store, "_store", None)
+
+
+def fsspec_settings() -> dict[str, Any]:
+    """Return what ``FSSPEC_…`` in the environment and fsspec's own files say, by protocol; nothing where fsspec is not installed."""
+    try:
+        found: dict[str, Any] = importlib.import_module("fsspec.config").conf
+    except ImportError:
+        return {}
+    return found
 
 
 @dataclass(frozen=True)

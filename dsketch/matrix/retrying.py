@@ -20,7 +20,7 @@ from zarr.buffer import default_buffer_prototype
 from zarr.storage import FsspecStore, StorePath, WrapperStore
 
 from dsketch.errors import DataError
-from dsketch.matrix.compat import array_on, get_each, inner_store, set_each
+from dsketch.matrix.compat import array_on, fsspec_settings, get_each, inner_store, set_each
 from dsketch.matrix.direct import direct_for
 from dsketch.matrix.slots import REQUESTS, SLOTS
 
@@ -72,9 +72,7 @@ def _options_for(address: str) -> dict[str, Any]:
     """Return how the client of a URL is made: that of S3 keeps 10 connections by itself, fewer than we have requests."""
     if _PROTOCOL.split(address)[0] not in ("s3", "s3a"):
         return {}
-    from fsspec.config import conf  # what FSSPEC_S3_… in the environment says stays
-
-    said = conf.get("s3", {}).get("config_kwargs", {})
+    said = fsspec_settings().get("s3", {}).get("config_kwargs", {})
     return {"config_kwargs": {"max_pool_connections": REQUESTS, **said}}
 
 

@@ -330,13 +330,15 @@ def sample_blocks(rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[
         If a block cannot be read, or holds a NaN or an infinity.
     """
     buffers, found = Buffers(), []
-    for span in spans:
-        began = time.perf_counter()
-        with Window(rows, [span]) as window, HANDS.alone():  # a worker's threads are all at work
+    with Window(rows, list(spans)) as window, HANDS.alone():  # a worker's threads are all at work
+        for span in spans:
+            began = time.perf_counter()
             window.advance(*span)
             block = rows.block(*span, buffers)
             found.append((take(block), time.perf_counter() - began))
-        find_nonfinite(replace(block, b=None) if block.sides > block.columns else block)  # a wide b is looked at by the passes
+            find_nonfinite(
+                replace(block, b=None) if block.sides > block.columns else block
+            )  # a wide b is looked at by the passes
     return found
 
 

@@ -33,9 +33,9 @@ class Slots:
 
     def __init__(self, most: int = REQUESTS) -> None:
         self.most = self.limit = most
-        self._forget()
+        self.begin_anew()
 
-    def _forget(self) -> None:
+    def begin_anew(self) -> None:
         """Begin anew, as a process does that was forked from one with requests under way."""
         self.active = self._good = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -75,4 +75,4 @@ class Slots:
 
 
 SLOTS = Slots()  # of this process
-os.register_at_fork(after_in_child=SLOTS._forget)
+os.register_at_fork(after_in_child=SLOTS.begin_anew)

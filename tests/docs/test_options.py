@@ -198,7 +198,7 @@ def test_estimators_say_what_the_options_say(estimator: type) -> None:
 
 HOW = {"plan": (), "solve": (JOURNAL, *WRITING), "check": (), "jobs submit": (*TABLE, *JOB)}
 OTHERS = {
-    "plan": {"as_json"},
+    "plan": {"price", "as_json"},
     "solve": {"as_json"},
     "check": {"x", "tol", "by_column", "as_json"},
     "jobs submit": {"title", "key", "follow", "url", "token_from", "as_json"},
