@@ -1,13 +1,17 @@
 """Rates: any kind of work is timed when first asked for, and kept."""
 
 import json
+import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dsketch.matrix.rows import Block
 from dsketch.passes import Gradient
+from dsketch.passes.base import Part
 from dsketch.planning import rates
 from dsketch.planning.price import Workload, price_passes, price_works, rate
 from dsketch.planning.work import GRADIENT, GRAM, NORMAL, TRIANGLE, WHITENED_GRAM, Kind, Work, sketching_kind
@@ -46,8 +50,25 @@ def test_a_kind_that_nobody_knows_is_measured_once_and_kept(cache: Path) -> None
 
     assert widths == list(rates.WIDTHS)
     assert first == again == later > 0
-    [kept] = cache.glob("rates-2-*.json")
+    [kept] = cache.glob("rates-3-*.json")
     assert json.loads(kept.read_text())["light/32"] == pytest.approx(first)
+
+
+def test_work_is_timed_beside_as_many_as_will_run_at_once(cache: Path) -> None:
+    """Each other processor does the same meanwhile, and none goes on afterwards."""
+    seen: set[int] = set()
+
+    class Seen(Gradient):
+        def map(self, block: Block, part: Part | None) -> Part:
+            seen.add(threading.get_ident())
+            return super().map(block, part)
+
+    before = threading.active_count()
+    rates.seconds_per_gigabyte(Kind("seen", lambda d: Seen(np.ones((d, 1)))), 8)
+
+    assert cache.exists()
+    assert (len(seen) > 1) == (len(os.sched_getaffinity(0)) > 1)
+    assert threading.active_count() == before
 
 
 def test_what_was_measured_before_stays(cache: Path) -> None:
