@@ -300,9 +300,10 @@ class _Run:
     def answer(self, tasks: list[Task], infos: list[dict[str, Any]], tell: Tell) -> Part:
         """Run the tasks and return the root of their parts."""
         self.queues, self.addresses = _shares(tasks, infos), {str(info["name"]): info["address"] for info in infos}
-        for info in infos:
-            for _ in range(_IN_FLIGHT * info["nthreads"]):
-                self._hand_out(str(info["name"]))
+        for _ in range(_IN_FLIGHT):  # a round each: the first worker's second task may be the only one of the last
+            for info in infos:
+                for _ in range(info["nthreads"]):
+                    self._hand_out(str(info["name"]))
         total, done = self.look.rows.nbytes, 0
         for future, result in self._yield_finished():
             place = self.nodes.pop(future.key)

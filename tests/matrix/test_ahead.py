@@ -132,7 +132,7 @@ def test_every_layout_is_read_once(tmp_path: Path, serve: Any, name: str) -> Non
     assert len(found.passes) == 2
     assert np.linalg.norm(found.x - here.x) <= 1e-13 * np.linalg.norm(here.x)  # raw chunks on a disk are cut into other blocks
     spent = served.counts["bytes"] - bytes_of_metadata(tmp_path, served)
-    assert spent <= 1.02 * size + 3 * of_b + index_bytes(name)  # chunks of b that lie across blocks are probed, and read again
+    assert spent <= 1.02 * size + 4 * of_b + index_bytes(name)  # chunks of b that lie across blocks are probed, and read again
 
 
 def index_bytes(name: str) -> int:
@@ -190,7 +190,7 @@ def test_window_is_what_memory_allows(tmp_path: Path, serve: Any) -> None:
 
 
 def test_b_in_another_chunking_is_read_once(tmp_path: Path, serve: Any) -> None:
-    """Blocks of A that need parts of one chunk of b have it sent once, and once more for the probe, by its bytes where they are raw."""
+    """Blocks of A that need parts of one chunk of b have it sent once in a pass, and for the probe, by its bytes where they are raw."""
     stored(tmp_path, "A.zarr", A)
     for name, options in (("raw", {"compressors": None}), ("zstd", {})):
         for chunk in (N, 1_300, 150):
@@ -198,7 +198,7 @@ def test_b_in_another_chunking_is_read_once(tmp_path: Path, serve: Any) -> None:
             served = serve()
             solved(served, b=f"b-{name}-{chunk}.zarr", method="cholesky")
             sent = [count for place, count in served.places.items() if "/b-" in place and "zarr.json" not in place]
-            assert max(sent) <= 2
+            assert max(sent) <= 3
 
 
 def test_csr_group_is_solved(tmp_path: Path, serve: Any) -> None:
