@@ -22,8 +22,7 @@ from dsketch.errors import JournalError
 from dsketch.passes.base import Look, Part
 from dsketch.passes.sealed import Panels
 
-FORMAT = 2  # 1 held triangles and Gram matrices of [A b] whole
-_SINCE = frozenset({"columns", "storage", "values"})  # headers have not had these keys from the beginning
+FORMAT = 3  # 1 held triangles and Gram matrices of [A b] whole; in 2 products were summed in another order
 _KEYS = frozenset({"problem", "sources", "data", "grid", "method", "settings", "versions"})
 
 
@@ -89,11 +88,9 @@ class Journal:
             self._put("header.json", json.dumps(header, indent=1).encode())
             return
         for key in header:
-            if key in _SINCE and key not in found:
-                continue  # an older version began it
-            if key == "columns" and found[key] != header[key]:
-                raise JournalError(_explain_columns(self.address, found[key] or {}, header[key] or {}))
-            if key == "values" and found[key] != header[key]:
+            if key == "columns" and found.get(key) != header[key]:
+                raise JournalError(_explain_columns(self.address, found.get(key) or {}, header[key] or {}))
+            if key == "values" and found.get(key) != header[key]:
                 raise JournalError(
                     f"the journal at {self.address} must be of this run; its {', '.join(header[key])} had other numbers. "
                     "Use another journal, or give the data as they were."

@@ -39,7 +39,7 @@ class Keys:
         self.store = store
         self._array, self._piece_rows, self._is_plain = array, piece_rows, is_plain
         self._outer = tuple(int(size) for size in array.shards or array.chunks)
-        self._bytes = int(np.prod(self._outer, dtype=object)) * np.dtype(array.dtype).itemsize
+        self._bytes = int(np.prod(self._outer, dtype=object) * np.dtype(array.dtype).itemsize)
         self.has_ranges = is_plain and self._outer[1:] == array.shape[1:]
         self._index = ShardIndex(array) if piece_rows < self._outer[0] else None
         self._places: tuple[str, np.ndarray | None] | None = None
@@ -101,7 +101,7 @@ class Keys:
         objects = int(np.prod(grid, dtype=object))
         size = self._bytes if self._is_plain else self._size_of(tuple(count // 2 for count in grid))
         each = -(-size // PIECE_BYTES) + (not self._is_plain) if self._bytes > WHOLE_BYTES else 1
-        return objects * each, objects * size
+        return int(objects * each), int(objects * size)
 
     def _size_of(self, number: tuple[int, ...]) -> int:
         """Return the bytes of a chunk as it is stored; if nobody says, as it decodes."""

@@ -22,10 +22,9 @@ from dsketch.planning.price import Machines, Workload
 SAMPLE: ContextVar[Callable[..., list[tuple[Any, float]]]] = ContextVar("SAMPLE", default=sample_blocks)
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # the triangle takes so many rows of each block for a column
-_CHECKED_COLUMNS = 256  # so many are probed in any case, which takes some 20 ms
-_SHARE = (
-    0.01  # of the flops of a Gram matrix is what the triangle of a sample may take: 26 c³ for c columns, with a condition number
-)
+_WHOLE_COLUMNS = 512  # up to here all are judged: of an A whose columns are mixtures of all, some tell little of the condition number
+_CHECKED_COLUMNS = 256  # of more so many are judged in any case, which takes some 20 ms
+_SHARE = 0.01  # of the flops of a Gram matrix is what the triangle of a sample may take: 26 c³ for c columns, with a condition number
 _FLOPS = 26
 _RUN = 16  # columns of a sample in a row: neighbours may depend on each other as no others do
 _CSR_ROWS_PER_COLUMN = 2  # the same of all CSR blocks together: a sparse block may have more rows than a triangle is worth
@@ -134,7 +133,7 @@ def _stride(entries: int, blocks: int) -> int:
 def _sample_columns(shape: tuple[int, int], rows: int) -> NDArray[np.intp]:
     """Return the columns to judge: all, or runs of 16 evenly spread, as many as the work allows and ``rows`` rows can tell about."""
     n, d = shape
-    most = max(int((_SHARE * n * float(d) ** 2 / _FLOPS) ** (1 / 3)), _CHECKED_COLUMNS)
+    most = max(int((_SHARE * n * float(d) ** 2 / _FLOPS) ** (1 / 3)), _WHOLE_COLUMNS if d <= _WHOLE_COLUMNS else _CHECKED_COLUMNS)
     if d > _CHECKED_COLUMNS:
         most = min(most, max(rows // _ROWS_PER_COLUMN, 1))
     if d <= most:

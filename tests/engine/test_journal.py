@@ -151,7 +151,7 @@ def test_header_is_written_once_and_compared_afterwards(tmp_path: Path) -> None:
     [
         (b"{", "must be JSON"),
         (b"[]", "must have format"),
-        (b'{"format": 0}', "must have format 2"),
+        (b'{"format": 0}', "must have format 3"),
         (b'{"format": 1}', "has 1. Finish it with the version that began it"),
     ],
 )
