@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 from distributed import Client
+from limit_figure import draw
 from matrices import Stored, Tall, scratch, write
 from memory import processor_seconds
-from record import Case, Record, arguments, show, table
+from record import Case, Record, arguments, figure, show, table
 from rivals import bare_sums
 
 import dsketch
@@ -223,6 +224,7 @@ def main() -> None:
     asked = parser.parse_args()
     record = Record(asked.out, "limit_warm")
     measure(record, tiny=asked.tiny, repeats=asked.repeats, folder=asked.folder)
+    figure(asked.out / "limit_warm.png", draw(record.cases))
     show(tables(record.cases))
 
 

@@ -1,0 +1,35 @@
+"""The table of limits: every area has its rows, and the simulated cluster runs real passes on real workers."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.scripts import run_here, run_script
+
+pytestmark = pytest.mark.usefixtures("importable_scripts")
+
+
+@pytest.mark.cluster
+def test_limit_joins_areas_into_one_table(tmp_path: Path) -> None:
+    """Each row has what it takes now, its limit, the ratio of both and whether that is what was wanted."""
+    cases, printed = run_here("limit", tmp_path, "--only", "store", "warm")
+    assert {case.get("part") for case in cases} == {"store", "warm"}
+    assert all(case["ratio"] > 0 and case["now_seconds"] > 0 and case["limit_seconds"] > 0 for case in cases)
+    assert "| wanted | holds |" in printed
+
+
+@pytest.mark.cluster
+def test_limit_warm_measures_warm_and_cold(tmp_path: Path) -> None:
+    """Four solves stand beside sums and Gram passes, one beside a cold read."""
+    cases, printed = run_here("limit_warm", tmp_path)
+    assert len(cases) == 5
+    assert "bare calls" in printed
+
+
+@pytest.mark.cluster
+def test_limit_cluster_has_a_row_for_each_pass_and_size(tmp_path: Path) -> None:
+    """Two sizes of cluster, two passes: tasks, parts, and what scheduler and driver worked."""
+    cases, printed = run_script("limit_cluster", tmp_path)
+    assert [(case["kind"], case["workers"]) for case in cases] == [("gradient", 2), ("gram", 2), ("gradient", 4), ("gram", 4)]
+    assert all(case["seconds"] > 0 and case["share_seconds"] > 0 for case in cases)
+    assert "busiest ÷ share" in printed
