@@ -74,6 +74,7 @@ APART = {
     "service/folder.py": "a job's folder appears and goes in one rename",
     "service/store.py": "its index, in memory, is replaced",
     "service/tokens.py": "a line is struck out where it stands",
+    "matrix/raw_chunk.py": "a chunk of raw numbers, as zarr would write it: beside, renamed, not flushed",
     "matrix/labels.py": "variables of a Dataset get other names, no files",
     "xarray/accessor.py": "likewise",
     "xarray/fit.py": "likewise",

@@ -21,9 +21,9 @@ class Hands:
     def __init__(self) -> None:
         self.count = len(os.sched_getaffinity(0))
         self._own = threading.local()
-        self._forget()
+        self.begin_anew()
 
-    def _forget(self) -> None:
+    def begin_anew(self) -> None:
         """Begin anew, as a process does that was forked: it has none of its parent's threads."""
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
@@ -66,4 +66,4 @@ class Hands:
 
 
 HANDS = Hands()  # of this process; an engine that has fewer processors of its own than the machine says so
-os.register_at_fork(after_in_child=HANDS._forget)
+os.register_at_fork(after_in_child=HANDS.begin_anew)

@@ -22,9 +22,11 @@ from dsketch.planning.price import Machines, Workload
 SAMPLE: ContextVar[Callable[..., list[tuple[Any, float]]]] = ContextVar("SAMPLE", default=sample_blocks)
 _BLOCKS = 3
 _ROWS_PER_COLUMN = 4  # the triangle takes so many rows of each block for a column
-_WHOLE_COLUMNS = 512  # up to here all are judged: of an A whose columns are mixtures of all, some tell little of the condition number
+# Up to here all are judged: of an A whose columns are mixtures of all, some tell little of the condition number.
+_WHOLE_COLUMNS = 512
 _CHECKED_COLUMNS = 256  # of more so many are judged in any case, which takes some 20 ms
-_SHARE = 0.01  # of the flops of a Gram matrix is what the triangle of a sample may take: 26 c³ for c columns, with a condition number
+# Of the flops of a Gram matrix, what the triangle of a sample may take: 26 c³ for c columns, with a condition number.
+_SHARE = 0.01
 _FLOPS = 26
 _RUN = 16  # columns of a sample in a row: neighbours may depend on each other as no others do
 _CSR_ROWS_PER_COLUMN = 2  # the same of all CSR blocks together: a sparse block may have more rows than a triangle is worth

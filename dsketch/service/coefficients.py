@@ -139,7 +139,7 @@ class Coefficients:
         if (folder.path / _NUMBERS).exists():
             with np.load(folder.path / _NUMBERS, allow_pickle=False) as kept:
                 columns = {name: kept[name] for name in kept.files}
-            return cls(about, {_told(name, about): array for name, array in columns.items()})
+            return cls(about, {_name_column(name, about): array for name, array in columns.items()})
         if place.suffix == ".npy":
             return cls._of_arrays(about, {"x": place, **{name: folder.place_of_field(name) for name in _OF_TARGETS}})
         stored = zarr.open(str(place), mode="r")
@@ -316,7 +316,7 @@ class Coefficients:
         return table
 
 
-def _told(name: str, about: dict[str, Any]) -> str:
+def _name_column(name: str, about: dict[str, Any]) -> str:
     """Return the column's name in the table: the test is called t or z."""
     return str(about.get("test", name)) if name == "test" else name
 

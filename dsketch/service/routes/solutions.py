@@ -35,8 +35,8 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
             return x(id_, caller)
         table, name = desk.coefficients(caller, id_), f"{id_}-coefficients"
         if form == "csv":
-            return StreamingResponse(table.lines(), media_type="text/csv", headers=_named(f"{name}.csv"))
-        return Response(table.to_parquet(), media_type="application/vnd.apache.parquet", headers=_named(f"{name}.parquet"))
+            return StreamingResponse(table.lines(), media_type="text/csv", headers=_header_of(f"{name}.csv"))
+        return Response(table.to_parquet(), media_type="application/vnd.apache.parquet", headers=_header_of(f"{name}.parquet"))
 
     @app.get(
         "/v1/jobs/{id}/coefficients", tags=["solutions"], responses={200: {"model": CoefficientsOut}, **troubles(404, 409, 422)}
@@ -94,6 +94,6 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
         return FileResponse(desk.field(caller, id_, name), media_type=_NPY, filename=f"{name}.npy")
 
 
-def _named(file: str) -> dict[str, str]:
+def _header_of(file: str) -> dict[str, str]:
     """Return the header by which a browser names what it saves."""
     return {"Content-Disposition": f'attachment; filename="{file}"'}
