@@ -29,8 +29,8 @@ class Tariff:
     per_gigabyte: float = 0.0
 
 
-# List prices in dollars, standard class, first tier, November 2025: aws.amazon.com/s3/pricing (us-east-1) and
-# cloud.google.com/storage/pricing-examples (us-east1).  Reading within the region costs requests alone.
+# List prices in dollars, standard class, first tier, of the east of the US, as they were in 2025: aws.amazon.com/s3/pricing and
+# cloud.google.com/storage/pricing-examples.  They change: own numbers come first.  Reading within the region costs requests alone.
 TARIFFS: Registry[Tariff] = Registry(
     "price",
     {
