@@ -151,16 +151,20 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     "--token-file", metavar="FILE", required=True, type=click.Path(path_type=Path), help="File of the service; made if need be."
 )
 @click.option("--admin", "is_admin", is_flag=True, help="Let it see and change the jobs of all owners.")
+@click.option("--reader", "is_reader", is_flag=True, help="Let it look at its owner's jobs, and change nothing.")
+@click.option("--label", metavar="TEXT", default="", help="What its owner calls it, such as laptop.")
 @click.option(
     "--days", metavar="N", type=click.FloatRange(0, min_open=True), help="Let it be good for so long. [default: until revoked]"
 )
-@click.option("--list", "is_list", is_flag=True, help="List the tokens: owner, role, id, until when; never the token itself.")
+@click.option(
+    "--list", "is_list", is_flag=True, help="List the tokens: owner, role, id, until when, label; never the token itself."
+)
 @click.option(
     "--revoke",
-    metavar="[OWNER|ID]",
+    metavar="[OWNER|ID|LABEL]",
     is_flag=False,
     flag_value=_OWNER,
-    help="Let nobody in any more with the tokens of an owner, or with the one of an id of --list.",
+    help="Let nobody in any more with the tokens of an owner, or with the one of an id or label of --list.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on standard output.")
 def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None, is_list: bool, **given: Any) -> int:
@@ -172,6 +176,7 @@ def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None
 
     \b
     Example: dsketch token alice --token-file /etc/dsketch/tokens --days 90
+             dsketch token alice --token-file /etc/dsketch/tokens --reader --label dashboard
              dsketch token --list --token-file /etc/dsketch/tokens
              dsketch token --revoke alice --token-file /etc/dsketch/tokens
     """  # noqa: D301
@@ -183,7 +188,7 @@ def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None
     elif revoke is not None:
         _revoke(token_file, _require_owner(owner) if revoke == _OWNER else revoke, as_json)
     else:
-        made = new_token(token_file, _require_owner(owner), is_admin=given["is_admin"], days=given["days"])
+        made = new_token(token_file, _require_owner(owner), **given)
         click.echo(json.dumps({"owner": owner, "token": made}) if as_json else made)
     return 0
 
@@ -204,7 +209,7 @@ def _list(path: Path, owner: str | None, as_json: bool) -> None:
 
     if as_json:
         described = [
-            {"owner": token.owner, "role": "admin" if token.is_admin else "user", "id": token.id, "until": until(token)}
+            {"owner": token.owner, "role": token.role, "id": token.id, "until": until(token), "label": token.label}
             for token in found
         ]
         print_json({"tokens": described})
@@ -212,7 +217,7 @@ def _list(path: Path, owner: str | None, as_json: bool) -> None:
     for token in found:
         end = until(token)
         words = "until revoked" if end is None else f"{'ended' if token.is_expired(time.time()) else 'until'} {end}"
-        click.echo(f"{token.owner:20} {'admin' if token.is_admin else 'user':6} {token.id}  {words}")
+        click.echo(f"{token.owner:20} {token.role:6} {token.id}  {words}  {token.label}".rstrip())
 
 
 def _revoke(path: Path, who: str, as_json: bool) -> None:

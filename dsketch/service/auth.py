@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dsketch.errors import SpecError
 from dsketch.service.errors import TokenError
-from dsketch.service.tokens import hash_of, new_token, read_tokens
+from dsketch.service.tokens import Token, hash_of, new_token, read_tokens
 
 __all__ = ["Caller", "Tokens", "is_loopback", "new_token", "require_safe_host"]
 
@@ -28,10 +28,18 @@ class Caller:
     owner : str
     is_admin : bool
         Sees and changes the jobs of all owners.
+    is_reader : bool
+        Sees the jobs of its owner, and changes nothing.
     """
 
     owner: str
     is_admin: bool = False
+    is_reader: bool = False
+
+    @property
+    def role(self) -> str:
+        """Its word in the file of tokens."""
+        return "admin" if self.is_admin else "reader" if self.is_reader else "user"
 
     @property
     def sees(self) -> str | None:
@@ -87,8 +95,14 @@ class Tokens:
             if hmac.compare_digest(known.digest, given):
                 found = known
         if found is not None and not found.is_expired(time.time()):
-            return Caller(found.owner, found.is_admin)
+            return Caller(found.owner, found.role == "admin", found.role == "reader")
         raise TokenError("a valid bearer token was expected; there is none. Send the header Authorization: Bearer TOKEN.")
+
+    def known(self) -> tuple[Token, ...]:
+        """Return what the file knows of tokens, expired ones as well."""
+        if self._path is not None:
+            self._read_if_changed(self._path)
+        return self._known
 
     def trouble(self) -> str | None:
         """Return why nobody is let in; None if somebody is."""
