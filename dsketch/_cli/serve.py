@@ -73,6 +73,12 @@ def require_service() -> None:
     default="info",
     help="What goes to standard error: from info on who asked what, and what became of jobs.",
 )
+@click.option(
+    "--audit-log",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Append a line of JSON for every request and change of a job: who, what, which data, outcome. [default: none]",
+)
 @click.option("--max-jobs", metavar="N", type=click.IntRange(1, 1000), default=2, help="Jobs that run at once.")
 @click.option("--max-waiting", metavar="N", type=click.IntRange(1), default=10_000, help="Waiting jobs of one owner.")
 @click.option(
@@ -141,6 +147,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     bounds = RequestBounds(given["max_body"], given["patience"], given["rate"])
     most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
     more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
+    more |= {"audit_log": given["audit_log"]}
     service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce, **more)
     return 0
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from dsketch._results.signing import make_key
 from dsketch.service.attempt import Attempt, Ending, warm
+from dsketch.service.audit_log import write_line
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.events import Hub
 from dsketch.service.job import MOST_FAULTS, Job, State
@@ -176,7 +177,11 @@ class Dispatcher:
         """Change a job's state and tell it."""
         job = self.store.move(id_, state, sentence, **more)
         acts.info("job %s of %s is %s: %s", id_, job.owner, state.value, job.sentence)
+        problem = str(job.spec.get("problem", ""))
+        write_line("job", job=id_, who=job.owner, problem=problem, state=state.value, sentence=job.sentence)
         self.hub.tell(id_, "state", state=state.value, sentence=job.sentence)
+        if state.is_resting:
+            self.metrics.count_end(problem, state, self.store.seconds(job))
         return job
 
     # ---- the line ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from dsketch.errors import JournalError, SpecError
 from dsketch.problems import PROBLEMS
 from dsketch.problems.outcome import Status
 from dsketch.problems.tables import no_table_error
+from dsketch.service.audit_log import note
 from dsketch.service.auth import Caller
 from dsketch.service.coefficients import Coefficients
 from dsketch.service.dispatch import Dispatcher
@@ -59,10 +60,12 @@ class Desk:
             raise RateError(
                 f"at most {rules.most_waiting} waiting jobs of an owner were expected; all are taken. Wait for some to end."
             )
+        read = [document[name] for name in spec.addresses()]
+        note(problem=spec.problem, data=read)
         job, is_new = store.accept(caller.owner, name, document, key, digest, records)
+        note(job=job.id)
         if is_new:
-            data = " and ".join(document[name] for name in spec.addresses())
-            acts.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, data)
+            acts.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, " and ".join(read))
             self.dispatcher.hub.tell(job.id, "state", state=job.state.value, sentence=job.sentence)
             self.dispatcher.add(job)
         return job, is_new

@@ -15,6 +15,7 @@ import uvicorn
 
 from dsketch.errors import SpecError
 from dsketch.service.app import application
+from dsketch.service.audit_log import audit_log
 from dsketch.service.auth import Tokens, require_safe_host
 from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import ServiceError
@@ -57,6 +58,8 @@ class ServiceOptions:
         Prefix under which a proxy shows it.
     keep_days : float or None
         Until ended jobs are removed; None: never.
+    audit_log : Path or None
+        Where a line of every request and every change of a job is appended.
     """
 
     state: Path
@@ -70,6 +73,7 @@ class ServiceOptions:
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
     keep_days: float | None = None
+    audit_log: Path | None = None
 
 
 class Server(uvicorn.Server):
@@ -111,7 +115,7 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
     require_safe_host(options.host, tokens)
     require_prefix(options.root_path)
     listening = _listen(options.host, options.port)
-    with listening:
+    with listening, audit_log(options.audit_log):
         store = Store(options.state)
         hub = Hub(store.jobs)
         dispatcher = Dispatcher(store, hub, options.cluster, options.roots, Metrics(), options.rules)
