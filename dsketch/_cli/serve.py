@@ -79,6 +79,12 @@ def require_service() -> None:
     type=click.Path(path_type=Path),
     help="Append a line of JSON for every request and change of a job: who, what, which data, outcome. [default: none]",
 )
+@click.option(
+    "--notify-host",
+    metavar="NAME[:PORT]",
+    multiple=True,
+    help="Host to which jobs may send a notice when they end; may be repeated. [default: none]",
+)
 @click.option("--max-jobs", metavar="N", type=click.IntRange(1, 1000), default=2, help="Jobs that run at once.")
 @click.option("--max-waiting", metavar="N", type=click.IntRange(1), default=10_000, help="Waiting jobs of one owner.")
 @click.option(
@@ -147,7 +153,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     bounds = RequestBounds(given["max_body"], given["patience"], given["rate"])
     most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
     more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
-    more |= {"audit_log": given["audit_log"]}
+    more |= {"audit_log": given["audit_log"], "notice_hosts": given["notify_host"]}
     service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce, **more)
     return 0
 

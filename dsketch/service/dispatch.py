@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from dsketch.service.events import Hub
 from dsketch.service.job import MOST_FAULTS, Job, State
 from dsketch.service.job_process import JobWork
 from dsketch.service.metrics import Metrics
+from dsketch.service.notices import NoticeHosts, Notices
 from dsketch.service.places import Roots
 from dsketch.service.queue import Queue, QueuedJob
 from dsketch.service.specs import Spec, limit_of
@@ -58,6 +59,8 @@ class Rules:
         Until the plan of a job is made.
     results_umask : int
         For results under declared folders, which others may be meant to read.
+    notice_hosts : NoticeHosts
+        That may be told of the end of a job.
     """
 
     most_jobs: int = 2
@@ -69,6 +72,7 @@ class Rules:
     most_read_bytes: int | None = 10_000_000_000_000
     most_planning_seconds: float = 300.0
     results_umask: int = 0o077
+    notice_hosts: NoticeHosts = field(default_factory=NoticeHosts)
 
 
 class Dispatcher:
@@ -83,7 +87,7 @@ class Dispatcher:
 
     def __init__(self, store: Store, hub: Hub, cluster: JobCluster, roots: Roots, metrics: Metrics, rules: Rules) -> None:
         self.store, self.hub, self.cluster, self.roots, self.metrics, self.rules = store, hub, cluster, roots, metrics, rules
-        self.queue = Queue(rules.most_jobs)
+        self.queue, self._notices = Queue(rules.most_jobs), Notices(rules.notice_hosts)
         self._changed = threading.Condition()
         self._runs: dict[str, Attempt] = {}
         self._is_stopping = False
@@ -148,10 +152,12 @@ class Dispatcher:
 
         Raises
         ------
-        SpecError, PlaceError, MissingDataError
+        SpecError, PlaceError, AccessError, MissingDataError
             If it asks for what the service does not do.
         """
         spec.require_bounded()
+        if spec.notify is not None:
+            self.rules.notice_hosts.require(spec.notify)
         places = {name: self.roots.admit(address, name) for name, address in spec.addresses().items()}
         if spec.place is not None:
             places["out" if spec.out is not None else "out_dir"] = self.roots.writable(spec.place)
@@ -181,8 +187,15 @@ class Dispatcher:
         write_line("job", job=id_, who=job.owner, problem=problem, state=state.value, sentence=job.sentence)
         self.hub.tell(id_, "state", state=state.value, sentence=job.sentence)
         if state.is_resting:
-            self.metrics.count_end(problem, state, self.store.seconds(job))
+            self._end(job, problem)
         return job
+
+    def _end(self, job: Job, problem: str) -> None:
+        """Count a job that rests now, and tell whom it is to tell."""
+        self.metrics.count_end(problem, job.state, self.store.seconds(job))
+        if isinstance(notify := job.spec.get("notify"), str):
+            told = {"id": job.id, "name": job.name, "state": job.state.value, "sentence": job.sentence, "problem": problem}
+            self._notices.send(notify, told)
 
     # ---- the line ----------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from dsketch.service.keeping import Keeping
 from dsketch.service.limits import default_memory
 from dsketch.service.metrics import Metrics
 from dsketch.service.middleware import RequestBounds
+from dsketch.service.notices import NoticeHosts
 from dsketch.service.places import Roots
 from dsketch.service.protocol import protocol_with
 from dsketch.service.store import Store
@@ -162,6 +163,7 @@ def run(
     small_bytes: int,
     bounds: RequestBounds,
     announce: Callable[[str], None],
+    notice_hosts: Iterable[str] = (),
     **more: Any,
 ) -> None:
     """Serve as the command line asks: parameters as its options, ``places`` to read and to write under.
@@ -186,6 +188,7 @@ def run(
         most["bytes"],
         most["planning"],
         private_umask(),
+        NoticeHosts.of(notice_hosts),
     )
     options = ServiceOptions(state, host, port, token_file, roots, JobCluster(**cluster), rules, bounds, **more)
     if not roots.folders and not roots.prefixes:
