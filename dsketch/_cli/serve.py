@@ -51,6 +51,15 @@ def require_service() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8750, help="0 takes a free one.")
 @click.option("--token-file", metavar="FILE", type=click.Path(path_type=Path), help="Who may come in; dsketch token makes it.")
 @click.option(
+    "--trust-header", metavar="NAME", help="Header by which a proxy says who logged in there, such as X-Forwarded-User."
+)
+@click.option(
+    "--trust-from",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Address or network from which that header is believed; may be repeated. [default: this machine]",
+)
+@click.option(
     "--data-root", metavar="PLACE", multiple=True, help="Folder or URL prefix that jobs may read under; may be repeated."
 )
 @click.option("--out-root", metavar="DIR", multiple=True, help="Folder that jobs may write results under; may be repeated.")
@@ -139,6 +148,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     from dsketch.service import serve as service
     from dsketch.service.logs import begin
     from dsketch.service.middleware import RequestBounds
+    from dsketch.service.trust import TrustedHeader
 
     state = state.expanduser().absolute()
     begin(given["log_level"])
@@ -154,6 +164,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
     more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
     more |= {"audit_log": given["audit_log"], "notice_hosts": given["notify_host"]}
+    more |= {"trusted": TrustedHeader.of(given["trust_header"], given["trust_from"])}
     service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce, **more)
     return 0
 

@@ -94,7 +94,7 @@ class Access:
 
     def _caller(self, scope: Scope) -> Caller | None:
         try:
-            return self._tokens.caller(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
+            return self._tokens.caller_of(scope)
         except DsketchError:
             return None
 

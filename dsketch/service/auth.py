@@ -4,12 +4,15 @@ import hmac
 import ipaddress
 import logging
 import time
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dsketch.errors import SpecError
 from dsketch.service.errors import TokenError
 from dsketch.service.tokens import Token, hash_of, new_token, read_tokens
+from dsketch.service.trust import TrustedHeader
 
 __all__ = ["Caller", "Tokens", "is_loopback", "new_token", "require_safe_host"]
 
@@ -56,7 +59,9 @@ class Tokens:
     Parameters
     ----------
     path : Path or None
-        None: everybody who reaches the service is the owner ``local``.
+        None without a ``trusted`` header: everybody who reaches the service is the owner ``local``.
+    trusted : TrustedHeader, optional
+        By which a proxy says who logged in there.
 
     Raises
     ------
@@ -64,8 +69,8 @@ class Tokens:
         If the file cannot be read as one, or others than its owner can.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, trusted: TrustedHeader | None = None) -> None:
+        self._path, self._trusted = path, trusted
         # What is looked at before is never newer than what is read after.
         self._read_at = None if path is None else _version_of(path)
         self._known = () if path is None else read_tokens(path)
@@ -74,8 +79,21 @@ class Tokens:
 
     @property
     def are_needed(self) -> bool:
-        """Whether a request must bring a token."""
-        return self._path is not None
+        """Whether a request must bring a token, or come from a proxy where somebody logged in."""
+        return self._path is not None or self._trusted is not None
+
+    def caller_of(self, scope: MutableMapping[str, Any]) -> Caller:
+        """Return who sends a request (an ASGI scope): whom a trusted proxy names, else whose token it has.
+
+        Raises
+        ------
+        TokenError
+            As :meth:`caller`, and where the proxy's header comes from elsewhere.
+        """
+        named = None if self._trusted is None else self._trusted.owner(scope)
+        if named is not None:
+            return Caller(named)
+        return self.caller(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
 
     def caller(self, header: str | None) -> Caller:
         """Return who sends this ``Authorization`` header.
@@ -85,9 +103,10 @@ class Tokens:
         TokenError
             The same for no token, a wrong scheme and a wrong token.
         """
-        if self._path is None:
+        if not self.are_needed:
             return Caller(_LOCAL_OWNER, is_admin=True)
-        self._read_if_changed(self._path)
+        if self._path is not None:
+            self._read_if_changed(self._path)
         scheme, _, token = (header or "").partition(" ")
         given = hash_of(token.strip()) if scheme.lower() == "bearer" else ""
         found = None

@@ -1,6 +1,7 @@
 """Run the service: put its parts together, listen, and stop in order."""
 
 import logging
+import os
 import re
 import signal
 import socket
@@ -12,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from dsketch.errors import SpecError
 from dsketch.service.app import application
@@ -30,6 +32,7 @@ from dsketch.service.notices import NoticeHosts
 from dsketch.service.places import Roots
 from dsketch.service.protocol import protocol_with
 from dsketch.service.store import Store
+from dsketch.service.trust import Peers, TrustedHeader
 from dsketch.service.workers import JobCluster
 
 log = logging.getLogger("dsketch.service")
@@ -61,6 +64,8 @@ class ServiceOptions:
         Until ended jobs are removed; None: never.
     audit_log : Path or None
         Where a line of every request and every change of a job is appended.
+    trusted : TrustedHeader or None
+        By which a proxy says who logged in there.
     """
 
     state: Path
@@ -75,6 +80,7 @@ class ServiceOptions:
     root_path: str = ""
     keep_days: float | None = None
     audit_log: Path | None = None
+    trusted: TrustedHeader | None = None
 
 
 class Server(uvicorn.Server):
@@ -112,8 +118,14 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
     ServiceError
         If the state directory is another service's, or the port is taken.
     """
-    tokens = Tokens(options.token_file)
+    tokens = Tokens(options.token_file, options.trusted)
     require_safe_host(options.host, tokens)
+    if (
+        options.trusted is not None and not options.allowed_hosts
+    ):  # else a page of somebody else could set the header by a browser here
+        raise SpecError(
+            "the proxy's name was expected as --allowed-host beside --trust-header; there is none. Give the name that people open."
+        )
     require_prefix(options.root_path)
     listening = _listen(options.host, options.port)
     with listening, audit_log(options.audit_log):
@@ -133,7 +145,8 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
                 root_path=options.root_path,
             )
             config = uvicorn.Config(
-                app,
+                _with_peers(app),
+                proxy_headers=False,  # uvicorn's own would hide who connects from what asks for it
                 http=protocol_with(options.bounds.patience_seconds),
                 lifespan="off",
                 log_config=None,
@@ -221,6 +234,11 @@ def require_prefix(root_path: str) -> None:
         raise SpecError(
             f"a prefix such as /dsketch was expected as --root-path; got {root_path!r}. Begin it with / and end it without one."
         )
+
+
+def _with_peers(app: Any) -> Peers:
+    """Return the application with addresses as proxies on this machine tell them, after who connects was noted."""
+    return Peers(ProxyHeadersMiddleware(app, os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")))
 
 
 def _listen(host: str, port: int) -> socket.socket:
