@@ -51,6 +51,12 @@ def require_service() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8750, help="0 takes a free one.")
 @click.option("--token-file", metavar="FILE", type=click.Path(path_type=Path), help="Who may come in; dsketch token makes it.")
 @click.option(
+    "--owners",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML with a table for each owner: data_roots, running_jobs, bytes_a_day, seconds_a_day; '*' is for all others.",
+)
+@click.option(
     "--trust-header", metavar="NAME", help="Header by which a proxy says who logged in there, such as X-Forwarded-User."
 )
 @click.option(
@@ -163,7 +169,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     bounds = RequestBounds(given["max_body"], given["patience"], given["rate"])
     most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
     more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
-    more |= {"audit_log": given["audit_log"], "notice_hosts": given["notify_host"]}
+    more |= {"audit_log": given["audit_log"], "notice_hosts": given["notify_host"], "owners": given["owners"]}
     more |= {"trusted": TrustedHeader.of(given["trust_header"], given["trust_from"])}
     service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce, **more)
     return 0

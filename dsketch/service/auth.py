@@ -14,7 +14,7 @@ from dsketch.service.errors import TokenError
 from dsketch.service.tokens import Token, hash_of, new_token, read_tokens
 from dsketch.service.trust import TrustedHeader
 
-__all__ = ["Caller", "Tokens", "is_loopback", "new_token", "require_safe_host"]
+__all__ = ["Caller", "Tokens", "is_loopback", "new_token", "require_safe_host", "version_of"]
 
 _LOCAL_OWNER = "local"
 _SETTLED_NANOSECONDS = 2_000_000_000  # file systems tell two changes within some milliseconds, or a second, by nothing
@@ -72,7 +72,7 @@ class Tokens:
     def __init__(self, path: Path | None, trusted: TrustedHeader | None = None) -> None:
         self._path, self._trusted = path, trusted
         # What is looked at before is never newer than what is read after.
-        self._read_at = None if path is None else _version_of(path)
+        self._read_at = None if path is None else version_of(path)
         self._known = () if path is None else read_tokens(path)
         self._trouble: str | None = None
         self._is_settled = False
@@ -130,7 +130,7 @@ class Tokens:
         return self._trouble
 
     def _read_if_changed(self, path: Path) -> None:
-        changed_at = _version_of(path)
+        changed_at = version_of(path)
         if changed_at == self._read_at and self._is_settled:
             return
         self._is_settled = changed_at is None or time.time_ns() - changed_at[0] > _SETTLED_NANOSECONDS
@@ -165,7 +165,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _version_of(path: Path) -> tuple[int, ...] | None:
+def version_of(path: Path) -> tuple[int, ...] | None:
     """Return what tells one content of a file from the next; None if it is not there."""
     try:
         found = path.stat()

@@ -52,7 +52,7 @@ class Desk:
         ------
         SpecError, PlaceError, MissingDataError, KeyTaken, RateError, ServiceError
         """
-        document = self.dispatcher.admit(spec)
+        document = self.dispatcher.admit(spec, caller.owner)
         digest = _digest_of(name, document)
         rules, store = self.dispatcher.rules, self.dispatcher.store
         is_full = self.dispatcher.queue.waiting(caller.owner) >= rules.most_waiting
@@ -62,6 +62,8 @@ class Desk:
             )
         read = [document[name] for name in spec.addresses()]
         note(problem=spec.problem, data=read)
+        if store.find_by_key(caller.owner, key, digest) is None:
+            self.dispatcher.quotas.require(caller.owner)
         job, is_new = store.accept(caller.owner, name, document, key, digest, records)
         note(job=job.id)
         if is_new:
@@ -102,9 +104,10 @@ class Desk:
 
         Raises
         ------
-        UnknownJob, ForbiddenMove
+        UnknownJob, ForbiddenMove, RateError
         """
-        job = self.dispatcher.move(self.job(caller, id_).id, State.QUEUED, "resumed: waits for its turn", is_asked=True)
+        self.dispatcher.quotas.require(self.job(caller, id_).owner)
+        job = self.dispatcher.move(id_, State.QUEUED, "resumed: waits for its turn", is_asked=True)
         acts.info("%s resumed job %s", caller.owner, job.id)
         self.dispatcher.add(job)
         return job
@@ -223,15 +226,15 @@ class Desk:
             raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
         return path
 
-    def plan(self, spec: Spec) -> Planning:
-        """Return a plan that is to be made: how a run would go, from a process of its own.
+    def plan(self, caller: Caller, spec: Spec) -> Planning:
+        """Return a plan that is to be made: how a run of the caller would go, from a process of its own.
 
         Raises
         ------
         RateError
             If too many plans are under way.
         """
-        return self.plans.begin(spec)
+        return self.plans.begin(spec, caller.owner)
 
     def close(self) -> None:
         """End what somebody waits for, as the service is about to stop."""

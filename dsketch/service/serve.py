@@ -29,6 +29,7 @@ from dsketch.service.limits import default_memory
 from dsketch.service.metrics import Metrics
 from dsketch.service.middleware import RequestBounds
 from dsketch.service.notices import NoticeHosts
+from dsketch.service.owners import Owners
 from dsketch.service.places import Roots
 from dsketch.service.protocol import protocol_with
 from dsketch.service.store import Store
@@ -66,6 +67,8 @@ class ServiceOptions:
         Where a line of every request and every change of a job is appended.
     trusted : TrustedHeader or None
         By which a proxy says who logged in there.
+    owners : Path or None
+        The file of what each owner may do.
     """
 
     state: Path
@@ -81,6 +84,7 @@ class ServiceOptions:
     keep_days: float | None = None
     audit_log: Path | None = None
     trusted: TrustedHeader | None = None
+    owners: Path | None = None
 
 
 class Server(uvicorn.Server):
@@ -127,11 +131,12 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
             "the proxy's name was expected as --allowed-host beside --trust-header; there is none. Give the name that people open."
         )
     require_prefix(options.root_path)
+    owners = Owners(options.owners, options.roots)
     listening = _listen(options.host, options.port)
     with listening, audit_log(options.audit_log):
         store = Store(options.state)
         hub = Hub(store.jobs)
-        dispatcher = Dispatcher(store, hub, options.cluster, options.roots, Metrics(), options.rules)
+        dispatcher = Dispatcher(store, hub, options.cluster, options.roots, Metrics(), options.rules, owners)
         desk, keeping = Desk(dispatcher), Keeping(dispatcher, options.keep_days)
         try:
             dispatcher.start()

@@ -78,7 +78,7 @@ def test_two_changes_within_one_tick_are_both_seen(file: Path) -> None:
     before = file.stat()
     revoke(file, "ann")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    known._read_at = auth._version_of(file)  # as if nothing told the change from what was read
+    known._read_at = auth.version_of(file)  # as if nothing told the change from what was read
 
     assert not is_in(known, token)
 

@@ -32,7 +32,7 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
     @app.get("/v1/service", tags=["service"], responses={200: {"model": About}, **troubles()})
     def about(caller: Annotated[Caller, Depends(who)]) -> Response:
         """Say what the service offers: places of data, problems with their words, limits."""
-        roots = dispatcher.roots
+        roots = dispatcher.roots_of(caller.owner)
         facts = {
             "version": __version__,
             "owner": caller.owner,

@@ -19,12 +19,11 @@ def add_plans(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     @app.post(
         "/v1/plans",
         tags=["plans"],
-        dependencies=[Depends(who)],
         responses={200: {"model": PlanOut}, **troubles(403, 408, 413, 422, 503)},
     )
-    async def plan(question: Question, request: Request) -> Response:
+    async def plan(question: Question, request: Request, caller: Annotated[Caller, Depends(who)]) -> Response:
         """Say how a run would be made and what it would cost; reads a few blocks, solves nothing. Ends when you hang up."""
-        return JSONResponse(await threads.plan(request, desk.plan(question.spec)))
+        return JSONResponse(await threads.plan(request, desk.plan(caller, question.spec)))
 
 
 def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
