@@ -296,6 +296,14 @@ JOB = (
     ),
     REPLICAS,
     Option("priority", int, 0, "In your own line, from -100 to 100; larger goes first.", most=100, least=-100),
+    Option(
+        "notify",
+        str,
+        None,
+        "At the end of the job send a notice to this address, of a host that the service allows: a POST of JSON with id, name, state, "
+        "sentence, problem. [default: none]",
+        metavar="URL",
+    ),
     Option("limits.seconds", float, None, "Time limit. [default: the service's]", above=0, flag="max_seconds", metavar="S"),
     Option("limits.memory", Bytes, None, "Memory limit of the job's process. [default: the service's]", flag="max_memory"),
 )

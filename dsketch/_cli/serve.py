@@ -51,6 +51,21 @@ def require_service() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8750, help="0 takes a free one.")
 @click.option("--token-file", metavar="FILE", type=click.Path(path_type=Path), help="Who may come in; dsketch token makes it.")
 @click.option(
+    "--owners",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML with a table for each owner: data_roots, running_jobs, bytes_a_day, seconds_a_day; '*' is for all others.",
+)
+@click.option(
+    "--trust-header", metavar="NAME", help="Header by which a proxy says who logged in there, such as X-Forwarded-User."
+)
+@click.option(
+    "--trust-from",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Address or network from which that header is believed; may be repeated. [default: this machine]",
+)
+@click.option(
     "--data-root", metavar="PLACE", multiple=True, help="Folder or URL prefix that jobs may read under; may be repeated."
 )
 @click.option("--out-root", metavar="DIR", multiple=True, help="Folder that jobs may write results under; may be repeated.")
@@ -72,6 +87,18 @@ def require_service() -> None:
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     help="What goes to standard error: from info on who asked what, and what became of jobs.",
+)
+@click.option(
+    "--audit-log",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Append a line of JSON for every request and change of a job: who, what, which data, outcome. [default: none]",
+)
+@click.option(
+    "--notify-host",
+    metavar="NAME[:PORT]",
+    multiple=True,
+    help="Host to which jobs may send a notice when they end; may be repeated. [default: none]",
 )
 @click.option("--max-jobs", metavar="N", type=click.IntRange(1, 1000), default=2, help="Jobs that run at once.")
 @click.option("--max-waiting", metavar="N", type=click.IntRange(1), default=10_000, help="Waiting jobs of one owner.")
@@ -127,6 +154,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     from dsketch.service import serve as service
     from dsketch.service.logs import begin
     from dsketch.service.middleware import RequestBounds
+    from dsketch.service.trust import TrustedHeader
 
     state = state.expanduser().absolute()
     begin(given["log_level"])
@@ -141,6 +169,8 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     bounds = RequestBounds(given["max_body"], given["patience"], given["rate"])
     most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
     more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
+    more |= {"audit_log": given["audit_log"], "notice_hosts": given["notify_host"], "owners": given["owners"]}
+    more |= {"trusted": TrustedHeader.of(given["trust_header"], given["trust_from"])}
     service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce, **more)
     return 0
 
@@ -151,16 +181,20 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     "--token-file", metavar="FILE", required=True, type=click.Path(path_type=Path), help="File of the service; made if need be."
 )
 @click.option("--admin", "is_admin", is_flag=True, help="Let it see and change the jobs of all owners.")
+@click.option("--reader", "is_reader", is_flag=True, help="Let it look at its owner's jobs, and change nothing.")
+@click.option("--label", metavar="TEXT", default="", help="What its owner calls it, such as laptop.")
 @click.option(
     "--days", metavar="N", type=click.FloatRange(0, min_open=True), help="Let it be good for so long. [default: until revoked]"
 )
-@click.option("--list", "is_list", is_flag=True, help="List the tokens: owner, role, id, until when; never the token itself.")
+@click.option(
+    "--list", "is_list", is_flag=True, help="List the tokens: owner, role, id, until when, label; never the token itself."
+)
 @click.option(
     "--revoke",
-    metavar="[OWNER|ID]",
+    metavar="[OWNER|ID|LABEL]",
     is_flag=False,
     flag_value=_OWNER,
-    help="Let nobody in any more with the tokens of an owner, or with the one of an id of --list.",
+    help="Let nobody in any more with the tokens of an owner, or with the one of an id or label of --list.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on standard output.")
 def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None, is_list: bool, **given: Any) -> int:
@@ -172,6 +206,7 @@ def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None
 
     \b
     Example: dsketch token alice --token-file /etc/dsketch/tokens --days 90
+             dsketch token alice --token-file /etc/dsketch/tokens --reader --label dashboard
              dsketch token --list --token-file /etc/dsketch/tokens
              dsketch token --revoke alice --token-file /etc/dsketch/tokens
     """  # noqa: D301
@@ -183,7 +218,7 @@ def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None
     elif revoke is not None:
         _revoke(token_file, _require_owner(owner) if revoke == _OWNER else revoke, as_json)
     else:
-        made = new_token(token_file, _require_owner(owner), is_admin=given["is_admin"], days=given["days"])
+        made = new_token(token_file, _require_owner(owner), **given)
         click.echo(json.dumps({"owner": owner, "token": made}) if as_json else made)
     return 0
 
@@ -204,7 +239,7 @@ def _list(path: Path, owner: str | None, as_json: bool) -> None:
 
     if as_json:
         described = [
-            {"owner": token.owner, "role": "admin" if token.is_admin else "user", "id": token.id, "until": until(token)}
+            {"owner": token.owner, "role": token.role, "id": token.id, "until": until(token), "label": token.label}
             for token in found
         ]
         print_json({"tokens": described})
@@ -212,7 +247,7 @@ def _list(path: Path, owner: str | None, as_json: bool) -> None:
     for token in found:
         end = until(token)
         words = "until revoked" if end is None else f"{'ended' if token.is_expired(time.time()) else 'until'} {end}"
-        click.echo(f"{token.owner:20} {'admin' if token.is_admin else 'user':6} {token.id}  {words}")
+        click.echo(f"{token.owner:20} {token.role:6} {token.id}  {words}  {token.label}".rstrip())
 
 
 def _revoke(path: Path, who: str, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """The service over HTTP: the application, its guards, and how it speaks of errors."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from dsketch.errors import DsketchError
 from dsketch.service.access import Access
+from dsketch.service.audit_log import REQUEST_ID, note, noted
 from dsketch.service.auth import Tokens
 from dsketch.service.errors import document_of, error_document, http_status_of
 from dsketch.service.jobs_api import Desk
@@ -24,6 +26,8 @@ from dsketch.service.routes.solutions import add_solutions
 from dsketch.service.routes.waiting import Threads
 from dsketch.service.specs import sentence_of
 from dsketch.version import __version__
+
+log = logging.getLogger("dsketch.service")
 
 UI = Path(__file__).parent / "ui"
 
@@ -69,7 +73,7 @@ def application(
     app.add_middleware(Rates, bounds=bounds, tokens=tokens)
     app.add_middleware(Hosts, host=host, is_open=not tokens.are_needed, allowed=tuple(allowed))
     app.add_middleware(Headers)
-    app.add_middleware(Access, tokens=tokens)
+    app.add_middleware(Access, tokens=tokens, metrics=desk.dispatcher.metrics)
     app.add_middleware(Prefix)
     return app
 
@@ -78,6 +82,7 @@ def _speak_of_errors(app: FastAPI) -> None:
     @app.exception_handler(DsketchError)
     async def ours(_: Request, error: DsketchError) -> Response:
         status = http_status_of(error)
+        note(error=type(error).__name__)
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "5"} if status in (429, 503) else None
         return JSONResponse(document_of(error), status, headers)
 
@@ -97,9 +102,10 @@ def _speak_of_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def defect(_: Request, __: Exception) -> Response:
-        return JSONResponse(
-            error_document("Defect", "the service met a defect of its own. Report it with the service's log."), 500
-        )
+        id_ = noted().get("request", "")  # Access stands inside of this handler: its header is set here
+        log.error("request %s met a defect", id_)
+        document = error_document("Defect", "the service met a defect of its own. Report it with the service's log.")
+        return JSONResponse(document, 500, {REQUEST_ID: id_} if id_ else None)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -4,14 +4,17 @@ import hmac
 import ipaddress
 import logging
 import time
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dsketch.errors import SpecError
 from dsketch.service.errors import TokenError
-from dsketch.service.tokens import hash_of, new_token, read_tokens
+from dsketch.service.tokens import Token, hash_of, new_token, read_tokens
+from dsketch.service.trust import TrustedHeader
 
-__all__ = ["Caller", "Tokens", "is_loopback", "new_token", "require_safe_host"]
+__all__ = ["Caller", "Tokens", "is_loopback", "new_token", "require_safe_host", "version_of"]
 
 _LOCAL_OWNER = "local"
 _SETTLED_NANOSECONDS = 2_000_000_000  # file systems tell two changes within some milliseconds, or a second, by nothing
@@ -28,10 +31,18 @@ class Caller:
     owner : str
     is_admin : bool
         Sees and changes the jobs of all owners.
+    is_reader : bool
+        Sees the jobs of its owner, and changes nothing.
     """
 
     owner: str
     is_admin: bool = False
+    is_reader: bool = False
+
+    @property
+    def role(self) -> str:
+        """Its word in the file of tokens."""
+        return "admin" if self.is_admin else "reader" if self.is_reader else "user"
 
     @property
     def sees(self) -> str | None:
@@ -48,7 +59,9 @@ class Tokens:
     Parameters
     ----------
     path : Path or None
-        None: everybody who reaches the service is the owner ``local``.
+        None without a ``trusted`` header: everybody who reaches the service is the owner ``local``.
+    trusted : TrustedHeader, optional
+        By which a proxy says who logged in there.
 
     Raises
     ------
@@ -56,18 +69,31 @@ class Tokens:
         If the file cannot be read as one, or others than its owner can.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, trusted: TrustedHeader | None = None) -> None:
+        self._path, self._trusted = path, trusted
         # What is looked at before is never newer than what is read after.
-        self._read_at = None if path is None else _version_of(path)
+        self._read_at = None if path is None else version_of(path)
         self._known = () if path is None else read_tokens(path)
         self._trouble: str | None = None
         self._is_settled = False
 
     @property
     def are_needed(self) -> bool:
-        """Whether a request must bring a token."""
-        return self._path is not None
+        """Whether a request must bring a token, or come from a proxy where somebody logged in."""
+        return self._path is not None or self._trusted is not None
+
+    def caller_of(self, scope: MutableMapping[str, Any]) -> Caller:
+        """Return who sends a request (an ASGI scope): whom a trusted proxy names, else whose token it has.
+
+        Raises
+        ------
+        TokenError
+            As :meth:`caller`, and where the proxy's header comes from elsewhere.
+        """
+        named = None if self._trusted is None else self._trusted.owner(scope)
+        if named is not None:
+            return Caller(named)
+        return self.caller(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
 
     def caller(self, header: str | None) -> Caller:
         """Return who sends this ``Authorization`` header.
@@ -77,9 +103,10 @@ class Tokens:
         TokenError
             The same for no token, a wrong scheme and a wrong token.
         """
-        if self._path is None:
+        if not self.are_needed:
             return Caller(_LOCAL_OWNER, is_admin=True)
-        self._read_if_changed(self._path)
+        if self._path is not None:
+            self._read_if_changed(self._path)
         scheme, _, token = (header or "").partition(" ")
         given = hash_of(token.strip()) if scheme.lower() == "bearer" else ""
         found = None
@@ -87,8 +114,14 @@ class Tokens:
             if hmac.compare_digest(known.digest, given):
                 found = known
         if found is not None and not found.is_expired(time.time()):
-            return Caller(found.owner, found.is_admin)
+            return Caller(found.owner, found.role == "admin", found.role == "reader")
         raise TokenError("a valid bearer token was expected; there is none. Send the header Authorization: Bearer TOKEN.")
+
+    def known(self) -> tuple[Token, ...]:
+        """Return what the file knows of tokens, expired ones as well."""
+        if self._path is not None:
+            self._read_if_changed(self._path)
+        return self._known
 
     def trouble(self) -> str | None:
         """Return why nobody is let in; None if somebody is."""
@@ -97,7 +130,7 @@ class Tokens:
         return self._trouble
 
     def _read_if_changed(self, path: Path) -> None:
-        changed_at = _version_of(path)
+        changed_at = version_of(path)
         if changed_at == self._read_at and self._is_settled:
             return
         self._is_settled = changed_at is None or time.time_ns() - changed_at[0] > _SETTLED_NANOSECONDS
@@ -132,7 +165,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _version_of(path: Path) -> tuple[int, ...] | None:
+def version_of(path: Path) -> tuple[int, ...] | None:
     """Return what tells one content of a file from the next; None if it is not there."""
     try:
         found = path.stat()

@@ -8,19 +8,23 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dsketch._results.signing import make_key
 from dsketch.service.attempt import Attempt, Ending, warm
+from dsketch.service.audit_log import write_line
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.events import Hub
 from dsketch.service.job import MOST_FAULTS, Job, State
 from dsketch.service.job_process import JobWork
 from dsketch.service.metrics import Metrics
+from dsketch.service.notices import NoticeHosts, Notices
+from dsketch.service.owners import Owners
 from dsketch.service.places import Roots
 from dsketch.service.queue import Queue, QueuedJob
+from dsketch.service.quotas import Quotas
 from dsketch.service.specs import Spec, limit_of
 from dsketch.service.store import Store
 from dsketch.service.workers import JobCluster
@@ -57,6 +61,8 @@ class Rules:
         Until the plan of a job is made.
     results_umask : int
         For results under declared folders, which others may be meant to read.
+    notice_hosts : NoticeHosts
+        That may be told of the end of a job.
     """
 
     most_jobs: int = 2
@@ -68,6 +74,7 @@ class Rules:
     most_read_bytes: int | None = 10_000_000_000_000
     most_planning_seconds: float = 300.0
     results_umask: int = 0o077
+    notice_hosts: NoticeHosts = field(default_factory=NoticeHosts)
 
 
 class Dispatcher:
@@ -78,11 +85,23 @@ class Dispatcher:
     store, hub, cluster, roots, metrics
         What it works with.
     rules : Rules
+    owners : Owners, optional
+        What each owner may do.
     """
 
-    def __init__(self, store: Store, hub: Hub, cluster: JobCluster, roots: Roots, metrics: Metrics, rules: Rules) -> None:
+    def __init__(
+        self,
+        store: Store,
+        hub: Hub,
+        cluster: JobCluster,
+        roots: Roots,
+        metrics: Metrics,
+        rules: Rules,
+        owners: Owners | None = None,
+    ) -> None:
         self.store, self.hub, self.cluster, self.roots, self.metrics, self.rules = store, hub, cluster, roots, metrics, rules
-        self.queue = Queue(rules.most_jobs)
+        self.quotas = Quotas(owners or Owners(None, roots), store.state)
+        self.queue, self._notices = Queue(rules.most_jobs, self.quotas.most_running), Notices(rules.notice_hosts)
         self._changed = threading.Condition()
         self._runs: dict[str, Attempt] = {}
         self._is_stopping = False
@@ -142,28 +161,35 @@ class Dispatcher:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def admit(self, spec: Spec) -> dict[str, Any]:
-        """Return the document of a run with the data's full addresses.
+    def roots_of(self, owner: str) -> Roots:
+        """Return where an owner may read and write."""
+        return self.quotas.owners.roots(owner)
+
+    def admit(self, spec: Spec, owner: str) -> dict[str, Any]:
+        """Return the document of an owner's run with the data's full addresses.
 
         Raises
         ------
-        SpecError, PlaceError, MissingDataError
+        SpecError, PlaceError, AccessError, MissingDataError
             If it asks for what the service does not do.
         """
         spec.require_bounded()
-        places = {name: self.roots.admit(address, name) for name, address in spec.addresses().items()}
+        if spec.notify is not None:
+            self.rules.notice_hosts.require(spec.notify)
+        roots = self.roots_of(owner)
+        places = {name: roots.admit(address, name) for name, address in spec.addresses().items()}
         if spec.place is not None:
-            places["out" if spec.out is not None else "out_dir"] = self.roots.writable(spec.place)
+            places["out" if spec.out is not None else "out_dir"] = roots.writable(spec.place)
         return spec.document() | places
 
-    def work_for(self, document: dict[str, Any], folder: Path | None) -> JobWork:
-        """Return what a process is to do for a document; only to plan, without a folder."""
+    def work_for(self, document: dict[str, Any], folder: Path | None, owner: str) -> JobWork:
+        """Return what a process is to do for an owner's document; only to plan, without a folder."""
         rules = self.rules
         memory = lesser_limit(limit_of(document, "memory"), rules.most_memory_bytes)
         return JobWork(
             document,
             folder,
-            self.roots,
+            self.roots_of(owner),
             rules.small_bytes,
             memory,
             rules.most_result_bytes,
@@ -176,8 +202,19 @@ class Dispatcher:
         """Change a job's state and tell it."""
         job = self.store.move(id_, state, sentence, **more)
         acts.info("job %s of %s is %s: %s", id_, job.owner, state.value, job.sentence)
+        problem = str(job.spec.get("problem", ""))
+        write_line("job", job=id_, who=job.owner, problem=problem, state=state.value, sentence=job.sentence)
         self.hub.tell(id_, "state", state=state.value, sentence=job.sentence)
+        if state.is_resting:
+            self._end(job, problem)
         return job
+
+    def _end(self, job: Job, problem: str) -> None:
+        """Count a job that rests now, and tell whom it is to tell."""
+        self.metrics.count_end(problem, job.state, self.store.seconds(job))
+        if isinstance(notify := job.spec.get("notify"), str):
+            told = {"id": job.id, "name": job.name, "state": job.state.value, "sentence": job.sentence, "problem": problem}
+            self._notices.send(notify, told)
 
     # ---- the line ----------------------------------------------------------------------------------------------------
 
@@ -210,8 +247,12 @@ class Dispatcher:
         """Run a job once; whatever happens, the line goes on."""
         try:
             job = self.move(id_, State.PLANNING, passes=self.store.folder(id_).passes)
+            if (said := self.quotas.overrun(job.owner)) is not None:
+                self._conclude(id_, Ending("failed", said))
+                return
+            self.quotas.begin(id_, job.owner)
             allowed = lesser_limit(limit_of(job.spec, "seconds"), self.rules.most_seconds)
-            work = self.work_for(job.spec, self.store.folder(id_).path)
+            work = self.work_for(job.spec, self.store.folder(id_).path, job.owner)
             self._conclude(id_, run.go(work, allowed, self.store.seconds(job), self.rules.most_planning_seconds))
         except (UnknownJob, ForbiddenMove) as error:
             log.info("job %s is not started: %s", id_, error)  # cancelled or removed in the moment before
@@ -219,6 +260,7 @@ class Dispatcher:
             log.exception("job %s", id_)
             self._conclude(id_, Ending("died", "the service could not start the job's process"))
         finally:
+            self.quotas.end(id_)
             self.hub.forget(id_)
             with self._changed:
                 self.queue.finish(id_)
@@ -249,7 +291,7 @@ class Dispatcher:
             self._finish(id_)
         elif ending.kind == "stopped" and ending.message == _CANCELLED:
             self.move(id_, State.CANCELLED, passes=passes)
-        elif ending.kind == "stopped":
+        elif ending.kind == "stopped" and ending.message == _STOPPING:
             self.move(id_, State.INTERRUPTED, ending.message, passes=passes)
         elif ending.kind in ("passing", "died"):
             job = self.move(id_, State.INTERRUPTED, ending.message, passes=passes, is_fault=True)
@@ -282,16 +324,28 @@ class Dispatcher:
     def _listener(self, id_: str) -> Any:
         def hear(kind: str, fields: dict[str, Any]) -> None:
             if kind == "progress":
+                self._stop_if_over(id_)
                 self.hub.show(id_, fields)
+                return
+            if kind == "read":  # by passes that are not told one by one
+                self.quotas.count_read(id_, fields["read_bytes"])
                 return
             if kind == "planned":
                 self.move(id_, State.RUNNING)
             if kind == "pass_finished":
                 self.hub.show(id_, None)
                 self.metrics.count_pass(fields)
+                self.quotas.count_read(id_, 0 if fields["replayed"] else fields["read_bytes"])
+                self._stop_if_over(id_)
             self.hub.tell(id_, "plan" if kind == "planned" else kind, **fields)
 
         return hear
+
+    def _stop_if_over(self, id_: str) -> None:
+        """End a job whose owner has nothing left of the day; resumed on another one, it goes on after its last recorded pass."""
+        run, said = self._runs.get(id_), self.quotas.overrun_of(id_)
+        if run is not None and said is not None:
+            run.stop(said)
 
 
 def lesser_limit(asked: Any, allowed: Any) -> Any:

@@ -158,6 +158,7 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
             solution = replace(run, out=place).solve(made, engine, meter.hear)
         meter.mute()  # what follows are no passes of the run, and in no journal
         summary, errors = _summarize(solution, table, engine, meter)
+        link.tell("read", read_bytes=meter.unheard_bytes)
     keep_coefficients(folder, solution, errors)
     if work.sign_key is not None:
         sign_kept_receipt(folder.journal, work.sign_key, SIGNER)

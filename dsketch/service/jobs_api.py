@@ -12,6 +12,7 @@ from dsketch.errors import JournalError, SpecError
 from dsketch.problems import PROBLEMS
 from dsketch.problems.outcome import Status
 from dsketch.problems.tables import no_table_error
+from dsketch.service.audit_log import note
 from dsketch.service.auth import Caller
 from dsketch.service.coefficients import Coefficients
 from dsketch.service.dispatch import Dispatcher
@@ -51,18 +52,22 @@ class Desk:
         ------
         SpecError, PlaceError, MissingDataError, KeyTaken, RateError, ServiceError
         """
-        document = self.dispatcher.admit(spec)
-        digest = hashlib.sha256(json.dumps([name, document], sort_keys=True).encode()).hexdigest()
+        document = self.dispatcher.admit(spec, caller.owner)
+        digest = _digest_of(name, document)
         rules, store = self.dispatcher.rules, self.dispatcher.store
         is_full = self.dispatcher.queue.waiting(caller.owner) >= rules.most_waiting
         if is_full and store.find_by_key(caller.owner, key, digest) is None:
             raise RateError(
                 f"at most {rules.most_waiting} waiting jobs of an owner were expected; all are taken. Wait for some to end."
             )
+        read = [document[name] for name in spec.addresses()]
+        note(problem=spec.problem, data=read)
+        if store.find_by_key(caller.owner, key, digest) is None:
+            self.dispatcher.quotas.require(caller.owner)
         job, is_new = store.accept(caller.owner, name, document, key, digest, records)
+        note(job=job.id)
         if is_new:
-            data = " and ".join(document[name] for name in spec.addresses())
-            acts.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, data)
+            acts.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, " and ".join(read))
             self.dispatcher.hub.tell(job.id, "state", state=job.state.value, sentence=job.sentence)
             self.dispatcher.add(job)
         return job, is_new
@@ -99,9 +104,10 @@ class Desk:
 
         Raises
         ------
-        UnknownJob, ForbiddenMove
+        UnknownJob, ForbiddenMove, RateError
         """
-        job = self.dispatcher.move(self.job(caller, id_).id, State.QUEUED, "resumed: waits for its turn", is_asked=True)
+        self.dispatcher.quotas.require(self.job(caller, id_).owner)
+        job = self.dispatcher.move(id_, State.QUEUED, "resumed: waits for its turn", is_asked=True)
         acts.info("%s resumed job %s", caller.owner, job.id)
         self.dispatcher.add(job)
         return job
@@ -220,15 +226,15 @@ class Desk:
             raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
         return path
 
-    def plan(self, spec: Spec) -> Planning:
-        """Return a plan that is to be made: how a run would go, from a process of its own.
+    def plan(self, caller: Caller, spec: Spec) -> Planning:
+        """Return a plan that is to be made: how a run of the caller would go, from a process of its own.
 
         Raises
         ------
         RateError
             If too many plans are under way.
         """
-        return self.plans.begin(spec)
+        return self.plans.begin(spec, caller.owner)
 
     def close(self) -> None:
         """End what somebody waits for, as the service is about to stop."""
@@ -266,6 +272,12 @@ class Desk:
                 for step in job.history
             ],
         }
+
+
+def _digest_of(name: str, document: dict[str, Any]) -> str:
+    """Return what tells one request from another; a word that earlier versions lack counts if it says something, so that keys stay good."""
+    said = {word: value for word, value in document.items() if word != "notify" or value is not None}
+    return hashlib.sha256(json.dumps([name, said], sort_keys=True).encode()).hexdigest()
 
 
 def word_of(job: Job) -> str:

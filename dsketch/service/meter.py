@@ -19,10 +19,16 @@ class Meter:
 
     def __init__(self, most_bytes: int | None, tell: events.Tell = events.ignore) -> None:
         self._most, self._tell, self._read = most_bytes, tell, 0
+        self._told: int | None = None
 
     def mute(self) -> None:
         """Go on counting, and hand no further event on."""
-        self._tell = events.ignore
+        self._tell, self._told = events.ignore, self._read
+
+    @property
+    def unheard_bytes(self) -> int:
+        """What was read since."""
+        return 0 if self._told is None else self._read - self._told
 
     def require(self, count: int, what: str) -> None:
         """Refuse what would read more than is allowed.

@@ -256,7 +256,7 @@ class Rates:
     def _client(self, scope: Scope) -> tuple[str, str]:
         if self._tokens.are_needed:
             with contextlib.suppress(TokenError):
-                return "owner", self._tokens.caller(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")).owner
+                return "owner", self._tokens.caller_of(scope).owner
         return "address", str((scope.get("client") or ("",))[0])
 
 

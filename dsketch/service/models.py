@@ -197,12 +197,29 @@ class Health(BaseModel):
     message: str
 
 
+class TokenOut(BaseModel):
+    """A token, without anything that opens."""
+
+    owner: str
+    label: str = Field(description="What its owner calls it.")
+    role: str = Field(description="user; admin: sees and changes all jobs; reader: changes nothing.")
+    until: str | None = Field(description="When its time ends; null: when it is revoked.")
+    is_expired: bool
+
+
+class TokensOut(BaseModel):
+    """Who may come in."""
+
+    tokens: list[TokenOut]
+
+
 class About(BaseModel):
     """What this service offers to the caller."""
 
     version: str
     owner: str
     is_admin: bool
+    role: str = Field(description="Of the caller: user, admin, or reader, who changes nothing.")
     needs_token: bool
     data_roots: list[str]
     out_roots: list[str]

@@ -34,7 +34,7 @@ class Plans:
         self._under_way: set[Planning] = set()
         self._is_closed = False
 
-    def begin(self, spec: Spec) -> "Planning":
+    def begin(self, spec: Spec, owner: str) -> "Planning":
         """Return a plan to make, which has a place until it has ended; never waits.
 
         Raises
@@ -54,7 +54,7 @@ class Plans:
                 raise RateError(
                     f"a free place to plan was expected; {self.most} plans are under way. Ask again in a few seconds."
                 )
-            planning = Planning(self, spec)
+            planning = Planning(self, spec, owner)
             self._under_way.add(planning)
         return planning
 
@@ -75,8 +75,8 @@ class Plans:
 class Planning:
     """A plan that is made."""
 
-    def __init__(self, plans: Plans, spec: Spec) -> None:
-        self._plans, self._spec = plans, spec
+    def __init__(self, plans: Plans, spec: Spec, owner: str) -> None:
+        self._plans, self._spec, self._owner = plans, spec, owner
         self._run = Attempt(_hear_nothing, plans.dispatcher.cluster.address)
 
     def stop(self, why: str = _GONE) -> None:
@@ -98,7 +98,7 @@ class Planning:
 
     def _make(self, seconds: float) -> dict[str, Any]:
         dispatcher = self._plans.dispatcher
-        work = dispatcher.work_for(dispatcher.admit(self._spec), None)
+        work = dispatcher.work_for(dispatcher.admit(self._spec, self._owner), None, self._owner)
         ending = self._run.go(work, planning=min(seconds, dispatcher.rules.most_planning_seconds))
         if ending.kind == "ended":
             plan: dict[str, Any] = ending.fields["plan"]

@@ -4,6 +4,7 @@ The next job is taken from the owner with the fewest running jobs, among those f
 owner's jobs the one of the highest priority, then the oldest.  Nobody's priorities can push another owner back.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -37,10 +38,12 @@ class Queue:
     ----------
     most : int
         Jobs that run at once.
+    most_of : callable
+        Returns how many of an owner's may; None: no limit of its own.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, most_of: Callable[[str], int | None] = lambda _: None) -> None:
+        self.most, self._most_of = most, most_of
         self._waiting: dict[str, QueuedJob] = {}
         self._running: dict[str, str] = {}  # id → owner
         self._served: dict[str, int] = {}  # owner → number of the last turn
@@ -56,7 +59,7 @@ class Queue:
 
     def take(self, now: float) -> QueuedJob | None:
         """Return the next job to run, now counted as running; None if none may run."""
-        ready = [job for job in self._waiting.values() if job.ready_at <= now]
+        ready = [job for job in self._may_run() if job.ready_at <= now]
         if not ready or self.is_full:
             return None
         owner = min({job.owner for job in ready}, key=lambda name: (self.running(name), self._served.get(name, 0), name))
@@ -92,5 +95,11 @@ class Queue:
         return sum(job.owner == mine.owner and job.rank < mine.rank for job in list(self._waiting.values()))
 
     def next_time(self) -> float | None:
-        """Return when the next job that waits for a time is ready; None if none waits."""
-        return min((job.ready_at for job in self._waiting.values()), default=None)
+        """Return when the next job that waits for a time is ready; None if none waits for that alone."""
+        return min((job.ready_at for job in self._may_run()), default=None)
+
+    def _may_run(self) -> list[QueuedJob]:
+        """Return the jobs in line of owners who may have another one running."""
+        most = {owner: self._most_of(owner) for owner in {job.owner for job in self._waiting.values()}}
+        free = {owner for owner, allowed in most.items() if allowed is None or self.running(owner) < allowed}
+        return [job for job in self._waiting.values() if job.owner in free]

@@ -1,6 +1,7 @@
 """Run the service: put its parts together, listen, and stop in order."""
 
 import logging
+import os
 import re
 import signal
 import socket
@@ -12,9 +13,11 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from dsketch.errors import SpecError
 from dsketch.service.app import application
+from dsketch.service.audit_log import audit_log
 from dsketch.service.auth import Tokens, require_safe_host
 from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import ServiceError
@@ -25,9 +28,12 @@ from dsketch.service.keeping import Keeping
 from dsketch.service.limits import default_memory
 from dsketch.service.metrics import Metrics
 from dsketch.service.middleware import RequestBounds
+from dsketch.service.notices import NoticeHosts
+from dsketch.service.owners import Owners
 from dsketch.service.places import Roots
 from dsketch.service.protocol import protocol_with
 from dsketch.service.store import Store
+from dsketch.service.trust import Peers, TrustedHeader
 from dsketch.service.workers import JobCluster
 
 log = logging.getLogger("dsketch.service")
@@ -57,6 +63,12 @@ class ServiceOptions:
         Prefix under which a proxy shows it.
     keep_days : float or None
         Until ended jobs are removed; None: never.
+    audit_log : Path or None
+        Where a line of every request and every change of a job is appended.
+    trusted : TrustedHeader or None
+        By which a proxy says who logged in there.
+    owners : Path or None
+        The file of what each owner may do.
     """
 
     state: Path
@@ -70,6 +82,9 @@ class ServiceOptions:
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
     keep_days: float | None = None
+    audit_log: Path | None = None
+    trusted: TrustedHeader | None = None
+    owners: Path | None = None
 
 
 class Server(uvicorn.Server):
@@ -107,14 +122,21 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
     ServiceError
         If the state directory is another service's, or the port is taken.
     """
-    tokens = Tokens(options.token_file)
+    tokens = Tokens(options.token_file, options.trusted)
     require_safe_host(options.host, tokens)
+    if (
+        options.trusted is not None and not options.allowed_hosts
+    ):  # else a page of somebody else could set the header by a browser here
+        raise SpecError(
+            "the proxy's name was expected as --allowed-host beside --trust-header; there is none. Give the name that people open."
+        )
     require_prefix(options.root_path)
+    owners = Owners(options.owners, options.roots)
     listening = _listen(options.host, options.port)
-    with listening:
+    with listening, audit_log(options.audit_log):
         store = Store(options.state)
         hub = Hub(store.jobs)
-        dispatcher = Dispatcher(store, hub, options.cluster, options.roots, Metrics(), options.rules)
+        dispatcher = Dispatcher(store, hub, options.cluster, options.roots, Metrics(), options.rules, owners)
         desk, keeping = Desk(dispatcher), Keeping(dispatcher, options.keep_days)
         try:
             dispatcher.start()
@@ -128,7 +150,8 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
                 root_path=options.root_path,
             )
             config = uvicorn.Config(
-                app,
+                _with_peers(app),
+                proxy_headers=False,  # uvicorn's own would hide who connects from what asks for it
                 http=protocol_with(options.bounds.patience_seconds),
                 lifespan="off",
                 log_config=None,
@@ -158,6 +181,7 @@ def run(
     small_bytes: int,
     bounds: RequestBounds,
     announce: Callable[[str], None],
+    notice_hosts: Iterable[str] = (),
     **more: Any,
 ) -> None:
     """Serve as the command line asks: parameters as its options, ``places`` to read and to write under.
@@ -182,6 +206,7 @@ def run(
         most["bytes"],
         most["planning"],
         private_umask(),
+        NoticeHosts.of(notice_hosts),
     )
     options = ServiceOptions(state, host, port, token_file, roots, JobCluster(**cluster), rules, bounds, **more)
     if not roots.folders and not roots.prefixes:
@@ -214,6 +239,11 @@ def require_prefix(root_path: str) -> None:
         raise SpecError(
             f"a prefix such as /dsketch was expected as --root-path; got {root_path!r}. Begin it with / and end it without one."
         )
+
+
+def _with_peers(app: Any) -> Peers:
+    """Return the application with addresses as proxies on this machine tell them, after who connects was noted."""
+    return Peers(ProxyHeadersMiddleware(app, os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,7 +3,7 @@
 ::
 
     {"problem": "ridge", "A": "/data/A.zarr", "b": "/data/b.zarr", "alpha": 0.5, "method": "auto", "tol": null, "seed": 0,
-     "out": null, "replicas": 1, "priority": 0, "limits": {"seconds": 3600, "memory": "4GiB"}}
+     "out": null, "replicas": 1, "priority": 0, "notify": null, "limits": {"seconds": 3600, "memory": "4GiB"}}
 
 ``problem`` and its inputs (``A`` and ``b``, mostly) must be there, everything else has a default; a word that the problem does not know
 is refused.  The models are made from the options (:mod:`dsketch.settings`, :mod:`dsketch.problems.options`): a new problem or setting
@@ -97,6 +97,9 @@ class Spec(Strict):
     )
     replicas: Annotated[Literal[1, 3, 5, 7, 9], BeforeValidator(_number)] = Field(default=1, description=_JOB["replicas"].help)
     priority: int = Field(default=0, ge=_JOB["priority"].least, le=_JOB["priority"].most, description=_JOB["priority"].help)
+    notify: Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_printable)] | None = Field(
+        default=None, description=_JOB["notify"].help
+    )
     limits: Limits = Limits()
 
     @model_validator(mode="before")

@@ -1,4 +1,6 @@
-"""The file of tokens: a line ``owner:sha256:user`` or ``owner:sha256:admin`` each, and ``:until`` after it where a token's time ends.
+"""The file of tokens: a line ``owner:sha256:role`` each, ``:until`` after it where a token's time ends, ``:label`` where it has a name.
+
+A role is ``user``, ``admin`` (sees and changes the jobs of all owners) or ``reader`` (looks at its owner's jobs, and changes nothing).
 
 A token is 256 random bits, so one round of SHA-256 is as good as a slow hash: there is nothing to guess.  ``until`` is in seconds
 since 1970.  A token is added at the end of the file and revoked where it stands, by as many bytes as it had: the file stays the same
@@ -17,6 +19,7 @@ from dsketch.errors import SpecError
 _PREFIX = "dsk_"
 _REVOKED = b"# revoked"
 _DAY_SECONDS = 86_400
+ROLES = ("user", "admin", "reader")
 _SHOWN = 8  # digits of a hash that name a token to people
 
 
@@ -29,15 +32,19 @@ class Token:
     owner : str
     digest : str
         SHA-256 of the token.
-    is_admin : bool
+    role : str
+        One of :data:`ROLES`.
     until : int or None
         Seconds since 1970, when its time ends; None: never.
+    label : str
+        What its owner calls it.
     """
 
     owner: str
     digest: str
-    is_admin: bool = False
+    role: str = "user"
     until: int | None = None
+    label: str = ""
 
     @property
     def id(self) -> str:
@@ -50,8 +57,8 @@ class Token:
 
     def line(self) -> str:
         """Return it as the file has it."""
-        fields = [self.owner, self.digest, "admin" if self.is_admin else "user"]
-        return ":".join([*fields, *([] if self.until is None else [str(self.until)])])
+        more = ["" if self.until is None else str(self.until), self.label]
+        return ":".join([self.owner, self.digest, self.role, *more]).rstrip(":")
 
 
 def hash_of(token: str) -> str:
@@ -59,7 +66,9 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def new_token(path: Path, owner: str, *, is_admin: bool = False, days: float | None = None) -> str:
+def new_token(
+    path: Path, owner: str, *, is_admin: bool = False, days: float | None = None, is_reader: bool = False, label: str = ""
+) -> str:
     """Return a new token for an owner; its hash is appended to the file, which only this account can read if it is made now.
 
     Parameters
@@ -69,17 +78,26 @@ def new_token(path: Path, owner: str, *, is_admin: bool = False, days: float | N
     is_admin : bool
     days : float, optional
         That it is good for; None: until it is revoked.
+    is_reader : bool
+        Whether it changes nothing.
+    label : str
+        What its owner calls it.
 
     Raises
     ------
     SpecError
-        If the owner's name would not fit in the file, or the file cannot be written.
+        If the owner's name or the label would not fit in the file, both roles are asked for, or the file cannot be written.
     """
-    if not owner or not all(mark.isalnum() or mark in "._-@" for mark in owner) or len(owner) > 100:
+    if not is_plain_name(owner):
         raise SpecError(f"an owner of letters, digits, '.', '_', '-', '@' was expected; got {owner!r}. Choose such a name.")
+    if label and not _is_label(label):
+        raise SpecError(f"a label was expected that begins with a letter, as a plain name; got {label!r}. Choose such a name.")
+    if is_admin and is_reader:
+        raise SpecError("one role was expected; an admin changes everything, a reader nothing. Choose --admin or --reader.")
     token = _PREFIX + secrets.token_urlsafe(32)
+    role = "admin" if is_admin else "reader" if is_reader else "user"
     until = None if days is None else int(time.time() + days * _DAY_SECONDS)
-    line = f"{Token(owner, hash_of(token), is_admin, until).line()}\n"
+    line = f"{Token(owner, hash_of(token), role, until, label).line()}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -90,6 +108,15 @@ def new_token(path: Path, owner: str, *, is_admin: bool = False, days: float | N
     except OSError as error:
         raise SpecError(f"a token file was expected at {path}; it gave: {error.strerror}. Choose another path.") from error
     return token
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name may be an owner's: it breaks no line, neither of the file nor of a log."""
+    return 0 < len(name) <= 100 and all(mark.isalnum() or mark in "._-@" for mark in name)
+
+
+def _is_label(name: str) -> bool:
+    return is_plain_name(name) and name[0].isalpha()  # so that half an end of time is none
 
 
 def read_tokens(path: Path) -> tuple[Token, ...]:
@@ -107,7 +134,7 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
 
 
 def revoke(path: Path, who: str) -> tuple[Token, ...]:
-    """Take the tokens of an owner, or the one of an id, out of the file, and return them.
+    """Take the tokens of an owner, else the one of an id, else those of a label, out of the file, and return them.
 
     Raises
     ------
@@ -116,10 +143,13 @@ def revoke(path: Path, who: str) -> tuple[Token, ...]:
     """
     data = _read(path)
     known = _tokens(path, data)
-    gone = tuple(token for token in known if token.owner == who) or tuple(token for token in known if token.id == who)
+    names_of = ("owner", "id", "label") if who else ()
+    gone = next((found for name in names_of if (found := tuple(one for one in known if getattr(one, name) == who))), ())
     if not gone:
         names = ", ".join(sorted({token.owner for token in known})) or "nobody"
-        raise SpecError(f"an owner or the id of a token in {path} was expected; got {who!r} (it has: {names}). See --list.")
+        raise SpecError(
+            f"an owner, or the id or label of a token, in {path} was expected; got {who!r} (it has: {names}). See --list."
+        )
     digests = {token.digest.encode() for token in gone}
     try:
         with path.open("r+b", buffering=0) as file:
@@ -158,15 +188,11 @@ def _tokens(path: Path, data: bytes) -> tuple[Token, ...]:
 
 def _token(path: Path, number: int, line: str) -> Token:
     owner, *rest = line.strip().split(":")
-    digest, role, until = (*rest, "", "", "")[:3]
-    if (
-        not owner
-        or len(digest) != 64
-        or role not in ("user", "admin")
-        or len(rest) > 3
-        or (len(rest) == 3 and not until.isdigit())
-    ):
+    digest, role, until, label = (*rest, "", "", "", "")[:4]
+    is_whole = {2: True, 3: until.isdigit(), 4: (not until or until.isdigit()) and _is_label(label)}.get(len(rest), False)
+    if not owner or len(digest) != 64 or role not in ROLES or not is_whole:
         raise SpecError(
-            f"owner:sha256:user or owner:sha256:admin was expected; line {number} of {path} is something else. Make it anew."
+            f"owner:sha256:role was expected, the role one of {', '.join(ROLES)}; line {number} of {path} is something else. Make it "
+            "anew."
         )
-    return Token(owner, digest, role == "admin", int(until) if until else None)
+    return Token(owner, digest, role, int(until) if until else None, label)

@@ -115,6 +115,11 @@ def test_every_documented_status_is_seen(tmp_path: Path, fuzzed: Service, data: 
     with httpx.Client(base_url=fuzzed.url, timeout=240, trust_env=False) as nobody:
         for path, method in every:
             ledger.ask(nobody, method, path, json=BODY if method == "POST" else None)
+    reader = {"Authorization": f"Bearer {new_token(token[0], 'ann', is_reader=True)}"}
+    with httpx.Client(base_url=fuzzed.url, headers=reader, timeout=240, trust_env=False) as wall:
+        for path, method in every:
+            if method != "GET" or path == "/v1/tokens":
+                ledger.ask(wall, method, path, json=BODY)
     user = new_token(token[0], "ann")
     words = ("--token-file", str(token[0]), "--scheduler", "/nowhere/scheduler.json", "--small", "1", "--patience", "0.5")
     with Service(tmp_path / "broken", data, *words) as broken:
@@ -174,7 +179,7 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
 
 def wrong_requests(ledger: Ledger, http: httpx.Client) -> None:
     """Ask what is well formed, wrong, elsewhere, or too large."""
-    for path in ("/v1/jobs", "/v1/service", "/healthz", "/readyz", "/metrics"):
+    for path in ("/v1/jobs", "/v1/service", "/healthz", "/readyz", "/metrics", "/v1/tokens"):
         ledger.ask(http, "GET", path)
     ledger.ask(http, "GET", "/v1/jobs", params={"limit": "many"})
     for path in ("/v1/jobs", "/v1/plans"):

@@ -13,6 +13,7 @@ import dsketch
 from dsketch.service.access import Access
 from dsketch.service.auth import Tokens, new_token
 from dsketch.service.logs import OneLine
+from dsketch.service.metrics import Metrics
 from dsketch.service.places import Roots
 from dsketch.service.serve import require_folders
 from tests.service.conftest import spec
@@ -79,7 +80,7 @@ def test_what_is_routine_is_for_debugging(caplog: pytest.LogCaptureFixture, path
     async def nothing(*given: Any) -> Any:
         return given
 
-    asyncio.run(Access(answer, Tokens(None))(scope, nothing, nothing))
+    asyncio.run(Access(answer, Tokens(None), Metrics())(scope, nothing, nothing))
 
     assert [record.levelname for record in caplog.records] == [level]
     assert caplog.messages[0].startswith(f"10.0.0.1 local GET /p{path} {status} ")

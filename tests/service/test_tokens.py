@@ -78,7 +78,7 @@ def test_two_changes_within_one_tick_are_both_seen(file: Path) -> None:
     before = file.stat()
     revoke(file, "ann")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    known._read_at = auth._version_of(file)  # as if nothing told the change from what was read
+    known._read_at = auth.version_of(file)  # as if nothing told the change from what was read
 
     assert not is_in(known, token)
 
@@ -107,7 +107,7 @@ def test_a_token_is_good_for_its_days(file: Path, monkeypatch: pytest.MonkeyPatc
     assert is_in(known, long)
 
 
-@pytest.mark.parametrize("end", ["x", "-1", "1.5", "1:2", "99999999999999999999x"])
+@pytest.mark.parametrize("end", ["x", "-1", "1.5", "1:2", ":", ":a:b", "1:", "99999999999999999999x"])
 def test_an_end_that_is_none_is_refused(file: Path, end: str) -> None:
     """Half a line must not become a token without end."""
     file.write_text(f"ann:{'0' * 64}:user:{end}\n")
@@ -163,6 +163,26 @@ def test_the_command_lists_and_revokes(file: Path) -> None:
         2,
         "dsketch: error: an OWNER was expected; there is none. Write dsketch token OWNER --token-file FILE.\n",
     )
+
+
+def test_roles_and_labels_are_of_the_file(file: Path) -> None:
+    """A label may stand with or without an end, revokes its token alone, and is a plain name; nobody has two roles."""
+    made = [
+        new_token(file, "ann", is_reader=True, label="wall"),
+        new_token(file, "ann", label="laptop", days=1),
+        new_token(file, "wall"),
+    ]
+    known = Tokens(file)
+    assert known.caller(f"Bearer {made[0]}") == Caller("ann", is_reader=True)
+    assert [(token.role, token.label) for token in read_tokens(file)] == [("reader", "wall"), ("user", "laptop"), ("user", "")]
+    assert [token.owner for token in revoke(file, "wall")] == ["wall"]  # an owner of the name goes first
+    assert [token.label for token in revoke(file, "wall")] == ["wall"]
+    assert [is_in(known, token) for token in made] == [False, True, False]
+    for wrong in ("9", "a:b", "a b", "x" * 101):
+        with pytest.raises(dsketch.SpecError, match="a label was expected"):
+            new_token(file, "ann", label=wrong)
+    with pytest.raises(dsketch.SpecError, match="one role was expected"):
+        new_token(file, "ann", is_admin=True, is_reader=True)
 
 
 def test_a_stream_ends_with_its_token(tmp_path: Path, file: Path) -> None:

@@ -13,9 +13,10 @@ from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import TABLE
 from dsketch.service.auth import Caller, Tokens
-from dsketch.service.errors import error_document
+from dsketch.service.errors import AccessError
+from dsketch.service.job import stamp
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import About, Health, Trouble
+from dsketch.service.models import About, Health, TokensOut, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
 from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, OUT_DIR, Bytes, Numbers, Option
@@ -31,11 +32,12 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
     @app.get("/v1/service", tags=["service"], responses={200: {"model": About}, **troubles()})
     def about(caller: Annotated[Caller, Depends(who)]) -> Response:
         """Say what the service offers: places of data, problems with their words, limits."""
-        roots = dispatcher.roots
+        roots = dispatcher.roots_of(caller.owner)
         facts = {
             "version": __version__,
             "owner": caller.owner,
             "is_admin": caller.is_admin,
+            "role": caller.role,
             "needs_token": tokens.are_needed,
             "data_roots": [*map(str, roots.folders), *roots.prefixes],
             "out_roots": [*map(str, roots.outputs)],
@@ -57,13 +59,31 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
         status, message = await readiness.standing()
         return JSONResponse({"status": status, "message": message}, 200 if (status, message) == READY else 503)
 
+    def require_admin(caller: Caller) -> None:
+        if not caller.is_admin:
+            raise AccessError(f"an admin was expected; {caller.owner} is none. Use an admin's token.")
+
+    @app.get("/v1/tokens", tags=["service"], responses={200: {"model": TokensOut}, **troubles(403)})
+    def list_tokens(caller: Annotated[Caller, Depends(who)]) -> Response:
+        """List who may come in: owner, label, role, end; for admins. Nothing that opens, and nothing made from it."""
+        require_admin(caller)
+        now = time.time()
+        told = [
+            {
+                "owner": token.owner,
+                "label": token.label,
+                "role": token.role,
+                "until": None if token.until is None else stamp(token.until),
+                "is_expired": token.is_expired(now),
+            }
+            for token in tokens.known()
+        ]
+        return JSONResponse({"tokens": told})
+
     @app.get("/metrics", tags=["service"], responses={200: {"content": {"text/plain": {}}}, **troubles(403)})
     def metrics(caller: Annotated[Caller, Depends(who)]) -> Response:
         """Show figures for Prometheus; for admins, as they tell of everybody's jobs."""
-        if not caller.is_admin:
-            return JSONResponse(
-                error_document("AccessError", f"an admin was expected; {caller.owner} is none. Use an admin's token."), 403
-            )
+        require_admin(caller)
         oldest = dispatcher.store.oldest_queued()
         age = 0.0 if oldest is None else max(time.time() - oldest, 0.0)
         return Response(dispatcher.metrics.text(dispatcher.store.counts(), age), media_type="text/plain; version=0.0.4")

@@ -3,16 +3,17 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Header, Path, Security
+from fastapi import Header, Path, Request, Security
 from fastapi.security import APIKeyHeader
 
 from dsketch.service.auth import Caller, Tokens
+from dsketch.service.errors import AccessError
 from dsketch.service.folder import ID
 from dsketch.service.models import Trouble
 
 _WHY = {
     401: "No valid token.",
-    403: "The data lie outside the declared places.",
+    403: "The caller may not: its token only reads, it is no admin, or the data lie outside the declared places.",
     404: "No such job.",
     408: "The body came too slowly.",
     409: "The state of the job, or the idempotency key, does not allow it.",
@@ -24,17 +25,24 @@ _WHY = {
 
 Id = Annotated[str, Path(alias="id", pattern=f"^{ID.pattern}$", description="Of a job.")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~ ]+$")]
+_LOOKS = ("GET", "HEAD")
 Who = Callable[..., Awaitable[Caller]]
 
 
 def who_asks(tokens: Tokens) -> Who:
-    """Return the dependency that finds the caller of a request."""
+    """Return the dependency that finds the caller of a request; one who only reads gets no further than what changes nothing."""
     scheme = APIKeyHeader(
         name="Authorization", auto_error=False, description="Bearer TOKEN; not needed on an open loopback service."
     )
 
-    async def caller(header: Annotated[str | None, Security(scheme)]) -> Caller:
-        return tokens.caller(header)
+    async def caller(request: Request, header: Annotated[str | None, Security(scheme)]) -> Caller:
+        del header  # named for the document of the API
+        found = tokens.caller_of(request.scope)
+        if found.is_reader and request.method not in _LOOKS:
+            raise AccessError(
+                f"a token that may change something was expected; this one of {found.owner} only reads. Use another token."
+            )
+        return found
 
     return caller
 

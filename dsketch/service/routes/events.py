@@ -58,7 +58,7 @@ def add_events(app: FastAPI, desk: Desk, who: Who) -> None:
             try:
                 with contextlib.suppress(TokenError):  # who is let in no more hears no more, from the next event on
                     async for event in hub.follow(id_, after, rests):
-                        await who(request.headers.get("authorization"))
+                        await who(request, request.headers.get("authorization"))
                         yield _encode_event(event)
             finally:
                 streams[caller.owner] -= 1

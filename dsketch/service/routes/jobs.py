@@ -19,12 +19,11 @@ def add_plans(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     @app.post(
         "/v1/plans",
         tags=["plans"],
-        dependencies=[Depends(who)],
         responses={200: {"model": PlanOut}, **troubles(403, 408, 413, 422, 503)},
     )
-    async def plan(question: Question, request: Request) -> Response:
+    async def plan(question: Question, request: Request, caller: Annotated[Caller, Depends(who)]) -> Response:
         """Say how a run would be made and what it would cost; reads a few blocks, solves nothing. Ends when you hang up."""
-        return JSONResponse(await threads.plan(request, desk.plan(question.spec)))
+        return JSONResponse(await threads.plan(request, desk.plan(caller, question.spec)))
 
 
 def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
@@ -64,17 +63,17 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
         """Show a job: state, progress, plan, history."""
         return answer(id_, caller)
 
-    @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
+    @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(403, 404, 409, 422)})
     async def cancel(id_: Id, caller: By) -> Response:
         """End a job that waits or runs; answers when it has ended. Recorded passes are kept for resume."""
         return await threads.end(lambda: answer(desk.cancel(caller, id_).id, caller))
 
-    @app.post("/v1/jobs/{id}/resume", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 409, 422)})
+    @app.post("/v1/jobs/{id}/resume", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(403, 404, 409, 422)})
     def resume(id_: Id, caller: By) -> Response:
         """Put a failed or cancelled job in line again; it goes on after its last recorded pass, with the same bits."""
         return answer(desk.resume(caller, id_).id, caller)
 
-    @app.delete("/v1/jobs/{id}", tags=["jobs"], status_code=204, responses=troubles(404, 409, 422))
+    @app.delete("/v1/jobs/{id}", tags=["jobs"], status_code=204, responses=troubles(403, 404, 409, 422))
     async def remove(id_: Id, caller: By) -> Response:
         """Remove a job that rests, with its answer and its records."""
         await threads.end(desk.remove, caller, id_)
