@@ -19,6 +19,7 @@ from dsketch.service.events import Hub
 from dsketch.service.job import MOST_FAULTS, Job, State
 from dsketch.service.job_process import JobWork
 from dsketch.service.metrics import Metrics
+from dsketch.service.pace import Paces
 from dsketch.service.places import Roots
 from dsketch.service.queue import Queue, QueuedJob
 from dsketch.service.specs import Spec, limit_of
@@ -82,7 +83,7 @@ class Dispatcher:
 
     def __init__(self, store: Store, hub: Hub, cluster: JobCluster, roots: Roots, metrics: Metrics, rules: Rules) -> None:
         self.store, self.hub, self.cluster, self.roots, self.metrics, self.rules = store, hub, cluster, roots, metrics, rules
-        self.queue = Queue(rules.most_jobs)
+        self.queue, self.paces = Queue(rules.most_jobs), Paces()
         self._changed = threading.Condition()
         self._runs: dict[str, Attempt] = {}
         self._is_stopping = False
@@ -220,6 +221,7 @@ class Dispatcher:
             self._conclude(id_, Ending("died", "the service could not start the job's process"))
         finally:
             self.hub.forget(id_)
+            self.paces.forget(id_)
             with self._changed:
                 self.queue.finish(id_)
                 self._runs.pop(id_, None)
@@ -281,6 +283,7 @@ class Dispatcher:
 
     def _listener(self, id_: str) -> Any:
         def hear(kind: str, fields: dict[str, Any]) -> None:
+            self.paces.hear(id_, kind, fields)
             if kind == "progress":
                 self.hub.show(id_, fields)
                 return
