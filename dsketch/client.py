@@ -128,11 +128,22 @@ class Client:
         body = {"spec": _sendable({**(spec or {}), **options}), "name": name}
         return self._json("POST", "/v1/jobs", body=body, headers=headers)
 
-    def list(self, state: str | None = None) -> Iterator[Document]:
-        """Yield the jobs that the token may see, newest first, in any state or in one."""
+    def list(self, state: str | None = None, *, search: str = "", order: str = "newest") -> Iterator[Document]:
+        """Yield the jobs that the token may see.
+
+        Parameters
+        ----------
+        state : str, optional
+            Only those in this state.
+        search : str
+            Only those with all these words in name, owner, problem, data or id.
+        order : str
+            ``newest``, ``oldest``, ``active`` (what runs first, then what waits), ``name``, ``problem`` or ``owner``.
+        """
+        asked = {"state": state, "search": search or None, "order": None if order == "newest" else order}
         after: str | None = None
         while True:
-            given = {name: value for name, value in (("state", state), ("after", after)) if value is not None}
+            given = {name: value for name, value in {**asked, "after": after}.items() if value is not None}
             page = self._json("GET", "/v1/jobs", params=given)
             yield from page["jobs"]
             after = page["next"]
@@ -178,6 +189,16 @@ class Client:
     def solution(self, id_: str) -> Document:
         """Return the answer without x: status, certificate, ledger."""
         return self._json("GET", f"{_job_path(id_)}/solution")
+
+    def log(self, id_: str) -> Iterator[str]:
+        """Yield what the process of a job has printed so far, some lines at a time."""
+        after, size = 0, 1
+        while after < size:
+            response = self._send("GET", f"{_job_path(id_)}/log", params={"after": after})
+            yield response.text
+            before, after, size = after, *(int(response.headers[name]) for name in ("dsketch-next", "dsketch-size"))
+            if after == before:
+                return
 
     def receipt(self, id_: str) -> Document:
         """Return the receipt of a finished job, signed by the service; written as JSON, ``dsketch audit`` takes it."""

@@ -1,6 +1,8 @@
 """``dsketch jobs``: hand runs to a service, and watch, end, resume, fetch and remove them."""
 
+import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +98,23 @@ for_each_problem(
 @with_options(URL, JSON)
 @jobs.command("list", short_help="List jobs, newest first.")
 @click.option("--state", metavar="STATE", help="Only those in this state: queued, running, solved, failed …")
+@click.option("--search", metavar="WORDS", default="", help="Only those with these words in name, owner, problem, data or id.")
+@click.option(
+    "--order",
+    metavar="ORDER",
+    default="newest",
+    show_default=True,
+    help="newest, oldest, active (what runs first, then what waits), name, problem or owner.",
+)
 @click.option("--limit", metavar="N", type=click.IntRange(1), default=50, help="At most so many.")
-def _list(state: str | None, limit: int, as_json: bool, **given: Any) -> int:
+def _list(state: str | None, search: str, order: str, limit: int, as_json: bool, **given: Any) -> int:
     """List jobs, newest first.
 
     \b
     Example: dsketch jobs list --state running
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
     with _client(given) as client:
-        found = [job for _, job in zip(range(limit), client.list(state), strict=False)]
+        found = [job for _, job in zip(range(limit), client.list(state, search=search, order=order), strict=False)]
     if as_json:
         print_json({"jobs": found})
     else:
@@ -147,13 +157,15 @@ def _follow(client: Client, id_: str, as_json: bool) -> int:
 
 def _follow_events(client: Client, id_: str, as_json: bool) -> int:
     """Draw what happens until the job rests, then say how it ended."""
+    at = time.time()
     try:
-        with listening() as tell:
+        with listening(when=lambda: at) as tell:
             for event in client.follow(id_):
+                at = _seconds_of(event)
                 if (known := event_from(event)) is not None:
                     tell(known)
                 elif event["event"] == "state":
-                    say(_state_text(event))
+                    say(f"{time.strftime('%H:%M:%S', time.localtime(at))} {_state_text(event)}")
     except KeyboardInterrupt as stop:
         raise Stopped(f"stopped watching; the job goes on. Watch it again with: dsketch jobs follow {id_}") from stop
     job = client.show(id_)
@@ -162,6 +174,21 @@ def _follow_events(client: Client, id_: str, as_json: bool) -> int:
     elif job["state"] in ("solved", "not_solved"):
         click.echo(client.solution(id_)["text"])
     return _CODES.get(job["state"], 2)
+
+
+def _seconds_of(event: Document) -> float:
+    """Return when an event happened, in seconds since 1970; one that the service does not keep happens now."""
+    return datetime.fromisoformat(event["at"]).timestamp() if "at" in event else time.time()
+
+
+def _log(client: Client, id_: str, as_json: bool) -> int:
+    parts = client.log(id_)
+    if as_json:
+        print_json({"log": "".join(parts)})
+        return 0
+    for part in parts:
+        click.echo(part, nl=False)
+    return 0
 
 
 def _cancel(client: Client, id_: str, as_json: bool) -> int:
@@ -182,6 +209,12 @@ def _rm(client: Client, id_: str, as_json: bool) -> int:
 for _word, _act, _short, _long in (
     ("show", _show, "Show a job: states, plan, certificate.", "Show JOB: its states, its plan, and its certificate when solved."),
     ("follow", _follow, "Watch a job until it rests.", "Watch JOB until it rests, with the bar of dsketch solve."),
+    (
+        "log",
+        _log,
+        "Print the log of a job's process.",
+        "Print what the process of JOB wrote, such as the stack trace of a defect.",
+    ),
     ("cancel", _cancel, "End a job that waits or runs.", "End JOB, which waits or runs. Recorded passes are kept for resume."),
     (
         "resume",

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from dsketch.events import Tell
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.problems import PROBLEMS, Problem
+
+When = Callable[[], float]  # seconds since 1970
 
 _OWN = ("workers", "threads", "memory")
 
@@ -55,20 +57,26 @@ def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Eng
 
 
 @contextmanager
-def listening(title: str = "rows") -> Iterator[Tell]:
-    """Yield a listener: bars if standard error is a terminal, else log lines there."""
+def listening(title: str = "rows", when: When | None = None) -> Iterator[Tell]:
+    """Yield a listener: bars if standard error is a terminal, else log lines there, with the time of now or of ``when``."""
     if sys.stderr.isatty():
         with bar_or_silence(title=title) as tell:
             yield tell
     else:
-        with show_log():
+        with show_log(when):
             yield LogLines()
 
 
 @contextmanager
-def show_log() -> Iterator[None]:
-    """Send dsketch's log, from INFO on, to standard error for a while."""
+def show_log(when: When | None = None) -> Iterator[None]:
+    """Send dsketch's log, from INFO on, to standard error for a while, with the time of now or of ``when``."""
     handler = logging.StreamHandler(sys.stderr)
+
+    def set_time(record: logging.LogRecord) -> bool:
+        record.created = record.created if when is None else when()
+        return True
+
+    handler.addFilter(set_time)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     log = logging.getLogger("dsketch")
     level = log.level

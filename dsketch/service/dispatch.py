@@ -22,6 +22,7 @@ from dsketch.service.job_process import JobWork
 from dsketch.service.metrics import Metrics
 from dsketch.service.notices import NoticeHosts, Notices
 from dsketch.service.owners import Owners
+from dsketch.service.pace import Paces
 from dsketch.service.places import Roots
 from dsketch.service.queue import Queue, QueuedJob
 from dsketch.service.quotas import Quotas
@@ -102,6 +103,7 @@ class Dispatcher:
         self.store, self.hub, self.cluster, self.roots, self.metrics, self.rules = store, hub, cluster, roots, metrics, rules
         self.quotas = Quotas(owners or Owners(None, roots), store.state)
         self.queue, self._notices = Queue(rules.most_jobs, self.quotas.most_running), Notices(rules.notice_hosts)
+        self.paces = Paces()
         self._changed = threading.Condition()
         self._runs: dict[str, Attempt] = {}
         self._is_stopping = False
@@ -262,6 +264,7 @@ class Dispatcher:
         finally:
             self.quotas.end(id_)
             self.hub.forget(id_)
+            self.paces.forget(id_)
             with self._changed:
                 self.queue.finish(id_)
                 self._runs.pop(id_, None)
@@ -323,6 +326,7 @@ class Dispatcher:
 
     def _listener(self, id_: str) -> Any:
         def hear(kind: str, fields: dict[str, Any]) -> None:
+            self.paces.hear(id_, kind, fields)
             if kind == "progress":
                 self._stop_if_over(id_)
                 self.hub.show(id_, fields)

@@ -61,6 +61,11 @@ class Folder:
         return self.path / "events.jsonl"
 
     @property
+    def log(self) -> Path:
+        """Where what its processes printed is kept."""
+        return self.path / "log"
+
+    @property
     def passes(self) -> int:
         """How many passes are recorded."""
         try:

@@ -10,17 +10,42 @@ from pathlib import Path
 from typing import Any
 
 from dsketch.service.job import Job, State, StateChange
+from dsketch.service.listing import Look, back_of, problem_of, rank_of, title_of, words_of
 
 log = logging.getLogger("dsketch.service")
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, state TEXT NOT NULL, key TEXT, document TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, id);
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, id);
-CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_key ON jobs (owner, key) WHERE key IS NOT NULL;
-"""
+_FORMAT = 2  # of the tables; others are thrown away, as the folders have all that they held
+_TABLES = ("jobs", "documents", "tally")
+_SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS jobs (
+        id TEXT PRIMARY KEY, back TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL, key TEXT, rank INTEGER NOT NULL,
+        title TEXT NOT NULL, problem TEXT NOT NULL, words TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    # Apart, so that what has to look at every job reads short rows.
+    "CREATE TABLE IF NOT EXISTS documents (id TEXT PRIMARY KEY, document TEXT NOT NULL)",
+    # Counting the rows of a state would read all of them.
+    "CREATE TABLE IF NOT EXISTS tally (owner TEXT, state TEXT, jobs INTEGER NOT NULL, PRIMARY KEY (owner, state)) WITHOUT ROWID",
+    "CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_key ON jobs (owner, key) WHERE key IS NOT NULL",
+    *(
+        f"CREATE INDEX IF NOT EXISTS jobs_by_{'_'.join(columns)} ON jobs ({', '.join(columns)}, back)"
+        for column in ("state", "rank", "title", "problem")
+        for columns in ((column,), ("owner", column))
+    ),
+    "CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (back)",
+    "CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, back)",
+    """CREATE TRIGGER IF NOT EXISTS tally_more AFTER INSERT ON jobs BEGIN
+        INSERT INTO tally VALUES (new.owner, new.state, 1) ON CONFLICT DO UPDATE SET jobs = jobs + 1;
+    END""",
+    """CREATE TRIGGER IF NOT EXISTS tally_less AFTER DELETE ON jobs BEGIN
+        UPDATE tally SET jobs = jobs - 1 WHERE owner = old.owner AND state = old.state;
+        DELETE FROM documents WHERE id = old.id;
+    END""",
+)
+_INSERT = (
+    "INSERT INTO jobs VALUES (:id, :back, :owner, :state, :key, :rank, :title, :problem, :words)",
+    "INSERT INTO documents VALUES (:id, :document)",
+)
+_DELETE = "DELETE FROM jobs WHERE id = ?"
 
 
 class Index:
@@ -45,22 +70,22 @@ class Index:
     def put(self, job: Job) -> None:
         """Note a job as it is now."""
         with self._writer:
-            self._writer.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?)", _row(job))
+            self._writer.execute(_DELETE, (job.id,))  # REPLACE would not tell the tally
+            self._insert(_row(job))
 
     def forget(self, id_: str) -> None:
         """Forget a job."""
         with self._writer:
-            self._writer.execute("DELETE FROM jobs WHERE id = ?", (id_,))
+            self._writer.execute(_DELETE, (id_,))
 
     def replace(self, jobs: Iterable[Job]) -> dict[str, str]:
         """Forget all jobs and note these; return why, by id, of those that cannot stand beside the others."""
         left_out = {}
         with self._writer:
-            for statement in ("DROP TABLE IF EXISTS jobs", *_SCHEMA.split(";")):  # another version's table may have other columns
-                self._writer.execute(statement)
+            _begin_anew(self._writer)
             for job in jobs:
                 try:
-                    self._writer.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?)", _row(job))
+                    self._insert(_row(job))
                 except (
                     sqlite3.IntegrityError,
                     sqlite3.ProgrammingError,
@@ -70,6 +95,10 @@ class Index:
                 ) as error:
                     left_out[job.id] = self._why(job, error)
         return left_out
+
+    def _insert(self, row: dict[str, Any]) -> None:
+        for statement in _INSERT:
+            self._writer.execute(statement, row)
 
     def _why(self, job: Job, error: Exception) -> str:
         """Return why a job cannot be noted."""
@@ -88,22 +117,32 @@ class Index:
         """Return the job that an owner's key made."""
         return next(iter(self._jobs("WHERE owner = ? AND key = ?", owner, key)), None)
 
-    def page(self, owner: str | None, state: State | None, after: str | None, limit: int) -> list[Job]:
-        """Return jobs, newest first, those before ``after`` only."""
-        wanted = {"owner = ?": owner, "state = ?": None if state is None else state.value, "id < ?": after}
-        named = {clause: value for clause, value in wanted.items() if value is not None}
-        where = f"WHERE {' AND '.join(named)} " if named else ""
-        return self._jobs(f"{where}ORDER BY id DESC LIMIT ?", *named.values(), limit)
+    def page(self, look: Look) -> list[Job]:
+        """Return the jobs that are looked for, in their order, no more than its limit."""
+        clause, values = look.clause()
+        query = f"SELECT id FROM jobs {clause}"  # noqa: S608 - clauses are our own words, values are bound
+        ids = [id_ for (id_,) in self._reader().execute(query, values).fetchall()]
+        found = {job.id: job for job in self._jobs(f"WHERE id IN ({', '.join('?' * len(ids))})", *ids)}
+        return [found[id_] for id_ in ids if id_ in found]
 
     def in_states(self, states: Iterable[State]) -> list[Job]:
         """Return the jobs in some states, oldest first."""
         values = [state.value for state in states]
         return self._jobs(f"WHERE state IN ({', '.join('?' * len(values))}) ORDER BY id", *values)
 
-    def counts(self) -> dict[State, int]:
-        """Return how many jobs are in each state."""
-        found = dict(self._reader().execute("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetchall())
+    def counts(self, owner: str | None = None, search: str = "") -> dict[State, int]:
+        """Return how many jobs are in each state, of an owner or of all; with a word, which has to be looked for, of those that have it."""
+        terms, values = Look(owner=owner, search=search).terms()
+        where = f" WHERE {' AND '.join(terms)}" if terms else ""
+        number, table = ("COUNT(*)", "jobs") if search.strip() else ("SUM(jobs)", "tally")
+        query = f"SELECT state, {number} FROM {table}{where} GROUP BY state"  # noqa: S608 - our own words, values are bound
+        found = dict(self._reader().execute(query, values).fetchall())
         return {state: found.get(state.value, 0) for state in State}
+
+    def owners(self) -> int:
+        """Return how many owners have jobs."""
+        ((found,),) = self._reader().execute("SELECT COUNT(DISTINCT owner) FROM tally WHERE jobs > 0").fetchall()
+        return int(found)
 
     def first(self, state: State) -> str | None:
         """Return the id of the oldest job in a state."""
@@ -119,7 +158,7 @@ class Index:
     # ---- inside ------------------------------------------------------------------------------------------------------
 
     def _jobs(self, clause: str, *values: Any) -> list[Job]:
-        query = f"SELECT document FROM jobs {clause}"  # noqa: S608 - clauses are our own words, values are bound
+        query = f"SELECT document FROM jobs JOIN documents USING (id) {clause}"  # noqa: S608 - clauses are our own words, values are bound
         return [_job(document) for (document,) in self._reader().execute(query, values).fetchall()]
 
     def _reader(self) -> sqlite3.Connection:
@@ -143,15 +182,32 @@ def _connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # before SQLite, whose side files have the mode of this one
     path.chmod(0o600)
     connection = sqlite3.connect(path, check_same_thread=False)
+    connection.execute("PRAGMA page_size = 1024")  # of a new file: a change of state touches a page of every index
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # the folders are the truth; the index need not survive a power cut
-    connection.executescript(_SCHEMA)
+    with connection:
+        if connection.execute("PRAGMA user_version").fetchone() != (_FORMAT,):
+            _begin_anew(connection)
     return connection
 
 
-def _row(job: Job) -> tuple[str, str, str, str | None, str]:
-    document = {**vars(job), "history": [step.to_dict() for step in job.history]}
-    return job.id, job.owner, job.state.value, job.key, json.dumps(document)
+def _begin_anew(connection: sqlite3.Connection) -> None:
+    """Make the tables without anything in them; another version's may have other columns."""
+    for statement in (*(f"DROP TABLE IF EXISTS {name}" for name in _TABLES), *_SCHEMA, f"PRAGMA user_version = {_FORMAT}"):
+        connection.execute(statement)
+
+
+def _row(job: Job) -> dict[str, Any]:
+    return {
+        **{name: getattr(job, name) for name in ("id", "owner", "key")},
+        "back": back_of(job.id),
+        "state": job.state.value,
+        "rank": rank_of(job.state),
+        "title": title_of(job),
+        "problem": problem_of(job),
+        "words": words_of(job),
+        "document": json.dumps({**vars(job), "history": [step.to_dict() for step in job.history]}),
+    }
 
 
 def _job(document: str) -> Job:

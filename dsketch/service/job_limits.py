@@ -61,7 +61,7 @@ def hold_lock(folder: Folder) -> Iterator[None]:
 @contextmanager
 def redirect_prints(folder: Folder) -> Iterator[None]:
     """Send what the process prints to the job's log."""
-    descriptor = os.open(folder.path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(descriptor, 1)

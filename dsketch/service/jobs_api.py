@@ -4,6 +4,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,14 @@ from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
 from dsketch.service.folder import ID, Folder
 from dsketch.service.job import Job, State, stamp
+from dsketch.service.job_log import LogPart, read_log
+from dsketch.service.listing import Look, cursor_of
 from dsketch.service.models import MOST_NAME
 from dsketch.service.plans import Planning, Plans
 from dsketch.service.specs import Spec, spec_of
 from dsketch.settings import SUMMARY
+
+_KNOWN_METHODS = 4_096  # of jobs; more of them are looked up in their folders again
 
 acts = logging.getLogger("dsketch.service.acts")
 
@@ -40,6 +46,7 @@ class Desk:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
         self.plans = Plans(dispatcher)
+        self._method = lru_cache(_KNOWN_METHODS)(self._find_method)
 
     # ---- jobs --------------------------------------------------------------------------------------------------------
 
@@ -84,9 +91,27 @@ class Desk:
             raise UnknownJob(f"a job was expected; there is none of id {id_!r}. List the jobs for their ids.")
         return job
 
-    def page(self, caller: Caller, state: State | None, after: str | None, limit: int) -> list[Job]:
-        """Return the caller's jobs, newest first; for an admin everybody's."""
-        return self.dispatcher.store.page(owner=caller.sees, state=state, after=after, limit=limit)
+    def page(self, look: Look) -> tuple[list[Job], str | None]:
+        """Return the jobs of a look, and the cursor of the page after them; None on the last one."""
+        found = self.dispatcher.store.page(replace(look, limit=look.limit + 1))
+        shown = found[: look.limit]
+        return shown, cursor_of(shown[-1], look.order) if len(found) > len(shown) else None
+
+    def counts(self, caller: Caller, search: str = "") -> tuple[dict[str, int], int]:
+        """Return how many jobs that the caller may see and that have a word are in each state, and how many owners it sees jobs of."""
+        store = self.dispatcher.store
+        found = {state.value: count for state, count in store.counts(caller.sees, search).items()}
+        return found, store.owners() if caller.sees is None else 1
+
+    def log(self, caller: Caller, id_: str, after: int) -> LogPart:
+        """Return a part of what the process of a job printed.
+
+        Raises
+        ------
+        UnknownJob
+        """
+        job = self.job(caller, id_)
+        return read_log(self.dispatcher.store.folder(job.id).log, after, is_final=not job.state.is_active)
 
     def cancel(self, caller: Caller, id_: str) -> Job:
         """End a job that waits or runs, and return it ended.
@@ -245,6 +270,7 @@ class Desk:
     def describe(self, job: Job, *, whole: bool) -> dict[str, Any]:
         """Return a job as it goes out; ``whole``: with history, plan, progress."""
         first, last = job.history[0], job.history[-1]
+        progress = self.dispatcher.hub.current_pass(job.id)
         about = {
             "id": job.id,
             "name": job.name,
@@ -257,21 +283,35 @@ class Desk:
             "seconds": self.dispatcher.store.seconds(job),
             "passes": last.passes,
             "ahead": self.dispatcher.queue.ahead(job.id),
+            "method": self._method(job.id, job.state, len(job.history)),
+            "progress": progress,
+            **self.dispatcher.paces.tell(job.id, progress),
             "spec": job.spec,
         }
+        folder = self.dispatcher.store.folder(job.id)
+        if whole or job.state.is_active:
+            about["passes"] = max(last.passes, folder.passes)
         if not whole:
             return about
-        folder = self.dispatcher.store.folder(job.id)
         return {
             **about,
-            "passes": max(last.passes, folder.passes),
-            "progress": self.dispatcher.hub.current_pass(job.id),
             "plan": _plan_of(folder),
             "history": [
                 {"state": step.state.value, "at": stamp(step.at), "sentence": step.sentence, "passes": step.passes}
                 for step in job.history
             ],
         }
+
+    def _find_method(self, id_: str, state: State, steps: int) -> str | None:
+        """Return the method of a job's answer, else of its plan; kept until the job has made another step."""
+        del steps
+        folder = self.dispatcher.store.folder(id_)
+        try:
+            found = folder.solution() if state.has_solution else None
+        except (ValueError, RecursionError):
+            found = None
+        found = found or _plan_of(folder) or {}
+        return None if found.get("method") is None else str(found["method"])
 
 
 def _digest_of(name: str, document: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dsketch.service.job import State
+from dsketch.service.listing import Order
 from dsketch.service.specs import ANY_SPEC, Strict
 from dsketch.settings import INFORMATION, ROBUST, Option
 
@@ -41,8 +42,15 @@ class Listing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: State | None = None
-    after: Annotated[str, Field(pattern="^[0-9a-f]{20}$")] | None = Field(
-        default=None, description="``next`` of the page before."
+    search: Annotated[str, Field(max_length=MOST_NAME), AfterValidator(_printable)] = Field(
+        default="", description="Words that all stand in name, owner, problem, data or id, whatever their case."
+    )
+    order: Order = Field(
+        default=Order.NEWEST,
+        description="active: what runs, is planned, waits, rests, the newest first in each; name, problem, owner: by the alphabet.",
+    )
+    after: Annotated[str, Field(max_length=700, pattern="^(.*~)?[0-9a-f]{20}$")] | None = Field(
+        default=None, description="``next`` of the page before, in the same order."
     )
     limit: int = Field(default=100, ge=1, le=_MOST_LISTED)
 
@@ -83,22 +91,32 @@ class JobBrief(BaseModel):
     seconds: float = Field(description="That processes have worked on it since it was last asked for.")
     passes: int = Field(description="Recorded; these are never made again.")
     ahead: int | None = Field(description="Jobs of the same owner that go first; null unless it waits.")
+    method: str | None = Field(description="That was used, or is by the plan; null until there is one.")
+    progress: dict[str, Any] | None = Field(description="Of the current pass: number, kind, bytes, GB/s, seconds left.")
+    expected_passes: int | None = Field(description="By the plan, or by what the run says now; null until there is one.")
+    seconds_left: float | None = Field(
+        description="Until the job has made its passes, at the pace of those it has made; null unless it runs."
+    )
+    quiet_seconds: float | None = Field(
+        description="Since the service last heard of a byte or of a pass of the job; null unless it runs."
+    )
     spec: dict[str, Any]
 
 
 class JobOut(JobBrief):
     """A job."""
 
-    progress: dict[str, Any] | None = Field(description="Of the current pass: number, kind, bytes, GB/s, seconds left.")
     plan: dict[str, Any] | None
     history: list[StepOut]
 
 
 class Page(BaseModel):
-    """Some jobs, newest first."""
+    """Some jobs."""
 
     jobs: list[JobBrief]
     next: str | None = Field(description="For ``after`` of the next page; null on the last one.")
+    counts: dict[State, int] = Field(description="Jobs in each state that you may see and that the search finds.")
+    owners: int = Field(description="Owners whose jobs you may see.")
 
 
 class PlanOut(BaseModel):

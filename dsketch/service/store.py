@@ -20,6 +20,7 @@ from dsketch.service.folder import Folder, sweep
 from dsketch.service.formats import make_private, require_known_format
 from dsketch.service.index import Index
 from dsketch.service.job import Job, State, StateChange
+from dsketch.service.listing import Look
 
 log = logging.getLogger("dsketch.service")
 T = TypeVar("T")
@@ -222,19 +223,21 @@ class Store:
         """Return how long processes have worked on a job since somebody last asked for it."""
         return job.seconds(job.history[-1].at + self._elapsed(job))
 
-    def page(
-        self, *, owner: str | None = None, state: State | None = None, after: str | None = None, limit: int = 100
-    ) -> list[Job]:
-        """Return jobs, newest first, those before ``after`` only."""
-        return self._index.page(owner, state, after, limit)
+    def page(self, look: Look | None = None, **more: Any) -> list[Job]:
+        """Return the jobs of a look, or of one with these words: newest first, unless it says otherwise."""
+        return self._index.page(look or Look(**more))
 
     def restless(self) -> list[Job]:
         """Return every job that is not at rest, oldest first."""
         return self._index.in_states(state for state in State if not state.is_resting)
 
-    def counts(self) -> dict[State, int]:
-        """Return how many jobs are in each state."""
-        return self._index.counts()
+    def counts(self, owner: str | None = None, search: str = "") -> dict[State, int]:
+        """Return how many jobs are in each state, of all or of some."""
+        return self._index.counts(owner, search)
+
+    def owners(self) -> int:
+        """Return how many owners have jobs."""
+        return self._index.owners()
 
     def oldest_queued(self) -> float | None:
         """Return when the oldest waiting job was accepted."""

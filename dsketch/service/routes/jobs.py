@@ -3,11 +3,12 @@
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
 from dsketch.service.jobs_api import Desk
+from dsketch.service.listing import Look
 from dsketch.service.models import JobOut, Listing, Page, PlanOut, Question, Submission
 from dsketch.service.routes.dependencies import Id, Key, Who, troubles
 from dsketch.service.routes.waiting import Threads
@@ -52,16 +53,36 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
 
     @app.get("/v1/jobs", tags=["jobs"], responses={200: {"model": Page}, **troubles(422)})
     def page(listing: Annotated[Listing, Query()], caller: By) -> Response:
-        """List jobs, newest first."""
-        jobs = desk.page(caller, listing.state, listing.after, listing.limit + 1)
-        shown = jobs[: listing.limit]
-        more = shown[-1].id if len(jobs) > listing.limit else None
-        return JSONResponse(plain({"jobs": [desk.describe(job, whole=False) for job in shown], "next": more}))
+        """List jobs: newest first, unless another order is asked for; with the number of jobs in each state."""
+        look = Look(caller.sees, listing.state, listing.search, listing.order, listing.after, listing.limit)
+        jobs, more = desk.page(look)
+        counts, owners = desk.counts(caller, listing.search)
+        shown = [desk.describe(job, whole=False) for job in jobs]
+        return JSONResponse(plain({"jobs": shown, "next": more, "counts": counts, "owners": owners}))
 
     @app.get("/v1/jobs/{id}", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 422)})
     def show(id_: Id, caller: By) -> Response:
         """Show a job: state, progress, plan, history."""
         return answer(id_, caller)
+
+    @app.get(
+        "/v1/jobs/{id}/log",
+        tags=["jobs"],
+        response_class=PlainTextResponse,
+        responses={
+            200: {
+                "description": "Whole lines, 64 KiB at the most; `Dsketch-Next` is `after` of the next part, `Dsketch-Size` the log's.",
+                "headers": {name: {"schema": {"type": "integer"}} for name in ("Dsketch-Next", "Dsketch-Size")},
+            },
+            **troubles(404, 422),
+        },
+    )
+    def log(
+        id_: Id, caller: By, after: Annotated[int, Query(ge=0, le=2**53 - 1, description="Bytes that are known.")] = 0
+    ) -> Response:
+        """Fetch what the job's process printed, such as the stack trace of a defect, from a place on."""
+        part = desk.log(caller, id_, after)
+        return PlainTextResponse(part.text, headers={"Dsketch-Next": str(part.next), "Dsketch-Size": str(part.size)})
 
     @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(403, 404, 409, 422)})
     async def cancel(id_: Id, caller: By) -> Response:
