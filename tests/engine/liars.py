@@ -70,9 +70,9 @@ def deceive() -> None:
 def count_tasks() -> int:
     """Return how many tasks this process has done since this was last called, and count from now on."""
 
-    def counted(*given: Any) -> Part:
+    def counted(*given: Any, **more: Any) -> Part:
         _DONE[0] += 1
-        return _TRUE(*given)
+        return _TRUE(*given, **more)
 
     done, _DONE[0], worker.run_task = _DONE[0], 0, counted
     return done
@@ -81,7 +81,7 @@ def count_tasks() -> int:
 def set_lie(lie: Lie | None) -> None:
     """Let the process that this is called in lie about every task from now on; None: tell the truth again."""
     worker.digest_part = _DIGEST
-    worker.run_task = _TRUE if lie is None else (lambda *given: lie(_TRUE(*given)))
+    worker.run_task = _TRUE if lie is None else (lambda *given, **more: lie(_TRUE(*given, **more)))
 
 
 def addresses(client: Client) -> list[str]:

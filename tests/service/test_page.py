@@ -336,7 +336,7 @@ def test_a_narrow_window_and_the_keyboard(opened: Opened, running: Service) -> N
     for path in ("#/", f"#/jobs/{job['id']}", "#/new"):
         with opened(path, viewport={"width": 360, "height": 740}) as page:
             expect(page.locator("h1")).to_be_visible()
-            expect(page.locator(".plot, .queue tbody tr, [name=A]").first).to_be_visible()
+            expect(page.locator("[data-part=certificate] .verdict, .queue tbody tr, [name=A]").first).to_be_visible()
             assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     with opened() as page:
         expect(page.locator("h1")).to_be_visible()

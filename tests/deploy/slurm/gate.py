@@ -45,7 +45,7 @@ class Gate:
         return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def _gated(folder: Path, pass_: Any, *rest: Any) -> Any:
+def _gated(folder: Path, pass_: Any, *rest: Any, **more: Any) -> Any:
     armed = folder / "armed"
     if armed.exists() and armed.read_text() == pass_.kind:
         try:
@@ -54,4 +54,4 @@ def _gated(folder: Path, pass_: Any, *rest: Any) -> Any:
             pass
         else:
             wait_for_release(SimpleNamespace(folder=folder))
-    return run_task(pass_, *rest)
+    return run_task(pass_, *rest, **more)
