@@ -5,7 +5,7 @@ import re
 import time
 
 from dsketch.errors import DsketchError
-from dsketch.service.audit_log import REQUEST_ID, begin_request, noted, write_line
+from dsketch.service.audit_log import REQUEST_ID, begin_request, facts, write_line
 from dsketch.service.auth import Caller, Tokens
 from dsketch.service.metrics import Metrics
 from dsketch.service.middleware import App, Message, Receive, Scope, Send, path_below
@@ -64,8 +64,8 @@ class Access:
         """Write a line of what is no look at the page or at the service's health, and of every refusal."""
         if status < 400 and not path_below(scope).startswith("/v1/"):
             return
-        facts = {
-            **noted(),
+        told = {
+            **facts(),
             "who": None if caller is None else caller.owner,
             "role": None if caller is None else caller.role,
             "address": _address_of(scope),
@@ -76,8 +76,8 @@ class Access:
             "seconds": round(seconds, 4),
         }
         if (job := scope.get("path_params", {}).get("id")) is not None:
-            facts.setdefault("job", str(job)[:_MOST_CHARACTERS])
-        write_line("request", **facts)
+            told.setdefault("job", str(job)[:_MOST_CHARACTERS])
+        write_line("request", **told)
 
     def _note(self, scope: Scope, caller: Caller | None, status: int, seconds: float, id_: str) -> None:
         level = logging.WARNING if status in (401, 403, 429) or status >= 500 else logging.INFO

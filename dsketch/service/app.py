@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from dsketch.errors import DsketchError
 from dsketch.service.access import Access
-from dsketch.service.audit_log import REQUEST_ID, note, noted
+from dsketch.service.audit_log import REQUEST_ID, facts, note
 from dsketch.service.auth import Tokens
 from dsketch.service.errors import document_of, error_document, http_status_of
 from dsketch.service.jobs_api import Desk
@@ -102,7 +102,7 @@ def _speak_of_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def defect(_: Request, __: Exception) -> Response:
-        id_ = noted().get("request", "")  # Access stands inside of this handler: its header is set here
+        id_ = facts().get("request", "")  # Access stands inside of this handler: its header is set here
         log.error("request %s met a defect", id_)
         document = error_document("Defect", "the service met a defect of its own. Report it with the service's log.")
         return JSONResponse(document, 500, {REQUEST_ID: id_} if id_ else None)

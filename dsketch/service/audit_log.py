@@ -91,6 +91,6 @@ def note(**facts: Any) -> None:
         known.update(facts)
 
 
-def noted() -> dict[str, Any]:
+def facts() -> dict[str, Any]:
     """Return what was noted of the request under way, its id first."""
     return dict(_facts.get() or {})

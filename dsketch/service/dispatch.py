@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,18 @@ from dsketch.service.events import Hub
 from dsketch.service.job import MOST_FAULTS, Job, State
 from dsketch.service.job_process import JobWork
 from dsketch.service.metrics import Metrics
-from dsketch.service.notices import NoticeHosts, Notices
+from dsketch.service.notices import Notices
 from dsketch.service.owners import Owners
 from dsketch.service.pace import Paces
 from dsketch.service.places import Roots
 from dsketch.service.queue import Queue, QueuedJob
 from dsketch.service.quotas import Quotas
+from dsketch.service.rules import Rules
 from dsketch.service.specs import Spec, limit_of
 from dsketch.service.store import Store
 from dsketch.service.workers import JobCluster
+
+__all__ = ["Dispatcher", "Rules", "lesser_limit"]
 
 log = logging.getLogger("dsketch.service")
 acts = logging.getLogger("dsketch.service.acts")
@@ -38,44 +40,6 @@ _RETRY_SECONDS = 1.0  # the pause between two attempts to write down how a job e
 _ENDING_SECONDS = 30.0  # a process that was killed has so long to go, and its end to be written down
 _STOPPING = "the service was stopped; the job goes on when it runs again"
 _CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the service allows.
-
-    Attributes
-    ----------
-    most_jobs : int
-        That run at once.
-    small_bytes : int
-        Data below this need no cluster.
-    most_seconds, most_memory_bytes : float, int or None
-        Of a job that does not ask for less.
-    most_result_bytes : int
-        Of x.
-    most_waiting : int
-        Jobs of one owner in line.
-    most_read_bytes : int or None
-        That a job may read, over all its passes.
-    most_planning_seconds : float
-        Until the plan of a job is made.
-    results_umask : int
-        For results under declared folders, which others may be meant to read.
-    notice_hosts : NoticeHosts
-        That may be told of the end of a job.
-    """
-
-    most_jobs: int = 2
-    small_bytes: int = 256_000_000
-    most_seconds: float | None = None
-    most_memory_bytes: int | None = None
-    most_result_bytes: int = 10_000_000_000
-    most_waiting: int = 10_000
-    most_read_bytes: int | None = 10_000_000_000_000
-    most_planning_seconds: float = 300.0
-    results_umask: int = 0o077
-    notice_hosts: NoticeHosts = field(default_factory=NoticeHosts)
 
 
 class Dispatcher:

@@ -1,0 +1,70 @@
+"""A backup of the version before: restored, served with its answers, its failed job resumed; the account of what was used is kept."""
+
+import contextlib
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.service.conftest import spec
+from tests.service.running import Service, rested
+
+BACKUP = Path(__file__).parent / "states" / "before.tar.gz"  # jobs/ and format.json, copied from a running service, and its data
+WAS = "/srv/dsketch/data"
+
+
+@pytest.fixture
+def restored(tmp_path: Path) -> tuple[Path, Path]:
+    """The folder of a service whose state was restored, and its data root."""
+    with tarfile.open(BACKUP) as backup:
+        backup.extractall(tmp_path, filter="data")
+    for file in (tmp_path / "state").rglob("*.json"):  # the data lie elsewhere here
+        file.write_text(file.read_text().replace(WAS, str(tmp_path / "data")))
+    return tmp_path, tmp_path / "data"
+
+
+@pytest.mark.cluster
+def test_a_backup_of_the_version_before_is_served(restored: tuple[Path, Path]) -> None:
+    """Answers with their coefficients, events and keys as they were; a failed job goes on; new jobs have the words of this version."""
+    folder, data = restored
+    with Service(folder, data, "--keep-days", "36500") as service, service.client() as client:
+        jobs = {job["name"]: job for job in client.list()}
+        assert {name: job["state"] for name, job in jobs.items()} == {"first": "solved", "failed": "failed"}
+        first = jobs["first"]["id"]
+        x = client.fetch(first)
+        assert np.abs(x.ravel() - [1.0, 2.0, 3.0]).max() < 0.2
+        assert client.solution(first)["summary"]["coefficients"]
+        assert [event["event"] for event in client.follow(first)][-1] == "state"
+        again = client.submit({"problem": "lstsq", "A": "A.zarr", "b": "b.zarr", "summary": True}, name="anew")
+        assert rested(client, again["id"])["state"] == "solved"
+        assert np.array_equal(client.fetch(again["id"]), x)
+        client.resume(jobs["failed"]["id"])
+        assert rested(client, jobs["failed"]["id"])["sentence"].startswith("the job was expected to end within its time limit")
+    assert "left out" not in service.log.read_text()
+    assert "Traceback" not in service.log.read_text()
+
+
+@pytest.mark.cluster
+def test_a_running_service_is_copied(tmp_path: Path, data: Path) -> None:
+    """What the guide says to copy, while jobs end, starts anywhere: solved jobs are solved, the others go on to the same answer."""
+    with Service(tmp_path / "old", data) as service, service.client() as client:
+        done = client.submit(spec("tsqr"))["id"]
+        rested(client, done)
+        x = client.fetch(done)
+        later = [client.submit(spec("tsqr", seed=seed))["id"] for seed in range(1, 4)]
+        (tmp_path / "new" / "state").mkdir(parents=True, mode=0o700)
+        shutil.copytree(service.state / "jobs", tmp_path / "new" / "state" / "jobs", copy_function=_copy_if_there)
+        for name in ("format.json", "signing.pem"):
+            shutil.copy2(service.state / name, tmp_path / "new" / "state" / name)
+    with Service(tmp_path / "new", data) as service, service.client() as client:
+        assert client.show(done)["state"] == "solved"
+        assert np.array_equal(client.fetch(done), x)
+        assert [rested(client, id_)["state"] for id_ in later] == ["solved"] * 3
+
+
+def _copy_if_there(source: str, target: str) -> None:
+    """Copy a file that may be replaced at this moment, as tools for backups do."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
