@@ -261,7 +261,7 @@ def test_a_run_is_made_again_with_changes(opened: Opened, running: Service) -> N
 
 
 def test_the_queue_is_live_filters_and_turns_pages(opened: Opened, running: Service) -> None:
-    """Jobs come and change by themselves; one state can be shown; more than a page is reached by Older."""
+    """Jobs come and change by themselves; one state can be shown; more than a page is reached by Next page."""
     with running.client() as client, opened() as page:
         slow = client.submit(LONGER, name="ahead of all")
         row = page.locator(f"tr[data-id='{slow['id']}']")
@@ -272,10 +272,10 @@ def test_the_queue_is_live_filters_and_turns_pages(opened: Opened, running: Serv
         expect(page.locator("tbody tr")).to_have_count(25)
         expect(page.locator("tbody tr").first).to_contain_text("number 25")
         expect(page.locator("tbody tr").first).to_contain_text("jobs go first")
-        page.get_by_role("link", name="Older").click()
+        page.get_by_role("link", name="Next page").click()
         expect(page.locator("tbody tr")).to_have_count(1)
         expect(page.locator("tbody tr")).to_contain_text("number 0")
-        page.get_by_role("link", name="Newest").click()
+        page.get_by_role("link", name="First page").click()
         expect(page.locator("tbody tr")).to_have_count(25)
         for id_ in [*waiting, slow["id"]]:
             client.cancel(id_)

@@ -13,7 +13,7 @@ export function actionBar(id) {
   const said = h("div", { class: "actions-said" });
   const buttons = {
     cancel: button("Cancel", "cancelling…", async () => changed(await post(`v1/jobs/${id}/cancel`))),
-    resume: button("Resume", "resuming…", async () => changed(await post(`v1/jobs/${id}/resume`)), "is-primary"),
+    resume: button("Resume", "resuming…", async () => changed(await post(`v1/jobs/${id}/resume`))),
     fetch: button("Download x", "fetching…", async () => said.replaceChildren(...(await fetched(id, job)))),
     remove: button("Delete", "deleting…", removed, "is-danger"),
   };
@@ -41,15 +41,25 @@ export function actionBar(id) {
     location.hash = "#/";
   }
 
+  const again = h("a", { class: "button", href: `#/new?from=${id}` }, "Run it again with changes");
+
+  /** What helps comes first: a failed run fails again as it is, a cancelled one goes on. */
   function update(now) {
     job = now;
+    show(again, isResting(now.state));
+    again.classList.toggle("is-primary", now.state === "failed");
+    buttons.resume.classList.toggle("is-primary", now.state === "cancelled");
     show(buttons.cancel, !isResting(now.state));
     show(buttons.resume, canResume(now.state));
     show(buttons.fetch, hasSolution(now.state));
     show(buttons.remove, isResting(now.state));
+    const order = now.state === "failed" ? [again, ...Object.values(others), wipe] : [...Object.values(others), again, wipe];
+    if (order.some((one, place) => row.children[place] !== one)) row.replaceChildren(...order);
   }
 
-  const element = h("div", { class: "actions" }, h("div", { class: "row end" }, Object.values(buttons)), said);
+  const { remove: wipe, ...others } = buttons;
+  const row = h("div", { class: "row end" });
+  const element = h("div", { class: "actions" }, row, said);
   return { element, update, onChange: (listener) => (changed = listener) };
 }
 

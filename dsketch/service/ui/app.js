@@ -6,6 +6,7 @@ import { formPage } from "./form.js";
 import { jobPage } from "./job.js";
 import { askToken, notice } from "./notices.js";
 import { queuePage } from "./queue.js";
+import { canReach } from "./reach.js";
 
 const ABOUT_SECONDS = 10; // after which the service is asked again, at the next change of a job
 const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -28,8 +29,9 @@ async function introduced() {
   service = await get("v1/service");
   say(at("owner"), service.needs_token ? `${service.owner}${service.is_admin ? ", admin" : ""}` : "");
   show(at("forget"), service.needs_token);
-  show(at("dashboard"), Boolean(service.dashboard));
-  if (/^https?:/.test(service.dashboard ?? "")) at("dashboard").setAttribute("href", service.dashboard);
+  const isNear = canReach(service.dashboard, location.hostname);
+  show(at("dashboard"), isNear);
+  if (isNear) at("dashboard").setAttribute("href", service.dashboard);
 }
 
 /** Say what is wrong, above the page, until it is right again. */
@@ -102,9 +104,8 @@ async function route() {
     if (error.status === 401) return void enter(error);
     root.replaceChildren(notice(error), h("p", {}, h("a", { href: "#/" }, "All jobs")));
   }
-  const isChoosing = document.activeElement?.getAttribute("name") === "state"; // arrow keys go on from one state to the next
   at("main").replaceChildren(root);
-  if (mine > 1) (root.querySelector(isChoosing ? "[name=state]:checked" : "h1") ?? at("main")).focus();
+  if (mine > 1) (root.querySelector("h1") ?? at("main")).focus();
 }
 
 at("forget").addEventListener("click", () => {

@@ -9,9 +9,11 @@ import { follow } from "./follow.js";
 import { ledgerTable } from "./ledger.js";
 import { logView } from "./log.js";
 import { notice } from "./notices.js";
+import { outputView } from "./output.js";
 import { planView } from "./plan.js";
 import { convergencePlot } from "./plot.js";
 import { newRun, take } from "./run.js";
+import { stallNotice } from "./stall.js";
 import { hasSolution, isActive, isResting, stateBadge } from "./state.js";
 import { progressStrip } from "./strip.js";
 import * as words from "./words.js";
@@ -76,6 +78,8 @@ function laidOut(root, job, run, about) {
   const plot = convergencePlot();
   const ledger = ledgerTable();
   const log = logView();
+  const output = outputView(job.id);
+  const stall = stallNotice();
   const answer = answerCard(job.id);
   const convergence = card("Convergence", plot.element, "convergence");
   const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
@@ -99,6 +103,7 @@ function laidOut(root, job, run, about) {
       ]),
     ),
     strip.element,
+    stall.element,
     h(
       "div",
       { class: "sheets" },
@@ -108,7 +113,7 @@ function laidOut(root, job, run, about) {
         answer.element,
         convergence,
         card("Passes", ledger.element, "passes"),
-        card("Log", log.element, "log"),
+        card("Log", [log.element, output.element], "log"),
         card("Document of the run", document_, "document"),
       ),
       h("div", { class: "sheets-side" }, card("Certificate", certificate, "certificate"), card("Plan", plan, "plan")),
@@ -116,7 +121,6 @@ function laidOut(root, job, run, about) {
   );
   document_.append(
     h("pre", { class: "scroll", tabindex: "0", "aria-label": "Document of the run" }, JSON.stringify(job.spec, null, 1)),
-    h("p", {}, h("a", { href: `#/new?from=${job.id}` }, "Run it again with changes")),
   );
   let now = job;
   let seen = performance.now(); // when the service said so
@@ -127,14 +131,16 @@ function laidOut(root, job, run, about) {
   function tick() {
     say(born, words.age(since(now.created)));
     const spent = now.seconds + (isActive(now.state) ? (performance.now() - seen) / 1000 : 0);
-    say(work, spent ? `${words.seconds(spent)} of work` : "");
+    say(work, spent ? `${words.seconds(spent)} of work, planning and passes` : "");
+    stall.tick(now);
   }
 
   function update() {
     const rests = isResting(now.state);
     strip.update(run, now);
+    stall.update(run, now);
     plot.update(run, rests);
-    ledger.update(run);
+    ledger.update(run, rests);
     log.update(run);
     show(convergence, convergesIn(run, now, rests));
     const found = now.plan ?? run.plan;
@@ -151,7 +157,10 @@ function laidOut(root, job, run, about) {
     document.title = `${words.stateWord(next.word)} · ${title} · dsketch`;
     badge.update(next.state, next.word);
     say(sentence, words.sentence(next));
+    root.querySelector(".sheets")?.classList.toggle("is-resting", isResting(next.state));
     sentence.classList.toggle("is-bad", next.state === "failed");
+    stall.heard(next);
+    output.update(next);
     tick();
     await showAnswer(certificate, answer, next);
     actions.update(next);
@@ -166,8 +175,9 @@ const DIRECT = 3; // passes of a run that has x in one step: its plot would be a
 /** Whether the run has, or may come to have, errors that get smaller from pass to pass. */
 function convergesIn(run, job, rests) {
   if (run.points.size > 1) return true;
+  if (rests) return false;
   const planned = (job.plan ?? run.plan)?.passes;
-  return !rests && (planned === undefined || planned > DIRECT);
+  return (planned === undefined || planned > DIRECT);
 }
 
 async function showAnswer(box, answer, job) {

@@ -13,10 +13,14 @@ const HEADS = [
   ["residual", "num wide-only"],
 ];
 
-/** Make the table: its element and `update(run)`. */
+const WHY =
+  "Errors here are those that the method had at hand after a pass, to know when to stop. The certificate's was measured anew for the x " +
+  "that is returned, and is the one to quote.";
+
+/** Make the table: its element and `update(run, rests)`. */
 export function ledgerTable() {
   const body = h("tbody");
-  const empty = h("p", { class: "muted pad" }, "Each pass over the data gets a line here when it ends.");
+  const empty = h("p", { class: "muted pad" }, "");
   const head = h(
     "tr",
     {},
@@ -29,23 +33,28 @@ export function ledgerTable() {
     h("thead", {}, head),
     body,
   );
-  const element = h(
+  const box = h(
     "div",
     { class: "scroll ledger-box", tabindex: "0", role: "region", "aria-label": "Ledger of passes" },
     table,
     empty,
   );
+  const why = h("p", { class: "help pad", hidden: true }, WHY);
+  const element = h("div", {}, box, why);
   const rows = new Map();
 
-  function update(run) {
-    const isAtEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 8;
+  function update(run, rests) {
+    const isAtEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
     show(empty, run.passes.size === 0);
+    say(empty, rests ? "No pass over the data was made." : "Each pass over the data gets a line here when it ends.");
+    box.classList.toggle("is-short", rests && run.passes.size === 0);
+    show(why, run.points.size > 0);
     const best = Math.max(0, ...[...run.passes.values()].map((pass) => (pass.replayed ? 0 : (pass.gigabytes_per_second ?? 0))));
     for (const [number, pass] of run.passes) {
       const row = rows.get(number) ?? inserted(number);
       fill(row, pass, run.points.get(number), best);
     }
-    if (isAtEnd) element.scrollTop = element.scrollHeight;
+    if (isAtEnd) box.scrollTop = box.scrollHeight;
   }
 
   function inserted(number) {

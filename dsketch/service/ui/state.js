@@ -3,7 +3,7 @@
 import { h, say } from "./dom.js";
 import { stateWord } from "./words.js";
 
-export const STATES = ["queued", "planning", "running", "interrupted", "solved", "not_solved", "failed", "cancelled"];
+export const STATES = ["running", "planning", "queued", "interrupted", "solved", "not_solved", "failed", "cancelled"];
 const RESTING = new Set(["solved", "not_solved", "failed", "cancelled"]);
 
 export const isResting = (state) => RESTING.has(state);
@@ -15,7 +15,7 @@ export const canResume = (state) => state === "failed" || state === "cancelled";
 export function stateBadge(state, word = state) {
   const element = h("span");
   function update(now, called = now) {
-    if (element.dataset.state === now) return;
+    if (element.dataset.state === now && element.textContent === stateWord(called)) return;
     element.className = `state is-${now}`;
     element.dataset.state = now;
     say(element, stateWord(called));

@@ -60,6 +60,9 @@ export function title(pass) {
   return pass.number ? `pass ${pass.number} of ${Math.max(pass.expected_passes ?? 0, pass.number)}  ${pass.kind}` : "rows";
 }
 
+/** The part of a pass that is read, from 0 to 1; null of what is no pass, or of a pass that nothing is known of. */
+export const share = (pass) => (pass?.total_bytes ? Math.min(pass.done_bytes / pass.total_bytes, 1) : null);
+
 /** What there is to say of a finished pass. */
 export function finished(pass) {
   if (pass.replayed) return `${title(pass)}  from the journal, nothing read`;
@@ -73,7 +76,7 @@ export function columns(progress) {
   return {
     amount: `${bytes(progress.done_bytes)} of ${bytes(progress.total_bytes)}`,
     speed: rate ? `${bytes(rate * 1e9)}/s` : "",
-    left: rate && progress.seconds_left !== null ? `${seconds(progress.seconds_left)} left` : "",
+    left: rate && progress.seconds_left !== null ? `pass: ${seconds(progress.seconds_left)} left` : "",
   };
 }
 
@@ -83,10 +86,11 @@ export const stateWord = (state) => state.replace("_", " ");
 /** What there is to say of a job's state, without the word of the state, which stands beside it. */
 export function sentence(job) {
   const said = job.sentence.replace(`${stateWord(job.state)}: `, "");
-  return job.ahead ? `${said}; ${goFirst(job.ahead)}` : said;
+  return job.ahead ? `${said}; ${turn(job.ahead)}` : said;
 }
 
-const goFirst = (ahead) => (ahead === 1 ? "one job goes first" : `${number(ahead)} jobs go first`);
+/** How many jobs go before one that waits. */
+export const turn = (ahead) => (ahead === 1 ? "one job goes first" : `${number(ahead)} jobs go first`);
 
 /** The place of the matrix that a run is about: A, or the first of several. */
 export const dataOf = (spec) => spec.A ?? spec.A1 ?? "";

@@ -1,0 +1,40 @@
+// A notice when nothing more is heard of a job that runs.
+
+import { h, say, show } from "./dom.js";
+import { seconds } from "./words.js";
+
+const QUIET = 10; // seconds without a byte, a pass or a plan
+
+/** Make the notice: its element, `heard(job)` of the service, `update(run, job)` of events, `tick(job)` of the clock. */
+export function stallNotice() {
+  const text = h("p");
+  const element = h(
+    "div",
+    { class: "notice stall", role: "status", hidden: true },
+    text,
+    h(
+      "p",
+      { class: "help" },
+      "Workers may be stopped or wait for their storage, or a step between two passes takes long. The job goes on by itself when they do.",
+    ),
+  );
+  let last = performance.now();
+  let seen = "";
+
+  return {
+    element,
+    heard(job) {
+      if (job.quiet_seconds !== null) last = performance.now() - 1000 * job.quiet_seconds;
+    },
+    update(run) {
+      const now = `${run.live?.number} ${run.live?.done_bytes} ${run.last}`;
+      if (now !== seen) [seen, last] = [now, seen ? performance.now() : last];
+    },
+    tick(job) {
+      const quiet = (performance.now() - last) / 1000;
+      const isQuiet = job.state === "running" && quiet >= QUIET;
+      show(element, isQuiet);
+      if (isQuiet) say(text, `No byte was read for ${seconds(Math.floor(quiet))}.`);
+    },
+  };
+}
