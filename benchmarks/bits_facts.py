@@ -12,7 +12,14 @@ import dsketch as ds
 Facts = dict[str, str]
 
 SHOWN = 8  # numbers of an array that are kept as they are, beside its hash
-TIMED = {"seconds", "reading_seconds", "means", "rejected", "memory_limit_bytes", "why"}  # of a plan: they depend on the machine or the moment
+TIMED = {
+    "seconds",
+    "reading_seconds",
+    "means",
+    "rejected",
+    "memory_limit_bytes",
+    "why",
+}  # of a plan: they depend on the machine or the moment
 
 
 def text_of(value: Any) -> str:
