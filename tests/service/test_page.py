@@ -360,7 +360,7 @@ def test_an_unknown_job_is_said_in_a_sentence(opened: Opened) -> None:
         with opened(path) as page:
             expect(page.get_by_role("alert")).to_contain_text(said)
             page.get_by_role("link", name="All jobs", exact=True).click()
-            expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+            expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
 
 
 def test_the_words_are_those_of_the_terminal(opened: Opened) -> None:
