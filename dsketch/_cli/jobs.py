@@ -12,7 +12,7 @@ import numpy as np
 from dsketch._cli.options import JSON, for_each_problem, option_of, with_options
 from dsketch._cli.program import Stopped
 from dsketch._cli.serve import DEFAULT_STATE, require_service
-from dsketch._cli.session import listening, say, text_of
+from dsketch._cli.session import listening, name_settings, say, text_of
 from dsketch._cli.show import print_json, row_text
 from dsketch._results.format import OURS
 from dsketch._results.group import array_in
@@ -24,7 +24,6 @@ from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.problems.arguments import jsonable_numbers
-from dsketch.problems.options import settings_of
 from dsketch.problems.outcome import ArrayOf
 from dsketch.problems.tables import TABLE, no_table_error, words_of_table
 from dsketch.settings import JOB, OUT_DIR, OVERWRITE, Numbers
@@ -72,8 +71,8 @@ def _submit(name: str, **given: Any) -> int:
         if not asked.has_table and words_of_table({option.name: given.pop(option.name) for option in TABLE}) is not None:
             raise no_table_error(name)
         sent = {option.name: _SENT[option.kind](option.name, value) for option, value in data.items()}
-        names = {option.flag: option.name for option in settings_of(asked) if option.flag}  # a document has their own names
-        spec = {"problem": name, **sent, **{names.get(word, word): value for word, value in given.items()}, "limits": limits}
+        name_settings(asked, given)
+        spec = {"problem": name, **sent, **given, "limits": limits}
         job = client.submit(spec, name=title, key=key)
         if as_json and not follows:
             print_json(job)

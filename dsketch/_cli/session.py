@@ -17,6 +17,7 @@ from dsketch.events import Tell
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems.options import settings_of
 
 When = Callable[[], float]  # seconds since 1970
 
@@ -31,11 +32,19 @@ def absolute(address: str | None) -> str | None:
 def problem_from(name: str, given: dict[str, Any]) -> Problem:
     """Open the problem that the arguments describe; what belongs to it is taken out of ``given``."""
     asked = PROBLEMS[name]
+    name_settings(asked, given)
     options = {option: given.pop(option.name.lower()) for option in asked.inputs}  # arguments have names in lower case
     options |= {option: given.pop(option.name) for option in (*asked.options, asked.missing_option)}
     words = {option.name: value for option, value in options.items() if option.kind is not Matrix}
     data = {option.name: absolute(value) for option, value in options.items() if option.kind is Matrix}
     return make_problem({"problem": name, **words}, data, by_targets=given.get("out_dir") is not None)
+
+
+def name_settings(problem: type[Problem], given: dict[str, Any]) -> None:
+    """Give settings that have a flag of another name, such as ``--passes``, their own names in ``given``."""
+    for option in settings_of(problem):
+        if option.flag and option.flag in given:
+            given[option.name] = given.pop(option.flag)
 
 
 def engine_from(given: dict[str, Any], rows: Rows) -> AbstractContextManager[Engine]:
