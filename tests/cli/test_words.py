@@ -87,6 +87,7 @@ def test_python_keywords_are_options(verb: str, problem: str) -> None:
     elsewhere = {"problem", "progress", "choices", "options"}  # the command itself, the terminal, and **keywords
     elsewhere |= {option.name for option in SETTINGS} - {option.name for option in settings_of(PROBLEMS[problem])}
     renamed = {"cluster": "scheduler", **{option.name: option.name.lower() for option in PROBLEMS[problem].inputs}}
+    renamed |= {option.name: option.flag for option in SETTINGS if option.flag}
     assert {renamed.get(name, name) for name in taken - elsewhere} <= said
 
 

@@ -68,9 +68,9 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     @app.get(
         "/v1/jobs/{id}/log",
         tags=["jobs"],
-        response_class=PlainTextResponse,
         responses={
             200: {
+                "content": {"text/plain": {"schema": {"type": "string"}}},
                 "description": "Whole lines, 64 KiB at the most; `Dsketch-Next` is `after` of the next part, `Dsketch-Size` the log's.",
                 "headers": {name: {"schema": {"type": "integer"}} for name in ("Dsketch-Next", "Dsketch-Size")},
             },
