@@ -62,4 +62,5 @@ def machines_of(engine: Engine, memory_limit: str | int | None) -> Machines:
         engine.cache_bytes() // engine.replicas,
         lambda rows: len(tasks_of(rows, threads)),
         int(psutil.virtual_memory().available),
+        engine.keeps_near,
     )

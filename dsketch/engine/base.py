@@ -46,6 +46,7 @@ class Engine(ABC):
     """
 
     replicas: int = 1
+    keeps_near: bool = True  # decoded blocks of own disks, not only of other machines
     notes: tuple[str, ...] = ()
 
     @abstractmethod

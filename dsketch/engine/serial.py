@@ -36,6 +36,8 @@ class SerialEngine(Engine):
         Tasks at once; None means one for each processor.
     """
 
+    keeps_near = False  # each pass decodes anew what lies here
+
     def __init__(self, threads: int | None = 1) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
         self.kept = Kept()

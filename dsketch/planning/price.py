@@ -39,6 +39,8 @@ class Machines:
         The number of tasks of one pass over some rows.
     driver_bytes : int
         Free where the arithmetic between passes runs.
+    keeps_near : bool
+        Whether blocks from this machine's own disks stay too, or only those of other machines.
     """
 
     where: str
@@ -48,6 +50,7 @@ class Machines:
     cache_bytes: int
     tasks: Callable[[Rows], int]
     driver_bytes: int
+    keeps_near: bool = True
 
 
 @dataclass(frozen=True)

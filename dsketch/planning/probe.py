@@ -62,7 +62,8 @@ def workload_of(rows: Rows, sides: int, found: Probe, machines: Machines) -> Wor
     """Return data and machines as methods are priced on them."""
     n, d = rows.shape
     # Raw bytes stay in the page cache of the machine, which workers' limits do not see; decoded blocks stay in theirs.
-    kept = machines.all_bytes if rows.A.is_raw else machines.cache_bytes
+    cache = machines.cache_bytes if machines.keeps_near or rows.A.is_remote else 0
+    kept = machines.all_bytes if rows.A.is_raw else cache
     return Workload(
         n=n,
         d=d,

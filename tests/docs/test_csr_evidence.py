@@ -36,7 +36,7 @@ def test_limit_is_measured_for_every_matrix(tmp_path: Path) -> None:
     """At tiny size: each matrix has its line, and x is as right as LSMR's in every column's own unit, to rounding."""
     cases, printed = run_here("limit_sparse", tmp_path)
 
-    assert [case["wanted"] for case in cases] == [1.5, 1.5, 1 / 3]
+    assert [case["wanted"] for case in cases] == [1.5, 1.5, 0.333]
     assert all(case["part"] == "sparse" and case["ratio"] > 0 for case in cases)
     assert all(case["backward"] <= max(case["backward_of_limit"], EPS) for case in cases)
     assert "well-conditioned, serial" in printed

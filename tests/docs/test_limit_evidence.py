@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("importable_scripts")
 @pytest.mark.cluster
 def test_limit_joins_areas_into_one_table(tmp_path: Path) -> None:
     """Each row has what it takes now, its limit, the ratio of both and whether that is what was wanted."""
-    cases, printed = run_here("limit", tmp_path, "--only", "store", "warm")
+    cases, printed = run_script("limit", tmp_path, "--only", "store", "warm")  # workers need this process's environment
     assert {case.get("part") for case in cases} == {"store", "warm"}
     assert all(case["ratio"] > 0 and case["now_seconds"] > 0 and case["limit_seconds"] > 0 for case in cases)
     assert "| wanted | holds |" in printed
