@@ -23,6 +23,7 @@ from dsketch.passes.base import Look, Part
 from dsketch.passes.sealed import Panels
 
 FORMAT = 3  # 1 held triangles and Gram matrices of [A b] whole; in 2 products were summed in another order
+_SINCE = frozenset({"columns", "storage", "values"})  # what a header may lack, and is then not compared
 _KEYS = frozenset({"problem", "sources", "data", "grid", "method", "settings", "versions"})
 
 
@@ -88,6 +89,8 @@ class Journal:
             self._put("header.json", json.dumps(header, indent=1).encode())
             return
         for key in header:
+            if key in _SINCE and key not in found:
+                continue
             if key == "columns" and found.get(key) != header[key]:
                 raise JournalError(_explain_columns(self.address, found.get(key) or {}, header[key] or {}))
             if key == "values" and found.get(key) != header[key]:

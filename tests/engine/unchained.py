@@ -1,4 +1,4 @@
-"""Journals whose records are not linked, as before there was a chain."""
+"""Journals as the version before the chain wrote them."""
 
 import io
 import json
@@ -10,7 +10,10 @@ _SINCE = ("previous", "part", "panels", "root")
 
 
 def unchain(journal: Path) -> None:
-    """Make of a journal what it would have been: records without links, digests and panels, no receipt."""
+    """Make of a journal what it would have been: records without links, digests and panels, no receipt, a header without storage."""
+    header = json.loads((journal / "header.json").read_text())
+    del header["storage"]
+    (journal / "header.json").write_text(json.dumps(header, indent=1))
     (journal / "receipt.json").unlink(missing_ok=True)
     for path in journal.glob("pass-*.npz"):
         with np.load(io.BytesIO(path.read_bytes())) as stored:

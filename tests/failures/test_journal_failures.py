@@ -184,7 +184,7 @@ def test_journal_of_another_version(small: tuple[str, str], tmp_path: Path) -> N
     for change, words in [
         ({"dsketch": "0.0.1"}, "its dsketch is '0.0.1'"),
         ({"versions": {**header["versions"], "numpy": "1.0"}}, "its versions is .*'numpy': '1.0'"),
-        ({"format": 99}, "must have format 2; .* has 99"),
+        ({"format": 99}, "must have format 3; .* has 99"),
         ({"grid": "0"}, "its grid is '0'"),
     ]:
         (journal / "header.json").write_text(json.dumps({**header, **change}))
@@ -247,7 +247,7 @@ def test_swapped_records(small: tuple[str, str], tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     begun(small, journal)
     shutil.copy(journal / "pass-0001.npz", journal / "pass-0002.npz")
-    with pytest.raises(dsketch.JournalError, match=r"record 2 of .* is of another pass \(sketch\)"):
+    with pytest.raises(dsketch.JournalError, match=r"record 2 of .* is of another pass \(triangle\)"):
         dsketch.resume(journal, cluster="serial")
 
 

@@ -230,7 +230,7 @@ def test_a_share_bounds_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("dsketch.engine.panels.PANEL_BYTES", 1)
     monkeypatch.setattr("dsketch.matrix.base.BLOCK_BYTES", 6 * 8 * 250)
     places = write(tmp_path / "A.zarr", A), write(tmp_path / "b.zarr", B)
-    ds.ridge(*places, 0.5, method="whitened", journal=tmp_path / "run")
+    ds.ridge(*places, 0.5, method="whitened", sketch_rows=60, journal=tmp_path / "run")
 
     found, few, none = (
         ds.audit(tmp_path / "run", share=0.25),
