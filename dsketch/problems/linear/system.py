@@ -13,6 +13,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch.matrix.excerpt import Excerpt
+from dsketch.matrix.head import Head
 from dsketch.matrix.rows import Rows
 from dsketch.passes import (
     BareGradient,
@@ -160,7 +161,12 @@ class LinearSystem:
         return np.zeros((self.shape[1], self.sides)) if found is None else Factor(found.R).least_squares(found.z)
 
     def factor_of_some(self, seed: int) -> Flow[Factor | None]:
-        """Return the factor of a few rows, evenly spread, None where there are no more than those.  One look at them."""
+        """Return the factor of a few rows, evenly spread, None where there are no more than those.  One look at them.
+
+        None of heads either, which go in lockstep through rows of their one matrix.
+        """
+        if isinstance(self.rows.A, Head):
+            return None
         found = yield from self._triangle_of_some(replace(self.rows, b=None), seed, _ROWS_OF_A_FACTOR)
         return None if found is None else Factor(found.R)
 
