@@ -27,7 +27,7 @@ def restored(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.mark.cluster
 def test_a_backup_of_the_version_before_is_served(restored: tuple[Path, Path]) -> None:
-    """Answers with their coefficients, events and keys as they were; a failed job says that its records are of that version; new jobs have the words of this version."""
+    """Answers with coefficients, events and keys as they were; records of another format are named; new jobs have new words."""
     folder, data = restored
     with Service(folder, data, "--keep-days", "36500") as service, service.client() as client:
         jobs = {job["name"]: job for job in client.list()}
