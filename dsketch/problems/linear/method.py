@@ -51,6 +51,8 @@ class LinearAnswer:
         How far RᵀR is from AᵀA beyond rounding, columns scaled, where R comes from AᵀA.
     blur : ndarray, shape (2, k), or None
         Where nothing was measured at x: how far the residual may be off, and D⁻¹ times the slope beyond that.
+    squares : ndarray, shape (k,), or None
+        Then: ‖b − A x‖² as the factor tells it, of which ``slope`` has a bound.
     notes : tuple of str
         What the method decided on the way.
     """
@@ -66,6 +68,7 @@ class LinearAnswer:
     move: Floats | None = None
     spread: float | Floats = 0.0
     blur: Floats | None = None
+    squares: Floats | None = None
     notes: tuple[str, ...] = ()
 
     @property

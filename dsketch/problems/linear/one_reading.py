@@ -52,6 +52,8 @@ class Proof:
         A bound; infinite where nothing is proven.
     slope : Slope
         At x as it was computed, with the largest residual that may be.
+    squares : ndarray, shape (k,)
+        That of the residual, as the sums tell it.
     blur : ndarray, shape (2, k)
         How far the residual may be off, and D⁻¹ times the slope beyond that, in norm.
     distortion : float
@@ -60,6 +62,7 @@ class Proof:
 
     backward_error: Floats
     slope: Slope
+    squares: Floats
     blur: Floats
     distortion: float
 
@@ -96,7 +99,8 @@ def prove_by_gram(found: CountedGram, factor: Factor, x: Floats, moments: Slope)
     error = np.where((bb > _NORMAL) & np.isfinite(error) & is_known, error, np.inf)
     loose = _inverse_stretch(moved, least)
     blur = np.stack([np.zeros_like(rr), norms(off / weights)])
-    return Proof(error, moments._replace(g=g, rr=np.maximum(rr, 0.0) + room), blur, loose)
+    squares = np.maximum(rr, 0.0)
+    return Proof(error, moments._replace(g=g, rr=squares + room), squares, blur, loose)
 
 
 @np.errstate(divide="ignore", invalid="ignore")
@@ -134,7 +138,8 @@ def prove_by_triangle(found: Reduced, depth: float, factor: Factor, x: Floats, m
     is_known = (norms(found.R) ** 2 > _NORMAL).all() and not factor.is_deficient
     error = np.where((total**2 > _NORMAL) & np.isfinite(error) & is_known, error, np.inf)
     blur = np.stack([off + small, moving * size * (rest + off)])
-    return Proof(error, moments._replace(g=np.zeros_like(x), rr=(rest + off) ** 2), blur, _inverse_stretch(bend, least_singular))
+    slope, squares = moments._replace(g=np.zeros_like(x), rr=(rest + off) ** 2), norms(left) ** 2 + found.rest**2
+    return Proof(error, slope, squares, blur, _inverse_stretch(bend, least_singular))
 
 
 def conclude(proof: Proof, factor: Factor, x: Floats) -> Flow[LinearAnswer]:
@@ -150,6 +155,7 @@ def conclude(proof: Proof, factor: Factor, x: Floats) -> Flow[LinearAnswer]:
         residual,
         distortion=proof.distortion,
         blur=proof.blur,
+        squares=proof.squares,
         notes=("the rows were read once: errors and residual are bounds, for the largest rounding that the sums may have",),
     )
 

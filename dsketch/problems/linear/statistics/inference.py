@@ -98,7 +98,8 @@ def _exact(system: LinearSystem, answer: LinearAnswer, method: str) -> Flow[tupl
     if slope is not None and isinstance(own, Factor) and answer.is_exact:
         is_squared = METHODS[method].is_squared
         if not (is_squared and (answer.blur is not None or _has_lost_digits(own, answer.x, slope))):
-            return Fit(answer.x, slope, own), (), ()
+            told = slope if answer.squares is None else slope._replace(rr=answer.squares)  # a variance is no bound
+            return Fit(answer.x, told, own), (), ()
     elif slope is not None and is_near(own):
         squared = yield from gram_factor(system)
         if not _has_lost_digits(squared, answer.x, slope):
