@@ -2,6 +2,7 @@
 
 import compileall
 import gc
+import logging
 import os
 import shutil
 import signal
@@ -62,6 +63,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that no process of xdist is left alone with one of them at the end."""
     order = {file: place for place, file in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The log of a test, whole: while a cluster runs, ``distributed`` raises the level of what listens to it, pytest's handlers too."""
+    caplog.handler.setLevel(logging.NOTSET)
+    return caplog
 
 
 @pytest.fixture(scope="session", autouse=True)
