@@ -14,7 +14,7 @@ from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.masked import require_unmasked
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.retrying import store_at
-from dsketch.matrix.zarr import address_of
+from dsketch.matrix.stored import address_of
 
 _LARGE = 1e100  # an x with a larger entry may be what overflows
 

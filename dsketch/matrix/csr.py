@@ -29,8 +29,9 @@ from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, check_numeric
 from dsketch.matrix.conventions import Conventions, conventions_of, refuse
 from dsketch.matrix.csr_slices import csr_of
+from dsketch.matrix.stored import address_of, names_of
 from dsketch.matrix.window import Asked
-from dsketch.matrix.zarr import ZarrMatrix, address_of, names_of
+from dsketch.matrix.zarr import ZarrMatrix
 
 ENCODING = "csr_matrix"
 PARTS = ("data", "indices", "indptr")

@@ -23,8 +23,9 @@ from dsketch.matrix.labelled import SlicedMatrix, is_dask_array, is_dataset, is_
 from dsketch.matrix.labels import stored_labels
 from dsketch.matrix.opener import Opener, has, is_a, known_by
 from dsketch.matrix.retrying import add_retries, store_at
+from dsketch.matrix.stored import address_of
 from dsketch.matrix.tables import TABLES
-from dsketch.matrix.zarr import ZarrMatrix, address_of
+from dsketch.matrix.zarr import ZarrMatrix
 
 
 def open_matrix(source: Any, *, missing: str = "error", what: str = "A", has_targets: bool = False) -> Matrix:

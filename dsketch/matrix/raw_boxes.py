@@ -14,7 +14,7 @@ from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.grid import Box, Piece, pieces_of
 from dsketch.matrix.raw import open_file
-from dsketch.matrix.zarr import is_raw
+from dsketch.matrix.stored import is_raw
 
 Absent = Callable[[tuple[int, ...]], None]
 

@@ -15,7 +15,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.storage import LocalStore
 
-from dsketch.matrix.zarr import is_raw
+from dsketch.matrix.stored import is_raw
 
 
 def write_raw_chunk(array: "zarr.Array[Any]", box: tuple[slice, ...], values: NDArray[Any]) -> bool | None:

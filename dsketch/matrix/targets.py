@@ -26,7 +26,7 @@ from dsketch.matrix.compat import wait_for
 from dsketch.matrix.conventions import Conventions, conventions_of, is_missing
 from dsketch.matrix.labels import Labels, dimensions_in
 from dsketch.matrix.raw_boxes import RawBoxes, raw_boxes
-from dsketch.matrix.zarr import address_of, require_whole
+from dsketch.matrix.stored import address_of, require_whole
 
 Box = tuple[slice, ...]
 

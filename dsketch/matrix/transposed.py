@@ -21,7 +21,7 @@ from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.conventions import Conventions
-from dsketch.matrix.zarr import address_of
+from dsketch.matrix.stored import address_of
 
 _LARGEST_BLOCK = 128_000_000  # chunks of columns that decode to more are cut, and decoded again for each part
 _MOST_COLUMNS = 4096  # of short columns a block has no more than this and a chunk: several workers have something to do

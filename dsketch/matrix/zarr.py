@@ -11,7 +11,6 @@ decoded
 """
 
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -24,19 +23,20 @@ import zarr
 from zarr.buffer import default_buffer_prototype
 
 from dsketch._units import format_bytes
-from dsketch.errors import DataError, DsketchError, MissingDataError
-from dsketch.matrix.absent import ShardIndex, is_filled, remedy
+from dsketch.errors import DataError, DsketchError
 from dsketch.matrix.ahead import AheadStore
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
 from dsketch.matrix.chunks import chunks_of
-from dsketch.matrix.compat import array_on, wait_for
-from dsketch.matrix.conventions import conventions_of, is_missing
+from dsketch.matrix.compat import array_on
+from dsketch.matrix.conventions import conventions_of
 from dsketch.matrix.decoders import OverlongError
 from dsketch.matrix.keys import Keys
+from dsketch.matrix.presence import Presence
 from dsketch.matrix.raw import PackedRows, RawRows, UnreadRows, open_file
 from dsketch.matrix.retrying import is_remote
+from dsketch.matrix.stored import address_of, is_raw, names_of, require_whole
 from dsketch.matrix.window import Asked
 
 _SAMPLE_ROWS = 16
@@ -73,6 +73,7 @@ class ZarrMatrix(Matrix):
         self._what = what
         self._last_chunk: tuple[int, AnyArray] | None = None
         self.source = address_of(array)
+        self._presence = Presence(array, missing, what, self.conventions)
         self.names = names_of(array, self.shape[1])
         self.is_raw = self._raw_root is not None
         self.unit_rows = 1 if self.is_raw else self._decoded_rows()
@@ -218,7 +219,7 @@ class ZarrMatrix(Matrix):
         try:
             descriptor = open_file(self._array.store, path)
         except FileNotFoundError as error:
-            self._refuse_missing(number, path, error)
+            self._presence.refuse(number, path, error)
             return None
         except DsketchError:
             raise
@@ -286,18 +287,17 @@ class ZarrMatrix(Matrix):
                 f"{self._culprit(start, stop)} cannot be decoded: {type(error).__name__}: {error}. "
                 "It is corrupt or unreadable: copy it again from its origin, or check the permissions."
             ) from error
-        if self._missing == "error" or self._array.fill_value is None:
-            self._look_for_missing(start, stop, rows)
+        self._presence.look(start, stop, rows)
         return rows
 
     def _read_ranges(self, keys: Keys, start: int, stop: int, rows: AnyArray) -> AnyArray:
         """Fill ``rows`` from the bytes that they have in raw chunks of a store."""
         for number, low, high, found in keys.read(start, stop):
-            name = f"chunk {number} of {self._what} ({self._place((number, *(0 for _ in self._array.shape[1:])))})"
+            name = f"chunk {number} of {self._what} ({self._presence.place_of((number, *(0 for _ in self._array.shape[1:])))})"
             if isinstance(found, Exception):
                 raise DataError(f"{name} cannot be read: {type(found).__name__}: {found}. Check the access.") from found
             if found is None:
-                self._refuse_missing(number, self._place((number, *(0 for _ in self._array.shape[1:]))), None)
+                self._presence.refuse(number, self._presence.place_of((number, *(0 for _ in self._array.shape[1:]))), None)
                 rows[low - start : high - start] = self._array.fill_value
                 continue
             part = rows[low - start : high - start]
@@ -309,36 +309,6 @@ class ZarrMatrix(Matrix):
             part[...] = np.frombuffer(found, self._stored).reshape(part.shape)
         return rows
 
-    def _look_for_missing(self, start: int, stop: int, rows: AnyArray) -> None:
-        """Ask the store only about chunks whose rows all equal the fill value: no other can be absent."""
-        fill, step = self._array.fill_value, int(self._array.chunks[0])
-        doubtful: list[tuple[int, ...]] = []
-        whole = self._as_shaped(rows)
-        for number in range(start // step, (stop - 1) // step + 1):
-            part = whole[max(start, number * step) - start : min(stop, (number + 1) * step) - start]
-            for place, box in self._boxes(self._array.chunks[1:]):
-                if is_filled(part[:, *box], fill):
-                    doubtful.append((number, *place))
-        if self._array.shards is None:
-            for place in doubtful:
-                self._require_key(place)
-        elif doubtful:
-            self._require_inner(doubtful)
-
-    def _require_inner(self, places: list[tuple[int, ...]]) -> None:
-        """Refuse inner chunks that their shards, which must be there themselves, do not hold."""
-        grid = [outer // inner for outer, inner in zip(self._array.shards or (), self._array.chunks, strict=True)]
-        index, held = ShardIndex(self._array), {}
-        for place in places:
-            shard = tuple(number // size for number, size in zip(place, grid, strict=True))
-            if shard not in held:
-                self._require_key(shard)
-                held[shard] = index.find_chunks(self._key(shard))
-            inner = tuple(number % size for number, size in zip(place, grid, strict=True))
-            found = held[shard]
-            if found is not None and not found[inner]:
-                self._refuse_missing(place[0], f"from the shard {self._place(shard)}", None)
-
     def _chunk_bytes(self) -> int:
         """Decoded bytes of the smallest piece that is encoded by itself."""
         return int(np.prod(self._array.chunks, dtype=object) * self._stored.itemsize)
@@ -347,48 +317,18 @@ class ZarrMatrix(Matrix):
         """Return rows with the dimensions of the stored array, a view."""
         return rows.reshape(len(rows), *self._array.shape[1:])
 
-    def _boxes(self, chunks: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-        """Yield the numbers, along all dimensions but the first, of each chunk beside others, and what of these dimensions it has."""
-        grid = [range(0, size, chunk) for size, chunk in zip(self._array.shape[1:], chunks, strict=True)]
-        for lows in itertools.product(*grid):
-            places = tuple(low // chunk for low, chunk in zip(lows, chunks, strict=True))
-            yield places, tuple(slice(low, low + chunk) for low, chunk in zip(lows, chunks, strict=True))
-
     def _culprit(self, start: int, stop: int) -> str:
         """Return the name and place of the first chunk of these rows that does not decode alone."""
         for number in range(start // self.chunk_rows, (stop - 1) // self.chunk_rows + 1):
             rows = slice(max(start, number * self.chunk_rows), min(stop, (number + 1) * self.chunk_rows))
-            for place, box in self._boxes((self._array.shards or self._array.chunks)[1:]):
+            for place, box in self._presence.boxes((self._array.shards or self._array.chunks)[1:]):
                 try:
                     self._decoding.get_basic_selection((rows, *box))
                 except Exception:  # noqa: BLE001 - codecs and stores raise whatever they like
-                    return f"chunk {number} of {self._what} ({self._place((number, *place))})"
+                    return f"chunk {number} of {self._what} ({self._presence.place_of((number, *place))})"
         # A damaged chunk may decode at the second try (some codecs read on behind a truncated buffer): then the first is named.
         first = start // self.chunk_rows
         return f"chunk {first} of {self._what}, or one of the next in rows {start}:{stop} ({self.source}),"
-
-    def _place(self, number: tuple[int, ...]) -> str:
-        return f"{self.source or self._array.store}/{self._array.metadata.encode_chunk_key(number)}"
-
-    def _key(self, number: tuple[int, ...]) -> str:
-        return f"{self._array.path}/{self._array.metadata.encode_chunk_key(number)}".lstrip("/")
-
-    def _require_key(self, number: tuple[int, ...]) -> None:
-        """Refuse an absent object, and one without a byte, which reads as an empty shard."""
-        key = self._key(number)
-        if not wait_for(self._array.store.exists(key)):
-            self._refuse_missing(number[0], self._place(number), None)
-        elif wait_for(self._array.store.getsize(key)) == 0:
-            name = f"chunk {number[0]} of {self._what} ({self._place(number)})"
-            raise DataError(f"{name} has no bytes. It is truncated: copy it again from its origin.")
-
-    def _refuse_missing(self, number: int, path: str, cause: Exception | None) -> None:
-        """Refuse an absent chunk, unless that means fill and there is something to fill it with."""
-        fill = self._array.fill_value
-        if self._missing == "error" or fill is None:
-            wish = "" if self._missing == "error" else ", and missing='fill' needs a fill value"
-            advice = remedy(fill, is_mark=fill is not None and is_missing(fill, self.conventions))
-            raise MissingDataError(f"chunk {number} of {self._what} is absent ({path}){wish}. {advice}.") from cause
 
 
 def _keys_of(array: "zarr.Array[Any]", piece_rows: int) -> Keys | None:
@@ -397,46 +337,3 @@ def _keys_of(array: "zarr.Array[Any]", piece_rows: int) -> Keys | None:
         return None
     is_plain = array.shards is None and is_raw(array)
     return Keys(array, AheadStore(array.store), piece_rows, is_plain=is_plain)
-
-
-def names_of(array: Any, columns: int) -> tuple[str, ...] | None:
-    """Return the attribute ``columns`` that ``dsketch ingest`` writes, if it is there and fits."""
-    found = array.attrs.get("columns")
-    return tuple(map(str, found)) if isinstance(found, list | tuple) and len(found) == columns else None
-
-
-def require_whole(array: "zarr.Array[Any]", what: str) -> None:
-    """Refuse what :class:`~dsketch._results.remote.RemoteOutput` began and never brought to its end."""
-    if array.attrs.get("complete") is False:
-        raise DataError(
-            f"{what} must be complete; {array.store_path} says that it is not: who wrote it was interrupted. Write it again."
-        )
-
-
-def is_raw(array: "zarr.Array[Any]") -> bool:
-    """Whether a chunk's bytes are its values: little-endian, C order, no filter, no compressor."""
-    metadata = array.metadata
-    if metadata.zarr_format == 2:
-        return (
-            metadata.compressor is None
-            and not metadata.filters
-            and metadata.order == "C"
-            and np.dtype(array.dtype).newbyteorder("<") == np.dtype(array.dtype)
-        )
-    codecs = metadata.codecs
-    if len(codecs) != 1 or type(codecs[0]).__name__ != "BytesCodec":
-        return False
-    endian = codecs[0].endian
-    return endian is None or str(getattr(endian, "value", endian)) == "little"
-
-
-def address_of(array: Any) -> str | None:
-    """Return the path or URL that opens this array or group again, or None for stores without one (memory)."""
-    root = getattr(array.store, "root", None)
-    if isinstance(root, Path):
-        return str((root / array.path).resolve())
-    filesystem = getattr(array.store, "fs", None)
-    if filesystem is not None:
-        path = f"{array.store.path}/{array.path}".rstrip("/")
-        return str(filesystem.unstrip_protocol(path))
-    return None
