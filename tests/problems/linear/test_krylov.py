@@ -27,8 +27,8 @@ def solve(A: Any, b: np.ndarray, method: str = "krylov", **more: Any) -> Any:
 
 
 def test_wide_sparse_rows_are_solved_without_a_factor() -> None:
-    """The plan takes it where 2,000 columns would make a factor dear, and says what is stored, what a pass takes, why others lost."""
-    A = rows_of(40_000, 2000, 20)
+    """The plan takes it where 4,000 columns make a factor dear, and says what is stored, what a pass takes, why others lost."""
+    A = rows_of(40_000, 4000, 20)
 
     plan = ds.plan(ds.LeastSquares(A, np.ones(40_000)), cluster="serial")
 
