@@ -122,7 +122,8 @@ def _refine_one(sums: ExactSums, penalty: Floats, shift: AnyArray | None, answer
     verified = verify(normal, moved.add(_inverse(answer.factor, normal), -1))
     if verified is None:
         return _keep_standard(answer, "A lacks rank, or is so near to it that its inverse was not found")
-    return _conclude(normal, verified, minimize(normal, verified), moved, answer)
+    sizes = np.ldexp(np.sqrt(to_floats(np.diagonal(sums.squares), -sums.bits)), sums.units)
+    return _conclude(normal, verified, minimize(normal, verified), moved, answer, sizes)
 
 
 def _inverse(factor: Known, normal: Normal) -> Wholes:
@@ -133,7 +134,9 @@ def _inverse(factor: Known, normal: Normal) -> Wholes:
     return from_floats(np.linalg.inv(R), T_BITS + np.zeros_like(normal.units)[:, None])
 
 
-def _conclude(normal: Normal, verified: Verified, best: Minimizer, moved: _Shift, answer: LinearAnswer) -> FullAnswer:
+def _conclude(
+    normal: Normal, verified: Verified, best: Minimizer, moved: _Shift, answer: LinearAnswer, sizes: Floats
+) -> FullAnswer:
     slope = answer.slope
     assert slope is not None  # noqa: S101 - for type checkers: estimates are not refined
     to_x = normal.units_of_b[None, :] - normal.units[:, None]
@@ -160,7 +163,7 @@ def _conclude(normal: Normal, verified: Verified, best: Minimizer, moved: _Shift
         errors=errors,
         deviations=np.ldexp(np.sqrt(verified.inverse_diagonal()), -normal.units),
         least=np.where(least <= 2 * best.square, 0.0, least) * unit,
-        sizes=np.ldexp(1.0, normal.units),
+        sizes=sizes,
     )
 
 

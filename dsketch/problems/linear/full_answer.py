@@ -12,6 +12,7 @@ from dsketch.problems.linear.method import LinearAnswer
 from dsketch.settings import ACCURACY, Settings
 
 FULL = "full"
+_SAFE = 1 + 2.0**-30  # more than all roundings of a norm together
 
 
 def require_accuracy(settings: Settings) -> None:
@@ -41,7 +42,7 @@ class FullAnswer(LinearAnswer):
     least : ndarray, shape (k,)
         The least sum of squares, to rounding; 0 where b is met exactly, or to 10⁻⁹⁰.
     sizes : ndarray, shape (d,)
-        Norms of the columns of A as it is stored, to a factor of two.
+        Norms of the columns of A as it is stored.
     """
 
     stored: Floats = None  # type: ignore[assignment]  # the fields before have defaults
@@ -67,4 +68,4 @@ class FullAnswer(LinearAnswer):
     def forward_error(self) -> Floats:
         """Proven bound on ‖D (x − x*)‖/‖D x*‖, shape (k,)."""
         far = norms(self.sizes[:, None] * self.errors)
-        return ratio(far, np.maximum(norms(self.sizes[:, None] * self.stored) - far, 0.0))
+        return _SAFE * ratio(far, np.maximum(norms(self.sizes[:, None] * self.stored) - far, 0.0))

@@ -43,6 +43,10 @@ def require_right(problem: Any, exact: Exact, side: int = 0, **choices: Any) -> 
         assert off <= Fraction(error)
         assert error <= 0.5001 * np.spacing(abs(value))
         assert off <= Fraction(units) * Fraction(float(np.spacing(abs(value)))) * (1 + Fraction(1, 2**40))
+    squares = [exact.gram[j][j] - p for j, p in enumerate(exact.penalty)]  # of the norms of A's columns
+    far = sum(size * (Fraction(value) - true) ** 2 for size, value, true in zip(squares, x.tolist(), truth, strict=True))
+    length = sum(size * true**2 for size, true in zip(squares, truth, strict=True))
+    assert far <= Fraction(float(found.certificate.forward_error[side])) ** 2 * length
     return found
 
 
