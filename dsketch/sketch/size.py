@@ -12,6 +12,7 @@ FOR_GUARDING = 8  # two signs a row judge the condition of a Gram matrix beside 
 FOR_ITERATING = 12  # the default of SPIR and FOSSILS: Epperly, Meier, Nakatsukasa, arXiv 2406.03468 (2024); rate 0.29 a step
 FOR_SOLVING = 20  # sketch-and-solve: residual above the optimum by 1/(1 − 1/20) at most on average
 LEAST_ROWS = 16  # the law above is not yet sharp for tiny d
+_FAILING = 1e-8  # of all sketches, no more than this share stretch a direction farther than is claimed
 
 
 def rows_for(columns: int, purpose: int, name: str) -> int:
@@ -41,3 +42,11 @@ def rows_for(columns: int, purpose: int, name: str) -> int:
 def distortion(columns: int, size: int) -> float:
     """Return the embedding's distortion √(d/m) that the Gaussian law promises (at most 0.99)."""
     return min(math.sqrt(columns / size), 0.99)
+
+
+def surest_distortion(columns: int, size: int) -> float:
+    """Return the distortion that is exceeded upwards with a probability of 10⁻⁸ at most: √(d/m) and a deviation, which counts for small d.
+
+    Davidson and Szarek 2001, Theorem II.13: σ(S Q) ≤ 1 + √(d/m) + t/√m but for exp(−t²/2).
+    """
+    return math.sqrt(columns / size) + math.sqrt(-2 * math.log(_FAILING) / size)

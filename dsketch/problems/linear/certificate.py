@@ -30,8 +30,9 @@ class LinearCertificate(Certificate):
     gradient_norm : ndarray, shape (k,)
         ‖Aᵀr‖ / (‖A‖_F ‖r‖), columns scaled; NaN where sketch-and-solve did not measure it.
     forward_error : ndarray, shape (k,)
-        First-order bound on ‖D (x − x*)‖/‖D x*‖, D the norms of the columns, for this very x: what its slope tells, plus what rounding
-        may hide (:mod:`dsketch.problems.linear.distance`); near 1 or above the data, or this x, do not tell x*.  NaN without a slope.
+        First-order bound on ‖D (x − x*)‖/‖D x*‖, D the norms of the columns (for ridge with √alpha below), for this very x: what its
+        slope tells, plus what rounding may hide (:mod:`dsketch.problems.linear.distance`); near 1 or above the data, or this x, do not
+        tell x*.  NaN without a slope.
     condition : float
         Ratio of the largest to the smallest singular value kept.
     scaled_condition : float

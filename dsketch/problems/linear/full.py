@@ -122,7 +122,8 @@ def _refine_one(sums: ExactSums, penalty: Floats, shift: AnyArray | None, answer
     verified = verify(normal, moved.add(_inverse(answer.factor, normal), -1))
     if verified is None:
         return _keep_standard(answer, "A lacks rank, or is so near to it that its inverse was not found")
-    sizes = np.ldexp(np.sqrt(to_floats(np.diagonal(sums.squares), -sums.bits)), sums.units)
+    own = np.ldexp(np.sqrt(to_floats(np.diagonal(sums.squares), -sums.bits)), sums.units)
+    sizes = np.stack([own, np.hypot(own, np.sqrt(penalty))])
     return _conclude(normal, verified, minimize(normal, verified), moved, answer, sizes)
 
 

@@ -41,8 +41,8 @@ class FullAnswer(LinearAnswer):
         Roots of the diagonal of (AᵀA)⁻¹, to rounding.
     least : ndarray, shape (k,)
         The least sum of squares, to rounding; 0 where b is met exactly, or to 10⁻⁹⁰.
-    sizes : ndarray, shape (d,)
-        Norms of the columns of A as it is stored.
+    sizes : ndarray, shape (2, d)
+        Norms of the columns of A as it is stored, and of these with the rows of the penalty.
     """
 
     stored: Floats = None  # type: ignore[assignment]  # the fields before have defaults
@@ -66,6 +66,9 @@ class FullAnswer(LinearAnswer):
 
     @property
     def forward_error(self) -> Floats:
-        """Proven bound on ‖D (x − x*)‖/‖D x*‖, shape (k,)."""
-        far = norms(self.sizes[:, None] * self.errors)
-        return _SAFE * ratio(far, np.maximum(norms(self.sizes[:, None] * self.stored) - far, 0.0))
+        """Proven bound on ‖D (x − x*)‖/‖D x*‖, shape (k,), whether D has the penalty or not."""
+        both = []
+        for sizes in self.sizes:
+            far = norms(sizes[:, None] * self.errors)
+            both.append(ratio(far, np.maximum(norms(sizes[:, None] * self.stored) - far, 0.0)))
+        return np.asarray(_SAFE * np.maximum(*both))

@@ -36,7 +36,7 @@ from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Breakdown
 from dsketch.settings import Settings
 from dsketch.sketch.draw import choose_rows, draw_sketch
-from dsketch.sketch.size import FOR_ITERATING, distortion
+from dsketch.sketch.size import FOR_ITERATING, distortion, surest_distortion
 
 
 class Inner(Protocol):
@@ -63,7 +63,7 @@ def refine(system: LinearSystem, settings: Settings, inner: Inner) -> Flow[Linea
     SA, Sb = yield from system.sketch(sketch)
     factor, x = solve_small(SA, Sb)
     require_full_rank(factor)
-    epsilon, best = distortion(system.shape[1], sketch.size), np.inf
+    epsilon, surest, best = distortion(system.shape[1], sketch.size), surest_distortion(system.shape[1], sketch.size), np.inf
     kept: LinearAnswer | None = None
     for _ in range(_ROUNDS):
         slope = yield from system.gradient(x)
@@ -71,7 +71,7 @@ def refine(system: LinearSystem, settings: Settings, inner: Inner) -> Flow[Linea
         worst = float(error.max(initial=0.0))
         yield Converged(worst, float(np.sqrt(slope.rr).max(initial=0.0)))
         if kept is None or worst < best:
-            kept = LinearAnswer(x, factor, False, slope, error, np.sqrt(slope.rr), distortion=epsilon)
+            kept = LinearAnswer(x, factor, False, slope, error, np.sqrt(slope.rr), distortion=surest)
         if worst <= settings.goal or not worst < _STAGNATION * best:
             break
         best = worst
