@@ -46,7 +46,7 @@ from dsketch.problems.outcome import format_number
 from dsketch.problems.persisted import copy_persisted
 from dsketch.settings import Settings
 
-_PASSES = {"Q": 10, "K": 11, "V": 11}
+_PASSES = {"Q": 9, "K": 10, "V": 10}
 _TIMED = 512  # rows and columns of a tile that is timed
 _LENGTHS = (1e-70, 1e70)  # of rows whose products with others, and sums of these, are float64 numbers
 
