@@ -11,9 +11,8 @@ gradient
     Processor seconds of gradients by both, and how far they are from each other, relative to the largest number.
 noise
     Of a hundred draws of noise on Q: in how many rows are within (e^{2ε} − 1) max|v|, ε the largest distance of a logit from the basis.
-
-With ``--large``, into a file of its own: 262,144 rows on two workers of 1 GiB, seconds and a worker's own memory; and dQ and dK of 64
-columns, where d² columns are multiplied.
+workers
+    262,144 stored rows on two workers of 1 GiB: seconds, and a worker's own memory.  The exact sweep is not run at that size.
 """
 
 import os
@@ -163,16 +162,10 @@ def measure_workers(record: Record, n: int) -> None:
         )  # fmt: skip
 
 
-def large_tables(cases: list[Case]) -> dict[str, str]:
-    """Return the table of what is measured on workers, and of gradients of many columns."""
-    found = [case for case in cases if case["part"] == "workers"]
-    heads = ["n", "method", "seconds", "own memory of a worker, MB", "profiles", "error, 24 rows", "claimed"]
-    words = ("n", "method", "seconds", "own_bytes", "profiles", "error", "claimed")
-    rows = [[case[word] / 1e6 if word == "own_bytes" else case[word] for word in words] for case in found]
-    return {
-        "conv-workers": table(heads, rows),
-        "conv-gradient-large": _gradients([case for case in cases if case["part"] == "gradient"]),
-    }
+def _workers(cases: list[Case]) -> str:
+    heads = ["n", "seconds", "own memory of a worker, MB", "profiles", "error, 24 rows", "claimed"]
+    words = ("n", "seconds", "own_bytes", "profiles", "error", "claimed")
+    return table(heads, [[case[word] / 1e6 if word == "own_bytes" else case[word] for word in words] for case in cases])
 
 
 def exponent(cases: list[Case]) -> float:
@@ -188,8 +181,8 @@ def _of(case: Case, word: str) -> float:
 
 def tables(cases: list[Case]) -> dict[str, str]:
     """Return a table for each part."""
-    speed, growth, noise, gradient = (
-        [case for case in cases if case["part"] == part] for part in ("speed", "growth", "noise", "gradient")
+    speed, growth, noise, gradient, workers = (
+        [case for case in cases if case["part"] == part] for part in ("speed", "growth", "noise", "gradient", "workers")
     )
     sweeps = {case["size"]: case for case in speed if case["kind"] == "softmax"}
     return {
@@ -230,6 +223,7 @@ def tables(cases: list[Case]) -> dict[str, str]:
             ],
         ),
         "conv-gradient": _gradients(gradient),
+        "conv-workers": _workers(workers),
         "conv-noise": table(
             ["noise on Q", "n", "draws", "within the bound", "within the claim", "error ÷ bound: worst", "median"],
             [[case[word] for word in ("noise", "n", "draws", "within", "claimed", "worst", "median")] for case in noise],
@@ -267,35 +261,23 @@ def draw(cases: list[Case]) -> Callable[[Any], None]:
     return into
 
 
-def measure_large(out: Path, sizes: tuple[int, int]) -> None:
-    """Measure rows on workers, and dQ and dK of as many columns."""
-    record = Record(out, "conv_large")
-    measure_workers(record, sizes[0])
-    for wrt in ("Q", "K"):
-        measure_gradient(record, sizes[1], COLUMNS, wrt)
-    show(large_tables(record.cases))
-
-
 def main() -> None:
     """Measure, print, draw."""
-    parser = arguments(__doc__ or "")
-    parser.add_argument("--large", action="store_true", help="only what takes workers and many columns")
-    options = parser.parse_args()
-    if options.large:
-        measure_large(options.out, (700, 300) if options.tiny else (262_144, 16_384))
-        return
+    options = arguments(__doc__ or "").parse_args()
     rows, sizes, repeats, draws, few = 65_536, (4096, 16_384, 65_536, 262_144), 3, 100, 512
-    gradients = ((64, "V"), (8, "Q"), (8, "K"))
+    gradients = [(rows, 8, "Q"), (rows, 8, "K"), *((n, COLUMNS, wrt) for n in (16_384, rows) for wrt in "VQK")]
     if options.tiny:
         rows, sizes, repeats, draws, few = 1100, (600, 1200), 1, 3, 90
+        gradients = [(300, 8, "Q"), (300, COLUMNS, "K"), (300, COLUMNS, "V")]
     record = Record(options.out, "conv")
     for size in (1.0, 20.0):
         measure_speed(record, rows, size, repeats)
     measure_growth(record, sizes, repeats)
-    for d, wrt in gradients:
-        measure_gradient(record, rows, d, wrt)
+    for n, d, wrt in gradients:
+        measure_gradient(record, n, d, wrt)
     for noise in (1e-6, 1e-4, 1e-3):
         measure_noise(record, few, draws, noise)
+    measure_workers(record, sizes[-1])
     show(tables(record.cases))
     figure(options.out / "conv.png", draw(record.cases))
 

@@ -4,11 +4,12 @@ With S = exp(z − λ), λ the logarithm of a row's sum of weights, and D as in 
 
     dV = Sᵀ dY,   dQ = s (Σ_l diag(dY_l) S (diag(V_l) K) − diag(D) S K),   dK = s (Σ_l diag(V_l) Sᵀ (diag(dY_l) Q) − Sᵀ diag(D) Q),
 
-p columns for dV, and d p for the others: where the sweep has n² weights, with a product of p and two of d columns, these have d p
-transforms.
+p columns for dV, and d p for the others.  Where so many transforms cost more than all slopes of a tile, weight by weight, these are taken
+(:mod:`dsketch.passes.conv_slopes`): the profile has their exponentials.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import ClassVar
@@ -18,6 +19,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
+from dsketch.passes.conv_slopes import Felt, pays_by_weights, slopes
 from dsketch.passes.conv_tiles import SKIPPED, Spectrum, Tile, fft_length, transform_error, turn_by_weights
 from dsketch.passes.convolution import BlockSums, BlockTiles, ConvRows, Tiling
 from dsketch.passes.rowwise import RowPass
@@ -79,7 +81,7 @@ class ConvQueryGradient(RowPass):
 
     Notes
     -----
-    O(n log h) for each of d (p + 1) columns a head and block.
+    O(n log h) for each of d (p + 1) columns a head and block, or O(n h (d + p)), whichever is less.
     """
 
     tiling: Tiling
@@ -105,18 +107,38 @@ class ConvQueryGradient(RowPass):
 
     def _of_head(self, head: int, start: int, stop: int, dY: Floats) -> Floats:
         heads = len(self.tiling.basis.starts)
-        log_sums, D = (self.statistics[start:stop, place, None] for place in (head, heads + head))
-        tiles = BlockTiles(self.tiling, head, start, stop)
+        log_sums, D = (self.statistics[start:stop, place] for place in (head, heads + head))
         d = self.others.matrices[0].shape[1] // heads
-        none = slice(0, 0)
+        taken, rest = BlockTiles(self.tiling, head, start, stop).split(lambda tile: pays_by_weights(tile, d, dY.shape[1]))
         out = np.zeros((stop - start, d))
-        for few in (none, *groups(d, dY.shape[1])):
-            sums = BlockSums(tiles, log_sums[:, 0], d * max(few.stop - few.start, 1))
-            for left, K, V in self._chunks(head, stop):
+        if taken:
+            self._add_slopes(head, taken, (start, Felt(dY, D, log_sums)), out)
+        if rest.tiles:
+            self._add_transforms(head, rest, Felt(dY, D, log_sums), out)
+        return out
+
+    def _add_slopes(self, head: int, tiles: list[Tile], above: tuple[int, Felt], out: Floats) -> None:
+        """Add E K of some tiles, of rows that begin at a number."""
+        start, felt = above
+        for left, K, V in self._chunks(head, max(tile.right for tile in tiles)):
+            for tile in (each for each in tiles if left <= each.left < left + len(K)):
+                own, other = slice(tile.top - start, tile.bottom - start), slice(tile.left - left, tile.right - left)
+                mine, keys = out[own], K[other]
+                for rows, columns, E in slopes(tile, Felt(*(part[own] for part in felt)), V[other]):
+                    mine[rows] += E @ keys[columns]
+
+    def _add_transforms(self, head: int, tiles: BlockTiles, felt: Felt, out: Floats) -> None:
+        """Add the same of tiles by FFT, of d columns for D and of each column of V."""
+        d, none = out.shape[1], slice(0, 0)
+        for few in (none, *groups(d, felt.above.shape[1])):
+            sums = BlockSums(tiles, felt.log_sums, d * max(few.stop - few.start, 1))
+            for left, K, V in self._chunks(head, tiles.stop):
                 sums.add(left, K if few is none else _products(V[:, few], K))
             found = sums.finish()
-            out += -D * found if few is none else np.einsum("ig,igd->id", dY[:, few], found.reshape(len(out), -1, d))
-        return out
+            if few is none:
+                out -= felt.D[:, None] * found
+            else:
+                out += np.einsum("ig,igd->id", felt.above[:, few], found.reshape(len(out), -1, d))
 
     def _chunks(self, head: int, stop: int) -> Iterator[tuple[int, Floats, Floats]]:
         heads, height = len(self.tiling.basis.starts), self.tiling.height
@@ -150,6 +172,14 @@ class TurnedTiles:
             bottom = min(top + tiling.height, tiling.basis.rows)
             tiles = tiling.plan(head, top, bottom).tiles(left)
             self.blocks.append((top, bottom, list(takewhile(lambda tile: tile.left < right, tiles))))
+
+    def split(self, is_taken: Callable[[Tile], bool]) -> tuple["TurnedTiles", "TurnedTiles"]:
+        """Return the tiles of which that is true, and the others, each without blocks that have none."""
+        taken, rest = copy(self), copy(self)
+        for part, wanted in ((taken, True), (rest, False)):
+            kept = [(top, bottom, [tile for tile in tiles if is_taken(tile) == wanted]) for top, bottom, tiles in self.blocks]
+            part.blocks = [block for block in kept if block[2]]
+        return taken, rest
 
     def multiply(self, values: Iterator[Floats], sides: int) -> Floats:
         """Return Sᵀ times values of rows, given block by block, shape (columns, sides)."""
@@ -230,7 +260,7 @@ class ConvKeyGradient(_Turned, RowPass):
 
     Notes
     -----
-    O(n log h) for each of d (p + 1) columns a head and block, for dV of p.
+    O(n log h) for each of d (p + 1) columns a head and block, or O(n h (d + p)), whichever is less; for dV of p columns.
     """
 
     kind: ClassVar[str] = "key gradient by convolution"
@@ -257,12 +287,31 @@ class ConvKeyGradient(_Turned, RowPass):
 
     def _of_keys(self, head: int, tiles: TurnedTiles, V: Floats) -> Floats:
         d = self.others.matrices[0].shape[1] // len(self.tiling.basis.starts)
-        out = -tiles.multiply((D * Q for Q, _, D in self.blocks(head, tiles)), d)
+        taken, rest = tiles.split(lambda tile: pays_by_weights(tile, d, V.shape[1]))
+        out = np.zeros((len(V), d))
+        self._add_slopes(head, taken, V, out)
+        if rest.blocks:
+            self._add_transforms(head, rest, V, out)
+        return out
+
+    def _add_slopes(self, head: int, tiles: TurnedTiles, V: Floats, out: Floats) -> None:
+        """Add Eᵀ Q of some tiles."""
+        for (top, _, mine), (Q, dY, D) in zip(tiles.blocks, self.blocks(head, tiles), strict=True):
+            for tile in mine:
+                own, other = slice(tile.top - top, tile.bottom - top), slice(tile.left - tiles.left, tile.right - tiles.left)
+                keys, queries = out[other], Q[own]
+                felt = Felt(dY[own], D[own, 0], tiles.log_sums[tile.top : tile.bottom])
+                for rows, columns, E in slopes(tile, felt, V[other]):
+                    keys[columns] += E.T @ queries[rows]
+
+    def _add_transforms(self, head: int, tiles: TurnedTiles, V: Floats, out: Floats) -> None:
+        """Add the same of tiles by FFT, of d columns for D and of each column of dY."""
+        d = out.shape[1]
+        out -= tiles.multiply((D * Q for Q, _, D in self.blocks(head, tiles)), d)
         for few in groups(d, V.shape[1]):
             products = (_products(dY[:, few], Q) for Q, dY, _ in self.blocks(head, tiles))
             found = tiles.multiply(products, d * (few.stop - few.start))
             out += np.einsum("jg,jgd->jd", V[:, few], found.reshape(len(out), -1, d))
-        return out
 
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the numbers of a row of a block of 4096, at least."""

@@ -32,7 +32,7 @@ from dsketch.settings import EPS
 LIMIT = 1e-10  # of a row's largest value: what one tile may round off
 SMALL = 256  # rows and columns of a tile that is multiplied weight by weight, whatever its range
 SKIPPED = 2.0**-70  # of a row's weights: a tile with less for every row adds nothing
-_PLAIN = 300.0  # up to such exponents weights are products of two exponentials
+PLAIN = 300.0  # up to such exponents weights are products of two exponentials
 _STRIP = 1 << 18  # weights in memory at once
 _FLOPS = 8.0  # a multiplication weight by weight is so much cheaper than one of an FFT
 
@@ -133,7 +133,7 @@ class TilePlan:
         largest = float(g.max())
         kernel = np.exp(g - largest)
         columns, mine = tile.right - tile.left, slice(tile.top - self.start, tile.bottom - self.start)
-        rise = np.exp(np.minimum(largest - self.bounds.top[mine], 2 * _PLAIN)) / self.bounds.weight[mine]
+        rise = np.exp(np.minimum(largest - self.bounds.top[mine], 2 * PLAIN)) / self.bounds.weight[mine]
         if columns * rise.max() <= SKIPPED:
             self.error[mine] += columns * rise
             return False
@@ -184,7 +184,7 @@ def multiply_by_weights(tile: Tile, values: Floats, top: Floats, sums: Floats) -
     """
     g, columns = tile.lags, tile.right - tile.left
     largest, turned = float(g.max()), values[::-1]
-    is_plain = float((largest - top).max()) <= _PLAIN
+    is_plain = float((largest - top).max()) <= PLAIN
     kernel = np.exp(g - largest) if is_plain else g
     windows = sliding_window_view(kernel, columns)
     step = max(_STRIP // columns, 1)

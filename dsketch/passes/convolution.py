@@ -4,8 +4,10 @@ No n × n weights and no difference of profiles: every kernel is at least 0, so 
 rows as transforms and transforms back once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -140,7 +142,17 @@ class BlockTiles:
         plan = tiling.plan(head, start, stop)
         self.start, self.stop, self.height = start, stop, tiling.height
         self.tiles, self.top = list(plan.tiles()), plan.bounds.top
-        self.largest = max((float(tile.lags.max()) for tile in self.tiles if self.is_whole(tile)), default=None)
+
+    @cached_property
+    def largest(self) -> float | None:
+        """The largest logit of tiles that have all rows, and are multiplied by FFT; None: there are none."""
+        return max((float(tile.lags.max()) for tile in self.tiles if self.is_whole(tile)), default=None)
+
+    def split(self, is_taken: Callable[[Tile], bool]) -> tuple[list[Tile], "BlockTiles"]:
+        """Return the tiles of which that is true, and a block of the others."""
+        taken, rest = [tile for tile in self.tiles if is_taken(tile)], copy(self)
+        rest.tiles = [tile for tile in self.tiles if not is_taken(tile)]
+        return taken, rest
 
     def is_whole(self, tile: Tile) -> bool:
         """Whether a tile has all rows, and is multiplied by FFT."""

@@ -163,8 +163,9 @@ class _Damping:
     growth: float = 2.0
 
     def reward(self, gain: float) -> None:
-        """Lower it after a good step, the more the better the model was; raise it up to twofold after a poor one."""
-        self.value *= max(1e-3, 1.0 - (2.0 * min(gain, 1.0) - 1.0) ** 3)
+        """Lower it after a good step, the better the model was the more, if it was not just raised; raise it a little after a poor one."""
+        least = 1e-3 if self.growth == 2.0 else 1 / 3
+        self.value *= max(least, 1.0 - (2.0 * min(gain, 1.0) - 1.0) ** 3)
         self.growth = 2.0
 
     def punish(self, least: float) -> None:

@@ -1,7 +1,7 @@
 """Causal attention by a convolution basis: logits of few profiles, found, verified, and multiplied by FFT, in time n log n.
 
 Passes: the lengths of the rows of K and of Q; where profiles change; rows of K there, and to probe; the profiles; the basis held against
-probed columns, and what FFT carries of it; rows of Q to probe; the basis held against them; the rows.
+probed columns, with rows of Q to probe and what FFT carries; the basis held against these rows; the rows.
 
 References
 ----------
@@ -28,7 +28,7 @@ from dsketch.problems.method import Breakdown
 from dsketch.problems.outcome import format_number
 from dsketch.settings import Settings
 
-_PASSES = 9
+_PASSES = 8
 WORST = 1e-6  # of the largest |v|: where no tolerance is given, what more may be off is left to the sweep
 
 

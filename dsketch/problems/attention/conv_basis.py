@@ -121,7 +121,7 @@ def _by_heads(keys: Floats, numbers: Indices, starts: tuple[tuple[int, ...], ...
 
 
 def find_verified(measured: Measured, settings: Settings) -> Flow[Verified]:
-    """Find a basis and hold it against the logits.  Six passes.
+    """Find a basis and hold it against the logits.  Five passes.
 
     Raises
     ------
@@ -134,10 +134,12 @@ def find_verified(measured: Measured, settings: Settings) -> Flow[Verified]:
     basis, keys, columns = yield from _find_basis(measured, tol, settings.seed)
     system, height = measured.system, height_of(measured.system)
     tiling, rows = Tiling(basis, height), conv_rows(system.Q, None, height, ("Q", "b"))
+    numbers = _pick(settings.seed, 1, system.Q.shape[0])
     deviation: float
     carried: Carried
-    deviation, carried = yield Look(ProbedColumns(basis, keys, columns) & ConvGuard(tiling), rows)
-    compared, count = yield from _compare(basis, measured, rows, settings.seed)
+    queries: Floats
+    (deviation, carried), queries = yield Look(ProbedColumns(basis, keys, columns) & ConvGuard(tiling) & Picked(numbers), rows)
+    compared: Compared = yield _compare(basis, measured, queries, numbers)
     deviation = max(deviation, compared.deviation)
     profiles = sum(map(len, basis.starts))
     if deviation > DOUBT * tol:
@@ -148,16 +150,13 @@ def find_verified(measured: Measured, settings: Settings) -> Flow[Verified]:
     gap = np.where(measured.values > 0, compared.gap / np.where(measured.values > 0, measured.values, 1.0), 0.0)
     facts = BasisFacts(profiles, carried.refused / (system.heads * system.Q.shape[0]), deviation, float(gap.max()))
     eta = basis_eta(measured, tiling, max(deviation, DOUBT * tol))
-    return Verified(measured, tiling, rows, facts, count, gap, eta, carried.error)
+    return Verified(measured, tiling, rows, facts, len(numbers), gap, eta, carried.error)
 
 
-def _compare(basis: Basis, measured: Measured, rows: Rows, seed: int) -> Flow[tuple[Compared, int]]:
-    """Hold attention by the basis against the exact one, both weight by weight, on some rows of Q.  Two passes."""
+def _compare(basis: Basis, measured: Measured, queries: Floats, numbers: Indices) -> Look:
+    """Return the look that holds attention by the basis against the exact one, both weight by weight, on some rows of Q."""
     system = measured.system
-    numbers = _pick(seed, 1, system.Q.shape[0])
-    queries: Floats = yield Look(Picked(numbers), rows)
     tops = np.array(
         [[bound_weights(basis.segments(head), int(row), int(row) + 1).top[0] for row in numbers] for head in range(system.heads)]
     )
-    found: Compared = yield Look(ComparedRows(basis, system.scale * queries, numbers, tops), system.keys)
-    return found, len(numbers)
+    return Look(ComparedRows(basis, system.scale * queries, numbers, tops), system.keys)

@@ -1,4 +1,4 @@
-"""Gradients of causal attention by a convolution basis: p columns of FFT for dV, d p for dQ and dK.
+"""Gradients of causal attention by a convolution basis: p columns of FFT for dV; for dQ and dK d p, or weights where these cost less.
 
 Passes: those that find and verify the basis; one for the statistics of the rows of Q; for dK and dV one for what a row of K feels at most;
 and one that makes the gradient.  What the basis and FFT do besides rounding is added to the bounds of
@@ -9,8 +9,11 @@ and one that makes the gradient.  What the basis and FFT do besides rounding is 
 * S times columns is off by B of the product's largest value, so a number of dQ by at most B (√p + 1) of its reference, and by the D of a Y
   that is off, 2 B √p: (3 √p + 3) B, which holds for what D does to dK likewise;
 * Sᵀ times columns is off by Bᵀ of their largest value, absolutely.
+
+Weights that are taken one by one round off less than that.
 """
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,12 +21,16 @@ from typing import Any
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch._linalg.threads import one_blas_thread
 from dsketch.errors import SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
+from dsketch.passes.basis import Segment
 from dsketch.passes.conv_gradient import ConvKeyGradient, ConvQueryGradient, ConvReach, ConvStatistics
+from dsketch.passes.conv_slopes import Felt, pays_by_shape, slopes
+from dsketch.passes.conv_tiles import Tile
 from dsketch.passes.convolution import conv_rows
 from dsketch.passes.polynomial import power_of_two
 from dsketch.passes.rowwise import RowPass
@@ -39,7 +46,8 @@ from dsketch.problems.outcome import format_number
 from dsketch.problems.persisted import copy_persisted
 from dsketch.settings import Settings
 
-_PASSES = {"Q": 10, "K": 11, "V": 11}
+_PASSES = {"Q": 9, "K": 10, "V": 10}
+_TIMED = 512  # rows and columns of a tile that is timed
 _LENGTHS = (1e-70, 1e70)  # of rows whose products with others, and sums of these, are float64 numbers
 
 
@@ -124,13 +132,17 @@ class ConvGradient(GradientMethod):
             raise SpecError(f"method={self.name!r} is for kind='conv' with causal=True: {reason}. Use method='sweep'.")
 
     def price(self, case: GradientCase) -> Estimate:
-        """Return light passes, and transforms of p or d p columns for each block of rows."""
-        forward = case.system.forward
-        d, p = forward.Q.shape[1], forward.V.shape[1]
-        columns = p + forward.heads + (p if case.system.wanted == "V" else d * (p // forward.heads + 1))
-        found = price_blocks(forward, case.machines, (_PASSES[case.system.wanted], columns, case.sides))
-        statistics = 16 * forward.Q.shape[0] * forward.heads
-        return Estimate(found.passes, found.seconds, found.memory_bytes + 2 * statistics, max(found.part_bytes, statistics))
+        """Return light passes, and transforms of p or d p columns for each block of rows, or slopes weight by weight."""
+        forward, wanted = case.system.forward, case.system.wanted
+        (d, p, *_), heads = case.system.shapes, forward.heads
+        known = heads * (p + 1)
+        by_weights = wanted != "V" and pays_by_shape(height_of(forward), height_of(forward), d, p)
+        columns = known + (0 if by_weights else heads * p if wanted == "V" else heads * d * (p + 1))
+        found = price_blocks(forward, case.machines, (_PASSES[wanted], columns, case.sides))
+        n, statistics = forward.Q.shape[0], 16 * forward.Q.shape[0] * heads
+        work = n * (n + height_of(forward)) / 2 * heads * _slope_seconds(d, p) if by_weights else 0.0
+        seconds = found.seconds + work / min(case.machines.threads, -(-n // height_of(forward)))
+        return Estimate(found.passes, seconds, found.memory_bytes + 2 * statistics, max(found.part_bytes, statistics))
 
     def details(self, case: GradientCase) -> tuple[str, ...]:
         """Tell how many profiles it takes."""
@@ -157,6 +169,21 @@ class ConvGradient(GradientMethod):
         if not off <= worst:
             raise Breakdown(f"the basis may be off by {format_number(off)} of what a number can be, more than {worst:g}")
         return GradientAnswer(answer, basis=found.facts, compared=found.compared)
+
+
+def _slope_seconds(width: int, depth: int) -> float:
+    """Return the seconds of an entry of a tile whose slopes are made weight by weight, one thread, by the best of three."""
+    profile = Segment(0, _TIMED, np.zeros(2 * _TIMED))
+    tile = Tile(profile, _TIMED, 2 * _TIMED, 0, _TIMED, is_fft=False)
+    felt, rows = Felt(np.ones((_TIMED, depth)), np.ones(_TIMED), np.ones(_TIMED)), np.ones((_TIMED, width))
+    best = float("inf")
+    for _ in range(3):
+        began = time.perf_counter()
+        with one_blas_thread():
+            for _, columns, E in slopes(tile, felt, np.ones((_TIMED, depth))):
+                E @ rows[columns]
+        best = min(best, time.perf_counter() - began)
+    return best / _TIMED**2
 
 
 def _answer_by(found: Verified, system: GradientSystem, above: Matrix) -> Flow[MeasuredByBasis]:

@@ -30,7 +30,7 @@ from dsketch.problems.nonlinear.certificate import BLURRED, ZERO, NonlinearCerti
 from dsketch.problems.nonlinear.system import U
 from dsketch.settings import EPS
 
-_STEPS = 24  # of Lanczos's method, of three sweeps each
+SADDLE_PRODUCTS = 24  # of Lanczos's method, of three sweeps each
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _find_least(layer: VisibleLayer, X: Floats) -> Flow[float]:
     words = random_words.draw(0, LAYER_LANCZOS, 0, 1, numbers)
     basis, diagonal, beside = [ndtri(random_words.uniforms(words))[0]], list[float](), list[float]()
     basis[0] /= np.linalg.norm(basis[0])
-    for _ in range(min(_STEPS, numbers)):
+    for _ in range(min(SADDLE_PRODUCTS, numbers)):
         v = yield from model.multiply(place, basis[-1], is_exact=True)
         diagonal.append(float(v @ basis[-1]))
         for _twice in range(2):  # against what rounding brings back

@@ -13,6 +13,7 @@ from dsketch.passes.layer_products import LayerCurve, LayerFollow, LayerSlope
 from dsketch.passes.layer_sizes import LayerSizes
 from dsketch.passes.layer_sweep import Keys
 from dsketch.planning.price import Estimate
+from dsketch.problems.attention.layer_examination import SADDLE_PRODUCTS
 from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask
 from dsketch.problems.attention.layer_price import driver_seconds, time_sweep
 from dsketch.problems.attention.layer_products import Kept, ProductLayer
@@ -22,7 +23,9 @@ from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.problems.truncated_newton import TruncatedAnswer, truncated_newton
 from dsketch.settings import Settings
 
-_PRODUCTS, _SLOPES = 100, 8  # of conjugate gradients, and of the steps themselves
+# Of conjugate gradients, and of the steps themselves, where B has noise: 170 to 207 and 13 to 15 were taken at d = 12 to 40.  A layer that
+# fits takes half of both, and its certificate no products.
+_PRODUCTS, _SLOPES = 180, 14
 _COVARIANCE_BYTES = 64_000_000  # of the examination, as in :mod:`dsketch.passes.layer_sizes`
 _FEW_ROWS = 64  # on which the examination is timed
 
@@ -64,7 +67,9 @@ class LayerGaussNewtonCG(LayerMethod):
         of_x, of_y = system.heads * d * e, system.heads * p * k
         own = 8 * int(rows.cuts[1]) * (d + k + 6 * system.heads * (e + p))
         memory = own + 8 * others.height * (2 * (e + p) + e * p) + 4 * _COVARIANCE_BYTES + case.starts * 6 * 8 * (of_x + of_y)
-        times = (_SLOPES, _SLOPES, _PRODUCTS, _PRODUCTS, 1)
+        looked = 0 if system.has_matrix else SADDLE_PRODUCTS  # a saddle is looked for from a place of its own
+        products = min(_PRODUCTS, _SLOPES * of_x) + min(looked, of_x)
+        times = (_SLOPES + bool(looked), _SLOPES, products, products, 1)
         sweeps = [time_sweep(system, case.sample, make) for make in _PASSES]
         examined = [] if system.has_matrix else [time_sweep(system, case.sample, _sizes, _FEW_ROWS)]
         found = case.price(zip([*sweeps, *examined], times, strict=False), (memory, 16 * (of_x + of_y)))
@@ -75,7 +80,10 @@ class LayerGaussNewtonCG(LayerMethod):
 
     def details(self, case: LayerCase) -> tuple[str, ...]:
         """Return how many products are usual, and how many starts there are."""
-        told = (f"about {_PRODUCTS} products of two looks each, from a start near the answer; how many only the data tell",)
+        told = (
+            f"about {_PRODUCTS} products of two looks each, from a start near the answer, half of them where a layer fits; how many only "
+            "the data tell",
+        )
         return (*told, f"{case.starts} starts share every reading") if case.starts > 1 else told
 
     def solve(self, system: LayerTask, settings: Settings, start: Any = None) -> Flow[NonlinearAnswer]:

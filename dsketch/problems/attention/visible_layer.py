@@ -231,7 +231,7 @@ class VisibleLayer:
         return local, float(np.linalg.norm(sums.R[:p, :p] @ change)) / size
 
     def _matrix(self, sums: LayerSums, inverse: Floats, by_y: Floats, *, holds_y: bool) -> Floats:
-        """Return the Hessian by Z, if it is known and positive definite, else JᵀJ; unless Y is held with U's range taken out."""
+        """Return the Hessian by Z, if it is known, made positive definite, else JᵀJ; unless Y is held with U's range taken out."""
         add = self.system.alpha * np.eye(len(sums.slope))
 
         def without(cross: Floats) -> Floats:
@@ -240,8 +240,7 @@ class VisibleLayer:
 
         if sums.bend.any():
             exact = sums.squared + sums.bend - without(by_y) + add
-            if is_definite(exact, _MARGIN):
-                return exact
+            return exact if is_definite(exact, _MARGIN) else _take_sizes(exact)
         return np.asarray(sums.squared - without(sums.cross) + add)
 
     def examine(self, X: Floats, Y: Floats) -> Flow[Examination]:
@@ -262,3 +261,9 @@ class VisibleLayer:
             target,
             J.T @ J + found.bend + add,
         )
+
+
+def _take_sizes(H: Floats) -> Floats:
+    """Return V|Λ|Vᵀ of a symmetric V Λ Vᵀ: steps lead away from saddles along all directions in which the loss bends down."""
+    values, V = sl.eigh(H)
+    return np.asarray((V * np.abs(values)) @ V.T)

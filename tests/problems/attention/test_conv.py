@@ -49,6 +49,17 @@ def test_rows_are_those_of_the_dense_formula(n: int, d: int, starts: tuple[int, 
     assert found.certificate.forward_error.max() <= 2e-9
 
 
+def test_a_plan_knows_its_passes() -> None:
+    """Of the rows, and of each gradient: as many as a run takes."""
+    Q, K = rotary_rows(40, 4, (0, 10))
+    V = values(40)
+    problem = ds.Attention(Q, K, V, kind="conv", causal=True, scale=1.0)
+
+    for asked, passes in ((problem, 8), (problem.gradient(V, "Q"), 9), (problem.gradient(V, "K"), 10)):
+        plan = ds.plan(asked, method="conv", cluster="serial")
+        assert plan.estimate.passes == len(ds.solve(plan, progress=False).passes) == passes
+
+
 def test_constant_logits_give_running_means() -> None:
     """Of zeros, whatever d."""
     V = values(3000, 2)

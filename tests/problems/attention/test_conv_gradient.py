@@ -29,7 +29,8 @@ def rows(n: int, p: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 @each_side
 @pytest.mark.parametrize("size", [1.0, 15.0])
 @pytest.mark.parametrize(
-    ("n", "d", "p", "starts"), [(1, 1, 1, (0,)), (3, 1, 2, (0, 2)), (1300, 6, 3, (0, 100, 101, 700)), (700, 2, 5, (0,))]
+    ("n", "d", "p", "starts"),
+    [(1, 1, 1, (0,)), (3, 1, 2, (0, 2)), (1300, 6, 3, (0, 100, 101, 700)), (700, 2, 5, (0,)), (1300, 24, 20, (0, 600))],
 )
 def test_gradients_are_those_of_the_dense_formula(wrt: str, n: int, d: int, p: int, starts: tuple[int, ...], size: float) -> None:
     """One row, one column, several blocks and segments: to rounding, and within the claim."""

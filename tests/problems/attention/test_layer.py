@@ -256,6 +256,18 @@ def test_the_papers_way_ends_at_the_same_point() -> None:
     assert len(theirs.passes) > len(mine.passes)
 
 
+def test_a_drawn_start_far_off_ends_at_a_minimum() -> None:
+    """With much misfit on the way the Hessian bends down in places: steps go on along these, with fewer rejections than trials."""
+    case = Layer(2, n=600, m=400, shapes=(10, 10, 10, 10), noise=0.1)
+
+    found = solve(case.problem())
+
+    (answer,) = found.answer.answers
+    assert found.status is ds.Status.LOCAL
+    assert not any("saddle" in note for note in found.notes)
+    assert answer.steps < 100
+
+
 def test_a_saddle_is_left() -> None:
     """Queries of both signs with the same B make X = 0 stationary, though the loss falls to either side: the answer is not there."""
     rng = np.random.default_rng(0)

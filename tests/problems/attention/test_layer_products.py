@@ -227,6 +227,21 @@ def test_workers_and_a_resumed_run_give_the_same_bits(
     assert all(record.replayed for record in again.passes)
 
 
+def test_a_plan_of_products_knows_the_passes_of_a_run(by_sums: Callable[[], Callable[[], None]]) -> None:
+    """With noise in B, within a half; where a certificate has no matrix, the products that look for a saddle are in it."""
+    case = Layer(1, n=300, m=200, shapes=(10, 10, 10, 10), noise=0.1)
+    problem = case.problem(start=case.near(0.1))
+    few = ds.plan(problem, method="gauss_newton_cg", cluster="serial").estimate.passes
+    by_sums()
+    plan = ds.plan(problem, method="gauss_newton_cg", cluster="serial")
+
+    found = ds.solve(plan, progress=False)
+
+    assert plan.estimate.passes == few + 2 * 24 + 1
+    assert abs(len(found.passes) / plan.estimate.passes - 1) < 0.5
+    assert [record.kind for record in found.passes][-48::2] == ["layer follow"] * 24
+
+
 def test_a_plan_adds_up_pairs_rows_and_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight looks of a step and the last one, each by its own pairs and rows, and the driver's decompositions."""
     monkeypatch.setattr(LayerCase, "step", Sweep(1e-6, 1e-3))
