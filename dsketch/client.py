@@ -190,6 +190,24 @@ class Client:
         """Return the answer without x: status, certificate, ledger."""
         return self._json("GET", f"{_job_path(id_)}/solution")
 
+    def compare(self, id_: str, other: str, *, target: int = 0) -> Document:
+        """Return two jobs side by side: options that differ, plan, ledger, certificate, coefficients that differ by more than their errors.
+
+        Parameters
+        ----------
+        id_, other : str
+        target : int
+            Column of b whose coefficients are compared, counted from 0.
+
+        Returns
+        -------
+        dict
+            ``options, plan, run, certificate``: facts with a pair of values each; ``coefficients``: the rows of both by name, those that
+            differ first; a difference is claimed only where the errors do not allow it.
+        """
+        _job_path(other)
+        return self._json("GET", f"{_job_path(id_)}/comparison", params={"other": other, "target": target})
+
     def log(self, id_: str) -> Iterator[str]:
         """Yield what the process of a job has printed so far, some lines at a time."""
         after, size = 0, 1

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from dsketch._cli.compare import comparison_text
 from dsketch._cli.options import JSON, for_each_problem, option_of, with_options
 from dsketch._cli.program import Stopped
 from dsketch._cli.serve import DEFAULT_STATE, require_service
@@ -261,6 +262,28 @@ def fetch(job: str, out: str | None, out_dir: str | None, overwrite: bool, as_js
         click.echo(facts["text"])
         click.echo(f"x           in {out}" if out is not None else _coefficients(x))
     return 0 if facts["is_success"] else 1
+
+
+@with_options(URL, JSON)
+@jobs.command(short_help="Compare two jobs side by side.")
+@click.argument("job")
+@click.argument("other")
+@click.option(
+    "--target", metavar="N", type=click.IntRange(0), default=0, help="Column of b whose coefficients are compared, from 0."
+)
+def compare(job: str, other: str, target: int, as_json: bool, **given: Any) -> int:
+    """Compare JOB and OTHER: options that differ, plan, passes, certificate, and coefficients that differ by more than their errors.
+
+    \b
+    Example: dsketch jobs compare 01a201b91cb989bffd70 01a201b91d0289bffd71
+    """  # noqa: D301
+    with _client(given) as client:
+        found = client.compare(job, other, target=target)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(comparison_text(found))
+    return 0
 
 
 @with_options(JSON)

@@ -17,6 +17,7 @@ from dsketch.problems.tables import no_table_error
 from dsketch.service.audit_log import note
 from dsketch.service.auth import Caller
 from dsketch.service.coefficients import Coefficients
+from dsketch.service.comparison import Side, compare
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
 from dsketch.service.folder import ID, Folder
@@ -187,6 +188,28 @@ class Desk:
                 "version. Fetch x."
             )
         return found
+
+    def compare(self, caller: Caller, one: str, other: str, target: int) -> dict[str, Any]:
+        """Return two jobs side by side, both of which the caller may see.
+
+        Raises
+        ------
+        UnknownJob
+        SpecError
+            If one of them has no such target.
+        """
+        return compare(self._side(caller, one), self._side(caller, other), target)
+
+    def _side(self, caller: Caller, id_: str) -> Side:
+        job = self.job(caller, id_)
+        about = self.describe(job, whole=True)
+        if not job.state.has_solution:
+            return Side(about, None, None)
+        solution = self.solution(caller, id_)
+        try:
+            return Side(about, solution, self.coefficients(caller, id_))
+        except UnknownJob:
+            return Side(about, solution, None)
 
     def summarize(self, caller: Caller, id_: str, asked: Mapping[str, Any], key: str | None) -> tuple[Job, bool]:
         """Accept a job that goes on from a solved one's records to its table of errors: it reads the rows for these alone, if at all.

@@ -185,6 +185,28 @@ class CoefficientsOut(BaseModel):
     values: list[float | None] | None = None
 
 
+class FactOut(BaseModel):
+    """What two jobs have, each its own value; null for what one of them lacks."""
+
+    name: str
+    values: list[Any] = Field(min_length=2, max_length=2)
+
+
+class ComparisonOut(BaseModel):
+    """Two jobs side by side."""
+
+    jobs: list[dict[str, Any]] = Field(description="Id, name, owner, state of both.")
+    options: list[FactOut] = Field(description="What was asked otherwise.")
+    plan: list[FactOut]
+    run: list[FactOut] = Field(description="Passes, bytes, seconds, status.")
+    certificate: list[FactOut]
+    notes: list[list[str]]
+    coefficients: dict[str, Any] | None = Field(
+        description="By name, those that differ by more than their errors first: values, errors, difference, ratio, verdict."
+    )
+    no_coefficients: str | None = Field(description="Why there are none.")
+
+
 class ReceiptOut(BaseModel):
     """What a finished run can be held to."""
 

@@ -173,6 +173,8 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
         rested(client, targets)
         ledger.ask(http, "GET", "/v1/jobs/{id}/solution/fields/{name}", targets)
     ledger.ask(http, "POST", "/v1/jobs/{id}/errors", json={})
+    for one in (id_, UNKNOWN, "no-id"):
+        ledger.ask(http, "GET", "/v1/jobs/{id}/comparison", one, params={"other": id_})
     for path in ("", "/solution", "/solution/x", "/receipt", "/events", "/coefficients", "/solution/fields/{name}", "/log"):
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}", id_)
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}")

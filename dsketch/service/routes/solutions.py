@@ -7,14 +7,17 @@ from fastapi.responses import FileResponse, JSONResponse, Response, StreamingRes
 
 from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
+from dsketch.service.folder import ID
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import CoefficientsOut, Errors, JobOut, Place, ReceiptOut, Shown, SolutionOut
+from dsketch.service.models import CoefficientsOut, ComparisonOut, Errors, JobOut, Place, ReceiptOut, Shown, SolutionOut
 from dsketch.service.routes.dependencies import Id, Key, Who, troubles
 
 _NPY = "application/octet-stream"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORMS = {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.parquet": _BINARY, _NPY: _BINARY}
 FieldName = Annotated[str, Path(pattern="^[a-z0-9_]{1,60}$")]
+Other = Annotated[str, Query(pattern=f"^{ID.pattern}$", description="Id of the job to compare with.")]
+Target = Annotated[int, Query(ge=0, le=2**53 - 1, description="Column of b, counted from 0 in C order.")]
 Form = Literal["json", "csv", "npy", "parquet"]
 
 
@@ -47,6 +50,11 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
         if shown.coefficient is not None:
             return JSONResponse(found.map_of(shown.coefficient, shown.column))
         return JSONResponse(found.of_target(shown.target))
+
+    @app.get("/v1/jobs/{id}/comparison", tags=["solutions"], responses={200: {"model": ComparisonOut}, **troubles(404, 422)})
+    def comparison(id_: Id, other: Other, caller: By, target: Target = 0) -> Response:
+        """Compare two jobs: options that differ, plan, ledger, certificate, and coefficients that differ by more than their errors."""
+        return JSONResponse(plain(desk.compare(caller, id_, other, target)))
 
     @app.post(
         "/v1/jobs/{id}/errors",
