@@ -208,6 +208,30 @@ class Client:
         _job_path(other)
         return self._json("GET", f"{_job_path(id_)}/comparison", params={"other": other, "target": target})
 
+    def residuals(self, id_: str, column: str | None = None, *, target: int = 0, rows: int = 20_000, seed: int = 0) -> Document:
+        """Return residuals of a random sample of the rows of a solved job, counted in cells.
+
+        Parameters
+        ----------
+        id_ : str
+        column : str, optional
+            Name of a column of A, against which they are drawn besides the fitted values.
+        target : int
+            Column of b, counted from 0.
+        rows : int
+            At most so many are drawn; the service reads the blocks that they lie in.
+        seed : int
+            The same seed draws the same rows.
+
+        Returns
+        -------
+        dict
+            ``kind`` (response, or deviance of generalised linear models), ``rows``, ``of``, and ``pictures``: ``x``, ``ends``, ``counts``,
+            ``means``.
+        """
+        body = {"target": target, "column": column, "rows": rows, "seed": seed}
+        return self._json("POST", f"{_job_path(id_)}/residuals", body=body, seconds=_PLAN_SECONDS)
+
     def log(self, id_: str) -> Iterator[str]:
         """Yield what the process of a job has printed so far, some lines at a time."""
         after, size = 0, 1

@@ -12,6 +12,7 @@ import numpy as np
 from dsketch._cli.compare import comparison_text
 from dsketch._cli.options import JSON, for_each_problem, option_of, with_options
 from dsketch._cli.program import Stopped
+from dsketch._cli.residuals import residuals_text
 from dsketch._cli.serve import DEFAULT_STATE, require_service
 from dsketch._cli.session import listening, name_settings, say, text_of
 from dsketch._cli.show import print_json, row_text
@@ -283,6 +284,30 @@ def compare(job: str, other: str, target: int, as_json: bool, **given: Any) -> i
         print_json(found)
     else:
         click.echo(comparison_text(found))
+    return 0
+
+
+@with_options(URL, JSON)
+@jobs.command(short_help="Draw residuals of a solved job.")
+@click.argument("job")
+@click.option("--column", metavar="NAME", help="Draw them against this column of A besides the fitted values.")
+@click.option("--target", metavar="N", type=click.IntRange(0), default=0, help="Column of b, from 0.")
+@click.option("--rows", metavar="N", type=click.IntRange(1), default=20_000, show_default=True, help="Drawn at random, at most.")
+@click.option(
+    "--seed", metavar="N", type=click.IntRange(0), default=0, show_default=True, help="The same seed draws the same rows."
+)
+def residuals(job: str, column: str | None, target: int, rows: int, seed: int, as_json: bool, **given: Any) -> int:
+    """Draw residuals of a random sample of the rows of JOB against its fitted values, and against a column of A.
+
+    \b
+    Example: dsketch jobs residuals 01a201b91cb989bffd70 --column age
+    """  # noqa: D301
+    with _client(given) as client:
+        found = client.residuals(job, column, target=target, rows=rows, seed=seed)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(residuals_text(found))
     return 0
 
 

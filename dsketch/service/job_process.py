@@ -45,6 +45,7 @@ from dsketch.service.job_limits import end_with_parent, hold_lock, limit_memory,
 from dsketch.service.job_pipe import Link
 from dsketch.service.meter import Meter
 from dsketch.service.places import Roots
+from dsketch.service.residuals import ResidualWish, draw_residuals
 from dsketch.service.specs import Spec, spec_of
 
 SIGNER = "dsketch service"  # who signs, as receipts say it; which service, its key says
@@ -74,6 +75,8 @@ class JobWork:
         For results outside of the job's folder.
     sign_key : Path or None
         The service's private key, by which the receipt is signed; None: not signed.
+    residuals : ResidualWish or None
+        Draw these of a solved job in place of a plan.
     """
 
     spec: dict[str, Any]
@@ -85,6 +88,7 @@ class JobWork:
     most_read_bytes: int | None = None
     results_umask: int = 0o077
     sign_key: Path | None = None
+    residuals: ResidualWish | None = None
 
 
 def lead(pipe: Connection, work: JobWork) -> None:
@@ -95,7 +99,7 @@ def lead(pipe: Connection, work: JobWork) -> None:
     try:
         limit_memory(work.memory_bytes)
         if work.folder is None:
-            link.tell("ended", plan=_plan(work, link))
+            link.tell("ended", found=_plan(work, link) if work.residuals is None else _draw(work, work.residuals, link))
         else:
             folder = Folder(work.folder)
             with hold_lock(folder), redirect_prints(folder):
@@ -134,6 +138,16 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
         made = _run(spec, problem).plan(engine)
     meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
     return _describe(made)
+
+
+def _draw(work: JobWork, wish: ResidualWish, link: Link) -> dict[str, Any]:
+    """Return a picture of residuals of a solved job."""
+    spec = _admit(work)
+    problem = spec.opened(work.roots.open)
+    with _engine(work, problem, link, 1) as engine:
+        found = draw_residuals(wish, problem, engine)
+    link.tell("read", read_bytes=found.pop("read_bytes"))
+    return found
 
 
 def _solve(work: JobWork, folder: Folder, link: Link) -> None:

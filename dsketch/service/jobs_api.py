@@ -26,6 +26,7 @@ from dsketch.service.job_log import LogPart, read_log
 from dsketch.service.listing import Look, cursor_of
 from dsketch.service.models import MOST_NAME
 from dsketch.service.plans import Planning, Plans
+from dsketch.service.residuals import ResidualWish
 from dsketch.service.specs import Spec, spec_of
 from dsketch.settings import SUMMARY
 
@@ -231,6 +232,21 @@ class Desk:
         spec = spec_of({**job.spec, "out": None, **asked, SUMMARY.name: True})
         name = f"{job.name or job.id}, errors"[:MOST_NAME]
         return self.submit(caller, spec, name, key, self.dispatcher.store.folder(job.id))
+
+    def residuals(self, caller: Caller, id_: str, target: int, column: str | None, rows: int, seed: int) -> Planning:
+        """Return a picture of residuals that is to be drawn, in a process of its own, from a sample of the rows of a solved job.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        RateError
+            If too many plans and pictures are under way, or nothing is left of the owner's day.
+        """
+        self.coefficients(caller, id_)
+        job = self.job(caller, id_)
+        self.dispatcher.quotas.require(job.owner)
+        wish = ResidualWish(self.dispatcher.store.folder(id_).path, target, column, rows, seed)
+        return self.plans.begin(spec_of({**job.spec, "notify": None, "out": None}), job.owner, wish)
 
     def receipt(self, caller: Caller, id_: str) -> str:
         """Return the receipt of a finished job, as it was written.

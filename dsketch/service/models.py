@@ -11,6 +11,7 @@ from dsketch.settings import INFORMATION, ROBUST, Option
 
 MOST_NAME = 200
 _MOST_LISTED = 500
+_MOST_DRAWN = 100_000  # rows of a picture
 
 
 def _printable(text: str) -> str:
@@ -183,6 +184,30 @@ class CoefficientsOut(BaseModel):
     )
     targets: dict[str, Any] | None = None
     values: list[float | None] | None = None
+
+
+class Picture(Strict):
+    """Which residuals to draw."""
+
+    target: Annotated[int, Field(ge=0, le=2**53 - 1)] = Field(default=0, description="Column of b, counted from 0 in C order.")
+    column: Annotated[str, Field(max_length=MOST_NAME)] | None = Field(
+        default=None, description="Name of a column of A, against which they are drawn besides."
+    )
+    rows: Annotated[int, Field(ge=1, le=_MOST_DRAWN)] = Field(default=20_000, description="Drawn at random, at most.")
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = Field(default=0, description="The same seed draws the same rows.")
+
+
+class ResidualsOut(BaseModel):
+    """Residuals of a sample of rows, counted in cells."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = Field(description="response: y − fitted; deviance: signed root of the unit deviance.")
+    rows: int = Field(description="That were drawn.")
+    of: int = Field(description="Rows of A.")
+    pictures: list[dict[str, Any]] = Field(
+        description="x: what lies across; ends of both axes; counts of shape (up, across); means of each column of cells."
+    )
 
 
 class FactOut(BaseModel):

@@ -1,5 +1,6 @@
 """The page about answers: two jobs compared, residuals, predictions, workers."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,42 @@ def test_two_marked_jobs_are_compared(browser: Any, running: Service, ids: dict[
         with watched(browser, f"{running.url}/#/compare/{ids['then']}/{ids['now']}", viewport=PHONE, color_scheme=scheme) as page:
             expect(page.locator("[data-part=coefficients] tbody")).to_contain_text("age")
             require_readable(page)
+
+
+def test_residuals_are_drawn_when_asked_for(browser: Any, running: Service, ids: dict[str, str]) -> None:
+    """A column is chosen by name; rows are said; both pictures tell their ends to who listens; a bad one is refused in words."""
+    for scheme in ("light", "dark"):
+        with watched(browser, f"{running.url}/#/jobs/{ids['then']}", viewport=PHONE, color_scheme=scheme) as page:
+            card = page.locator("[data-part=residuals]")
+            expect(card).to_contain_text("Reads a random sample")
+            card.get_by_label("also against").select_option("income")
+            card.get_by_role("button", name="Draw residuals").click()
+            expect(card).to_contain_text("Residuals (b less what is fitted) of 4,000 of 4,000 rows")
+            expect(card.get_by_role("img")).to_have_count(2)
+            expect(card.get_by_role("img").nth(1)).to_have_attribute(
+                "aria-label", re.compile("against income from -.* means along it")
+            )
+            painted = card.locator("canvas").first.evaluate(
+                "(one) => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(Boolean)"
+            )
+            assert painted
+            require_readable(page)
+
+
+def test_one_backward_error_is_on_the_page(browser: Any, running: Service, ids: dict[str, str]) -> None:
+    """Of a direct method the certificate's is the only one; where a run took another method than was planned the plan says so."""
+    with watched(browser, f"{running.url}/#/jobs/{ids['then']}") as page:
+        expect(page.locator("[data-part=certificate] .figures")).to_contain_text("backward error")
+        expect(page.locator(".ledger tbody tr").first).to_be_visible()
+        shown = page.locator("main").inner_text()
+        assert shown.count("backward error") == 1 + shown.count("the backward error meets")
+        assert "stopping error" not in shown
+        said = page.evaluate(
+            """async () => {
+                const { planView } = await import("./plan.js");
+                const plan = { method: "gram", why: "cheapest", passes: 1, read_bytes: 1, seconds: 1, memory_bytes: 1,
+                    memory_limit_bytes: 1, matrix: "", means: "", details: [], rejected: {} };
+                return [planView(plan, "tsqr"), planView(plan, "gram")].map((parts) => parts[0].textContent.includes("the run gave way"));
+            }"""
+        )
+    assert said == [True, False]

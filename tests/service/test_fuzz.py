@@ -138,6 +138,7 @@ def test_every_documented_status_is_seen(tmp_path: Path, fuzzed: Service, data: 
         for method, about in methods.items()
     }
     documented["/v1/jobs/{id}/errors", "post"].remove(503)  # a disk that takes no job, as of POST /v1/jobs, where it is seen
+    documented["/v1/jobs/{id}/residuals", "post"].remove(503)  # a cluster that fails, as of POST /v1/plans, where it is seen
     assert dict(ledger.seen) == documented
 
 
@@ -158,6 +159,7 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
         ):
             ledger.ask(http, method, f"/v1/jobs/{{id}}{path}", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/errors", running, json={})
+        ledger.ask(http, "POST", "/v1/jobs/{id}/residuals", running, json={})
         ledger.ask(http, "POST", "/v1/jobs/{id}/cancel", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/cancel", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/resume", running)
@@ -175,6 +177,8 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
     ledger.ask(http, "POST", "/v1/jobs/{id}/errors", json={})
     for one in (id_, UNKNOWN, "no-id"):
         ledger.ask(http, "GET", "/v1/jobs/{id}/comparison", one, params={"other": id_})
+    for one in (id_, UNKNOWN, "no-id"):
+        ledger.ask(http, "POST", "/v1/jobs/{id}/residuals", one, json={})
     for path in ("", "/solution", "/solution/x", "/receipt", "/events", "/coefficients", "/solution/fields/{name}", "/log"):
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}", id_)
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}")

@@ -2,15 +2,27 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Depends, FastAPI, Path, Query
+from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
 from dsketch.service.folder import ID
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import CoefficientsOut, ComparisonOut, Errors, JobOut, Place, ReceiptOut, Shown, SolutionOut
+from dsketch.service.models import (
+    CoefficientsOut,
+    ComparisonOut,
+    Errors,
+    JobOut,
+    Picture,
+    Place,
+    ReceiptOut,
+    ResidualsOut,
+    Shown,
+    SolutionOut,
+)
 from dsketch.service.routes.dependencies import Id, Key, Who, troubles
+from dsketch.service.routes.waiting import Threads
 
 _NPY = "application/octet-stream"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -19,6 +31,20 @@ FieldName = Annotated[str, Path(pattern="^[a-z0-9_]{1,60}$")]
 Other = Annotated[str, Query(pattern=f"^{ID.pattern}$", description="Id of the job to compare with.")]
 Target = Annotated[int, Query(ge=0, le=2**53 - 1, description="Column of b, counted from 0 in C order.")]
 Form = Literal["json", "csv", "npy", "parquet"]
+
+
+def add_residuals(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
+    """Add the route of residuals."""
+
+    @app.post(
+        "/v1/jobs/{id}/residuals",
+        tags=["solutions"],
+        responses={200: {"model": ResidualsOut}, **troubles(403, 404, 409, 422, 503)},
+    )
+    async def residuals(id_: Id, wish: Picture, request: Request, caller: Annotated[Caller, Depends(who)]) -> Response:
+        """Draw residuals of a sample of rows against fitted values and a column; reads some blocks. Ends when you hang up."""
+        asked = wish.target, wish.column, wish.rows, wish.seed
+        return JSONResponse(await threads.plan(request, await threads.end(desk.residuals, caller, id_, *asked)))
 
 
 def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:

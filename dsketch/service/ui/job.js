@@ -15,6 +15,7 @@ import { convergencePlot } from "./plot.js";
 import { newRun, take } from "./run.js";
 import { stallNotice } from "./stall.js";
 import { hasSolution, isActive, isResting, stateBadge } from "./state.js";
+import { residualsView } from "./residuals.js";
 import { progressStrip } from "./strip.js";
 import * as words from "./words.js";
 
@@ -81,6 +82,7 @@ function laidOut(root, job, run, about) {
   const output = outputView(job.id);
   const stall = stallNotice();
   const answer = answerCard(job.id);
+  const residuals = residualsCard(job);
   const convergence = card("Convergence", plot.element, "convergence");
   const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
   const born = h("time", { datetime: job.created, title: new Date(job.created).toLocaleString() });
@@ -111,6 +113,7 @@ function laidOut(root, job, run, about) {
         "div",
         { class: "sheets-main" },
         answer.element,
+        residuals.element,
         convergence,
         card("Passes", ledger.element, "passes"),
         card("Log", [log.element, output.element], "log"),
@@ -144,8 +147,9 @@ function laidOut(root, job, run, about) {
     log.update(run);
     show(convergence, convergesIn(run, now, rests));
     const found = now.plan ?? run.plan;
-    if (found && shownPlan !== found.text)
-      [(shownPlan = found.text), plan.replaceChildren(...planView(found).flat().filter(Boolean))];
+    const used = hasSolution(now.state) ? now.method : null;
+    if (found && shownPlan !== `${used} ${found.text}`)
+      [(shownPlan = `${used} ${found.text}`), plan.replaceChildren(...planView(found, used).flat().filter(Boolean))];
     if (!found) say(noPlan, rests ? "This run ended before it had a plan." : PLAN_TO_COME);
   }
 
@@ -163,6 +167,7 @@ function laidOut(root, job, run, about) {
     output.update(next);
     tick();
     await showAnswer(certificate, answer, next);
+    residuals.update(hasSolution(next.state) && !answer.element.hidden);
     actions.update(next);
     about.renew();
   }
@@ -214,6 +219,20 @@ function answerCard(id) {
       show(element, (await view.load(job, solution)) || Boolean(said));
       show(asText, Boolean(said));
       say(text, said ?? "");
+    },
+  };
+}
+
+/** Residuals, drawn when asked for: of problems that have a number for each row to fit. */
+function residualsCard(job) {
+  const view = residualsView(job.id, job.spec);
+  const element = card("Residuals", view.element, "residuals");
+  element.hidden = true;
+  return {
+    element,
+    update(isAnswered) {
+      show(element, isAnswered && view.isOffered);
+      if (!element.hidden) view.load();
     },
   };
 }

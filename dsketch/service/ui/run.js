@@ -46,11 +46,8 @@ const TAKE = {
     run.live = { ...pass, done_bytes: pass.read_bytes, total_bytes: pass.read_bytes, seconds_left: 0, is_done: true };
     note(run, event, "pass", words.finished(pass));
   },
-  converged(run, event, words) {
-    const number = event.number ?? Math.max(0, ...run.passes.keys());
-    run.points.set(number, event);
-    const said = `pass ${number}: backward error ${words.figure(event.backward_error)}, residual ${words.figure(event.residual_norm)}`;
-    note(run, event, "error", said);
+  converged(run, event) {
+    run.points.set(event.number ?? Math.max(0, ...run.passes.keys()), event);
   },
   note(run, event) {
     note(run, event, "note", event.text);
