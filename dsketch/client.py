@@ -208,6 +208,28 @@ class Client:
         _job_path(other)
         return self._json("GET", f"{_job_path(id_)}/comparison", params={"other": other, "target": target})
 
+    def predict(
+        self, id_: str, A: str, *, out: str | None = None, offset: str | None = None, name: str = "", key: str | None = None
+    ) -> Document:
+        """Hand in a job that predicts new rows by the answer of a solved one, and return it; :meth:`fetch` gives the predictions.
+
+        Parameters
+        ----------
+        id_ : str
+            Of the solved job.
+        A : str
+            Path or URL of the new rows, which the service reads.
+        out : str, optional
+            Where the service writes them as a Zarr array, below one of its folders for results.
+        offset : str, optional
+            Of a generalised linear model: the new rows' own.
+        name, key : str
+            As in :meth:`submit`.
+        """
+        asked = {"A": A, "out": out, "offset": offset, "name": name}
+        body = {word: _sendable_word(word, value) for word, value in asked.items() if value is not None}
+        return self._json("POST", f"{_job_path(id_)}/predict", body=body, headers={"Idempotency-Key": key or uuid4().hex})
+
     def residuals(self, id_: str, column: str | None = None, *, target: int = 0, rows: int = 20_000, seed: int = 0) -> Document:
         """Return residuals of a random sample of the rows of a solved job, counted in cells.
 

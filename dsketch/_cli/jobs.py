@@ -288,6 +288,34 @@ def compare(job: str, other: str, target: int, as_json: bool, **given: Any) -> i
 
 
 @with_options(URL, JSON)
+@jobs.command(short_help="Predict new rows by a solved job.")
+@click.argument("job")
+@click.argument("a", metavar="A")
+@click.option(
+    "--out", metavar="Y", help="Where the service writes them as Zarr, below its folders for results. [default: fetch them]"
+)
+@click.option("--offset", metavar="PATH", help="Of a generalised linear model: the new rows' own.")
+@click.option("--name", "title", metavar="TEXT", default="", help="For people.")
+@click.option("--key", metavar="KEY", help="The same key with the same request gives the same job. [default: a new one]")
+@click.option("--follow", is_flag=True, help="Watch it until it rests.")
+def predict(job: str, a: str, follow: bool, as_json: bool, **given: Any) -> int:
+    """Hand in a job that predicts the rows of A by the answer of JOB; prints its id, by which fetch gives the predictions.
+
+    \b
+    Example: dsketch jobs predict 01a201b91cb989bffd70 A_new.zarr --follow
+    """  # noqa: D301
+    words = {"out": given.pop("out"), "offset": _full_path("offset", given.pop("offset"))}
+    words |= {"name": given.pop("title"), "key": given.pop("key")}
+    with _client(given) as client:
+        made = client.predict(job, str(_full_path("A", a)), **words)
+        if as_json and not follow:
+            print_json(made)
+        elif not as_json:
+            click.echo(made["id"])
+        return _follow_events(client, made["id"], as_json) if follow else 0
+
+
+@with_options(URL, JSON)
 @jobs.command(short_help="Draw residuals of a solved job.")
 @click.argument("job")
 @click.option("--column", metavar="NAME", help="Draw them against this column of A besides the fitted values.")

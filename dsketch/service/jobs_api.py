@@ -26,6 +26,7 @@ from dsketch.service.job_log import LogPart, read_log
 from dsketch.service.listing import Look, cursor_of
 from dsketch.service.models import MOST_NAME
 from dsketch.service.plans import Planning, Plans
+from dsketch.service.predictions import require_predicting
 from dsketch.service.residuals import ResidualWish
 from dsketch.service.specs import Spec, spec_of
 from dsketch.settings import SUMMARY
@@ -223,7 +224,8 @@ class Desk:
         """
         self.solution(caller, id_)
         job = self.job(caller, id_)
-        if not PROBLEMS[job.spec["problem"]].has_table:
+        asked_of = PROBLEMS.get(job.spec["problem"])
+        if asked_of is None or not asked_of.has_table:
             raise no_table_error(job.spec["problem"])
         if spec_of(job.spec).is_by_targets:
             raise SpecError(
@@ -232,6 +234,22 @@ class Desk:
         spec = spec_of({**job.spec, "out": None, **asked, SUMMARY.name: True})
         name = f"{job.name or job.id}, errors"[:MOST_NAME]
         return self.submit(caller, spec, name, key, self.dispatcher.store.folder(job.id))
+
+    def predict(self, caller: Caller, id_: str, asked: Mapping[str, Any], key: str | None) -> tuple[Job, bool]:
+        """Accept a job that predicts new rows by the answer of a solved one.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        SpecError
+            If the problem predicts nothing.
+        """
+        self.solution(caller, id_)
+        job = self.job(caller, id_)
+        require_predicting(str(job.spec["problem"]))
+        words = {**asked, "problem": "predict", "job": id_}
+        name = words.pop("name", "") or f"{job.name or job.id}, predictions"[:MOST_NAME]
+        return self.submit(caller, spec_of(words), name, key)
 
     def residuals(self, caller: Caller, id_: str, target: int, column: str | None, rows: int, seed: int) -> Planning:
         """Return a picture of residuals that is to be drawn, in a process of its own, from a sample of the rows of a solved job.
@@ -269,7 +287,9 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         self.solution(caller, id_)
-        path = self.dispatcher.store.folder(id_).x()
+        path, out = self.dispatcher.store.folder(id_).x(), self.solution(caller, id_)["x"].get("out")
+        if path is None and out is not None and Path(out).exists():
+            path = Path(out)  # large predictions lie where they were asked for alone
         if path is None:
             raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
         return path

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dsketch.service.job import State
 from dsketch.service.listing import Order
-from dsketch.service.specs import ANY_SPEC, Strict
+from dsketch.service.specs import ANY_SPEC, Address, Strict
 from dsketch.settings import INFORMATION, ROBUST, Option
 
 MOST_NAME = 200
@@ -184,6 +184,17 @@ class CoefficientsOut(BaseModel):
     )
     targets: dict[str, Any] | None = None
     values: list[float | None] | None = None
+
+
+class Prediction(Strict):
+    """Which new rows to predict."""
+
+    A: Address
+    offset: Address | None = Field(default=None, description="Of a generalised linear model: the new rows' own.")
+    out: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_printable)] | None = Field(
+        default=None, description="Below a folder for results: where the predictions are written as Zarr; null: they are fetched."
+    )
+    name: Annotated[str, Field(max_length=MOST_NAME), AfterValidator(_printable)] = Field(default="", description="For people.")
 
 
 class Picture(Strict):

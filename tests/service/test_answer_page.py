@@ -126,3 +126,24 @@ def test_one_backward_error_is_on_the_page(browser: Any, running: Service, ids: 
             }"""
         )
     assert said == [True, False]
+
+
+def test_new_rows_are_predicted_from_the_page(browser: Any, running: Service, ids: dict[str, str], tmp_path: Path) -> None:
+    """A wrong path is said at its field; a right one leads to a job whose predictions are downloaded."""
+    with watched(browser, f"{running.url}/#/jobs/{ids['then']}", viewport=PHONE) as page:
+        form = page.get_by_role("form", name="Predict new rows")
+        form.get_by_label("new rows").fill("nowhere.zarr")
+        form.get_by_role("button", name="Predict").press("Enter")
+        expect(form.get_by_role("alert")).to_contain_text("there is nothing")
+        expect(form.get_by_label("new rows")).to_be_focused()
+        require_readable(page)
+        form.get_by_label("new rows").fill("now.zarr")
+        form.get_by_label("new rows").press("Enter")
+        expect(page.locator("[data-part=certificate]")).to_contain_text("4,000 rows are predicted")
+        expect(page.get_by_role("link", name="Predict other rows")).to_have_attribute("href", f"#/jobs/{ids['then']}")
+        expect(page.locator("[data-part=coefficients]")).to_be_hidden()
+        require_readable(page)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download predictions").click()
+        download.value.save_as(tmp_path / "y.npy")
+    assert np.load(tmp_path / "y.npy").shape == (4_000,)

@@ -16,6 +16,7 @@ from dsketch.service.models import (
     JobOut,
     Picture,
     Place,
+    Prediction,
     ReceiptOut,
     ResidualsOut,
     Shown,
@@ -91,6 +92,17 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
     def errors(id_: Id, asked: Errors, caller: By, key: Key = None) -> Response:
         """Accept a job that computes standard errors, t or z and p of a solved one; its passes are not made again."""
         job, is_new = desk.summarize(caller, id_, asked.model_dump(exclude_none=True), key)
+        return JSONResponse(plain(desk.describe(job, whole=True)), 201 if is_new else 200)
+
+    @app.post(
+        "/v1/jobs/{id}/predict",
+        tags=["solutions"],
+        status_code=201,
+        responses={200: {"model": JobOut}, 201: {"model": JobOut}, **troubles(403, 404, 409, 422, 503)},
+    )
+    def predict(id_: Id, asked: Prediction, caller: By, key: Key = None) -> Response:
+        """Accept a job that predicts new rows by the answer of a solved one; its x are the predictions."""
+        job, is_new = desk.predict(caller, id_, asked.model_dump(exclude_none=True), key)
         return JSONResponse(plain(desk.describe(job, whole=True)), 201 if is_new else 200)
 
     @app.get("/v1/jobs/{id}/receipt", tags=["solutions"], responses={200: {"model": ReceiptOut}, **troubles(404, 409, 422)})

@@ -9,6 +9,7 @@ import { follow } from "./follow.js";
 import { ledgerTable } from "./ledger.js";
 import { logView } from "./log.js";
 import { notice } from "./notices.js";
+import { predictView, predictionsView } from "./predict.js";
 import { outputView } from "./output.js";
 import { planView } from "./plan.js";
 import { convergencePlot } from "./plot.js";
@@ -83,6 +84,8 @@ function laidOut(root, job, run, about) {
   const stall = stallNotice();
   const answer = answerCard(job.id);
   const residuals = residualsCard(job);
+  const predictions = predictCard(job, about);
+  const isPrediction = job.spec.problem === "predict";
   const convergence = card("Convergence", plot.element, "convergence");
   const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
   const born = h("time", { datetime: job.created, title: new Date(job.created).toLocaleString() });
@@ -114,12 +117,13 @@ function laidOut(root, job, run, about) {
         { class: "sheets-main" },
         answer.element,
         residuals.element,
+        predictions.element,
         convergence,
         card("Passes", ledger.element, "passes"),
         card("Log", [log.element, output.element], "log"),
         card("Document of the run", document_, "document"),
       ),
-      h("div", { class: "sheets-side" }, card("Certificate", certificate, "certificate"), card("Plan", plan, "plan")),
+      h("div", { class: "sheets-side" }, card(isPrediction ? "Predictions" : "Certificate", certificate, "certificate"), card("Plan", plan, "plan")),
     ),
   );
   document_.append(
@@ -168,6 +172,7 @@ function laidOut(root, job, run, about) {
     tick();
     await showAnswer(certificate, answer, next);
     residuals.update(hasSolution(next.state) && !answer.element.hidden);
+    predictions.update(hasSolution(next.state) && !answer.element.hidden);
     actions.update(next);
     about.renew();
   }
@@ -191,14 +196,17 @@ async function showAnswer(box, answer, job) {
   if (!hasSolution(job.state)) {
     const why = isResting(job.state)
       ? "There is no answer: this run ended before it had one."
-      : "Comes with the answer: how far x can be trusted, in words and numbers.";
+      : job.spec.problem === "predict"
+        ? "Come when the new rows are read."
+        : "Comes with the answer: how far x can be trusted, in words and numbers.";
     box.replaceChildren(h("p", { class: "muted" }, why));
     return;
   }
   try {
     const solution = await get(`v1/jobs/${job.id}/solution`);
-    box.replaceChildren(...certificateView(solution).flat());
-    await answer.update(job, solution);
+    const isPrediction = job.spec.problem === "predict";
+    box.replaceChildren(...(isPrediction ? predictionsView(job, solution) : certificateView(solution)).flat());
+    if (!isPrediction) await answer.update(job, solution);
   } catch (error) {
     delete box.dataset.state;
     box.replaceChildren(notice(error instanceof Refusal ? error : new Error(String(error))));
@@ -235,6 +243,14 @@ function residualsCard(job) {
       if (!element.hidden) view.load();
     },
   };
+}
+
+/** Predictions of new rows, where the answer can make some. */
+function predictCard(job, about) {
+  const view = predictView(job.id, job.spec, about);
+  const element = card("Predict new rows", view.element, "predict");
+  element.hidden = true;
+  return { element, update: (isAnswered) => show(element, isAnswered && view.isOffered) };
 }
 
 function card(title, content, name) {
