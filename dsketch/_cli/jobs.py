@@ -15,7 +15,7 @@ from dsketch._cli.program import Stopped
 from dsketch._cli.residuals import residuals_text
 from dsketch._cli.serve import DEFAULT_STATE, require_service
 from dsketch._cli.session import listening, name_settings, say, text_of
-from dsketch._cli.show import print_json, row_text
+from dsketch._cli.show import print_json, row_text, worker_text
 from dsketch._results.format import OURS
 from dsketch._results.group import array_in
 from dsketch._results.output import Output
@@ -146,6 +146,7 @@ def _show(client: Client, id_: str, as_json: bool) -> int:
         print_json(job)
         return 0
     lines = [_job_line(job), *(f"  {step['at']}  {step['state']:<11}  {step['sentence']}" for step in job["history"])]
+    lines += [f"  {worker_text(worker)}" for worker in job.get("workers") or ()]
     if job["plan"]:
         lines += ["", job["plan"]["text"]]
     if job["state"] in ("solved", "not_solved"):

@@ -52,6 +52,7 @@ from dsketch.service.places import Roots
 from dsketch.service.predictions import answer_of, keep_words, may_replace, predict_rows, solution_of
 from dsketch.service.residuals import ResidualWish, draw_residuals
 from dsketch.service.specs import PredictSpec, Spec, spec_of
+from dsketch.service.watch import watching
 
 SIGNER = "dsketch service"  # who signs, as receipts say it; which service, its key says
 _NPY_BYTES = 64_000_000  # no answer that is fetched in one piece is larger; others are Zarr arrays
@@ -346,7 +347,8 @@ def _engine(work: JobWork, problem: Problem, link: Link, replicas: int) -> Abstr
 def _engine_for(work: JobWork, rows: Rows, link: Link, replicas: int = 1) -> Iterator[Engine]:
     """Yield the engine: this process for small data that no workers shall compare, else the service's cluster; both give the same bits."""
     where = "serial" if replicas == 1 and is_small(rows, work.small_bytes) else link.cluster()
-    with connect_engine(where, rows, threads=1 if where == "serial" else None, replicas=replicas) as engine:
+    threads = 1 if where == "serial" else None
+    with connect_engine(where, rows, threads=threads, replicas=replicas) as engine, watching(engine, link.tell):
         yield engine
 
 

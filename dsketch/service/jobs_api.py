@@ -355,6 +355,7 @@ class Desk:
         return {
             **about,
             "plan": _plan_of(folder),
+            "workers": self.dispatcher.hub.workers(job.id),
             "history": [
                 {"state": step.state.value, "at": stamp(step.at), "sentence": step.sentence, "passes": step.passes}
                 for step in job.history

@@ -108,6 +108,9 @@ class JobOut(JobBrief):
     """A job."""
 
     plan: dict[str, Any] | None
+    workers: list[dict[str, Any]] | None = Field(
+        description="What each worker does while the job runs: name, doing, memory, processor, quiet_seconds without a sign of work."
+    )
     history: list[StepOut]
 
 

@@ -19,6 +19,7 @@ import { hasSolution, isActive, isResting, stateBadge } from "./state.js";
 import { residualsView } from "./residuals.js";
 import { progressStrip } from "./strip.js";
 import * as words from "./words.js";
+import { workersView } from "./workers.js";
 
 const PLAN_TO_COME =
   "A few blocks of the data are read first; then it stands here what will be done, what it costs, and why not otherwise.";
@@ -82,6 +83,9 @@ function laidOut(root, job, run, about) {
   const log = logView();
   const output = outputView(job.id);
   const stall = stallNotice();
+  const workers = workersView();
+  const workersCard = card("Workers", workers.element, "workers");
+  workersCard.hidden = true;
   const answer = answerCard(job.id);
   const residuals = residualsCard(job);
   const predictions = predictCard(job, about);
@@ -123,7 +127,7 @@ function laidOut(root, job, run, about) {
         card("Log", [log.element, output.element], "log"),
         card("Document of the run", document_, "document"),
       ),
-      h("div", { class: "sheets-side" }, card(isPrediction ? "Predictions" : "Certificate", certificate, "certificate"), card("Plan", plan, "plan")),
+      h("div", { class: "sheets-side" }, card(isPrediction ? "Predictions" : "Certificate", certificate, "certificate"), card("Plan", plan, "plan"), workersCard),
     ),
   );
   document_.append(
@@ -146,6 +150,8 @@ function laidOut(root, job, run, about) {
     const rests = isResting(now.state);
     strip.update(run, now);
     stall.update(run, now);
+    show(workersCard, isActive(now.state) && run.workers.length > 0);
+    if (!workersCard.hidden) workers.update(run.workers);
     plot.update(run, rests);
     ledger.update(run, rests);
     log.update(run);
@@ -162,6 +168,7 @@ function laidOut(root, job, run, about) {
     now = next;
     seen = performance.now();
     run.plan ??= next.plan;
+    if (next.workers) run.workers = next.workers;
     document.title = `${words.stateWord(next.word)} · ${title} · dsketch`;
     badge.update(next.state, next.word);
     say(sentence, words.sentence(next));
