@@ -68,6 +68,7 @@ class DaskEngine(Engine):
         self.kept = Kept()
         self.run_name = self.kept.run_name
         self._numbers = count(1)
+        self._known: dict[str, int] = {}  # numbers of workers that have an address for a name
         self.done: dict[str, int] = {}  # pieces by the name of the worker that they were meant for
 
     def run(self, look: Look, tell: Tell) -> Part:
@@ -134,7 +135,7 @@ class DaskEngine(Engine):
         now, keys = time.time(), self.client.processing()
         return [
             WorkerState(
-                str(info["name"]),
+                self._public_name(str(info["name"])),
                 _words_for([str(key) for key in keys.get(info["address"], ()) if self.run_name in str(key)]),
                 int(info["metrics"].get("memory", 0)),
                 info.get("memory_limit") or None,
@@ -144,6 +145,10 @@ class DaskEngine(Engine):
             )
             for info in describe_workers(self.client)
         ]
+
+    def _public_name(self, name: str) -> str:
+        """Return the name of a worker; a number in place of an address, which is what workers without a name are called."""
+        return name if "://" not in name else str(self._known.setdefault(name, len(self._known) + 1))
 
     def sample(self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
         """Return what is taken of blocks, on the workers that will read them first; here, where they are near or travel with tasks."""

@@ -55,13 +55,13 @@ def answer_of(folder: Folder) -> tuple[StoredX | str, Spec | None]:
         raise UnknownJob(f"the answer of job {folder.path.name} was expected; it is gone. Solve it again, and predict with that.")
     if place.name == FIT:
         return str(place), None
-    if place.suffix != ".npy":
-        return read_x(str(place)), None
-    x = np.load(place, allow_pickle=False)
-    words: dict[str, Any] | None = get_json(folder.path / _WORDS)
-    if words is None or _needs_data(words["problem"]):
-        return StoredX(x, {}), spec_of(job.spec)
-    return StoredX(x, words), None
+    if place.suffix == ".npy":
+        answer = StoredX(np.load(place, allow_pickle=False), get_json(folder.path / _WORDS) or {})
+    else:
+        answer = read_x(str(place))
+    if "problem" not in answer.attributes or _needs_data(answer.attributes["problem"]):
+        return answer, spec_of(job.spec)  # whose data are opened as declared places allow, not by what the answer says
+    return answer, None
 
 
 def _needs_data(parameters: dict[str, Any]) -> bool:

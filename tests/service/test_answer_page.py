@@ -147,3 +147,28 @@ def test_new_rows_are_predicted_from_the_page(browser: Any, running: Service, id
             page.get_by_role("button", name="Download predictions").click()
         download.value.save_as(tmp_path / "y.npy")
     assert np.load(tmp_path / "y.npy").shape == (4_000,)
+
+
+def test_workers_are_told_apart_by_who_stalls(browser: Any, running: Service) -> None:
+    """A row for each with its memory; who gives no sign of work for ten seconds is marked, and named above."""
+    with watched(browser, f"{running.url}/#/") as page:
+        said = page.evaluate(
+            """async () => {
+                const { stalled, workersView } = await import("./workers.js");
+                const { stallNotice } = await import("./stall.js");
+                const sizes = { memory_bytes: 2e6, memory_limit_bytes: 4e6 };
+                const one = (name, quiet_seconds) => ({ name, doing: "piece 3", ...sizes, processor: 0.5, quiet_seconds });
+                const [view, notice] = [workersView(), stallNotice()];
+                view.update([one("b", 12), one("a", 1)]);
+                notice.update({ live: null, last: 0, workers: [one("b", 12), one("a", 1)] });
+                notice.tick({ state: "running", quiet_seconds: 0 });
+                const rows = [...view.element.querySelectorAll("tbody tr")].map((row) => [row.className, row.textContent]);
+                return [rows, notice.element.firstChild.textContent, notice.element.hidden, stalled([one("a", 1)])];
+            }"""
+        )
+    assert said == [
+        [["is-quiet", "bpiece 3: nothing for 12.0 s2.00 MB of 4.00 MB–"], ["", "apiece 32.00 MB of 4.00 MB50 %"]],
+        "Worker b: no sign of work for 12.0 s.",
+        False,
+        "",
+    ]
