@@ -220,7 +220,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     if isinstance(answer, Solution):
         return _of_solution(answer, intercept)
     source = os.fspath(answer) if isinstance(answer, str | os.PathLike) else None
-    x, attributes = _stored(answer)
+    x, attributes = _read_answer(answer)
     if x.ndim == 0 or x.size == 0:
         raise DataError(f"x must have shape (d,), (d, k) or (d, …); it has {x.shape}. Check where it comes from.")
     columns = Columns.from_attributes(attributes) if attributes.get("created_by") == "dsketch" else None
@@ -246,7 +246,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     return _Rule(problem.predictor, x, kept, source, columns, problem.prediction_sides)
 
 
-def _stored(answer: Any) -> StoredX:
+def _read_answer(answer: Any) -> StoredX:
     """Return an x with what it says about itself, wherever it comes from."""
     if isinstance(answer, StoredX):
         return answer

@@ -68,7 +68,7 @@ export function residualsView(id, spec) {
 /** How many rows, and what is drawn. */
 function told({ kind, rows, of }) {
   const what = kind === "deviance" ? "Deviance residuals (the signed root of each row's part of the deviance)" : "Residuals (b less what is fitted)";
-  return `${what} of ${number(rows)} of ${number(of)} rows, drawn at random. Darker cells have more rows; the line is the mean of each column of cells.`;
+  return `${what} of ${number(rows)} of ${number(of)} rows, drawn at random. Cells of a stronger colour have more rows; the line is the mean of each column of cells.`;
 }
 
 function pictureOf(picture, kind) {
@@ -109,7 +109,8 @@ function painted(canvas, { counts, means, ends: [, [low, high]] }) {
     row.forEach((count, at) => {
       if (!count) return;
       context.globalAlpha = 0.12 + (0.88 * Math.log1p(count)) / most;
-      context.fillRect(Math.floor(at * wide), Math.floor((lines - 1 - place) * tall), Math.ceil(wide), Math.ceil(tall));
+      const [x, y] = [Math.floor(at * wide), Math.floor((lines - 1 - place) * tall)]; // whole pixels, so that no two cells overlap
+      context.fillRect(x, y, Math.floor((at + 1) * wide) - x, Math.floor((lines - place) * tall) - y);
     }),
   );
   context.globalAlpha = 1;
