@@ -23,6 +23,11 @@ class WorkerWatch:
     def __init__(self) -> None:
         self._seen: dict[str, tuple[int, float]] = {}
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether a worker was seen yet."""
+        return bool(self._seen)
+
     def describe(self, states: list[WorkerState], now: float) -> list[dict[str, Any]]:
         """Return the workers as they go out, those that have been quiet longest first, then by name."""
         told = [self._describe_one(state, now) for state in states]
@@ -49,7 +54,7 @@ def watching(engine: Engine, tell: Callable[..., None], pause_seconds: float = _
     over, watch = threading.Event(), WorkerWatch()
 
     def look() -> None:
-        while not over.wait(pause_seconds):
+        while not over.wait(pause_seconds if watch.has_looked else pause_seconds / 4):
             with suppress(Exception):  # a scheduler that goes away is told by the pass, which says more
                 tell("workers", workers=watch.describe(engine.look_at_workers(), time.monotonic()))
 

@@ -67,11 +67,11 @@ def test_a_job_in_its_own_process_tells_of_itself() -> None:
 
 @pytest.fixture(scope="module")
 def clustered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that solves on own workers, and data in small compressed chunks."""
+    """A service that solves on own workers, and data of which every pair of rows is looked at."""
     folder = tmp_path_factory.mktemp("watched")
     rng = np.random.default_rng(0)
     (folder / "data").mkdir()
-    for name, shape in (("A", (200_000, 30)), ("b", (200_000,))):
+    for name, shape in (("A", (20_000, 6)), ("b", (20_000,))):
         zarr.create_array(folder / "data" / f"{name}.zarr", data=rng.standard_normal(shape), chunks=(2_000, *shape[1:]))
     with Service(folder, folder / "data", "--small", "1", "--workers", "2") as service:
         yield service
@@ -79,9 +79,16 @@ def clustered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def test_the_worker_that_stalls_is_named(clustered: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are told with tasks and memory; a stopped one is quiet, and the page's document and the terminal have it."""
-    spec = {"problem": "lstsq", "A": "A.zarr", "b": "b.zarr", "method": "gradient_descent", "max_passes": None}
+    spec = {
+        "problem": "exp-kernel",
+        "A": "A.zarr",
+        "b": "b.zarr",
+        "method": "conjugate_gradient",
+        "features": "none",
+        "scale": 0.01,
+    }
     with clustered.client() as client:
-        id_ = client.submit({name: value for name, value in spec.items() if value is not None}, name="watched")["id"]
+        id_ = client.submit(spec, name="watched")["id"]
         told = seen(client, id_, lambda event: event["event"] == "workers" and len(event["workers"]) == 2)["workers"]
         assert all(one["memory_bytes"] > 10_000_000 for one in told)
         stopped = _workers_of(clustered.pid)
@@ -91,9 +98,9 @@ def test_the_worker_that_stalls_is_named(clustered: Service, monkeypatch: pytest
             quiet = seen(
                 client,
                 id_,
-                lambda event: event["event"] == "workers" and any((one["quiet_seconds"] or 0) > 2 for one in event["workers"]),
+                lambda event: event["event"] == "workers" and any((one["quiet_seconds"] or 0) > 0 for one in event["workers"]),
             )
-            assert quiet["workers"][0]["doing"].startswith("piece")
+            assert quiet["workers"][0]["doing"]
             assert client.show(id_)["workers"][0]["name"] in {one["name"] for one in quiet["workers"]}
             monkeypatch.setenv("DSKETCH_URL", clustered.url)
             assert "worker " in CliRunner().invoke(main, ["jobs", "show", id_]).output
