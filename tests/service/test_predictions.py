@@ -112,6 +112,16 @@ def test_answers_by_target_predict_each(client: Client, arrays: dict[str, Any]) 
     assert np.allclose(np.asarray(client.fetch(made)), arrays["new"][:, ::-1] @ np.asarray(client.fetch(first)), rtol=1e-12)
 
 
+def test_a_kernel_reads_its_own_data_again(client: Client, arrays: dict[str, Any], data: Path) -> None:
+    """An answer with a number for each row needs those rows: they are opened as declared places allow."""
+    words = {"A": "predict-A.zarr", "b": "predict-b.zarr", "alpha": 1.0, "scale": 0.1}
+    first = solved(client, client.submit(problem="exp-kernel", **words))
+    made = solved(client, client.predict(first, "predict-new.zarr"))
+    A, x = arrays["A"], np.asarray(client.fetch(first))
+    expected = np.exp(0.1 * arrays["new"][:, ::-1] @ A.T) @ x
+    assert np.allclose(np.asarray(client.fetch(made)), expected, rtol=1e-8, atol=1e-8 * np.abs(expected).max())
+
+
 def test_predictions_go_where_they_are_asked_for(client: Client, service: Service, arrays: dict[str, Any]) -> None:
     """Below a folder for results, as Zarr; elsewhere, and over what lies there, they are refused."""
     first = solved(client, client.submit(problem="lstsq", A="predict-A.zarr", b="predict-b.zarr"))
