@@ -190,6 +190,70 @@ class Client:
         """Return the answer without x: status, certificate, ledger."""
         return self._json("GET", f"{_job_path(id_)}/solution")
 
+    def compare(self, id_: str, other: str, *, target: int = 0) -> Document:
+        """Return two jobs side by side: options that differ, plan, ledger, certificate, coefficients that differ by more than their errors.
+
+        Parameters
+        ----------
+        id_, other : str
+        target : int
+            Column of b whose coefficients are compared, counted from 0.
+
+        Returns
+        -------
+        dict
+            ``options, plan, run, certificate``: facts with a pair of values each; ``coefficients``: the rows of both by name, those that
+            differ first; a difference is claimed only where the errors do not allow it.
+        """
+        _job_path(other)
+        return self._json("GET", f"{_job_path(id_)}/comparison", params={"other": other, "target": target})
+
+    def predict(
+        self, id_: str, A: str, *, out: str | None = None, offset: str | None = None, name: str = "", key: str | None = None
+    ) -> Document:
+        """Hand in a job that predicts new rows by the answer of a solved one, and return it; :meth:`fetch` gives the predictions.
+
+        Parameters
+        ----------
+        id_ : str
+            Of the solved job.
+        A : str
+            Path or URL of the new rows, which the service reads.
+        out : str, optional
+            Where the service writes them as a Zarr array, below one of its folders for results.
+        offset : str, optional
+            Of a generalised linear model: the new rows' own.
+        name, key : str
+            As in :meth:`submit`.
+        """
+        asked = {"A": A, "out": out, "offset": offset, "name": name}
+        body = {word: _sendable_word(word, value) for word, value in asked.items() if value is not None}
+        return self._json("POST", f"{_job_path(id_)}/predict", body=body, headers={"Idempotency-Key": key or uuid4().hex})
+
+    def residuals(self, id_: str, column: str | None = None, *, target: int = 0, rows: int = 20_000, seed: int = 0) -> Document:
+        """Return residuals of a random sample of the rows of a solved job, counted in cells.
+
+        Parameters
+        ----------
+        id_ : str
+        column : str, optional
+            Name of a column of A, against which they are drawn besides the fitted values.
+        target : int
+            Column of b, counted from 0.
+        rows : int
+            At most so many are drawn; the service reads the blocks that they lie in.
+        seed : int
+            The same seed draws the same rows.
+
+        Returns
+        -------
+        dict
+            ``kind`` (response, or deviance of generalised linear models), ``rows``, ``of``, and ``pictures``: ``x``, ``ends``, ``counts``,
+            ``means``.
+        """
+        body = {"target": target, "column": column, "rows": rows, "seed": seed}
+        return self._json("POST", f"{_job_path(id_)}/residuals", body=body, seconds=_PLAN_SECONDS)
+
     def log(self, id_: str) -> Iterator[str]:
         """Yield what the process of a job has printed so far, some lines at a time."""
         after, size = 0, 1

@@ -9,11 +9,13 @@ from typing import Any
 import click
 import numpy as np
 
+from dsketch._cli.compare import comparison_text
 from dsketch._cli.options import JSON, for_each_problem, option_of, with_options
 from dsketch._cli.program import Stopped
+from dsketch._cli.residuals import residuals_text
 from dsketch._cli.serve import DEFAULT_STATE, require_service
 from dsketch._cli.session import listening, name_settings, say, text_of
-from dsketch._cli.show import print_json, row_text
+from dsketch._cli.show import print_json, row_text, worker_text
 from dsketch._results.format import OURS
 from dsketch._results.group import array_in
 from dsketch._results.output import Output
@@ -144,6 +146,7 @@ def _show(client: Client, id_: str, as_json: bool) -> int:
         print_json(job)
         return 0
     lines = [_job_line(job), *(f"  {step['at']}  {step['state']:<11}  {step['sentence']}" for step in job["history"])]
+    lines += [f"  {worker_text(worker)}" for worker in job.get("workers") or ()]
     if job["plan"]:
         lines += ["", job["plan"]["text"]]
     if job["state"] in ("solved", "not_solved"):
@@ -261,6 +264,80 @@ def fetch(job: str, out: str | None, out_dir: str | None, overwrite: bool, as_js
         click.echo(facts["text"])
         click.echo(f"x           in {out}" if out is not None else _coefficients(x))
     return 0 if facts["is_success"] else 1
+
+
+@with_options(URL, JSON)
+@jobs.command(short_help="Compare two jobs side by side.")
+@click.argument("job")
+@click.argument("other")
+@click.option(
+    "--target", metavar="N", type=click.IntRange(0), default=0, help="Column of b whose coefficients are compared, from 0."
+)
+def compare(job: str, other: str, target: int, as_json: bool, **given: Any) -> int:
+    """Compare JOB and OTHER: options that differ, plan, passes, certificate, and coefficients that differ by more than their errors.
+
+    \b
+    Example: dsketch jobs compare 01a201b91cb989bffd70 01a201b91d0289bffd71
+    """  # noqa: D301
+    with _client(given) as client:
+        found = client.compare(job, other, target=target)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(comparison_text(found))
+    return 0
+
+
+@with_options(URL, JSON)
+@jobs.command(short_help="Predict new rows by a solved job.")
+@click.argument("job")
+@click.argument("a", metavar="A")
+@click.option(
+    "--out", metavar="Y", help="Where the service writes them as Zarr, below its folders for results. [default: fetch them]"
+)
+@click.option("--offset", metavar="PATH", help="Of a generalised linear model: the new rows' own.")
+@click.option("--name", "title", metavar="TEXT", default="", help="For people.")
+@click.option("--key", metavar="KEY", help="The same key with the same request gives the same job. [default: a new one]")
+@click.option("--follow", is_flag=True, help="Watch it until it rests.")
+def predict(job: str, a: str, follow: bool, as_json: bool, **given: Any) -> int:
+    """Hand in a job that predicts the rows of A by the answer of JOB; prints its id, by which fetch gives the predictions.
+
+    \b
+    Example: dsketch jobs predict 01a201b91cb989bffd70 A_new.zarr --follow
+    """  # noqa: D301
+    words = {"out": given.pop("out"), "offset": _full_path("offset", given.pop("offset"))}
+    words |= {"name": given.pop("title"), "key": given.pop("key")}
+    with _client(given) as client:
+        made = client.predict(job, str(_full_path("A", a)), **words)
+        if as_json and not follow:
+            print_json(made)
+        elif not as_json:
+            click.echo(made["id"])
+        return _follow_events(client, made["id"], as_json) if follow else 0
+
+
+@with_options(URL, JSON)
+@jobs.command(short_help="Draw residuals of a solved job.")
+@click.argument("job")
+@click.option("--column", metavar="NAME", help="Draw them against this column of A besides the fitted values.")
+@click.option("--target", metavar="N", type=click.IntRange(0), default=0, help="Column of b, from 0.")
+@click.option("--rows", metavar="N", type=click.IntRange(1), default=20_000, show_default=True, help="Drawn at random, at most.")
+@click.option(
+    "--seed", metavar="N", type=click.IntRange(0), default=0, show_default=True, help="The same seed draws the same rows."
+)
+def residuals(job: str, column: str | None, target: int, rows: int, seed: int, as_json: bool, **given: Any) -> int:
+    """Draw residuals of a random sample of the rows of JOB against its fitted values, and against a column of A.
+
+    \b
+    Example: dsketch jobs residuals 01a201b91cb989bffd70 --column age
+    """  # noqa: D301
+    with _client(given) as client:
+        found = client.residuals(job, column, target=target, rows=rows, seed=seed)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(residuals_text(found))
+    return 0
 
 
 @with_options(JSON)

@@ -8,10 +8,12 @@ import numpy as np
 
 from dsketch._jsonable import plain
 from dsketch._results.solution import Solution
+from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import SpecError
 from dsketch.matrix.rows import Rows
 from dsketch.problems.outcome import Certificate
 
+QUIET_SECONDS = 10.0  # after so long without a sign of work a worker is said to stall
 MOST_SHOWN = 20  # coefficients printed; more are for --out
 
 
@@ -61,6 +63,14 @@ def row_text(values: Any, most: int = 6) -> str:
     """Return the first numbers of a row."""
     text = "  ".join(f"{value: .10g}" for value in values[:most])
     return text + ("  …" if len(values) > most else "")
+
+
+def worker_text(worker: dict[str, Any]) -> str:
+    """Return what a worker of a running job does."""
+    limit = "" if worker["memory_limit_bytes"] is None else f" of {format_bytes(worker['memory_limit_bytes'])}"
+    quiet = worker["quiet_seconds"] or 0.0
+    stalls = f", no sign of work for {format_seconds(quiet)}" if quiet >= QUIET_SECONDS else ""
+    return f"worker {worker['name']}: {worker['doing'] or 'waits'}, {format_bytes(worker['memory_bytes'])}{limit}{stalls}"
 
 
 def errors_text(rows: Rows, x: Any, c: Certificate) -> str:

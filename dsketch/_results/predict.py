@@ -35,7 +35,7 @@ from dsketch.passes.base import Flow
 from dsketch.passes.mean_response import MeanResponse
 from dsketch.passes.rowwise import RowPass
 from dsketch.passes.writing import Writing, align_to_chunks
-from dsketch.problems import PROBLEMS, Problem
+from dsketch.problems import PROBLEMS, Problem, TargetRegression
 from dsketch.problems.affine import ShiftedProblem, centred_look, linear_look
 from dsketch.problems.linear.centring import Centre, read_centre
 from dsketch.problems.smooth.problem import mean_look
@@ -220,7 +220,7 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     if isinstance(answer, Solution):
         return _of_solution(answer, intercept)
     source = os.fspath(answer) if isinstance(answer, str | os.PathLike) else None
-    x, attributes = read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(numbers_of(answer), {})
+    x, attributes = _read_answer(answer)
     if x.ndim == 0 or x.size == 0:
         raise DataError(f"x must have shape (d,), (d, k) or (d, …); it has {x.shape}. Check where it comes from.")
     columns = Columns.from_attributes(attributes) if attributes.get("created_by") == "dsketch" else None
@@ -246,6 +246,13 @@ def _rule_of(answer: Any, intercept: bool | None) -> _Rule:
     return _Rule(problem.predictor, x, kept, source, columns, problem.prediction_sides)
 
 
+def _read_answer(answer: Any) -> StoredX:
+    """Return an x with what it says about itself, wherever it comes from."""
+    if isinstance(answer, StoredX):
+        return answer
+    return read_x(answer) if isinstance(answer, str | os.PathLike | zarr.Array) else StoredX(numbers_of(answer), {})
+
+
 def _of_solution(solution: Solution, intercept: bool | None) -> _Rule:
     problem = solution.problem
     require_agreement(problem.parameters, intercept)
@@ -266,6 +273,8 @@ def _refuse_offset(offset: Any) -> None:
 
 
 def _is_linear(parameters: dict[str, Any]) -> bool:
+    if parameters.get("problem") == TargetRegression.name:
+        return True
     kind = PROBLEMS.get(str(parameters.get("problem")))
     if kind is None:
         raise SpecError(

@@ -1,9 +1,13 @@
 """What an engine is: something that runs a look over all rows and returns the merged part."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
+
+import psutil
 
 from dsketch.events import Tell
 from dsketch.matrix.rows import Block, Rows, sample_blocks
@@ -32,6 +36,35 @@ class Workers:
     threads: int
     memory_bytes: int
     where: str
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """What a worker does at a moment.
+
+    Attributes
+    ----------
+    name : str
+    doing : str
+        In words; empty: nothing of this engine.
+    memory_bytes : int
+        That its process has.
+    memory_limit_bytes : int or None
+    processor : float
+        Share of one processor that it used lately, 1 for all of it.
+    done : int
+        Pieces that it has finished for this engine.
+    is_heard : bool
+        Whether it has given a sign of life lately.
+    """
+
+    name: str
+    doing: str
+    memory_bytes: int
+    memory_limit_bytes: int | None
+    processor: float
+    done: int = 0
+    is_heard: bool = True
 
 
 class Engine(ABC):
@@ -79,6 +112,24 @@ class Engine(ABC):
         """
         return sample_blocks(rows, spans, take)
 
+    def look_at_workers(self) -> list[WorkerState]:
+        """Return what each worker does now; the default has one, this process.  May be asked from another thread while a pass runs."""
+        return [this_process()]
+
     @abstractmethod
     def close(self) -> None:
         """Release what this engine started, nothing that it was given."""
+
+
+@lru_cache(1)
+def _process(pid: int) -> psutil.Process:
+    """Return a process, the same each time: it remembers when it was last asked; a fork is another one."""
+    return psutil.Process(pid)
+
+
+def this_process() -> WorkerState:
+    """Return what this process does; its share of a processor is that since it was last asked."""
+    process = _process(os.getpid())
+    return WorkerState(
+        "the job's own process", "reads and computes", process.memory_info().rss, None, process.cpu_percent() / 100, is_heard=True
+    )

@@ -2,6 +2,7 @@
 
 import pickle
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -13,8 +14,8 @@ from distributed import Client, Future, KilledWorker, as_completed
 from dsketch._linalg.threads import one_blas_thread
 from dsketch._units import format_bytes
 from dsketch.engine.agreement import find_missing_import, require_same_versions
-from dsketch.engine.base import Engine, Workers
-from dsketch.engine.compat import has_pending, wait_for_any
+from dsketch.engine.base import Engine, Workers, WorkerState
+from dsketch.engine.compat import describe_workers, has_pending, wait_for_any
 from dsketch.engine.kept import Kept
 from dsketch.engine.packing import pack
 from dsketch.engine.panels import Task, merge_parts, tasks_of
@@ -32,6 +33,7 @@ _INLINE_BYTES = 100_000  # a pass larger than this is scattered once instead of 
 _GATHER_BYTES = 4_000_000  # if all parts together are smaller, the driver adds them sooner than a tree of tasks would
 _IN_FLIGHT = 2  # a worker thread has so many tasks: one runs, one waits there
 _ATTEMPTS = 3  # a pass all of whose workers were lost at once is tried so often
+_HEARD_SECONDS = 5  # a worker sends a sign of life every second or less often, by how many there are
 _QUIET_SECONDS = 2  # after so long without a result one small message asks whether anything still runs
 # A scheduler may be without workers for so long: a nanny restarts one in two seconds, a batch queue may take its time.
 _WORKER_SECONDS = 60
@@ -66,6 +68,8 @@ class DaskEngine(Engine):
         self.kept = Kept()
         self.run_name = self.kept.run_name
         self._numbers = count(1)
+        self._known: dict[str, int] = {}  # numbers of workers that have an address for a name
+        self.done: dict[str, int] = {}  # pieces by the name of the worker that they were meant for
 
     def run(self, look: Look, tell: Tell) -> Part:
         """Return the merged part of one pass.
@@ -125,6 +129,26 @@ class DaskEngine(Engine):
     def cache_bytes(self) -> int:
         """Ask the workers what they may keep; a process that is several workers is asked as often."""
         return sum(self.client.run(cache_bytes, on_error="ignore").values())
+
+    def look_at_workers(self) -> list[WorkerState]:
+        """Return what each worker does now, by what the scheduler has last heard of it."""
+        now, keys = time.time(), self.client.processing()
+        return [
+            WorkerState(
+                self._public_name(str(info["name"])),
+                _words_for([str(key) for key in keys.get(info["address"], ()) if self.run_name in str(key)]),
+                int(info["metrics"].get("memory", 0)),
+                info.get("memory_limit") or None,
+                float(info["metrics"].get("cpu", 0.0)) / 100,
+                self.done.get(str(info["name"]), 0),
+                now - info.get("last_seen", now) < _HEARD_SECONDS,
+            )
+            for info in describe_workers(self.client)
+        ]
+
+    def _public_name(self, name: str) -> str:
+        """Return the name of a worker; a number in place of an address, which is what workers without a name are called."""
+        return name if "://" not in name else str(self._known.setdefault(name, len(self._known) + 1))
 
     def sample(self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
         """Return what is taken of blocks, on the workers that will read them first; here, where they are near or travel with tasks."""
@@ -310,6 +334,7 @@ class _Run:
             if future.key in self.leaves:
                 task, worker = self.leaves.pop(future.key)
                 self._hand_out(worker)
+                self.engine.done[worker] = self.engine.done.get(worker, 0) + 1
                 done += total * (task.stop - task.start) // self.look.rows.shape[0]
                 tell(Progress(done, total))
             self.ready[place] = result if self.gathers else future
@@ -389,6 +414,14 @@ class _Run:
         )
         self.nodes[future.key] = (level + 1, number // 2)
         self.coming.add(future)
+
+
+def _words_for(keys: list[str]) -> str:
+    """Return in words what tasks a worker has; the first of them runs, others wait for it."""
+    pieces = sorted(int(key.rsplit("-", 1)[1]) for key in keys if not key.startswith("dsketch-merge-"))
+    if not keys:
+        return ""
+    return f"piece {', '.join(map(str, pieces))}" if pieces else "adds up parts"
 
 
 def _shares(tasks: list[Task], infos: list[dict[str, Any]]) -> dict[str, deque[Task]]:

@@ -22,7 +22,7 @@ from dsketch.service.routes.about import add_about
 from dsketch.service.routes.dependencies import who_asks
 from dsketch.service.routes.events import add_events
 from dsketch.service.routes.jobs import add_jobs, add_plans
-from dsketch.service.routes.solutions import add_solutions
+from dsketch.service.routes.solutions import add_residuals, add_solutions
 from dsketch.service.routes.waiting import Threads
 from dsketch.service.specs import sentence_of
 from dsketch.version import __version__
@@ -63,7 +63,7 @@ def application(
     app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None, root_path=root_path)
     _speak_of_errors(app)
     who = who_asks(tokens)
-    for add in (add_plans, add_jobs):
+    for add in (add_plans, add_jobs, add_residuals):
         add(app, desk, who, threads)
     for add_others in (add_solutions, add_events):
         add_others(app, desk, who)

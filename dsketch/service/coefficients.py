@@ -4,6 +4,7 @@
 
     jobs/<id>/coefficients.json   names of coefficients and targets, and what is known of the fit as a whole
               coefficients.npz    errors, tests, p and intervals, each of the shape of x
+              bounds.npy          how far rounding may have moved each coefficient, where that is proven
 
 Answers by target have the same numbers in the arrays of their group, read tile by tile.
 """
@@ -12,7 +13,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ from dsketch._results.dimensions import targets_of
 from dsketch._results.frames import names_of_rows, target_names
 from dsketch._results.solution import Solution
 from dsketch.errors import SpecError
+from dsketch.problems.linear.system import LinearSystem
 from dsketch.service.files import get_json, put_json
 from dsketch.service.folder import FIT, Folder
 
 LEVEL = 0.95
-_ABOUT, _NUMBERS = "coefficients.json", "coefficients.npz"
+_ABOUT, _NUMBERS, _BOUNDS = "coefficients.json", "coefficients.npz", "bounds.npy"
 _MOST_NAMES = 100_000  # of targets: of more, places are told
 _MOST_CELLS = 60_000  # of a map: more cells than a screen shows
 _MOST_LINES = 1_000_000  # of a table to download
@@ -83,7 +85,17 @@ def keep_coefficients(folder: Folder, solution: Solution, table: Any | None) -> 
         }
     if numbers:
         _write_numbers(folder, {name: np.asarray(array, np.float64).reshape(solution.x.shape) for name, array in numbers.items()})
+    _keep_bounds(folder, solution)
     put_json(folder.path / _ABOUT, about)
+
+
+def _keep_bounds(folder: Folder, solution: Solution) -> None:
+    """Write how far rounding may have moved each coefficient of a linear system; nothing where nobody knows."""
+    if not isinstance(solution.problem, LinearSystem) or solution.x.size > _MOST_LINES:
+        return
+    buffer = io.BytesIO()
+    np.save(buffer, solution.coefficient_errors)
+    write_whole(folder.path / _BOUNDS, buffer.getvalue())
 
 
 def _has_coefficients(solution: Solution) -> bool:
@@ -124,14 +136,22 @@ class Coefficients:
         What :func:`keep_coefficients` wrote of names and fit.
     columns : dict
         By column of the table, arrays of shape (d, …) that are read where they are sliced.
+    bounds : Path or None
+        Where proven bounds of their rounding errors lie, an array of the same shape.
     """
 
     about: dict[str, Any]
     columns: dict[str, Any]
+    bounds: Path | None = None
 
     @classmethod
     def of(cls, folder: Folder) -> "Coefficients | None":
         """Return those of a job's folder; None where an answer has none, or another version wrote it."""
+        found, bounds = cls._in(folder), folder.path / _BOUNDS
+        return replace(found, bounds=bounds) if found is not None and bounds.exists() else found
+
+    @classmethod
+    def _in(cls, folder: Folder) -> "Coefficients | None":
         about, group = get_json(folder.path / _ABOUT), folder.path / FIT
         place = group if group.exists() else folder.x()
         if about is None or place is None:
@@ -175,6 +195,23 @@ class Coefficients:
     def has_errors(self) -> bool:
         """Whether standard errors are known."""
         return "standard_error" in self.columns
+
+    def bounds_of(self, target: int) -> Floats:
+        """Return how far rounding may have moved the coefficients of one target, proven to first order, shape (d,); NaN where unknown."""
+        if self.bounds is None:
+            return np.full(len(self.names), np.nan)
+        kept = np.load(self.bounds, mmap_mode="r", allow_pickle=False)
+        return np.array(kept.reshape(len(self.names), -1)[:, target], np.float64)
+
+    def degrees_of(self, target: int) -> float:
+        """Return the degrees of freedom of the errors of one target: ∞ of those that are compared with a normal, NaN if unknown."""
+        if _DEGREES in self.columns:
+            place = np.unravel_index(target, self.about["shape"]) if self.about["shape"] else ()
+            return float(self.columns[_DEGREES][tuple(place)])
+        if self.about.get("test") == "z":
+            return math.inf
+        known = self.about.get("whole", {}).get("residual_degrees")
+        return float(known) if isinstance(known, int | float) else math.nan
 
     def of_target(self, target: int) -> dict[str, Any]:
         """Return the table of one target, as JSON.

@@ -290,6 +290,9 @@ class Dispatcher:
 
     def _listener(self, id_: str) -> Any:
         def hear(kind: str, fields: dict[str, Any]) -> None:
+            if kind == "workers":
+                self.hub.show_workers(id_, fields["workers"])
+                return
             self.paces.hear(id_, kind, fields)
             if kind == "progress":
                 self._stop_if_over(id_)

@@ -38,6 +38,7 @@ class Hub:
         self._writing = threading.Lock()
         self._counts: dict[str, int] = {}
         self._live: dict[str, dict[str, Any]] = {}
+        self._workers: dict[str, list[dict[str, Any]]] = {}
         self._listeners: dict[str, set[_Listener]] = {}
         self._is_closed = False
 
@@ -61,6 +62,15 @@ class Hub:
         self._live[job] = progress
         self._wake(job)
 
+    def show_workers(self, job: str, workers: list[dict[str, Any]]) -> None:
+        """Tell what each worker of a job does."""
+        self._workers[job] = workers
+        self._wake(job)
+
+    def workers(self, job: str) -> list[dict[str, Any]] | None:
+        """Return what each worker of a job does; None of a job that does not run, or of which nothing was told yet."""
+        return self._workers.get(job)
+
     def current_pass(self, job: str) -> dict[str, Any] | None:
         """Return where the current pass is."""
         return self._live.get(job)
@@ -74,13 +84,14 @@ class Hub:
         return [json.loads(line) for line in lines[max(after, 0) :]]
 
     async def follow(self, job: str, after: int, is_resting: Callable[[], bool]) -> AsyncIterator[dict[str, Any]]:
-        """Yield kept events after one and progress, as they come, and an empty one when nothing came for a while.
+        """Yield kept events after one, progress and what workers do, as they come, and an empty one when nothing came for a while.
 
         Ends when the job rests and everything was told, when it is removed, or when the hub is closed.
         """
         listener = _Listener(asyncio.get_running_loop())
         self._listeners.setdefault(job, set()).add(listener)
         shown: dict[str, Any] | None = None
+        told: list[dict[str, Any]] | None = None
         try:
             while not self._is_closed:
                 listener.awake.clear()
@@ -91,6 +102,9 @@ class Hub:
                 if (now := self._live.get(job)) is not None and now is not shown:
                     shown = now
                     yield {"event": "progress", **now}
+                if (workers := self._workers.get(job)) is not None and workers is not told:
+                    told = workers
+                    yield {"event": "workers", "workers": workers}
                 if rests:
                     return
                 try:
@@ -107,6 +121,7 @@ class Hub:
         with self._writing:
             self._counts.pop(job, None)
         self._live.pop(job, None)
+        self._workers.pop(job, None)
         self._wake(job)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@
               fields/         each array of an answer that has several, as .npy
               fit.zarr        answers of several arrays, where no out_dir was given
               coefficients.json, .npz   names, errors, tests, intervals (:mod:`dsketch.service.coefficients`)
+              answer.json     what must be known to predict with x.npy
               solution.json   status, certificate, ledger; there only when x is
               lock            held by the process that works on the job, for as long as it lives
               log             what that process printed

@@ -5,12 +5,13 @@ service does.  It tells the service what happens in lines of JSON; what it must 
 """
 
 import hashlib
+import shutil
 import signal
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from typing import Any
 import numpy as np
 import zarr
 
+from dsketch import events
 from dsketch._jsonable import plain
 from dsketch._results.choices import cluster_from, settings_from
 from dsketch._results.output import Output, attributes_of
 from dsketch._results.plan import Plan
-from dsketch._results.read import holds
+from dsketch._results.read import StoredX, holds
 from dsketch._results.receipt import sign_kept_receipt
 from dsketch._results.remote import RemoteOutput
 from dsketch._results.rows import IN_MEMORY_BYTES
@@ -34,6 +36,8 @@ from dsketch._units import format_bytes
 from dsketch.engine import Engine, connect_engine
 from dsketch.engine.connect import is_small
 from dsketch.errors import DataError, DsketchError, EngineError, SpecError
+from dsketch.matrix.open import open_matrix
+from dsketch.matrix.rows import Rows
 from dsketch.problems import Problem
 from dsketch.problems.tables import SummaryOptions
 from dsketch.service.coefficients import keep_coefficients
@@ -45,7 +49,10 @@ from dsketch.service.job_limits import end_with_parent, hold_lock, limit_memory,
 from dsketch.service.job_pipe import Link
 from dsketch.service.meter import Meter
 from dsketch.service.places import Roots
-from dsketch.service.specs import Spec, spec_of
+from dsketch.service.predictions import answer_of, keep_words, may_replace, predict_rows, solution_of
+from dsketch.service.residuals import ResidualWish, draw_residuals
+from dsketch.service.specs import PredictSpec, Spec, spec_of
+from dsketch.service.watch import watching
 
 SIGNER = "dsketch service"  # who signs, as receipts say it; which service, its key says
 _NPY_BYTES = 64_000_000  # no answer that is fetched in one piece is larger; others are Zarr arrays
@@ -74,6 +81,8 @@ class JobWork:
         For results outside of the job's folder.
     sign_key : Path or None
         The service's private key, by which the receipt is signed; None: not signed.
+    residuals : ResidualWish or None
+        Draw these of a solved job in place of a plan.
     """
 
     spec: dict[str, Any]
@@ -85,6 +94,7 @@ class JobWork:
     most_read_bytes: int | None = None
     results_umask: int = 0o077
     sign_key: Path | None = None
+    residuals: ResidualWish | None = None
 
 
 def lead(pipe: Connection, work: JobWork) -> None:
@@ -95,12 +105,12 @@ def lead(pipe: Connection, work: JobWork) -> None:
     try:
         limit_memory(work.memory_bytes)
         if work.folder is None:
-            link.tell("ended", plan=_plan(work, link))
+            link.tell("ended", found=_plan(work, link) if work.residuals is None else _draw(work, work.residuals, link))
         else:
             folder = Folder(work.folder)
             with hold_lock(folder), redirect_prints(folder):
                 if folder.solution() is None:
-                    _solve(work, folder, link)
+                    (_predict if work.spec.get("problem") == "predict" else _solve)(work, folder, link)
                 link.tell("ended")
     except DsketchError as error:
         is_passing = isinstance(error, EngineError | ServiceError)
@@ -134,6 +144,86 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
         made = _run(spec, problem).plan(engine)
     meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
     return _describe(made)
+
+
+def _draw(work: JobWork, wish: ResidualWish, link: Link) -> dict[str, Any]:
+    """Return a picture of residuals of a solved job."""
+    spec = _admit(work)
+    problem = spec.opened(work.roots.open)
+    with _engine(work, problem, link, 1) as engine:
+        found = draw_residuals(wish, problem, engine)
+    link.tell("read", read_bytes=found.pop("read_bytes"))
+    return found
+
+
+def _predict(work: JobWork, folder: Folder, link: Link) -> None:
+    """Predict new rows by the answer of another job, and put them in place."""
+    spec = _admit(work)
+    assert isinstance(spec, PredictSpec)  # noqa: S101 - for type checkers
+    answer, source = answer_of(Folder(folder.path.with_name(spec.job)))
+    given = {name: work.roots.open(address, name) for name, address in spec.addresses().items()}
+    rows = Rows(open_matrix(given["A"], what="A"))
+    sides = max(answer.x[0].size, 1) if isinstance(answer, StoredX) else 1
+    _require_small(8 * rows.shape[0] * sides, (rows.shape[0], sides), work.most_result_bytes)
+    problem = None
+    if source is not None:
+        problem = _admit(replace(work, spec=source.document())).opened(work.roots.open)
+    told = _Told(link.hear)
+    meter = Meter(work.most_read_bytes, told.hear)
+    meter.require(rows.nbytes, "one pass")
+    own = folder.path / "x.zarr"
+    out = own if spec.out is None else Path(work.roots.writable(spec.out))
+    overwrite = True if spec.out is None else may_replace(folder, spec, out)
+    with _engine_for(work, rows, link) as engine:
+        made = _describe_reading(rows, engine)
+        put_json(folder.path / "plan.json", made)
+        link.tell("planned", plan=made)
+        with nullcontext() if spec.out is None else with_umask(work.results_umask):
+            found = predict_rows(answer, problem, given, out, engine, meter.hear, overwrite=overwrite)
+    x: dict[str, Any] = {"shape": list(found.shape), "dtype": str(found.dtype), "bytes": found.nbytes, "sha256": None}
+    if found.nbytes <= _NPY_BYTES:
+        values = np.asarray(found[...])
+        Output(folder.path / "x.npy", overwrite=True).write(values, {})
+        x["sha256"] = digest_of(values)
+        if spec.out is None:
+            shutil.rmtree(own)
+    x |= {"file": "x.npy" if found.nbytes <= _NPY_BYTES else out.name, "out": None if spec.out is None else str(out)}
+    put_json(folder.path / "solution.json", hide_addresses_in(plain(solution_of(found, told.passes, told.notes, x))))
+
+
+class _Told:
+    """Hands events on, and keeps what a document says of them."""
+
+    def __init__(self, tell: events.Tell) -> None:
+        self._tell, self.passes, self.notes = tell, list[dict[str, Any]](), list[str]()
+
+    def hear(self, event: events.Event) -> None:
+        """Hand an event on."""
+        self._tell(event)
+        if isinstance(event, events.PassFinished):
+            self.passes.append(asdict(event))
+        elif isinstance(event, events.Note):
+            self.notes.append(event.text)
+
+
+def _describe_reading(rows: Rows, engine: Engine) -> dict[str, Any]:
+    """Return the plan of predictions: one reading."""
+    n, d = rows.shape
+    told = {
+        "method": "predict",
+        "why": "one reading of the new rows",
+        "passes": 1,
+        "read_bytes": rows.nbytes,
+        "seconds": None,
+        "memory_bytes": None,
+        "memory_limit_bytes": engine.workers().memory_bytes,
+        "matrix": f"{n:,} × {d:,} · {format_bytes(rows.nbytes)}",
+        "means": engine.workers().where,
+        "condition_hint": None,
+        "details": [],
+        "rejected": {},
+    }
+    return hide_addresses_in(plain({**told, "text": f"method      predict: {told['why']}\nmatrix      {told['matrix']}"}))
 
 
 def _solve(work: JobWork, folder: Folder, link: Link) -> None:
@@ -237,19 +327,28 @@ def _admit(work: JobWork) -> Spec:
 
 
 def _require_fitting(problem: Problem, most_bytes: int) -> None:
-    size = problem.answer_bytes
+    _require_small(problem.answer_bytes, problem.x_shape, most_bytes)
+
+
+def _require_small(size: int, shape: tuple[int, ...], most_bytes: int) -> None:
     if size > most_bytes:
         raise SizeError(
-            f"an answer of at most {format_bytes(most_bytes)} was expected; x of shape {problem.x_shape} has {format_bytes(size)}. Ask "
+            f"an answer of at most {format_bytes(most_bytes)} was expected; x of shape {shape} has {format_bytes(size)}. Ask "
             "for fewer right-hand sides at once, or for a larger --max-result."
         )
 
 
+def _engine(work: JobWork, problem: Problem, link: Link, replicas: int) -> AbstractContextManager[Engine]:
+    """Return the engine of a problem, as a context."""
+    return _engine_for(work, problem.rows, link, replicas)
+
+
 @contextmanager
-def _engine(work: JobWork, problem: Problem, link: Link, replicas: int) -> Iterator[Engine]:
+def _engine_for(work: JobWork, rows: Rows, link: Link, replicas: int = 1) -> Iterator[Engine]:
     """Yield the engine: this process for small data that no workers shall compare, else the service's cluster; both give the same bits."""
-    where = "serial" if replicas == 1 and is_small(problem.rows, work.small_bytes) else link.cluster()
-    with connect_engine(where, problem.rows, threads=1 if where == "serial" else None, replicas=replicas) as engine:
+    where = "serial" if replicas == 1 and is_small(rows, work.small_bytes) else link.cluster()
+    threads = 1 if where == "serial" else None
+    with connect_engine(where, rows, threads=threads, replicas=replicas) as engine, watching(engine, link.tell):
         yield engine
 
 
@@ -279,6 +378,8 @@ def _put_in_place(solution: Solution, summary: dict[str, Any], folder: Folder, r
         if run.out is not None and not holds(str(run.out.path), x):  # a process of this job may have died before it could say so
             with with_umask(mask):
                 run.write(solution)
+    if place.is_npy:
+        keep_words(folder, plain(attributes_of(solution, folder.journal)))
     facts = solution.to_dict()
     facts["x"] = {
         "shape": list(x.shape),

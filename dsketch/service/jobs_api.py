@@ -17,6 +17,7 @@ from dsketch.problems.tables import no_table_error
 from dsketch.service.audit_log import note
 from dsketch.service.auth import Caller
 from dsketch.service.coefficients import Coefficients
+from dsketch.service.comparison import Side, compare
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
 from dsketch.service.folder import ID, Folder
@@ -25,6 +26,8 @@ from dsketch.service.job_log import LogPart, read_log
 from dsketch.service.listing import Look, cursor_of
 from dsketch.service.models import MOST_NAME
 from dsketch.service.plans import Planning, Plans
+from dsketch.service.predictions import require_predicting
+from dsketch.service.residuals import ResidualWish
 from dsketch.service.specs import Spec, spec_of
 from dsketch.settings import SUMMARY
 
@@ -188,6 +191,28 @@ class Desk:
             )
         return found
 
+    def compare(self, caller: Caller, one: str, other: str, target: int) -> dict[str, Any]:
+        """Return two jobs side by side, both of which the caller may see.
+
+        Raises
+        ------
+        UnknownJob
+        SpecError
+            If one of them has no such target.
+        """
+        return compare(self._side(caller, one), self._side(caller, other), target)
+
+    def _side(self, caller: Caller, id_: str) -> Side:
+        job = self.job(caller, id_)
+        about = self.describe(job, whole=True)
+        if not job.state.has_solution:
+            return Side(about, None, None)
+        solution = self.solution(caller, id_)
+        try:
+            return Side(about, solution, self.coefficients(caller, id_))
+        except UnknownJob:
+            return Side(about, solution, None)
+
     def summarize(self, caller: Caller, id_: str, asked: Mapping[str, Any], key: str | None) -> tuple[Job, bool]:
         """Accept a job that goes on from a solved one's records to its table of errors: it reads the rows for these alone, if at all.
 
@@ -199,7 +224,8 @@ class Desk:
         """
         self.solution(caller, id_)
         job = self.job(caller, id_)
-        if not PROBLEMS[job.spec["problem"]].has_table:
+        asked_of = PROBLEMS.get(job.spec["problem"])
+        if asked_of is None or not asked_of.has_table:
             raise no_table_error(job.spec["problem"])
         if spec_of(job.spec).is_by_targets:
             raise SpecError(
@@ -208,6 +234,37 @@ class Desk:
         spec = spec_of({**job.spec, "out": None, **asked, SUMMARY.name: True})
         name = f"{job.name or job.id}, errors"[:MOST_NAME]
         return self.submit(caller, spec, name, key, self.dispatcher.store.folder(job.id))
+
+    def predict(self, caller: Caller, id_: str, asked: Mapping[str, Any], key: str | None) -> tuple[Job, bool]:
+        """Accept a job that predicts new rows by the answer of a solved one.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        SpecError
+            If the problem predicts nothing.
+        """
+        self.solution(caller, id_)
+        job = self.job(caller, id_)
+        require_predicting(str(job.spec["problem"]))
+        words = {**asked, "problem": "predict", "job": id_}
+        name = words.pop("name", "") or f"{job.name or job.id}, predictions"[:MOST_NAME]
+        return self.submit(caller, spec_of(words), name, key)
+
+    def residuals(self, caller: Caller, id_: str, target: int, column: str | None, rows: int, seed: int) -> Planning:
+        """Return a picture of residuals that is to be drawn, in a process of its own, from a sample of the rows of a solved job.
+
+        Raises
+        ------
+        UnknownJob, ForbiddenMove
+        RateError
+            If too many plans and pictures are under way, or nothing is left of the owner's day.
+        """
+        self.coefficients(caller, id_)
+        job = self.job(caller, id_)
+        self.dispatcher.quotas.require(job.owner)
+        wish = ResidualWish(self.dispatcher.store.folder(id_).path, target, column, rows, seed)
+        return self.plans.begin(spec_of({**job.spec, "notify": None, "out": None}), job.owner, wish)
 
     def receipt(self, caller: Caller, id_: str) -> str:
         """Return the receipt of a finished job, as it was written.
@@ -230,7 +287,9 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         self.solution(caller, id_)
-        path = self.dispatcher.store.folder(id_).x()
+        path, out = self.dispatcher.store.folder(id_).x(), self.solution(caller, id_)["x"].get("out")
+        if path is None and out is not None and Path(out).exists():
+            path = Path(out)  # large predictions lie where they were asked for alone
         if path is None:
             raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
         return path
@@ -296,6 +355,7 @@ class Desk:
         return {
             **about,
             "plan": _plan_of(folder),
+            "workers": self.dispatcher.hub.workers(job.id),
             "history": [
                 {"state": step.state.value, "at": stamp(step.at), "sentence": step.sentence, "passes": step.passes}
                 for step in job.history

@@ -6,11 +6,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dsketch.service.job import State
 from dsketch.service.listing import Order
-from dsketch.service.specs import ANY_SPEC, Strict
+from dsketch.service.specs import ANY_SPEC, Address, Strict
 from dsketch.settings import INFORMATION, ROBUST, Option
 
 MOST_NAME = 200
 _MOST_LISTED = 500
+_MOST_DRAWN = 100_000  # rows of a picture
 
 
 def _printable(text: str) -> str:
@@ -107,6 +108,9 @@ class JobOut(JobBrief):
     """A job."""
 
     plan: dict[str, Any] | None
+    workers: list[dict[str, Any]] | None = Field(
+        description="What each worker does while the job runs: name, doing, memory, processor, quiet_seconds without a sign of work."
+    )
     history: list[StepOut]
 
 
@@ -183,6 +187,63 @@ class CoefficientsOut(BaseModel):
     )
     targets: dict[str, Any] | None = None
     values: list[float | None] | None = None
+
+
+class Prediction(Strict):
+    """Which new rows to predict."""
+
+    A: Address
+    offset: Address | None = Field(default=None, description="Of a generalised linear model: the new rows' own.")
+    out: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_printable)] | None = Field(
+        default=None, description="Below a folder for results: where the predictions are written as Zarr; null: they are fetched."
+    )
+    name: Annotated[str, Field(max_length=MOST_NAME), AfterValidator(_printable)] = Field(default="", description="For people.")
+
+
+class Picture(Strict):
+    """Which residuals to draw."""
+
+    target: Annotated[int, Field(ge=0, le=2**53 - 1)] = Field(default=0, description="Column of b, counted from 0 in C order.")
+    column: Annotated[str, Field(max_length=MOST_NAME)] | None = Field(
+        default=None, description="Name of a column of A, against which they are drawn besides."
+    )
+    rows: Annotated[int, Field(ge=1, le=_MOST_DRAWN)] = Field(default=20_000, description="Drawn at random, at most.")
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = Field(default=0, description="The same seed draws the same rows.")
+
+
+class ResidualsOut(BaseModel):
+    """Residuals of a sample of rows, counted in cells."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = Field(description="response: y − fitted; deviance: signed root of the unit deviance.")
+    rows: int = Field(description="That were drawn.")
+    of: int = Field(description="Rows of A.")
+    pictures: list[dict[str, Any]] = Field(
+        description="x: what lies across; ends of both axes; counts of shape (up, across); means of each column of cells."
+    )
+
+
+class FactOut(BaseModel):
+    """What two jobs have, each its own value; null for what one of them lacks."""
+
+    name: str
+    values: list[Any] = Field(min_length=2, max_length=2)
+
+
+class ComparisonOut(BaseModel):
+    """Two jobs side by side."""
+
+    jobs: list[dict[str, Any]] = Field(description="Id, name, owner, state of both.")
+    options: list[FactOut] = Field(description="What was asked otherwise.")
+    plan: list[FactOut]
+    run: list[FactOut] = Field(description="Passes, bytes, seconds, status.")
+    certificate: list[FactOut]
+    notes: list[list[str]]
+    coefficients: dict[str, Any] | None = Field(
+        description="By name, those that differ by more than their errors first: values, errors, difference, ratio, verdict."
+    )
+    no_coefficients: str | None = Field(description="Why there are none.")
 
 
 class ReceiptOut(BaseModel):

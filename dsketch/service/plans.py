@@ -1,12 +1,14 @@
-"""Plans that somebody waits for: a few at a time, each in a process of its own that ends with who asked for it."""
+"""Plans and pictures that somebody waits for: a few at a time, each in a process of its own that ends with who asked for it."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 from dsketch.errors import DsketchError
 from dsketch.service.attempt import Attempt
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import RateError, ServiceError
+from dsketch.service.residuals import ResidualWish
 from dsketch.service.specs import Spec
 
 _PLAN_SECONDS = 120.0  # a probe reads a few blocks; own workers may have to start before
@@ -34,8 +36,8 @@ class Plans:
         self._under_way: set[Planning] = set()
         self._is_closed = False
 
-    def begin(self, spec: Spec, owner: str) -> "Planning":
-        """Return a plan to make, which has a place until it has ended; never waits.
+    def begin(self, spec: Spec, owner: str, residuals: ResidualWish | None = None) -> "Planning":
+        """Return a plan to make, or residuals to draw, which has a place until it has ended; never waits.
 
         Raises
         ------
@@ -54,7 +56,7 @@ class Plans:
                 raise RateError(
                     f"a free place to plan was expected; {self.most} plans are under way. Ask again in a few seconds."
                 )
-            planning = Planning(self, spec, owner)
+            planning = Planning(self, spec, owner, residuals)
             self._under_way.add(planning)
         return planning
 
@@ -73,18 +75,18 @@ class Plans:
 
 
 class Planning:
-    """A plan that is made."""
+    """A plan that is made, or residuals of a solved job that are drawn."""
 
-    def __init__(self, plans: Plans, spec: Spec, owner: str) -> None:
-        self._plans, self._spec, self._owner = plans, spec, owner
-        self._run = Attempt(_hear_nothing, plans.dispatcher.cluster.address)
+    def __init__(self, plans: Plans, spec: Spec, owner: str, residuals: ResidualWish | None = None) -> None:
+        self._plans, self._spec, self._owner, self._residuals = plans, spec, owner, residuals
+        self._run = Attempt(self._hear, plans.dispatcher.cluster.address)
 
     def stop(self, why: str = _GONE) -> None:
         """End its process."""
         self._run.stop(why)
 
     def go(self, seconds: float = _PLAN_SECONDS) -> dict[str, Any]:
-        """Return the plan.
+        """Return the plan, or the picture.
 
         Raises
         ------
@@ -99,15 +101,17 @@ class Planning:
     def _make(self, seconds: float) -> dict[str, Any]:
         dispatcher = self._plans.dispatcher
         work = dispatcher.work_for(dispatcher.admit(self._spec, self._owner), None, self._owner)
+        work = replace(work, residuals=self._residuals)
         ending = self._run.go(work, planning=min(seconds, dispatcher.rules.most_planning_seconds))
         if ending.kind == "ended":
-            plan: dict[str, Any] = ending.fields["plan"]
-            return plan
+            found: dict[str, Any] = ending.fields["found"]
+            return found
         raise _error_named(ending.fields.get("error", ""), ending.message)
 
-
-def _hear_nothing(kind: str, fields: dict[str, Any]) -> None:
-    del kind, fields
+    def _hear(self, kind: str, fields: dict[str, Any]) -> None:
+        """Count what was read for a picture; the few blocks of a plan are not counted."""
+        if kind == "read":
+            self._plans.dispatcher.quotas.count_of(self._owner, fields["read_bytes"])
 
 
 def _error_named(name: str, message: str) -> DsketchError:

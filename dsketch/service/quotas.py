@@ -64,6 +64,14 @@ class Quotas:
                 self._of(self._begun[id_][0])[0] += read_bytes
                 self._keep()
 
+    def count_of(self, owner: str, read_bytes: int) -> None:
+        """Count what was read for an owner by what is no job."""
+        if not self.owners.are_declared:
+            return
+        with self._guard:
+            self._of(owner)[0] += read_bytes
+            self._keep()
+
     def overrun(self, owner: str) -> str | None:
         """Return the sentence for an owner who has nothing left of the day; None where something is."""
         allowed = self.owners.allowance(owner)

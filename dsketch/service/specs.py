@@ -243,7 +243,35 @@ def model_of(problem: type[Problem]) -> type[Spec]:
 MODELS: dict[str, type[Spec]] = {name: model_of(problem) for name, problem in PROBLEMS.items()}
 _UNION: Any = Union[tuple(MODELS.values())]  # noqa: UP007 - built from a table
 ANY_SPEC: Any = Annotated[_UNION, Field(discriminator="problem")]
-_ADAPTER: TypeAdapter[Spec] = TypeAdapter(ANY_SPEC)
+
+
+class PredictSpec(Spec):
+    """New rows that the answer of a solved job predicts; it comes by a route of its own."""
+
+    problem: Literal["predict"]
+    job: Annotated[str, Field(pattern="^[0-9a-f]{20}$")]
+    A: Address
+    offset: Address | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Return nothing: no problem is made of it."""
+        return {}
+
+    def _data(self) -> dict[str, str]:
+        """Return the places of the new rows."""
+        return {"A": self.A} | ({} if self.offset is None else {"offset": self.offset})
+
+    def require_bounded(self) -> None:
+        """Let every number pass: there is none."""
+
+    @property
+    def is_by_targets(self) -> bool:
+        """Whether right-hand sides are answered as targets: never."""
+        return False
+
+
+_KNOWN: Any = Annotated[_UNION | PredictSpec, Field(discriminator="problem")]
+_ADAPTER: TypeAdapter[Spec] = TypeAdapter(_KNOWN)
 
 
 def spec_of(document: dict[str, Any]) -> Spec:

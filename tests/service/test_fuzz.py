@@ -137,7 +137,11 @@ def test_every_documented_status_is_seen(tmp_path: Path, fuzzed: Service, data: 
         for path, methods in document["paths"].items()
         for method, about in methods.items()
     }
-    documented["/v1/jobs/{id}/errors", "post"].remove(503)  # a disk that takes no job, as of POST /v1/jobs, where it is seen
+    for verb in ("errors", "predict"):
+        documented[f"/v1/jobs/{{id}}/{verb}", "post"].remove(
+            503
+        )  # a disk that takes no job, as of POST /v1/jobs, where it is seen
+    documented["/v1/jobs/{id}/residuals", "post"].remove(503)  # a cluster that fails, as of POST /v1/plans, where it is seen
     assert dict(ledger.seen) == documented
 
 
@@ -158,6 +162,8 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
         ):
             ledger.ask(http, method, f"/v1/jobs/{{id}}{path}", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/errors", running, json={})
+        ledger.ask(http, "POST", "/v1/jobs/{id}/residuals", running, json={})
+        ledger.ask(http, "POST", "/v1/jobs/{id}/predict", running, json={"A": "A.zarr"})
         ledger.ask(http, "POST", "/v1/jobs/{id}/cancel", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/cancel", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/resume", running)
@@ -169,10 +175,21 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
         rested(client, id_)
         for asked in ({}, {}, {"robust": "HC9"}):
             ledger.ask(http, "POST", "/v1/jobs/{id}/errors", id_, json=asked, headers={"Idempotency-Key": "errors"})
+        for asked in ({"A": "A.zarr"}, {"A": "A.zarr"}, {"A": 1}):
+            ledger.ask(http, "POST", "/v1/jobs/{id}/predict", id_, json=asked, headers={"Idempotency-Key": "predict"})
+        rested(
+            client,
+            http.post(f"/v1/jobs/{id_}/predict", json={"A": "A.zarr"}, headers={"Idempotency-Key": "predict"}).json()["id"],
+        )
         targets = http.post("/v1/jobs", json={"spec": spec("auto", missing="drop")}).json()["id"]
         rested(client, targets)
         ledger.ask(http, "GET", "/v1/jobs/{id}/solution/fields/{name}", targets)
     ledger.ask(http, "POST", "/v1/jobs/{id}/errors", json={})
+    for one in (id_, UNKNOWN, "no-id"):
+        ledger.ask(http, "GET", "/v1/jobs/{id}/comparison", one, params={"other": id_})
+    ledger.ask(http, "POST", "/v1/jobs/{id}/predict", json={"A": "A.zarr"})
+    for one in (id_, UNKNOWN, "no-id"):
+        ledger.ask(http, "POST", "/v1/jobs/{id}/residuals", one, json={})
     for path in ("", "/solution", "/solution/x", "/receipt", "/events", "/coefficients", "/solution/fields/{name}", "/log"):
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}", id_)
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}")

@@ -139,4 +139,4 @@ def test_a_plan_leaves_nothing(data: Path) -> None:
     told = worked(None, data)
 
     assert [line["event"] for line in told] == ["ended"]
-    assert told[0]["plan"]["method"] == "tsqr"
+    assert told[0]["found"]["method"] == "tsqr"

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from dsketch.service.auth import new_token
+from dsketch.service.errors import UnknownJob
 from tests.service.conftest import slow, spec
 from tests.service.running import Service, rested
 
@@ -67,3 +68,21 @@ def test_tokens_are_told_to_admins_without_what_opens(guarded: Service, tokens: 
         digest = hashlib.sha256(token.encode()).hexdigest()
         assert digest[:8] not in told.text
         assert token[4:12] not in told.text
+
+
+def test_jobs_of_two_owners_are_compared_by_none_but_an_admin(guarded: Service, tokens: dict[str, str]) -> None:
+    """A job of somebody else is as unknown in a comparison as by itself, on either side, and its answer predicts for nobody else."""
+    with guarded.client(tokens["ann"]) as ann, guarded.client(tokens["boss"]) as boss, guarded.client(tokens["wall"]) as wall:
+        mine, theirs = ann.submit(spec("tsqr"))["id"], boss.submit(spec("tsqr"))["id"]
+        for client, id_ in ((ann, mine), (boss, theirs)):
+            assert rested(client, id_)["state"] == "solved"
+        assert boss.compare(mine, theirs)["coefficients"]["counts"]["differs"] == 0
+        assert wall.compare(mine, mine)["options"] == []
+        for act in (
+            lambda: ann.compare(mine, theirs),
+            lambda: ann.compare(theirs, mine),
+            lambda: ann.predict(theirs, "A.zarr"),
+            lambda: ann.residuals(theirs),
+        ):
+            with pytest.raises(UnknownJob):
+                act()

@@ -2,20 +2,50 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Depends, FastAPI, Path, Query
+from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
+from dsketch.service.folder import ID
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import CoefficientsOut, Errors, JobOut, Place, ReceiptOut, Shown, SolutionOut
+from dsketch.service.models import (
+    CoefficientsOut,
+    ComparisonOut,
+    Errors,
+    JobOut,
+    Picture,
+    Place,
+    Prediction,
+    ReceiptOut,
+    ResidualsOut,
+    Shown,
+    SolutionOut,
+)
 from dsketch.service.routes.dependencies import Id, Key, Who, troubles
+from dsketch.service.routes.waiting import Threads
 
 _NPY = "application/octet-stream"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORMS = {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.parquet": _BINARY, _NPY: _BINARY}
 FieldName = Annotated[str, Path(pattern="^[a-z0-9_]{1,60}$")]
+Other = Annotated[str, Query(pattern=f"^{ID.pattern}$", description="Id of the job to compare with.")]
+Target = Annotated[int, Query(ge=0, le=2**53 - 1, description="Column of b, counted from 0 in C order.")]
 Form = Literal["json", "csv", "npy", "parquet"]
+
+
+def add_residuals(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
+    """Add the route of residuals."""
+
+    @app.post(
+        "/v1/jobs/{id}/residuals",
+        tags=["solutions"],
+        responses={200: {"model": ResidualsOut}, **troubles(403, 404, 409, 422, 503)},
+    )
+    async def residuals(id_: Id, wish: Picture, request: Request, caller: Annotated[Caller, Depends(who)]) -> Response:
+        """Draw residuals of a sample of rows against fitted values and a column; reads some blocks. Ends when you hang up."""
+        asked = wish.target, wish.column, wish.rows, wish.seed
+        return JSONResponse(await threads.plan(request, await threads.end(desk.residuals, caller, id_, *asked)))
 
 
 def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
@@ -48,6 +78,11 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
             return JSONResponse(found.map_of(shown.coefficient, shown.column))
         return JSONResponse(found.of_target(shown.target))
 
+    @app.get("/v1/jobs/{id}/comparison", tags=["solutions"], responses={200: {"model": ComparisonOut}, **troubles(404, 422)})
+    def comparison(id_: Id, other: Other, caller: By, target: Target = 0) -> Response:
+        """Compare two jobs: options that differ, plan, ledger, certificate, and coefficients that differ by more than their errors."""
+        return JSONResponse(plain(desk.compare(caller, id_, other, target)))
+
     @app.post(
         "/v1/jobs/{id}/errors",
         tags=["solutions"],
@@ -57,6 +92,17 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
     def errors(id_: Id, asked: Errors, caller: By, key: Key = None) -> Response:
         """Accept a job that computes standard errors, t or z and p of a solved one; its passes are not made again."""
         job, is_new = desk.summarize(caller, id_, asked.model_dump(exclude_none=True), key)
+        return JSONResponse(plain(desk.describe(job, whole=True)), 201 if is_new else 200)
+
+    @app.post(
+        "/v1/jobs/{id}/predict",
+        tags=["solutions"],
+        status_code=201,
+        responses={200: {"model": JobOut}, 201: {"model": JobOut}, **troubles(403, 404, 409, 422, 503)},
+    )
+    def predict(id_: Id, asked: Prediction, caller: By, key: Key = None) -> Response:
+        """Accept a job that predicts new rows by the answer of a solved one; its x are the predictions."""
+        job, is_new = desk.predict(caller, id_, asked.model_dump(exclude_none=True), key)
         return JSONResponse(plain(desk.describe(job, whole=True)), 201 if is_new else 200)
 
     @app.get("/v1/jobs/{id}/receipt", tags=["solutions"], responses={200: {"model": ReceiptOut}, **troubles(404, 409, 422)})

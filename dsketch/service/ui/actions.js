@@ -22,11 +22,12 @@ export function actionBar(id) {
     const element = h("button", { type: "button", class: kind, hidden: true }, word);
     element.addEventListener("click", async () => {
       said.replaceChildren();
+      const before = element.textContent;
       element.disabled = true;
       say(element, doing);
       await act().catch((error) => said.replaceChildren(notice(error)));
       element.disabled = false;
-      say(element, word);
+      say(element, before);
     });
     return element;
   }
@@ -46,6 +47,9 @@ export function actionBar(id) {
   /** What helps comes first: a failed run fails again as it is, a cancelled one goes on. */
   function update(now) {
     job = now;
+    const isPrediction = now.spec.problem === "predict";
+    if (isPrediction) [again.setAttribute("href", `#/jobs/${now.spec.job}`), say(again, "Predict other rows")];
+    if (!buttons.fetch.disabled) say(buttons.fetch, isPrediction ? "Download predictions" : "Download x");
     show(again, isResting(now.state));
     again.classList.toggle("is-primary", now.state === "failed");
     buttons.resume.classList.toggle("is-primary", now.state === "cancelled");

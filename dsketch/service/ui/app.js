@@ -1,6 +1,7 @@
 // Which page is shown, who is asking, and what is said when something is wrong.
 
 import { Refusal, get, token } from "./api.js";
+import { comparePage } from "./compare.js";
 import { h, say, show } from "./dom.js";
 import { formPage } from "./form.js";
 import { jobPage } from "./job.js";
@@ -72,6 +73,8 @@ async function enter(error) {
 function pageOf(path) {
   const job = /^jobs\/([0-9a-f]{20})$/.exec(path);
   if (job) return { name: "job", make: jobPage, id: job[1] };
+  const pair = /^compare\/([0-9a-f]{20})\/([0-9a-f]{20})$/.exec(path);
+  if (pair) return { name: "compare", make: comparePage, ids: pair.slice(1) };
   if (path === "new") return { name: "new", make: formPage };
   return path === "" ? { name: "queue", make: queuePage } : null;
 }
@@ -95,7 +98,7 @@ async function route() {
         message: `a page was expected; there is none at #/${path}. Go to the list of jobs.`,
         try: "Go to the list of jobs.",
       });
-    const end = (await page.make(root, { id: page.id, query: new URLSearchParams(query), about, trouble })) || (() => {});
+    const end = (await page.make(root, { id: page.id, ids: page.ids, query: new URLSearchParams(query), about, trouble })) || (() => {});
     if (mine !== turn) return end();
     leave = end;
     trouble(null);

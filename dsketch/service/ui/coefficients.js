@@ -83,7 +83,7 @@ export function coefficientsView(id) {
       order = { by: name, down: order.by === name ? !order.down : name !== "name" && name !== "p" };
       draw();
     });
-    return h("th", { scope: "col", class: name === "name" ? "" : "num", data: { column: name } }, button);
+    return h("th", { scope: "col", class: classOf(name), data: { column: name } }, button);
   }
 
   function draw() {
@@ -111,7 +111,7 @@ export function coefficientsView(id) {
 
   function rowOf(place, scale) {
     const sure = !found.is_estimable || found.is_estimable[place];
-    const cells = heads.slice(1).map((name) => h("td", { class: "num" }, shown(name, found.columns[name][place])));
+    const cells = heads.slice(1).map((name) => h("td", { class: classOf(name) }, shown(name, found.columns[name][place])));
     const name = h("button", { type: "button", class: "quiet name-cell", title: found.names[place] }, sure ? found.names[place] : `${found.names[place]} *`);
     name.addEventListener("click", () => map.choose(place));
     return h("tr", {}, h("td", {}, map.isOffered(found) ? name : h("span", { title: found.names[place] }, name.textContent)), cells, h("td", { class: "wide-only" }, interval(found.columns, place, scale)));
@@ -177,6 +177,9 @@ export function coefficientsView(id) {
   search.addEventListener("input", () => found && draw());
   return { element, load };
 }
+
+/** Of a column: on a telephone t and z give way, as value and error tell them. */
+const classOf = (name) => (name === "name" ? "" : name === "t" || name === "z" ? "num wide-only" : "num");
 
 // ---- numbers and bars ------------------------------------------------------------------------------------------------
 

@@ -9,14 +9,17 @@ import { follow } from "./follow.js";
 import { ledgerTable } from "./ledger.js";
 import { logView } from "./log.js";
 import { notice } from "./notices.js";
+import { predictView, predictionsView } from "./predict.js";
 import { outputView } from "./output.js";
 import { planView } from "./plan.js";
 import { convergencePlot } from "./plot.js";
 import { newRun, take } from "./run.js";
 import { stallNotice } from "./stall.js";
 import { hasSolution, isActive, isResting, stateBadge } from "./state.js";
+import { residualsView } from "./residuals.js";
 import { progressStrip } from "./strip.js";
 import * as words from "./words.js";
+import { workersView } from "./workers.js";
 
 const PLAN_TO_COME =
   "A few blocks of the data are read first; then it stands here what will be done, what it costs, and why not otherwise.";
@@ -80,7 +83,13 @@ function laidOut(root, job, run, about) {
   const log = logView();
   const output = outputView(job.id);
   const stall = stallNotice();
+  const workers = workersView();
+  const workersCard = card("Workers", workers.element, "workers");
+  workersCard.hidden = true;
   const answer = answerCard(job.id);
+  const residuals = residualsCard(job);
+  const predictions = predictCard(job, about);
+  const isPrediction = job.spec.problem === "predict";
   const convergence = card("Convergence", plot.element, "convergence");
   const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
   const born = h("time", { datetime: job.created, title: new Date(job.created).toLocaleString() });
@@ -111,12 +120,14 @@ function laidOut(root, job, run, about) {
         "div",
         { class: "sheets-main" },
         answer.element,
+        residuals.element,
+        predictions.element,
         convergence,
         card("Passes", ledger.element, "passes"),
         card("Log", [log.element, output.element], "log"),
         card("Document of the run", document_, "document"),
       ),
-      h("div", { class: "sheets-side" }, card("Certificate", certificate, "certificate"), card("Plan", plan, "plan")),
+      h("div", { class: "sheets-side" }, card(isPrediction ? "Predictions" : "Certificate", certificate, "certificate"), card("Plan", plan, "plan"), workersCard),
     ),
   );
   document_.append(
@@ -139,13 +150,16 @@ function laidOut(root, job, run, about) {
     const rests = isResting(now.state);
     strip.update(run, now);
     stall.update(run, now);
+    show(workersCard, isActive(now.state) && run.workers.length > 0);
+    if (!workersCard.hidden) workers.update(run.workers);
     plot.update(run, rests);
     ledger.update(run, rests);
     log.update(run);
     show(convergence, convergesIn(run, now, rests));
     const found = now.plan ?? run.plan;
-    if (found && shownPlan !== found.text)
-      [(shownPlan = found.text), plan.replaceChildren(...planView(found).flat().filter(Boolean))];
+    const used = hasSolution(now.state) ? now.method : null;
+    if (found && shownPlan !== `${used} ${found.text}`)
+      [(shownPlan = `${used} ${found.text}`), plan.replaceChildren(...planView(found, used).flat().filter(Boolean))];
     if (!found) say(noPlan, rests ? "This run ended before it had a plan." : PLAN_TO_COME);
   }
 
@@ -154,6 +168,7 @@ function laidOut(root, job, run, about) {
     now = next;
     seen = performance.now();
     run.plan ??= next.plan;
+    if (next.workers) run.workers = next.workers;
     document.title = `${words.stateWord(next.word)} · ${title} · dsketch`;
     badge.update(next.state, next.word);
     say(sentence, words.sentence(next));
@@ -163,6 +178,8 @@ function laidOut(root, job, run, about) {
     output.update(next);
     tick();
     await showAnswer(certificate, answer, next);
+    residuals.update(hasSolution(next.state) && !answer.element.hidden);
+    predictions.update(hasSolution(next.state) && !answer.element.hidden);
     actions.update(next);
     about.renew();
   }
@@ -186,14 +203,17 @@ async function showAnswer(box, answer, job) {
   if (!hasSolution(job.state)) {
     const why = isResting(job.state)
       ? "There is no answer: this run ended before it had one."
-      : "Comes with the answer: how far x can be trusted, in words and numbers.";
+      : job.spec.problem === "predict"
+        ? "Come when the new rows are read."
+        : "Comes with the answer: how far x can be trusted, in words and numbers.";
     box.replaceChildren(h("p", { class: "muted" }, why));
     return;
   }
   try {
     const solution = await get(`v1/jobs/${job.id}/solution`);
-    box.replaceChildren(...certificateView(solution).flat());
-    await answer.update(job, solution);
+    const isPrediction = job.spec.problem === "predict";
+    box.replaceChildren(...(isPrediction ? predictionsView(job, solution) : certificateView(solution)).flat());
+    if (!isPrediction) await answer.update(job, solution);
   } catch (error) {
     delete box.dataset.state;
     box.replaceChildren(notice(error instanceof Refusal ? error : new Error(String(error))));
@@ -216,6 +236,28 @@ function answerCard(id) {
       say(text, said ?? "");
     },
   };
+}
+
+/** Residuals, drawn when asked for: of problems that have a number for each row to fit. */
+function residualsCard(job) {
+  const view = residualsView(job.id, job.spec);
+  const element = card("Residuals", view.element, "residuals");
+  element.hidden = true;
+  return {
+    element,
+    update(isAnswered) {
+      show(element, isAnswered && view.isOffered);
+      if (!element.hidden) view.load();
+    },
+  };
+}
+
+/** Predictions of new rows, where the answer can make some. */
+function predictCard(job, about) {
+  const view = predictView(job.id, job.spec, about);
+  const element = card("Predict new rows", view.element, "predict");
+  element.hidden = true;
+  return { element, update: (isAnswered) => show(element, isAnswered && view.isOffered) };
 }
 
 function card(title, content, name) {

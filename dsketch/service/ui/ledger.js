@@ -9,13 +9,13 @@ const HEADS = [
   ["read", "num"],
   ["time", "num"],
   ["speed", ""],
-  ["backward error", "num"],
-  ["residual", "num wide-only"],
+  ["stopping error", "num at-hand"],
+  ["residual", "num wide-only at-hand"],
 ];
 
 const WHY =
-  "Errors here are those that the method had at hand after a pass, to know when to stop. The certificate's was measured anew for the x " +
-  "that is returned, and is the one to quote.";
+  "A stopping error is what the method had at hand after a pass, to know when to stop. The certificate's backward error was measured for " +
+  "the x that is returned, and is the one to quote.";
 
 /** Make the table: its element and `update(run, rests)`. */
 export function ledgerTable() {
@@ -48,7 +48,9 @@ export function ledgerTable() {
     show(empty, run.passes.size === 0);
     say(empty, rests ? "No pass over the data was made." : "Each pass over the data gets a line here when it ends.");
     box.classList.toggle("is-short", rests && run.passes.size === 0);
-    show(why, run.points.size > 0);
+    const hasErrors = run.points.size > 1 || !rests; // a direct method has one error: that of the certificate
+    show(why, hasErrors && run.points.size > 0);
+    table.classList.toggle("has-errors", hasErrors);
     const best = Math.max(0, ...[...run.passes.values()].map((pass) => (pass.replayed ? 0 : (pass.gigabytes_per_second ?? 0))));
     for (const [number, pass] of run.passes) {
       const row = rows.get(number) ?? inserted(number);

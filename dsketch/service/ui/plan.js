@@ -3,12 +3,18 @@
 import { h } from "./dom.js";
 import { bytes, figure, passes, seconds } from "./words.js";
 
-/** Show a plan as the service returns it. */
-export function planView(plan) {
+/**
+ * Show a plan as the service returns it, and where the run went another way.
+ * @param {any} plan
+ * @param {string|null} [used] the method of the answer, once there is one
+ */
+export function planView(plan, used = null) {
+  const isOther = used !== null && used !== plan.method;
   const facts = [
+    isOther ? ["used", [h("strong", {}, used), " — the run gave way to it from the plan's choice below; the notes of its certificate say why"]] : ["", null],
     ["method", [h("strong", {}, plan.method), ` — ${plan.why}`]],
-    ["cost", `${passes(plan.passes)}, ${bytes(plan.read_bytes)} read, about ${seconds(plan.seconds)}`],
-    ["memory", `${bytes(plan.memory_bytes)} of ${bytes(plan.memory_limit_bytes)} a thread`],
+    ["cost", `${passes(plan.passes)}, ${bytes(plan.read_bytes)} read${plan.seconds === null ? "" : `, about ${seconds(plan.seconds)}`}`],
+    ["memory", plan.memory_bytes === null ? null : `${bytes(plan.memory_bytes)} of ${bytes(plan.memory_limit_bytes)} a thread`],
     ["matrix", plan.matrix],
     ["machine", plan.means],
     ["condition", plan.condition_hint ? `about ${figure(plan.condition_hint)} in the rows that were looked at` : null],

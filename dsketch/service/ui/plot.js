@@ -10,7 +10,7 @@ const QR_LEVEL = 4.4e-16; // what a run without tol aims at (dsketch/methods/bas
 const LEAST = 1e-18; // where an exact 0 is drawn: a log axis has no place for it
 const MARKED = 60; // points that get a mark each; more are a line
 const PANELS = [
-  { key: "backward_error", title: "backward error", height: 200, colour: "--accent", range: decades, splits: decadeSplits },
+  { key: "backward_error", title: "stopping error: the backward error that the method had at hand", height: 200, colour: "--accent", range: decades, splits: decadeSplits },
   {
     key: "residual_norm",
     title: "residual norm; a mark on the axis for each pass",
@@ -41,7 +41,7 @@ export function convergencePlot() {
     const here = known.numbers.length ? (index ?? known.numbers.length - 1) : -1;
     const point = known.points[here];
     const said = point
-      ? `pass ${known.numbers[here]}:  backward error ${figure(point.backward_error)}   residual ${figure(point.residual_norm)}`
+      ? `pass ${known.numbers[here]}:  stopping error ${figure(point.backward_error)}   residual ${figure(point.residual_norm)}`
       : "";
     say(readout, said || " ");
   }
@@ -83,7 +83,7 @@ function described(numbers, points) {
   if (!numbers.length) return "Convergence: no point yet";
   const last = points.length - 1;
   const ends = last ? `from ${figure(points[0].backward_error)} at pass ${numbers[0]} to ` : "";
-  return `Convergence: backward error ${ends}${figure(points[last].backward_error)} at pass ${numbers[last]}; the table of passes has all`;
+  return `Convergence: stopping error ${ends}${figure(points[last].backward_error)} at pass ${numbers[last]}; the table of passes has all`;
 }
 
 /** What a run aims at, where the plan says so in terms of the backward error. */

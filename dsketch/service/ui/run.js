@@ -4,13 +4,13 @@
  * @typedef {{number: number, kind: string, expected_passes: number, seconds: number, read_bytes: number, replayed: boolean,
  *   gigabytes_per_second: number|null}} Pass
  * @typedef {{backward_error: number|null, residual_norm: number|null}} Point
- * @typedef {{last: number, passes: Map<number, Pass>, points: Map<number, Point>, live: any, expected: number, plan: any,
+ * @typedef {{last: number, passes: Map<number, Pass>, points: Map<number, Point>, live: any, workers: any[], expected: number, plan: any,
  *   state: string|null, log: {at: string, kind: string, text: string}[]}} Run
  */
 
 /** @returns {Run} */
 export function newRun() {
-  return { last: 0, passes: new Map(), points: new Map(), live: null, expected: 0, plan: null, state: null, log: [] };
+  return { last: 0, passes: new Map(), points: new Map(), live: null, workers: [], expected: 0, plan: null, state: null, log: [] };
 }
 
 /** Take in an event; a pass that comes again (replayed after a resume) replaces what was known of it. */
@@ -46,11 +46,11 @@ const TAKE = {
     run.live = { ...pass, done_bytes: pass.read_bytes, total_bytes: pass.read_bytes, seconds_left: 0, is_done: true };
     note(run, event, "pass", words.finished(pass));
   },
-  converged(run, event, words) {
-    const number = event.number ?? Math.max(0, ...run.passes.keys());
-    run.points.set(number, event);
-    const said = `pass ${number}: backward error ${words.figure(event.backward_error)}, residual ${words.figure(event.residual_norm)}`;
-    note(run, event, "error", said);
+  converged(run, event) {
+    run.points.set(event.number ?? Math.max(0, ...run.passes.keys()), event);
+  },
+  workers(run, event) {
+    run.workers = event.workers;
   },
   note(run, event) {
     note(run, event, "note", event.text);

@@ -1,4 +1,4 @@
-// Several jobs at once: marks in the rows, and a bar of what may be done with those that are marked.
+// Several jobs at once: marks in the rows, and a bar of what may be done with those that are marked; two can be compared.
 
 import { post, remove } from "./api.js";
 import { h, say, show, speak } from "./dom.js";
@@ -17,11 +17,12 @@ export function selection(changed) {
   const said = h("div", { class: "selection-said" });
   const cancel = button("Cancel", act("Cancel", "cancelled", (job) => post(`v1/jobs/${job.id}/cancel`), (job) => !isResting(job.state)));
   const wipe = button("Delete", act("Delete", "deleted", (job) => remove(`v1/jobs/${job.id}`), (job) => isResting(job.state)), "is-danger");
+  const compare = h("a", { class: "button" }, "Compare");
   const clear = button("Clear", () => mark(() => false), "quiet");
   const element = h(
     "div",
     { class: "selection", role: "region", "aria-label": "Selected jobs", hidden: true },
-    h("div", { class: "row" }, text, cancel, wipe, clear),
+    h("div", { class: "row" }, text, compare, cancel, wipe, clear),
     said,
   );
   all.addEventListener("change", () => mark(() => all.checked));
@@ -69,6 +70,8 @@ export function selection(changed) {
     const chosen = marked();
     const [ends, rests] = [chosen.filter((job) => !isResting(job.state)).length, chosen.filter((job) => isResting(job.state)).length];
     show(element, chosen.length > 0 || said.childNodes.length > 0);
+    show(compare, chosen.length === 2);
+    if (chosen.length === 2) compare.setAttribute("href", `#/compare/${chosen.map((job) => job.id).join("/")}`);
     say(text, chosen.length ? `${jobs(chosen.length)} selected` : "");
     for (const [one, word, count] of [[cancel, "Cancel", ends], [wipe, "Delete", rests]]) {
       show(one, count > 0);

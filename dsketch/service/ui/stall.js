@@ -2,8 +2,7 @@
 
 import { h, say, show } from "./dom.js";
 import { seconds } from "./words.js";
-
-const QUIET = 10; // seconds without a byte, a pass or a plan
+import { QUIET, stalled } from "./workers.js";
 
 /** Make the notice: its element, `heard(job)` of the service, `update(run, job)` of events, `tick(job)` of the clock. */
 export function stallNotice() {
@@ -20,6 +19,7 @@ export function stallNotice() {
   );
   let last = performance.now();
   let seen = "";
+  let names = ""; // of workers that stall, in a sentence
 
   return {
     element,
@@ -28,13 +28,14 @@ export function stallNotice() {
     },
     update(run) {
       const now = `${run.live?.number} ${run.live?.done_bytes} ${run.last}`;
+      names = stalled(run.workers);
       if (now !== seen) [seen, last] = [now, seen ? performance.now() : last];
     },
     tick(job) {
       const quiet = (performance.now() - last) / 1000;
       const isQuiet = job.state === "running" && quiet >= QUIET;
-      show(element, isQuiet);
-      if (isQuiet) say(text, `No byte was read for ${seconds(Math.floor(quiet))}.`);
+      show(element, isQuiet || (job.state === "running" && Boolean(names)));
+      say(text, [isQuiet && `No byte was read for ${seconds(Math.floor(quiet))}.`, names].filter(Boolean).join(" "));
     },
   };
 }

@@ -1,0 +1,174 @@
+"""The page about answers: two jobs compared, residuals, predictions, workers."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.running import Service, rested
+from tests.service.test_list_page import CUT, PHONE, SMALL
+
+expect = playwright.expect
+NAMES = ["age", "income", "distance to the sea"]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with two samples of houses; of the second the age counts more."""
+    folder, rng = tmp_path_factory.mktemp("places"), np.random.default_rng(0)
+    for name, truth in (("then", [1.0, -2.0, 0.5]), ("now", [1.5, -2.0, 0.5])):
+        A = rng.standard_normal((4_000, 3))
+        stored = zarr.create_array(folder / f"{name}.zarr", data=A, chunks=(1_000, 3))
+        stored.attrs["columns"] = NAMES
+        zarr.create_array(folder / f"price-{name}.zarr", data=A @ truth + rng.standard_normal(4_000), chunks=(1_000,))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Iterator[Service]:
+    """A service."""
+    folder = tmp_path_factory.mktemp("answers")
+    with Service(folder, places, "--out-root", str(folder / "out")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def ids(running: Service) -> dict[str, str]:
+    """Ids of two solved jobs."""
+    with running.client() as client:
+        made = {
+            name: client.submit(problem="lstsq", A=f"{name}.zarr", b=f"price-{name}.zarr", name=f"prices {name}")["id"]
+            for name in ("then", "now")
+        }
+        for id_ in made.values():
+            assert rested(client, id_)["state"] == "solved"
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    with chromium() as started:
+        yield started
+
+
+def require_readable(page: Any, *, is_narrow: bool = True) -> None:
+    """Require that nothing sticks out, is cut, faint, too small to press or without a name."""
+    if is_narrow:
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
+        assert page.evaluate(SMALL) == []
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(FAINT) == []
+    assert page.evaluate(NAMELESS) == []
+
+
+def test_two_marked_jobs_are_compared(browser: Any, running: Service, ids: dict[str, str]) -> None:
+    """Marks, a link, and the coefficient that differs is the first; the address alone shows the same, by keyboard too."""
+    with watched(browser, f"{running.url}/#/") as page:
+        for name in ("then", "now"):
+            page.get_by_label(f"Select prices {name}").check()
+        page.get_by_role("link", name="Compare").press("Enter")
+        expect(page.get_by_role("heading", name="Two jobs compared")).to_be_focused()
+        said = "1 of 3 coefficients differ by more than their standard errors."
+        expect(page.locator("[data-part=coefficients] .verdict")).to_have_text(said)
+        first = page.locator("[data-part=coefficients] tbody tr:not(.filler)").first
+        expect(first).to_contain_text("age")
+        expect(first).to_contain_text("differs")
+        expect(page.locator("[data-part=options]")).to_contain_text("price-now.zarr")
+        expect(page.locator("[data-part=certificate]")).to_contain_text("backward error")
+        page.get_by_label("Search names").fill("sea")
+        expect(page.locator("[data-part=coefficients] tbody tr:not(.filler)")).to_have_count(1)
+    for scheme in ("light", "dark"):
+        with watched(browser, f"{running.url}/#/compare/{ids['then']}/{ids['now']}", viewport=PHONE, color_scheme=scheme) as page:
+            expect(page.locator("[data-part=coefficients] tbody")).to_contain_text("age")
+            require_readable(page)
+
+
+def test_residuals_are_drawn_when_asked_for(browser: Any, running: Service, ids: dict[str, str]) -> None:
+    """A column is chosen by name; rows are said; both pictures tell their ends to who listens; a bad one is refused in words."""
+    for scheme in ("light", "dark"):
+        with watched(browser, f"{running.url}/#/jobs/{ids['then']}", viewport=PHONE, color_scheme=scheme) as page:
+            card = page.locator("[data-part=residuals]")
+            expect(card).to_contain_text("Reads a random sample")
+            card.get_by_label("also against").select_option("income")
+            card.get_by_role("button", name="Draw residuals").click()
+            expect(card).to_contain_text("Residuals (b less what is fitted) of 4,000 of 4,000 rows")
+            expect(card.get_by_role("img")).to_have_count(2)
+            expect(card.get_by_role("img").nth(1)).to_have_attribute(
+                "aria-label", re.compile("against income from -.* means along it")
+            )
+            painted = card.locator("canvas").first.evaluate(
+                "(one) => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(Boolean)"
+            )
+            assert painted
+            require_readable(page)
+
+
+def test_one_backward_error_is_on_the_page(browser: Any, running: Service, ids: dict[str, str]) -> None:
+    """Of a direct method the certificate's is the only one; where a run took another method than was planned the plan says so."""
+    with watched(browser, f"{running.url}/#/jobs/{ids['then']}") as page:
+        expect(page.locator("[data-part=certificate] .figures")).to_contain_text("backward error")
+        expect(page.locator(".ledger tbody tr").first).to_be_visible()
+        shown = page.locator("main").inner_text()
+        assert shown.count("backward error") == 1 + shown.count("the backward error meets")
+        assert "stopping error" not in shown
+        said = page.evaluate(
+            """async () => {
+                const { planView } = await import("./plan.js");
+                const plan = { method: "gram", why: "cheapest", passes: 1, read_bytes: 1, seconds: 1, memory_bytes: 1,
+                    memory_limit_bytes: 1, matrix: "", means: "", details: [], rejected: {} };
+                return [planView(plan, "tsqr"), planView(plan, "gram")].map((parts) => parts[0].textContent.includes("the run gave way"));
+            }"""
+        )
+    assert said == [True, False]
+
+
+def test_new_rows_are_predicted_from_the_page(browser: Any, running: Service, ids: dict[str, str], tmp_path: Path) -> None:
+    """A wrong path is said at its field; a right one leads to a job whose predictions are downloaded."""
+    with watched(browser, f"{running.url}/#/jobs/{ids['then']}", viewport=PHONE) as page:
+        form = page.get_by_role("form", name="Predict new rows")
+        form.get_by_label("new rows").fill("nowhere.zarr")
+        form.get_by_role("button", name="Predict").press("Enter")
+        expect(form.get_by_role("alert")).to_contain_text("there is nothing")
+        expect(form.get_by_label("new rows")).to_be_focused()
+        require_readable(page)
+        form.get_by_label("new rows").fill("now.zarr")
+        form.get_by_label("new rows").press("Enter")
+        expect(page.locator("[data-part=certificate]")).to_contain_text("4,000 rows are predicted")
+        expect(page.get_by_role("link", name="Predict other rows")).to_have_attribute("href", f"#/jobs/{ids['then']}")
+        expect(page.locator("[data-part=coefficients]")).to_be_hidden()
+        require_readable(page)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download predictions").click()
+        download.value.save_as(tmp_path / "y.npy")
+    assert np.load(tmp_path / "y.npy").shape == (4_000,)
+
+
+def test_workers_are_told_apart_by_who_stalls(browser: Any, running: Service) -> None:
+    """A row for each with its memory; who gives no sign of work for ten seconds is marked, and named above."""
+    with watched(browser, f"{running.url}/#/") as page:
+        said = page.evaluate(
+            """async () => {
+                const { stalled, workersView } = await import("./workers.js");
+                const { stallNotice } = await import("./stall.js");
+                const sizes = { memory_bytes: 2e6, memory_limit_bytes: 4e6 };
+                const one = (name, quiet_seconds) => ({ name, doing: "piece 3", ...sizes, processor: 0.5, quiet_seconds });
+                const [view, notice] = [workersView(), stallNotice()];
+                view.update([one("b", 12), one("a", 1)]);
+                notice.update({ live: null, last: 0, workers: [one("b", 12), one("a", 1)] });
+                notice.tick({ state: "running", quiet_seconds: 0 });
+                const rows = [...view.element.querySelectorAll("tbody tr")].map((row) => [row.className, row.textContent]);
+                return [rows, notice.element.firstChild.textContent, notice.element.hidden, stalled([one("a", 1)])];
+            }"""
+        )
+    assert said == [
+        [["is-quiet", "bpiece 3: nothing for 12.0 s2.00 MB of 4.00 MB–"], ["", "apiece 32.00 MB of 4.00 MB50 %"]],
+        "Worker b: no sign of work for 12.0 s.",
+        False,
+        "",
+    ]
