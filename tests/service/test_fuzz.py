@@ -171,7 +171,9 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
             ledger.ask(http, "POST", "/v1/jobs/{id}/errors", id_, json=asked, headers={"Idempotency-Key": "errors"})
         targets = http.post("/v1/jobs", json={"spec": spec("auto", missing="drop")}).json()["id"]
         rested(client, targets)
-        ledger.ask(http, "GET", "/v1/jobs/{id}/solution/fields/{name}", targets)
+        for part in ({}, {"Range": "bytes=0-7"}, {"Range": "bytes=99999999-"}):
+            ledger.ask(http, "GET", "/v1/jobs/{id}/solution/fields/{name}", targets, headers=part)
+            ledger.ask(http, "GET", "/v1/jobs/{id}/solution/x", targets, headers=part)
     ledger.ask(http, "POST", "/v1/jobs/{id}/errors", json={})
     for path in ("", "/solution", "/solution/x", "/receipt", "/events", "/coefficients", "/solution/fields/{name}", "/log"):
         ledger.ask(http, "GET", f"/v1/jobs/{{id}}{path}", id_)
