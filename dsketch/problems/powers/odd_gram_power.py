@@ -51,5 +51,5 @@ class OddGramPower(PowerProblem):
     def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error", dim: str | None = None) -> None:
         A, b = along(dim, A=A, b=b)
         self.power = require_power(power, "For j = 0 use LeastSquares(A, b).")
-        rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b"))
+        rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b", has_targets=True))
         super().__init__(rows, {"problem": self.name, "power": self.power, "missing": missing})
