@@ -6,6 +6,8 @@ cost        ``auto`` and each direct method beside NumPy's normal equations, k f
 growth      processor seconds at ten times the targets over ten times the seconds: 1 where all is proportional
 summary     standard errors, t, p, R² of every target, after the solve
 memory      a plan beside what the solve took, b stored raw and compressed, in a process of its own
+cold        480 rows, a million targets on disk: seconds of all answers into a Zarr group beside those of a bare reading of b's files, with
+            b in the page cache and after the system was told to forget it
 
 References
 ----------
@@ -13,6 +15,7 @@ E. Fabregat-Traver, P. Bientinesi, "Large-scale linear regression: development o
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -120,6 +123,63 @@ def memory(cases: list[tuple[int, int, int, int]]) -> Iterator[Case]:
                     yield {"n": n, "d": d, "k": k, "is_raw": is_raw, "method": method, **json.loads(told.stdout)}
 
 
+def files_of(folder: Path) -> list[Path]:
+    """Return all files below a folder."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def forget(folder: Path) -> None:
+    """Tell the system that what it holds of these files is not needed."""
+    for path in files_of(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def bare_read(folder: Path) -> int:
+    """Read all files, some megabytes at a time, and return how many bytes they have."""
+    buffer, count = bytearray(4 << 20), 0
+    for path in files_of(folder):
+        with path.open("rb", buffering=0) as file:
+            while got := file.readinto(buffer):
+                count += got
+    return count
+
+
+def clock(work: Callable[[], Any]) -> float:
+    """Return seconds by the clock."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def cold(rows: int, targets: int, repeats: int) -> Iterator[Case]:
+    """Yield seconds of a bare reading and of the answers, in turn, with b in the page cache and without."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, rng = Path(name), np.random.default_rng(0)
+        A, width = rng.standard_normal((rows, 3)), min(1000, targets)
+        b = zarr.create_array(
+            str(folder / "b.zarr"), shape=(rows, targets), chunks=(rows, width), dtype="float64", compressors=None
+        )
+        for low in range(0, targets, width):
+            b[:, low : low + width] = rng.standard_normal((rows, width))
+        place, out = folder / "b.zarr", str(folder / "fit.zarr")
+
+        def answers() -> None:
+            ds.lstsq(A, str(place), out_dir=out, overwrite=True, cluster="serial", threads=1, progress=False)
+
+        for is_cold in (False, True):
+            seconds: dict[str, list[float]] = {"read": [], "answers": []}
+            for _ in range(repeats + 1):
+                for what, work in (("read", lambda: bare_read(place)), ("answers", answers)):
+                    if is_cold:
+                        forget(place)
+                    seconds[what].append(clock(work))
+            ratios = [mine / bare for bare, mine in zip(seconds["read"], seconds["answers"], strict=True)][1:]
+            told = {what: spread(spent[1:]) for what, spent in seconds.items()}
+            yield {"n": rows, "k": targets, "is_cold": is_cold, **told, "ratio": spread(ratios)}
+
+
 def tables(cases: list[Case]) -> dict[str, str]:
     """Return the tables of the README."""
     cost = [case for case in cases if case["experiment"] == "cost"]
@@ -134,12 +194,19 @@ def tables(cases: list[Case]) -> dict[str, str]:
         rows.append([f"{n:,} × {k:,}", *own, own[1] / own[0], took[n, k]])
         if (n, k // 10) in took:
             growth.append([f"{n:,} × {k:,}", *(seconds[n, k, name] / (10 * seconds[n, k // 10, name]) for name in names)])
+    off_disk = [case for case in cases if case["experiment"] == "cold"]
     held = [case for case in cases if case["experiment"] == "memory"]
     return {
         "targets-cost": table(["n × k", *names, "auto / normal equations", "auto took"], rows),
         "targets-growth": table(["n × k", *names], growth),
+        "targets-cold": table(["b", "n × k", "bare reading, s", "answers, s", "ratio"], map(_cold, off_disk)),
         "targets-memory": table(["n × d, k", "stored", "method", "planned, MB", "measured, MB"], map(_held, held)),
     }
+
+
+def _cold(case: Case) -> list[Any]:
+    size, where = f"{case['n']:,} × {case['k']:,}", "cold disk" if case["is_cold"] else "page cache"
+    return [where, size, case["read"]["median"], case["answers"]["median"], case["ratio"]["median"]]
 
 
 def _held(case: Case) -> list[Any]:
@@ -179,6 +246,8 @@ def main() -> None:
         for size in sizes:
             for case in costs(*size, options.repeats):
                 record.add(experiment="cost", threads=1, **case)
+        for case in cold(*((48, 2000) if options.tiny else (480, 1_000_000)), options.repeats):
+            record.add(experiment="cold", threads=1, **case)
     for case in memory(cases):
         record.add(experiment="memory", **case)
     show(tables(record.cases))

@@ -17,7 +17,8 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -35,6 +36,8 @@ _LONGEST_PAUSE_SECONDS = 5.0  # no pause of one who follows a job is longer
 _RESTART_SECONDS = 120.0  # one who follows a job waits so long for a service that was there
 _SILENT_SECONDS = 60.0  # a stream says something every 15 seconds
 _PLAN_SECONDS = 300.0
+_PARTIAL = 206  # the status of a part of what lies at an address
+_DIGEST_NUMBERS = 1_000_000  # read at once
 
 Document = dict[str, Any]
 
@@ -268,42 +271,70 @@ class Client:
         """Return the receipt of a finished job, signed by the service; written as JSON, ``dsketch audit`` takes it."""
         return self._json("GET", f"{_job_path(id_)}/receipt")
 
-    def fetch(self, id_: str) -> "NDArray[np.float64] | str":
-        """Return x; where it has as many rows as data, the place of its Zarr array.
+    def fetch(self, id_: str, to: str | os.PathLike[str] | None = None) -> NDArray[np.float64]:
+        """Return x, checked against the bits that were solved.
+
+        Parameters
+        ----------
+        id_ : str
+        to : path, optional
+            Of a NumPy file to be written, for an x that is larger than memory: what comes back is a view of the file.  None: in memory.
 
         Raises
         ------
         DataError
-            If what came is not what the service holds.
+            If what came is not what the service holds, or the file cannot be written.
         """
-        facts = self.solution(id_)["x"]
-        response = self._send("GET", f"{_job_path(id_)}/solution/x")
-        if response.headers["content-type"].startswith("application/json"):
-            return str(response.json()["zarr"])
-        x: NDArray[np.float64] = self._read(response, id_, "x", facts["sha256"])
+        x: NDArray[np.float64] = self._fetch_array(id_, "x", "x", self.solution(id_)["x"], to)
         return x
 
-    def fetch_fields(self, id_: str) -> "dict[str, NDArray[Any]]":
+    def fetch_fields(self, id_: str, to: str | os.PathLike[str] | None = None) -> "dict[str, NDArray[Any]]":
         """Return all arrays of an answer that has several (of targets, of marginal regressions) by name; {} of one that has x alone.
+
+        Parameters
+        ----------
+        id_ : str
+        to : path, optional
+            A folder for a NumPy file of each, as of :meth:`fetch`.
 
         Raises
         ------
         DataError
-            If what came is not what the service holds.
+            As :meth:`fetch`.
         """
         fields: Document = self.solution(id_).get("fields") or {}
-        return {
-            name: self._read(self._send("GET", f"{_job_path(id_)}/solution/fields/{name}"), id_, name, facts["sha256"])
-            for name, facts in fields.items()
-        }
+        return {name: self.fetch_field(id_, name, None if to is None else Path(to) / f"{name}.npy") for name in fields}
 
-    def _read(self, response: Any, id_: str, name: str, digest: str) -> Any:
+    def fetch_field(self, id_: str, name: str, to: str | os.PathLike[str] | None = None) -> "NDArray[Any]":
+        """Return one array of an answer that has several, as :meth:`fetch` does.
+
+        Raises
+        ------
+        UnknownJob
+            If the answer has no such array.
+        DataError
+            As :meth:`fetch`.
+        """
+        facts = (self.solution(id_).get("fields") or {}).get(name)
+        if facts is None:
+            raise UnknownJob(f"an array of the answer of job {id_} was expected; it has no {name}. Correct the name.")
+        found: NDArray[Any] = self._fetch_array(id_, f"fields/{name}", name, facts, to)
+        return found
+
+    def _fetch_array(self, id_: str, path: str, name: str, facts: Document, to: str | os.PathLike[str] | None) -> Any:
         """Return an array as it came, if it has the bits that the service says."""
+        address = f"{_job_path(id_)}/solution/{path}"
         try:
-            found = np.load(io.BytesIO(response.content), allow_pickle=False)
+            if to is None:
+                found = np.load(io.BytesIO(self._send("GET", address).content), allow_pickle=False)
+            else:
+                self._download(address, Path(to))
+                found = np.load(to, mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
+            if isinstance(error, DsketchError):
+                raise
             raise DataError(f"{name} was expected from {self.url}; what came cannot be read: {error}. Fetch it again.") from error
-        if hashlib.sha256(np.ascontiguousarray(found).data).hexdigest() != digest:
+        if facts["sha256"] not in (None, digest_of_array(found)):  # None: an earlier service did not say
             raise DataError(f"{name} of job {id_} was expected as it was solved; it came with other bits. Fetch it again.")
         return found
 
@@ -342,6 +373,36 @@ class Client:
         _require_success(response)
         return response
 
+    def _download(self, address: str, to: Path) -> None:
+        """Write what lies at an address into a file as it comes; what broke off goes on where it stopped."""
+        to.parent.mkdir(parents=True, exist_ok=True)
+        failures = 0
+        with to.open("wb") as file:
+            while True:
+                begun = file.tell()
+                try:
+                    self._receive(address, file)
+                    return
+                except self._unreachable as error:
+                    failures = 0 if file.tell() > begun else failures + 1
+                    if failures >= self._attempts:
+                        raise self._unreachable_error(error) from error
+                    time.sleep(_FIRST_PAUSE_SECONDS * 2**failures)
+
+    def _receive(self, address: str, file: BinaryIO) -> None:
+        """Append what is not in the file yet."""
+        begun = file.tell()
+        headers = {"Range": f"bytes={begun}-"} if begun else {}
+        with self._http.stream("GET", address, headers=headers) as response:
+            if response.status_code >= 400:
+                response.read()
+            _require_success(response)
+            if begun and response.status_code != _PARTIAL:  # all of it comes again
+                file.seek(0)
+                file.truncate()
+            for piece in response.iter_bytes():
+                file.write(piece)
+
     def _stream(self, id_: str, after: int) -> Iterator[Document]:
         headers = {"Last-Event-ID": str(after)} if after else {}
         with self._http.stream("GET", f"{_job_path(id_)}/events", headers=headers, timeout=_SILENT_SECONDS) as response:
@@ -357,6 +418,14 @@ class Client:
         return EngineError(
             f"a service was expected at {self.url}; it did not answer ({said}). Start it with dsketch serve, or set --url."
         )
+
+
+def digest_of_array(array: "NDArray[Any]") -> str:
+    """Return the SHA-256 of the numbers of an array in C order; one that lies in a file is read piece by piece."""
+    state, flat = hashlib.sha256(), array.reshape(-1)
+    for start in range(0, flat.size, _DIGEST_NUMBERS):
+        state.update(np.ascontiguousarray(flat[start : start + _DIGEST_NUMBERS]).data)
+    return state.hexdigest()
 
 
 def event_from(event: Document) -> events.Event | None:

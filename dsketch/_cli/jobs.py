@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -20,9 +22,10 @@ from dsketch._results.format import OURS
 from dsketch._results.group import array_in
 from dsketch._results.output import Output
 from dsketch._results.remote import RemoteOutput
-from dsketch._units import format_seconds
+from dsketch._units import format_bytes, format_seconds
 from dsketch.client import DEFAULT_URL, Client, Document, event_from
 from dsketch.errors import SpecError
+from dsketch.ingest.failure import writing
 from dsketch.matrix.base import Matrix
 from dsketch.problems import PROBLEMS
 from dsketch.problems.arguments import jsonable_numbers
@@ -30,6 +33,7 @@ from dsketch.problems.outcome import ArrayOf
 from dsketch.problems.tables import TABLE, no_table_error, words_of_table
 from dsketch.settings import JOB, OUT_DIR, OVERWRITE, Numbers
 
+_IN_MEMORY_BYTES = 64_000_000  # a larger answer passes through a file
 _CODES = {"solved": 0, "not_solved": 1, "cancelled": 1, "failed": 2}
 
 URL = [
@@ -252,12 +256,8 @@ def fetch(job: str, out: str | None, out_dir: str | None, overwrite: bool, as_js
     with _client(given) as client:
         if out_dir is not None:
             return _fetch_group(client, job, Output.at(out_dir, overwrite=overwrite), as_json)
-        facts, x = client.solution(job), client.fetch(job)
-    if isinstance(x, str):
-        return _say_place(x, as_json)
-    if out is not None:
-        output = Output.at(out, overwrite=overwrite)
-        output.write(x, {"status": facts["status"], "method": facts["method"], "job": job, **OURS})
+        facts = client.solution(job)
+        x = _fetch_x(client, job, facts, None if out is None else Output.at(out, overwrite=overwrite))
     if as_json:
         print_json({**facts, "x": x if out is None else out})
     else:
@@ -420,21 +420,45 @@ def _say_state(job: Document, as_json: bool) -> int:
     return 0
 
 
+def _fetch_x(client: Client, job: str, facts: Document, output: Output | RemoteOutput | None) -> Any:
+    """Return x, written where it shall be; one that is large passes through a file beside that place.
+
+    Raises
+    ------
+    SpecError
+        If a large one is to be printed.
+    """
+    told = {"status": facts["status"], "method": facts["method"], "job": job, **OURS}
+    if (size := facts["x"]["bytes"]) <= _IN_MEMORY_BYTES:
+        x = client.fetch(job)
+        if output is not None:
+            output.write(x, told)
+        return x
+    if output is None:
+        raise SpecError(f"a place for x was expected, as it has {format_bytes(size)}; got none. Give --out.")
+    with _room_beside(output) as room:
+        output.write(client.fetch(job, Path(room) / "x.npy"), told)
+    return None
+
+
 def _fetch_group(client: Client, job: str, output: Output | RemoteOutput, as_json: bool) -> int:
-    """Write all arrays of an answer into a group."""
-    facts, fields = client.solution(job), client.fetch_fields(job)
+    """Write all arrays of an answer into a group, one after the other."""
+    facts = client.solution(job)
+    fields = facts.get("fields") or {}
     if not fields:
-        raise SpecError(
-            f"an answer of several arrays, small enough to be fetched, was expected in job {job}; it has none. Give --out."
-        )
+        raise SpecError(f"an answer of several arrays was expected in job {job}; it has x alone. Give --out.")
     names = ("column", *facts.get("dimensions", ("target",)))
     arrays = [
-        ArrayOf(name, values.shape, values.shape, str(values.dtype), names[len(names) - values.ndim :], f"{name} of job {job}")
-        for name, values in fields.items()
-    ]
-    with output.fill_group(arrays, {"status": facts["status"], "method": facts["method"], "job": job, **OURS}) as group:
-        for name, values in fields.items():
-            array_in(group, name)[...] = values
+        ArrayOf(name, tuple(about["shape"]), tuple(about.get("chunks", about["shape"])), about["dtype"],
+                names[len(names) - len(about["shape"]) :], f"{name} of job {job}")
+        for name, about in fields.items()
+    ]  # fmt: skip
+    told = {"status": facts["status"], "method": facts["method"], "job": job, **OURS}
+    with _room_beside(output) as room, output.fill_group(arrays, told) as group:
+        for one in arrays:
+            file = Path(room) / f"{one.name}.npy"
+            _copy_chunks(client.fetch_field(job, one.name, file), array_in(group, one.name))
+            file.unlink()
     if as_json:
         print_json({**facts, "out_dir": str(output.path)})
     else:
@@ -443,12 +467,20 @@ def _fetch_group(client: Client, job: str, output: Output | RemoteOutput, as_jso
     return 0 if facts["is_success"] else 1
 
 
-def _say_place(place: str, as_json: bool) -> int:
-    if as_json:
-        print_json({"zarr": place})
-    else:
-        click.echo(f"x           in {place}, on the service's side (it has as many rows as data)")
-    return 0
+def _room_beside(output: Output | RemoteOutput) -> "TemporaryDirectory[str]":
+    """Return a folder for what comes on its way to a place: beside it, where there is room for it."""
+    if isinstance(output, RemoteOutput):
+        return TemporaryDirectory(prefix=".dsketch-fetch-")
+    with writing(output.path):
+        output.path.parent.mkdir(parents=True, exist_ok=True)
+        return TemporaryDirectory(prefix=".dsketch-fetch-", dir=output.path.parent)
+
+
+def _copy_chunks(values: Any, array: Any) -> None:
+    """Copy an array into a Zarr array, chunk by chunk."""
+    for place in product(*(range(0, size, chunk) for size, chunk in zip(array.shape, array.chunks, strict=True))):
+        box = tuple(slice(at, at + chunk) for at, chunk in zip(place, array.chunks, strict=True))
+        array[box] = values[box]
 
 
 def _coefficients(x: np.ndarray, most: int = 20) -> str:

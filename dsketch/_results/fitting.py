@@ -30,7 +30,7 @@ def fit_x(problem: Problem, answer: Any) -> tuple[Floats, str | None]:
     if isinstance(problem, TargetRegression):
         problem.refuse_judging()
     (x, attributes), known = _read_x(answer)
-    is_shaped = x.ndim <= 2 or x.shape[1:] == _targets_of(problem)
+    is_shaped = x.ndim <= 2 or x.shape[1:] == problem.trailing
     vectors = x.reshape(len(x), -1) if x.ndim and is_shaped else x
     there = problem.columns
     order = None if known is None or there is None else known.order_in(there, "those of A")
@@ -53,12 +53,6 @@ def _read_x(answer: Any) -> tuple[StoredX, Columns | None]:
         found = read_x(answer)
         return found, Columns.from_attributes(found.attributes) if found.attributes.get("created_by") == "dsketch" else None
     return StoredX(numbers_of(answer), {}), None
-
-
-def _targets_of(problem: Problem) -> tuple[int, ...]:
-    """Return the dimensions of b's targets, where they are several."""
-    b = problem.data().get("b")
-    return () if b is None else b.trailing
 
 
 def _data_of(problem: Problem) -> str:

@@ -7,6 +7,7 @@ import scipy.special
 
 from dsketch._results.dimensions import targets_of
 from dsketch._results.frames import names_of_rows, require_package
+from dsketch._results.table_at_hand import find_table
 from dsketch.errors import SpecError
 
 KINDS = ("coefficients", "map", "convergence")
@@ -25,7 +26,7 @@ def plot(solution: Any, kind: str | None = None, summary: Any = None) -> Any:
     kind : {"coefficients", "map", "convergence"}, optional
         None: a map where two dimensions of targets remain, else coefficients.
     summary : Summary or GLMSummary, optional
-        Whose intervals are drawn.  None: those of 95 %, where the answer has standard errors by itself, as that of targets; else none.
+        Whose intervals are drawn.  None: those of 95 % where standard errors need no look at the rows; else the axis says what would.
 
     Raises
     ------
@@ -50,11 +51,14 @@ def plot(solution: Any, kind: str | None = None, summary: Any = None) -> Any:
 
 def _draw_coefficients(plt: Any, solution: Any, summary: Any) -> Any:
     """Draw a point for each coefficient, and its interval."""
+    own_reach, lacks = (None, "") if summary is not None else (_own_reach(solution), "")
+    if summary is None and own_reach is None:
+        summary, lacks = find_table(solution)
     x = np.asarray(solution.x if summary is None else summary.coefficients)
     names = names_of_rows(solution.problem, len(x))
     table = x.reshape(len(x), -1)[:, :_MOST_LINES]
     _, axes = plt.subplots(figsize=(6.0, 1.0 + 0.3 * len(x)), layout="constrained")
-    reach = _own_reach(solution) if summary is None else np.abs(summary.confidence() - x[..., None]).reshape(len(x), -1, 2)
+    reach = own_reach if summary is None else np.abs(summary.confidence() - x[..., None]).reshape(len(x), -1, 2)
     level = _LEVEL if summary is None else summary.level
     own = solution.target_names
     for side, values in enumerate(table.T):
@@ -65,7 +69,9 @@ def _draw_coefficients(plt: Any, solution: Any, summary: Any) -> Any:
     axes.axvline(0.0, color="0.7", linewidth=1, zorder=0)
     axes.set_yticks(np.arange(len(x)), names)
     axes.invert_yaxis()
-    axes.set_xlabel("coefficient" if reach is None else f"coefficient, {level:.0%} interval")
+    axes.set_xlabel(
+        f"coefficient, {level:.0%} interval" if reach is not None else f"coefficient ({lacks})" if lacks else "coefficient"
+    )
     if table.shape[1] > 1:
         axes.legend(fontsize="small")
     return axes

@@ -107,7 +107,7 @@ def predict(
     if is_by_targets(answer):
         _refuse_offset(offset)
         rows = open_matrix(A, missing=missing, what="A")
-        return predict_targets(answer, rows, out, intercept=intercept, overwrite=overwrite, progress=progress)
+        return predict_targets(answer, rows, out, cluster=cluster, intercept=intercept, overwrite=overwrite, progress=progress)
     beside = None if offset is None else open_matrix(offset, missing=missing, what="offset")
     rule = replace(_rule_of(answer, intercept), offset=beside)
     return _predict_rows(rule, open_matrix(A, missing=missing, what="A"), out, overwrite, cluster, progress)

@@ -1,32 +1,33 @@
-"""Predictions of very many targets: new rows times x, some of both at a time, in memory where they fit, else written to Zarr."""
+"""Predictions of very many targets: new rows times x, in memory where they fit, else written to Zarr by whoever reads the rows."""
 
 import os
-from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-import numpy as np
 import zarr
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.threads import one_blas_thread
 from dsketch._results.format import OURS
 from dsketch._results.group import attributes_at, open_group
 from dsketch._results.output import Output
 from dsketch._results.rows import IN_MEMORY_BYTES
 from dsketch._results.targets import TargetFit
 from dsketch._units import format_bytes
-from dsketch.engine.session import ProgressTo, say
+from dsketch.engine.cluster import Cluster
+from dsketch.engine.drive import Drive
+from dsketch.engine.session import ProgressTo, listener, say
 from dsketch.errors import DataError, PlanError, SpecError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns, in_order
 from dsketch.matrix.retrying import store_at
+from dsketch.matrix.rows import Rows
+from dsketch.passes import Look
+from dsketch.passes.base import Flow
+from dsketch.passes.target_products import TargetAnswers, TargetProducts, WriteTargetProducts, align_to_pieces
 from dsketch.problems import TargetRegression
 
 _PIECE_BYTES = 32_000_000  # of predictions that are made and written at once
 _ROWS = 256  # of a chunk of predictions, at least where there are so many
-
-Box = tuple[slice, ...]
 
 
 def require_agreement(parameters: dict[str, Any], said: bool | None) -> None:
@@ -63,6 +64,7 @@ def predict_targets(
     A: Matrix,
     out: str | os.PathLike[str] | None,
     *,
+    cluster: Cluster,
     intercept: bool | None = None,
     overwrite: bool = False,
     progress: ProgressTo = None,
@@ -77,11 +79,13 @@ def predict_targets(
         New rows.
     out : path or URL, optional
         Where the predictions are written as a Zarr array.
+    cluster : Cluster
+        Whose workers read the rows, and write.
     intercept : bool, optional
         Whether the last row of x belongs to a column of ones; the answer knows.
     overwrite : bool
     progress
-        Is told in a sentence where columns changed places.
+        Is told of the pass, and in a sentence where columns changed places.
 
     Raises
     ------
@@ -99,7 +103,7 @@ def predict_targets(
         arrays, attributes = open_group(source, ("x",))
         x, parameters, columns = arrays["x"], attributes["problem"], Columns.from_attributes(attributes)
     require_agreement(parameters, intercept)
-    return _predict(x, A, out, bool(parameters.get("intercept")), columns, source, overwrite, progress)
+    return _predict(x, A, out, bool(parameters.get("intercept")), columns, source, overwrite, cluster, progress)
 
 
 def _predict(
@@ -110,6 +114,7 @@ def _predict(
     columns: Columns | None,
     source: str | None,
     overwrite: bool,
+    cluster: Cluster,
     progress: ProgressTo,
 ) -> "Floats | zarr.Array[Any]":
     A, note = in_order(columns, A)
@@ -121,65 +126,40 @@ def _predict(
             f"{A.shape[1]}. Give rows of the same columns."
         )
     shape = (A.shape[0], *x.shape[1:])
+    A, chunk = _pieces_of(x, A)
+    answers, rows = TargetAnswers(x, intercept, chunk), Rows(A)
     if out is None:
         if 8 * prod(shape) > IN_MEMORY_BYTES:
             raise PlanError(
                 f"predictions of at most {format_bytes(IN_MEMORY_BYTES)} come back as an array; these take "
                 f"{format_bytes(8 * prod(shape))}. Give out=, a path or URL to write them to (--out)."
             )
-        found = np.empty(shape)
-        _fill(found, x, A, intercept, _chunk_of(x, A))
-        return found
+        values: Floats = _answer_look(Look(TargetProducts(answers), rows), cluster, progress)
+        return values
     output = Output.at(out, overwrite=overwrite)
     if isinstance(output, Output) and output.is_npy:
         raise SpecError(f"a Zarr array was expected for predictions of targets; got {output.path.name}. Leave out .npy.")
     output.probe(8 * prod(shape), [A.source, source])
-    chunk = _chunk_of(x, A)
-    with output.fill(shape, chunk, {"rows_of": A.source, "answer": source, **OURS}) as target:
-        _fill(target, x, A, intercept, chunk)
+    with output.fill(shape, answers.chunk, {"rows_of": A.source, "answer": source, **OURS}) as target:
+        _answer_look(Look(WriteTargetProducts(answers, target), rows), cluster, progress)
     return zarr.open_array(store_at(os.fspath(output.path)), mode="r")
 
 
-def _chunk_of(x: Any, A: Matrix) -> tuple[int, ...]:
-    """Return rows and targets of a piece: targets as x has them in a chunk, fewer along the first dimensions where these are many."""
+def _answer_look(look: Look, cluster: Cluster, progress: ProgressTo) -> Any:
+    with cluster.engine(look.rows) as engine, listener(progress) as tell:
+        return Drive(engine, tell).run(_answer(look))
+
+
+def _answer(look: Look) -> Flow[Any]:
+    return (yield look)
+
+
+def _pieces_of(x: Any, A: Matrix) -> tuple[Matrix, tuple[int, ...]]:
+    """Return A in blocks of whole pieces, and rows and targets of a piece: targets as x has them in a chunk, fewer where these are many."""
     stored = x.chunks[1:] if isinstance(x, zarr.Array) else x.shape[1:]
-    targets, height = [max(size, 1) for size in stored], min(_ROWS, max(A.shape[0], 1))
+    targets, least = [max(size, 1) for size in stored], min(_ROWS, max(A.shape[0], 1))
     for axis in range(len(targets)):
         beside = prod(targets) // targets[axis]
-        targets[axis] = min(max(_PIECE_BYTES // (8 * height * beside), 1), targets[axis])
-    return max(min(_PIECE_BYTES // (8 * prod(targets)), A.shape[0]), 1), *targets
-
-
-def _fill(target: Any, x: Any, A: Matrix, intercept: bool, chunk: tuple[int, ...]) -> None:
-    """Write the predictions, piece by piece; rows of A are read once, x once for each piece of them."""
-    with one_blas_thread():
-        for rows, X in _spans(A, chunk[0]):
-            for box in _boxes(x.shape[1:], chunk[1:]):
-                values = np.asarray(x[(slice(None), *box)])
-                flat = values.reshape(len(values), -1)
-                y = X @ flat[: A.shape[1]] + (flat[-1] if intercept else 0.0)
-                target[(rows, *box)] = y.reshape(len(X), *values.shape[1:])
-
-
-def _spans(A: Matrix, height: int) -> Iterator[tuple[slice, Floats]]:
-    """Yield rows of A as numbers, cut where blocks of it end and where chunks of the predictions do."""
-    for low, high in zip(A.cuts[:-1].tolist(), A.cuts[1:].tolist(), strict=True):
-        block, start = np.asarray(A.read(low, high), np.float64), low
-        _require_finite(block, low)
-        while start < high:
-            stop = min((start // height + 1) * height, high)
-            yield slice(start, stop), block[start - low : stop - low]
-            start = stop
-
-
-def _require_finite(X: Floats, start: int) -> None:
-    if (wrong := np.argwhere(~np.isfinite(X))).size:
-        row, column = wrong[0].tolist()
-        raise DataError(
-            f"A must be finite; row {start + row}, column {column} is {X[row, column]}. Correct it, or leave the row out."
-        )
-
-
-def _boxes(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[Box]:
-    for place in np.ndindex(*(-(-size // step) for size, step in zip(shape, chunk, strict=True))):
-        yield tuple(slice(at * step, min((at + 1) * step, size)) for at, step, size in zip(place, chunk, shape, strict=True))
+        targets[axis] = min(max(_PIECE_BYTES // (8 * least * beside), 1), targets[axis])
+    A, height = align_to_pieces(A, _PIECE_BYTES // (8 * max(prod(targets), A.shape[1])))
+    return A, (height, *targets)

@@ -190,7 +190,8 @@ class Solution:
         kind : {"coefficients", "map", "convergence"}, optional
             None: a map of each coefficient where b has two dimensions of targets, else coefficients.
         summary : Summary or GLMSummary, optional
-            As :meth:`summary` gave it: its intervals are drawn.
+            As :meth:`summary` gave it: its intervals are drawn.  None: those of 95 %, where errors need no look at the rows (least squares
+            have them at hand); where they do, the axis says so.
 
         Returns
         -------

@@ -17,7 +17,6 @@ from dsketch._results.output import Output
 from dsketch._results.solution import Solution
 from dsketch.api.verbs import solve, solve_to
 from dsketch.engine.session import ProgressTo
-from dsketch.matrix.along import along
 from dsketch.problems import (
     LeastSquares,
     Marginal,
@@ -67,11 +66,10 @@ def lstsq(
     >>> lstsq(np.eye(4)[:, :2], np.ones(4)).x
     array([1., 1.])
     """
-    A, b, weights = along(dim, A=A, b=b, weights=weights)
     if out_dir is not None or missing == "drop":
-        asked = TargetRegression(A, b, weights=weights, intercept=intercept, missing=missing)
+        asked = TargetRegression(A, b, weights=weights, intercept=intercept, missing=missing, dim=dim)
         return solve_to(out_dir, asked, choices, overwrite=overwrite)
-    return solve(LeastSquares(A, b, weights=weights, intercept=intercept, missing=missing), **choices)
+    return solve(LeastSquares(A, b, weights=weights, intercept=intercept, missing=missing, dim=dim), **choices)
 
 
 @spell_out
@@ -112,11 +110,10 @@ def ridge(
     >>> ridge(np.eye(4)[:, :2], np.ones(4), alpha=1.0).x
     array([0.5, 0.5])
     """
-    A, b, weights = along(dim, A=A, b=b, weights=weights)
     if out_dir is not None or missing == "drop":
-        asked = TargetRegression(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
+        asked = TargetRegression(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing, dim=dim)
         return solve_to(out_dir, asked, choices, overwrite=overwrite)
-    return solve(Ridge(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing), **choices)
+    return solve(Ridge(A, b, alpha=alpha, weights=weights, intercept=intercept, missing=missing, dim=dim), **choices)
 
 
 @spell_out

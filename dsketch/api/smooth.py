@@ -9,7 +9,6 @@ from dsketch._results.choices import (
 )
 from dsketch._results.solution import Solution
 from dsketch.api.verbs import solve
-from dsketch.matrix.along import along
 from dsketch.problems import (
     GLM,
     ElasticNetPath,
@@ -59,10 +58,9 @@ def glm(
     >>> glm(A, [1.0, 2.0, 4.0, 8.0], family="poisson", intercept=True).x.round(9)
     array([0.69314718, 0.        ])
     """
-    A, y, offset, weights, frequencies = along(dim, A=A, y=y, offset=offset, weights=weights, frequencies=frequencies)
     problem = GLM(
         A, y, family=family, link=link, offset=offset, weights=weights, frequencies=frequencies, alpha=alpha, intercept=intercept,
-        power=power, theta=theta, delta=delta, start=start, missing=missing,
+        power=power, theta=theta, delta=delta, start=start, missing=missing, dim=dim,
     )  # fmt: skip
     return solve(problem, **choices)
 

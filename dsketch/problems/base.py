@@ -124,6 +124,12 @@ class Problem(ABC):
         return self.rows.sides
 
     @property
+    def trailing(self) -> tuple[int, ...]:
+        """The dimensions of b's targets, where they are several."""
+        b = self.data().get("b")
+        return () if b is None else b.trailing
+
+    @property
     def x_shape(self) -> tuple[int, int]:
         """Rows and columns of the answer."""
         return self.shape[1], self.sides

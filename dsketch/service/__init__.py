@@ -11,8 +11,8 @@
     POST   /v1/jobs/{id}/resume                             of a failed or cancelled job: after its last recorded pass, same bits
     GET    /v1/jobs/{id}/solution                           status, certificate, ledger, where x is
     GET    /v1/jobs/{id}/receipt                            of a finished job, signed by the service
-    GET    /v1/jobs/{id}/solution/x                         .npy; {zarr} where x has as many rows as data
-    GET    /v1/jobs/{id}/solution/fields/{name}             .npy of an array, of answers that have several
+    GET    /v1/jobs/{id}/solution/x                         .npy of any size, or the part that Range asks for
+    GET    /v1/jobs/{id}/solution/fields/{name}             .npy of an array, of answers that have several, as x
     DELETE /v1/jobs/{id}                                    of a job that rests
     GET    /v1/service                                      places of data, problems with their words, who you are
     GET    /healthz, /readyz, /metrics, /docs, /openapi.json, /      (the web page)

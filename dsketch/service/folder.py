@@ -153,6 +153,10 @@ class Folder:
         """Return where the answer lies, or None if there is none yet."""
         return next((path for path in (self.path / "x.npy", self.path / "x.zarr", self.path / FIT) if path.exists()), None)
 
+    def stored_answer(self) -> Path | None:
+        """Return where the answer lies in chunks, or None if it does not lie here so."""
+        return next((path for path in (self.path / "x.zarr", self.path / FIT) if path.exists()), None)
+
     def place_of_field(self, name: str) -> Path:
         """Return where an array of an answer of several lies, or would."""
         return self.path / "fields" / f"{name}.npy"

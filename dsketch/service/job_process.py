@@ -48,6 +48,7 @@ from dsketch.service.hidden import hide_addresses_in
 from dsketch.service.job_limits import end_with_parent, hold_lock, limit_memory, redirect_prints
 from dsketch.service.job_pipe import Link
 from dsketch.service.meter import Meter
+from dsketch.service.npy_stream import NpyStream
 from dsketch.service.places import Roots
 from dsketch.service.predictions import answer_of, keep_words, may_replace, predict_rows, solution_of
 from dsketch.service.residuals import ResidualWish, draw_residuals
@@ -55,7 +56,7 @@ from dsketch.service.specs import PredictSpec, Spec, spec_of
 from dsketch.service.watch import watching
 
 SIGNER = "dsketch service"  # who signs, as receipts say it; which service, its key says
-_NPY_BYTES = 64_000_000  # no answer that is fetched in one piece is larger; others are Zarr arrays
+_NPY_BYTES = 64_000_000  # no answer that is a file is larger; others are Zarr arrays, sent piece by piece
 
 
 @dataclass(frozen=True)
@@ -385,12 +386,13 @@ def _put_in_place(solution: Solution, summary: dict[str, Any], folder: Folder, r
         "shape": list(x.shape),
         "dtype": str(x.dtype),
         "bytes": size,
-        "sha256": digest_of(x) if place.is_npy or not solution.problem.arrays else None,
+        "sha256": None if solution.problem.arrays else digest_of(x),
         "file": place.path.name,
         "out": None if run.out is None else str(run.out.path),
     }
-    if solution.problem.arrays and size <= _NPY_BYTES:
-        facts["fields"] = _keep_fields(solution, folder)
+    if solution.problem.arrays:
+        facts["fields"] = _keep_fields(solution, folder) if size <= _NPY_BYTES else _describe_fields(solution)
+        facts["x"]["sha256"] = facts["fields"]["x"]["sha256"]
     told = {**facts, **summary, "is_success": solution.status.is_success, "text": _text_of(solution, summary)}
     put_json(folder.path / "solution.json", hide_addresses_in(plain(told)))
 
@@ -408,3 +410,16 @@ def _keep_fields(solution: Solution, folder: Folder) -> dict[str, Any]:
             "sha256": hashlib.sha256(np.ascontiguousarray(array).data).hexdigest(),
         }
     return told
+
+
+def _describe_fields(solution: Solution) -> dict[str, Any]:
+    """Return what the arrays of an answer are that is sent from where it is stored."""
+    return {
+        name: {
+            "shape": list(values.shape),
+            "dtype": str(values.dtype),
+            "chunks": list(values.chunks),
+            "sha256": NpyStream(values, name).digest(),
+        }
+        for name, values in solution.fields.items()
+    }

@@ -25,6 +25,7 @@ from dsketch.service.job import Job, State, stamp
 from dsketch.service.job_log import LogPart, read_log
 from dsketch.service.listing import Look, cursor_of
 from dsketch.service.models import MOST_NAME
+from dsketch.service.npy_stream import NpyStream, open_stored
 from dsketch.service.plans import Planning, Plans
 from dsketch.service.predictions import require_predicting
 from dsketch.service.residuals import ResidualWish
@@ -279,36 +280,52 @@ class Desk:
         except JournalError as error:
             raise UnknownJob(f"a receipt was expected in job {id_}; there is none that holds. Submit the job again.") from error
 
-    def x(self, caller: Caller, id_: str) -> Path:
-        """Return where the answer lies.
+    def x(self, caller: Caller, id_: str) -> Path | NpyStream:
+        """Return x: the file that it is, or what sends it piece by piece where it is stored in chunks.
 
         Raises
         ------
         UnknownJob, ForbiddenMove
         """
-        self.solution(caller, id_)
-        path, out = self.dispatcher.store.folder(id_).x(), self.solution(caller, id_)["x"].get("out")
-        if path is None and out is not None and Path(out).exists():
-            path = Path(out)  # large predictions lie where they were asked for alone
-        if path is None:
-            raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
-        return path
+        facts, path = self.solution(caller, id_), self.dispatcher.store.folder(id_).path / "x.npy"
+        return path if path.is_file() else self._stored(caller, id_, facts, "x")
 
-    def field(self, caller: Caller, id_: str, name: str) -> Path:
-        """Return where an array of an answer of several lies.
+    def field(self, caller: Caller, id_: str, name: str) -> Path | NpyStream:
+        """Return an array of an answer of several, as :meth:`x` does.
 
         Raises
         ------
         UnknownJob, ForbiddenMove
         """
-        known = self.solution(caller, id_).get("fields") or {}
-        if name not in known:
-            there = f"it has {', '.join(known)}" if known else "it has x alone, or is too large and lies at its out_dir"
+        facts = self.solution(caller, id_)
+        if name not in (known := facts.get("fields") or {}):
+            there = f"it has {', '.join(known)}" if known else "it has x alone, or is of an earlier version"
             raise UnknownJob(f"an array of the answer of job {id_} was expected; {there}. Correct the name.")
         path = self.dispatcher.store.folder(id_).place_of_field(name)
-        if not path.is_file():
-            raise UnknownJob(f"an answer was expected in job {id_}; it was taken from the disk. Submit the job again.")
-        return path
+        return path if path.is_file() else self._stored(caller, id_, facts, name)
+
+    def _stored(self, caller: Caller, id_: str, facts: Mapping[str, Any], name: str) -> NpyStream:
+        """Return what sends an array that is stored in chunks: in the job's folder, or where the answer was asked to be.
+
+        Raises
+        ------
+        UnknownJob
+            If it is not there any more, or another answer lies there.
+        """
+        folder, what = self.dispatcher.store.folder(id_), f"{name} of job {id_}"
+        roots: tuple[Path, ...] = (folder.path,)
+        place = folder.stored_answer()
+        if place is None and (out := facts["x"].get("out")) is not None:
+            place, roots = Path(out), self.dispatcher.roots_of(self.job(caller, id_).owner).outputs
+        try:
+            if place is None:
+                raise FileNotFoundError(what)
+            stored, about = open_stored(place, name, roots, what)
+            if about.get("journal") != str(folder.journal):
+                raise FileNotFoundError(what)
+        except (OSError, KeyError, ValueError) as error:
+            raise UnknownJob(f"{what} was expected; it was taken from the disk, or replaced. Submit the job again.") from error
+        return NpyStream(stored, what)
 
     def plan(self, caller: Caller, spec: Spec) -> Planning:
         """Return a plan that is to be made: how a run of the caller would go, from a process of its own.

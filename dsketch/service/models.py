@@ -146,7 +146,8 @@ class SolutionOut(BaseModel):
     passes: list[dict[str, Any]]
     x: dict[str, Any] = Field(description="Shape, dtype, bytes, sha256, file, and ``out`` if it was asked for.")
     fields: dict[str, Any] | None = Field(
-        default=None, description="Of an answer of several arrays: shape, dtype and sha256 of each; each is fetched by itself."
+        default=None,
+        description="Of an answer of several arrays: shape, dtype, sha256 and, if stored so, chunks of each; each is fetched by itself.",
     )
     summary: dict[str, Any] | None = Field(
         default=None,
@@ -259,14 +260,6 @@ class ReceiptOut(BaseModel):
     root: str = Field(description="Digest of the last record, which holds for all of them.")
     digest: str
     signature: dict[str, Any] | None
-
-
-class Place(BaseModel):
-    """Where an x of many rows lies."""
-
-    zarr: str
-    shape: list[int]
-    dtype: str
 
 
 class Health(BaseModel):

@@ -21,4 +21,6 @@ def test_benchmark_measures_all_that_it_claims(tmp_path: Path) -> None:
     assert {(case["is_raw"], case["method"]) for case in memory} == {
         (is_raw, method) for is_raw in (True, False) for method in ("cholesky", "tsqr", "semi_normal")
     }
+    assert [case["is_cold"] for case in cases if case["experiment"] == "cold"] == [False, True]
+    assert all(case["ratio"]["median"] > 0 for case in cases if case["experiment"] == "cold")
     assert "auto / normal equations" in printed

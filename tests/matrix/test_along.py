@@ -94,3 +94,36 @@ def test_rows_of_other_dates_are_refused() -> None:
     """Labels of rows are compared, as those of tables are."""
     with pytest.raises(ds.DataError, match="same rows in the same order"):
         ds.lstsq(A, B.assign_coords(time=TIME + pd.Timedelta(days=1)), dim="time")
+
+
+@pytest.mark.parametrize(
+    ("problem", "inputs", "more"),
+    [
+        (ds.LeastSquares, ("A", "b"), {}),
+        (ds.Ridge, ("A", "b"), {}),
+        (ds.Bounded, ("A", "b"), {}),
+        (ds.ElasticNet, ("A", "b"), {}),
+        (ds.ElasticNetPath, ("A", "b"), {}),
+        (ds.SampledLeastSquares, ("A", "b"), {}),
+        (ds.GLM, ("A", "y"), {"family": "poisson"}),
+        (ds.LeverageScores, ("A",), {}),
+        (ds.ExpKernel, ("A", "b"), {}),
+        (ds.GramPower, ("A",), {"b": np.ones(3)}),
+        (ds.OddGramPower, ("A", "b"), {}),
+        (ds.Attention, ("Q", "K", "V"), {}),
+        (ds.SoftmaxRegression, ("A", "b"), {}),
+    ],
+)
+def test_constructors_lay_their_arrays_along_a_dimension(problem: type, inputs: tuple[str, ...], more: dict[str, Any]) -> None:
+    """Whatever has rows is turned, and the others are taken as they are: the same numbers as of arrays with the rows first."""
+    rng = np.random.default_rng(3)
+    plain = {name: rng.random((12, 3)) for name in inputs if name not in ("b", "y")}
+    plain |= {name: rng.random(12) for name in inputs if name in ("b", "y")}
+    turned = {name: xr.DataArray(array.T, dims=("c", "time")[2 - array.ndim :]) for name, array in plain.items()}
+
+    found, wanted = problem(**turned, **more, dim="time").data(), problem(**plain, **more).data()
+
+    for name in inputs:
+        np.testing.assert_array_equal(found[name].read(0, 12), wanted[name].read(0, 12))
+    with pytest.raises(ds.SpecError, match="got 'space'"):
+        problem(**turned, **more, dim="space")

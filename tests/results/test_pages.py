@@ -125,6 +125,18 @@ def test_pictures_show_the_coefficients() -> None:
     assert len(iterated.history) + 1 == len(line.get_xdata())
 
 
+def test_intervals_are_drawn_where_they_are_at_hand() -> None:
+    """Without asking, as those of the summary; else the axis says what they would need, or that there are none."""
+    solution = ds.lstsq(A, Y.iloc[:, :2])
+    axes, wanted = solution.plot(), solution.summary().confidence()
+
+    assert axes.get_xlabel() == "coefficient, 95% interval"
+    drawn = [segment[:, 0].tolist() for bars in axes.collections for segment in bars.get_segments()]
+    np.testing.assert_allclose(sorted(drawn), sorted(wanted.reshape(-1, 2).tolist()), rtol=1e-9)
+    assert "need a look at the rows: summary=" in ds.lstsq(A, Y).plot().get_xlabel()
+    assert "ridge has no standard errors" in ds.ridge(A, Y[EVIL]).plot().get_xlabel()
+
+
 def test_what_cannot_be_drawn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another kind, an x of rows, a package that lacks."""
     solution = ds.lstsq(A, Y)

@@ -56,3 +56,19 @@ def test_what_does_not_fit_is_refused(fit: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(predict_targets, "IN_MEMORY_BYTES", 100)
     with pytest.raises(ds.PlanError, match="out="):
         ds.predict(fit, NEW)
+
+
+@pytest.mark.cluster
+def test_workers_write_the_same_bits(fit: str, tmp_path: Path, cluster: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gathered or written, by this process or by workers, from stored rows whose chunks are no whole pieces."""
+    monkeypatch.setattr(predict_targets, "_PIECE_BYTES", 8 * 24 * 7)
+    monkeypatch.setattr(predict_targets, "_ROWS", 7)
+    rows = np.random.default_rng(6).standard_normal((61, 2))
+    stored = zarr.create_array(tmp_path / "new.zarr", data=rows, chunks=(11, 2))
+    here = ds.predict(fit, str(stored.store_path.store.root), tmp_path / "here.zarr", cluster="serial")
+    there = ds.predict(fit, str(stored.store_path.store.root), tmp_path / "there.zarr", cluster=cluster)
+
+    assert here.chunks == (7, 4, 6)
+    assert here[...].tobytes() == there[...].tobytes()
+    for where in ("serial", cluster):
+        assert ds.predict(fit, str(stored.store_path.store.root), cluster=where).tobytes() == here[...].tobytes()

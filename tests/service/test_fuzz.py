@@ -183,7 +183,9 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
         )
         targets = http.post("/v1/jobs", json={"spec": spec("auto", missing="drop")}).json()["id"]
         rested(client, targets)
-        ledger.ask(http, "GET", "/v1/jobs/{id}/solution/fields/{name}", targets)
+        for part in ({}, {"Range": "bytes=0-7"}, {"Range": "bytes=99999999-"}):
+            ledger.ask(http, "GET", "/v1/jobs/{id}/solution/fields/{name}", targets, headers=part)
+            ledger.ask(http, "GET", "/v1/jobs/{id}/solution/x", targets, headers=part)
     ledger.ask(http, "POST", "/v1/jobs/{id}/errors", json={})
     for one in (id_, UNKNOWN, "no-id"):
         ledger.ask(http, "GET", "/v1/jobs/{id}/comparison", one, params={"other": id_})

@@ -7,22 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
-import dsketch
-from dsketch.service import job_process
 from dsketch.service.errors import ServiceError
 from dsketch.service.folder import Folder
-from dsketch.service.job import Job, State
+from dsketch.service.job import Job
 from dsketch.service.job_limits import hold_lock
 from dsketch.service.job_process import JobWork, lead
 from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store
 from tests.service.conftest import spec
-from tests.service.running import Service
 
 
 @pytest.fixture
@@ -93,25 +89,6 @@ def test_a_result_that_was_written_before_a_death_is_its_own(
     other = worked(job[0].folder(job[0].accept("local", "", spec_of(spec("tsqr")).document(), None, "")[0].id), data, **given)
     assert other[-1]["event"] == "failed"
     assert "a free path was expected" in other[-1]["message"]
-
-
-@pytest.mark.cluster
-def test_large_answers_are_zarr_arrays(job: tuple[Store, Job], data: Path, direct: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An x as large as data is not sent through: the service says where it lies."""
-    store, accepted = job
-    monkeypatch.setattr(job_process, "_NPY_BYTES", 10)
-    folder = store.folder(accepted.id)
-    worked(folder, data)
-    for state in (State.PLANNING, State.RUNNING, State.SOLVED):
-        store.move(accepted.id, state)
-    store.close()
-    with Service(store.state.parent, data) as service, service.client() as client:
-        place = httpx.get(f"{service.url}/v1/jobs/{accepted.id}/solution/x", trust_env=False).json()
-        assert client.fetch(accepted.id) == place["zarr"]
-
-    stored = dsketch.open_matrix(place["zarr"])
-    assert np.asarray(stored.read(0, stored.shape[0])).tobytes() == direct("tsqr").x.tobytes()
-    assert place["shape"] == [16]
 
 
 def test_an_answer_that_is_too_large_is_refused_before_the_work(job: tuple[Store, Job], data: Path) -> None:

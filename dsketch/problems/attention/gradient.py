@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alignment import require_same_rows
+from dsketch.matrix.along import along
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
@@ -67,6 +68,8 @@ class AttentionGradient(Problem):
         Weights, as in :class:`~dsketch.problems.Attention`; by a convolution basis where that is found and costs less.
     degree, heads, causal, scale, missing
         As in :class:`~dsketch.problems.Attention`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first.
 
     Raises
     ------
@@ -127,7 +130,9 @@ class AttentionGradient(Problem):
         causal: bool = False,
         scale: float | None = None,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        Q, K, V, dY = along(dim, Q=Q, K=K, V=V, dY=dY)
         if wrt not in WANTED:
             raise SpecError(f"wrt must be one of {', '.join(WANTED)}; got {wrt!r}.")
         opened = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)

@@ -8,6 +8,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.open import open_matrix
@@ -87,6 +88,8 @@ class AttentionLayer(Problem):
         At least 0.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first.
 
     Raises
     ------
@@ -140,7 +143,9 @@ class AttentionLayer(Problem):
         restarts: int = 0,
         alpha: float = 0.0,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A1, A2, A3, B = along(dim, A1=A1, A2=A2, A3=A3, B=B)
         self.restarts: int = as_count("restarts", restarts, 0, "Leave it out to begin at one point.")
         many = as_count("heads", heads, 1, "Use 1 for a single head.")
         given = {"A1": A1, "A2": A2, "A3": A3, "B": B}

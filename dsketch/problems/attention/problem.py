@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from dsketch._linalg.arrays import Floats
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.rows import Rows
@@ -65,6 +66,8 @@ class Attention(Problem):
         s > 0; by default 1/√d.  It changes no powers: these are divided by their sum.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first.
 
     Raises
     ------
@@ -117,7 +120,9 @@ class Attention(Problem):
         causal: bool = False,
         scale: float | None = None,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        Q, K, V = along(dim, Q=Q, K=K, V=V)
         system = open_system(Q, K, V, heads=heads, causal=causal, scale=scale, missing=missing)
         self.system: AttentionSystem = replace(system, degree=as_degree(kind, degree), is_conv=as_conv(kind, system))
         self.rows: Rows = self.system.rows

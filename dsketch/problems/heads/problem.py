@@ -85,6 +85,12 @@ class Heads(Problem):
         """All rows of x, and k."""
         return sum(problem.x_shape[0] for problem in self.problems), self.sides
 
+    @property
+    def trailing(self) -> tuple[int, ...]:
+        """The dimensions of the targets, where every head has the same."""
+        found = {problem.trailing for problem in self.problems}
+        return next(iter(found)) if len(found) == 1 else ()
+
     def split(self, x: Floats) -> list[Floats]:
         """Return each head's rows of x."""
         ends = np.cumsum([problem.x_shape[0] for problem in self.problems])
@@ -107,10 +113,11 @@ class Heads(Problem):
         notes = [f"head {number}: {note}" for number, outcome in enumerate(found) for note in outcome.notes]
         status = gravest(outcome.status for outcome in found)
         method = ", ".join(dict.fromkeys(outcome.method for outcome in found))
+        x = x.reshape(len(x), *(self.trailing or (self.sides,)))
         return Outcome(
             x, status, method, join_certificates([outcome.certificate for outcome in found]), tuple(notes), tuple(found)
         )
 
     def judge(self, x: Floats) -> Flow[Certificate]:
         """Judge all heads in lockstep."""
-        return (yield from check_heads(self.problems, self.split(x)))
+        return (yield from check_heads(self.problems, self.split(np.asarray(x).reshape(self.x_shape))))

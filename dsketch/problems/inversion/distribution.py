@@ -3,6 +3,7 @@
 from typing import Any
 
 from dsketch._linalg.arrays import Floats
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.beside import Beside
 from dsketch.matrix.columns import Columns
@@ -45,6 +46,8 @@ class LeverageDistribution(NonlinearProblem):
         The penalty's factor, at least 0; above it x is no longer that of σ*.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -83,8 +86,18 @@ class LeverageDistribution(NonlinearProblem):
     work = LEVERAGES
 
     def __init__(
-        self, A: Any, b: Any, sigma: Any, *, start: Any = None, restarts: int = 0, alpha: float = 0.0, missing: str = "error"
+        self,
+        A: Any,
+        b: Any,
+        sigma: Any,
+        *,
+        start: Any = None,
+        restarts: int = 0,
+        alpha: float = 0.0,
+        missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b, sigma = along(dim, A=A, b=b, sigma=sigma)
         opened = {name: open_matrix(value, missing=missing, what=name) for name, value in (("b", b), ("sigma", sigma))}
         self.beside = Beside(**opened)
         rows = Rows(open_matrix(A, missing=missing, what="A"), self.beside)

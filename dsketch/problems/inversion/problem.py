@@ -11,6 +11,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
 from dsketch.errors import SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look, Triangle
@@ -79,6 +80,8 @@ class LeverageGradient(Problem):
         notes.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -122,7 +125,18 @@ class LeverageGradient(Problem):
     )
     methods: ClassVar[Mapping[str, GradientMethod]] = METHODS
 
-    def __init__(self, A: Any, b: Any, c: Any, *, start: Any = None, w: float = 0.0, missing: str = "error") -> None:
+    def __init__(
+        self,
+        A: Any,
+        b: Any,
+        c: Any,
+        *,
+        start: Any = None,
+        w: float = 0.0,
+        missing: str = "error",
+        dim: str | None = None,
+    ) -> None:
+        A, b = along(dim, A=A, b=b)
         self.rows: Rows = open_rows(A, b, missing)
         d = self.rows.shape[1]
         self.c: Floats = as_numbers("c", c, (d,), f"Give one number for each of the {d} columns.")

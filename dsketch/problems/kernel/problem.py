@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
@@ -53,6 +54,8 @@ class ExpKernel(Problem):
         s > 0.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -91,7 +94,10 @@ class ExpKernel(Problem):
     families = FEATURES
     x_has_columns = False
 
-    def __init__(self, A: Any, b: Any, *, alpha: float = 1.0, scale: float = 1.0, missing: str = "error") -> None:
+    def __init__(
+        self, A: Any, b: Any, *, alpha: float = 1.0, scale: float = 1.0, missing: str = "error", dim: str | None = None
+    ) -> None:
+        A, b = along(dim, A=A, b=b)
         self.alpha: float = as_penalty(alpha, "Use 0 for least squares with the kernel alone.")
         self.scale: float = as_scale(scale)
         self.rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b"))

@@ -28,6 +28,7 @@ from dsketch.errors import DataError, SpecError
 from dsketch.features import FeatureView
 from dsketch.features.base import squares
 from dsketch.features.kernel_columns import GrownCentres
+from dsketch.matrix.along import along
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.open import open_matrix
@@ -72,6 +73,8 @@ class RestrictedKernel(Problem):
         Which draw of centres: the same number gives the same ones.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -118,7 +121,9 @@ class RestrictedKernel(Problem):
         centres: int | None = None,
         draw: int = 0,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b = along(dim, A=A, b=b)
         self.alpha: float = as_penalty(alpha, "Use a small positive one if in doubt.")
         self.scale: float = as_scale(scale)
         if not (isinstance(draw, Integral) and draw >= 0):

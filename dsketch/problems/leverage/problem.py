@@ -7,6 +7,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
@@ -43,6 +44,8 @@ class LeverageScores(Problem):
         Append a column of ones to A, which is not penalized.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -82,8 +85,16 @@ class LeverageScores(Problem):
     x_has_columns = False
 
     def __init__(
-        self, A: Any, *, alpha: float = 0.0, weights: Any = None, intercept: bool = False, missing: str = "error"
+        self,
+        A: Any,
+        *,
+        alpha: float = 0.0,
+        weights: Any = None,
+        intercept: bool = False,
+        missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, weights = along(dim, A=A, weights=weights)
         alpha, intercept = as_penalty(alpha, "Use 0 for the leverage scores of A itself."), as_flag("intercept", intercept)
         weights = None if weights is None else open_matrix(weights, missing=missing, what="weights")
         self.rows = Rows(open_matrix(A, missing=missing, what="A"), None, weights, intercept)

@@ -9,6 +9,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
@@ -42,6 +43,8 @@ class SampledLeastSquares(Problem):
     ----------
     A, b, weights, intercept, missing
         As in :class:`~dsketch.problems.linear.least_squares.LeastSquares`; all right-hand sides share the rows drawn.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     epsilon : float
         ε, between 0 and 1.
     alpha : float
@@ -95,7 +98,9 @@ class SampledLeastSquares(Problem):
         weights: Any = None,
         intercept: bool = False,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b, weights = along(dim, A=A, b=b, weights=weights)
         self.epsilon, intercept = require_epsilon(epsilon), as_flag("intercept", intercept)
         alpha = as_penalty(alpha, "Use 0 for plain least squares.")
         self.rows = tall_rows(A, b, weights, intercept, missing)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.problems.arguments import as_flag
@@ -28,6 +29,8 @@ class LeastSquares(LinearProblem):
         put right.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -47,7 +50,17 @@ class LeastSquares(LinearProblem):
     title = "Least squares, min ‖A x − b‖."
     has_table = True
 
-    def __init__(self, A: Any, b: Any, *, weights: Any = None, intercept: bool = False, missing: str = "error") -> None:
+    def __init__(
+        self,
+        A: Any,
+        b: Any,
+        *,
+        weights: Any = None,
+        intercept: bool = False,
+        missing: str = "error",
+        dim: str | None = None,
+    ) -> None:
+        A, b, weights = along(dim, A=A, b=b, weights=weights)
         intercept = as_flag("intercept", intercept)
         rows = tall_rows(A, b, weights, intercept, missing, has_targets=True)
         super().__init__(rows, np.zeros(rows.shape[1]), {"problem": self.name, "intercept": intercept, "missing": missing})

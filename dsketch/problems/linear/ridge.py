@@ -7,6 +7,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.rows import Rows
 from dsketch.problems.arguments import as_flag, as_penalty, read_numbers
 from dsketch.problems.linear.least_squares import tall_rows
@@ -23,6 +24,8 @@ class Ridge(LinearProblem):
     ----------
     A, b, weights, intercept, missing
         As in :class:`~dsketch.problems.linear.least_squares.LeastSquares`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     alpha : float or array_like
         At least 0; 0 is least squares.  Of shape (k,) one for each target (a column of b), of shape (d,) one for each column of A; where
         k = d, (1, k) or (d, 1) says which.
@@ -66,7 +69,9 @@ class Ridge(LinearProblem):
         weights: Any = None,
         intercept: bool = False,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b, weights = along(dim, A=A, b=b, weights=weights)
         numbers, intercept = _read_alpha(alpha), as_flag("intercept", intercept)
         rows = tall_rows(A, b, weights, intercept, missing, wide=_wide_remedy(numbers, intercept), has_targets=True)
         penalty = _penalty_of(numbers, rows)

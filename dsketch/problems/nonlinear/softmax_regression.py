@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dsketch.matrix.along import along
 from dsketch.passes.softmax_sums import SoftmaxSums
 from dsketch.planning.work import Kind
 from dsketch.problems.nonlinear.softmax_problem import SoftmaxProblem
@@ -30,6 +31,8 @@ class SoftmaxRegression(SoftmaxProblem):
         At least 0.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -62,8 +65,17 @@ class SoftmaxRegression(SoftmaxProblem):
     has_residual = False
 
     def __init__(
-        self, A: Any, b: Any, *, start: Any = None, restarts: int = 0, alpha: float = 0.0, missing: str = "error"
+        self,
+        A: Any,
+        b: Any,
+        *,
+        start: Any = None,
+        restarts: int = 0,
+        alpha: float = 0.0,
+        missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b = along(dim, A=A, b=b)
         super().__init__(A, b, start=start, restarts=restarts, alpha=alpha, missing=missing)
         self.system = SoftmaxSystem(self.rows, self.alpha)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.open import open_matrix
@@ -45,6 +46,8 @@ class TwoLayer(NonlinearProblem):
         At least 0.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first.
 
     Raises
     ------
@@ -103,7 +106,9 @@ class TwoLayer(NonlinearProblem):
         restarts: int = 0,
         alpha: float = 0.0,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A1, A2 = along(dim, A1=A1, A2=A2)
         _require_layers(inner, outer)
         rows = _open_layers(A1, A2, missing)
         m = rows.sides

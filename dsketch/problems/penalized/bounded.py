@@ -6,6 +6,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
+from dsketch.matrix.along import along
 from dsketch.problems.arguments import as_flag
 from dsketch.problems.penalized.bounds import as_bounds, list_bounds
 from dsketch.problems.penalized.cost import Cost
@@ -20,6 +21,8 @@ class Bounded(PenalizedProblem):
     ----------
     A, b, weights, intercept, missing
         As in :class:`~dsketch.problems.penalized.elastic_net.ElasticNet`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     lower, upper : number, or array of shape (d,), or None
         For all columns, or one a column; None and infinities: no bound.
 
@@ -66,7 +69,9 @@ class Bounded(PenalizedProblem):
         weights: Any = None,
         intercept: bool = False,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b, weights = along(dim, A=A, b=b, weights=weights)
         intercept = as_flag("intercept", intercept)
         rows = open_rows(A, b, weights, intercept, missing)
         columns = rows.A.shape[1]

@@ -5,6 +5,7 @@ from typing import Any
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
+from dsketch.matrix.along import along
 from dsketch.problems.arguments import as_flag, as_penalty
 from dsketch.problems.penalized.cost import Cost
 from dsketch.problems.penalized.problem import INTERCEPT, WEIGHTS, PenalizedProblem, open_rows
@@ -31,6 +32,8 @@ class ElasticNet(PenalizedProblem):
         in :class:`~dsketch.problems.linear.least_squares.LeastSquares`.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -75,7 +78,9 @@ class ElasticNet(PenalizedProblem):
         weights: Any = None,
         intercept: bool = False,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b, weights = along(dim, A=A, b=b, weights=weights)
         self.alpha, self.l1_ratio = (
             as_penalty(alpha, "Give the weight of the penalty; where none is wanted, LeastSquares is the problem."),
             as_ratio(l1_ratio),

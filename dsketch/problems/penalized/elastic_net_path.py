@@ -7,6 +7,7 @@ import numpy as np
 
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.passes import Both, Look, Triangle
 from dsketch.passes.base import Flow
@@ -64,6 +65,8 @@ class ElasticNetPath(PenalizedProblem):
         Of the cross-validation: 0 for none, else 2 or more.  Each run of so many rows is spread over the folds at random, by the seed.
     weights, intercept, missing
         As in the elastic net.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -116,7 +119,9 @@ class ElasticNetPath(PenalizedProblem):
         weights: Any = None,
         intercept: bool = False,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b, weights = along(dim, A=A, b=b, weights=weights)
         self.grid, intercept = Grid.of(alphas, l1_ratio, eps), as_flag("intercept", intercept)
         rows = open_rows(A, b, weights, intercept, missing)
         if rows.sides != 1:

@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any
 
 from dsketch._linalg.arrays import Floats
+from dsketch.matrix.along import along
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.problems.fallback import with_fallback
@@ -40,6 +41,8 @@ class GramExponential(ColumnSidesProblem):
         Truncate the series after (AᵀA)^terms/terms!, and invert that; None: exp itself.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -73,7 +76,8 @@ class GramExponential(ColumnSidesProblem):
     )
     methods = DIRECT
 
-    def __init__(self, A: Any, b: Any, *, terms: int | None = None, missing: str = "error") -> None:
+    def __init__(self, A: Any, b: Any, *, terms: int | None = None, missing: str = "error", dim: str | None = None) -> None:
+        (A,) = along(dim, A=A)
         self.terms = None if terms is None else require_power(terms, "Leave terms out for the exponential itself.", "terms")
         parameters = {"problem": self.name, "terms": self.terms, "missing": missing}
         super().__init__(A, b, parameters, missing, "exp(AᵀA) is d × d.")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dsketch.matrix.along import along
 from dsketch.problems.powers.power import PowerProblem
 from dsketch.problems.powers.problem import ColumnSidesProblem, require_power
 
@@ -20,6 +21,8 @@ class GramPower(ColumnSidesProblem, PowerProblem):
         j ≥ 1.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -45,7 +48,8 @@ class GramPower(ColumnSidesProblem, PowerProblem):
     title = "A power of the Gram matrix, min ‖(AᵀA)ʲx − b‖."
     is_odd = False
 
-    def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error") -> None:
+    def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error", dim: str | None = None) -> None:
+        (A,) = along(dim, A=A)
         self.power = require_power(power, "For j = 0 x is b itself.")
         parameters = {"problem": self.name, "power": self.power, "missing": missing}
         super().__init__(A, b, parameters, missing, "For a b with n rows use OddGramPower.")

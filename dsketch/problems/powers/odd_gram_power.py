@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dsketch.matrix.along import along
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.problems.powers.power import PowerProblem
@@ -20,6 +21,8 @@ class OddGramPower(PowerProblem):
         j ≥ 1; j = 0 is :class:`~dsketch.problems.linear.least_squares.LeastSquares`.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -45,7 +48,8 @@ class OddGramPower(PowerProblem):
     title = "An odd power, min ‖A(AᵀA)ʲx − b‖."
     is_odd = True
 
-    def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error") -> None:
+    def __init__(self, A: Any, b: Any, *, power: int = 1, missing: str = "error", dim: str | None = None) -> None:
+        A, b = along(dim, A=A, b=b)
         self.power = require_power(power, "For j = 0 use LeastSquares(A, b).")
-        rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b"))
+        rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b", has_targets=True))
         super().__init__(rows, {"problem": self.name, "power": self.power, "missing": missing})

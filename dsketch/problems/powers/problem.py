@@ -16,7 +16,7 @@ from dsketch.matrix.rows import Rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.base import SIDES, TALL, Problem, require_settings
-from dsketch.problems.linear.sides import is_vector
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Method
 from dsketch.problems.powers.choose import plan_powers
@@ -73,8 +73,8 @@ class PoweringProblem(Problem):
         )
 
     def shape_like_b(self, x: Floats) -> Floats:
-        """Return x as a vector where b came as one."""
-        return x[:, 0] if is_vector(self.data()["b"]) else x
+        """Return x with the targets of b: as a vector where b came as one, with several dimensions where it has them."""
+        return shape_by_side(x, self.data()["b"])
 
 
 class ColumnSidesProblem(PoweringProblem):
@@ -115,7 +115,7 @@ def _column_sides(b: Any, columns: int, missing: str, hint: str) -> Matrix:
     DataError
         With both numbers, and what may have been meant.
     """
-    opened = open_matrix(b, missing=missing, what="b")
+    opened = open_matrix(b, missing=missing, what="b", has_targets=True)
     if opened.shape[0] != columns:
         raise DataError(f"b must have one row for each of the {columns} columns of A; its shape is {opened.shape}. {hint}")
     return opened

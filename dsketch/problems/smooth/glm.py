@@ -9,6 +9,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.losses.base import Loss
 from dsketch.losses.table import FAMILIES, loss_of
+from dsketch.matrix.along import along
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.passes import Look
 from dsketch.problems.arguments import as_flag
@@ -47,6 +48,8 @@ class GLM(SmoothProblem):
         Where to begin, shape of x.  None: where the family does.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -111,7 +114,9 @@ class GLM(SmoothProblem):
         delta: float | None = None,
         start: Any = None,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, y, offset, weights, frequencies = along(dim, A=A, y=y, offset=offset, weights=weights, frequencies=frequencies)
         intercept = as_flag("intercept", intercept)
         given = {"power": power, "theta": theta, "delta": delta}
         loss = loss_of(family, link, **given)

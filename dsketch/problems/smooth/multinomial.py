@@ -9,6 +9,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
 from dsketch.losses.softmax import Softmax
+from dsketch.matrix.along import along
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
@@ -44,6 +45,8 @@ class Multinomial(SmoothProblem):
         Where to begin, shape of x.  None: at 0.
     missing : {"error", "fill"}
         What an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -102,7 +105,9 @@ class Multinomial(SmoothProblem):
         intercept: bool = False,
         start: Any = None,
         missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, y, weights, frequencies = along(dim, A=A, y=y, weights=weights, frequencies=frequencies)
         intercept = as_flag("intercept", intercept)
         rows = smooth_rows(A, intercept, missing, y=y, weights=weights, frequencies=frequencies)
         penalties, said = as_penalties(alpha, rows.A.shape[1])

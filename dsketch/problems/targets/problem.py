@@ -12,6 +12,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alignment import require_same_rows
+from dsketch.matrix.along import along
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.gaps import open_with_gaps
 from dsketch.matrix.labels import COLUMN, name_dimensions
@@ -61,6 +62,8 @@ class TargetRegression(Problem):
     missing : {"drop", "error", "fill"}
         ``"drop"``: a NaN, a masked cell or one that the CF conventions mark leaves its row out for that target alone, a NaN in A leaves
         the row out for all; nothing is filled in.  ``"error"``, ``"fill"``: they are refused, and what an absent Zarr chunk means.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
 
     Raises
     ------
@@ -87,8 +90,17 @@ class TargetRegression(Problem):
     methods: ClassVar[Mapping[str, Method[Any, Any, Any]]] = METHODS
 
     def __init__(
-        self, A: Any, b: Any, *, alpha: Any = 0.0, weights: Any = None, intercept: bool = False, missing: str = "error"
+        self,
+        A: Any,
+        b: Any,
+        *,
+        alpha: Any = 0.0,
+        weights: Any = None,
+        intercept: bool = False,
+        missing: str = "error",
+        dim: str | None = None,
     ) -> None:
+        A, b, weights = along(dim, A=A, b=b, weights=weights)
         absent = "error" if missing == "drop" else missing
         intercept = as_flag("intercept", intercept)
         self.targets = b.targets if isinstance(b, TileMatrix) else open_targets(b, missing=missing)

@@ -13,8 +13,8 @@ from scipy import special
 from dsketch._linalg.arrays import Floats
 
 _STEP = 256.0  # points a unit of t
-_REACH = 32  # beyond, and for few numbers, one by one
-_FEW = 4 * 32 * 256
+_REACH = 32  # beyond, one by one
+_FEW = 2_000  # fewer one by one: the points cost as much as some 9,000 by themselves, once a process for all pieces of b
 _LEAST_DEGREES = 3  # of fewer the fourth derivative near 0 is larger
 
 
@@ -29,12 +29,18 @@ def tail(t: Floats, degrees: NDArray[np.int64]) -> Floats:
     size, first = np.abs(t), int(degrees[0]) if degrees.size else 0
     if t.size < _FEW or first < _LEAST_DEGREES or not (degrees == first).all():
         return np.asarray(2 * special.stdtr(degrees, -size))
+    place = np.minimum(size, _REACH - 1e-9)
+    place *= _STEP
     with np.errstate(invalid="ignore"):
-        place = np.minimum(size, _REACH - 1e-9) * _STEP
-        number = np.nan_to_num(place).astype(np.intp)
+        number = np.where(np.isnan(place), 0.0, place).astype(np.intp)
     a, b, c, e = _cubics(first)
     rest = place - number
-    found = np.exp(((e[number] * rest + c[number]) * rest + b[number]) * rest + a[number])
+    found = e[number] * rest
+    for coefficient in (c, b):
+        found += coefficient[number]
+        found *= rest
+    found += a[number]
+    np.exp(found, out=found)
     far = size >= _REACH
     if far.any():
         found[far] = 2 * special.stdtr(first, -size[far])

@@ -1,6 +1,8 @@
 """Answers of jobs: certificate, coefficients, errors, receipt, x."""
 
-from typing import Annotated, Literal
+from itertools import chain, islice
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -15,19 +17,24 @@ from dsketch.service.models import (
     Errors,
     JobOut,
     Picture,
-    Place,
     Prediction,
     ReceiptOut,
     ResidualsOut,
     Shown,
     SolutionOut,
 )
+from dsketch.service.npy_stream import NpyStream, span_of
 from dsketch.service.routes.dependencies import Id, Key, Who, troubles
 from dsketch.service.routes.waiting import Threads
 
 _NPY = "application/octet-stream"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORMS = {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.parquet": _BINARY, _NPY: _BINARY}
+_PARTS: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The part that Range asks for.", "content": {_NPY: _BINARY}},
+    416: {"description": "There is no such part."},
+    **troubles(404, 409, 422),
+}
 FieldName = Annotated[str, Path(pattern="^[a-z0-9_]{1,60}$")]
 Other = Annotated[str, Query(pattern=f"^{ID.pattern}$", description="Id of the job to compare with.")]
 Target = Annotated[int, Query(ge=0, le=2**53 - 1, description="Column of b, counted from 0 in C order.")]
@@ -57,12 +64,12 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
         tags=["solutions"],
         responses={200: {"model": SolutionOut, "content": _FORMS}, **troubles(404, 409, 422)},
     )
-    def solution(id_: Id, caller: By, form: Annotated[Form, Query(alias="format")] = "json") -> Response:
+    def solution(id_: Id, caller: By, request: Request, form: Annotated[Form, Query(alias="format")] = "json") -> Response:
         """Fetch the answer: certificate and ledger as JSON, coefficients by name with their errors as CSV or Parquet, or x as npy."""
         if form == "json":
             return JSONResponse(desk.solution(caller, id_))
         if form == "npy":
-            return x(id_, caller)
+            return x(id_, caller, request)
         table, name = desk.coefficients(caller, id_), f"{id_}-coefficients"
         if form == "csv":
             return StreamingResponse(table.lines(), media_type="text/csv", headers=_header_of(f"{name}.csv"))
@@ -113,31 +120,39 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
     @app.get(
         "/v1/jobs/{id}/solution/x",
         tags=["solutions"],
-        responses={
-            200: {
-                "description": "x as a NumPy file; where x has as many rows as data, where its Zarr array lies.",
-                "model": Place,
-                "content": {_NPY: {"schema": {"type": "string", "format": "binary"}}},
-            },
-            **troubles(404, 409, 422),
-        },
+        responses={200: {"description": "x as a NumPy file; Range asks for a part.", "content": {_NPY: _BINARY}}, **_PARTS},
     )
-    def x(id_: Id, caller: By) -> Response:
-        """Fetch x."""
-        path = desk.x(caller, id_)
-        if path.suffix == ".npy":
-            return FileResponse(path, media_type=_NPY, filename="x.npy")
-        facts = desk.solution(caller, id_)["x"]
-        return JSONResponse({"zarr": str(path), "shape": facts["shape"], "dtype": facts["dtype"]})
+    def x(id_: Id, caller: By, request: Request) -> Response:
+        """Fetch x, whatever its size."""
+        return _send_npy(desk.x(caller, id_), "x", request)
 
     @app.get(
         "/v1/jobs/{id}/solution/fields/{name}",
         tags=["solutions"],
-        responses={200: {"description": "The array as a NumPy file.", "content": {_NPY: _BINARY}}, **troubles(404, 409, 422)},
+        responses={
+            200: {"description": "The array as a NumPy file; Range asks for a part.", "content": {_NPY: _BINARY}},
+            **_PARTS,
+        },
     )
-    def field(id_: Id, name: FieldName, caller: By) -> Response:
-        """Fetch an array of an answer that has several: standard errors, t, p, counts."""
-        return FileResponse(desk.field(caller, id_, name), media_type=_NPY, filename=f"{name}.npy")
+    def field(id_: Id, name: FieldName, caller: By, request: Request) -> Response:
+        """Fetch an array of an answer that has several, whatever its size: standard errors, t, p, counts."""
+        return _send_npy(desk.field(caller, id_, name), name, request)
+
+
+def _send_npy(found: FilePath | NpyStream, name: str, request: Request) -> Response:
+    """Return a NumPy file, or the part that was asked for; what is stored in chunks is read as it is sent."""
+    if isinstance(found, FilePath):
+        return FileResponse(found, media_type=_NPY, filename=f"{name}.npy")
+    span = span_of(request.headers.get("range"), found.nbytes)
+    if span is None:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{found.nbytes}"})
+    (start, stop), size = span, found.nbytes
+    headers = {**_header_of(f"{name}.npy"), "Accept-Ranges": "bytes", "Content-Length": str(stop - start)}
+    if stop - start < size:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    status, pieces = 206 if stop - start < size else 200, found.pieces(start, stop)
+    first = list(islice(pieces, 2))  # head and first numbers: what cannot be read at all is an error with a sentence
+    return StreamingResponse(chain(first, pieces), status, headers, media_type=_NPY)
 
 
 def _header_of(file: str) -> dict[str, str]:

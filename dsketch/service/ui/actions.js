@@ -2,7 +2,7 @@
 
 import { get, post, remove } from "./api.js";
 import { download } from "./download.js";
-import { copyable, h, say, show, speak } from "./dom.js";
+import { h, say, show, speak } from "./dom.js";
 import { confirmed, notice } from "./notices.js";
 import { canResume, hasSolution, isResting } from "./state.js";
 
@@ -14,7 +14,7 @@ export function actionBar(id) {
   const buttons = {
     cancel: button("Cancel", "cancelling…", async () => changed(await post(`v1/jobs/${id}/cancel`))),
     resume: button("Resume", "resuming…", async () => changed(await post(`v1/jobs/${id}/resume`))),
-    fetch: button("Download x", "fetching…", async () => said.replaceChildren(...(await fetched(id, job)))),
+    fetch: button("Download x", "fetching…", () => fetched(id, job)),
     remove: button("Delete", "deleting…", removed, "is-danger"),
   };
 
@@ -67,20 +67,7 @@ export function actionBar(id) {
   return { element, update, onChange: (listener) => (changed = listener) };
 }
 
-/** Save x, or say where it lies. */
+/** Save x. */
 async function fetched(id, job) {
-  const { x } = await get(`v1/jobs/${id}/solution`);
-  if (!x.file.endsWith(".npy")) {
-    const place = await get(`v1/jobs/${id}/solution/x`);
-    return [
-      h(
-        "div",
-        { class: "notice" },
-        h("p", {}, `x (${place.shape.join(" × ")}) has as many rows as data and lies on the service's side:`),
-        copyable(place.zarr, "the path"),
-      ),
-    ];
-  }
   await download(`v1/jobs/${id}/solution/x`, `${(job.name || job.id).replace(/[^\w.-]+/g, "-")}-x.npy`);
-  return [];
 }
