@@ -392,7 +392,7 @@ def _put_in_place(solution: Solution, summary: dict[str, Any], folder: Folder, r
     }
     if solution.problem.arrays:
         facts["fields"] = _keep_fields(solution, folder) if size <= _NPY_BYTES else _describe_fields(solution)
-        facts["x"]["sha256"] = facts["fields"]["x"]["sha256"]
+        facts["x"]["sha256"] = facts["fields"][solution.problem.arrays[0].name]["sha256"]
     told = {**facts, **summary, "is_success": solution.status.is_success, "text": _text_of(solution, summary)}
     put_json(folder.path / "solution.json", hide_addresses_in(plain(told)))
 

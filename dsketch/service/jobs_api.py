@@ -288,7 +288,8 @@ class Desk:
         UnknownJob, ForbiddenMove
         """
         facts, path = self.solution(caller, id_), self.dispatcher.store.folder(id_).path / "x.npy"
-        return path if path.is_file() else self._stored(caller, id_, facts, "x")
+        first = next(iter(facts.get("fields") or ("x",)))  # of several arrays x is the first, whatever its name
+        return path if path.is_file() else self._stored(caller, id_, facts, first)
 
     def field(self, caller: Caller, id_: str, name: str) -> Path | NpyStream:
         """Return an array of an answer of several, as :meth:`x` does.

@@ -100,8 +100,10 @@ def jobs(data: Path, tmp_path_factory: pytest.TempPathFactory, expected: Any) ->
     folder = tmp_path_factory.mktemp("large")
     store, ids = Store(folder / "state"), {}
     targets = {"problem": "lstsq", "A": "A.zarr", "b": "large.zarr", "missing": "drop"}
+    zarr.create_array(data / "marks.zarr", data=np.random.default_rng(2).integers(0, 3, (ROWS, 9)).astype("i1"), chunks=(ROWS, 4))
+    marks = {"problem": "marginal", "G": "marks.zarr", "Y": "b.zarr"}
     asked = {"own": {}, "fit.zarr": {"out_dir": "fit.zarr"}, "swapped.zarr": {"out_dir": "swapped.zarr"}}
-    for name, document in {**{name: targets | more for name, more in asked.items()}, "x": spec("tsqr")}.items():
+    for name, document in {**{name: targets | more for name, more in asked.items()}, "x": spec("tsqr"), "marks": marks}.items():
         job = store.accept("local", "", spec_of(document).document(), None, "")[0]
         _work(store.folder(job.id).path, document, data)
         for state in (State.PLANNING, State.RUNNING, State.SOLVED):
@@ -137,6 +139,19 @@ def test_large_arrays_of_targets_are_fetched(
     assert beyond.status_code == 416
     with pytest.raises(ds.JobError, match="Correct the name"):
         client.fetch_field(job, "nothing")
+
+
+@pytest.mark.cluster
+def test_large_arrays_of_columns_are_fetched(jobs: tuple[Client, dict[str, str]], data: Path) -> None:
+    """Their first array, which x is, has another name."""
+    client, job = jobs[0], jobs[1]["marks"]
+    wanted = ds.marginal(str(data / "marks.zarr"), str(data / "b.zarr"), cluster="serial", progress=False).solution
+
+    assert client.fetch(job).tobytes() == np.asarray(wanted.x).tobytes()
+    found = client.fetch_fields(job)
+    assert {name: values.tobytes() for name, values in found.items()} == {
+        name: np.asarray(values).tobytes() for name, values in wanted.fields.items()
+    }
 
 
 @pytest.mark.cluster
