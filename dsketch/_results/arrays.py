@@ -49,8 +49,9 @@ def make_arrays(
         If they cannot be written.
     """
     if out is None:
-        arrays, tally = drive.run(look.gather())
+        gathered, tally = drive.run(look.gather())
         form = _form_of(problem)
+        arrays = {name: np.asarray(gathered[name], dtype) for name, dtype in zip(form.names, form.dtypes, strict=True)}
         root = root_of_arrays([arrays[name] for name in form.names], form.dtypes, form.chunk)
         return _with_arrays(look.conclude(tally), arrays, form._replace(root=root))
     if not is_written(os.fspath(out.path), key):
