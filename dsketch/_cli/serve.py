@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dsketch._cli.options import JSON, SIZE, with_options
+from dsketch._cli.options import JSON, PRICE, SIZE, with_options
 from dsketch._cli.session import say
 from dsketch._cli.show import print_json
 from dsketch.errors import SpecError
@@ -33,7 +33,7 @@ def require_service() -> None:
         )
 
 
-@with_options(JSON)
+@with_options(PRICE, JSON)
 @click.command(short_help="Run the solver service: HTTP, a queue of jobs, a web page.")
 @click.option("--scheduler", metavar="ADDR", help="Address or scheduler file of a running Dask cluster. [default: own workers]")
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="Own worker processes. [default: one a processor]")
@@ -169,7 +169,12 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     bounds = RequestBounds(given["max_body"], given["patience"], given["rate"])
     most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
     more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
-    more |= {"audit_log": given["audit_log"], "notice_hosts": given["notify_host"], "owners": given["owners"]}
+    more |= {
+        "audit_log": given["audit_log"],
+        "notice_hosts": given["notify_host"],
+        "owners": given["owners"],
+        "price": given["price"],
+    }
     more |= {"trusted": TrustedHeader.of(given["trust_header"], given["trust_from"])}
     service.run(state, host, port, token_file, places, cluster, most, given["small"], bounds, announce, **more)
     return 0

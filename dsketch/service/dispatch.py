@@ -162,6 +162,7 @@ class Dispatcher:
             rules.most_read_bytes,
             rules.results_umask,
             None if folder is None else make_key(self.store.state / "signing.pem"),
+            tariff=rules.tariff,
         )
 
     def move(self, id_: str, state: State, sentence: str = "", **more: Any) -> Job:

@@ -38,6 +38,7 @@ from dsketch.engine.connect import is_small
 from dsketch.errors import DataError, DsketchError, EngineError, SpecError
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
+from dsketch.planning.traffic import Tariff
 from dsketch.problems import Problem
 from dsketch.problems.tables import SummaryOptions
 from dsketch.service.coefficients import keep_coefficients
@@ -84,6 +85,8 @@ class JobWork:
         The service's private key, by which the receipt is signed; None: not signed.
     residuals : ResidualWish or None
         Draw these of a solved job in place of a plan.
+    tariff : Tariff or None
+        What the stores of the data take.
     """
 
     spec: dict[str, Any]
@@ -96,6 +99,7 @@ class JobWork:
     results_umask: int = 0o077
     sign_key: Path | None = None
     residuals: ResidualWish | None = None
+    tariff: Tariff | None = None
 
 
 def lead(pipe: Connection, work: JobWork) -> None:
@@ -144,7 +148,7 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
     with _engine(work, problem, link, spec.replicas) as engine:
         made = _run(spec, problem).plan(engine)
     meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
-    return _describe(made)
+    return _describe(made, work.tariff)
 
 
 def _draw(work: JobWork, wish: ResidualWish, link: Link) -> dict[str, Any]:
@@ -243,8 +247,8 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
     with _engine(work, problem, link, spec.replicas) as engine:
         made = run.plan(engine)
         meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
-        put_json(folder.path / "plan.json", _describe(made))
-        link.tell("planned", plan=_describe(made))
+        put_json(folder.path / "plan.json", _describe(made, work.tariff))
+        link.tell("planned", plan=_describe(made, work.tariff))
         with with_umask(work.results_umask) if place is not None else nullcontext():
             solution = replace(run, out=place).solve(made, engine, meter.hear)
         meter.mute()  # what follows are no passes of the run, and in no journal
@@ -353,8 +357,9 @@ def _engine_for(work: JobWork, rows: Rows, link: Link, replicas: int = 1) -> Ite
         yield engine
 
 
-def _describe(made: Plan) -> dict[str, Any]:
-    return hide_addresses_in(plain({**made.to_dict(), "text": str(made)}))
+def _describe(made: Plan, tariff: Tariff | None) -> dict[str, Any]:
+    money = {"dollars": made.store.dollars(tariff)} if made.store is not None and tariff is not None else {}
+    return hide_addresses_in(plain({**made.to_dict(), **money, "text": str(made)}))
 
 
 def _text_of(solution: Solution, summary: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dsketch.planning.traffic import Tariff
 from dsketch.service.notices import NoticeHosts
 
 
@@ -29,6 +30,8 @@ class Rules:
         For results under declared folders, which others may be meant to read.
     notice_hosts : NoticeHosts
         That may be told of the end of a job.
+    tariff : Tariff or None
+        What the stores of data take, for plans to tell it in dollars.
     """
 
     most_jobs: int = 2
@@ -41,3 +44,4 @@ class Rules:
     most_planning_seconds: float = 300.0
     results_umask: int = 0o077
     notice_hosts: NoticeHosts = field(default_factory=NoticeHosts)
+    tariff: Tariff | None = None

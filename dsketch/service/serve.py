@@ -16,6 +16,7 @@ import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from dsketch.errors import SpecError
+from dsketch.planning.traffic import tariff_of
 from dsketch.service.app import application
 from dsketch.service.audit_log import audit_log
 from dsketch.service.auth import Tokens, require_safe_host
@@ -182,6 +183,7 @@ def run(
     bounds: RequestBounds,
     announce: Callable[[str], None],
     notice_hosts: Iterable[str] = (),
+    price: str | None = None,
     **more: Any,
 ) -> None:
     """Serve as the command line asks: parameters as its options, ``places`` to read and to write under.
@@ -207,6 +209,7 @@ def run(
         most["planning"],
         private_umask(),
         NoticeHosts.of(notice_hosts),
+        None if price is None else tariff_of(price),
     )
     options = ServiceOptions(state, host, port, token_file, roots, JobCluster(**cluster), rules, bounds, **more)
     if not roots.folders and not roots.prefixes:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
+from dsketch.planning.traffic import tariff_of
 from dsketch.service.errors import ServiceError
 from dsketch.service.folder import Folder
 from dsketch.service.job import Job
@@ -117,3 +119,23 @@ def test_a_plan_leaves_nothing(data: Path) -> None:
 
     assert [line["event"] for line in told] == ["ended"]
     assert told[0]["found"]["method"] == "tsqr"
+
+
+def test_a_plan_tells_what_the_store_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests and bytes of data on another machine, and, where the service knows the price, dollars for all passes."""
+    monkeypatch.setattr("dsketch.matrix.retrying._LOCAL", frozenset())  # as if another machine held it
+    rng, place = np.random.default_rng(0), "memory://prices"
+    for name, shape in (("A", (400, 3)), ("b", (400,))):
+        zarr.create_array(f"{place}/{name}.zarr", data=rng.standard_normal(shape), chunks=(100, *shape[1:]), compressors=None)
+    asked: dict[str, Any] = {
+        "spec": spec("tsqr", A=f"{place}/A.zarr", b=f"{place}/b.zarr"),
+        "roots": Roots.of([place]),
+        "tariff": tariff_of("1000/1000,1/GB"),
+    }
+
+    free, priced = (worked(None, Path(), **{**asked, "tariff": tariff})[-1]["found"] for tariff in (None, asked["tariff"]))
+
+    assert priced["store"]["requests"] >= 8
+    assert priced["store"]["nbytes"] >= 400 * 4 * 8
+    assert priced["dollars"] == pytest.approx(priced["store"]["requests"] + priced["store"]["nbytes"] / 1e9)
+    assert "dollars" not in free

@@ -15,6 +15,7 @@ export function planView(plan, used = null) {
     ["method", [h("strong", {}, plan.method), ` — ${plan.why}`]],
     ["cost", `${passes(plan.passes)}, ${bytes(plan.read_bytes)} read${plan.seconds === null ? "" : `, about ${seconds(plan.seconds)}`}`],
     ["memory", plan.memory_bytes === null ? null : `${bytes(plan.memory_bytes)} of ${bytes(plan.memory_limit_bytes)} a thread`],
+    ["store", plan.store && storeSentence(plan.store, plan.dollars)],
     ["matrix", plan.matrix],
     ["machine", plan.means],
     ["condition", plan.condition_hint ? `about ${figure(plan.condition_hint)} in the rows that were looked at` : null],
@@ -36,4 +37,16 @@ export function planView(plan, used = null) {
       ),
     ],
   ];
+}
+
+/**
+ * Say what is asked of stores on other machines, and what that costs where the service knows their prices.
+ * @param {{requests: number, nbytes: number, seconds: number}} store
+ * @param {number|undefined} dollars
+ */
+function storeSentence(store, dollars) {
+  const words = [`${store.requests.toLocaleString("en")} requests`, `${bytes(store.nbytes)} sent`];
+  if (store.seconds > 0) words.push(`about ${seconds(store.seconds)} of reading`);
+  if (dollars !== undefined) words.push(`$${Number(dollars.toPrecision(2))}`);
+  return words.join(", ");
 }
