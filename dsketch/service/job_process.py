@@ -46,6 +46,7 @@ from dsketch.service.job_pipe import Link
 from dsketch.service.meter import Meter
 from dsketch.service.places import Roots
 from dsketch.service.specs import Spec, spec_of
+from dsketch.service.upload_data import UploadPlace, bring_in
 
 SIGNER = "dsketch service"  # who signs, as receipts say it; which service, its key says
 _NPY_BYTES = 64_000_000  # no answer that is fetched in one piece is larger; others are Zarr arrays
@@ -74,6 +75,8 @@ class JobWork:
         For results outside of the job's folder.
     sign_key : Path or None
         The service's private key, by which the receipt is signed; None: not signed.
+    uploads : UploadPlace or None
+        Of the owner.
     """
 
     spec: dict[str, Any]
@@ -85,6 +88,7 @@ class JobWork:
     most_read_bytes: int | None = None
     results_umask: int = 0o077
     sign_key: Path | None = None
+    uploads: UploadPlace | None = None
 
 
 def lead(pipe: Connection, work: JobWork) -> None:
@@ -125,7 +129,7 @@ def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
 
 
 def _plan(work: JobWork, link: Link) -> dict[str, Any]:
-    spec = _admit(work)
+    spec = _admit(work, link)
     problem = spec.opened(work.roots.open)
     _table_of(spec, problem, work)
     meter = Meter(work.most_read_bytes)
@@ -137,7 +141,7 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
 
 
 def _solve(work: JobWork, folder: Folder, link: Link) -> None:
-    spec = _admit(work)
+    spec = _admit(work, link)
     problem = spec.opened(work.roots.open)
     table = _table_of(spec, problem, work)
     _require_fitting(problem, work.most_result_bytes)
@@ -226,10 +230,12 @@ def _is_of(path: Path, folder: Folder) -> bool:
         return False
 
 
-def _admit(work: JobWork) -> Spec:
-    """Return the spec with the data's full addresses, after a look at what lies there."""
+def _admit(work: JobWork, link: Link) -> Spec:
+    """Return the spec with the data's full addresses, uploads made into matrices, after a look at what lies there."""
     spec = spec_of(work.spec)
     spec.require_bounded()
+    if work.uploads is not None:
+        spec = spec.model_copy(update=bring_in(spec.addresses(), work.uploads, link.hear))
     places = {name: work.roots.admit(address, name) for name, address in spec.addresses().items()}
     for name, address in places.items():
         work.roots.screen(address, name)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from dsketch.service.notices import NoticeHosts
+from dsketch.service.uploads import UploadLimits
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Rules:
         For results under declared folders, which others may be meant to read.
     notice_hosts : NoticeHosts
         That may be told of the end of a job.
+    uploads : UploadLimits
+        Of what an owner may send.
     """
 
     most_jobs: int = 2
@@ -41,3 +44,4 @@ class Rules:
     most_planning_seconds: float = 300.0
     results_umask: int = 0o077
     notice_hosts: NoticeHosts = field(default_factory=NoticeHosts)
+    uploads: UploadLimits = field(default_factory=UploadLimits)

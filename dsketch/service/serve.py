@@ -34,6 +34,7 @@ from dsketch.service.places import Roots
 from dsketch.service.protocol import protocol_with
 from dsketch.service.store import Store
 from dsketch.service.trust import Peers, TrustedHeader
+from dsketch.service.uploads import UploadLimits
 from dsketch.service.workers import JobCluster
 
 log = logging.getLogger("dsketch.service")
@@ -207,10 +208,11 @@ def run(
         most["planning"],
         private_umask(),
         NoticeHosts.of(notice_hosts),
+        UploadLimits(most["upload"], most["uploaded"], most["uploads"]),
     )
     options = ServiceOptions(state, host, port, token_file, roots, JobCluster(**cluster), rules, bounds, **more)
     if not roots.folders and not roots.prefixes:
-        log.warning("no --data-root is declared: every job will be refused")
+        log.warning("no --data-root is declared: jobs may read uploads alone")
     serve(options, announce)
 
 
