@@ -136,9 +136,10 @@ def _look_at_npz(path: Path, most_bytes: int) -> _Seen:
         for member in members:
             with archive.open(member) as file:
                 shape, dtype = _header_of(file, path.name)
-            if _size_of(shape, dtype) > member.file_size:
+                head = file.tell()
+            if head + _size_of(shape, dtype) != member.file_size:
                 raise DataError(
-                    f"whole arrays were expected; {member.filename} of {path.name} declares more than it has. Write it anew."
+                    f"whole arrays were expected; {member.filename} of {path.name} declares another size. Write it anew."
                 )
             shapes[member.filename.removesuffix(".npy")] = shape
     if "indptr" in shapes:  # of scipy.sparse, taken as it is

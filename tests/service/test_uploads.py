@@ -20,7 +20,7 @@ from dsketch.service.uploads import size_of
 from tests.service.conftest import slow
 from tests.service.running import Service, in_pass, rested, seen, waited
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(40)]
 
 CSV = b"price,rooms,area,town\n" + b"".join(
     b"%d,%d,%d,%s\n" % (100 + 30 * i + 2 * (i * i % 17) + 50 * (i % 2), i, i * i % 17, [b"ash", b"elm"][i % 2]) for i in range(40)
@@ -142,7 +142,7 @@ def test_names_lead_nowhere(served: tuple[Service, dict[str, str]], given: str) 
         found = {place.relative_to(served[0].state / "uploads").parts[1:] for place in served[0].state.rglob("*evil*.csv")}
         assert all(parts[0] in (name, f"{name}") for parts in found)
         assert http.delete(f"/v1/uploads/{name}").status_code == 204
-        assert http.delete("/v1/uploads/..%2f..%2fjobs").status_code in (404, 422)
+        assert http.delete("/v1/uploads/..%2f..%2fjobs").status_code in (404, 405, 422)
 
 
 def bombs() -> dict[str, tuple[str, bytes, int]]:
