@@ -1,6 +1,7 @@
 """Files that owners send to a running service: kept privately, within a quota, and read by their runs under the names of columns."""
 
 import io
+import os
 import socket
 import struct
 import zipfile
@@ -13,10 +14,12 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from pyarrow import parquet
 
+from dsketch._cli import main
 from dsketch.service.auth import new_token
-from dsketch.service.uploads import size_of
+from dsketch.service.uploads import UploadLimits, Uploads, size_of
 from tests.service.conftest import slow
 from tests.service.running import Service, in_pass, rested, seen, waited
 
@@ -270,3 +273,37 @@ def test_ingest_is_cancelled_with_its_job(served: tuple[Service, dict[str, str]]
         assert rested(client, client.submit(spec, key="again")["id"])["state"] == "solved"
         assert made.is_file()
         assert http.delete("/v1/uploads/k.npy").status_code == 204
+
+
+def test_the_command_sends_lists_and_removes(served: tuple[Service, dict[str, str]], tmp_path: Path) -> None:
+    """A file that is here, under its name; a solve of it; its removal."""
+    service, tokens = served
+    (tmp_path / "cars.csv").write_bytes(CSV)
+    (tmp_path / "token").write_text(tokens["bob"])
+    where = ["--url", service.url, "--token-from", str(tmp_path / "token")]
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(main, ["jobs", *words, *where])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert run("upload", str(tmp_path / "cars.csv")).startswith("upload:cars.csv  ")
+    assert "cars.csv" in run("upload")
+    assert "solved" in run("submit", "lstsq", "upload:cars.csv", "upload:cars.csv#price", "--follow")
+    assert "cars.csv" not in run("upload", "--remove", "cars.csv")
+
+
+def test_what_nobody_asks_for_is_removed_after_its_days(tmp_path: Path) -> None:
+    """But not what a job reads, and not what was asked for since; what was half sent goes at the next start."""
+    uploads = Uploads(tmp_path, UploadLimits())
+    for name in ("old.csv", "read.csv", "asked.csv"):
+        with closing(uploads.begin("ann", name, len(CSV))) as coming:
+            coming.write(CSV)
+            coming.keep()
+        os.utime(uploads.folder("ann") / name / "about.json", (1.0, 1.0))
+    uploads.admit("ann", "upload:asked.csv", "A")
+
+    assert uploads.remove_unused(1e9, lambda owner, name: (owner, name) == ("ann", "read.csv")) == ["old.csv"]
+    uploads.begin("ann", "half.csv", None)
+    Uploads(tmp_path, UploadLimits()).sweep()
+    assert sorted(place.name for place in uploads.folder("ann").iterdir()) == ["asked.csv", "read.csv"]
