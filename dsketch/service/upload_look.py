@@ -121,7 +121,7 @@ def _look_at_npy(path: Path, most_bytes: int) -> _Seen:
     _require_size(path, size, most_bytes)
     if size != body:
         raise DataError(f"an array of {size} bytes was expected in {path.name}, as it declares; it has {body}. Write it anew.")
-    return _numbered(shape)
+    return _columns_of(shape)
 
 
 def _look_at_npz(path: Path, most_bytes: int) -> _Seen:
@@ -145,7 +145,7 @@ def _look_at_npz(path: Path, most_bytes: int) -> _Seen:
     if "indptr" in shapes:  # of scipy.sparse, taken as it is
         return [], 0, None
     matrix = next((shapes[name] for name in ("A", "X") if name in shapes), next(iter(shapes.values())))
-    names, count, rows = _numbered(matrix)
+    names, count, rows = _columns_of(matrix)
     target = next((name for name in ("b", "y") if name in shapes and len(shapes) > 1), None)
     return (names, count, rows) if target is None else ([target, *names], count + 1, rows)
 
@@ -209,7 +209,7 @@ def _require_size(path: Path, size: int, most_bytes: int) -> None:
         )
 
 
-def _numbered(shape: tuple[int, ...]) -> _Seen:
+def _columns_of(shape: tuple[int, ...]) -> _Seen:
     """Return the names that columns of an array get."""
     if len(shape) not in (1, 2):
         raise DataError(f"an array of one or two dimensions was expected; got {len(shape)}. Reshape it.")
