@@ -123,6 +123,11 @@ def require_service() -> None:
     default=300.0,
     help="Seconds until a job is planned.",
 )
+@click.option("--max-upload", type=SIZE, default="100MB", help="Largest file that may be uploaded.")
+@click.option(
+    "--max-uploaded", type=SIZE, default="1GB", help="Bytes of all uploads of one owner, with the matrices made of them."
+)
+@click.option("--max-uploads", metavar="N", type=click.IntRange(1), default=100, help="Uploads of one owner.")
 @click.option("--max-body", type=SIZE, default="1MB", help="Largest request.")
 @click.option(
     "--patience",
@@ -167,7 +172,8 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     places = given["data_root"], given["out_root"]
     cluster = {name: given[name] for name in ("scheduler", "workers", "threads", "memory", "dashboard")}
     bounds = RequestBounds(given["max_body"], given["patience"], given["rate"])
-    most = {name: given[f"max_{name}"] for name in ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning")}
+    limits = ("jobs", "waiting", "seconds", "memory", "result", "bytes", "planning", "upload", "uploaded", "uploads")
+    most = {name: given[f"max_{name}"] for name in limits}
     more = {"allowed_hosts": given["allowed_host"], "root_path": given["root_path"].rstrip("/"), "keep_days": given["keep_days"]}
     more |= {
         "audit_log": given["audit_log"],

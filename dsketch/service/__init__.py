@@ -14,6 +14,9 @@
     GET    /v1/jobs/{id}/solution/x                         .npy of any size, or the part that Range asks for
     GET    /v1/jobs/{id}/solution/fields/{name}             .npy of an array, of answers that have several, as x
     DELETE /v1/jobs/{id}                                    of a job that rests
+    POST   /v1/uploads                   ?name=, file as body   201; a run names it as upload:NAME and a column as upload:NAME#COLUMN
+    GET    /v1/uploads                                      yours, and the quota
+    DELETE /v1/uploads/{name}                               of one that no job is about to read
     GET    /v1/service                                      places of data, problems with their words, who you are
     GET    /healthz, /readyz, /metrics, /docs, /openapi.json, /      (the web page)
 
@@ -29,6 +32,7 @@ How it holds together, lowest first:
 ``events metrics``         what happens, as it happens
 ``places rooted``          what may be read; files that are looked at when they are opened
 ``tokens auth``            by whom
+``upload_* uploads``       files that owners send: names, a look at what they are, the folder, the matrix made of one
 ``limits hidden``          what a job may use by default; texts without addresses of clusters
 ``queue``                  whose turn it is
 ``meter job_* attempt``    how much a job may read, its process (``job_process job_pipe job_limits``), who watches it

@@ -23,6 +23,7 @@ from dsketch.service.routes.dependencies import who_asks
 from dsketch.service.routes.events import add_events
 from dsketch.service.routes.jobs import add_jobs, add_plans
 from dsketch.service.routes.solutions import add_residuals, add_solutions
+from dsketch.service.routes.uploads import add_uploads
 from dsketch.service.routes.waiting import Threads
 from dsketch.service.specs import sentence_of
 from dsketch.version import __version__
@@ -67,6 +68,7 @@ def application(
         add(app, desk, who, threads)
     for add_others in (add_solutions, add_events):
         add_others(app, desk, who)
+    add_uploads(app, desk, who, bounds)
     add_about(app, desk, tokens, who)
     _add_page(app)
     app.add_middleware(Bodies, bounds=bounds)

@@ -145,6 +145,8 @@ class Attempt:
                     pipe.send_bytes(json.dumps(self._address()).encode())
                     self._planning_began = time.monotonic()
                 else:
+                    if kind == "progress":  # of an upload that becomes a matrix; a plan takes its time after that
+                        self._planning_began = time.monotonic()
                     self._planning = None if kind == "planned" else self._planning
                     self._hear(kind, line)
         except (EOFError, OSError):

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from dsketch.service.quotas import Quotas
 from dsketch.service.rules import Rules
 from dsketch.service.specs import Spec, limit_of
 from dsketch.service.store import Store
+from dsketch.service.upload_data import UploadPlace
+from dsketch.service.upload_names import address_of, is_upload
+from dsketch.service.uploads import Uploads
 from dsketch.service.workers import JobCluster
 
 __all__ = ["Dispatcher", "Rules", "lesser_limit"]
@@ -68,6 +72,7 @@ class Dispatcher:
         self.quotas = Quotas(owners or Owners(None, roots), store.state)
         self.queue, self._notices = Queue(rules.most_jobs, self.quotas.most_running), Notices(rules.notice_hosts)
         self.paces = Paces()
+        self.uploads = Uploads(store.state / "uploads", rules.uploads)
         self._changed = threading.Condition()
         self._runs: dict[str, Attempt] = {}
         self._is_stopping = False
@@ -79,6 +84,7 @@ class Dispatcher:
     def start(self) -> None:
         """Take up what an earlier service left, and begin."""
         warm()
+        self.uploads.sweep()
         for job in self.store.restless():
             try:
                 self._recover(job)
@@ -143,7 +149,10 @@ class Dispatcher:
         if spec.notify is not None:
             self.rules.notice_hosts.require(spec.notify)
         roots = self.roots_of(owner)
-        places = {name: roots.admit(address, name) for name, address in spec.addresses().items()}
+        places = {
+            name: self.uploads.admit(owner, address, name) if is_upload(address) else roots.admit(address, name)
+            for name, address in spec.addresses().items()
+        }
         if spec.place is not None:
             places["out" if spec.out is not None else "out_dir"] = roots.writable(spec.place)
         return spec.document() | places
@@ -152,10 +161,11 @@ class Dispatcher:
         """Return what a process is to do for an owner's document; only to plan, without a folder."""
         rules = self.rules
         memory = lesser_limit(limit_of(document, "memory"), rules.most_memory_bytes)
+        roots, uploads = self.roots_of(owner), self.uploads.folder(owner).resolve()
         return JobWork(
             document,
             folder,
-            self.roots_of(owner),
+            replace(roots, folders=(*roots.folders, uploads)),
             rules.small_bytes,
             memory,
             rules.most_result_bytes,
@@ -163,6 +173,17 @@ class Dispatcher:
             rules.results_umask,
             None if folder is None else make_key(self.store.state / "signing.pem"),
             tariff=rules.tariff,
+            uploads=UploadPlace(uploads, rules.uploads.owner_bytes),
+        )
+
+    def is_upload_read(self, owner: str, name: str) -> bool:
+        """Whether a job that waits or runs reads an owner's upload."""
+        return any(
+            is_upload(place) and address_of(place, word).name == name
+            for job in self.store.restless()
+            if job.owner == owner
+            for word, place in job.spec.items()
+            if isinstance(place, str) and word not in ("out", "notify")
         )
 
     def move(self, id_: str, state: State, sentence: str = "", **more: Any) -> Job:

@@ -12,7 +12,7 @@ from dsketch.version import __version__
 log = logging.getLogger("dsketch.service")
 
 FORMAT = 1  # the number grows only when an earlier version would read a state wrongly; added fields need none
-_OURS = {"jobs", "lock", "ballast", "format.json", "index.sqlite"}
+_OURS = {"jobs", "lock", "ballast", "format.json", "index.sqlite", "uploads"}
 
 
 def make_private(state: Path) -> None:

@@ -54,6 +54,7 @@ from dsketch.service.places import Roots
 from dsketch.service.predictions import answer_of, keep_words, may_replace, predict_rows, solution_of
 from dsketch.service.residuals import ResidualWish, draw_residuals
 from dsketch.service.specs import PredictSpec, Spec, spec_of
+from dsketch.service.upload_data import UploadPlace, bring_in
 from dsketch.service.watch import watching
 
 SIGNER = "dsketch service"  # who signs, as receipts say it; which service, its key says
@@ -87,6 +88,8 @@ class JobWork:
         Draw these of a solved job in place of a plan.
     tariff : Tariff or None
         What the stores of the data take.
+    uploads : UploadPlace or None
+        Of the owner.
     """
 
     spec: dict[str, Any]
@@ -100,6 +103,7 @@ class JobWork:
     sign_key: Path | None = None
     residuals: ResidualWish | None = None
     tariff: Tariff | None = None
+    uploads: UploadPlace | None = None
 
 
 def lead(pipe: Connection, work: JobWork) -> None:
@@ -140,7 +144,7 @@ def _out_of_memory(limit_bytes: int | None, error: MemoryError) -> str:
 
 
 def _plan(work: JobWork, link: Link) -> dict[str, Any]:
-    spec = _admit(work)
+    spec = _admit(work, link)
     problem = spec.opened(work.roots.open)
     _table_of(spec, problem, work)
     meter = Meter(work.most_read_bytes)
@@ -153,7 +157,7 @@ def _plan(work: JobWork, link: Link) -> dict[str, Any]:
 
 def _draw(work: JobWork, wish: ResidualWish, link: Link) -> dict[str, Any]:
     """Return a picture of residuals of a solved job."""
-    spec = _admit(work)
+    spec = _admit(work, link)
     problem = spec.opened(work.roots.open)
     with _engine(work, problem, link, 1) as engine:
         found = draw_residuals(wish, problem, engine)
@@ -163,7 +167,7 @@ def _draw(work: JobWork, wish: ResidualWish, link: Link) -> dict[str, Any]:
 
 def _predict(work: JobWork, folder: Folder, link: Link) -> None:
     """Predict new rows by the answer of another job, and put them in place."""
-    spec = _admit(work)
+    spec = _admit(work, link)
     assert isinstance(spec, PredictSpec)  # noqa: S101 - for type checkers
     answer, source = answer_of(Folder(folder.path.with_name(spec.job)))
     given = {name: work.roots.open(address, name) for name, address in spec.addresses().items()}
@@ -172,7 +176,7 @@ def _predict(work: JobWork, folder: Folder, link: Link) -> None:
     _require_small(8 * rows.shape[0] * sides, (rows.shape[0], sides), work.most_result_bytes)
     problem = None
     if source is not None:
-        problem = _admit(replace(work, spec=source.document())).opened(work.roots.open)
+        problem = _admit(replace(work, spec=source.document()), link).opened(work.roots.open)
     told = _Told(link.hear)
     meter = Meter(work.most_read_bytes, told.hear)
     meter.require(rows.nbytes, "one pass")
@@ -232,7 +236,7 @@ def _describe_reading(rows: Rows, engine: Engine) -> dict[str, Any]:
 
 
 def _solve(work: JobWork, folder: Folder, link: Link) -> None:
-    spec = _admit(work)
+    spec = _admit(work, link)
     problem = spec.opened(work.roots.open)
     table = _table_of(spec, problem, work)
     _require_fitting(problem, work.most_result_bytes)
@@ -321,10 +325,12 @@ def _is_of(path: Path, folder: Folder) -> bool:
         return False
 
 
-def _admit(work: JobWork) -> Spec:
-    """Return the spec with the data's full addresses, after a look at what lies there."""
+def _admit(work: JobWork, link: Link) -> Spec:
+    """Return the spec with the data's full addresses, uploads made into matrices, after a look at what lies there."""
     spec = spec_of(work.spec)
     spec.require_bounded()
+    if work.uploads is not None:
+        spec = spec.model_copy(update=bring_in(spec.addresses(), work.uploads, link.hear))
     places = {name: work.roots.admit(address, name) for name, address in spec.addresses().items()}
     for name, address in places.items():
         work.roots.screen(address, name)

@@ -1,4 +1,4 @@
-"""How long jobs are kept that have ended."""
+"""How long jobs are kept that have ended, and uploads that nobody reads."""
 
 import logging
 import threading
@@ -52,6 +52,16 @@ class Keeping:
             removed += self._remove_ended(state, now - self._days * _DAY_SECONDS) if state.is_resting else []
         return removed
 
+    def remove_unused_uploads(self, now: float) -> list[str]:
+        """Remove uploads that no job has asked for since before ``now`` less the days, and return their names."""
+        if self._days is None:
+            return []
+        before = now - self._days * _DAY_SECONDS
+        removed = self._dispatcher.uploads.remove_unused(before, self._dispatcher.is_upload_read)
+        for name in removed:
+            log.info("the upload %s was removed: no job has asked for it for more than %g days", name, self._days)
+        return removed
+
     def _remove_ended(self, state: State, before: float) -> list[str]:
         store, removed, after = self._dispatcher.store, list[str](), None
         while page := store.page(state=state, after=after, limit=_AT_ONCE):
@@ -73,6 +83,7 @@ class Keeping:
         while not self._stopped.is_set():
             try:
                 self.remove_old(time.time())
+                self.remove_unused_uploads(time.time())
             except Exception:  # an odd folder must not end the keeping of the others
                 log.exception("old jobs could not be removed")
             self._stopped.wait(_LOOK_SECONDS)

@@ -30,6 +30,7 @@ _POLICY = b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-i
 form-action 'self'; frame-ancestors 'none'"
 _DOCS_POLICY = _POLICY + b"; script-src 'self' 'unsafe-inline'"  # the page of the API documents starts itself by a script in it
 _HEALTH = ("/healthz", "/readyz")
+UPLOADS = "/v1/uploads"  # its bodies are files, which no part of the service holds whole
 _DISCARDED = 16  # so many times the largest body are read of a larger one, to be thrown away
 _MOST_CLIENTS = 10_000  # the rates of so many clients are remembered
 
@@ -186,6 +187,9 @@ class Bodies:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
+        if path_below(scope) == UPLOADS and scope["method"] == "POST":
+            await self._pass_on(scope, receive, send)
+            return
         try:
             body = await asyncio.wait_for(self._read(scope, receive), self._bounds.patience_seconds)
         except TimeoutError:
@@ -202,6 +206,29 @@ class Bodies:
             return next(given, None) or await receive()
 
         await self.app(scope, replayed, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a file through piece by piece: its route bounds it; of one that is refused some more is read and thrown away."""
+        is_whole = False
+
+        async def noting() -> Message:
+            nonlocal is_whole
+            message = await receive()
+            is_whole = message["type"] == "http.disconnect" or not message.get("more_body", False)
+            return message
+
+        async def rest() -> None:
+            count = 0
+            while not is_whole and count <= _DISCARDED * self._bounds.body_bytes:
+                count += len((await noting()).get("body", b""))
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and not is_whole and message["status"] != 408:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(rest(), self._bounds.patience_seconds)
+            await send(message)
+
+        await self.app(scope, noting, sending)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """Return the body, or None if it is too large.

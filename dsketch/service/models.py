@@ -285,6 +285,29 @@ class TokensOut(BaseModel):
     tokens: list[TokenOut]
 
 
+class UploadOut(BaseModel):
+    """An uploaded file."""
+
+    name: str
+    address: str = Field(description="How a run names it, as A; with #COLUMN behind it one column, as b or weights.")
+    bytes: int
+    sha256: str
+    columns: list[str] = Field(description="By name, 10,000 at the most.")
+    column_count: int
+    rows: int | None = Field(description="That the file declares; null of text.")
+    created: str = Field(description="ISO 8601, UTC.")
+
+
+class UploadsOut(BaseModel):
+    """Your uploads and what you may send."""
+
+    uploads: list[UploadOut]
+    used_bytes: int = Field(description="Of your uploads and the matrices made of them.")
+    most_file_bytes: int
+    most_bytes: int = Field(description="That all of them may have.")
+    most_files: int
+
+
 class About(BaseModel):
     """What this service offers to the caller."""
 
@@ -296,6 +319,7 @@ class About(BaseModel):
     data_roots: list[str]
     out_roots: list[str]
     dashboard: str | None = Field(description="Of the Dask cluster.")
+    uploads: dict[str, int] = Field(description="What you may upload: bytes of a file, of all files, number of files.")
     most_jobs: int
     job: list[dict[str, Any]] = Field(description="What a run may say of its job: place in line, limits, where x goes.")
     problems: list[dict[str, Any]] = Field(description="Every problem with its words, methods and settings: what a form needs.")

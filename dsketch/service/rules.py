@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from dsketch.planning.traffic import Tariff
 from dsketch.service.notices import NoticeHosts
+from dsketch.service.uploads import UploadLimits
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Rules:
         That may be told of the end of a job.
     tariff : Tariff or None
         What the stores of data take, for plans to tell it in dollars.
+    uploads : UploadLimits
+        Of what an owner may send.
     """
 
     most_jobs: int = 2
@@ -45,3 +48,4 @@ class Rules:
     results_umask: int = 0o077
     notice_hosts: NoticeHosts = field(default_factory=NoticeHosts)
     tariff: Tariff | None = None
+    uploads: UploadLimits = field(default_factory=UploadLimits)

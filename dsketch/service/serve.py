@@ -35,6 +35,7 @@ from dsketch.service.places import Roots
 from dsketch.service.protocol import protocol_with
 from dsketch.service.store import Store
 from dsketch.service.trust import Peers, TrustedHeader
+from dsketch.service.uploads import UploadLimits
 from dsketch.service.workers import JobCluster
 
 log = logging.getLogger("dsketch.service")
@@ -210,10 +211,11 @@ def run(
         private_umask(),
         NoticeHosts.of(notice_hosts),
         None if price is None else tariff_of(price),
+        UploadLimits(most["upload"], most["uploaded"], most["uploads"]),
     )
     options = ServiceOptions(state, host, port, token_file, roots, JobCluster(**cluster), rules, bounds, **more)
     if not roots.folders and not roots.prefixes:
-        log.warning("no --data-root is declared: every job will be refused")
+        log.warning("no --data-root is declared: jobs may read uploads alone")
     serve(options, announce)
 
 

@@ -40,6 +40,7 @@ LATE = {
     ): "an optional package; its absence is an error only for who signs or checks a signature",
     ("matrix/tables.py", "pyarrow"): "an optional package; its absence is an error only for tables that are known by a protocol",
     ("service/coefficients.py", "pyarrow"): "an optional package; its absence is an error only for who asks for Parquet",
+    ("service/upload_look.py", "pyarrow"): "an optional package; its absence is an error only for who asks for Parquet",
     ("matrix/files.py", "h5py"): "an optional package; its absence is an error only for the path of an HDF5 file",
     ("matrix/parquet.py", "pyarrow"): "an optional package; its absence is an error only for the path of a Parquet file",
     ("client.py", "httpx"): "an optional package; its absence is an error only for who makes a client",

@@ -42,7 +42,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory, data: Path, token: tuple[Path, str]) -> Iterator[Service]:
     """A service with some jobs, to be asked everything."""
-    words = ("--token-file", str(token[0]), "--rate", "100000", "--max-jobs", "1")
+    words = ("--token-file", str(token[0]), "--rate", "100000", "--max-jobs", "1", "--max-upload", "2MB")
     with Service(tmp_path_factory.mktemp("fuzzed"), data, *words) as service:
         with service.client(token[1]) as client:
             rested(client, client.submit(spec("tsqr"))["id"])
@@ -112,6 +112,7 @@ def test_every_documented_status_is_seen(tmp_path: Path, fuzzed: Service, data: 
         every = [(path, method.upper()) for path, methods in document["paths"].items() for method in methods]
         lives_of_jobs(ledger, http, fuzzed, token[1])
         wrong_requests(ledger, http)
+        lives_of_uploads(ledger, http)
     with httpx.Client(base_url=fuzzed.url, timeout=240, trust_env=False) as nobody:
         for path, method in every:
             ledger.ask(nobody, method, path, json=BODY if method == "POST" else None)
@@ -207,6 +208,23 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
     ledger.ask(http, "DELETE", "/v1/jobs/{id}", id_)
 
 
+def lives_of_uploads(ledger: Ledger, http: httpx.Client) -> None:
+    """Send a file, again, another one of its name, one too large, one that is none; remove it while a job needs it, and then."""
+    for name, body in (("d.csv", b"a,b\n1,2\n3,5\n"), ("d.csv", b"a,b\n1,2\n3,5\n"), ("d.csv", b"a,b\n1,2\n"), ("d.html", b"")):
+        ledger.ask(http, "POST", "/v1/uploads", params={"name": name}, content=body)
+    ledger.ask(http, "POST", "/v1/uploads", params={"name": "e.csv"}, content=b"1" * 2_000_001)
+    ledger.ask(http, "GET", "/v1/uploads")
+    running = http.post("/v1/jobs", json={"spec": slow()}).json()["id"]
+    data = {"A": "upload:d.csv", "b": "upload:d.csv#b"}
+    waiting = http.post("/v1/jobs", json={"spec": {"problem": "lstsq", **data}}).json()["id"]
+    for name in ("d.csv", "none.csv", "-"):
+        response = http.request("DELETE", f"/v1/uploads/{name}")
+        ledger.seen["/v1/uploads/{name}", "delete"].add(response.status_code)
+    for id_ in (waiting, running):
+        http.post(f"/v1/jobs/{id_}/cancel")
+    ledger.seen["/v1/uploads/{name}", "delete"].add(http.request("DELETE", "/v1/uploads/d.csv").status_code)
+
+
 def wrong_requests(ledger: Ledger, http: httpx.Client) -> None:
     """Ask what is well formed, wrong, elsewhere, or too large."""
     for path in ("/v1/jobs", "/v1/service", "/healthz", "/readyz", "/metrics", "/v1/tokens"):
@@ -229,8 +247,15 @@ def broken_service(ledger: Ledger, service: Service, boss: dict[str, str], user:
         shutil.move(service.state / "jobs", service.state / "gone")
         (service.state / "jobs").write_text("no folder")
         ledger.ask(http, "POST", "/v1/jobs", json=BODY)
+        (service.state / "uploads").write_text("no folder")
+        ledger.ask(http, "POST", "/v1/uploads", params={"name": "d.csv"}, content=b"a,b\n1,2\n")
     host, port = service.url.removeprefix("http://").split(":")
     for path in ("/v1/jobs", "/v1/plans"):
         with socket.create_connection((host, int(port)), timeout=240) as slow_:
             slow_.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\n".encode())
             ledger.seen[path, "post"].add(int(slow_.recv(100).split()[1]))
+    (service.state / "uploads").unlink()
+    with socket.create_connection((host, int(port)), timeout=240) as slow_:
+        head = f"POST /v1/uploads?name=d.csv HTTP/1.1\r\nHost: {host}\r\nAuthorization: {boss['Authorization']}\r\n"
+        slow_.sendall(f"{head}Content-Length: 9\r\n\r\n".encode())
+        ledger.seen["/v1/uploads", "post"].add(int(slow_.recv(100).split()[1]))

@@ -42,6 +42,7 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
             "data_roots": [*map(str, roots.folders), *roots.prefixes],
             "out_roots": [*map(str, roots.outputs)],
             "dashboard": dispatcher.cluster.dashboard,
+            "uploads": dispatcher.uploads.quota(),
             "most_jobs": dispatcher.rules.most_jobs,
             "job": [_tell(option) for option in JOB],
             "problems": [describe_problem(problem) for problem in PROBLEMS.values()],

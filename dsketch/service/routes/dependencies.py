@@ -14,10 +14,10 @@ from dsketch.service.models import Trouble
 _WHY = {
     401: "No valid token.",
     403: "The caller may not: its token only reads, it is no admin, or the data lie outside the declared places.",
-    404: "No such job.",
+    404: "No such job, or upload.",
     408: "The body came too slowly.",
-    409: "The state of the job, or the idempotency key, does not allow it.",
-    413: "The body is too large.",
+    409: "The state of the job, the idempotency key, or the name of another upload does not allow it.",
+    413: "The body is too large, or a quota has no room for it.",
     422: "The request is not well formed, or the data cannot be used.",
     429: "Too many requests.",
     503: "Not now: the cluster or the disk fails.",

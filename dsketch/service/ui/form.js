@@ -6,6 +6,7 @@ import { complaint, documentOf, fieldNamed, fieldsOf, typedOf } from "./fields.j
 import { inputOf } from "./input.js";
 import { notice } from "./notices.js";
 import { planView } from "./plan.js";
+import { uploadPart } from "./upload.js";
 
 /** Fill the page. */
 export async function formPage(root, { query, about }) {
@@ -49,6 +50,7 @@ export async function formPage(root, { query, about }) {
     "form",
     { class: "card form", novalidate: true, "aria-label": "New job" },
     h("div", { class: "field" }, h("label", { for: "problem" }, "problem"), select, title),
+    service.role === "reader" ? "" : uploadPart(service.uploads, uploaded, () => submit.click()),
     plain,
     more,
     name.element,
@@ -62,7 +64,7 @@ export async function formPage(root, { query, about }) {
       : h(
           "div",
           { class: "notice" },
-          h("p", {}, "This service was started without a place to read from: every job will be refused. Start it with one:"),
+          h("p", {}, "This service was started without a place to read from: jobs can read uploads alone. To let them read more:"),
           copyable("dsketch serve --data-root DIR", "the command"),
         ),
     h(
@@ -72,6 +74,12 @@ export async function formPage(root, { query, about }) {
       h("div", { class: "sheets-side" }, side("Plan", answer, "plan"), side("Document of the run", document_, "document")),
     ),
   );
+
+  /** Take matrix and target of an upload. */
+  function uploaded(data) {
+    for (const [field, place] of Object.entries(data)) typed.set(field, place);
+    laid();
+  }
 
   function laid() {
     for (const field of fields) if (typed.get(field.name) === typedOf(field, {})) typed.delete(field.name); // the last problem's default

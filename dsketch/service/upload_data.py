@@ -1,0 +1,165 @@
+"""An upload becomes a matrix: the first step of a run whose document names one, in the run's own process.
+
+What was made once lies beside the upload and is read by the owner's later runs that ask for the same columns.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsketch._units import format_bytes
+from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
+from dsketch.events import Event, Note
+from dsketch.ingest import ingest
+from dsketch.service.errors import SizeError
+from dsketch.service.files import get_json, put_json
+from dsketch.service.upload_names import UploadAddress, address_of, is_upload
+from dsketch.service.uploads import size_of
+
+_LOOK_SECONDS = 0.3  # the pause between two looks at what was written
+_WEIGHTS = "weights"
+
+Tell = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class UploadPlace:
+    """Where the uploads of a run's owner lie.
+
+    Attributes
+    ----------
+    folder : Path
+    most_bytes : int
+        That all files of the owner may have, with what is made of them.
+    """
+
+    folder: Path
+    most_bytes: int
+
+
+def bring_in(addresses: Mapping[str, str], place: UploadPlace, tell: Tell) -> dict[str, str]:
+    """Return where the data of a run lie that are uploads, by their words, after making matrices of them.
+
+    Parameters
+    ----------
+    addresses : mapping
+        Of all data of the run, by word.
+    place : UploadPlace
+    tell : callable
+        Hears progress, and notes on the source.
+
+    Raises
+    ------
+    DsketchError
+        What is wrong with a file, as :func:`dsketch.ingest` says it.
+    SizeError
+        If the matrix does not fit into the owner's quota.
+    """
+    asked = {word: address_of(address, word) for word, address in addresses.items() if is_upload(address)}
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(one.name for one in asked.values()):
+        found |= _bring_in_one({word: one for word, one in asked.items() if one.name == name}, place, tell)
+    return found
+
+
+def _bring_in_one(asked: dict[str, UploadAddress], place: UploadPlace, tell: Tell) -> dict[str, str]:
+    """Return where the data of one upload lie, by their words."""
+    columns = {word: one.column for word, one in asked.items() if one.column is not None}
+    targets = [word for word in columns if word != _WEIGHTS]
+    if len(targets) > 1:
+        raise SpecError(
+            f"one target and weights were expected as columns of an upload; got {', '.join(targets)}. Upload the others alone."
+        )
+    name = next(iter(asked.values())).name
+    target, weights = next((columns[word] for word in targets), None), columns.get(_WEIGHTS)
+    made = _matrices_of(place, name, target, weights, tell)
+    roles = {word: "weights" if word == _WEIGHTS else "b" for word in columns}
+    return {word: str(made / f"{roles.get(word, 'A')}.zarr") for word in asked}
+
+
+def _matrices_of(place: UploadPlace, name: str, target: str | None, weights: str | None, tell: Tell) -> Path:
+    """Return the folder with the matrix of an upload, its target and weights; made now if it is not there."""
+    folder = place.folder / name
+    about = get_json(folder / "about.json")
+    if about is None:
+        raise MissingDataError(f"an upload was expected; there is no {name}. Upload it again.")
+    key = hashlib.sha256(json.dumps([about["id"], target, weights]).encode()).hexdigest()[:16]
+    made = folder / "matrices" / key
+    made.mkdir(parents=True, exist_ok=True)
+    with _lock(made):
+        if not (made / "made.json").is_file():
+            for left in made.glob("*.zarr"):
+                shutil.rmtree(left, ignore_errors=True)
+            try:
+                _make(place, folder / name, made, target, weights, tell)
+            except BaseException:
+                shutil.rmtree(made, ignore_errors=True)
+                raise
+    return made
+
+
+def _make(place: UploadPlace, source: Path, made: Path, target: str | None, weights: str | None, tell: Tell) -> None:
+    try:
+        done = ingest(
+            source,
+            made / "A.zarr",
+            target=target,
+            target_to=None if target is None else made / "b.zarr",
+            weights=weights,
+            weights_to=None if weights is None else made / "weights.zarr",
+            tell=_watch_room(place, tell),
+        )
+    except DsketchError as error:
+        raise type(error)(str(error).replace(f"{source.parent}/", "")) from error
+    _require_room(place)
+    shape = " × ".join(f"{length:,}" for length in done.shape)
+    taken = "" if target is None else f", its target {target}"
+    tell(Note(f"{source.name} is a matrix of {shape} now{taken}"))
+    put_json(made / "made.json", {"columns": len(done.columns), "shape": list(done.shape)})
+
+
+def _watch_room(place: UploadPlace, tell: Tell) -> Tell:
+    """Return a listener that also looks, now and then, whether what is written fits."""
+    looked = 0.0
+
+    def hear(event: Event) -> None:
+        nonlocal looked
+        tell(event)
+        if time.monotonic() - looked > _LOOK_SECONDS:
+            looked = time.monotonic()
+            _require_room(place)
+
+    return hear
+
+
+def _require_room(place: UploadPlace) -> None:
+    found = size_of(place.folder)
+    if found > place.most_bytes:
+        raise SizeError(
+            f"at most {format_bytes(place.most_bytes)} of an owner were expected, matrices included; it would be {format_bytes(found)}. "
+            "Delete an upload, leave out columns of text, or let whoever runs the service raise --max-uploaded."
+        )
+
+
+@contextmanager
+def _lock(made: Path) -> Iterator[None]:
+    """Let one process make a matrix; another that asks for it waits until it is there.
+
+    Raises
+    ------
+    DataError
+        If the upload was removed meanwhile.
+    """
+    try:
+        file = (made / ".lock").open("a")
+    except OSError as error:
+        raise DataError(f"an upload was expected; its folder gave: {error.strerror}. Upload it again.") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
