@@ -55,6 +55,44 @@ class Listing(BaseModel):
     limit: int = Field(default=100, ge=1, le=_MOST_LISTED)
 
 
+class Browsing(BaseModel):
+    """Which folder to look into."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    place: Annotated[str, Field(max_length=4096), AfterValidator(_printable)] = Field(
+        default="", description="A folder, in full or below the first data root; empty: the places that may be read."
+    )
+    prefix: Annotated[str, Field(max_length=255), AfterValidator(_printable)] = Field(
+        default="", description="What names begin with."
+    )
+    after: Annotated[str, Field(max_length=255), AfterValidator(_printable)] = Field(
+        default="", description="``next`` of the page before."
+    )
+    limit: int = Field(default=100, ge=1, le=_MOST_LISTED)
+
+
+class EntryOut(BaseModel):
+    """Something in a folder."""
+
+    name: str
+    address: str = Field(description="As a run may name it.")
+    kind: str = Field(description="array, group, folder; table: a file that can be ingested.")
+    shape: list[int] | None
+    dtype: str | None
+    bytes: int | None = Field(description="Of a file.")
+
+
+class FolderOut(BaseModel):
+    """A page of a folder."""
+
+    place: str | None
+    parent: str | None = Field(description="Null where that may not be looked into.")
+    entries: list[EntryOut]
+    next: str | None = Field(description="For ``after`` of the next page; null on the last one.")
+    is_cut: bool = Field(description="Whether the folder has more names than are looked at.")
+
+
 class Trouble(BaseModel):
     """An error: every one has this shape."""
 

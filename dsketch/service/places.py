@@ -68,7 +68,7 @@ class Roots:
         path = _under(address, self.folders)
         if path is None:
             raise self._elsewhere(address, what)
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a name is too long
             raise MissingDataError(f"{what} was expected at {path}; there is nothing. Check the path.")
         return str(path)
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Query
 from fastapi.responses import JSONResponse, Response
 
 from dsketch._jsonable import plain
@@ -13,10 +13,11 @@ from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import TABLE
 from dsketch.service.auth import Caller, Tokens
+from dsketch.service.browse import list_folder
 from dsketch.service.errors import AccessError
 from dsketch.service.job import stamp
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import About, Health, TokensOut, Trouble
+from dsketch.service.models import About, Browsing, FolderOut, Health, TokensOut, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
 from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, OUT_DIR, Bytes, Numbers, Option
@@ -47,6 +48,11 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
             "problems": [describe_problem(problem) for problem in PROBLEMS.values()],
         }
         return JSONResponse(plain(facts))
+
+    @app.get("/v1/data", tags=["service"], responses={200: {"model": FolderOut}, **troubles(403, 422)})
+    def browse(asked: Annotated[Browsing, Query()], caller: Annotated[Caller, Depends(who)]) -> Response:
+        """List a folder that runs may read: arrays with shape and dtype, groups, folders, files that can be ingested."""
+        return JSONResponse(list_folder(dispatcher.roots_of(caller.owner), **asked.model_dump()))
 
     @app.get("/healthz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}})
     async def healthz() -> Response:
