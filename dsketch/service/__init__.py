@@ -15,6 +15,7 @@
     GET    /v1/jobs/{id}/solution/fields/{name}             .npy of an array, of answers that have several
     DELETE /v1/jobs/{id}                                    of a job that rests
     GET    /v1/data                      ?place=&prefix=&after=&limit=   what lies in a folder that runs may read
+    GET    /v1/data/facts                ?place=            shape, dtype, chunks, bytes, names of columns of a matrix
     GET    /v1/service                                      places of data, problems with their words, who you are
     GET    /healthz, /readyz, /metrics, /docs, /openapi.json, /      (the web page)
 
@@ -28,7 +29,8 @@ How it holds together, lowest first:
 ``files folder formats``   a folder a job is the truth; who may look into the state directory, which versions can read it
 ``index store``            an SQLite index finds the folders
 ``events metrics``         what happens, as it happens
-``places rooted browse``   what may be read; files that are looked at when they are opened; folders listed
+``places rooted``          what may be read; files that are looked at when they are opened
+``browse data_facts``      folders listed; matrices told from their metadata
 ``tokens auth``            by whom
 ``limits hidden``          what a job may use by default; texts without addresses of clusters
 ``queue``                  whose turn it is

@@ -93,6 +93,29 @@ class FolderOut(BaseModel):
     is_cut: bool = Field(description="Whether the folder has more names than are looked at.")
 
 
+class Chosen(BaseModel):
+    """Which data to tell of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    place: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_printable)] = Field(
+        description="Of a Zarr array or CSR group, in full or below the first data root."
+    )
+
+
+class DataOut(BaseModel):
+    """What a matrix is like, from its metadata."""
+
+    address: str
+    kind: str = Field(description="array; csr: a sparse matrix.")
+    shape: list[int]
+    dtype: str
+    chunks: list[int] = Field(description="Of csr: of its stored numbers.")
+    bytes: int = Field(description="Of all numbers, decoded: what a pass computes with.")
+    columns: list[str] = Field(description="Names of the columns, the first thousand, where the writer left them.")
+    named: int = Field(description="How many columns have names.")
+
+
 class Trouble(BaseModel):
     """An error: every one has this shape."""
 

@@ -195,6 +195,8 @@ def wrong_requests(ledger: Ledger, http: httpx.Client) -> None:
     ledger.ask(http, "GET", "/v1/jobs", params={"limit": "many"})
     for place in ("", ".", "/etc", "nowhere"):
         ledger.ask(http, "GET", "/v1/data", params={"place": place})
+    for place in ("A.zarr", "/etc", "nowhere"):
+        ledger.ask(http, "GET", "/v1/data/facts", params={"place": place})
     for path in ("/v1/jobs", "/v1/plans"):
         ledger.ask(http, "POST", path, json={})
         ledger.ask(http, "POST", path, json={"spec": spec(A="/etc")})
