@@ -2,6 +2,7 @@
 
 import { Refusal, get, token } from "./api.js";
 import { h, say, show } from "./dom.js";
+import { forgetDrafts } from "./draft.js";
 import { formPage } from "./form.js";
 import { jobPage } from "./job.js";
 import { askToken, notice } from "./notices.js";
@@ -110,6 +111,7 @@ async function route() {
 
 at("forget").addEventListener("click", () => {
   token.set(null);
+  forgetDrafts();
   service = null;
   route();
 });
