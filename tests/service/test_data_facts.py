@@ -96,3 +96,15 @@ def test_the_service_tells_of_data(service: Service) -> None:
         assert (found["shape"], found["chunks"]) == ([40_000, 16], [4_000, 16])
         assert http.get("/v1/data/facts?place=%2fetc").status_code == 403
         assert http.get("/v1/data/facts?place=a%00").status_code == 422
+
+
+def test_options_have_labels_in_plain_words(service: Service) -> None:
+    """A form can call every option by other words than the name it has in code."""
+    with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as http:
+        about = http.get("/v1/service").json()
+    told = [
+        *about["job"],
+        *(option for one in about["problems"] for key in ("inputs", "words", "options") for option in one[key]),
+    ]
+
+    assert sorted({option["name"] for option in told if option["label"] == option["name"]}) == []

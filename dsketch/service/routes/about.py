@@ -122,6 +122,7 @@ def _tell(option: Option) -> dict[str, Any]:
     """Return an option as a form needs it."""
     return {
         "name": option.name,
+        "label": option.label or option.name,
         "kind": _KINDS.get(option.kind, option.kind.__name__),
         "default": option.default,
         "help": option.help,

@@ -32,7 +32,7 @@ function fieldOf(option, isAdvanced, about) {
   const place = option.name === "out" && about.out_roots.length ? ` Here: under ${about.out_roots[0]}; Zarr, or NumPy if it ends in .npy.` : "";
   return {
     name: option.name,
-    label: option.name,
+    label: option.label,
     help: `${option.help}${place}`,
     initial: option.default,
     kind: option.choices ? "choice" : (KINDS[option.kind] ?? option.kind),

@@ -23,7 +23,7 @@ export function inputOf(field, typed, changed) {
     changed(read());
   });
   const error = h("p", { class: "wrong", id: wrong, hidden: true });
-  const label = h("label", { for: id }, field.label, field.isNeeded && h("span", { class: "muted" }, " needed"));
+  const label = h("label", { for: id }, field.label, field.label !== field.name && [" ", h("code", {}, field.name)], field.isNeeded && h("span", { class: "muted" }, " needed"));
   const element = h(
     "div",
     { class: `field is-${field.kind}` },
