@@ -103,6 +103,8 @@ class Option:
         Its name on the command line, if that is another one.
     metavar : str
         The letter or word for its value in ``--help``; empty: by its kind.
+    label : str
+        What a form calls it, in plain words; empty: by its name.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Option:
     below: float | None = None
     flag: str = ""
     metavar: str = ""
+    label: str = ""
 
 
 MISSING = Option(
@@ -124,6 +127,7 @@ MISSING = Option(
     "error",
     "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill).",
     choices=("error", "fill"),
+    label="Absent chunks",
 )
 
 MISSING_BY_TARGET = Option(
@@ -133,6 +137,7 @@ MISSING_BY_TARGET = Option(
     "What an absent Zarr chunk means: lost data (error), or rows of the fill value (fill). drop: a NaN, or a cell marked as missing, "
     "leaves its row out for that target alone.",
     choices=("error", "fill", "drop"),
+    label="Absent chunks",
 )
 
 DIM = Option(
@@ -146,6 +151,7 @@ METHOD = Option(
     str,
     "auto",
     "How to solve; auto probes a few blocks and takes the cheapest that reaches the tolerance.",
+    label="Method",
 )
 TOL = Option(
     "tol",
@@ -155,17 +161,21 @@ TOL = Option(
     above=0,
     below=1,
     metavar="E",
+    label="Tolerance",
 )
-SKETCH = Option("sketch", str, "sparse_sign", "Family of the random sketch S.")
-SKETCH_ROWS = Option("sketch_rows", int, None, "Rows m of the sketch. [default: a multiple of d, by its use]", least=1)
-SEED = Option("seed", int, 0, "Of all random words: the same seed gives the same bits.", least=0)
+SKETCH = Option("sketch", str, "sparse_sign", "Family of the random sketch S.", label="Random sketch")
+SKETCH_ROWS = Option(
+    "sketch_rows", int, None, "Rows m of the sketch. [default: a multiple of d, by its use]", least=1, label="Rows of the sketch"
+)
+SEED = Option("seed", int, 0, "Of all random words: the same seed gives the same bits.", least=0, label="Random seed")
 FEATURES = Option(
     "features",
     str,
     "auto",
     "The features that precondition the kernel, or replace it with --method feature_space.",
+    label="Features",
 )
-RANK = Option("rank", int, None, "How many features. [default: a rule of the family]", least=1)
+RANK = Option("rank", int, None, "How many features. [default: a rule of the family]", least=1, label="Number of features")
 ACCURACY = Option(
     "accuracy",
     str,
@@ -173,6 +183,7 @@ ACCURACY = Option(
     "standard: what the tolerance asks. full: x is the exact minimizer of the stored floats, rounded, with a proof, whatever the condition "
     "number and the residual; two more passes, one of them the work of about ten Gram matrices.",
     choices=("standard", "full"),
+    label="Accuracy",
 )
 MAX_PASSES = Option(
     "max_passes",
@@ -183,6 +194,7 @@ MAX_PASSES = Option(
     least=1,
     flag="passes",
     metavar="N",
+    label="Most passes",
 )
 SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK, ACCURACY, MAX_PASSES)
 
@@ -193,6 +205,7 @@ MEMORY_LIMIT = Option(
     Bytes,
     None,
     "Memory of a worker that the plan may count on, such as 2GiB. [default: what the workers have]",
+    label="Memory of a worker",
 )
 
 REPLICAS = Option(
@@ -201,6 +214,7 @@ REPLICAS = Option(
     1,
     "For workers that are not trusted: so many compute each part (3, 5, …), and must agree. [default: 1]",
     least=1,
+    label="Copies of each part",
 )
 
 
@@ -227,6 +241,7 @@ def cluster_options(default: str) -> tuple[Option, ...]:
             None,
             "Memory limit of each own worker, such as 4GiB. [default: an equal share]",
             flag="memory",
+            label="Memory of a worker",
         ),
         REPLICAS,
     )
@@ -258,6 +273,7 @@ OUT = Option(
     None,
     "Write x here when solved: a Zarr array, or a NumPy file if the name ends in .npy. [default: print it]",
     metavar="X",
+    label="Where to write x",
 )
 OUT_DIR = Option(
     "out_dir",
@@ -266,15 +282,23 @@ OUT_DIR = Option(
     "Write the answer into this Zarr group as it is made, an array for each of its fields: x, standard errors, t, p and more. Least "
     "squares and ridge then go by tiles of targets, in bounded memory however many columns b has. [default: in memory]",
     metavar="DIR",
+    label="Folder of answers",
 )
 OVERWRITE = Option("overwrite", bool, False, "Replace what is at --out; otherwise that is an error.")
-SUMMARY = Option("summary", bool, False, "Also print the regression table: standard errors, t, p, confidence intervals, R².")
+SUMMARY = Option(
+    "summary",
+    bool,
+    False,
+    "Also print the regression table: standard errors, t, p, confidence intervals, R².",
+    label="Regression table",
+)
 ROBUST = Option(
     "robust",
     str,
     None,
     "The table with errors for unequal variances; one more pass.",
     choices=("HC0", "HC1", "HC2", "HC3"),
+    label="Robust errors",
 )
 INFORMATION = Option(
     "information",
@@ -282,6 +306,7 @@ INFORMATION = Option(
     "expected",
     "What errors of a generalised linear model are made of: Fisher's information, or the curvature at x.",
     choices=("expected", "observed"),
+    label="Information of errors",
 )
 
 # ---- what a service is told besides ------------------------------------------------------------------------------------
@@ -293,9 +318,10 @@ JOB = (
         None,
         "Also write x here, on the service's side, under a folder that it may write. [default: nowhere else]",
         metavar="X",
+        label="Where to write x",
     ),
     REPLICAS,
-    Option("priority", int, 0, "In your own line, from -100 to 100; larger goes first.", most=100, least=-100),
+    Option("priority", int, 0, "In your own line, from -100 to 100; larger goes first.", most=100, least=-100, label="Priority"),
     Option(
         "notify",
         str,
@@ -303,7 +329,24 @@ JOB = (
         "At the end of the job send a notice to this address, of a host that the service allows: a POST of JSON with id, name, state, "
         "sentence, problem. [default: none]",
         metavar="URL",
+        label="Notice to",
     ),
-    Option("limits.seconds", float, None, "Time limit. [default: the service's]", above=0, flag="max_seconds", metavar="S"),
-    Option("limits.memory", Bytes, None, "Memory limit of the job's process. [default: the service's]", flag="max_memory"),
+    Option(
+        "limits.seconds",
+        float,
+        None,
+        "Time limit. [default: the service's]",
+        above=0,
+        flag="max_seconds",
+        metavar="S",
+        label="Time limit",
+    ),
+    Option(
+        "limits.memory",
+        Bytes,
+        None,
+        "Memory limit of the job's process. [default: the service's]",
+        flag="max_memory",
+        label="Memory limit",
+    ),
 )

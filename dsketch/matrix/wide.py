@@ -28,6 +28,7 @@ SAMPLES = Option(
     "auto",
     "Along which axis of G the n samples lie: rows (n × m), columns (m × n); auto: the axis that is named samples, else rows.",
     choices=("auto", "rows", "columns"),
+    label="Axis of the samples",
 )
 _VCF = ("call_dosage", "call_DS", "call_genotype")  # of a VCF-Zarr store, the first that is there
 

@@ -25,8 +25,8 @@ from dsketch.problems.tables import SummaryOptions, no_table_error, require_grou
 from dsketch.settings import MISSING, Option, Settings
 from dsketch.sketch import SKETCHES
 
-TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d")
-SIDES = Option("b", Matrix, None, "Zarr vector of length n, or matrix n × k")
+TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d", label="Data matrix")
+SIDES = Option("b", Matrix, None, "Zarr vector of length n, or matrix n × k", label="Targets")
 
 
 class Predictor(NamedTuple):

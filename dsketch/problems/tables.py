@@ -16,6 +16,7 @@ GROUPS = Option(
     "The table with errors for rows that depend on each other within groups: Zarr vector of each row's group, any numbers; one more pass. "
     "[default: rows are independent]",
     metavar="G",
+    label="Groups of rows",
 )
 TABLE = (SUMMARY, ROBUST, GROUPS, INFORMATION)
 CLUSTER = "cluster"  # the word of a table whose errors are those of groups of rows

@@ -17,6 +17,8 @@
     POST   /v1/uploads                   ?name=, file as body   201; a run names it as upload:NAME and a column as upload:NAME#COLUMN
     GET    /v1/uploads                                      yours, and the quota
     DELETE /v1/uploads/{name}                               of one that no job is about to read
+    GET    /v1/data                      ?place=&prefix=&after=&limit=   what lies in a folder that runs may read
+    GET    /v1/data/facts                ?place=            shape, dtype, chunks, bytes, names of columns of a matrix
     GET    /v1/service                                      places of data, problems with their words, who you are
     GET    /healthz, /readyz, /metrics, /docs, /openapi.json, /      (the web page)
 
@@ -31,6 +33,7 @@ How it holds together, lowest first:
 ``index store``            an SQLite index finds the folders
 ``events metrics``         what happens, as it happens
 ``places rooted``          what may be read; files that are looked at when they are opened
+``browse data_facts``      folders listed; matrices told from their metadata
 ``tokens auth``            by whom
 ``upload_* uploads``       files that owners send: names, a look at what they are, the folder, the matrix made of one
 ``limits hidden``          what a job may use by default; texts without addresses of clusters

@@ -56,6 +56,67 @@ class Listing(BaseModel):
     limit: int = Field(default=100, ge=1, le=_MOST_LISTED)
 
 
+class Browsing(BaseModel):
+    """Which folder to look into."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    place: Annotated[str, Field(max_length=4096), AfterValidator(_printable)] = Field(
+        default="", description="A folder, in full or below the first data root; empty: the places that may be read."
+    )
+    prefix: Annotated[str, Field(max_length=255), AfterValidator(_printable)] = Field(
+        default="", description="What names begin with."
+    )
+    after: Annotated[str, Field(max_length=255), AfterValidator(_printable)] = Field(
+        default="", description="``next`` of the page before."
+    )
+    limit: int = Field(default=100, ge=1, le=_MOST_LISTED)
+
+
+class EntryOut(BaseModel):
+    """Something in a folder."""
+
+    name: str
+    address: str = Field(description="As a run may name it.")
+    kind: str = Field(description="array, group, folder; table: a file that can be ingested.")
+    shape: list[int] | None
+    dtype: str | None
+    bytes: int | None = Field(description="Of a file.")
+
+
+class FolderOut(BaseModel):
+    """A page of a folder."""
+
+    place: str | None
+    parent: str | None = Field(description="Null where that may not be looked into.")
+    entries: list[EntryOut]
+    next: str | None = Field(description="For ``after`` of the next page; null on the last one.")
+    is_cut: bool = Field(description="Whether the folder has more names than are looked at.")
+
+
+class Chosen(BaseModel):
+    """Which data to tell of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    place: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_printable)] = Field(
+        description="Of a Zarr array or CSR group, in full or below the first data root."
+    )
+
+
+class DataOut(BaseModel):
+    """What a matrix is like, from its metadata."""
+
+    address: str
+    kind: str = Field(description="array; csr: a sparse matrix.")
+    shape: list[int]
+    dtype: str
+    chunks: list[int] = Field(description="Of csr: of its stored numbers.")
+    bytes: int = Field(description="Of all numbers, decoded: what a pass computes with.")
+    columns: list[str] = Field(description="Names of the columns, the first thousand, where the writer left them.")
+    named: int = Field(description="How many columns have names.")
+
+
 class Trouble(BaseModel):
     """An error: every one has this shape."""
 

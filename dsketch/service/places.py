@@ -16,7 +16,7 @@ from dsketch.service.rooted import RootedStore
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _MOST_ENTRIES = 5_000_000  # the links of an array with more files could not be looked at in reasonable time
-_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Roots:
         path = _under(address, self.folders)
         if path is None:
             raise self._elsewhere(address, what)
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a name is too long
             raise MissingDataError(f"{what} was expected at {path}; there is nothing. Check the path.")
         return str(path)
 
@@ -113,7 +113,7 @@ class Roots:
                 raise PlaceError(
                     f"{what} was expected to be files and folders; {entry.path} is something else (a pipe, a device). Remove it."
                 )
-            if entry.name in _METADATA and entry.is_file():
+            if entry.name in METADATA and entry.is_file():
                 _refuse_running_codecs(Path(entry.path), what)
 
     def open(self, address: str, what: str = "A") -> "str | RootedStore":

@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Iterable
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,40 @@ class RootedStore(Store):  # type: ignore[misc]  # zarr publishes no types that 
             return os.open(f"/proc/self/fd/{held}", os.O_RDONLY | os.O_CLOEXEC)
         finally:
             os.close(held)
+
+    def stat_of(self, path: str | Path) -> os.stat_result:
+        """Return what the system says of a file or folder.
+
+        Raises
+        ------
+        PlaceError
+            If it lies elsewhere.
+        OSError
+            If there is nothing.
+        """
+        held = self._hold(path)
+        try:
+            return os.fstat(held)
+        finally:
+            os.close(held)
+
+    def list_names(self, folder: Path, most: int) -> tuple[list[str], bool]:
+        """Return the names in a folder, no more than ``most``, and whether there are others.
+
+        Raises
+        ------
+        PlaceError
+            If it lies elsewhere.
+        OSError
+            If it is no folder, or may not be read.
+        """
+        held = self._hold(folder)
+        try:
+            with os.scandir(f"/proc/self/fd/{held}") as entries:
+                names = [entry.name for entry in islice(entries, most + 1)]
+        finally:
+            os.close(held)
+        return names[:most], len(names) > most
 
     def _hold(self, path: str | Path) -> int:
         """Return a descriptor that holds what a path leads to, unopened, if that lies below a declared folder."""

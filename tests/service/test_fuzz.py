@@ -230,6 +230,10 @@ def wrong_requests(ledger: Ledger, http: httpx.Client) -> None:
     for path in ("/v1/jobs", "/v1/service", "/healthz", "/readyz", "/metrics", "/v1/tokens"):
         ledger.ask(http, "GET", path)
     ledger.ask(http, "GET", "/v1/jobs", params={"limit": "many"})
+    for place in ("", ".", "/etc", "nowhere"):
+        ledger.ask(http, "GET", "/v1/data", params={"place": place})
+    for place in ("A.zarr", "/etc", "nowhere"):
+        ledger.ask(http, "GET", "/v1/data/facts", params={"place": place})
     for path in ("/v1/jobs", "/v1/plans"):
         ledger.ask(http, "POST", path, json={})
         ledger.ask(http, "POST", path, json={"spec": spec(A="/etc")})

@@ -78,9 +78,13 @@ def test_the_plan_comes_before_the_run(opened: Opened) -> None:
         expect(plan.get_by_role("heading", name="Rejected")).to_be_visible(timeout=WAIT)
         expect(plan).to_contain_text("20,000 × 10")
         expect(page.get_by_role("button", name="Submit")).to_have_class("is-primary")
+        page.locator("[name=b]").fill("")
         page.locator("[name=method]").select_option("tsqr")
         expect(plan.locator(".is-stale")).to_be_visible()
         expect(page.get_by_role("button", name="Show plan")).to_have_class("is-primary")
+        page.locator("[name=b]").fill("demo/b.zarr")
+        expect(plan).to_contain_text("tsqr — ", timeout=WAIT)
+        expect(plan.locator(".is-stale")).to_have_count(0)
 
 
 def test_the_form_asks_for_the_table_of_coefficients(opened: Opened, running: Service) -> None:

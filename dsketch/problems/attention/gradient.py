@@ -99,10 +99,16 @@ class AttentionGradient(Problem):
         QUERIES,
         KEYS,
         VALUES,
-        Option("dY", Matrix, None, "Zarr matrix of the gradient at the rows of attention, n × (heads · p)"),
+        Option(
+            "dY",
+            Matrix,
+            None,
+            "Zarr matrix of the gradient at the rows of attention, n × (heads · p)",
+            label="Gradient of the output",
+        ),
     )
     options: ClassVar[tuple[Option, ...]] = (
-        Option("wrt", str, "Q", "Of what the gradient is taken.", choices=WANTED),
+        Option("wrt", str, "Q", "Of what the gradient is taken.", choices=WANTED, label="With respect to"),
         KIND,
         DEGREE,
         HEADS,

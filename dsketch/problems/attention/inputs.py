@@ -13,12 +13,12 @@ from dsketch.problems.arguments import as_flag, as_scale
 from dsketch.problems.attention.system import AttentionSystem
 from dsketch.settings import Option
 
-QUERIES = Option("Q", Matrix, None, "Zarr matrix of queries, n × (heads · d)")
-KEYS = Option("K", Matrix, None, "Zarr matrix of keys, m × (heads · d)")
-VALUES = Option("V", Matrix, None, "Zarr matrix of values, m × (heads · p)")
-HEADS = Option("heads", int, 1, "Into so many heads the columns are cut; they share every reading.", least=1)
-CAUSAL = Option("causal", bool, False, "Row i of Q sees rows 0 … i + m − n of K and V alone.")
-SCALE = Option("scale", float, None, "s > 0 in exp(s⟨q, k⟩). [default: 1/√d]")
+QUERIES = Option("Q", Matrix, None, "Zarr matrix of queries, n × (heads · d)", label="Queries")
+KEYS = Option("K", Matrix, None, "Zarr matrix of keys, m × (heads · d)", label="Keys")
+VALUES = Option("V", Matrix, None, "Zarr matrix of values, m × (heads · p)", label="Values")
+HEADS = Option("heads", int, 1, "Into so many heads the columns are cut; they share every reading.", least=1, label="Heads")
+CAUSAL = Option("causal", bool, False, "Row i of Q sees rows 0 … i + m − n of K and V alone.", label="Causal")
+SCALE = Option("scale", float, None, "s > 0 in exp(s⟨q, k⟩). [default: 1/√d]", label="Scale of the kernel")
 KINDS = ("softmax", "polynomial", "conv")
 KIND = Option(
     "kind",
@@ -26,8 +26,9 @@ KIND = Option(
     "softmax",
     "Weights: exp(s⟨q, k⟩); ⟨q, k⟩^degree, which no s changes; conv: exp(s⟨q, k⟩), causal, by a convolution basis if there is one.",
     choices=KINDS,
+    label="Kind of weights",
 )
-DEGREE = Option("degree", int, None, "Even power of kind polynomial. [default: 4]", least=2)
+DEGREE = Option("degree", int, None, "Even power of kind polynomial. [default: 4]", least=2, label="Degree")
 _DEGREE, _MOST = 4, 64  # powers of products of rows in [½, 1) are float64 numbers up to it for d up to 10⁹
 
 

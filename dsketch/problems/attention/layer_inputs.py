@@ -10,16 +10,30 @@ from dsketch.problems.attention.layer_system import MOST_NUMBERS, LayerSystem
 from dsketch.settings import Numbers, Option
 
 INPUTS = (
-    Option("A1", Matrix, None, "Zarr matrix of queries, n × d"),
-    Option("A2", Matrix, None, "Zarr matrix of keys, m × d'"),
-    Option("A3", Matrix, None, "Zarr matrix of values, m × p"),
-    Option("B", Matrix, None, "Zarr matrix of what the layer should give, n × k"),
+    Option("A1", Matrix, None, "Zarr matrix of queries, n × d", label="First matrix"),
+    Option("A2", Matrix, None, "Zarr matrix of keys, m × d'", label="Second matrix"),
+    Option("A3", Matrix, None, "Zarr matrix of values, m × p", label="Third matrix"),
+    Option("B", Matrix, None, "Zarr matrix of what the layer should give, n × k", label="Wanted output"),
 )
 OPTIONS = (
-    Option("heads", int, 1, "So many heads, each with an X and a Y of its own, add up.", least=1, most=64),
-    Option("start", Numbers, None, "The X to begin at, by rows, an earlier answer or its path. [default: drawn]"),
-    Option("restarts", int, 0, "Begin at so many further points, drawn by the seed; the best answer is kept.", least=0, most=64),
-    Option("alpha", float, 0.0, "Penalty ½ alpha (‖X‖² + ‖Y‖²), not divided by n."),
+    Option("heads", int, 1, "So many heads, each with an X and a Y of its own, add up.", least=1, most=64, label="Heads"),
+    Option(
+        "start",
+        Numbers,
+        None,
+        "The X to begin at, by rows, an earlier answer or its path. [default: drawn]",
+        label="Starting point",
+    ),
+    Option(
+        "restarts",
+        int,
+        0,
+        "Begin at so many further points, drawn by the seed; the best answer is kept.",
+        least=0,
+        most=64,
+        label="Restarts",
+    ),
+    Option("alpha", float, 0.0, "Penalty ½ alpha (‖X‖² + ‖Y‖²), not divided by n.", label="Penalty"),
 )
 
 

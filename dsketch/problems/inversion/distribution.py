@@ -79,8 +79,8 @@ class LeverageDistribution(NonlinearProblem):
     title = "x from leverage scores, min ‖σ(x) − σ*‖ for the rows of diag(Ax − b)⁻¹A."
     inputs = (
         TALL,
-        Option(SIDES.name, Matrix, None, "Zarr vector of length n"),
-        Option("sigma", Matrix, None, "Zarr vector of length n: the leverage scores σ*"),
+        Option(SIDES.name, Matrix, None, "Zarr vector of length n", label="Targets"),
+        Option("sigma", Matrix, None, "Zarr vector of length n: the leverage scores σ*", label="Target scores"),
     )
     methods = METHODS
     work = LEVERAGES

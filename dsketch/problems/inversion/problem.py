@@ -116,12 +116,24 @@ class LeverageGradient(Problem):
     title = "x from the gradient of leverage scores, g(x) = −A_xᵀσ(x) = c."
     inputs = (
         TALL,
-        Option(SIDES.name, Matrix, None, "Zarr vector of length n"),
-        Option("c", Numbers, None, "The d numbers of g(x)"),
+        Option(SIDES.name, Matrix, None, "Zarr vector of length n", label="Targets"),
+        Option("c", Numbers, None, "The d numbers of g(x)", label="Target vector"),
     )
     options: ClassVar[tuple[Option, ...]] = (
-        Option("start", Numbers, None, "Where to begin: d numbers, an earlier answer or its path. [default: 0]"),
-        Option("w", float, 0.0, "The paper's penalty ½w²‖Ax‖² beside ½‖g(x) − c‖²; 0 for g(x) = c itself."),
+        Option(
+            "start",
+            Numbers,
+            None,
+            "Where to begin: d numbers, an earlier answer or its path. [default: 0]",
+            label="Starting point",
+        ),
+        Option(
+            "w",
+            float,
+            0.0,
+            "The paper's penalty ½w²‖Ax‖² beside ½‖g(x) − c‖²; 0 for g(x) = c itself.",
+            label="Weight of the penalty",
+        ),
     )
     methods: ClassVar[Mapping[str, GradientMethod]] = METHODS
 

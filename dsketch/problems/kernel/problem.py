@@ -87,8 +87,8 @@ class ExpKernel(Problem):
     title = "The attention kernel, (exp(s A Aᵀ) + λ I) x = b, exp entry by entry."
     inputs = (replace(TALL, help="Zarr matrix, n × d"), SIDES)
     options = (
-        Option("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares."),
-        Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
+        Option("alpha", float, 1.0, "The ridge λ ≥ 0 on the kernel's diagonal; 0 asks for least squares.", label="Penalty"),
+        Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩).", label="Scale of the kernel"),
     )
     methods = METHODS
     families = FEATURES

@@ -103,10 +103,10 @@ class RestrictedKernel(Problem):
     title = "Kernel ridge regression with M centres, min ‖K_nM w − b‖² + alpha wᵀ K_MM w."
     inputs = (replace(TALL, help="Zarr matrix, n × d"), SIDES)
     options = (
-        Option("alpha", float, 1.0, "Penalty alpha wᵀ K w, ≥ 0, not divided by n."),
-        Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩)."),
-        Option("centres", int, None, "How many rows of A are centres. [default: 500, or all]"),
-        Option("draw", int, 0, "Which draw of centres: the same number gives the same ones."),
+        Option("alpha", float, 1.0, "Penalty alpha wᵀ K w, ≥ 0, not divided by n.", label="Penalty"),
+        Option("scale", float, 1.0, "s > 0 in exp(s⟨a, a'⟩).", label="Scale of the kernel"),
+        Option("centres", int, None, "How many rows of A are centres. [default: 500, or all]", label="Number of centres"),
+        Option("draw", int, 0, "Which draw of centres: the same number gives the same ones.", label="Draw of centres"),
     )
     methods = METHODS
     x_has_columns = False

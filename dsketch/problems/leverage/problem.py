@@ -76,9 +76,11 @@ class LeverageScores(Problem):
     title = "Leverage scores of the rows of A, one a row, written by the workers."
     inputs = (TALL,)
     options: ClassVar[tuple[Option, ...]] = (
-        Option("alpha", float, 0.0, "Penalty ≥ 0: ridge leverage scores, which add up to the statistical dimension."),
-        Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row. [default: all 1]"),
-        Option("intercept", bool, False, "Append a column of ones to A (never stored)."),
+        Option(
+            "alpha", float, 0.0, "Penalty ≥ 0: ridge leverage scores, which add up to the statistical dimension.", label="Penalty"
+        ),
+        Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row. [default: all 1]", label="Weights of rows"),
+        Option("intercept", bool, False, "Append a column of ones to A (never stored).", label="Intercept"),
     )
     methods: ClassVar[Mapping[str, LeverageMethod]] = METHODS
     answers_rows = True

@@ -80,10 +80,29 @@ class SampledLeastSquares(Problem):
     name = "sampled-lstsq"
     title = "Least squares or ridge to within 1 + epsilon, on rows drawn by leverage."
     options: ClassVar[tuple[Option, ...]] = (
-        Option("epsilon", float, 0.1, "How far the residual² may be above the least, relatively: between 0 and 1.", metavar="E"),
-        Option("alpha", float, 0.0, "Penalty alpha ‖x‖², ≥ 0: rows are drawn by ridge leverage scores."),
-        Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
-        Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
+        Option(
+            "epsilon",
+            float,
+            0.1,
+            "How far the residual² may be above the least, relatively: between 0 and 1.",
+            metavar="E",
+            label="Allowed excess",
+        ),
+        Option("alpha", float, 0.0, "Penalty alpha ‖x‖², ≥ 0: rows are drawn by ridge leverage scores.", label="Penalty"),
+        Option(
+            "weights",
+            Matrix,
+            None,
+            "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]",
+            label="Weights of rows",
+        ),
+        Option(
+            "intercept",
+            bool,
+            False,
+            "Append a column of ones to A (never stored); its coefficient is x's last.",
+            label="Intercept",
+        ),
     )
     methods: ClassVar[Mapping[str, SampledMethod]] = METHODS
     predicts_linearly = True

@@ -59,8 +59,20 @@ class LinearProblem(LinearSystem, AffineProblem):
     methods: ClassVar[Mapping[str, LinearMethod]] = METHODS
     takes: ClassVar[tuple[str, ...]] = ("accuracy",)
     options: ClassVar[tuple[Option, ...]] = (
-        Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]"),
-        Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
+        Option(
+            "weights",
+            Matrix,
+            None,
+            "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]",
+            label="Weights of rows",
+        ),
+        Option(
+            "intercept",
+            bool,
+            False,
+            "Append a column of ones to A (never stored); its coefficient is x's last.",
+            label="Intercept",
+        ),
     )
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:

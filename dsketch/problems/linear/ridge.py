@@ -56,6 +56,7 @@ class Ridge(LinearProblem):
             Numbers,
             1.0,
             "Penalty alpha ‖x‖², ≥ 0; scikit-learn's meaning, not divided by n. One number, one a column of b, or one a column of A.",
+            label="Penalty",
         ),
         *LinearProblem.options,
     )

@@ -33,7 +33,13 @@ from dsketch.problems.outcome import ArrayOf, ArraysLook, Outcome, Status
 from dsketch.problems.status import status_of
 from dsketch.settings import Option, Settings
 
-COLUMNS = Option("G", Matrix, None, "Zarr array whose columns are looked at one by one, n × m or m × n; or a VCF-Zarr store")
+COLUMNS = Option(
+    "G",
+    Matrix,
+    None,
+    "Zarr array whose columns are looked at one by one, n × m or m × n; or a VCF-Zarr store",
+    label="Array to look at",
+)
 HELP = {
     "beta": "coefficients",
     "standard_errors": "of the coefficients, with n - rank - 1 degrees of freedom",
@@ -42,7 +48,7 @@ HELP = {
     "neg_log10_p": "-log10 p, also where p itself is 0",
     "counts": "entries of the column that are there, of the rows that the target has",
 }
-TARGETS = Option("Y", Matrix, None, "Zarr matrix of targets, n × k")
+TARGETS = Option("Y", Matrix, None, "Zarr matrix of targets, n × k", label="Targets")
 GAPS = Option(
     "missing",
     str,
@@ -50,6 +56,7 @@ GAPS = Option(
     "What stands for a missing entry of a column: its mean, nothing (drop: the row is left out for that column), or an error. A row "
     "that a target misses is left out for that target, one that a covariate misses for all; with error both are refused.",
     choices=("mean", "drop", "error"),
+    label="Absent chunks",
 )
 
 
@@ -99,9 +106,14 @@ class Marginal(Problem):
     inputs = (COLUMNS, TARGETS)
     options: ClassVar[tuple[Option, ...]] = (
         Option(
-            "covariates", Matrix, None, "Zarr matrix of covariates that all regressions have, n × q. [default: none]", metavar="C"
+            "covariates",
+            Matrix,
+            None,
+            "Zarr matrix of covariates that all regressions have, n × q. [default: none]",
+            metavar="C",
+            label="Covariates",
         ),
-        Option("intercept", bool, True, "Count a constant among the covariates.", flag="intercept"),
+        Option("intercept", bool, True, "Count a constant among the covariates.", flag="intercept", label="Intercept"),
         SAMPLES,
     )
     missing_option = GAPS

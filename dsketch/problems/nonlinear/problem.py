@@ -70,11 +70,23 @@ class NonlinearProblem(Problem):
     """
 
     options: ClassVar[tuple[Option, ...]] = (
-        Option("start", Numbers, None, "Where to begin: d numbers, an earlier answer or its path. [default: 0]"),
         Option(
-            "restarts", int, 0, "Begin at so many further points, drawn by the seed; the best answer is kept.", least=0, most=64
+            "start",
+            Numbers,
+            None,
+            "Where to begin: d numbers, an earlier answer or its path. [default: 0]",
+            label="Starting point",
         ),
-        Option("alpha", float, 0.0, "Penalty ½ alpha ‖x‖², not divided by n."),
+        Option(
+            "restarts",
+            int,
+            0,
+            "Begin at so many further points, drawn by the seed; the best answer is kept.",
+            least=0,
+            most=64,
+            label="Restarts",
+        ),
+        Option("alpha", float, 0.0, "Penalty ½ alpha ‖x‖², not divided by n.", label="Penalty"),
     )
     methods: ClassVar[Mapping[str, NonlinearMethod]] = METHODS
     work: ClassVar[Kind]

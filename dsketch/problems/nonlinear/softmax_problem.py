@@ -24,7 +24,7 @@ class SoftmaxProblem(NonlinearProblem):
         Whether u = exp(A x) + A x rather than exp(A x).
     """
 
-    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n"))
+    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n", label="Targets"))
     has_residual: ClassVar[bool]
 
     def __init__(

@@ -83,13 +83,13 @@ class TwoLayer(NonlinearProblem):
     name = "two-layer"
     title = "Two layers, min ½‖ReLU(A₂ᵀ softmax(A₁x)) − b‖², or with ReLU first."
     inputs = (
-        Option("A1", Matrix, None, "Zarr matrix A₁, n × d"),
-        Option("A2", Matrix, None, "Zarr matrix A₂ᵀ, n × m: a row for each of A₁'s"),
-        Option("b", Numbers, None, "The m targets"),
+        Option("A1", Matrix, None, "Zarr matrix A₁, n × d", label="First matrix"),
+        Option("A2", Matrix, None, "Zarr matrix A₂ᵀ, n × m: a row for each of A₁'s", label="Second matrix"),
+        Option("b", Numbers, None, "The m targets", label="Targets"),
     )
     options = (
-        Option("inner", str, "softmax", "The first layer: softmax over all rows, or relu.", choices=_LAYERS),
-        Option("outer", str, "relu", "The second layer, the other of the two.", choices=_LAYERS),
+        Option("inner", str, "softmax", "The first layer: softmax over all rows, or relu.", choices=_LAYERS, label="First layer"),
+        Option("outer", str, "relu", "The second layer, the other of the two.", choices=_LAYERS, label="Second layer"),
         *NonlinearProblem.options,
     )
     work = Kind(SoftmaxMoments.kind, lambda d: SoftmaxMoments(np.zeros(d), np.zeros(d)), grows=True)

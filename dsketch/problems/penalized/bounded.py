@@ -53,8 +53,10 @@ class Bounded(PenalizedProblem):
     name = "bounded"
     title = "Least squares within bounds, min ‖A x − b‖ over lower ≤ x ≤ upper; non-negative by default."
     options = (
-        Option("lower", Numbers, 0.0, "Lower bounds, a number or one a column; -inf is none."),
-        Option("upper", Numbers, None, "Upper bounds, a number or one a column; inf is none. [default: none]"),
+        Option("lower", Numbers, 0.0, "Lower bounds, a number or one a column; -inf is none.", label="Lower bounds"),
+        Option(
+            "upper", Numbers, None, "Upper bounds, a number or one a column; inf is none. [default: none]", label="Upper bounds"
+        ),
         WEIGHTS,
         INTERCEPT,
     )

@@ -62,8 +62,8 @@ class ElasticNet(PenalizedProblem):
     name = "elastic-net"
     title = "Elastic net and lasso, min ‖A x − b‖²/(2n) + alpha (l1_ratio ‖x‖₁ + (1 − l1_ratio) ‖x‖²/2)."
     options = (
-        Option("alpha", float, 1.0, "Size of the penalty, ≥ 0; scikit-learn's meaning."),
-        Option("l1_ratio", float, 0.5, "Share of ‖x‖₁ in it, from 0 (ridge) to 1 (lasso)."),
+        Option("alpha", float, 1.0, "Size of the penalty, ≥ 0; scikit-learn's meaning.", label="Penalty"),
+        Option("l1_ratio", float, 0.5, "Share of ‖x‖₁ in it, from 0 (ridge) to 1 (lasso).", label="Share of the 1-norm"),
         WEIGHTS,
         INTERCEPT,
     )

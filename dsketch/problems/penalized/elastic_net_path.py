@@ -96,13 +96,27 @@ class ElasticNetPath(PenalizedProblem):
 
     name = "elastic-net-path"
     title = "All elastic nets of a path, with cross-validation, in two passes."
-    inputs = (ANY, Option("b", Matrix, None, "Zarr vector of length n"))
+    inputs = (ANY, Option("b", Matrix, None, "Zarr vector of length n", label="Targets"))
     methods = METHODS
     options = (
-        Option("alphas", Numbers, 60, "How many penalties, or their values."),
-        Option("l1_ratio", Numbers, 0.5, "Share of ‖x‖₁ in the penalty, from 0 (ridge) to 1 (lasso); one or several."),
-        Option("eps", float, 1e-3, "The smallest penalty over the largest, where they are counted.", above=0, below=1),
-        Option("folds", int, 5, "Folds of the cross-validation; 0 for none.", least=0, most=100),
+        Option("alphas", Numbers, 60, "How many penalties, or their values.", label="Penalties"),
+        Option(
+            "l1_ratio",
+            Numbers,
+            0.5,
+            "Share of ‖x‖₁ in the penalty, from 0 (ridge) to 1 (lasso); one or several.",
+            label="Share of the 1-norm",
+        ),
+        Option(
+            "eps",
+            float,
+            1e-3,
+            "The smallest penalty over the largest, where they are counted.",
+            above=0,
+            below=1,
+            label="Length of the path",
+        ),
+        Option("folds", int, 5, "Folds of the cross-validation; 0 for none.", least=0, most=100, label="Folds"),
         WEIGHTS,
         INTERCEPT,
     )

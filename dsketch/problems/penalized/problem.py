@@ -31,9 +31,11 @@ from dsketch.problems.penalized.methods import METHODS
 from dsketch.problems.penalized.system import PenalizedSystem
 from dsketch.settings import Option, Settings
 
-ANY = Option("A", Matrix, None, "Zarr matrix, n × d")
-WEIGHTS = Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row. [default: all 1]")
-INTERCEPT = Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last.")
+ANY = Option("A", Matrix, None, "Zarr matrix, n × d", label="Data matrix")
+WEIGHTS = Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row. [default: all 1]", label="Weights of rows")
+INTERCEPT = Option(
+    "intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last.", label="Intercept"
+)
 
 
 class PenalizedProblem(PenalizedSystem, AffineProblem):

@@ -72,6 +72,7 @@ class GramExponential(ColumnSidesProblem):
             None,
             "Truncate the series after this power, and invert that. [default: the whole exponential]",
             most=1000,
+            label="Terms of the series",
         ),
     )
     methods = DIRECT

@@ -29,7 +29,7 @@ class PowerProblem(PoweringProblem):
     """
 
     is_odd: ClassVar[bool]
-    options = (Option("power", int, 1, "The power j ≥ 1.", most=64),)
+    options = (Option("power", int, 1, "The power j ≥ 1.", most=64, label="Power"),)
     methods = METHODS
     power: int
 

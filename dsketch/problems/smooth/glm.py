@@ -76,25 +76,64 @@ class GLM(SmoothProblem):
     has_table = True
     inputs = (
         TALL,
-        Option("y", Matrix, None, "Zarr vector of length n, in the domain of the family"),
+        Option("y", Matrix, None, "Zarr vector of length n, in the domain of the family", label="Observed response"),
     )
     options = (
-        Option("family", str, "binomial", "Of the distribution of y, or the loss.", choices=tuple(FAMILIES)),
-        Option("link", str, None, "Between the mean and aᵀx. [default: the family's own]"),
-        Option("offset", Matrix, None, "Zarr vector that is added to aᵀx, such as a log exposure. [default: 0]"),
-        Option("weights", Matrix, None, "Zarr vector of prior weights ≥ 0; of shares the numbers of trials. [default: all 1]"),
-        Option("frequencies", Matrix, None, "Zarr vector: how many rows each row stands for. [default: all 1]"),
-        Option("alpha", Numbers, 0.0, "Penalty ½ Σ alpha x², a number or one a column; the intercept is not penalized."),
-        Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last."),
-        Option("power", float, None, "Of family tweedie: the variance is this power of the mean. [default: none]"),
-        Option("theta", float, None, "Of family negative_binomial: the variance is μ + μ²/theta. [default: none]"),
+        Option("family", str, "binomial", "Of the distribution of y, or the loss.", choices=tuple(FAMILIES), label="Family"),
+        Option("link", str, None, "Between the mean and aᵀx. [default: the family's own]", label="Link"),
+        Option(
+            "offset",
+            Matrix,
+            None,
+            "Zarr vector that is added to aᵀx, such as a log exposure. [default: 0]",
+            label="Offset of rows",
+        ),
+        Option(
+            "weights",
+            Matrix,
+            None,
+            "Zarr vector of prior weights ≥ 0; of shares the numbers of trials. [default: all 1]",
+            label="Weights of rows",
+        ),
+        Option(
+            "frequencies",
+            Matrix,
+            None,
+            "Zarr vector: how many rows each row stands for. [default: all 1]",
+            label="Frequencies of rows",
+        ),
+        Option(
+            "alpha",
+            Numbers,
+            0.0,
+            "Penalty ½ Σ alpha x², a number or one a column; the intercept is not penalized.",
+            label="Penalty",
+        ),
+        Option(
+            "intercept",
+            bool,
+            False,
+            "Append a column of ones to A (never stored); its coefficient is x's last.",
+            label="Intercept",
+        ),
+        Option("power", float, None, "Of family tweedie: the variance is this power of the mean. [default: none]", label="Power"),
+        Option(
+            "theta", float, None, "Of family negative_binomial: the variance is μ + μ²/theta. [default: none]", label="Dispersion"
+        ),
         Option(
             "delta",
             float,
             None,
             "Of family huber: residuals beyond it count by their size, not its square. [default: none]",
+            label="Huber's threshold",
         ),
-        Option("start", Numbers, None, "Where to begin: numbers, or the path of an earlier x. [default: where the family does]"),
+        Option(
+            "start",
+            Numbers,
+            None,
+            "Where to begin: numbers, or the path of an earlier x. [default: where the family does]",
+            label="Starting point",
+        ),
     )
 
     def __init__(

@@ -77,20 +77,41 @@ class Multinomial(SmoothProblem):
     has_table = True
     inputs = (
         TALL,
-        Option("y", Matrix, None, "Zarr vector of length n: the class of each row, 0 … K − 1"),
+        Option("y", Matrix, None, "Zarr vector of length n: the class of each row, 0 … K − 1", label="Observed response"),
     )
     options = (
-        Option("classes", int, None, "How many classes there are, K. [default: y is read once to count them]"),
-        Option("weights", Matrix, None, "Zarr vector of prior weights ≥ 0. [default: all 1]"),
-        Option("frequencies", Matrix, None, "Zarr vector: how many rows each row stands for. [default: all 1]"),
+        Option(
+            "classes",
+            int,
+            None,
+            "How many classes there are, K. [default: y is read once to count them]",
+            label="Number of classes",
+        ),
+        Option("weights", Matrix, None, "Zarr vector of prior weights ≥ 0. [default: all 1]", label="Weights of rows"),
+        Option(
+            "frequencies",
+            Matrix,
+            None,
+            "Zarr vector: how many rows each row stands for. [default: all 1]",
+            label="Frequencies of rows",
+        ),
         Option(
             "alpha",
             Numbers,
             0.0,
             "Penalty ½ Σ alpha (x − x̄)² over all K classes, a number or one a column; not of the intercept.",
+            label="Penalty",
         ),
-        Option("intercept", bool, False, "Append a column of ones to A (never stored); its coefficients are x's last row."),
-        Option("start", Numbers, None, "Where to begin: numbers, or the path of an earlier x. [default: 0]"),
+        Option(
+            "intercept",
+            bool,
+            False,
+            "Append a column of ones to A (never stored); its coefficients are x's last row.",
+            label="Intercept",
+        ),
+        Option(
+            "start", Numbers, None, "Where to begin: numbers, or the path of an earlier x. [default: 0]", label="Starting point"
+        ),
     )
 
     def __init__(

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Query
 from fastapi.responses import JSONResponse, Response
 
 from dsketch._jsonable import plain
@@ -13,10 +13,12 @@ from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import TABLE
 from dsketch.service.auth import Caller, Tokens
+from dsketch.service.browse import list_folder
+from dsketch.service.data_facts import tell_data
 from dsketch.service.errors import AccessError
 from dsketch.service.job import stamp
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import About, Health, TokensOut, Trouble
+from dsketch.service.models import About, Browsing, Chosen, DataOut, FolderOut, Health, TokensOut, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
 from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, OUT_DIR, Bytes, Numbers, Option
@@ -48,6 +50,16 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
             "problems": [describe_problem(problem) for problem in PROBLEMS.values()],
         }
         return JSONResponse(plain(facts))
+
+    @app.get("/v1/data", tags=["service"], responses={200: {"model": FolderOut}, **troubles(403, 422)})
+    def browse(asked: Annotated[Browsing, Query()], caller: Annotated[Caller, Depends(who)]) -> Response:
+        """List a folder that runs may read: arrays with shape and dtype, groups, folders, files that can be ingested."""
+        return JSONResponse(list_folder(dispatcher.roots_of(caller.owner), **asked.model_dump()))
+
+    @app.get("/v1/data/facts", tags=["service"], responses={200: {"model": DataOut}, **troubles(403, 422)})
+    def facts_of_data(asked: Annotated[Chosen, Query()], caller: Annotated[Caller, Depends(who)]) -> Response:
+        """Tell shape, dtype, chunks, bytes and names of columns of a matrix; reads its metadata alone."""
+        return JSONResponse(tell_data(dispatcher.roots_of(caller.owner), asked.place))
 
     @app.get("/healthz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}})
     async def healthz() -> Response:
@@ -111,6 +123,7 @@ def _tell(option: Option) -> dict[str, Any]:
     """Return an option as a form needs it."""
     return {
         "name": option.name,
+        "label": option.label or option.name,
         "kind": _KINDS.get(option.kind, option.kind.__name__),
         "default": option.default,
         "help": option.help,

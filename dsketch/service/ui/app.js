@@ -3,6 +3,7 @@
 import { Refusal, get, token } from "./api.js";
 import { comparePage } from "./compare.js";
 import { h, say, show } from "./dom.js";
+import { forgetDrafts } from "./draft.js";
 import { formPage } from "./form.js";
 import { jobPage } from "./job.js";
 import { askToken, notice } from "./notices.js";
@@ -113,6 +114,7 @@ async function route() {
 
 at("forget").addEventListener("click", () => {
   token.set(null);
+  forgetDrafts();
   service = null;
   route();
 });

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{name: string, label: string, help: string, kind: "text"|"float"|"int"|"bool"|"choice"|"size"|"numbers", choices?: string[],
- *   initial: any, isNeeded?: boolean, isAdvanced?: boolean, hint?: string}} Field
+ *   initial: any, isNeeded?: boolean, isAdvanced?: boolean, hint?: string, roots?: string[]}} Field
  */
 
 const HINTS = { tol: "1e-10" };
@@ -16,28 +16,29 @@ export function fieldsOf(problem, about) {
     : "Path that the service may read.";
   return [
     ...problem.inputs.map((option, place) => ({
-      ...fieldOf(option, false),
+      ...fieldOf(option, false, about),
       help: place ? `${option.help}.` : `${option.help}. ${where}`,
       isNeeded: true,
       hint: option.kind === "numbers" ? "1, 0.5, 2" : `demo/${option.name}.zarr`,
     })),
-    ...problem.words.map((option) => fieldOf(option, option.name === "missing")),
-    ...problem.options.map((option) => fieldOf(option, !ALWAYS_SEEN.includes(option.name))),
+    ...problem.words.map((option) => fieldOf(option, option.name === "missing", about)),
+    ...problem.options.map((option) => fieldOf(option, !ALWAYS_SEEN.includes(option.name), about)),
     ...about.job.filter((option) => option.name !== "out" || about.out_roots.length).map((option) => fieldOf(option, true, about)),
   ];
 }
 
 /** A field for an option as the service tells it; its help says what leaving it empty means. */
 function fieldOf(option, isAdvanced, about) {
-  const place = option.name === "out" ? ` Here: under ${about.out_roots[0]}; Zarr, or NumPy if it ends in .npy.` : "";
+  const place = option.name === "out" && about.out_roots.length ? ` Here: under ${about.out_roots[0]}; Zarr, or NumPy if it ends in .npy.` : "";
   return {
     name: option.name,
-    label: option.name,
+    label: option.label,
     help: `${option.help}${place}`,
     initial: option.default,
     kind: option.choices ? "choice" : (KINDS[option.kind] ?? option.kind),
     choices: option.choices && option.default === null ? ["", ...option.choices] : (option.choices ?? undefined),
     hint: HINTS[option.name],
+    roots: option.kind === "data" ? about.data_roots : undefined,
     isAdvanced,
   };
 }

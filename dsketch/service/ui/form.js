@@ -1,18 +1,22 @@
 // The page that makes a run: a form from what the service offers, its plan, then the job.
 
 import { Refusal, get, newKey, post } from "./api.js";
-import { copyable, h, speak } from "./dom.js";
+import { checksOf } from "./check.js";
+import { copyable, h, say, show, speak } from "./dom.js";
+import { draftOf } from "./draft.js";
 import { complaint, documentOf, fieldNamed, fieldsOf, typedOf } from "./fields.js";
 import { inputOf } from "./input.js";
 import { notice } from "./notices.js";
-import { planView } from "./plan.js";
+import { costOf, planView } from "./plan.js";
 import { uploadPart } from "./upload.js";
 
 /** Fill the page. */
 export async function formPage(root, { query, about }) {
   const service = about();
-  const start = await startOf(query);
-  const typed = new Map(); // by the field's name; kept when the problem changes
+  const draft = draftOf(service.owner);
+  const kept = [...query].length ? null : draft.read();
+  const start = kept ? { ...kept, document: {} } : await startOf(query);
+  const typed = new Map(kept?.typed ?? []); // by the field's name; kept when the problem changes
   let problem = service.problems.find((one) => one.name === start.problem) ?? service.problems[0];
   let fields = [];
   let inputs = new Map();
@@ -22,7 +26,7 @@ export async function formPage(root, { query, about }) {
   const name = inputOf(
     { name: "name", label: "name", kind: "text", help: "For people; may stay empty.", initial: "" },
     start.name,
-    (now) => typed.set("name", now),
+    (now) => [typed.set("name", now), keep()],
   );
   typed.set("name", start.name);
   const select = h(
@@ -34,15 +38,17 @@ export async function formPage(root, { query, about }) {
   const [plain, advanced] = [h("div", { class: "fields" }), h("div", { class: "fields" })];
   const more = h("details", { class: "advanced" }, h("summary", {}, "Advanced"), advanced);
   const said = h("div", { class: "form-said" });
+  const cost = h("p", { class: "cost", role: "status" });
+  const discard = h("button", { type: "button", class: "quiet", hidden: !kept }, "Discard draft");
   const plan = h("button", { type: "submit", class: "is-primary" }, "Show plan");
   const submit = h("button", { type: "button" }, "Submit");
   const answer = h(
     "div",
-    { class: "pad", "aria-live": "polite" },
+    { class: "pad" },
     h(
       "p",
       { class: "muted" },
-      "The plan says what would be done, what it costs, and what was rejected, before anything runs. Making it reads a few blocks.",
+      "The plan says what would be done, what it costs, and what was rejected, before anything runs. It is made as soon as the form is complete, and reads a few blocks.",
     ),
   );
   const document_ = h("div", { class: "pad" });
@@ -55,7 +61,8 @@ export async function formPage(root, { query, about }) {
     more,
     name.element,
     said,
-    h("div", { class: "row" }, plan, submit),
+    cost,
+    h("div", { class: "row" }, plan, submit, discard),
   );
   root.append(
     h("div", { class: "row head" }, h("h1", { tabindex: "-1" }, "New job")),
@@ -79,6 +86,17 @@ export async function formPage(root, { query, about }) {
   function uploaded(data) {
     for (const [field, place] of Object.entries(data)) typed.set(field, place);
     laid();
+    keep();
+  }
+
+  /** Keep what was typed, as far as it differs from the defaults. */
+  function keep() {
+    const own = [...typed].filter(([name, now]) => {
+      const field = fields.find((one) => one.name === name);
+      return name !== "name" && (!field || now !== typedOf(field, {}));
+    });
+    draft.write(problem.name, String(typed.get("name")), own);
+    show(discard, true);
   }
 
   function laid() {
@@ -91,7 +109,7 @@ export async function formPage(root, { query, about }) {
     inputs = new Map(
       fields.map((field) => [
         field.name,
-        inputOf(field, typed.get(field.name), (now) => [typed.set(field.name, now), changed()]),
+        inputOf(field, typed.get(field.name), (now) => [typed.set(field.name, now), changed(), keep()]),
       ]),
     );
     for (const [box, isAdvanced] of [
@@ -105,18 +123,47 @@ export async function formPage(root, { query, about }) {
     changed();
   }
 
+  /** Show whether the plan is that of the form as it is. */
+  function mark() {
+    const isPlanned = planned === JSON.stringify(documentOf(problem, fields, typed), null, 1);
+    answer.classList.toggle("is-stale", planned !== "" && !isPlanned);
+    plan.classList.toggle("is-primary", !isPlanned);
+    submit.classList.toggle("is-primary", isPlanned);
+  }
+
   function changed() {
     const text = JSON.stringify(documentOf(problem, fields, typed), null, 1);
     document_.replaceChildren(
       copyable(text, "the document"),
       h("p", { class: "help" }, "The same for Python, the command line and HTTP (POST /v1/jobs)."),
     );
-    const isPlanned = planned === text;
-    answer.classList.toggle("is-stale", planned !== "" && !isPlanned);
-    plan.classList.toggle("is-primary", !isPlanned);
-    submit.classList.toggle("is-primary", isPlanned);
+    mark();
     key = newKey();
+    say(cost, "");
+    checks.soon();
   }
+
+  /** The document to plan while one types; null before it is complete. Only what was typed is called wrong. */
+  function ready() {
+    if (service.role === "reader") return null;
+    let isReady = true;
+    for (const field of fields) {
+      const found = complaint(field, typed.get(field.name));
+      isReady &&= !found;
+      inputs.get(field.name).complain(found && typed.get(field.name) ? [found] : null);
+    }
+    return isReady ? documentOf(problem, fields, typed) : null;
+  }
+
+  function planShown(found, spec) {
+    said.replaceChildren();
+    planned = JSON.stringify(spec, null, 1);
+    answer.replaceChildren(...planView(found).flat().filter(Boolean));
+    mark();
+    say(cost, costOf(found));
+  }
+
+  const checks = checksOf(ready, planShown, (error) => refused(error, false));
 
   /** Return the document, or null after showing what is wrong where it is. */
   function checked() {
@@ -137,20 +184,21 @@ export async function formPage(root, { query, about }) {
     inputs.get(field.name).focus();
   }
 
-  /** Show a refusal at the field it is about, or above the buttons. */
-  function refused(error) {
+  /** Show a refusal at the field it is about, or above the buttons; the focus goes there if somebody asked. */
+  function refused(error, isAsked = true) {
     const field = error instanceof Refusal ? fieldNamed(fields, error.message) : null;
     if (!field) {
       said.replaceChildren(notice(error));
       return;
     }
     inputs.get(field.name).complain([error.finding.replace(/^spec\.([\w-]+\.)?/, ""), error.advice]);
-    reveal(field);
+    if (isAsked) reveal(field);
     speak(error.message);
   }
 
   async function busy(button, word, act) {
     const spec = checked();
+    checks.stop();
     if (!spec) return;
     const before = button.textContent;
     plan.disabled = submit.disabled = true;
@@ -163,23 +211,27 @@ export async function formPage(root, { query, about }) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     busy(plan, "planning…", async (spec) => {
-      const found = await post("v1/plans", { spec });
-      planned = JSON.stringify(spec, null, 1);
-      answer.replaceChildren(...planView(found).flat().filter(Boolean));
-      changed();
+      planShown(await post("v1/plans", { spec }), spec);
     });
   });
   submit.addEventListener("click", () =>
     busy(submit, "submitting…", async (spec) => {
       const job = await post("v1/jobs", { spec, name: typed.get("name") }, { "Idempotency-Key": key });
+      draft.clear();
       location.hash = `#/jobs/${job.id}`;
     }),
   );
   select.addEventListener("change", () => {
     problem = service.problems.find((one) => one.name === select.value);
     laid();
+    keep();
+  });
+  discard.addEventListener("click", () => {
+    draft.clear();
+    dispatchEvent(new HashChangeEvent("hashchange")); // the form as its address makes it
   });
   laid();
+  return checks.stop;
 }
 
 /** What the form begins with: words of the address, or the run of another job. */

@@ -1,6 +1,8 @@
 // One field of a form: label, control, help, and the place where its error stands.
 
 import { fresh, h } from "./dom.js";
+import { factsBox } from "./facts.js";
+import { withPaths } from "./paths.js";
 
 /**
  * @param {import("./fields.js").Field} field
@@ -11,18 +13,23 @@ export function inputOf(field, typed, changed) {
   const [id, help, wrong] = [fresh("field"), fresh("help"), fresh("wrong")];
   const described = { id, name: field.name, "aria-describedby": help };
   const control = MAKE[field.kind === "choice" || field.kind === "bool" ? field.kind : "text"](field, typed, described);
+  const box = field.roots ? withPaths(control, field.label, field.roots) : control;
+  const facts = field.roots ? factsBox() : null;
+  facts?.look(String(typed));
   const read = () => (field.kind === "bool" ? control.checked : control.value.trim());
   control.addEventListener(field.kind === "choice" || field.kind === "bool" ? "change" : "input", () => {
     complain(null);
+    facts?.look(read());
     changed(read());
   });
   const error = h("p", { class: "wrong", id: wrong, hidden: true });
-  const label = h("label", { for: id }, field.label, field.isNeeded && h("span", { class: "muted" }, " needed"));
+  const label = h("label", { for: id }, field.label, field.label !== field.name && [" ", h("code", {}, field.name)], field.isNeeded && h("span", { class: "muted" }, " needed"));
   const element = h(
     "div",
     { class: `field is-${field.kind}` },
     label,
-    control,
+    box,
+    facts?.element,
     h("p", { class: "help", id: help }, field.help),
     error,
   );

@@ -3,6 +3,12 @@
 import { h } from "./dom.js";
 import { bytes, figure, passes, seconds } from "./words.js";
 
+/** What a run would cost, in a line. */
+export function costOf(plan) {
+  const read = `${passes(plan.passes)}, ${bytes(plan.read_bytes)} read, about ${seconds(plan.seconds)}`;
+  return `Cost: ${read}, ${bytes(plan.memory_bytes)} of memory a thread; by ${plan.method}.`;
+}
+
 /**
  * Show a plan as the service returns it, and where the run went another way.
  * @param {any} plan
