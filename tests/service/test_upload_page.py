@@ -48,7 +48,7 @@ def test_five_clicks_from_an_empty_folder_to_names(browser: Any, running: Servic
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Upload a file").click()
         chooser.value.set_files(table)
-        page.get_by_label("Target").select_option("price")  # two for a person: the list, and its line
+        page.get_by_label("Target", exact=True).select_option("price")  # two for a person: the list, and its line
         page.get_by_role("button", name="Solve").click()
         page.wait_for_url("**/#/jobs/*")
 
@@ -72,7 +72,7 @@ def test_an_upload_is_used_again_and_deleted(browser: Any, running: Service, tab
         page.reload()
         upload.get_by_text("Your uploads: 1").click()
         upload.get_by_role("button", name="Use houses.csv").click()
-        page.get_by_label("Target").select_option("rooms")
+        page.get_by_label("Target", exact=True).select_option("rooms")
         expect(page.locator("[name=A]")).to_have_value("upload:houses.csv")
         expect(page.locator("[name=b]")).to_have_value("upload:houses.csv#rooms")
         upload.get_by_role("button", name="Delete the upload houses.csv").click()
@@ -85,7 +85,7 @@ def test_every_part_can_be_read_and_pressed(browser: Any, running: Service, tabl
     """On a telephone too nothing is cut or sticks out; names, contrast and sizes are as elsewhere."""
     with watched(browser, f"{running.url}/#/new", viewport={**PHONE, "width": width}, color_scheme=scheme) as page:
         page.locator("input[type=file]").set_input_files(table)
-        page.get_by_label("Target").select_option("price")
+        page.get_by_label("Target", exact=True).select_option("price")
         page.get_by_text("Your uploads: 1").click()
         expect(page.get_by_role("button", name="Use houses.csv")).to_be_visible()
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
