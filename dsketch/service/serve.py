@@ -133,6 +133,8 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
             "the proxy's name was expected as --allowed-host beside --trust-header; there is none. Give the name that people open."
         )
     require_prefix(options.root_path)
+    if options.token_file is not None or options.trusted is not None:
+        require_apart(options.state, options.roots)
     owners = Owners(options.owners, options.roots)
     listening = _listen(options.host, options.port)
     with listening, audit_log(options.audit_log):
@@ -231,6 +233,23 @@ def require_folders(roots: Roots) -> None:
     for option, folder in wrong:
         what = "something else" if folder.exists() else "nothing"
         raise SpecError(f"a folder was expected as {option}; at {folder} there is {what}. Make it, or correct its name.")
+
+
+def require_apart(state: Path, roots: Roots) -> None:
+    """Refuse a state directory below a declared folder, where owners could read, or write over, each other's answers and uploads.
+
+    Raises
+    ------
+    SpecError
+    """
+    state = state.resolve()
+    for option, folders in (("--data-root", roots.folders), ("--out-root", roots.outputs)):
+        for folder in folders:
+            if state.is_relative_to(folder):
+                raise SpecError(
+                    f"a state directory outside of every {option} was expected where there are several owners; {state} lies below "
+                    f"{folder}. Move it, or declare a smaller folder."
+                )
 
 
 def require_prefix(root_path: str) -> None:

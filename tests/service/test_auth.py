@@ -8,6 +8,8 @@ import pytest
 import dsketch
 from dsketch.service.auth import Caller, Tokens, is_loopback, new_token, require_safe_host
 from dsketch.service.errors import TokenError
+from dsketch.service.places import Roots
+from dsketch.service.serve import ServiceOptions, serve
 
 
 def test_a_token_opens_for_its_owner(tmp_path: Path) -> None:
@@ -114,3 +116,17 @@ def test_loopback_needs_none() -> None:
         assert is_loopback(host)
         require_safe_host(host, Tokens(None))
     assert Tokens(None).caller(None) == Caller("local", is_admin=True)
+
+
+@pytest.mark.parametrize(("reads", "writes"), [(["."], []), (["a", "a/link"], []), (["a"], ["b"])])
+def test_owners_do_not_read_each_others_state(tmp_path: Path, reads: list[str], writes: list[str]) -> None:
+    """With tokens no declared folder holds the state directory, not by a link either; nothing is made there before that is said."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b" / "in").mkdir(parents=True)
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "b")
+    new_token(tmp_path / "tokens", "ann")
+    roots = Roots.of([str(tmp_path / place) for place in reads], [str(tmp_path / place) for place in writes])
+
+    with pytest.raises(dsketch.SpecError, match="state directory outside of every"):
+        serve(ServiceOptions(tmp_path / "b" / "in" / "state", token_file=tmp_path / "tokens", roots=roots))
+    assert not (tmp_path / "b" / "in" / "state").exists()
