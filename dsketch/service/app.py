@@ -18,11 +18,14 @@ from dsketch.service.auth import Tokens
 from dsketch.service.errors import document_of, error_document, http_status_of
 from dsketch.service.jobs_api import Desk
 from dsketch.service.middleware import Bodies, Headers, Hosts, Prefix, Rates, RequestBounds, path_below
-from dsketch.service.routes.about import add_about
+from dsketch.service.routes.about import add_about, add_figures
+from dsketch.service.routes.arrays import add_arrays
+from dsketch.service.routes.data import add_data
 from dsketch.service.routes.dependencies import who_asks
 from dsketch.service.routes.events import add_events
-from dsketch.service.routes.jobs import add_jobs, add_plans
+from dsketch.service.routes.jobs import add_jobs, add_moves, add_plans
 from dsketch.service.routes.solutions import add_residuals, add_solutions
+from dsketch.service.routes.successors import add_successors
 from dsketch.service.routes.uploads import add_uploads
 from dsketch.service.routes.waiting import Threads
 from dsketch.service.specs import sentence_of
@@ -64,12 +67,13 @@ def application(
     app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None, root_path=root_path)
     _speak_of_errors(app)
     who = who_asks(tokens)
-    for add in (add_plans, add_jobs, add_residuals):
-        add(app, desk, who, threads)
-    for add_others in (add_solutions, add_events):
-        add_others(app, desk, who)
+    for add_waiting in (add_plans, add_moves, add_residuals):
+        add_waiting(app, desk, who, threads)
+    for add in (add_jobs, add_solutions, add_arrays, add_successors, add_events, add_data):
+        add(app, desk, who)
+    for add_open in (add_about, add_figures):
+        add_open(app, desk, tokens, who)
     add_uploads(app, desk, who, bounds)
-    add_about(app, desk, tokens, who)
     _add_page(app)
     app.add_middleware(Bodies, bounds=bounds)
     app.add_middleware(Rates, bounds=bounds, tokens=tokens)

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
 
 from dsketch._jsonable import plain
@@ -13,12 +13,10 @@ from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import TABLE
 from dsketch.service.auth import Caller, Tokens
-from dsketch.service.browse import list_folder
-from dsketch.service.data_facts import tell_data
 from dsketch.service.errors import AccessError
 from dsketch.service.job import stamp
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import About, Browsing, Chosen, DataOut, FolderOut, Health, TokensOut, Trouble
+from dsketch.service.models import About, Health, TokensOut, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
 from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, OUT_DIR, Bytes, Numbers, Option
@@ -29,7 +27,6 @@ from dsketch.version import __version__
 def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
     """Add the routes of the service itself."""
     dispatcher = desk.dispatcher
-    readiness = Readiness(dispatcher, tokens)
 
     @app.get("/v1/service", tags=["service"], responses={200: {"model": About}, **troubles()})
     def about(caller: Annotated[Caller, Depends(who)]) -> Response:
@@ -51,35 +48,10 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
         }
         return JSONResponse(plain(facts))
 
-    @app.get("/v1/data", tags=["service"], responses={200: {"model": FolderOut}, **troubles(403, 422)})
-    def browse(asked: Annotated[Browsing, Query()], caller: Annotated[Caller, Depends(who)]) -> Response:
-        """List a folder that runs may read: arrays with shape and dtype, groups, folders, files that can be ingested."""
-        return JSONResponse(list_folder(dispatcher.roots_of(caller.owner), **asked.model_dump()))
-
-    @app.get("/v1/data/facts", tags=["service"], responses={200: {"model": DataOut}, **troubles(403, 422)})
-    def facts_of_data(asked: Annotated[Chosen, Query()], caller: Annotated[Caller, Depends(who)]) -> Response:
-        """Tell shape, dtype, chunks, bytes and names of columns of a matrix; reads its metadata alone."""
-        return JSONResponse(tell_data(dispatcher.roots_of(caller.owner), asked.place))
-
-    @app.get("/healthz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}})
-    async def healthz() -> Response:
-        """Say whether the process answers; waits for nothing."""
-        return JSONResponse({"status": "well", "message": "the service answers"})
-
-    @app.get("/readyz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}, 503: {"model": Health}})
-    async def readyz() -> Response:
-        """Say whether jobs are accepted and taken from the line: tokens can be read, a file can be written."""
-        status, message = await readiness.standing()
-        return JSONResponse({"status": status, "message": message}, 200 if (status, message) == READY else 503)
-
-    def require_admin(caller: Caller) -> None:
-        if not caller.is_admin:
-            raise AccessError(f"an admin was expected; {caller.owner} is none. Use an admin's token.")
-
     @app.get("/v1/tokens", tags=["service"], responses={200: {"model": TokensOut}, **troubles(403)})
     def list_tokens(caller: Annotated[Caller, Depends(who)]) -> Response:
         """List who may come in: owner, label, role, end; for admins. Nothing that opens, and nothing made from it."""
-        require_admin(caller)
+        _require_admin(caller)
         now = time.time()
         told = [
             {
@@ -93,13 +65,35 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
         ]
         return JSONResponse({"tokens": told})
 
+
+def add_figures(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
+    """Add the routes by which the service is watched."""
+    dispatcher = desk.dispatcher
+    readiness = Readiness(dispatcher, tokens)
+
+    @app.get("/healthz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}})
+    async def healthz() -> Response:
+        """Say whether the process answers; waits for nothing."""
+        return JSONResponse({"status": "well", "message": "the service answers"})
+
+    @app.get("/readyz", tags=["service"], responses={200: {"model": Health}, 429: {"model": Trouble}, 503: {"model": Health}})
+    async def readyz() -> Response:
+        """Say whether jobs are accepted and taken from the line: tokens can be read, a file can be written."""
+        status, message = await readiness.standing()
+        return JSONResponse({"status": status, "message": message}, 200 if (status, message) == READY else 503)
+
     @app.get("/metrics", tags=["service"], responses={200: {"content": {"text/plain": {}}}, **troubles(403)})
     def metrics(caller: Annotated[Caller, Depends(who)]) -> Response:
         """Show figures for Prometheus; for admins, as they tell of everybody's jobs."""
-        require_admin(caller)
+        _require_admin(caller)
         oldest = dispatcher.store.oldest_queued()
         age = 0.0 if oldest is None else max(time.time() - oldest, 0.0)
         return Response(dispatcher.metrics.text(dispatcher.store.counts(), age), media_type="text/plain; version=0.0.4")
+
+
+def _require_admin(caller: Caller) -> None:
+    if not caller.is_admin:
+        raise AccessError(f"an admin was expected; {caller.owner} is none. Use an admin's token.")
 
 
 def describe_problem(problem: type[Problem]) -> dict[str, Any]:

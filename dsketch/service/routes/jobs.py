@@ -27,12 +27,9 @@ def add_plans(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
         return JSONResponse(await threads.plan(request, desk.plan(caller, question.spec)))
 
 
-def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
+def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
     """Add the routes of jobs."""
     By = Annotated[Caller, Depends(who)]
-
-    def answer(id_: str, caller: Caller, status: int = 200) -> Response:
-        return JSONResponse(plain(desk.describe(desk.job(caller, id_), whole=True)), status)
 
     @app.post(
         "/v1/jobs",
@@ -47,7 +44,7 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     def submit(submission: Submission, request: Request, caller: By, key: Key = None) -> Response:
         """Accept a run. With an ``Idempotency-Key`` the same request may be sent again, and makes one job."""
         job, is_new = desk.submit(caller, submission.spec, submission.name, key)
-        response = answer(job.id, caller, 201 if is_new else 200)
+        response = _tell(desk, caller, job.id, 201 if is_new else 200)
         response.headers["Location"] = f"{request.scope.get('root_path', '')}/v1/jobs/{job.id}"
         return response
 
@@ -63,7 +60,7 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     @app.get("/v1/jobs/{id}", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(404, 422)})
     def show(id_: Id, caller: By) -> Response:
         """Show a job: state, progress, plan, history."""
-        return answer(id_, caller)
+        return _tell(desk, caller, id_)
 
     @app.get(
         "/v1/jobs/{id}/log",
@@ -84,18 +81,27 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
         part = desk.log(caller, id_, after)
         return PlainTextResponse(part.text, headers={"Dsketch-Next": str(part.next), "Dsketch-Size": str(part.size)})
 
+
+def add_moves(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
+    """Add the routes that end, resume and remove jobs."""
+    By = Annotated[Caller, Depends(who)]
+
     @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(403, 404, 409, 422)})
     async def cancel(id_: Id, caller: By) -> Response:
         """End a job that waits or runs; answers when it has ended. Recorded passes are kept for resume."""
-        return await threads.end(lambda: answer(desk.cancel(caller, id_).id, caller))
+        return await threads.end(lambda: _tell(desk, caller, desk.cancel(caller, id_).id))
 
     @app.post("/v1/jobs/{id}/resume", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(403, 404, 409, 422)})
     def resume(id_: Id, caller: By) -> Response:
         """Put a failed or cancelled job in line again; it goes on after its last recorded pass, with the same bits."""
-        return answer(desk.resume(caller, id_).id, caller)
+        return _tell(desk, caller, desk.resume(caller, id_).id)
 
     @app.delete("/v1/jobs/{id}", tags=["jobs"], status_code=204, responses=troubles(403, 404, 409, 422))
     async def remove(id_: Id, caller: By) -> Response:
         """Remove a job that rests, with its answer and its records."""
         await threads.end(desk.remove, caller, id_)
         return Response(status_code=204)
+
+
+def _tell(desk: Desk, caller: Caller, id_: str, status: int = 200) -> Response:
+    return JSONResponse(plain(desk.describe(desk.job(caller, id_), whole=True)), status)
