@@ -1,6 +1,6 @@
 // What may be done with a job: cancel, resume, fetch x, delete.
 
-import { get, post, remove } from "./api.js";
+import { post, remove } from "./api.js";
 import { download } from "./download.js";
 import { h, say, show, speak } from "./dom.js";
 import { confirmed, notice } from "./notices.js";
@@ -9,7 +9,8 @@ import { canResume, hasSolution, isResting } from "./state.js";
 /** Make the buttons: their element, `update(job)` and `onChange(listener)`. */
 export function actionBar(id) {
   let job = null;
-  let changed = async (_) => {};
+  /** @type {(job?: any) => any} */
+  let changed = () => {};
   const said = h("div", { class: "actions-said" });
   const buttons = {
     cancel: button("Cancel", "cancelling…", async () => changed(await post(`v1/jobs/${id}/cancel`))),

@@ -118,7 +118,7 @@ function coefficientsOf(found, ids, target) {
     "div",
     { class: "pad coefficients" },
     h("p", { class: "verdict" }, summed(known)),
-    h("div", { class: "row spread" }, h("span", { class: "row" }, search, count), targetOf(known, ids)),
+    h("div", { class: "row spread" }, h("span", { class: "row" }, search, count), targetOf()),
     long.element,
     h("p", { class: "help" }, meant(known)),
     known.doubt.length > 0 && h("p", { class: "notice" }, `They differ in ${known.doubt.join(", ")}: coefficients of one name may have other meanings.`),

@@ -91,9 +91,9 @@ export async function formPage(root, { query, about }) {
 
   /** Keep what was typed, as far as it differs from the defaults. */
   function keep() {
-    const own = [...typed].filter(([name, now]) => {
-      const field = fields.find((one) => one.name === name);
-      return name !== "name" && (!field || now !== typedOf(field, {}));
+    const own = [...typed].filter(([word, now]) => {
+      const field = fields.find((one) => one.name === word);
+      return word !== "name" && (!field || now !== typedOf(field, {}));
     });
     draft.write(problem.name, String(typed.get("name")), own);
     show(discard, true);

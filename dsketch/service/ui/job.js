@@ -149,7 +149,7 @@ function laidOut(root, job, run, about) {
   function update() {
     const rests = isResting(now.state);
     strip.update(run, now);
-    stall.update(run, now);
+    stall.update(run);
     show(workersCard, isActive(now.state) && run.workers.length > 0);
     if (!workersCard.hidden) workers.update(run.workers);
     plot.update(run, rests);

@@ -105,7 +105,7 @@ function panelOf(panel, sync, at) {
   function renew() {
     chart?.destroy();
     chart = box.clientWidth
-      ? new uPlot(
+      ? new /** @type {any} */ (uPlot)(
           optionsOf(panel, sync, box.clientWidth, () => facts, at),
           data,
           box,

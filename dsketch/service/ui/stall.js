@@ -4,7 +4,7 @@ import { h, say, show } from "./dom.js";
 import { seconds } from "./words.js";
 import { QUIET, stalled } from "./workers.js";
 
-/** Make the notice: its element, `heard(job)` of the service, `update(run, job)` of events, `tick(job)` of the clock. */
+/** Make the notice: its element, `heard(job)` of the service, `update(run)` of events, `tick(job)` of the clock. */
 export function stallNotice() {
   const text = h("p");
   const element = h(
