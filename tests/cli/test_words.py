@@ -84,7 +84,7 @@ def test_python_keywords_are_options(verb: str, problem: str) -> None:
         taken |= {*inspect.signature(api.plan).parameters, "journal"}
     said = {param.name for param in LEAVES[verb, problem].params}
     said |= {"memory_limit"} if "memory" in said else set()  # where no plan counts on it, only own workers have it
-    elsewhere = {"problem", "progress", "choices", "options"}  # the command itself, the terminal, and **keywords
+    elsewhere = {"problem", "progress", "choices", "options", "dim"}  # the command itself, the terminal, **keywords, labels
     elsewhere |= {option.name for option in SETTINGS} - {option.name for option in settings_of(PROBLEMS[problem])}
     renamed = {"cluster": "scheduler", **{option.name: option.name.lower() for option in PROBLEMS[problem].inputs}}
     renamed |= {option.name: option.flag for option in SETTINGS if option.flag}
