@@ -67,7 +67,8 @@ def test_new_rows_are_predicted_by_a_job(client: Client, arrays: dict[str, Any],
     assert (job["method"], len(client.solution(made["id"])["passes"])) == ("predict", 1)
     assert made["id"] in [one["id"] for one in client.list(search="predictions predict-new")]
     assert (
-        client.predict(first, "predict-new.zarr", key="once")["id"] == client.predict(first, "predict-new.zarr", key="once")["id"]
+        client.predict(first, "predict-new.zarr", key="predicted once")["id"]
+        == client.predict(first, "predict-new.zarr", key="predicted once")["id"]
     )
 
 
