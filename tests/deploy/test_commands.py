@@ -35,7 +35,8 @@ class Here:
     def __init__(self, folder: Path) -> None:
         ports = free_ports()
         self.ports = {port: str(next(ports)) for port in ("8786", "8787", "8788", "9000", "9001", "8080")}
-        self.state, self.data = folder / "state", folder
+        self.state, self.data = folder / "state", folder / "data"
+        self.data.mkdir()
         self.tokens = folder / "tokens"
         self.bin = programs(folder / "bin")
         self.names = {
@@ -48,12 +49,12 @@ class Here:
             "/etc/dsketch/tokens": str(self.tokens),
             "/run/secrets/dsketch/tokens": str(self.tokens),
             "/run/secrets/dsketch-tokens": str(self.tokens),
-            "--data-root=/data": f"--data-root={folder}",
+            "--data-root=/data": f"--data-root={self.data}",
         }
         self.variables = {
             "STATE_DIRECTORY": str(self.state),
             "RUNTIME_DIRECTORY": str(folder),
-            "DSKETCH_DATA": str(folder),
+            "DSKETCH_DATA": str(self.data),
         }
 
     def word(self, word: str, environment: dict[str, str]) -> str:
