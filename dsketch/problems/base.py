@@ -18,15 +18,13 @@ from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
+from dsketch.problems.inputs import SIDES, TALL
 from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import ArrayOf, Certificate, Outcome
 from dsketch.problems.tables import SummaryOptions, no_table_error, require_groups
 from dsketch.settings import MISSING, Option, Settings
 from dsketch.sketch import SKETCHES
-
-TALL = Option("A", Matrix, None, "Zarr matrix, n × d, n ≥ d", label="Data matrix")
-SIDES = Option("b", Matrix, None, "Zarr vector of length n, or matrix n × k", label="Targets")
 
 
 class Predictor(NamedTuple):

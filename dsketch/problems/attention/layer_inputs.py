@@ -7,6 +7,7 @@ from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import Matrix
 from dsketch.problems.attention.layer_system import MOST_NUMBERS, LayerSystem
+from dsketch.problems.inputs import RESTARTS
 from dsketch.settings import Numbers, Option
 
 INPUTS = (
@@ -24,15 +25,7 @@ OPTIONS = (
         "The X to begin at, by rows, an earlier answer or its path. [default: drawn]",
         label="Starting point",
     ),
-    Option(
-        "restarts",
-        int,
-        0,
-        "Begin at so many further points, drawn by the seed; the best answer is kept.",
-        least=0,
-        most=64,
-        label="Restarts",
-    ),
+    RESTARTS,
     Option("alpha", float, 0.0, "Penalty ½ alpha (‖X‖² + ‖Y‖²), not divided by n.", label="Penalty"),
 )
 

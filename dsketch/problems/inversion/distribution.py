@@ -12,7 +12,8 @@ from dsketch.matrix.rows import Rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.planning.work import LEVERAGES
-from dsketch.problems.base import SIDES, TALL, require_names, require_settings
+from dsketch.problems.base import require_names, require_settings
+from dsketch.problems.inputs import SIDE, TALL
 from dsketch.problems.inversion.choose import plan_distribution
 from dsketch.problems.inversion.distribution_methods import METHODS
 from dsketch.problems.inversion.distribution_system import DistributionSystem
@@ -79,7 +80,7 @@ class LeverageDistribution(NonlinearProblem):
     title = "x from leverage scores, min ‖σ(x) − σ*‖ for the rows of diag(Ax − b)⁻¹A."
     inputs = (
         TALL,
-        Option(SIDES.name, Matrix, None, "Zarr vector of length n", label="Targets"),
+        SIDE,
         Option("sigma", Matrix, None, "Zarr vector of length n: the leverage scores σ*", label="Target scores"),
     )
     methods = METHODS

@@ -19,7 +19,8 @@ from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_numbers, as_penalty
-from dsketch.problems.base import SIDES, TALL, Problem, require_names, require_settings
+from dsketch.problems.base import Problem, require_names, require_settings
+from dsketch.problems.inputs import SIDE, START, TALL
 from dsketch.problems.inversion.certificate import certify, status_at
 from dsketch.problems.inversion.check import check_gradient
 from dsketch.problems.inversion.choose import plan_gradient
@@ -116,17 +117,11 @@ class LeverageGradient(Problem):
     title = "x from the gradient of leverage scores, g(x) = −A_xᵀσ(x) = c."
     inputs = (
         TALL,
-        Option(SIDES.name, Matrix, None, "Zarr vector of length n", label="Targets"),
+        SIDE,
         Option("c", Numbers, None, "The d numbers of g(x)", label="Target vector"),
     )
     options: ClassVar[tuple[Option, ...]] = (
-        Option(
-            "start",
-            Numbers,
-            None,
-            "Where to begin: d numbers, an earlier answer or its path. [default: 0]",
-            label="Starting point",
-        ),
+        START,
         Option(
             "w",
             float,

@@ -26,8 +26,9 @@ from dsketch.passes.kernel_tiles import KernelRows, sweep_rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
-from dsketch.problems.base import SIDES, TALL, Problem, require_columns, require_names, require_settings
+from dsketch.problems.base import Problem, require_columns, require_names, require_settings
 from dsketch.problems.fallback import with_fallback
+from dsketch.problems.inputs import SIDES, TALL
 from dsketch.problems.kernel.candidates import FEATURES
 from dsketch.problems.kernel.certificate import KernelCertificate, kernel_certificate
 from dsketch.problems.kernel.check import check_answer

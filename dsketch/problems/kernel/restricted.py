@@ -39,7 +39,8 @@ from dsketch.passes.kernel_tiles import LONGEST, KernelRows, sweep_rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_penalty, as_scale
-from dsketch.problems.base import SIDES, TALL, Problem, require_columns
+from dsketch.problems.base import Problem, require_columns
+from dsketch.problems.inputs import SIDES, TALL
 from dsketch.problems.linear.certificate import LinearCertificate
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.problem import LinearProblem

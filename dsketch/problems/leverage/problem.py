@@ -17,8 +17,9 @@ from dsketch.passes.writing import Written
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.arguments import as_flag, as_penalty
-from dsketch.problems.base import TALL, Problem, require_settings
+from dsketch.problems.base import Problem, require_settings
 from dsketch.problems.fallback import with_fallback
+from dsketch.problems.inputs import TALL, WEIGHTS
 from dsketch.problems.leverage.certificate import LeverageCertificate, accepted_gap, leverage_certificate, rounding_level
 from dsketch.problems.leverage.check import check_leverage
 from dsketch.problems.leverage.choose import plan_leverage
@@ -79,7 +80,7 @@ class LeverageScores(Problem):
         Option(
             "alpha", float, 0.0, "Penalty ≥ 0: ridge leverage scores, which add up to the statistical dimension.", label="Penalty"
         ),
-        Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row. [default: all 1]", label="Weights of rows"),
+        WEIGHTS,
         Option("intercept", bool, False, "Append a column of ones to A (never stored).", label="Intercept"),
     )
     methods: ClassVar[Mapping[str, LeverageMethod]] = METHODS

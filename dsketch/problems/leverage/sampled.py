@@ -21,6 +21,7 @@ from dsketch.problems.arguments import as_flag, as_penalty
 from dsketch.problems.base import Problem, require_settings
 from dsketch.problems.choose import plan_case
 from dsketch.problems.fallback import with_fallback
+from dsketch.problems.inputs import INTERCEPT, WEIGHTS
 from dsketch.problems.leverage.check import check_sampled
 from dsketch.problems.leverage.sampled_certificate import SampledCertificate, sampled_certificate
 from dsketch.problems.leverage.sampled_method import Sample, SampledAnswer, SampledCase, SampledMethod
@@ -89,20 +90,8 @@ class SampledLeastSquares(Problem):
             label="Allowed excess",
         ),
         Option("alpha", float, 0.0, "Penalty alpha ‖x‖², ≥ 0: rows are drawn by ridge leverage scores.", label="Penalty"),
-        Option(
-            "weights",
-            Matrix,
-            None,
-            "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]",
-            label="Weights of rows",
-        ),
-        Option(
-            "intercept",
-            bool,
-            False,
-            "Append a column of ones to A (never stored); its coefficient is x's last.",
-            label="Intercept",
-        ),
+        WEIGHTS,
+        INTERCEPT,
     )
     methods: ClassVar[Mapping[str, SampledMethod]] = METHODS
     predicts_linearly = True

@@ -14,6 +14,7 @@ from dsketch.planning.price import Machines
 from dsketch.problems.affine import AffineProblem
 from dsketch.problems.base import require_settings
 from dsketch.problems.fallback import with_fallback
+from dsketch.problems.inputs import INTERCEPT, WEIGHTS
 from dsketch.problems.linear.by_target import GroupedAnswer, gather_sides, join_certificates, solve_by_target
 from dsketch.problems.linear.centring import restate_certificate, restore_intercept, shift_notes
 from dsketch.problems.linear.certificate import (
@@ -59,20 +60,8 @@ class LinearProblem(LinearSystem, AffineProblem):
     methods: ClassVar[Mapping[str, LinearMethod]] = METHODS
     takes: ClassVar[tuple[str, ...]] = ("accuracy",)
     options: ClassVar[tuple[Option, ...]] = (
-        Option(
-            "weights",
-            Matrix,
-            None,
-            "Zarr vector of weights ≥ 0, one a row: minimizes Σ w (Ax − b)². [default: all 1]",
-            label="Weights of rows",
-        ),
-        Option(
-            "intercept",
-            bool,
-            False,
-            "Append a column of ones to A (never stored); its coefficient is x's last.",
-            label="Intercept",
-        ),
+        WEIGHTS,
+        INTERCEPT,
     )
 
     def plan(self, method: str, settings: Settings, machines: Machines) -> Choice:

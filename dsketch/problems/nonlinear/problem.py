@@ -18,6 +18,7 @@ from dsketch.planning.work import Kind
 from dsketch.problems.arguments import as_numbers, as_penalty
 from dsketch.problems.base import Problem, require_names, require_settings
 from dsketch.problems.heads.lockstep import advance_beside
+from dsketch.problems.inputs import RESTARTS, START
 from dsketch.problems.nonlinear.certificate import ESCAPES, NonlinearCertificate, certify, leave, status_at
 from dsketch.problems.nonlinear.check import check_nonlinear
 from dsketch.problems.nonlinear.choose import plan_nonlinear
@@ -27,7 +28,7 @@ from dsketch.problems.nonlinear.notes import note_blur, note_kink, note_rank, no
 from dsketch.problems.nonlinear.starts import draw_starts
 from dsketch.problems.nonlinear.system import Curvature, Examination, NonlinearSystem
 from dsketch.problems.outcome import Outcome
-from dsketch.settings import Numbers, Option, Settings
+from dsketch.settings import Option, Settings
 
 
 @dataclass(frozen=True)
@@ -70,22 +71,8 @@ class NonlinearProblem(Problem):
     """
 
     options: ClassVar[tuple[Option, ...]] = (
-        Option(
-            "start",
-            Numbers,
-            None,
-            "Where to begin: d numbers, an earlier answer or its path. [default: 0]",
-            label="Starting point",
-        ),
-        Option(
-            "restarts",
-            int,
-            0,
-            "Begin at so many further points, drawn by the seed; the best answer is kept.",
-            least=0,
-            most=64,
-            label="Restarts",
-        ),
+        START,
+        RESTARTS,
         Option("alpha", float, 0.0, "Penalty ½ alpha ‖x‖², not divided by n.", label="Penalty"),
     )
     methods: ClassVar[Mapping[str, NonlinearMethod]] = METHODS

@@ -9,10 +9,10 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Look
 from dsketch.passes.softmax_rows import SoftmaxPrediction
-from dsketch.problems.base import TALL, Predictor, require_columns
+from dsketch.problems.base import Predictor, require_columns
+from dsketch.problems.inputs import SIDE, TALL
 from dsketch.problems.nonlinear.problem import NonlinearProblem
 from dsketch.problems.nonlinear.sides import open_rows
-from dsketch.settings import Option
 
 
 class SoftmaxProblem(NonlinearProblem):
@@ -24,7 +24,7 @@ class SoftmaxProblem(NonlinearProblem):
         Whether u = exp(A x) + A x rather than exp(A x).
     """
 
-    inputs = (TALL, Option("b", Matrix, None, "Zarr vector of length n", label="Targets"))
+    inputs = (TALL, SIDE)
     has_residual: ClassVar[bool]
 
     def __init__(

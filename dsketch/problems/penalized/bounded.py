@@ -8,9 +8,10 @@ from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
 from dsketch.matrix.along import along
 from dsketch.problems.arguments import as_flag
+from dsketch.problems.inputs import INTERCEPT, WEIGHTS
 from dsketch.problems.penalized.bounds import as_bounds, list_bounds
 from dsketch.problems.penalized.cost import Cost
-from dsketch.problems.penalized.problem import INTERCEPT, WEIGHTS, PenalizedProblem, open_rows
+from dsketch.problems.penalized.problem import PenalizedProblem, open_rows
 from dsketch.settings import Numbers, Option
 
 

@@ -7,8 +7,9 @@ from dsketch._linalg.arrays import Floats
 from dsketch.errors import SpecError
 from dsketch.matrix.along import along
 from dsketch.problems.arguments import as_flag, as_penalty
+from dsketch.problems.inputs import INTERCEPT, WEIGHTS
 from dsketch.problems.penalized.cost import Cost
-from dsketch.problems.penalized.problem import INTERCEPT, WEIGHTS, PenalizedProblem, open_rows
+from dsketch.problems.penalized.problem import PenalizedProblem, open_rows
 from dsketch.settings import Option
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.along import along
-from dsketch.matrix.base import Matrix
 from dsketch.passes import Both, Look, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.fold_grams import FoldGrams, FoldSums
 from dsketch.problems.arguments import as_flag
+from dsketch.problems.inputs import ANY, INTERCEPT, SIDE, WEIGHTS
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.penalized.certificate import penalized_certificate
@@ -23,7 +23,7 @@ from dsketch.problems.penalized.grid import Grid
 from dsketch.problems.penalized.method import PenalizedAnswer
 from dsketch.problems.penalized.path_certificate import PathCertificate, path_certificate
 from dsketch.problems.penalized.path_methods import METHODS
-from dsketch.problems.penalized.problem import ANY, INTERCEPT, WEIGHTS, PenalizedProblem, open_rows
+from dsketch.problems.penalized.problem import PenalizedProblem, open_rows
 from dsketch.problems.penalized.system import Sums
 from dsketch.settings import Numbers, Option, Settings
 
@@ -96,7 +96,7 @@ class ElasticNetPath(PenalizedProblem):
 
     name = "elastic-net-path"
     title = "All elastic nets of a path, with cross-validation, in two passes."
-    inputs = (ANY, Option("b", Matrix, None, "Zarr vector of length n", label="Targets"))
+    inputs = (ANY, SIDE)
     methods = METHODS
     options = (
         Option("alphas", Numbers, 60, "How many penalties, or their values.", label="Penalties"),

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from dsketch._linalg.arrays import Floats
-from dsketch.matrix.base import Matrix
 from dsketch.matrix.centring import uncentre_answer
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
@@ -12,8 +11,9 @@ from dsketch.passes.base import Flow
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
 from dsketch.problems.affine import AffineProblem
-from dsketch.problems.base import SIDES, require_settings
+from dsketch.problems.base import require_settings
 from dsketch.problems.fallback import with_fallback
+from dsketch.problems.inputs import ANY, SIDES
 from dsketch.problems.linear.centring import shift_notes
 from dsketch.problems.linear.sides import is_vector
 from dsketch.problems.outcome import Outcome
@@ -29,13 +29,7 @@ from dsketch.problems.penalized.choose import plan_penalized
 from dsketch.problems.penalized.method import PenalizedAnswer, PenalizedMethod
 from dsketch.problems.penalized.methods import METHODS
 from dsketch.problems.penalized.system import PenalizedSystem
-from dsketch.settings import Option, Settings
-
-ANY = Option("A", Matrix, None, "Zarr matrix, n × d", label="Data matrix")
-WEIGHTS = Option("weights", Matrix, None, "Zarr vector of weights ≥ 0, one a row. [default: all 1]", label="Weights of rows")
-INTERCEPT = Option(
-    "intercept", bool, False, "Append a column of ones to A (never stored); its coefficient is x's last.", label="Intercept"
-)
+from dsketch.settings import Settings
 
 
 class PenalizedProblem(PenalizedSystem, AffineProblem):

@@ -15,7 +15,8 @@ from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Machines
-from dsketch.problems.base import SIDES, TALL, Problem, require_settings
+from dsketch.problems.base import Problem, require_settings
+from dsketch.problems.inputs import SIDES, TALL
 from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.system import LinearSystem
 from dsketch.problems.method import Method

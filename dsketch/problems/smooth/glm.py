@@ -13,7 +13,8 @@ from dsketch.matrix.along import along
 from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.passes import Look
 from dsketch.problems.arguments import as_flag
-from dsketch.problems.base import TALL, Predictor
+from dsketch.problems.base import Predictor
+from dsketch.problems.inputs import FREQUENCIES, INTERCEPT, TALL
 from dsketch.problems.smooth.problem import SmoothProblem, mean_look, penalty_of, smooth_rows
 from dsketch.problems.start import as_penalties, as_start
 from dsketch.settings import Numbers, Option
@@ -95,13 +96,7 @@ class GLM(SmoothProblem):
             "Zarr vector of prior weights ≥ 0; of shares the numbers of trials. [default: all 1]",
             label="Weights of rows",
         ),
-        Option(
-            "frequencies",
-            Matrix,
-            None,
-            "Zarr vector: how many rows each row stands for. [default: all 1]",
-            label="Frequencies of rows",
-        ),
+        FREQUENCIES,
         Option(
             "alpha",
             Numbers,
@@ -109,13 +104,7 @@ class GLM(SmoothProblem):
             "Penalty ½ Σ alpha x², a number or one a column; the intercept is not penalized.",
             label="Penalty",
         ),
-        Option(
-            "intercept",
-            bool,
-            False,
-            "Append a column of ones to A (never stored); its coefficient is x's last.",
-            label="Intercept",
-        ),
+        INTERCEPT,
         Option("power", float, None, "Of family tweedie: the variance is this power of the mean. [default: none]", label="Power"),
         Option(
             "theta", float, None, "Of family negative_binomial: the variance is μ + μ²/theta. [default: none]", label="Dispersion"

@@ -14,7 +14,8 @@ from dsketch.matrix.base import AnyArray, Matrix
 from dsketch.passes import Look
 from dsketch.passes.base import Flow
 from dsketch.problems.arguments import as_flag
-from dsketch.problems.base import TALL, Predictor
+from dsketch.problems.base import Predictor
+from dsketch.problems.inputs import FREQUENCIES, INTERCEPT, START, TALL, WEIGHTS
 from dsketch.problems.smooth.certificate import SmoothCertificate
 from dsketch.problems.smooth.classes import count_classes
 from dsketch.problems.smooth.problem import SmoothProblem, mean_look, penalty_of, smooth_rows
@@ -87,14 +88,8 @@ class Multinomial(SmoothProblem):
             "How many classes there are, K. [default: y is read once to count them]",
             label="Number of classes",
         ),
-        Option("weights", Matrix, None, "Zarr vector of prior weights ≥ 0. [default: all 1]", label="Weights of rows"),
-        Option(
-            "frequencies",
-            Matrix,
-            None,
-            "Zarr vector: how many rows each row stands for. [default: all 1]",
-            label="Frequencies of rows",
-        ),
+        WEIGHTS,
+        FREQUENCIES,
         Option(
             "alpha",
             Numbers,
@@ -102,16 +97,8 @@ class Multinomial(SmoothProblem):
             "Penalty ½ Σ alpha (x − x̄)² over all K classes, a number or one a column; not of the intercept.",
             label="Penalty",
         ),
-        Option(
-            "intercept",
-            bool,
-            False,
-            "Append a column of ones to A (never stored); its coefficients are x's last row.",
-            label="Intercept",
-        ),
-        Option(
-            "start", Numbers, None, "Where to begin: numbers, or the path of an earlier x. [default: 0]", label="Starting point"
-        ),
+        INTERCEPT,
+        START,
     )
 
     def __init__(
