@@ -3,27 +3,27 @@
 import pickle
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from itertools import count
 from typing import Any, TypeVar
 
-from distributed import Client, Future, KilledWorker, as_completed
+from distributed import Client, KilledWorker
 
 from dsketch._linalg.threads import one_blas_thread
 from dsketch._units import format_bytes
 from dsketch.engine.agreement import find_missing_import, require_same_versions
 from dsketch.engine.base import Engine, Workers, WorkerState
-from dsketch.engine.compat import describe_workers, has_pending, wait_for_any
+from dsketch.engine.compat import describe_workers
 from dsketch.engine.kept import Kept
 from dsketch.engine.packing import pack
-from dsketch.engine.panels import Task, merge_parts, tasks_of
+from dsketch.engine.panels import tasks_of
 from dsketch.engine.replicas import Replicated
+from dsketch.engine.tasks import Stranded, TaskRun, share_out
 from dsketch.engine.waiting import Waiting
-from dsketch.engine.worker import cache_bytes, merge_on_worker, run_on_worker, sample_on_worker
+from dsketch.engine.worker import cache_bytes, sample_on_worker
 from dsketch.errors import DsketchError, EngineError, SpecError
-from dsketch.events import Note, Progress, Tell
+from dsketch.events import Note, Tell
 from dsketch.matrix.rows import Block, Rows
 from dsketch.passes.base import Look, Part
 
@@ -31,16 +31,10 @@ T = TypeVar("T")
 
 _INLINE_BYTES = 100_000  # a pass larger than this is scattered once instead of travelling with every task
 _GATHER_BYTES = 4_000_000  # if all parts together are smaller, the driver adds them sooner than a tree of tasks would
-_IN_FLIGHT = 2  # a worker thread has so many tasks: one runs, one waits there
 _ATTEMPTS = 3  # a pass all of whose workers were lost at once is tried so often
 _HEARD_SECONDS = 5  # a worker sends a sign of life every second or less often, by how many there are
-_QUIET_SECONDS = 2  # after so long without a result one small message asks whether anything still runs
 # A scheduler may be without workers for so long: a nanny restarts one in two seconds, a batch queue may take its time.
 _WORKER_SECONDS = 60
-
-
-class _Stranded(Exception):  # noqa: N818 - begins the pass again, never leaves this file
-    """No worker is left that any task of the pass may run on."""
 
 
 class DaskEngine(Engine):
@@ -102,7 +96,7 @@ class DaskEngine(Engine):
                     f"scheduler and workers must be able to import what the {look.pass_.names()} pass reads with; one cannot: {missing}. "
                     "Install it in their environment."
                 ) from error
-            except (CancelledError, _Stranded) as error:  # what the pass had on the workers went with the last of them
+            except (CancelledError, Stranded) as error:  # what the pass had on the workers went with the last of them
                 self._require_scheduler(error)
                 if attempt == _ATTEMPTS:
                     raise EngineError(
@@ -156,7 +150,7 @@ class DaskEngine(Engine):
             return super().sample(rows, spans, take)
         infos, named = self._infos(), self.kept.name(rows)
         tasks = tasks_of(rows, max(sum(info["nthreads"] for info in infos), 1))
-        owners = {task.number: name for name, own in _shares(tasks, infos).items() for task in own}
+        owners = {task.number: name for name, own in share_out(tasks, infos).items() for task in own}
         addresses = {str(info["name"]): info["address"] for info in infos}
         asked: dict[str, list[tuple[int, int]]] = {}  # one task for each worker: who has two may lose one to another
         for span in spans:
@@ -193,7 +187,17 @@ class DaskEngine(Engine):
         tasks = tasks_of(look.rows, max(sum(info["nthreads"] for info in infos), 1))
         gathers = look.pass_.part_bytes(look.rows.shape[1], look.rows.sides) * len(tasks) <= _GATHER_BYTES
         name = f"{look.pass_.kind}-{self.run_name}-{next(self._numbers)}"
-        return _Run(self, look, self._send(look.pass_), name, gathers).answer(tasks, infos, tell)
+        run = TaskRun(
+            self.client,
+            look,
+            self.kept.name(look.rows),
+            self._send(look.pass_),
+            name,
+            gathers=gathers,
+            done=self.done,
+            require_workers=self.require_workers,
+        )
+        return run.answer(tasks, infos, tell)
 
     def _replicated_part(self, look: Look, tell: Tell) -> Part:
         """Return the part of a pass that several workers compute.
@@ -304,129 +308,9 @@ class DaskEngine(Engine):
             ) from cause
 
 
-class _Run:
-    """One pass: hands tasks to workers as they become free, and merges parts as soon as both siblings of the tree are there.
-
-    Every worker first gets its own consecutive share of the rows, the same in every pass, so that its cache serves again; who
-    has finished takes from the longest queue.  The tree is fixed, so none of this can be seen in the result.
-    """
-
-    def __init__(self, engine: DaskEngine, look: Look, pass_: Any, name: str, gathers: bool) -> None:
-        self.engine, self.client, self.rows = engine, engine.client, engine.kept.name(look.rows)
-        self.look, self.pass_, self.name, self.gathers = look, pass_, name, gathers
-        self.queues: dict[str, deque[Task]] = {}
-        self.addresses: dict[str, str] = {}
-        self.coming = self._await_futures([], gathers)
-        self.leaves: dict[str, tuple[Task, str]] = {}  # key → task and the worker it was meant for
-        self.nodes: dict[str, tuple[int, int]] = {}  # key → place in the tree
-        self.ready: dict[tuple[int, int], Any] = {}  # place → finished future, or part if gathered
-
-    def answer(self, tasks: list[Task], infos: list[dict[str, Any]], tell: Tell) -> Part:
-        """Run the tasks and return the root of their parts."""
-        self.queues, self.addresses = _shares(tasks, infos), {str(info["name"]): info["address"] for info in infos}
-        for _ in range(_IN_FLIGHT):  # a round each: the first worker's second task may be the only one of the last
-            for info in infos:
-                for _ in range(info["nthreads"]):
-                    self._hand_out(str(info["name"]))
-        total, done = self.look.rows.nbytes, 0
-        for future, result in self._yield_finished():
-            place = self.nodes.pop(future.key)
-            if future.key in self.leaves:
-                task, worker = self.leaves.pop(future.key)
-                self._hand_out(worker)
-                self.engine.done[worker] = self.engine.done.get(worker, 0) + 1
-                done += total * (task.stop - task.start) // self.look.rows.shape[0]
-                tell(Progress(done, total))
-            self.ready[place] = result if self.gathers else future
-            if not self.gathers:
-                self._merge_above(place)
-        if self.gathers:
-            return merge_parts(self.look.pass_, (self.ready[0, task.number] for task in tasks))
-        self.coming = self._await_futures(self.ready.values(), with_results=True)
-        ((_, root),) = self._yield_finished()
-        return root
-
-    def _await_futures(self, futures: Iterable[Any], with_results: bool) -> as_completed:
-        return as_completed(list(futures), loop=self.client.loop, with_results=with_results, raise_errors=False)
-
-    def _yield_finished(self) -> Iterator[tuple[Any, Any]]:
-        """Yield (future, its result if results are asked for) as they come; when none comes, see that something still runs."""
-        while not self.coming.is_empty():
-            if not wait_for_any(self.coming, _QUIET_SECONDS):
-                self._require_progress()
-            for item in self.coming.next_batch(block=False):
-                future, result = item if self.coming.with_results else (item, None)
-                if future.status in ("error", "cancelled"):
-                    future.result()  # raises what the task raised
-                if isinstance(result, CancelledError):
-                    raise result
-                yield future, result
-
-    def _require_progress(self) -> None:
-        """Raise if nothing runs and nothing will.
-
-        A scheduler that loses all workers at once sets their tasks aside and gives them to a worker they were meant for, even
-        though they only prefer it; no later worker has its address.
-
-        Raises
-        ------
-        EngineError
-            If there are no workers and none come.
-        """
-        self.engine.require_workers()
-        if has_pending(self.coming) and not any(
-            self.name in str(key) for keys in self.client.processing().values() for key in keys
-        ):
-            raise _Stranded("its tasks wait and none runs")
-
-    def _hand_out(self, worker: str) -> None:
-        """Give a worker its next task, or one from the end of the longest queue."""
-        own = self.queues.get(worker)
-        queue = own or max(self.queues.values(), key=len)
-        if not queue:
-            return
-        task = queue.popleft() if queue is own else queue.pop()
-        rows = self.rows.window(task.start, task.stop)
-        held = rows.futures()
-        future = self.client.submit(
-            run_on_worker,
-            self.pass_ if isinstance(self.pass_, Future) else pack(self.pass_),
-            pack(rows.holding([])),
-            task,
-            held,
-            key=f"dsketch-{self.name}-{task.number}",
-            workers=None if held else [self.addresses[worker]],  # persisted chunks draw the task to where they lie
-            allow_other_workers=not held,
-            pure=False,
-        )
-        self.leaves[future.key], self.nodes[future.key] = (task, worker), (0, task.number)
-        self.coming.add(future)
-
-    def _merge_above(self, place: tuple[int, int]) -> None:
-        """Submit the merge of a node with its sibling if both are there; it runs where one of them lies."""
-        level, number = place
-        sibling = (level, number ^ 1)
-        if sibling not in self.ready:
-            return
-        left, right = (self.ready.pop(node) for node in sorted((place, sibling)))
-        future = self.client.submit(
-            merge_on_worker, self.pass_, left, right, key=f"dsketch-merge-{self.name}-{level}-{number // 2}", pure=False
-        )
-        self.nodes[future.key] = (level + 1, number // 2)
-        self.coming.add(future)
-
-
 def _words_for(keys: list[str]) -> str:
     """Return in words what tasks a worker has; the first of them runs, others wait for it."""
     pieces = sorted(int(key.rsplit("-", 1)[1]) for key in keys if not key.startswith("dsketch-merge-"))
     if not keys:
         return ""
     return f"piece {', '.join(map(str, pieces))}" if pieces else "adds up parts"
-
-
-def _shares(tasks: list[Task], infos: list[dict[str, Any]]) -> dict[str, deque[Task]]:
-    """Return consecutive tasks for each worker by name, in proportion to its threads."""
-    ordered = sorted(infos, key=lambda info: str(info["name"]))
-    threads = [info["nthreads"] for info in ordered]
-    edges = [sum(threads[:place]) * len(tasks) // sum(threads) for place in range(len(threads) + 1)]
-    return {str(info["name"]): deque(tasks[low:high]) for info, low, high in zip(ordered, edges[:-1], edges[1:], strict=True)}
