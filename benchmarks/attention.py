@@ -125,27 +125,42 @@ def measure_accuracy(record: Record, n: int) -> None:
 # ---- large -----------------------------------------------------------------------------------------------------------
 
 
-def measure_large(record: Record, n: int, m: int, *, causal: bool, journal: Path | None = None) -> None:
-    """Record attention from Zarr on two workers, written where it is made."""
-    arrays = data(n, m)
-    with tempfile.TemporaryDirectory() as name:
-        paths = [_stored(Path(name) / f"{word}.zarr", array) for word, array in zip("QKV", arrays, strict=True)]
-        with local_cluster(2, 1, MEMORY) as cluster, Client(cluster, set_as_default=False) as client:
-            dsketch.attention(*(array[:600] for array in arrays), cluster=client, progress=False)  # imports
-            pids = list(client.run(os.getpid).values())
-            with Watch(pids) as watch:
-                began, used = time.perf_counter(), _processor_seconds(pids)
-                found = dsketch.attention(*paths, Path(name) / "Y.zarr", causal=causal, cluster=client, journal=journal, progress=False)
-                seconds, used = time.perf_counter() - began, _processor_seconds(pids) - used
-            peak = max(map(high_water, pids))
-        entries = n * m * (1 - 0.5 * n / m if causal else 1.0)
-        record.add(
-            part="large", n=n, m=m, d=COLUMNS, causal="yes" if causal else "all", workers=2, memory_limit=MEMORY,
-            status=found.status.name.lower(), seconds=seconds, processor_seconds=used, predicted_seconds=found.plan.estimate.seconds,
-            entries_per_second=entries / seconds, predicted_memory=found.plan.estimate.memory_bytes,
-            memory={"own": watch.largest_private, "high_water": peak},
-            error=_sampled_error(arrays, found.x, causal=causal), claimed=float(found.certificate.forward_error.max()),
-        )  # fmt: skip
+def measure_large(record: Record, n: int, m: int, folder: Path, *, causal: bool) -> None:
+    """Record attention from Zarr on two workers, written where it is made; what was killed goes on from what the folder has."""
+    arrays, goes_on = data(n, m), (folder / "journal").exists()
+    if not goes_on:
+        for word, array in zip("QKV", arrays, strict=True):
+            zarr.create_array(
+                store=str(folder / f"{word}.zarr"),
+                data=array,
+                chunks=(min(len(array), 16_384), COLUMNS),
+                compressors=None,
+                overwrite=True,
+            )
+    with local_cluster(2, 1, MEMORY) as cluster, Client(cluster, set_as_default=False) as client:
+        dsketch.attention(*(array[:600] for array in arrays), cluster=client, progress=False)  # imports
+        pids = list(client.run(os.getpid).values())
+        with Watch(pids) as watch:
+            began, used = time.perf_counter(), _processor_seconds(pids)
+            found = _attend(folder, client, causal=causal, goes_on=goes_on)
+            seconds, used = time.perf_counter() - began, _processor_seconds(pids) - used
+        peak = max(map(high_water, pids))
+    entries = n * m * (1 - 0.5 * n / m if causal else 1.0)
+    record.add(
+        part="large", n=n, m=m, d=COLUMNS, causal="yes" if causal else "all", workers=2, memory_limit=MEMORY,
+        status=found.status.name.lower(), seconds=seconds, processor_seconds=used, resumed=goes_on,
+        predicted_seconds=found.plan.estimate.seconds, predicted_memory=found.plan.estimate.memory_bytes,
+        entries_per_second=entries / seconds, memory={"own": watch.largest_private, "high_water": peak},
+        error=_sampled_error(arrays, found.x, causal=causal), claimed=float(found.certificate.forward_error.max()),
+    )  # fmt: skip
+
+
+def _attend(folder: Path, client: Client, *, causal: bool, goes_on: bool) -> dsketch.Solution:
+    """Return attention of what the folder holds."""
+    if goes_on:
+        return dsketch.resume(folder / "journal", cluster=client, progress=False)
+    paths = [str(folder / f"{word}.zarr") for word in "QKV"]
+    return dsketch.attention(*paths, folder / "Y.zarr", causal=causal, cluster=client, journal=folder / "journal", progress=False)
 
 
 def _processor_seconds(pids: list[int]) -> float:
@@ -162,12 +177,6 @@ def _sampled_error(arrays: tuple[Floats, Floats, Floats], Y: Any, *, causal: boo
         exact = softmax(Q[row : row + 1], K[seen])[0] @ V[seen]
         errors.append((np.abs(Y[int(row)] - exact) / np.abs(V).max(axis=0)).max())
     return float(max(errors))
-
-
-def _stored(path: Path, array: Floats) -> str:
-    """Write an array in raw chunks; return its path."""
-    zarr.create_array(store=str(path), data=array, chunks=(min(len(array), 16_384), COLUMNS), compressors=None)
-    return str(path)
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
@@ -237,9 +246,9 @@ def main() -> None:
     record = Record(options.out, "attention")
     measure_speed(record, 2 * dense)
     measure_accuracy(record, dense)
-    measure_large(record, options.rows, options.rows, causal=False)
-    measure_large(record, options.rows, options.rows, causal=True)
-    measure_large(record, few, options.keys, causal=False)
+    for n, m, causal in ((options.rows, options.rows, False), (options.rows, options.rows, True), (few, options.keys, False)):
+        with tempfile.TemporaryDirectory() as name:
+            measure_large(record, n, m, Path(name), causal=causal)
     show(tables(record.cases))
     figure(options.out / "attention.png", draw(record.cases))
 

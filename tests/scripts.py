@@ -29,16 +29,16 @@ def run_script(name: str, out: Path, *more: str) -> Found:
     return _found(name, out, done.stdout)
 
 
-def run_here(name: str, out: Path, *more: str) -> Found:
-    """Run a script in this process, and return the same."""
+def run_here(name: str, out: Path, *more: str, draws: bool = True) -> Found:
+    """Run a script in this process, and return the same; ``draws`` tells whether it has a figure to leave."""
     script, said = str(FOLDER / f"{name}.py"), StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
         patch.syspath_prepend(str(FOLDER))
         patch.setattr(sys, "argv", [script, "--tiny", "--out", str(out), *more])
         runpy.run_path(script, run_name="__main__")
-    return _found(name, out, said.getvalue())
+    return _found(name, out, said.getvalue(), draws)
 
 
-def _found(name: str, out: Path, printed: str) -> Found:
-    assert (out / f"{name}.png").stat().st_size > 0
+def _found(name: str, out: Path, printed: str, draws: bool = True) -> Found:
+    assert not draws or (out / f"{name}.png").stat().st_size > 0
     return [json.loads(line) for line in (out / f"{name}.jsonl").read_text().splitlines()], printed
