@@ -1,7 +1,8 @@
 """Claim: off the beaten track, too, a solve is near what the machine, or the best tool for that work, allows.
 
 One table of what the scripts ``limit_*.py`` measure, each ratio within one run: what the work took before it was looked at (as a ratio
-then), what it takes now, what is meant by its limit, and what was wanted.  ``--only`` runs some of the areas.
+then), what it takes now, what is meant by its limit, and what was wanted.  ``--only`` runs some of the areas; the others keep the figures
+of their last run.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import limit_store
 import limit_warm
 import limit_wide
 from limit_figure import draw, with_limit
-from record import Case, Record, arguments, figure, show, table
+from record import Case, Record, arguments, figure, load, show, table
 
 AREAS: dict[str, Callable[..., None]] = {
     "store": limit_store.measure,
@@ -23,6 +24,11 @@ AREAS: dict[str, Callable[..., None]] = {
     "sparse": limit_sparse.measure,
     "digits": limit_digits.measure,
 }
+
+
+def area_of(case: Case) -> str:
+    """Return the area of a case; that of every digit has three parts."""
+    return "digits" if case["part"] in ("nist", "claims") else str(case["part"])
 
 
 def tables(cases: list[Case]) -> dict[str, str]:
@@ -41,7 +47,8 @@ def tables(cases: list[Case]) -> dict[str, str]:
         ]
         for case in with_limit(cases)
     ]
-    return {"limit": table(heads, lines)}
+    digits = [case for case in cases if area_of(case) == "digits"]
+    return {"limit": table(heads, lines)} | (limit_digits.tables(digits) if digits else {})
 
 
 def main() -> None:
@@ -49,8 +56,12 @@ def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--only", nargs="+", choices=sorted(AREAS), help="areas; default: all")
     asked = parser.parse_args()
+    areas = asked.only or list(AREAS)
+    kept = [case for case in load(asked.out, "limit") if area_of(case) not in areas]
     record = Record(asked.out, "limit")
-    for area in asked.only or AREAS:
+    for case in kept:
+        record.add(**case)
+    for area in areas:
         AREAS[area](record, tiny=asked.tiny)
         show(tables(record.cases))
     figure(asked.out / "limit.png", draw(record.cases))

@@ -173,9 +173,9 @@ def tables(cases: list[Case]) -> dict[str, str]:
         return [[case[name] for name in names] for case in cases if case["part"] == part]
 
     return {
-        "Right digits on the sets of NIST (17: all that a float has)": table(
+        "limit-nist": table(
             [
-                "set",
+                "right digits of x, the set",
                 "LAPACK's QR",
                 "NumPy",
                 "scikit-learn",
@@ -188,19 +188,19 @@ def tables(cases: list[Case]) -> dict[str, str]:
             ],
             of("nist", ("work", *RIVALS, "standard", "full", "standard_errors", "full_errors", "certified", "certified_errors")),
         ),
-        "Random problems: errors in units in the last place": table(
+        "limit-claims": table(
             [
                 "condition",
                 "residual",
                 "problems",
                 "of full rank to rounding",
-                "largest error",
+                "largest error, units in the last place",
                 "largest claim",
                 "truth over claim",
             ],
             of("claims", ("condition", "residual", "count", "proven", "off", "claimed", "share")),
         ),
-        "What it costs, on two workers": table(
+        "limit-digits": table(
             ["work", "seconds", "a light pass", "ratio", "finding the largest", "exact sums"],
             of("digits", ("work", "now_seconds", "limit_seconds", "ratio", "peaks", "exact")),
         ),

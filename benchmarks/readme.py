@@ -7,6 +7,7 @@ from pathlib import Path
 import accuracy
 import attention
 import attention_layer
+import attention_million
 import claims
 import claims_smooth
 import conditioning
@@ -23,6 +24,8 @@ import inversion
 import kernel
 import labels
 import leverage
+import limit
+import limit_cluster
 import marginal
 import nonlinear
 import paper
@@ -59,6 +62,7 @@ BENCHMARKS = {
         leverage,
         marginal,
         attention,
+        attention_million,
         polynomial,
         conv,
         expressivity,
@@ -71,6 +75,8 @@ BENCHMARKS = {
         targets_wide,
         targets_missing,
         labels,
+        limit,
+        limit_cluster,
     )
 }
 

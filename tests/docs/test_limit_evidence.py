@@ -16,6 +16,9 @@ def test_limit_joins_areas_into_one_table(tmp_path: Path) -> None:
     assert {case.get("part") for case in cases} == {"store", "warm"}
     assert all(case["ratio"] > 0 and case["now_seconds"] > 0 and case["limit_seconds"] > 0 for case in cases)
     assert "| wanted | holds |" in printed
+    again, _ = run_script("limit", tmp_path, "--only", "warm")
+    assert [case for case in again if case["part"] == "store"] == [case for case in cases if case["part"] == "store"]
+    assert len(again) == len(cases)
 
 
 @pytest.mark.cluster
