@@ -38,10 +38,11 @@ How it holds together, lowest first:
 ``upload_* uploads``       files that owners send: names, a look at what they are, the folder, the matrix made of one
 ``limits hidden``          what a job may use by default; texts without addresses of clusters
 ``queue``                  whose turn it is
-``meter job_* attempt``    how much a job may read, its process (``job_process job_pipe job_limits``), who watches it
+``meter job_* attempt``    how much a job may read; its process (``job_process``: what it is to do ``job_work``, predictions
+                           ``job_predict``, the answer put in place ``job_answer``); who watches it
 ``workers dispatch``       the cluster; jobs from the queue to their end
 ``keeping plans ready``    ended jobs go; plans that somebody waits for; whether all that is well
-``jobs_api``               the verbs
+``jobs_api answers_api``   the verbs: of jobs, of their answers
 ``middleware access``      limits, hosts and headers; a line a request; ``protocol`` does not wait for ever
 ``app logs serve``         routes; the log; all of it together
 ========================== =====================================================================================

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from dsketch.errors import DsketchError
 from dsketch.service.access import Access
+from dsketch.service.answers_api import Answers
 from dsketch.service.audit_log import REQUEST_ID, facts, note
 from dsketch.service.auth import Tokens
 from dsketch.service.errors import document_of, error_document, http_status_of
@@ -67,10 +68,14 @@ def application(
     app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None, root_path=root_path)
     _speak_of_errors(app)
     who = who_asks(tokens)
-    for add_waiting in (add_plans, add_moves, add_residuals):
+    for add_waiting in (add_plans, add_moves):
         add_waiting(app, desk, who, threads)
-    for add in (add_jobs, add_solutions, add_arrays, add_successors, add_events, add_data):
+    for add in (add_jobs, add_events, add_data):
         add(app, desk, who)
+    answers = Answers(desk)
+    add_residuals(app, answers, who, threads)
+    for add_answers in (add_solutions, add_arrays, add_successors):
+        add_answers(app, answers, who)
     for add_open in (add_about, add_figures):
         add_open(app, desk, tokens, who)
     add_uploads(app, desk, who, bounds)
