@@ -10,9 +10,10 @@
         print(event["event"])
     x = client.fetch(job["id"])
 
-``connection`` sends requests, ``sendable`` says what they can hold; the verbs stand in ``jobs``, ``answers`` and ``uploads``.
+``connection`` sends requests, ``sendable`` says what they can hold; the verbs stand in ``jobs``, ``answers``, ``uploads`` and ``admin``.
 """
 
+from dsketch.client.admin import Admin
 from dsketch.client.answers import Answers
 from dsketch.client.connection import DEFAULT_URL, Document
 from dsketch.client.jobs import Jobs, event_from
@@ -21,7 +22,7 @@ from dsketch.client.uploads import Uploads
 __all__ = ["DEFAULT_URL", "Client", "Document", "event_from"]
 
 
-class Client(Jobs, Answers, Uploads):
+class Client(Jobs, Answers, Uploads, Admin):
     """A service, from afar.
 
     Parameters

@@ -1,7 +1,7 @@
 """Jobs of a service: plan, submit, list, look, follow, cancel, resume, remove."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +21,9 @@ class Jobs(Connection):
         """Return how a run would be made, as :meth:`dsketch.Plan.to_dict`; parameters as in :meth:`submit`."""
         return self._json("POST", "/v1/plans", body={"spec": sendable({**(spec or {}), **options})}, seconds=PATIENT_SECONDS)
 
-    def submit(self, spec: Document | None = None, /, *, name: str = "", key: str | None = None, **options: Any) -> Document:
+    def submit(
+        self, spec: Document | None = None, /, *, name: str = "", key: str | None = None, tags: Iterable[str] = (), **options: Any
+    ) -> Document:
         """Hand in a run and return its job.
 
         Parameters
@@ -32,6 +34,8 @@ class Jobs(Connection):
             For people.
         key : str, optional
             The same key with the same run gives the same job; None: a new one.
+        tags : iterable of str
+            To find jobs by that belong together.
         **options
             Of the document, instead of or over ``spec``: ``problem, A, b, alpha, method, tol, seed, out, priority, limits`` ….
             Data are named by the path or URL that the service reads.
@@ -47,10 +51,12 @@ class Jobs(Connection):
             If a word is data itself, or what the service refuses.
         """
         headers = {"Idempotency-Key": key or uuid4().hex}
-        body = {"spec": sendable({**(spec or {}), **options}), "name": name}
+        body = {"spec": sendable({**(spec or {}), **options}), "name": name, **({"tags": tags} if (tags := [*tags]) else {})}
         return self._json("POST", "/v1/jobs", body=body, headers=headers)
 
-    def list(self, state: str | None = None, *, search: str = "", order: str = "newest") -> Iterator[Document]:
+    def list(
+        self, state: str | None = None, *, search: str = "", order: str = "newest", tags: Iterable[str] = ()
+    ) -> Iterator[Document]:
         """Yield the jobs that the token may see.
 
         Parameters
@@ -58,11 +64,14 @@ class Jobs(Connection):
         state : str, optional
             Only those in this state.
         search : str
-            Only those with all these words in name, owner, problem, data or id.
+            Only those with all these words in name, owner, problem, data, tags or id.
         order : str
-            ``newest``, ``oldest``, ``active`` (what runs first, then what waits), ``name``, ``problem`` or ``owner``.
+            ``newest``, ``oldest``, ``active`` (what runs first, then what waits), ``state``, ``name``, ``problem`` or ``owner``; with a
+            minus before it, as ``-name``, from its end.
+        tags : iterable of str
+            Only those that have all of these.
         """
-        asked = {"state": state, "search": search or None, "order": None if order == "newest" else order}
+        asked = {"state": state, "search": search or None, "order": None if order == "newest" else order, "tag": [*tags] or None}
         after: str | None = None
         while True:
             given = {name: value for name, value in {**asked, "after": after}.items() if value is not None}
@@ -99,6 +108,10 @@ class Jobs(Connection):
                 if failures >= self._attempts and time.monotonic() - heard_at > patience:
                     raise self._unreachable_error(error) from error
             time.sleep(min(FIRST_PAUSE_SECONDS * 2 ** max(failures - 1, 0), _LONGEST_PAUSE_SECONDS))
+
+    def tag(self, id_: str, tags: Iterable[str]) -> Document:
+        """Give a job these tags in place of those that it has, and return it."""
+        return self._json("PATCH", job_path(id_), body={"tags": [*tags]})
 
     def cancel(self, id_: str) -> Document:
         """End a job that waits or runs, and return it ended."""

@@ -16,10 +16,12 @@ from dsketch.service.job import Job
 from dsketch.service.jobs_api import Desk
 from dsketch.service.models import MOST_NAME
 from dsketch.service.npy_stream import NpyStream, open_stored
+from dsketch.service.places import Roots
 from dsketch.service.plans import Planning
+from dsketch.service.prediction_check import columns_of, require_fitting_rows
 from dsketch.service.predictions import require_predicting
 from dsketch.service.residuals import ResidualWish
-from dsketch.service.specs import spec_of
+from dsketch.service.specs import PredictSpec, spec_of
 from dsketch.settings import SUMMARY
 
 
@@ -118,7 +120,7 @@ class Answers:
             )
         spec = spec_of({**job.spec, "out": None, **asked, SUMMARY.name: True})
         name = f"{job.name or job.id}, errors"[:MOST_NAME]
-        return self.desk.submit(caller, spec, name, key, self.desk.dispatcher.store.folder(job.id))
+        return self.desk.submit(caller, spec, name, key, job.tags, self.desk.dispatcher.store.folder(job.id))
 
     def predict(self, caller: Caller, id_: str, asked: Mapping[str, Any], key: str | None) -> tuple[Job, bool]:
         """Accept a job that predicts new rows by the answer of a solved one.
@@ -128,13 +130,25 @@ class Answers:
         UnknownJob, ForbiddenMove
         SpecError
             If the problem predicts nothing.
+        DataError, MissingDataError, PlaceError
+            If the new rows cannot be those of this answer.
         """
         self.solution(caller, id_)
         job = self.desk.job(caller, id_)
         require_predicting(str(job.spec["problem"]))
         words = {**asked, "problem": "predict", "job": id_}
         name = words.pop("name", "") or f"{job.name or job.id}, predictions"[:MOST_NAME]
-        return self.desk.submit(caller, spec_of(words), name, key)
+        spec, roots = spec_of(words), self.desk.dispatcher.roots_of(caller.owner)
+        assert isinstance(spec, PredictSpec)  # noqa: S101 - for type checkers
+        require_fitting_rows(roots, spec, self._columns(caller, job, roots))
+        return self.desk.submit(caller, spec, name, key, job.tags)
+
+    def _columns(self, caller: Caller, job: Job, roots: Roots) -> int | None:
+        """Return how many columns new rows for an answer have; None where nobody knows before it is read."""
+        try:
+            return len(self.coefficients(caller, job.id).names) - bool(job.spec.get("intercept"))
+        except UnknownJob:  # a number for each row of A, which is read again
+            return columns_of(roots, job.spec)
 
     def residuals(self, caller: Caller, id_: str, target: int, column: str | None, rows: int, seed: int) -> Planning:
         """Return a picture of residuals that is to be drawn, in a process of its own, from a sample of the rows of a solved job.

@@ -20,6 +20,7 @@ from dsketch.service.errors import document_of, error_document, http_status_of
 from dsketch.service.jobs_api import Desk
 from dsketch.service.middleware import Bodies, Headers, Hosts, Prefix, Rates, RequestBounds, path_below
 from dsketch.service.routes.about import add_about, add_figures
+from dsketch.service.routes.admin import add_admin
 from dsketch.service.routes.arrays import add_arrays
 from dsketch.service.routes.data import add_data
 from dsketch.service.routes.dependencies import who_asks
@@ -76,7 +77,7 @@ def application(
     add_residuals(app, answers, who, threads)
     for add_answers in (add_solutions, add_arrays, add_successors):
         add_answers(app, answers, who)
-    for add_open in (add_about, add_figures):
+    for add_open in (add_about, add_figures, add_admin):
         add_open(app, desk, tokens, who)
     add_uploads(app, desk, who, bounds)
     _add_page(app)

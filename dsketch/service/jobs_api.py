@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -41,10 +42,13 @@ class Desk:
 
     # ---- jobs ------------------------------------------------------------------------------------------------------
 
-    def submit(self, caller: Caller, spec: Spec, name: str, key: str | None, records: Folder | None = None) -> tuple[Job, bool]:
+    def submit(
+        self, caller: Caller, spec: Spec, name: str, key: str | None, tags: Sequence[str] = (), records: Folder | None = None
+    ) -> tuple[Job, bool]:
         """Accept a job; with a key that was used before, return the job that it made.  Also whether it is new.
 
-        With the ``records`` of a job that asked for the same run it makes only the passes that these lack.
+        With the ``records`` of a job that asked for the same run it makes only the passes that these lack.  Tags do not tell one request
+        from another: they may have been changed since.
 
         Raises
         ------
@@ -62,7 +66,7 @@ class Desk:
         note(problem=spec.problem, data=read)
         if store.find_by_key(caller.owner, key, digest) is None:
             self.dispatcher.quotas.require(caller.owner)
-        job, is_new = store.accept(caller.owner, name, document, key, digest, records)
+        job, is_new = store.accept(caller.owner, name, document, key, digest, records, tuple(tags))
         note(job=job.id)
         if is_new:
             acts.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, " and ".join(read))
@@ -88,10 +92,10 @@ class Desk:
         shown = found[: look.limit]
         return shown, cursor_of(shown[-1], look.order) if len(found) > len(shown) else None
 
-    def counts(self, caller: Caller, search: str = "") -> tuple[dict[str, int], int]:
-        """Return how many jobs that the caller may see and that have a word are in each state, and how many owners it sees jobs of."""
+    def counts(self, caller: Caller, search: str = "", tags: tuple[str, ...] = ()) -> tuple[dict[str, int], int]:
+        """Return how many jobs that the caller may see and that are found are in each state, and how many owners it sees jobs of."""
         store = self.dispatcher.store
-        found = {state.value: count for state, count in store.counts(caller.sees, search).items()}
+        found = {state.value: count for state, count in store.counts(caller.sees, search, tags).items()}
         return found, store.owners() if caller.sees is None else 1
 
     def log(self, caller: Caller, id_: str, after: int) -> LogPart:
@@ -103,6 +107,17 @@ class Desk:
         """
         job = self.job(caller, id_)
         return read_log(self.dispatcher.store.folder(job.id).log, after, is_final=not job.state.is_active)
+
+    def tag(self, caller: Caller, id_: str, tags: Sequence[str]) -> Job:
+        """Give a job these tags in place of those that it has, and return it.
+
+        Raises
+        ------
+        UnknownJob, ServiceError
+        """
+        job = self.dispatcher.store.tag(self.job(caller, id_).id, tuple(tags))
+        acts.info("%s tags job %s", caller.owner, id_)
+        return job
 
     def cancel(self, caller: Caller, id_: str) -> Job:
         """End a job that waits or runs, and return it ended.
@@ -162,6 +177,7 @@ class Desk:
         about = {
             "id": job.id,
             "name": job.name,
+            "tags": list(job.tags),
             "owner": job.owner,
             "state": job.state.value,
             "word": word_of(job),

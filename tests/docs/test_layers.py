@@ -33,6 +33,7 @@ LATE = {
     ("engine/connect.py", "dsketch"): "the one door to distributed: 600 modules that a solve in this process has no use for",
     ("engine/active.py", "dask"): "only where distributed is loaded, for there is no client and no task without it",
     ("engine/active.py", "distributed"): "the same",
+    ("service/browse_remote.py", "fsspec"): "an optional package; its absence is an error only for who lists an object store",
     ("engine/place.py", "fsspec"): "an optional package; its absence is an error only for a URL",
     (
         "_results/signing.py",

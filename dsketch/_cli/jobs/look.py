@@ -1,4 +1,4 @@
-"""``dsketch jobs list``, and what is done with one job: show, follow, log, cancel, resume, rm."""
+"""``dsketch jobs list``, and what is done with one job: show, tag, follow, log, cancel, resume, rm."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,27 +16,52 @@ from dsketch.client import Client, Document
 @with_options(URL, JSON)
 @jobs.command("list", short_help="List jobs, newest first.")
 @click.option("--state", metavar="STATE", help="Only those in this state: queued, running, solved, failed …")
-@click.option("--search", metavar="WORDS", default="", help="Only those with these words in name, owner, problem, data or id.")
+@click.option(
+    "--search", metavar="WORDS", default="", help="Only those with these words in name, owner, problem, data, tags or id."
+)
+@click.option("--tag", metavar="TAG", multiple=True, help="Only those with this tag; given several times, with all of them.")
 @click.option(
     "--order",
     metavar="ORDER",
     default="newest",
     show_default=True,
-    help="newest, oldest, active (what runs first, then what waits), name, problem or owner.",
+    help="newest, oldest, active (what runs first, then what waits), state, name, problem or owner; -name: from its end.",
 )
 @click.option("--limit", metavar="N", type=click.IntRange(1), default=50, help="At most so many.")
-def _list(state: str | None, search: str, order: str, limit: int, as_json: bool, **given: Any) -> int:
+def _list(state: str | None, search: str, tag: tuple[str, ...], order: str, limit: int, as_json: bool, **given: Any) -> int:
     """List jobs, newest first.
 
     \b
     Example: dsketch jobs list --state running
     """  # noqa: D301 - \b is click's mark for a paragraph to leave alone
     with open_client(given) as client:
-        found = [job for _, job in zip(range(limit), client.list(state, search=search, order=order), strict=False)]
+        found = [job for _, job in zip(range(limit), client.list(state, search=search, order=order, tags=tag), strict=False)]
     if as_json:
         print_json({"jobs": found})
     else:
         click.echo("\n".join(job_line(job) for job in found) or "no jobs")
+    return 0
+
+
+@with_options(URL, JSON)
+@jobs.command(short_help="Give a job tags, or take some away.")
+@click.argument("job")
+@click.argument("tags", metavar="[TAG]...", nargs=-1)
+@click.option("--remove", metavar="TAG", multiple=True, help="Take this tag away; may be given several times.")
+def tag(job: str, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool, **given: Any) -> int:
+    """Add each TAG to those of JOB; prints all that it has then.
+
+    \b
+    Example: dsketch jobs tag 01a201b91cb989bffd70 "paper 2" --remove draft
+    """  # noqa: D301
+    gone = {one.casefold() for one in remove}
+    with open_client(given) as client:
+        kept = [one for one in client.show(job).get("tags", ()) if one.casefold() not in gone]
+        found = client.tag(job, [*kept, *tags])
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(", ".join(found["tags"]) or "no tags")
     return 0
 
 

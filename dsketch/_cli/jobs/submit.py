@@ -28,6 +28,7 @@ def submit() -> None:
 
 def _submit(name: str, **given: Any) -> int:
     as_json, follows, title = (given.pop(word) for word in ("as_json", "follow", "title"))
+    tags = given.pop("tag")
     key, limits = given.pop("key"), {"seconds": given.pop("max_seconds"), "memory": given.pop("max_memory")}
     with open_client(given) as client:
         asked = PROBLEMS[name]
@@ -39,7 +40,7 @@ def _submit(name: str, **given: Any) -> int:
         sent = {option.name: _SENT[option.kind](option.name, value) for option, value in data.items()}
         name_settings(asked, given)
         spec = {"problem": name, **sent, **given, "limits": limits}
-        job = client.submit(spec, name=title, key=key)
+        job = client.submit(spec, name=title, key=key, tags=tags)
         if as_json and not follows:
             print_json(job)
         elif not as_json:
@@ -61,6 +62,7 @@ for_each_problem(
     [
         *(option_of(option, of_service=True) for option in (*TABLE, OUT_DIR, *JOB)),
         click.Option(["--name", "title"], metavar="TEXT", default="", help="For people."),
+        click.Option(["--tag"], metavar="TAG", multiple=True, help="To find it by; may be given several times."),
         click.Option(["--key"], metavar="KEY", help="The same key with the same run gives the same job. [default: a new one]"),
         click.Option(["--follow"], is_flag=True, help="Watch it until it rests."),
         *URL,

@@ -8,10 +8,11 @@ def job_line(job: Document) -> str:
     """Return a job as a list has it."""
     ahead = f", {job['ahead']} before it" if job["ahead"] else ""
     name = f"  {job['name']}" if job["name"] else ""
+    tags = f"  [{', '.join(job['tags'])}]" if job.get("tags") else ""
     word = job.get("word", job["state"])  # a service of before has none
     return (
         f"{job['id']}  {word:<11}  {job['spec']['problem']:<10}  {job['passes']} passes, {format_seconds(job['seconds'])}{ahead}"
-        f"  {job['owner']}{name}"
+        f"  {job['owner']}{name}{tags}"
     )
 
 
