@@ -3,8 +3,9 @@
 ::
 
     POST   /v1/plans                     {spec}             how a run would be made; solves nothing
-    POST   /v1/jobs                      {spec, name}       201; header Idempotency-Key: the same request again gives the same job
-    GET    /v1/jobs                      ?state=&after=&limit=        {jobs, next}, newest first
+    POST   /v1/jobs                      {spec, name, tags} 201; header Idempotency-Key: the same request again gives the same job
+    GET    /v1/jobs                      ?state=&search=&tag=&order=&after=&limit=   {jobs, next, counts}, newest first
+    PATCH  /v1/jobs/{id}                 {tags}             gives it these in place of its own
     GET    /v1/jobs/{id}                                    state, sentence, progress, plan, history
     GET    /v1/jobs/{id}/events                             server-sent events; header Last-Event-ID to go on
     POST   /v1/jobs/{id}/cancel                             answers when the job has ended
@@ -19,6 +20,9 @@
     DELETE /v1/uploads/{name}                               of one that no job is about to read
     GET    /v1/data                      ?place=&prefix=&after=&limit=   what lies in a folder that runs may read
     GET    /v1/data/facts                ?place=            shape, dtype, chunks, bytes, names of columns of a matrix
+    GET    /v1/tokens, /v1/owners                           for admins: who may come in, who uses what
+    POST   /v1/tokens                    {owner, role, label, days}   201; the token, told this once
+    PATCH  /v1/tokens/{id}               {days}             it ends so many days from now; DELETE revokes it
     GET    /v1/service                                      places of data, problems with their words, who you are
     GET    /healthz, /readyz, /metrics, /docs, /openapi.json, /      (the web page)
 
@@ -28,20 +32,21 @@ The document of a run, ``spec``, is the same for Python, the command line and HT
 How it holds together, lowest first:
 
 ========================== =====================================================================================
-``errors job specs``       words: the tree of errors, the state machine, the document of a run
+``labels errors specs``    words: the tree of errors, the state machine, the document of a run
 ``files folder formats``   a folder a job is the truth; who may look into the state directory, which versions can read it
 ``index store``            an SQLite index finds the folders
 ``events metrics``         what happens, as it happens
 ``places rooted``          what may be read; files that are looked at when they are opened
 ``browse data_facts``      folders listed; matrices told from their metadata
-``tokens auth``            by whom
+``tokens auth token_use``  by whom, and when each token was last used
 ``upload_* uploads``       files that owners send: names, a look at what they are, the folder, the matrix made of one
 ``limits hidden``          what a job may use by default; texts without addresses of clusters
 ``queue``                  whose turn it is
-``meter job_* attempt``    how much a job may read, its process (``job_process job_pipe job_limits``), who watches it
+``meter job_* attempt``    how much a job may read; its process (``job_process``: what it is to do ``job_work``, predictions
+                           ``job_predict``, the answer put in place ``job_answer``); who watches it
 ``workers dispatch``       the cluster; jobs from the queue to their end
 ``keeping plans ready``    ended jobs go; plans that somebody waits for; whether all that is well
-``jobs_api``               the verbs
+``*_api``                  the verbs: of jobs, of their answers, of tokens and owners
 ``middleware access``      limits, hosts and headers; a line a request; ``protocol`` does not wait for ever
 ``app logs serve``         routes; the log; all of it together
 ========================== =====================================================================================

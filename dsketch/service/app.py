@@ -13,12 +13,14 @@ from starlette.exceptions import HTTPException
 
 from dsketch.errors import DsketchError
 from dsketch.service.access import Access
+from dsketch.service.answers_api import Answers
 from dsketch.service.audit_log import REQUEST_ID, facts, note
 from dsketch.service.auth import Tokens
 from dsketch.service.errors import document_of, error_document, http_status_of
 from dsketch.service.jobs_api import Desk
 from dsketch.service.middleware import Bodies, Headers, Hosts, Prefix, Rates, RequestBounds, path_below
 from dsketch.service.routes.about import add_about, add_figures
+from dsketch.service.routes.admin import add_admin
 from dsketch.service.routes.arrays import add_arrays
 from dsketch.service.routes.data import add_data
 from dsketch.service.routes.dependencies import who_asks
@@ -67,11 +69,15 @@ def application(
     app = FastAPIOffline(title="dsketch", version=__version__, description=about, redoc_url=None, root_path=root_path)
     _speak_of_errors(app)
     who = who_asks(tokens)
-    for add_waiting in (add_plans, add_moves, add_residuals):
+    for add_waiting in (add_plans, add_moves):
         add_waiting(app, desk, who, threads)
-    for add in (add_jobs, add_solutions, add_arrays, add_successors, add_events, add_data):
+    for add in (add_jobs, add_events, add_data):
         add(app, desk, who)
-    for add_open in (add_about, add_figures):
+    answers = Answers(desk)
+    add_residuals(app, answers, who, threads)
+    for add_answers in (add_solutions, add_arrays, add_successors):
+        add_answers(app, answers, who)
+    for add_open in (add_about, add_figures, add_admin):
         add_open(app, desk, tokens, who)
     add_uploads(app, desk, who, bounds)
     _add_page(app)

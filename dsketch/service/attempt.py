@@ -20,7 +20,8 @@ import psutil
 
 from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import EngineError
-from dsketch.service.job_process import JobWork, lead
+from dsketch.service.job_process import lead
+from dsketch.service.job_work import JobWork
 
 _LOOK_SECONDS = 0.2  # the pause between two looks at memory and time
 _PARTING_SECONDS = 5.0  # a process that said its last word has so long to go

@@ -5,12 +5,13 @@ import ipaddress
 import logging
 import time
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dsketch.errors import SpecError
 from dsketch.service.errors import TokenError
+from dsketch.service.token_use import TokenUse
 from dsketch.service.tokens import Token, hash_of, new_token, read_tokens
 from dsketch.service.trust import TrustedHeader
 
@@ -33,11 +34,14 @@ class Caller:
         Sees and changes the jobs of all owners.
     is_reader : bool
         Sees the jobs of its owner, and changes nothing.
+    token : str
+        What names its token over HTTP; empty without one.
     """
 
     owner: str
     is_admin: bool = False
     is_reader: bool = False
+    token: str = field(default="", compare=False)
 
     @property
     def role(self) -> str:
@@ -71,6 +75,7 @@ class Tokens:
 
     def __init__(self, path: Path | None, trusted: TrustedHeader | None = None) -> None:
         self._path, self._trusted = path, trusted
+        self._use: TokenUse | None = None
         # What is looked at before is never newer than what is read after.
         self._read_at = None if path is None else version_of(path)
         self._known = () if path is None else read_tokens(path)
@@ -81,6 +86,26 @@ class Tokens:
     def are_needed(self) -> bool:
         """Whether a request must bring a token, or come from a proxy where somebody logged in."""
         return self._path is not None or self._trusted is not None
+
+    @property
+    def path(self) -> Path | None:
+        """Of the file."""
+        return self._path
+
+    def remember(self, path: Path) -> None:
+        """Keep in a file when each token was last used, from now on."""
+        self._use = TokenUse(path)
+
+    def last_use(self, token: Token) -> float | None:
+        """Return when a token was last used, in seconds since 1970; None if nobody knows."""
+        return None if self._use is None else self._use.last(token)
+
+    def close(self) -> None:
+        """Write down when tokens were last used."""
+        if self._use is not None:
+            if self.trouble() is None:  # else nobody knows which tokens there are
+                self._use.forget_others(self._known)
+            self._use.keep()
 
     def caller_of(self, scope: MutableMapping[str, Any]) -> Caller:
         """Return who sends a request (an ASGI scope): whom a trusted proxy names, else whose token it has.
@@ -114,8 +139,15 @@ class Tokens:
             if hmac.compare_digest(known.digest, given):
                 found = known
         if found is not None and not found.is_expired(time.time()):
-            return Caller(found.owner, found.role == "admin", found.role == "reader")
+            if self._use is not None:
+                self._use.note(found)
+            return Caller(found.owner, found.role == "admin", found.role == "reader", found.handle)
         raise TokenError("a valid bearer token was expected; there is none. Send the header Authorization: Bearer TOKEN.")
+
+    def of(self, token: str) -> Token:
+        """Return what the file knows of a token that was just made."""
+        digest = hash_of(token)
+        return next(known for known in reversed(self.known()) if known.digest == digest)
 
     def known(self) -> tuple[Token, ...]:
         """Return what the file knows of tokens, expired ones as well."""

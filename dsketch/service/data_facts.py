@@ -33,7 +33,7 @@ class _MetadataStore(RootedStore):
         return super()._read(key, prototype, byte_range)
 
 
-def tell_data(roots: Roots, place: str) -> dict[str, Any]:
+def tell_data(roots: Roots, place: str, what: str = "place") -> dict[str, Any]:
     """Return shape, dtype, chunks, bytes and names of columns of a Zarr array or CSR group.
 
     Parameters
@@ -42,19 +42,21 @@ def tell_data(roots: Roots, place: str) -> dict[str, Any]:
         Of who asks.
     place : str
         Its path, relative to the first root or in full.
+    what : str
+        The name that errors use for it.
 
     Raises
     ------
     PlaceError, MissingDataError, DataError
         If it lies elsewhere, there is nothing, or it is no matrix of this machine.
     """
-    address = roots.admit(place, "place")
+    address = roots.admit(place, what)
     if "://" in address:
         raise DataError(f"data of this machine were expected; {address} is in an object store. Plan the run: it looks there.")
     path = Path(address)
     if not path.is_dir():
         raise DataError(f"a Zarr array was expected; {address} is a file. Ingest it first.")
-    found = open_place(_MetadataStore(path, roots.folders, "place"), address, "place")
+    found = open_place(_MetadataStore(path, roots.folders, what), address, what)
     try:
         facts = _tell_array(found) if isinstance(found, zarr.Array) else _tell_group(found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -18,7 +18,7 @@ from dsketch.service.audit_log import write_line
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.events import Hub
 from dsketch.service.job import MOST_FAULTS, Job, State
-from dsketch.service.job_process import JobWork
+from dsketch.service.job_work import JobWork
 from dsketch.service.metrics import Metrics
 from dsketch.service.notices import Notices
 from dsketch.service.owners import Owners

@@ -34,6 +34,7 @@ from dsketch.errors import (
     TokenError,
     UnknownJob,
 )
+from dsketch.service.labels import name_in, with_label
 
 __all__ = [
     "AccessError",
@@ -75,17 +76,21 @@ def error_document(name: str, message: str) -> dict[str, Any]:
     """Return an error as it goes out.
 
     Messages have three parts, "what was expected; what was found. What to do."; ``found`` and ``try`` are the latter two, None
-    where a message has no such part.
+    where a message has no such part.  A message about an option calls it by its label, as the form does, with the name of the keyword
+    beside it; ``field`` is that name, None of a message about something else.
 
-    >>> error_document("SpecError", "alpha must be a number ≥ 0; got -1. Use 0 for plain least squares.")["found"]
-    'got -1'
+    >>> told = error_document("SpecError", "alpha must be a number ≥ 0; got -1. Use 0 for plain least squares.")
+    >>> told["message"], told["field"], told["found"]
+    ('Penalty (alpha) must be a number ≥ 0; got -1. Use 0 for plain least squares.', 'alpha', 'got -1')
     """
+    field, message = name_in(message), with_label(message)
     head, dot, advice = message.strip().removesuffix(".").rpartition(". ")
     expected_found = head if dot else advice
     _, semicolon, found = expected_found.partition("; ")
     return {
         "error": name,
         "message": message,
+        "field": field,
         "found": found if semicolon else None,
         "try": f"{advice}." if dot else None,
     }

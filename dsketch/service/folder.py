@@ -5,6 +5,7 @@
     jobs/<id>/job.json        id, owner, name, key: never changed
               spec.json       the document of the run: never changed
               state.json      every change of state, replaced whole
+              tags.json       what people find it by, replaced whole; there once it has had a tag
               plan.json       what was planned
               events.jsonl    what happened, a line each (:mod:`dsketch.service.events`)
               journal/        a record of each finished pass (:mod:`dsketch.engine.journal`)
@@ -28,6 +29,7 @@ from dsketch._atomic import flush_folder
 from dsketch.service.files import get_json, put_json, write_json
 from dsketch.service.job import Job, StateChange
 from dsketch.service.specs import complete_document
+from dsketch.service.tags import kept_tags
 
 ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
 _WORDS: tuple[tuple[str, str | None], ...] = (("owner", None), ("name", ""), ("key", None), ("digest", None))
@@ -86,7 +88,12 @@ class Folder:
         about = {"id": job.id, "owner": job.owner, "name": job.name, "created": job.created, "key": job.key, "digest": job.digest}
         try:
             part.mkdir()
-            for name, value in (("job", about), ("spec", job.spec), ("state", _history(job))):
+            for name, value in (
+                ("job", about),
+                ("spec", job.spec),
+                ("state", _history(job)),
+                *([("tags", _tags(job))] if job.tags else []),
+            ):
                 write_json(part / f"{name}.json", value)
             if records is not None:
                 shutil.copytree(records.journal, part / "journal")
@@ -104,6 +111,17 @@ class Folder:
     def record(self, job: Job) -> None:
         """Write the job's states; what else another version wrote beside them is kept."""
         put_json(self.path / "state.json", {**(get_json(self.path / "state.json") or {}), **_history(job)})
+
+    def keep_tags(self, job: Job) -> None:
+        """Write the job's tags."""
+        put_json(self.path / "tags.json", _tags(job))
+
+    def tags(self) -> tuple[str, ...]:
+        """Return the tags; none if their file lacks or is damaged, as a job without them is still to be seen."""
+        try:
+            return kept_tags((get_json(self.path / "tags.json") or {}).get("tags"))
+        except (OSError, ValueError, AttributeError, RecursionError):
+            return ()
 
     def read(self) -> Job:
         """Return the job, whatever version wrote it: what this one does not know is left alone, what lacks gets its default.
@@ -129,6 +147,7 @@ class Folder:
             history,
             key,
             digest,
+            self.tags(),
         )
 
     def last_sign(self) -> float:
@@ -185,6 +204,10 @@ def _text(about: dict[str, Any], word: str, default: str | None) -> str | None:
 
 def _history(job: Job) -> dict[str, Any]:
     return {"history": [step.to_dict() for step in job.history]}
+
+
+def _tags(job: Job) -> dict[str, Any]:
+    return {"tags": list(job.tags)}
 
 
 def sweep(jobs: Path) -> list[Folder]:

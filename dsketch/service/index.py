@@ -11,15 +11,16 @@ from typing import Any
 
 from dsketch.service.job import Job, State, StateChange
 from dsketch.service.listing import Look, back_of, problem_of, rank_of, title_of, words_of
+from dsketch.service.tags import lines_of
 
 log = logging.getLogger("dsketch.service")
 
-_FORMAT = 2  # of the tables; others are thrown away, as the folders have all that they held
+_FORMAT = 3  # of the tables; others are thrown away, as the folders have all that they held
 _TABLES = ("jobs", "documents", "tally")
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS jobs (
         id TEXT PRIMARY KEY, back TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL, key TEXT, rank INTEGER NOT NULL,
-        title TEXT NOT NULL, problem TEXT NOT NULL, words TEXT NOT NULL
+        title TEXT NOT NULL, problem TEXT NOT NULL, words TEXT NOT NULL, tags TEXT NOT NULL
     ) WITHOUT ROWID""",
     # Apart, so that what has to look at every job reads short rows.
     "CREATE TABLE IF NOT EXISTS documents (id TEXT PRIMARY KEY, document TEXT NOT NULL)",
@@ -42,7 +43,7 @@ _SCHEMA = (
     END""",
 )
 _INSERT = (
-    "INSERT INTO jobs VALUES (:id, :back, :owner, :state, :key, :rank, :title, :problem, :words)",
+    "INSERT INTO jobs VALUES (:id, :back, :owner, :state, :key, :rank, :title, :problem, :words, :tags)",
     "INSERT INTO documents VALUES (:id, :document)",
 )
 _DELETE = "DELETE FROM jobs WHERE id = ?"
@@ -130,14 +131,21 @@ class Index:
         values = [state.value for state in states]
         return self._jobs(f"WHERE state IN ({', '.join('?' * len(values))}) ORDER BY id", *values)
 
-    def counts(self, owner: str | None = None, search: str = "") -> dict[State, int]:
-        """Return how many jobs are in each state, of an owner or of all; with a word, which has to be looked for, of those that have it."""
-        terms, values = Look(owner=owner, search=search).terms()
+    def counts(self, owner: str | None = None, search: str = "", tags: tuple[str, ...] = ()) -> dict[State, int]:
+        """Return how many jobs are in each state, of an owner or of all; with words or tags, which cost a look at every job, of some."""
+        terms, values = Look(owner=owner, search=search, tags=tags).terms()
         where = f" WHERE {' AND '.join(terms)}" if terms else ""
-        number, table = ("COUNT(*)", "jobs") if search.strip() else ("SUM(jobs)", "tally")
+        number, table = ("COUNT(*)", "jobs") if search.strip() or tags else ("SUM(jobs)", "tally")
         query = f"SELECT state, {number} FROM {table}{where} GROUP BY state"  # noqa: S608 - our own words, values are bound
         found = dict(self._reader().execute(query, values).fetchall())
         return {state: found.get(state.value, 0) for state in State}
+
+    def tally(self) -> dict[str, dict[State, int]]:
+        """Return how many jobs each owner has in each state."""
+        found: dict[str, dict[State, int]] = {}
+        for owner, state, jobs in self._reader().execute("SELECT owner, state, jobs FROM tally WHERE jobs > 0").fetchall():
+            found.setdefault(owner, {})[State(state)] = jobs
+        return found
 
     def owners(self) -> int:
         """Return how many owners have jobs."""
@@ -206,10 +214,11 @@ def _row(job: Job) -> dict[str, Any]:
         "title": title_of(job),
         "problem": problem_of(job),
         "words": words_of(job),
+        "tags": lines_of(job.tags),
         "document": json.dumps({**vars(job), "history": [step.to_dict() for step in job.history]}),
     }
 
 
 def _job(document: str) -> Job:
     fields = json.loads(document)
-    return Job(**{**fields, "history": tuple(StateChange.of(step) for step in fields["history"])})
+    return Job(**{**fields, "history": tuple(StateChange.of(step) for step in fields["history"]), "tags": tuple(fields["tags"])})

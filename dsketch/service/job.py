@@ -155,6 +155,8 @@ class Job:
         Oldest first, never empty.
     key, digest : str or None
         The client's idempotency key, and a digest of what came with it.
+    tags : tuple of str
+        What people find it by; they may change.
     """  # what else another version wrote stays in the job's folder, where job.json and spec.json are never changed
 
     id: str
@@ -165,6 +167,7 @@ class Job:
     history: tuple[StateChange, ...]
     key: str | None = None
     digest: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:

@@ -3,34 +3,22 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from dsketch._results.receipt import read_receipt
-from dsketch.errors import JournalError, SpecError
-from dsketch.problems import PROBLEMS
 from dsketch.problems.outcome import Status
-from dsketch.problems.tables import no_table_error
 from dsketch.service.audit_log import note
 from dsketch.service.auth import Caller
-from dsketch.service.coefficients import Coefficients
-from dsketch.service.comparison import Side, compare
 from dsketch.service.dispatch import Dispatcher
-from dsketch.service.errors import ForbiddenMove, RateError, UnknownJob
+from dsketch.service.errors import RateError, UnknownJob
 from dsketch.service.folder import ID, Folder
 from dsketch.service.job import Job, State, stamp
 from dsketch.service.job_log import LogPart, read_log
 from dsketch.service.listing import Look, cursor_of
-from dsketch.service.models import MOST_NAME
-from dsketch.service.npy_stream import NpyStream, open_stored
 from dsketch.service.plans import Planning, Plans
-from dsketch.service.predictions import require_predicting
-from dsketch.service.residuals import ResidualWish
-from dsketch.service.specs import Spec, spec_of
-from dsketch.settings import SUMMARY
+from dsketch.service.specs import Spec
 
 _KNOWN_METHODS = 4_096  # of jobs; more of them are looked up in their folders again
 
@@ -52,12 +40,15 @@ class Desk:
         self.plans = Plans(dispatcher)
         self._method = lru_cache(_KNOWN_METHODS)(self._find_method)
 
-    # ---- jobs --------------------------------------------------------------------------------------------------------
+    # ---- jobs ------------------------------------------------------------------------------------------------------
 
-    def submit(self, caller: Caller, spec: Spec, name: str, key: str | None, records: Folder | None = None) -> tuple[Job, bool]:
+    def submit(
+        self, caller: Caller, spec: Spec, name: str, key: str | None, tags: Sequence[str] = (), records: Folder | None = None
+    ) -> tuple[Job, bool]:
         """Accept a job; with a key that was used before, return the job that it made.  Also whether it is new.
 
-        With the ``records`` of a job that asked for the same run it makes only the passes that these lack.
+        With the ``records`` of a job that asked for the same run it makes only the passes that these lack.  Tags do not tell one request
+        from another: they may have been changed since.
 
         Raises
         ------
@@ -75,7 +66,7 @@ class Desk:
         note(problem=spec.problem, data=read)
         if store.find_by_key(caller.owner, key, digest) is None:
             self.dispatcher.quotas.require(caller.owner)
-        job, is_new = store.accept(caller.owner, name, document, key, digest, records)
+        job, is_new = store.accept(caller.owner, name, document, key, digest, records, tuple(tags))
         note(job=job.id)
         if is_new:
             acts.info("%s submitted job %s: %s of %s", caller.owner, job.id, spec.problem, " and ".join(read))
@@ -101,10 +92,10 @@ class Desk:
         shown = found[: look.limit]
         return shown, cursor_of(shown[-1], look.order) if len(found) > len(shown) else None
 
-    def counts(self, caller: Caller, search: str = "") -> tuple[dict[str, int], int]:
-        """Return how many jobs that the caller may see and that have a word are in each state, and how many owners it sees jobs of."""
+    def counts(self, caller: Caller, search: str = "", tags: tuple[str, ...] = ()) -> tuple[dict[str, int], int]:
+        """Return how many jobs that the caller may see and that are found are in each state, and how many owners it sees jobs of."""
         store = self.dispatcher.store
-        found = {state.value: count for state, count in store.counts(caller.sees, search).items()}
+        found = {state.value: count for state, count in store.counts(caller.sees, search, tags).items()}
         return found, store.owners() if caller.sees is None else 1
 
     def log(self, caller: Caller, id_: str, after: int) -> LogPart:
@@ -116,6 +107,17 @@ class Desk:
         """
         job = self.job(caller, id_)
         return read_log(self.dispatcher.store.folder(job.id).log, after, is_final=not job.state.is_active)
+
+    def tag(self, caller: Caller, id_: str, tags: Sequence[str]) -> Job:
+        """Give a job these tags in place of those that it has, and return it.
+
+        Raises
+        ------
+        UnknownJob, ServiceError
+        """
+        job = self.dispatcher.store.tag(self.job(caller, id_).id, tuple(tags))
+        acts.info("%s tags job %s", caller.owner, id_)
+        return job
 
     def cancel(self, caller: Caller, id_: str) -> Job:
         """End a job that waits or runs, and return it ended.
@@ -152,182 +154,6 @@ class Desk:
         acts.info("%s removed job %s", caller.owner, id_)
         self.dispatcher.hub.forget(id_)
 
-    def solution(self, caller: Caller, id_: str) -> dict[str, Any]:
-        """Return the answer without x.
-
-        Raises
-        ------
-        UnknownJob, ForbiddenMove
-        """
-        job = self.job(caller, id_)
-        folder = self.dispatcher.store.folder(job.id)
-        try:
-            found = folder.solution() if job.state.has_solution else None
-        except (ValueError, RecursionError) as error:
-            raise UnknownJob(f"an answer was expected in job {id_}; its file is damaged. Submit the job again.") from error
-        if found is None:
-            raise ForbiddenMove(
-                f"a solved job was expected; job {job.id} is {job.state.value}. Follow its events until it is solved."
-            )
-        return found
-
-    def coefficients(self, caller: Caller, id_: str) -> Coefficients:
-        """Return the coefficients of an answer by name, with their errors where these are known.
-
-        Raises
-        ------
-        UnknownJob, ForbiddenMove
-        """
-        self.solution(caller, id_)
-        try:
-            found = Coefficients.of(self.dispatcher.store.folder(id_))
-        except (OSError, ValueError, KeyError, RecursionError) as error:
-            raise UnknownJob(
-                f"the coefficients of job {id_} were expected; their files are damaged. Submit the job again."
-            ) from error
-        if found is None:
-            raise UnknownJob(
-                f"coefficients by name were expected in job {id_}; its answer has none: it is a number for each row, or of an earlier "
-                "version. Fetch x."
-            )
-        return found
-
-    def compare(self, caller: Caller, one: str, other: str, target: int) -> dict[str, Any]:
-        """Return two jobs side by side, both of which the caller may see.
-
-        Raises
-        ------
-        UnknownJob
-        SpecError
-            If one of them has no such target.
-        """
-        return compare(self._side(caller, one), self._side(caller, other), target)
-
-    def _side(self, caller: Caller, id_: str) -> Side:
-        job = self.job(caller, id_)
-        about = self.describe(job, whole=True)
-        if not job.state.has_solution:
-            return Side(about, None, None)
-        solution = self.solution(caller, id_)
-        try:
-            return Side(about, solution, self.coefficients(caller, id_))
-        except UnknownJob:
-            return Side(about, solution, None)
-
-    def summarize(self, caller: Caller, id_: str, asked: Mapping[str, Any], key: str | None) -> tuple[Job, bool]:
-        """Accept a job that goes on from a solved one's records to its table of errors: it reads the rows for these alone, if at all.
-
-        Raises
-        ------
-        UnknownJob, ForbiddenMove
-        SpecError
-            If the problem has no such table.
-        """
-        self.solution(caller, id_)
-        job = self.job(caller, id_)
-        asked_of = PROBLEMS.get(job.spec["problem"])
-        if asked_of is None or not asked_of.has_table:
-            raise no_table_error(job.spec["problem"])
-        if spec_of(job.spec).is_by_targets:
-            raise SpecError(
-                "errors were expected to be missing; answers by target have them in their arrays. Fetch the coefficients as CSV."
-            )
-        spec = spec_of({**job.spec, "out": None, **asked, SUMMARY.name: True})
-        name = f"{job.name or job.id}, errors"[:MOST_NAME]
-        return self.submit(caller, spec, name, key, self.dispatcher.store.folder(job.id))
-
-    def predict(self, caller: Caller, id_: str, asked: Mapping[str, Any], key: str | None) -> tuple[Job, bool]:
-        """Accept a job that predicts new rows by the answer of a solved one.
-
-        Raises
-        ------
-        UnknownJob, ForbiddenMove
-        SpecError
-            If the problem predicts nothing.
-        """
-        self.solution(caller, id_)
-        job = self.job(caller, id_)
-        require_predicting(str(job.spec["problem"]))
-        words = {**asked, "problem": "predict", "job": id_}
-        name = words.pop("name", "") or f"{job.name or job.id}, predictions"[:MOST_NAME]
-        return self.submit(caller, spec_of(words), name, key)
-
-    def residuals(self, caller: Caller, id_: str, target: int, column: str | None, rows: int, seed: int) -> Planning:
-        """Return a picture of residuals that is to be drawn, in a process of its own, from a sample of the rows of a solved job.
-
-        Raises
-        ------
-        UnknownJob, ForbiddenMove
-        RateError
-            If too many plans and pictures are under way, or nothing is left of the owner's day.
-        """
-        self.coefficients(caller, id_)
-        job = self.job(caller, id_)
-        self.dispatcher.quotas.require(job.owner)
-        wish = ResidualWish(self.dispatcher.store.folder(id_).path, target, column, rows, seed)
-        return self.plans.begin(spec_of({**job.spec, "notify": None, "out": None}), job.owner, wish)
-
-    def receipt(self, caller: Caller, id_: str) -> str:
-        """Return the receipt of a finished job, as it was written.
-
-        Raises
-        ------
-        UnknownJob, ForbiddenMove
-        """
-        self.solution(caller, id_)
-        try:
-            return read_receipt(self.dispatcher.store.folder(id_).journal).to_json()
-        except JournalError as error:
-            raise UnknownJob(f"a receipt was expected in job {id_}; there is none that holds. Submit the job again.") from error
-
-    def x(self, caller: Caller, id_: str) -> Path | NpyStream:
-        """Return x: the file that it is, or what sends it piece by piece where it is stored in chunks.
-
-        Raises
-        ------
-        UnknownJob, ForbiddenMove
-        """
-        facts, path = self.solution(caller, id_), self.dispatcher.store.folder(id_).path / "x.npy"
-        first = next(iter(facts.get("fields") or ("x",)))  # of several arrays x is the first, whatever its name
-        return path if path.is_file() else self._stored(caller, id_, facts, first)
-
-    def field(self, caller: Caller, id_: str, name: str) -> Path | NpyStream:
-        """Return an array of an answer of several, as :meth:`x` does.
-
-        Raises
-        ------
-        UnknownJob, ForbiddenMove
-        """
-        facts = self.solution(caller, id_)
-        if name not in (known := facts.get("fields") or {}):
-            there = f"it has {', '.join(known)}" if known else "it has x alone, or is of an earlier version"
-            raise UnknownJob(f"an array of the answer of job {id_} was expected; {there}. Correct the name.")
-        path = self.dispatcher.store.folder(id_).place_of_field(name)
-        return path if path.is_file() else self._stored(caller, id_, facts, name)
-
-    def _stored(self, caller: Caller, id_: str, facts: Mapping[str, Any], name: str) -> NpyStream:
-        """Return what sends an array that is stored in chunks: in the job's folder, or where the answer was asked to be.
-
-        Raises
-        ------
-        UnknownJob
-            If it is not there any more, or another answer lies there.
-        """
-        folder, what = self.dispatcher.store.folder(id_), f"{name} of job {id_}"
-        roots: tuple[Path, ...] = (folder.path,)
-        place = folder.stored_answer()
-        if place is None and (out := facts["x"].get("out")) is not None:
-            place, roots = Path(out), self.dispatcher.roots_of(self.job(caller, id_).owner).outputs
-        try:
-            if place is None:
-                raise FileNotFoundError(what)
-            stored, about = open_stored(place, name, roots, what)
-            if about.get("journal") != str(folder.journal):
-                raise FileNotFoundError(what)
-        except (OSError, KeyError, ValueError) as error:
-            raise UnknownJob(f"{what} was expected; it was taken from the disk, or replaced. Submit the job again.") from error
-        return NpyStream(stored, what)
-
     def plan(self, caller: Caller, spec: Spec) -> Planning:
         """Return a plan that is to be made: how a run of the caller would go, from a process of its own.
 
@@ -351,6 +177,7 @@ class Desk:
         about = {
             "id": job.id,
             "name": job.name,
+            "tags": list(job.tags),
             "owner": job.owner,
             "state": job.state.value,
             "word": word_of(job),

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any
 
 from dsketch.service.job import Job, State
+from dsketch.service.tags import lines_of
 
 _RANKS = {State.RUNNING: 0, State.PLANNING: 1, State.INTERRUPTED: 2, State.QUEUED: 3}
 _RESTING = 4
@@ -12,22 +13,33 @@ _COMPLEMENT = str.maketrans("0123456789abcdef", "fedcba9876543210")
 
 
 class Order(Enum):
-    """In which order jobs are listed."""
+    """In which order jobs are listed; one that begins with a minus is the other one from its end."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
     ACTIVE = "active"
+    STATE = "state"
+    STATE_BACK = "-state"
     NAME = "name"
+    NAME_BACK = "-name"
     PROBLEM = "problem"
+    PROBLEM_BACK = "-problem"
     OWNER = "owner"
+    OWNER_BACK = "-owner"
 
     @property
     def column(self) -> str | None:
         """Of the index, by which it sorts before the id; None: by the id alone."""
-        return _COLUMNS.get(self)
+        return _COLUMNS.get(self.value.removeprefix("-"))
+
+    @property
+    def is_backward(self) -> bool:
+        """Whether it begins with what is last in the alphabet, or oldest."""
+        return self is Order.OLDEST or self.value.startswith("-")
 
 
-_COLUMNS = {Order.ACTIVE: "rank", Order.NAME: "title", Order.PROBLEM: "problem", Order.OWNER: "owner"}
+_COLUMNS = {"active": "rank", "state": "state", "name": "title", "problem": "problem", "owner": "owner"}
+_OF_STATE = ("rank", "state")  # the same for all jobs of a state
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,10 @@ class Look:
     state : State or None
         None: in any.
     search : str
-        Part of name, owner, problem, data or id, whatever the case; empty: all.
+        Part of name, owner, problem, data, tags or id, whatever the case; empty: all.
     order : Order
+    tags : tuple of str
+        All of which a job has, whatever the case.
     after : str or None
         The cursor of the job before, as :func:`cursor_of` gives it.
     limit : int
@@ -54,11 +68,12 @@ class Look:
     order: Order = Order.NEWEST
     after: str | None = None
     limit: int = 100
+    tags: tuple[str, ...] = ()
 
     def clause(self) -> tuple[str, list[Any]]:
         """Return what follows FROM jobs in SQL, and the values that it binds."""
-        column = None if self.order is Order.ACTIVE and self.state is not None else self.order.column  # all of one rank
-        mark, direction = ("<", "DESC") if self.order is Order.OLDEST else (">", "ASC")
+        column = None if self.order.column in _OF_STATE and self.state is not None else self.order.column
+        mark, direction = ("<", "DESC") if self.order.is_backward else (">", "ASC")
         terms, values = self.terms()
         if self.after is not None:
             value, _, id_ = self.after.rpartition("~")
@@ -68,24 +83,33 @@ class Look:
             names = "back" if column is None else f"{column}, back"
             terms, values = [*terms, f"({names}) {mark} ({', '.join('?' * len(before))})"], [*values, *before]
         where = f"WHERE {' AND '.join(terms)} " if terms else ""
-        first = f"{column}, " if column else ""
+        first = f"{column} {direction}, " if column else ""
         return f"{where}ORDER BY {first}back {direction} LIMIT ?", [*values, self.limit]
 
     def terms(self) -> tuple[list[str], list[Any]]:
-        """Return the conditions of owner, state and search, and the values that they bind."""
+        """Return the conditions of owner, state, search and tags, and the values that they bind."""
         terms, values = list[str](), list[Any]()
         for condition, value in (("owner = ?", self.owner), ("state = ?", None if self.state is None else self.state.value)):
             if value is not None:
                 terms, values = [*terms, condition], [*values, value]
         for word in fold(self.search).split():
             terms, values = [*terms, "instr(words, ?)"], [*values, word]
+        for tag in self.tags:
+            terms, values = [*terms, "instr(tags, ?)"], [*values, lines_of([tag])]
         return terms, values
 
 
 def cursor_of(job: Job, order: Order) -> str:
     """Return where a page goes on after a job."""
-    key = {Order.ACTIVE: rank_of(job.state), Order.NAME: title_of(job), Order.PROBLEM: problem_of(job), Order.OWNER: job.owner}
-    return f"{key[order]}~{job.id}" if order in key else job.id
+    value = {
+        "rank": rank_of(job.state),
+        "state": job.state.value,
+        "title": title_of(job),
+        "problem": problem_of(job),
+        "owner": job.owner,
+        None: None,
+    }[order.column]
+    return job.id if value is None else f"{value}~{job.id}"
 
 
 def back_of(id_: str) -> str:
@@ -120,7 +144,7 @@ def problem_of(job: Job) -> str:
 def words_of(job: Job) -> str:
     """Return what a search looks through, each part on a line of its own."""
     data = [value for value in job.spec.values() if isinstance(value, str) and "/" in value]  # addresses are full
-    return fold("\n".join([job.name, job.owner, job.id, problem_of(job), *data]))
+    return fold("\n".join([job.name, job.owner, job.id, problem_of(job), *data, *job.tags]))
 
 
 def fold(text: str) -> str:

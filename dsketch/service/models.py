@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from dsketch.service.job import State
 from dsketch.service.listing import Order
 from dsketch.service.specs import ANY_SPEC, Address, Strict
+from dsketch.service.tags import MOST_TAGS, Tag, Tags
 from dsketch.settings import INFORMATION, ROBUST, Option
 
 MOST_NAME = 200
@@ -35,6 +36,13 @@ class Submission(Strict):
 
     spec: ANY_SPEC
     name: Annotated[str, Field(max_length=MOST_NAME), AfterValidator(_printable)] = Field(default="", description="For people.")
+    tags: Tags = Field(default=[], description="To find jobs by that belong together; of two that differ by case the first.")
+
+
+class Tagging(Strict):
+    """What is to be changed of a job."""
+
+    tags: Tags = Field(description="In place of those that it has; an empty list takes all away.")
 
 
 class Listing(BaseModel):
@@ -44,11 +52,15 @@ class Listing(BaseModel):
 
     state: State | None = None
     search: Annotated[str, Field(max_length=MOST_NAME), AfterValidator(_printable)] = Field(
-        default="", description="Words that all stand in name, owner, problem, data or id, whatever their case."
+        default="", description="Words that all stand in name, owner, problem, data, tags or id, whatever their case."
+    )
+    tag: Annotated[list[Tag], Field(max_length=MOST_TAGS)] = Field(
+        default=[], description="Tags that a job has all of, whatever their case."
     )
     order: Order = Field(
         default=Order.NEWEST,
-        description="active: what runs, is planned, waits, rests, the newest first in each; name, problem, owner: by the alphabet.",
+        description="active: what runs, is planned, waits, rests, the newest first in each; state, name, problem, owner: by the alphabet; "
+        "with a minus before it: from its end.",
     )
     after: Annotated[str, Field(max_length=700, pattern="^(.*~)?[0-9a-f]{20}$")] | None = Field(
         default=None, description="``next`` of the page before, in the same order."
@@ -123,7 +135,10 @@ class Trouble(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     error: str = Field(description="Its class, for programs.")
-    message: str = Field(description="What was expected, what was found, what to do.")
+    message: str = Field(
+        description="What was expected, what was found, what to do; an option by its label, with its name beside it."
+    )
+    field: str | None = Field(default=None, description="The option that it is about, if it is about one.")
     found: str | None = Field(description="What was found.")
     attempt: str | None = Field(alias="try", description="What to do.")
 
@@ -142,6 +157,7 @@ class JobBrief(BaseModel):
 
     id: str
     name: str
+    tags: list[str]
     owner: str
     state: State
     word: str = Field(
@@ -328,22 +344,6 @@ class Health(BaseModel):
 
     status: str
     message: str
-
-
-class TokenOut(BaseModel):
-    """A token, without anything that opens."""
-
-    owner: str
-    label: str = Field(description="What its owner calls it.")
-    role: str = Field(description="user; admin: sees and changes all jobs; reader: changes nothing.")
-    until: str | None = Field(description="When its time ends; null: when it is revoked.")
-    is_expired: bool
-
-
-class TokensOut(BaseModel):
-    """Who may come in."""
-
-    tokens: list[TokenOut]
 
 
 class UploadOut(BaseModel):

@@ -110,6 +110,11 @@ class Owners:
         """Return what an owner may do."""
         return self._look(owner)[0]
 
+    def names(self) -> set[str]:
+        """Return the owners who have a table of their own."""
+        self._look(_OTHERS)
+        return self._known.keys() - {_OTHERS}
+
     def roots(self, owner: str) -> Roots:
         """Return where an owner may read and write."""
         return self._look(owner)[1]

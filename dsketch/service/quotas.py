@@ -88,6 +88,13 @@ class Quotas:
             owner, _ = self._begun.get(id_, (None, 0.0))
         return None if owner is None else self.overrun(owner)
 
+    def today(self) -> dict[str, tuple[float, float]]:
+        """Return bytes and seconds of today of each owner who has used some."""
+        with self._guard:
+            self._count_seconds()
+            self._turn_day()
+            return {owner: (read, worked) for owner, (read, worked) in self._used.items()}
+
     def require(self, owner: str) -> None:
         """Refuse an owner who has nothing left of the day.
 
@@ -100,10 +107,13 @@ class Quotas:
 
     def _of(self, owner: str) -> list[float]:
         """Return bytes and seconds of today."""
+        self._turn_day()
+        return self._used.setdefault(owner, [0.0, 0.0])
+
+    def _turn_day(self) -> None:
         today = datetime.fromtimestamp(time.time(), UTC).date().isoformat()
         if today != self._day:
             self._day, self._used = today, {}
-        return self._used.setdefault(owner, [0.0, 0.0])
 
     def _count_seconds(self) -> None:
         now = time.monotonic()

@@ -139,6 +139,7 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
     listening = _listen(options.host, options.port)
     with listening, audit_log(options.audit_log):
         store = Store(options.state)
+        tokens.remember(options.state / "token-use.json")
         hub = Hub(store.jobs)
         dispatcher = Dispatcher(store, hub, options.cluster, options.roots, Metrics(), options.rules, owners)
         desk, keeping = Desk(dispatcher), Keeping(dispatcher, options.keep_days)
@@ -171,6 +172,7 @@ def serve(options: ServiceOptions, announce: Callable[[str], None] | None = None
             keeping.stop()
             dispatcher.stop()
             options.cluster.close()
+            tokens.close()
             store.close()
 
 

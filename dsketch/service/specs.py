@@ -34,6 +34,7 @@ from dsketch.matrix.open import open_matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import GROUPS, TABLE, words_of_table
+from dsketch.service.labels import option_at
 from dsketch.settings import JOB, MEMORY_LIMIT, OUT_DIR, SETTINGS, Bytes, Numbers, Option, Settings
 
 _MOST_CHARACTERS = 4096  # the longest path, as Linux has it
@@ -321,11 +322,14 @@ def sentence_of(errors: Any) -> str:
     first = errors[0]
     if first["type"] == "json_invalid":
         return "a JSON object was expected as the body; it cannot be parsed. Send valid JSON."
-    place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")) or "the request"
+    parts = [part for part in first["loc"] if part not in ("body", "query", "path", "header")]
+    place = option_at(parts) or ".".join(map(str, parts)) or "the request"
     said = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
     found = repr(first.get("input"))
     found = found if len(found) <= 80 else f"{found[:80]}…"
     more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
+    if first["type"] == "missing":
+        return f"{place} was expected{more}; there is nothing. Give it, as /docs has it."
     if first["type"] == "extra_forbidden":
         return f"only known fields were expected; got {place}{more}. Correct its name, or leave it out."
     return f"{place} is not as expected ({said}); got {found}{more}. See /docs for what may stand there."

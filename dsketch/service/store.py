@@ -84,7 +84,14 @@ class Store:
     # ---- change ------------------------------------------------------------------------------------------------------
 
     def accept(
-        self, owner: str, name: str, spec: dict[str, Any], key: str | None, digest: str, records: Folder | None = None
+        self,
+        owner: str,
+        name: str,
+        spec: dict[str, Any],
+        key: str | None,
+        digest: str,
+        records: Folder | None = None,
+        tags: tuple[str, ...] = (),
     ) -> tuple[Job, bool]:
         """Return a new queued job, or the one that the key made before; and whether it is new.
 
@@ -102,7 +109,7 @@ class Store:
                 return known, False
             now = time.time()
             asked = StateChange(State.QUEUED, now, State.QUEUED.sentence, is_asked=True)
-            job = Job(self._new_id(now), owner, name, spec, now, (asked,), key, digest)
+            job = Job(self._new_id(now), owner, name, spec, now, (asked,), key, digest, tags)
         folder = self.folder(job.id)
         try:
             part = folder.prepare(job, records)  # flushes take their time; others need not wait for them
@@ -151,6 +158,26 @@ class Store:
             self._with_room(lambda: self._index.put(moved))
             self._since[id_] = time.monotonic()
             return moved
+
+    def tag(self, id_: str, tags: tuple[str, ...]) -> Job:
+        """Give a job these tags in place of those that it has, and return it.
+
+        Raises
+        ------
+        UnknownJob
+        ServiceError
+            If the disk is full.
+        """
+        with self._writing:
+            job = replace(self.job(id_), tags=tags)
+            try:
+                self._with_room(lambda: self.folder(id_).keep_tags(job))
+                self._with_room(lambda: self._index.put(job))
+            except OSError as error:
+                raise ServiceError(
+                    f"room for the tags of a job was expected; {self.jobs} gave: {error.strerror}. Free some space."
+                ) from error
+            return job
 
     def remove(self, id_: str) -> None:
         """Remove a resting job and all its files.
@@ -231,9 +258,13 @@ class Store:
         """Return every job that is not at rest, oldest first."""
         return self._index.in_states(state for state in State if not state.is_resting)
 
-    def counts(self, owner: str | None = None, search: str = "") -> dict[State, int]:
+    def counts(self, owner: str | None = None, search: str = "", tags: tuple[str, ...] = ()) -> dict[State, int]:
         """Return how many jobs are in each state, of all or of some."""
-        return self._index.counts(owner, search)
+        return self._index.counts(owner, search, tags)
+
+    def tally(self) -> dict[str, dict[State, int]]:
+        """Return how many jobs each owner has in each state."""
+        return self._index.tally()
 
     def owners(self) -> int:
         """Return how many owners have jobs."""

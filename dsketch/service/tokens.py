@@ -9,18 +9,21 @@ one, so that who has it open, or sees it through a mount of this one file, sees 
 
 import hashlib
 import os
+import re
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsketch.errors import SpecError
 
 _PREFIX = "dsk_"
 _REVOKED = b"# revoked"
-_DAY_SECONDS = 86_400
+DAY_SECONDS = 86_400
 ROLES = ("user", "admin", "reader")
-_SHOWN = 8  # digits of a hash that name a token to people
+_SHOWN = 8  # digits of a hash that name a token to people who can read the file
+HANDLE = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class Token:
     def id(self) -> str:
         """What names it to people; nobody can come in with it."""
         return self.digest[:_SHOWN]
+
+    @property
+    def handle(self) -> str:
+        """What names it over HTTP: a digest of its digest, of which no part can be told from it."""
+        return hashlib.sha256(f"handle {self.digest}".encode()).hexdigest()[:16]
 
     def is_expired(self, now: float) -> bool:
         """Whether its time has ended."""
@@ -96,18 +104,21 @@ def new_token(
         raise SpecError("one role was expected; an admin changes everything, a reader nothing. Choose --admin or --reader.")
     token = _PREFIX + secrets.token_urlsafe(32)
     role = "admin" if is_admin else "reader" if is_reader else "user"
-    until = None if days is None else int(time.time() + days * _DAY_SECONDS)
-    line = f"{Token(owner, hash_of(token), role, until, label).line()}\n"
+    until = None if days is None else int(time.time() + days * DAY_SECONDS)
+    _append(path, Token(owner, hash_of(token), role, until, label))
+    return token
+
+
+def _append(path: Path, token: Token) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as file:
             end = file.tell()
             is_cut = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"  # an editor left no end of line
-            file.write(f"{chr(10) * is_cut}{line}".encode())
+            file.write(f"{chr(10) * is_cut}{token.line()}\n".encode())
     except OSError as error:
         raise SpecError(f"a token file was expected at {path}; it gave: {error.strerror}. Choose another path.") from error
-    return token
 
 
 def is_plain_name(name: str) -> bool:
@@ -150,6 +161,37 @@ def revoke(path: Path, who: str) -> tuple[Token, ...]:
         raise SpecError(
             f"an owner, or the id or label of a token, in {path} was expected; got {who!r} (it has: {names}). See --list."
         )
+    strike(path, gone)
+    return gone
+
+
+def set_end(path: Path, token: Token, until: int) -> Token:
+    """Let the time of a token of the file end, in seconds since 1970, and return it: a new line takes the place of its own.
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be written.
+    """
+    before, ended = _read(path), replace(token, until=until)
+    _append(path, ended)  # of two lines with one hash the later counts
+    _strike(path, before, [token])
+    return ended
+
+
+def strike(path: Path, gone: Iterable[Token]) -> None:
+    """Take tokens out of the file, each where it stands.
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be written.
+    """
+    _strike(path, _read(path), gone)
+
+
+def _strike(path: Path, data: bytes, gone: Iterable[Token]) -> None:
+    """Take the lines of tokens out that stand in a file's first bytes."""
     digests = {token.digest.encode() for token in gone}
     try:
         with path.open("r+b", buffering=0) as file:
@@ -164,7 +206,6 @@ def revoke(path: Path, who: str) -> tuple[Token, ...]:
         raise SpecError(
             f"a token file that can be written was expected at {path}; it gave: {error.strerror}. Revoke as its owner."
         ) from error
-    return gone
 
 
 def _read(path: Path) -> bytes:

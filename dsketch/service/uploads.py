@@ -55,6 +55,14 @@ class UploadLimits:
     files: int = 100
 
 
+@dataclass(frozen=True)
+class UploadUse:
+    """What an owner's uploads take, with the matrices made of them."""
+
+    bytes: int
+    files: int
+
+
 class Uploads:
     """The files of all owners.
 
@@ -197,6 +205,10 @@ class Uploads:
         known.sort(key=lambda about: (-about["at"], about["name"]))
         used = size_of(self.folder(owner))
         return {"uploads": [self._tell(about) for about in known], "used_bytes": used, **self.quota()}
+
+    def use(self, owner: str) -> "UploadUse":
+        """Return what an owner's files take."""
+        return UploadUse(size_of(self.folder(owner)), len(self._names(owner)))
 
     def quota(self) -> dict[str, int]:
         """Return what any owner may send."""

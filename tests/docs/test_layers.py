@@ -33,6 +33,7 @@ LATE = {
     ("engine/connect.py", "dsketch"): "the one door to distributed: 600 modules that a solve in this process has no use for",
     ("engine/active.py", "dask"): "only where distributed is loaded, for there is no client and no task without it",
     ("engine/active.py", "distributed"): "the same",
+    ("service/browse_remote.py", "fsspec"): "an optional package; its absence is an error only for who lists an object store",
     ("engine/place.py", "fsspec"): "an optional package; its absence is an error only for a URL",
     (
         "_results/signing.py",
@@ -43,9 +44,9 @@ LATE = {
     ("service/upload_look.py", "pyarrow"): "an optional package; its absence is an error only for who asks for Parquet",
     ("matrix/files.py", "h5py"): "an optional package; its absence is an error only for the path of an HDF5 file",
     ("matrix/parquet.py", "pyarrow"): "an optional package; its absence is an error only for the path of a Parquet file",
-    ("client.py", "httpx"): "an optional package; its absence is an error only for who makes a client",
+    ("client/connection.py", "httpx"): "an optional package; its absence is an error only for who makes a client",
     ("_cli/serve.py", "dsketch"): "the service needs optional packages; the rest of the command line does not",
-    ("_cli/jobs.py", "dsketch"): "the same: only rebuild needs them",
+    ("_cli/jobs/rebuild.py", "dsketch"): "the same: only rebuild needs them",
 }
 
 CLUSTER = {"dask", "distributed"}

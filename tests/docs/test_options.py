@@ -202,7 +202,7 @@ OTHERS = {
     "plan": {"price", "as_json"},
     "solve": {"as_json"},
     "check": {"x", "tol", "by_column", "as_json"},
-    "jobs submit": {"title", "key", "follow", "url", "token_from", "as_json"},
+    "jobs submit": {"title", "tag", "key", "follow", "url", "token_from", "as_json"},
 }
 
 

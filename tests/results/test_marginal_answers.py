@@ -213,7 +213,8 @@ def test_the_command_line_shows_and_judges(data: dict[str, str], tmp_path: Path)
 def work(data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return a function that works on a job in this process, and returns its folder and what was told."""
     pytest.importorskip("fastapi")
-    from dsketch.service.job_process import JobWork, lead
+    from dsketch.service.job_process import lead
+    from dsketch.service.job_work import JobWork
     from dsketch.service.places import Roots
     from dsketch.service.specs import spec_of
     from dsketch.service.store import Store

@@ -202,7 +202,8 @@ def test_the_command_line_writes_and_shows_rows(A: str, tmp_path: Path) -> None:
 def work(A: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
     """Return a function that works on a job in this process, and returns what was told."""
     pytest.importorskip("fastapi")
-    from dsketch.service.job_process import JobWork, lead
+    from dsketch.service.job_process import lead
+    from dsketch.service.job_work import JobWork
     from dsketch.service.places import Roots
     from dsketch.service.specs import spec_of
     from dsketch.service.store import Store
@@ -234,8 +235,8 @@ def test_a_job_leaves_its_rows_in_its_folder_and_at_out(
 
     A process that died before its last word is followed by one that finds its own rows there, and replaces them.
     """
-    monkeypatch.setattr("dsketch.service.job_process.IN_MEMORY_BYTES", limit)
-    monkeypatch.setattr("dsketch.service.job_process._NPY_BYTES", limit)
+    monkeypatch.setattr("dsketch.service.job_answer.IN_MEMORY_BYTES", limit)
+    monkeypatch.setattr("dsketch.service.job_answer.NPY_BYTES", limit)
     expected = scores(A).x
 
     folder, lines = work(out="h.zarr")
@@ -256,9 +257,9 @@ def test_a_job_leaves_its_rows_in_its_folder_and_at_out(
 
 def test_a_large_job_without_out_writes_to_its_folder(A: str, work: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """There too the workers write, and nothing is gathered."""
-    monkeypatch.setattr("dsketch.service.job_process.IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr("dsketch.service.job_answer.IN_MEMORY_BYTES", 10)
     monkeypatch.setattr("dsketch._results.rows.IN_MEMORY_BYTES", 10)
-    monkeypatch.setattr("dsketch.service.job_process._NPY_BYTES", 10)
+    monkeypatch.setattr("dsketch.service.job_answer.NPY_BYTES", 10)
 
     folder, lines = work()
 

@@ -164,7 +164,7 @@ def test_mistakes_on_the_command_line(jobs: Any) -> None:
     unknown = jobs("cancel", "0" * 20, "--json")
 
     assert elsewhere.exit_code == 2
-    assert elsewhere.stderr.startswith("dsketch: error: A was expected under a declared place")
+    assert elsewhere.stderr.startswith("dsketch: error: Data matrix (A) was expected under a declared place")
     assert json.loads(unknown.stdout)["error"] == "UnknownJob"
     assert jobs("list", "--state", "bored").exit_code == 2
 

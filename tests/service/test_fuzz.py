@@ -113,13 +113,14 @@ def test_every_documented_status_is_seen(tmp_path: Path, fuzzed: Service, data: 
         lives_of_jobs(ledger, http, fuzzed, token[1])
         wrong_requests(ledger, http)
         lives_of_uploads(ledger, http)
+        lives_of_tokens(ledger, http)
     with httpx.Client(base_url=fuzzed.url, timeout=240, trust_env=False) as nobody:
         for path, method in every:
-            ledger.ask(nobody, method, path, json=BODY if method == "POST" else None)
+            ledger.ask(nobody, method, path, json=BODY if method in ("POST", "PATCH") else None)
     reader = {"Authorization": f"Bearer {new_token(token[0], 'ann', is_reader=True)}"}
     with httpx.Client(base_url=fuzzed.url, headers=reader, timeout=240, trust_env=False) as wall:
         for path, method in every:
-            if method != "GET" or path == "/v1/tokens":
+            if method != "GET" or path in ("/v1/tokens", "/v1/owners"):
                 ledger.ask(wall, method, path, json=BODY)
     user = new_token(token[0], "ann")
     words = ("--token-file", str(token[0]), "--scheduler", "/nowhere/scheduler.json", "--small", "1", "--patience", "0.5")
@@ -142,6 +143,8 @@ def test_every_documented_status_is_seen(tmp_path: Path, fuzzed: Service, data: 
         documented[f"/v1/jobs/{{id}}/{verb}", "post"].remove(
             503
         )  # a disk that takes no job, as of POST /v1/jobs, where it is seen
+    for path, method in (("/v1/tokens", "post"), ("/v1/tokens/{id}", "patch"), ("/v1/tokens/{id}", "delete")):
+        documented[path, method].remove(503)  # a file that cannot be written: tests/service/test_admin.py
     documented["/v1/jobs/{id}/residuals", "post"].remove(503)  # a cluster that fails, as of POST /v1/plans, where it is seen
     assert dict(ledger.seen) == documented
 
@@ -165,6 +168,9 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
         ledger.ask(http, "POST", "/v1/jobs/{id}/errors", running, json={})
         ledger.ask(http, "POST", "/v1/jobs/{id}/residuals", running, json={})
         ledger.ask(http, "POST", "/v1/jobs/{id}/predict", running, json={"A": "A.zarr"})
+        for asked in ({"tags": ["a"]}, {"tags": [""]}):
+            ledger.ask(http, "PATCH", "/v1/jobs/{id}", running, json=asked)
+        ledger.ask(http, "PATCH", "/v1/jobs/{id}", json={"tags": []})
         ledger.ask(http, "POST", "/v1/jobs/{id}/cancel", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/cancel", running)
         ledger.ask(http, "POST", "/v1/jobs/{id}/resume", running)
@@ -225,6 +231,22 @@ def lives_of_uploads(ledger: Ledger, http: httpx.Client) -> None:
     ledger.seen["/v1/uploads/{name}", "delete"].add(http.request("DELETE", "/v1/uploads/d.csv").status_code)
 
 
+def lives_of_tokens(ledger: Ledger, http: httpx.Client) -> None:
+    """Make a token, end and revoke it; ask for one that is none; revoke the last admin's."""
+    ledger.ask(http, "GET", "/v1/owners")
+    known = ledger.ask(http, "GET", "/v1/tokens").json()["tokens"]
+    for token in known:  # that random requests have made
+        if token["role"] == "admin" and not token["is_yours"]:
+            http.delete(f"/v1/tokens/{token['id']}")
+    mine = next(token["id"] for token in known if token["is_yours"])
+    made = ledger.ask(http, "POST", "/v1/tokens", json={"owner": "eve", "days": 1}).json()["id"]
+    ledger.ask(http, "POST", "/v1/tokens", json={"owner": "a b"})
+    for id_ in (made, "0" * 16, "-", mine):
+        ledger.ask(http, "PATCH", "/v1/tokens/{id}", id_, json={"days": 0})
+    for id_ in (made, "0" * 16, "-", mine):
+        ledger.ask(http, "DELETE", "/v1/tokens/{id}", id_)
+
+
 def wrong_requests(ledger: Ledger, http: httpx.Client) -> None:
     """Ask what is well formed, wrong, elsewhere, or too large."""
     for path in ("/v1/jobs", "/v1/service", "/healthz", "/readyz", "/metrics", "/v1/tokens"):
@@ -245,12 +267,14 @@ def broken_service(ledger: Ledger, service: Service, boss: dict[str, str], user:
     with httpx.Client(base_url=service.url, headers=boss, timeout=240, trust_env=False) as http:
         ledger.ask(http, "POST", "/v1/plans", json=BODY)
         ledger.ask(http, "GET", "/metrics", headers={"Authorization": f"Bearer {user}"})
+        made = http.post("/v1/jobs", json=BODY).json()["id"]
         (service.state / "ballast").unlink()
         (service.state / "ballast").symlink_to("/nowhere/ballast")
         ledger.ask(http, "GET", "/readyz")
         shutil.move(service.state / "jobs", service.state / "gone")
         (service.state / "jobs").write_text("no folder")
         ledger.ask(http, "POST", "/v1/jobs", json=BODY)
+        ledger.ask(http, "PATCH", "/v1/jobs/{id}", made, json={"tags": ["a"]})
         (service.state / "uploads").write_text("no folder")
         ledger.ask(http, "POST", "/v1/uploads", params={"name": "d.csv"}, content=b"a,b\n1,2\n")
     host, port = service.url.removeprefix("http://").split(":")

@@ -172,7 +172,7 @@ def test_a_job_that_fails_says_why(client: Client, data: Path) -> None:
     job = rested(client, client.submit(spec(b="A.zarr", weights="A.zarr"))["id"])
 
     assert job["state"] == "failed"
-    assert job["sentence"].startswith("weights must")
+    assert job["sentence"].startswith("Weights of rows (weights) must")
 
 
 def test_limits_of_a_job(client: Client) -> None:
@@ -213,7 +213,7 @@ def test_the_service_tells_of_itself(http: httpx.Client, data: Path) -> None:
 
 
 def test_errors_have_one_shape(http: httpx.Client) -> None:
-    """Whatever is wrong: four fields, and JSON."""
+    """Whatever is wrong: five fields, and JSON; an option by its label, with its name beside it, and as ``field``."""
     wrong = [
         http.get("/v1/nothing"),
         http.put("/v1/jobs"),
@@ -229,6 +229,16 @@ def test_errors_have_one_shape(http: httpx.Client) -> None:
         http.post("/v1/jobs", json={"spec": spec()}, headers={"Idempotency-Key": ""}),
         http.post("/v1/plans", json={"spec": spec(b="A.zarr", weights="A.zarr")}),
     ]
-    assert all(set(response.json()) == {"error", "message", "found", "try"} for response in wrong)
+    assert all(set(response.json()) == {"error", "message", "field", "found", "try"} for response in wrong)
     assert [response.status_code for response in wrong] == [404, 405, 422, 422, 422, 422, 422, 422, 422, 422, 422, 422, 422]
     assert all(response.json()["try"] for response in wrong)
+    assert [response.json()["field"] for response in wrong] == [None] * 10 + ["A", None, "weights"]
+    assert wrong[10].json()["message"].startswith("Data matrix (A) was expected at ")
+    for spec_, field, said in (
+        (spec(tol="small"), "tol", "Tolerance (tol) is not as expected (Input should be a valid number); got 'small'."),
+        (spec(limits={"seconds": -1}), "limits.seconds", "Time limit (limits.seconds) is not as expected "),
+        ({"problem": "ridge", "A": "A.zarr", "b": "b.zarr", "alpha": "x"}, "alpha", "Penalty (alpha) is not as expected "),
+        ({"problem": "ridge", "A": "A.zarr"}, "b", "Targets (b) was expected; there is nothing."),
+    ):
+        told = http.post("/v1/jobs", json={"spec": spec_}).json()
+        assert (told["field"], told["message"][: len(said)]) == (field, said)

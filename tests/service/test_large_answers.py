@@ -15,10 +15,11 @@ import zarr
 
 import dsketch as ds
 from dsketch.client import Client
-from dsketch.service import job_process, npy_stream
+from dsketch.service import job_answer, npy_stream
 from dsketch.service.errors import PlaceError
 from dsketch.service.job import State
-from dsketch.service.job_process import JobWork, lead
+from dsketch.service.job_process import lead
+from dsketch.service.job_work import JobWork
 from dsketch.service.npy_stream import NpyStream, span_of
 from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
@@ -83,7 +84,7 @@ def _work(folder: Path, document: dict[str, Any], data: Path) -> None:
     """Do the work of a job in this process, where 10 bytes are a large answer."""
     ours, theirs = multiprocessing.Pipe()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job_process, "_NPY_BYTES", 10)
+        patch.setattr(job_answer, "NPY_BYTES", 10)
         for name in ("service.job_process.signal.signal", "service.job_limits.os.dup2"):
             patch.setattr(f"dsketch.{name}", _nothing)
         roots = Roots.of([str(data)], [str(data / "large")])
@@ -207,7 +208,7 @@ def test_a_download_that_breaks_off_goes_on(
         return _Breaking(context)
 
     monkeypatch.setattr(client._http, "stream", broken)
-    monkeypatch.setattr("dsketch.client._FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("dsketch.client.connection.FIRST_PAUSE_SECONDS", 0.0)
     assert client.fetch(job, tmp_path / "x.npy").tobytes() == direct("tsqr").x.tobytes()
     assert asked == [None, "bytes=100-"]
 

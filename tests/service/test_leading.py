@@ -16,7 +16,8 @@ from dsketch.service.errors import ServiceError
 from dsketch.service.folder import Folder
 from dsketch.service.job import Job
 from dsketch.service.job_limits import hold_lock
-from dsketch.service.job_process import JobWork, lead
+from dsketch.service.job_process import lead
+from dsketch.service.job_work import JobWork
 from dsketch.service.places import Roots
 from dsketch.service.specs import spec_of
 from dsketch.service.store import Store

@@ -176,13 +176,13 @@ def test_errors_stand_where_they_help(opened: Opened) -> None:
         expect(A).to_have_accessible_description(re.compile("there is nothing. Check the path."))
         A.fill("../../etc")
         page.get_by_role("button", name="Submit").click()
-        expect(A).to_have_accessible_description(re.compile("A was expected under a declared place"))
+        expect(A).to_have_accessible_description(re.compile(r"Data matrix \(A\) was expected under a declared place"))
         A.fill("demo/A.zarr")
         page.get_by_text("Advanced").click()
         tol.fill("3")
         page.get_by_role("button", name="Show plan").click()
         expect(tol).to_be_focused()
-        expect(tol).to_have_accessible_description(re.compile("tol is not as expected .*got 3"))
+        expect(tol).to_have_accessible_description(re.compile(r"Tolerance \(tol\) is not as expected .*got 3"))
 
 
 def test_the_form_has_the_words_of_each_problem(opened: Opened, running: Service) -> None:
@@ -229,7 +229,9 @@ def test_defaults_are_those_of_the_problem_that_is_shown(opened: Opened) -> None
             '{"problem":"glm","A":"demo/A.zarr","y":"demo/b.zarr","family":"gaussian","alpha":[0.5,2],"seed":7}'
         )
         page.get_by_role("button", name="Submit").click()
-        expect(page.locator(".state-sentence")).to_have_text(re.compile(r"alpha must be one number, or of shape \(10,\)"))
+        expect(page.locator(".state-sentence")).to_have_text(
+            re.compile(r"Penalty \(alpha\) must be one number, or of shape \(10,\)")
+        )
         page.get_by_role("link", name="Run it again with changes").click()
         expect(alpha).to_have_value("0.5,2")
         alpha.fill("2")

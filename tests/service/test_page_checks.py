@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
+from dsketch.service.auth import new_token
 from tests.service.browser import chromium, watched
 from tests.service.page_tools import install_tools, run_tool
 from tests.service.running import Service, rested
@@ -72,19 +73,43 @@ def test_every_view_passes_axe(running: Service, tools: Path) -> None:
     """The list without jobs and with some, the form, a job with its answer, two jobs compared: at two widths, light and dark."""
     axe = (tools / "node_modules" / "axe-core" / "axe.min.js").read_text()
     with chromium() as browser:
-        assert _violations(browser, running.url, axe, {"#/": "No jobs yet"}) == []
+        assert _violations(browser, running.url, axe, {"#/": "No jobs yet", "#/admin": "There are no tokens"}) == []
         with running.client() as client:
-            jobs = [client.submit(problem="lstsq", A="A.zarr", b="b.zarr", name=name)["id"] for name in ("one", "two")]
+            jobs = [
+                client.submit(problem="lstsq", A="A.zarr", b="b.zarr", name=name, tags=["a tag"])["id"] for name in ("one", "two")
+            ]
             assert {rested(client, job)["state"] for job in jobs} == {"solved"}
-        views = {"#/": "two", "#/new": "New job", f"#/jobs/{jobs[0]}": "income", f"#/compare/{jobs[0]}/{jobs[1]}": "income"}
+        views = {
+            "#/": "two",
+            "#/?order=-name&tag=a+tag": "one",
+            "#/new": "New job",
+            f"#/jobs/{jobs[0]}": "income",
+            f"#/compare/{jobs[0]}/{jobs[1]}": "income",
+        }
         assert _violations(browser, running.url, axe, views) == []
 
 
-def _violations(browser: Any, url: str, axe: str, views: dict[str, str]) -> list[tuple[str, ...]]:
+def test_the_page_of_the_team_passes_axe(tools: Path, tmp_path: Path) -> None:
+    """With tokens and quotas, and the form of a new token."""
+    axe = (tools / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    token = new_token(tmp_path / "tokens", "boss", is_admin=True)
+    new_token(tmp_path / "tokens", "ann", label="laptop", days=-1)
+    (tmp_path / "owners.toml").write_text('["*"]\nrunning_jobs = 4\nbytes_a_day = "1GB"\n')
+    (tmp_path / "data").mkdir()
+    words = ("--token-file", str(tmp_path / "tokens"), "--owners", str(tmp_path / "owners.toml"))
+    with Service(tmp_path, tmp_path / "data", *words) as service, chromium() as browser:
+        assert _violations(browser, service.url, axe, {"#/admin": "laptop"}, token) == []
+
+
+def _violations(browser: Any, url: str, axe: str, views: dict[str, str], token: str = "") -> list[tuple[str, ...]]:
     """Return what axe finds wrong in views, each once it shows a text: view, width, theme, rule, place."""
     found = []
     for scheme in ("light", "dark"):
         with watched(browser, f"{url}/", color_scheme=scheme) as page:
+            if token:
+                page.get_by_role("textbox", name="Token").fill(token)
+                page.keyboard.press("Enter")
+                page.get_by_role("heading", name="No jobs yet").wait_for()
             page.evaluate(axe)
             for (view, text), width in product(views.items(), (1280, 390)):
                 page.set_viewport_size({"width": width, "height": 800})

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import dsketch as ds
 from dsketch._cli import main
 from dsketch.client import Client
-from dsketch.errors import ForbiddenMove, PlaceError, SpecError
+from dsketch.errors import DataError, ForbiddenMove, PlaceError, SpecError
 from tests.service.conftest import slow
 from tests.service.running import Service, rested, seen
 
@@ -136,8 +136,52 @@ def test_predictions_go_where_they_are_asked_for(client: Client, service: Servic
     for words in ({"out": "/etc/y.zarr"}, {"A": "/etc"}):
         with pytest.raises(PlaceError):
             client.predict(first, **{"A": "predict-new.zarr", **words})
-    wrong = rested(client, client.predict(first, "predict-gaps.zarr")["id"])
-    assert (wrong["state"], "3 columns" in wrong["sentence"]) == ("failed", True)
+
+
+@pytest.fixture(scope="module")
+def unfit(data: Path, arrays: dict[str, Any]) -> None:
+    """Things that are no new rows for three columns."""
+    folder = data / "unfit"
+    zarr.create_array(folder / "words.zarr", data=np.full((5, 3), "a", dtype="U1"), chunks=(5, 3), zarr_format=2, overwrite=True)
+    zarr.create_array(folder / "complex.zarr", data=np.ones((5, 3), complex), chunks=(5, 3), overwrite=True)
+    zarr.create_array(folder / "cube.zarr", data=np.ones((5, 3, 2)), chunks=(5, 3, 2), overwrite=True)
+    (folder / "file.csv").write_text("u,v,w\n1,2,3\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"A": "unfit"}, "there is no Zarr array"),
+        ({"A": "unfit/file.csv"}, "is a file"),
+        ({"A": "unfit/none.zarr"}, "there is nothing"),
+        ({"A": "unfit/words.zarr"}, "must hold real numbers"),
+        ({"A": "unfit/complex.zarr"}, "its dtype is complex128"),
+        ({"A": "unfit/cube.zarr"}, r"its shape is \(5, 3, 2\)"),
+        ({"A": "predict-gaps.zarr"}, r"must have 3 columns, as the answer has; its shape is \(3000, 2\)"),
+        ({"A": "predict-b.zarr"}, r"must have 3 columns, as the answer has; its shape is \(3000,\)"),
+        ({"A": "predict-new.zarr", "offset": "predict-b.zarr"}, "each of the 700 new rows"),
+    ],
+)
+@pytest.mark.usefixtures("unfit")
+def test_what_is_no_new_rows_is_refused_at_once(fits: dict[str, str], client: Client, words: dict[str, str], said: str) -> None:
+    """No folder, file, text, or matrix of another shape becomes a job, of whatever kind of answer; the error is at its field."""
+    before = client._json("GET", "/v1/jobs", params={"search": "predict"})["counts"]
+    field = "offset" if "offset" in words else "A"
+    for id_ in fits.values():
+        with pytest.raises(DataError, match=said):
+            client.predict(id_, **words)
+        answer = client._http.post(f"/v1/jobs/{id_}/predict", json=words)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+        assert answer.json()["message"].startswith({"A": "Data matrix (A)", "offset": "Offset of rows (offset)"}[field])
+    assert client._json("GET", "/v1/jobs", params={"search": "predict"})["counts"] == before
+
+
+@pytest.fixture(scope="module")
+def fits(client: Client, arrays: dict[str, Any]) -> dict[str, str]:
+    """Solved jobs: one with an intercept, one whose answer has a number for each row."""
+    linear = client.submit(problem="lstsq", A="predict-A.zarr", b="predict-b.zarr", intercept=True)
+    kernel = client.submit(problem="exp-kernel", A="predict-A.zarr", b="predict-b.zarr", alpha=1.0, scale=0.1)
+    return {"linear": solved(client, linear), "kernel": solved(client, kernel)}
 
 
 def test_what_has_no_predictions_is_refused_at_once(client: Client, arrays: dict[str, Any]) -> None:

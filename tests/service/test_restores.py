@@ -33,6 +33,9 @@ def test_a_backup_of_the_version_before_is_served(restored: tuple[Path, Path]) -
         jobs = {job["name"]: job for job in client.list()}
         assert {name: job["state"] for name, job in jobs.items()} == {"first": "solved", "failed": "failed"}
         first = jobs["first"]["id"]
+        assert [job["tags"] for job in jobs.values()] == [[], []]
+        client.tag(first, ["from before"])
+        assert [job["id"] for job in client.list(tags=["from before"])] == [first]
         x = client.fetch(first)
         assert np.abs(x.ravel() - [1.0, 2.0, 3.0]).max() < 0.2
         assert client.solution(first)["summary"]["coefficients"]
@@ -53,13 +56,14 @@ def test_a_running_service_is_copied(tmp_path: Path, data: Path) -> None:
         done = client.submit(spec("tsqr"))["id"]
         rested(client, done)
         x = client.fetch(done)
+        client.tag(done, ["kept"])
         later = [client.submit(spec("tsqr", seed=seed))["id"] for seed in range(1, 4)]
         (tmp_path / "new" / "state").mkdir(parents=True, mode=0o700)
         shutil.copytree(service.state / "jobs", tmp_path / "new" / "state" / "jobs", copy_function=_copy_if_there)
         for name in ("format.json", "signing.pem"):
             shutil.copy2(service.state / name, tmp_path / "new" / "state" / name)
     with Service(tmp_path / "new", data) as service, service.client() as client:
-        assert client.show(done)["state"] == "solved"
+        assert [client.show(done)[word] for word in ("state", "tags")] == ["solved", ["kept"]]
         assert np.array_equal(client.fetch(done), x)
         assert [rested(client, id_)["state"] for id_ in later] == ["solved"] * 3
 

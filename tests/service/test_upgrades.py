@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dsketch.service import store as stores
+from dsketch.service.answers_api import Answers
 from dsketch.service.auth import Caller
 from dsketch.service.dispatch import Dispatcher, Rules
 from dsketch.service.errors import ServiceError, UnknownJob
@@ -304,7 +305,7 @@ def test_a_damaged_answer_or_plan_is_no_defect(tmp_path: Path, left_of_it: str) 
 
     assert desk.describe(job, whole=True)["plan"] is None
     with pytest.raises(UnknownJob, match=r"an answer was expected in job .*; its file is damaged\. Submit the job again\."):
-        desk.x(Caller("local"), job.id)
+        Answers(desk).x(Caller("local"), job.id)
     store.close()
 
 

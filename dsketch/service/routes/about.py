@@ -13,12 +13,11 @@ from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import TABLE
 from dsketch.service.auth import Caller, Tokens
-from dsketch.service.errors import AccessError
-from dsketch.service.job import stamp
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import About, Health, TokensOut, Trouble
+from dsketch.service.models import About, Health, Trouble
 from dsketch.service.ready import READY, Readiness
 from dsketch.service.routes.dependencies import Who, troubles
+from dsketch.service.tokens_api import require_admin
 from dsketch.settings import JOB, MEMORY_LIMIT, METHOD, OUT_DIR, Bytes, Numbers, Option
 from dsketch.sketch import SKETCHES
 from dsketch.version import __version__
@@ -48,23 +47,6 @@ def add_about(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
         }
         return JSONResponse(plain(facts))
 
-    @app.get("/v1/tokens", tags=["service"], responses={200: {"model": TokensOut}, **troubles(403)})
-    def list_tokens(caller: Annotated[Caller, Depends(who)]) -> Response:
-        """List who may come in: owner, label, role, end; for admins. Nothing that opens, and nothing made from it."""
-        _require_admin(caller)
-        now = time.time()
-        told = [
-            {
-                "owner": token.owner,
-                "label": token.label,
-                "role": token.role,
-                "until": None if token.until is None else stamp(token.until),
-                "is_expired": token.is_expired(now),
-            }
-            for token in tokens.known()
-        ]
-        return JSONResponse({"tokens": told})
-
 
 def add_figures(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
     """Add the routes by which the service is watched."""
@@ -85,15 +67,10 @@ def add_figures(app: FastAPI, desk: Desk, tokens: Tokens, who: Who) -> None:
     @app.get("/metrics", tags=["service"], responses={200: {"content": {"text/plain": {}}}, **troubles(403)})
     def metrics(caller: Annotated[Caller, Depends(who)]) -> Response:
         """Show figures for Prometheus; for admins, as they tell of everybody's jobs."""
-        _require_admin(caller)
+        require_admin(caller)
         oldest = dispatcher.store.oldest_queued()
         age = 0.0 if oldest is None else max(time.time() - oldest, 0.0)
         return Response(dispatcher.metrics.text(dispatcher.store.counts(), age), media_type="text/plain; version=0.0.4")
-
-
-def _require_admin(caller: Caller) -> None:
-    if not caller.is_admin:
-        raise AccessError(f"an admin was expected; {caller.owner} is none. Use an admin's token.")
 
 
 def describe_problem(problem: type[Problem]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Path, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
+from dsketch.service.answers_api import Answers
 from dsketch.service.auth import Caller
-from dsketch.service.jobs_api import Desk
 from dsketch.service.npy_stream import NpyStream, span_of
 from dsketch.service.routes.dependencies import Id, Who, troubles
 
@@ -22,7 +22,7 @@ _PARTS: dict[int | str, dict[str, Any]] = {
 FieldName = Annotated[str, Path(pattern="^[a-z0-9_]{1,60}$")]
 
 
-def add_arrays(app: FastAPI, desk: Desk, who: Who) -> None:
+def add_arrays(app: FastAPI, answers: Answers, who: Who) -> None:
     """Add the routes of x and of the other arrays of an answer."""
     By = Annotated[Caller, Depends(who)]
 
@@ -33,7 +33,7 @@ def add_arrays(app: FastAPI, desk: Desk, who: Who) -> None:
     )
     def x(id_: Id, caller: By, request: Request) -> Response:
         """Fetch x, whatever its size."""
-        return send_npy(desk.x(caller, id_), "x", request)
+        return send_npy(answers.x(caller, id_), "x", request)
 
     @app.get(
         "/v1/jobs/{id}/solution/fields/{name}",
@@ -45,7 +45,7 @@ def add_arrays(app: FastAPI, desk: Desk, who: Who) -> None:
     )
     def field(id_: Id, name: FieldName, caller: By, request: Request) -> Response:
         """Fetch an array of an answer that has several, whatever its size: standard errors, t, p, counts."""
-        return send_npy(desk.field(caller, id_, name), name, request)
+        return send_npy(answers.field(caller, id_, name), name, request)
 
 
 def send_npy(found: FilePath | NpyStream, name: str, request: Request) -> Response:

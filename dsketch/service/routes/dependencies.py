@@ -14,9 +14,9 @@ from dsketch.service.models import Trouble
 _WHY = {
     401: "No valid token.",
     403: "The caller may not: its token only reads, it is no admin, or the data lie outside the declared places.",
-    404: "No such job, or upload.",
+    404: "No such job, upload, or token.",
     408: "The body came too slowly.",
-    409: "The state of the job, the idempotency key, or the name of another upload does not allow it.",
+    409: "The state of the job, the idempotency key, the name of another upload, or that nobody could come in any more does not allow it.",
     413: "The body is too large, or a quota has no room for it.",
     422: "The request is not well formed, or the data cannot be used.",
     429: "Too many requests.",

@@ -9,7 +9,7 @@ from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
 from dsketch.service.jobs_api import Desk
 from dsketch.service.listing import Look
-from dsketch.service.models import JobOut, Listing, Page, PlanOut, Question, Submission
+from dsketch.service.models import JobOut, Listing, Page, PlanOut, Question, Submission, Tagging
 from dsketch.service.routes.dependencies import Id, Key, Who, troubles
 from dsketch.service.routes.waiting import Threads
 
@@ -43,7 +43,7 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
     )
     def submit(submission: Submission, request: Request, caller: By, key: Key = None) -> Response:
         """Accept a run. With an ``Idempotency-Key`` the same request may be sent again, and makes one job."""
-        job, is_new = desk.submit(caller, submission.spec, submission.name, key)
+        job, is_new = desk.submit(caller, submission.spec, submission.name, key, submission.tags)
         response = _tell(desk, caller, job.id, 201 if is_new else 200)
         response.headers["Location"] = f"{request.scope.get('root_path', '')}/v1/jobs/{job.id}"
         return response
@@ -51,9 +51,10 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
     @app.get("/v1/jobs", tags=["jobs"], responses={200: {"model": Page}, **troubles(422)})
     def page(listing: Annotated[Listing, Query()], caller: By) -> Response:
         """List jobs: newest first, unless another order is asked for; with the number of jobs in each state."""
-        look = Look(caller.sees, listing.state, listing.search, listing.order, listing.after, listing.limit)
+        tags = tuple(listing.tag)
+        look = Look(caller.sees, listing.state, listing.search, listing.order, listing.after, listing.limit, tags)
         jobs, more = desk.page(look)
-        counts, owners = desk.counts(caller, listing.search)
+        counts, owners = desk.counts(caller, listing.search, tags)
         shown = [desk.describe(job, whole=False) for job in jobs]
         return JSONResponse(plain({"jobs": shown, "next": more, "counts": counts, "owners": owners}))
 
@@ -83,8 +84,13 @@ def add_jobs(app: FastAPI, desk: Desk, who: Who) -> None:
 
 
 def add_moves(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
-    """Add the routes that end, resume and remove jobs."""
+    """Add the routes that tag, end, resume and remove jobs."""
     By = Annotated[Caller, Depends(who)]
+
+    @app.patch("/v1/jobs/{id}", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(403, 404, 422, 503)})
+    def tag(id_: Id, tagging: Tagging, caller: By) -> Response:
+        """Give a job other tags, in whatever state it is."""
+        return _tell(desk, caller, desk.tag(caller, id_, tagging.tags).id)
 
     @app.post("/v1/jobs/{id}/cancel", tags=["jobs"], responses={200: {"model": JobOut}, **troubles(403, 404, 409, 422)})
     async def cancel(id_: Id, caller: By) -> Response:

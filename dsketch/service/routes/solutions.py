@@ -6,9 +6,9 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from dsketch._jsonable import plain
+from dsketch.service.answers_api import Answers
 from dsketch.service.auth import Caller
 from dsketch.service.folder import ID
-from dsketch.service.jobs_api import Desk
 from dsketch.service.models import (
     CoefficientsOut,
     ComparisonOut,
@@ -28,7 +28,7 @@ Target = Annotated[int, Query(ge=0, le=2**53 - 1, description="Column of b, coun
 Form = Literal["json", "csv", "npy", "parquet"]
 
 
-def add_residuals(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
+def add_residuals(app: FastAPI, answers: Answers, who: Who, threads: Threads) -> None:
     """Add the route of residuals."""
 
     @app.post(
@@ -39,10 +39,10 @@ def add_residuals(app: FastAPI, desk: Desk, who: Who, threads: Threads) -> None:
     async def residuals(id_: Id, wish: Picture, request: Request, caller: Annotated[Caller, Depends(who)]) -> Response:
         """Draw residuals of a sample of rows against fitted values and a column; reads some blocks. Ends when you hang up."""
         asked = wish.target, wish.column, wish.rows, wish.seed
-        return JSONResponse(await threads.plan(request, await threads.end(desk.residuals, caller, id_, *asked)))
+        return JSONResponse(await threads.plan(request, await threads.end(answers.residuals, caller, id_, *asked)))
 
 
-def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
+def add_solutions(app: FastAPI, answers: Answers, who: Who) -> None:
     """Add the routes of answers."""
     By = Annotated[Caller, Depends(who)]
 
@@ -54,10 +54,10 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
     def solution(id_: Id, caller: By, request: Request, form: Annotated[Form, Query(alias="format")] = "json") -> Response:
         """Fetch the answer: certificate and ledger as JSON, coefficients by name with their errors as CSV or Parquet, or x as npy."""
         if form == "json":
-            return JSONResponse(desk.solution(caller, id_))
+            return JSONResponse(answers.solution(caller, id_))
         if form == "npy":
-            return send_npy(desk.x(caller, id_), "x", request)
-        table, name = desk.coefficients(caller, id_), f"{id_}-coefficients"
+            return send_npy(answers.x(caller, id_), "x", request)
+        table, name = answers.coefficients(caller, id_), f"{id_}-coefficients"
         if form == "csv":
             return StreamingResponse(table.lines(), media_type="text/csv", headers=header_of(f"{name}.csv"))
         return Response(table.to_parquet(), media_type="application/vnd.apache.parquet", headers=header_of(f"{name}.parquet"))
@@ -67,7 +67,7 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
     )
     def coefficients(id_: Id, shown: Annotated[Shown, Query()], caller: By) -> Response:
         """Fetch coefficients by name with what is known of their errors: of one target, or one of them for all targets, as a map."""
-        found = desk.coefficients(caller, id_)
+        found = answers.coefficients(caller, id_)
         if shown.coefficient is not None:
             return JSONResponse(found.map_of(shown.coefficient, shown.column))
         return JSONResponse(found.of_target(shown.target))
@@ -75,9 +75,9 @@ def add_solutions(app: FastAPI, desk: Desk, who: Who) -> None:
     @app.get("/v1/jobs/{id}/comparison", tags=["solutions"], responses={200: {"model": ComparisonOut}, **troubles(404, 422)})
     def comparison(id_: Id, other: Other, caller: By, target: Target = 0) -> Response:
         """Compare two jobs: options that differ, plan, ledger, certificate, and coefficients that differ by more than their errors."""
-        return JSONResponse(plain(desk.compare(caller, id_, other, target)))
+        return JSONResponse(plain(answers.compare(caller, id_, other, target)))
 
     @app.get("/v1/jobs/{id}/receipt", tags=["solutions"], responses={200: {"model": ReceiptOut}, **troubles(404, 409, 422)})
     def receipt(id_: Id, caller: By) -> Response:
         """Fetch the receipt of a finished job, signed by the service: what anybody who has the journal can audit the run by."""
-        return Response(desk.receipt(caller, id_), media_type="application/json")
+        return Response(answers.receipt(caller, id_), media_type="application/json")

@@ -5,11 +5,12 @@ let skew = 0; // milliseconds that the service's clock is ahead of ours
 
 /** What the service refused, or that it did not answer. */
 export class Refusal extends Error {
-  /** @param {number} status 0: no answer @param {{message?: string, found?: string|null, try?: string|null}} said */
+  /** @param {number} status 0: no answer @param {{message?: string, field?: string|null, found?: string|null, try?: string|null}} said */
   constructor(status, said) {
     super(said.message ?? `an answer in JSON was expected; got status ${status}. See the log of the service.`);
     this.status = status;
     this.advice = said.try ?? null;
+    this.field = said.field ?? null; // the option that it is about
   }
 
   /** Expected and found, without what to do. */
@@ -56,11 +57,13 @@ export async function get(path, signal) {
 }
 
 /** Send JSON and return what comes back. */
-export async function post(path, body, headers = {}) {
+export async function post(path, body, headers = {}, method = "POST") {
   const sent =
     body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
-  return (await request(path, { method: "POST", ...sent })).json();
+  return (await request(path, { method, ...sent })).json();
 }
+
+export const patch = (path, body) => post(path, body, {}, "PATCH");
 
 export const remove = (path) => request(path, { method: "DELETE" });
 

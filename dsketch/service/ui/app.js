@@ -1,5 +1,6 @@
 // Which page is shown, who is asking, and what is said when something is wrong.
 
+import { adminPage } from "./admin.js";
 import { Refusal, get, token } from "./api.js";
 import { comparePage } from "./compare.js";
 import { h, say, show } from "./dom.js";
@@ -31,6 +32,7 @@ async function introduced() {
   service = await get("v1/service");
   say(at("owner"), service.needs_token ? `${service.owner}${service.is_admin ? ", admin" : ""}` : "");
   show(at("forget"), service.needs_token);
+  show(at("admin"), service.is_admin && service.needs_token);
   const isNear = canReach(service.dashboard, location.hostname);
   show(at("dashboard"), isNear);
   if (isNear) at("dashboard").setAttribute("href", service.dashboard);
@@ -77,6 +79,7 @@ function pageOf(path) {
   const pair = /^compare\/([0-9a-f]{20})\/([0-9a-f]{20})$/.exec(path);
   if (pair) return { name: "compare", make: comparePage, ids: pair.slice(1) };
   if (path === "new") return { name: "new", make: formPage };
+  if (path === "admin") return { name: "admin", make: adminPage };
   return path === "" ? { name: "queue", make: queuePage } : null;
 }
 
@@ -87,7 +90,7 @@ async function route() {
   leave = () => {};
   const page = pageOf(path);
   const root = h("div", { class: `page is-${page?.name}` });
-  document.title = page?.name === "new" ? "New job · dsketch" : "Jobs · dsketch";
+  document.title = `${{ new: "New job", admin: "Team" }[page?.name ?? ""] ?? "Jobs"} · dsketch`;
   for (const link of document.querySelectorAll("nav [data-page]")) {
     if (link.getAttribute("data-page") === page?.name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

@@ -92,8 +92,3 @@ const numbersOf = (typed) =>
 /** The text of a number or a list, as numbersOf reads it. */
 const textOf = (value) => (Array.isArray(value) ? value.map(textOf).join(",") : value === null ? "none" : String(value));
 
-/** The field that a message of the service is about, by its first words: "alpha must be …", "spec.ridge.tol is not …". */
-export function fieldNamed(fields, message) {
-  const first = message.split(/[\s:;,]/)[0].replace(/^spec\.([\w-]+\.)?/, "");
-  return fields.find((field) => field.name === first || field.name === first.split(".")[0]) ?? null;
-}

@@ -4,10 +4,11 @@ import { Refusal, get, newKey, post } from "./api.js";
 import { checksOf } from "./check.js";
 import { copyable, h, say, show, speak } from "./dom.js";
 import { draftOf } from "./draft.js";
-import { complaint, documentOf, fieldNamed, fieldsOf, typedOf } from "./fields.js";
+import { complaint, documentOf, fieldsOf, typedOf } from "./fields.js";
 import { inputOf } from "./input.js";
 import { notice } from "./notices.js";
 import { costOf, planView } from "./plan.js";
+import { tagsOf } from "./tags.js";
 import { uploadPart } from "./upload.js";
 
 /** Fill the page. */
@@ -29,6 +30,12 @@ export async function formPage(root, { query, about }) {
     (now) => [typed.set("name", now), keep()],
   );
   typed.set("name", start.name);
+  const tags = inputOf(
+    { name: "tags", label: "tags", kind: "text", help: "To find jobs that belong together; with commas between.", initial: "" },
+    String(typed.get("tags") ?? start.tags ?? ""),
+    (now) => [typed.set("tags", now), keep()],
+  );
+  typed.set("tags", String(typed.get("tags") ?? start.tags ?? ""));
   const select = h(
     "select",
     { id: "problem", "aria-describedby": "problem-help" },
@@ -60,6 +67,7 @@ export async function formPage(root, { query, about }) {
     plain,
     more,
     name.element,
+    tags.element,
     said,
     cost,
     h("div", { class: "row" }, plan, submit, discard),
@@ -93,7 +101,7 @@ export async function formPage(root, { query, about }) {
   function keep() {
     const own = [...typed].filter(([word, now]) => {
       const field = fields.find((one) => one.name === word);
-      return word !== "name" && (!field || now !== typedOf(field, {}));
+      return word !== "name" && (word !== "tags" || now) && (!field || now !== typedOf(field, {}));
     });
     draft.write(problem.name, String(typed.get("name")), own);
     show(discard, true);
@@ -186,12 +194,12 @@ export async function formPage(root, { query, about }) {
 
   /** Show a refusal at the field it is about, or above the buttons; the focus goes there if somebody asked. */
   function refused(error, isAsked = true) {
-    const field = error instanceof Refusal ? fieldNamed(fields, error.message) : null;
+    const field = error instanceof Refusal ? fields.find((one) => one.name === error.field) : null;
     if (!field) {
       said.replaceChildren(notice(error));
       return;
     }
-    inputs.get(field.name).complain([error.finding.replace(/^spec\.([\w-]+\.)?/, ""), error.advice]);
+    inputs.get(field.name).complain([error.finding, error.advice]);
     if (isAsked) reveal(field);
     speak(error.message);
   }
@@ -216,7 +224,7 @@ export async function formPage(root, { query, about }) {
   });
   submit.addEventListener("click", () =>
     busy(submit, "submitting…", async (spec) => {
-      const job = await post("v1/jobs", { spec, name: typed.get("name") }, { "Idempotency-Key": key });
+      const job = await post("v1/jobs", { spec, name: typed.get("name"), tags: tagsOf(String(typed.get("tags"))) }, { "Idempotency-Key": key });
       draft.clear();
       location.hash = `#/jobs/${job.id}`;
     }),
@@ -239,7 +247,7 @@ async function startOf(query) {
   const words = Object.fromEntries([...query].filter(([name]) => name !== "from" && name !== "name"));
   if (!query.get("from")) return { problem: words.problem, name: query.get("name") ?? "", document: words };
   const job = await get(`v1/jobs/${encodeURIComponent(query.get("from"))}`);
-  return { problem: job.spec.problem, name: job.name, document: job.spec };
+  return { problem: job.spec.problem, name: job.name, tags: job.tags.join(", "), document: job.spec };
 }
 
 const side = (title, content, part) =>

@@ -18,6 +18,7 @@ import { stallNotice } from "./stall.js";
 import { hasSolution, isActive, isResting, stateBadge } from "./state.js";
 import { residualsView } from "./residuals.js";
 import { progressStrip } from "./strip.js";
+import { tagEditor } from "./tags.js";
 import * as words from "./words.js";
 import { workersView } from "./workers.js";
 
@@ -94,6 +95,7 @@ function laidOut(root, job, run, about) {
   const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
   const born = h("time", { datetime: job.created, title: new Date(job.created).toLocaleString() });
   const work = h("span");
+  const tags = tagEditor(job.id, about().role !== "reader");
   const title = job.name || job.id;
   root.append(
     h("p", { class: "crumb" }, h("a", { href: "#/" }, "Jobs")),
@@ -111,6 +113,7 @@ function laidOut(root, job, run, about) {
         work,
       ]),
     ),
+    tags.element,
     strip.element,
     stall.element,
     h(
@@ -171,6 +174,7 @@ function laidOut(root, job, run, about) {
     if (next.workers) run.workers = next.workers;
     document.title = `${words.stateWord(next.word)} · ${title} · dsketch`;
     badge.update(next.state, next.word);
+    tags.update(next);
     say(sentence, words.sentence(next));
     root.querySelector(".sheets")?.classList.toggle("is-resting", isResting(next.state));
     sentence.classList.toggle("is-bad", next.state === "failed");

@@ -1,4 +1,4 @@
-// Sentences for what went wrong, and the two dialogs.
+// Sentences for what went wrong, and the dialogs.
 
 import { Refusal } from "./api.js";
 import { fresh, h } from "./dom.js";
@@ -26,6 +26,20 @@ export function confirmed(question, loss, verb) {
     ),
   );
   return answered(dialog, () => dialog.returnValue === "yes");
+}
+
+/** Show what is shown this once; resolves when it was closed. */
+export function shownOnce(title, words, content) {
+  const heading = fresh("once");
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": heading },
+    h("h2", { id: heading }, title),
+    content,
+    h("p", {}, words),
+    h("form", { method: "dialog", class: "row end" }, h("button", { class: "is-primary", autofocus: true }, "I have kept it")),
+  );
+  return answered(dialog, () => null);
 }
 
 /** Ask for the token; resolves to what was typed, or null. */

@@ -35,7 +35,8 @@ export async function offersFor(typed, roots, { prefix = cut(typed)[1], after = 
   const places = roots
     .filter((root, index) => root.startsWith(typed) && root !== typed && (typed || index || !isFirstHere))
     .map((root) => ({ name: root, value: `${root}/`, about: root.includes("://") ? "object store" : "place of data", isOpen: true }));
-  if (typed.includes("://")) return { offers: places, said: places.length ? "" : "Object stores are not listed: type the whole address." };
+  if (typed.includes("://") && !roots.some((root) => typed.startsWith(`${root}/`)))
+    return { offers: places, said: places.length ? "" : "Nothing can be read there: begin with one of the places of data." };
   if (!folder && !isFirstHere) return { offers: places, said: places.length ? "" : "Type a path, or choose a place." };
   const query = new URLSearchParams({ place: folder || ".", prefix, after, limit: String(PAGE) });
   try {

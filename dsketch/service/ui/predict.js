@@ -23,7 +23,7 @@ export function predictView(id, spec, about) {
       location.hash = `#/jobs/${(await post(`v1/jobs/${id}/predict`, asked, { "Idempotency-Key": newKey() })).id}`;
     } catch (error) {
       wrong.replaceChildren(notice(error));
-      const named = inputs.find((one) => error.message.startsWith(`${one.name} `)) ?? inputs.find((one) => error.message.includes(`for ${one.name};`)) ?? inputs[0];
+      const named = inputs.find((one) => one.name === error.field) ?? inputs.find((one) => error.message.includes(`for ${one.name};`)) ?? inputs[0];
       named.input.setAttribute("aria-invalid", "true");
       named.input.focus();
     }

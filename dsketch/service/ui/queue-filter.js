@@ -10,14 +10,15 @@ export const ORDERS = [
   ["active", "what runs first"],
   ["newest", "newest first"],
   ["oldest", "oldest first"],
-  ["name", "by name"],
-  ["problem", "by problem"],
-  ["owner", "by owner"],
+  ...["state", "name", "problem", "owner"].flatMap((one) => [
+    [one, `by ${one}`],
+    [`-${one}`, `by ${one}, Z–A`],
+  ]),
 ];
 
 /**
  * Make the bar: its element, and `update(counts)`.
- * @param {{state: string, search: string, order: string}} wanted
+ * @param {{state: string, search: string, order: string, tag: string[]}} wanted
  * @param {(change: object, isTyped?: boolean) => void} changed
  */
 export function filterBar(wanted, changed) {
@@ -26,7 +27,7 @@ export function filterBar(wanted, changed) {
   const search = h("input", {
     type: "search",
     placeholder: "Search",
-    "aria-label": "Search name, owner, problem, data",
+    "aria-label": "Search name, owner, problem, data, tags",
     value: wanted.search,
     maxlength: "200",
   });
@@ -50,6 +51,13 @@ export function filterBar(wanted, changed) {
     return h("label", { class: "chip" }, input, h("span", {}, word, " ", count));
   }
 
+  function tagged(tag) {
+    const listener = () => changed({ tag: wanted.tag.filter((one) => one !== tag) });
+    const element = h("button", { type: "button", class: "tag is-on", "aria-label": `Jobs of other tags than ${tag}, too` }, tag, h("span", { "aria-hidden": "true" }, "×"));
+    element.addEventListener("click", () => [element.remove(), listener()]);
+    return element;
+  }
+
   const element = h(
     "div",
     { class: "filter" },
@@ -61,9 +69,12 @@ export function filterBar(wanted, changed) {
       STATES.map((one) => chip(one, stateWord(one))),
     ),
     h("div", { class: "row" }, search, h("label", { class: "unseen", for: order }, "Order"), orders),
+    wanted.tag.length > 0 && h("div", { class: "tags" }, wanted.tag.map(tagged)),
   );
 
   function update(now) {
+    const current = wanted.order || ORDERS[0][0];
+    if (orders.value !== current) orders.value = current; // a head of the table may have changed it
     const all = Object.values(now).reduce((sum, count) => sum + count, 0);
     for (const [value, count] of counts) {
       const jobs = value ? now[value] : all;

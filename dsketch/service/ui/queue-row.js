@@ -3,18 +3,19 @@
 import { since } from "./api.js";
 import { h, say, show } from "./dom.js";
 import { isActive, stateBadge } from "./state.js";
+import { tagChips } from "./tags.js";
 import { age, dataOf, lastOf, number, seconds, sentence, share, title, turn } from "./words.js";
 
-/** @type {[string, string][]} word and class of each column; the one without a word has the marks */
+/** @type {[string, string, [string, string]?][]} word, class and both orders of each column; the one without a word has the marks */
 export const HEADS = [
   ["", "cell-mark"],
-  ["state", "cell-state"],
-  ["job", "cell-job"],
-  ["problem", "cell-problem"],
-  ["owner", "cell-owner"],
+  ["state", "cell-state", ["state", "-state"]],
+  ["job", "cell-job", ["name", "-name"]],
+  ["problem", "cell-problem", ["problem", "-problem"]],
+  ["owner", "cell-owner", ["owner", "-owner"]],
   ["passes", "cell-passes"],
   ["work", "cell-work num"],
-  ["age", "cell-age num"],
+  ["age", "cell-age num", ["newest", "oldest"]],
 ];
 
 /** Make a row: its element and `update(job)`. */
@@ -22,6 +23,7 @@ export function jobRow(job, chosen) {
   const badge = stateBadge(job.state, job.word);
   const name = h("a", { class: "name", href: `#/jobs/${job.id}` }, job.name || job.id);
   const [said, what, count, left, work] = ["sentence", "sentence", "", "sentence", ""].map((kind) => h("span", { class: kind }));
+  const tags = tagChips();
   const unit = h("span", { class: "small-only" }, " passes");
   const fill = h("i");
   const bar = h("span", { class: "bar" }, fill);
@@ -29,7 +31,7 @@ export function jobRow(job, chosen) {
   const cells = [
     chosen.mark(job),
     badge.element,
-    [name, said],
+    [h("span", { class: "name-line" }, name, tags.element), said],
     [h("span", {}, job.spec.problem), what],
     h("span", { class: "owner-name" }, job.owner),
     [h("span", { class: "made" }, bar, count, unit), left],
@@ -47,6 +49,7 @@ export function jobRow(job, chosen) {
     const isLive = isActive(now.state);
     const words = newsOf(now);
     say(said, words);
+    tags.update(now.tags);
     name.title = words; // the link lies over the whole row
     const method = now.method ?? (now.spec.method === "auto" ? null : now.spec.method);
     say(what, [lastOf(dataOf(now.spec)), method].filter(Boolean).join(" · "));

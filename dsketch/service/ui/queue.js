@@ -21,11 +21,12 @@ export function queuePage(root, { query, about, trouble }) {
   });
   const chosen = selection(() => lookNow());
   const body = h("tbody");
+  const heads = HEADS.map((head) => headOf(head, chosen, sortBy));
   const table = h(
     "table",
     { class: "queue" },
     h("caption", { class: "unseen" }, "Jobs"),
-    h("thead", {}, h("tr", {}, HEADS.map((head) => headOf(head, chosen)))),
+    h("thead", {}, h("tr", {}, heads)),
     body,
   );
   const empty = h("div", { class: "empty", hidden: true });
@@ -53,11 +54,12 @@ export function queuePage(root, { query, about, trouble }) {
 
   async function look() {
     const mine = ++turn;
-    const asked = new URLSearchParams({ limit: String(PAGE), ...given(wanted) });
-    if (!asked.has("order")) asked.set("order", ORDERS[0][0]);
+    const asked = parameters({ ...wanted, order: wanted.order || ORDERS[0][0] });
+    asked.set("limit", String(PAGE));
     const page = await get(`v1/jobs?${asked}`, ending.signal);
     if (mine !== turn) return PAUSE.live; // somebody has asked for something else meanwhile
     filter.update(page.counts);
+    heads.forEach((head, index) => markHead(head, HEADS[index][2], wanted.order));
     table.classList.toggle("has-owners", page.owners > 1);
     draw(page.jobs);
     show(first, Boolean(wanted.after));
@@ -65,6 +67,13 @@ export function queuePage(root, { query, about, trouble }) {
     first.setAttribute("href", address({ ...wanted, after: "" }));
     if (page.next) next.setAttribute("href", address({ ...wanted, after: page.next }));
     return page.counts.running + page.counts.planning ? PAUSE.live : PAUSE.still;
+  }
+
+  /** Sort by a column; once more, from its end. */
+  function sortBy([forth, back]) {
+    Object.assign(wanted, { after: "", order: wanted.order === forth ? back : forth });
+    history.pushState(null, "", address(wanted));
+    lookNow();
   }
 
   function draw(jobs) {
@@ -110,15 +119,24 @@ export function queuePage(root, { query, about, trouble }) {
   };
 }
 
-function headOf([word, kind], chosen) {
-  return word
-    ? h("th", { scope: "col", class: kind }, word)
-    : h("th", { scope: "col", class: kind }, chosen.all, h("span", { class: "unseen" }, "selected"));
+/** @param {any[]} column word, class, orders @param {any} chosen @param {(orders: any) => void} sortBy */
+function headOf([word, kind, orders], chosen, sortBy) {
+  if (!word) return h("th", { scope: "col", class: kind }, chosen.all, h("span", { class: "unseen" }, "selected"));
+  const sort = orders && h("button", { type: "button", class: "quiet sort", on: { click: () => sortBy(orders) } }, word);
+  return h("th", { scope: "col", class: kind }, sort ? [sort, h("span", { class: "small-only" }, word)] : word);
+}
+
+/** Say of a head whether the list is sorted by it. */
+function markHead(head, orders, order) {
+  if (!orders) return;
+  const way = ["ascending", "descending"][orders.indexOf(order)];
+  if (way) head.setAttribute("aria-sort", way);
+  else head.removeAttribute("aria-sort");
 }
 
 // ---- what is asked for ---------------------------------------------------------------------------------------------
 
-/** @returns {{state: string, search: string, order: string, after: string}} */
+/** @returns {{state: string, search: string, order: string, tag: string[], after: string}} */
 function wantedOf(query) {
   const known = (name, values) => (values.includes(query.get(name)) ? query.get(name) : "");
   return {
@@ -128,19 +146,26 @@ function wantedOf(query) {
       "order",
       ORDERS.slice(1).map(([name]) => name),
     ),
+    tag: query.getAll("tag"),
     after: query.get("after") ?? "",
   };
 }
 
-const given = (wanted) => Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
-const address = (wanted) => `#/?${new URLSearchParams(given(wanted))}`;
-const isNarrowed = ({ state, search, after }) => Boolean(state || search || after);
+/** What is asked for as an address has it; several tags are several parameters. */
+function parameters(wanted) {
+  const pairs = Object.entries(wanted).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  return new URLSearchParams(pairs.filter(([, value]) => value));
+}
+
+const address = (wanted) => `#/?${parameters(wanted)}`;
+const isNarrowed = ({ state, search, tag, after }) => Boolean(state || search || tag.length || after);
 
 // ---- nothing to show -----------------------------------------------------------------------------------------------
 
-function nothingHere({ state, search }) {
-  const what = state ? `No job is ${stateWord(state)}` : search ? "No job is found" : "No more jobs";
-  return [h("h2", {}, search && state ? `${what} of those found` : what), h("p", {}, h("a", { href: "#/" }, "Show all jobs"))];
+function nothingHere({ state, search, tag }) {
+  const isSought = Boolean(search || tag.length);
+  const what = state ? `No job is ${stateWord(state)}` : isSought ? "No job is found" : "No more jobs";
+  return [h("h2", {}, isSought && state ? `${what} of those found` : what), h("p", {}, h("a", { href: "#/" }, "Show all jobs"))];
 }
 
 function nothingYet(about) {

@@ -1,0 +1,121 @@
+// The tokens of the service: listed, made, ended, revoked.
+
+import { get, patch, post, remove, since } from "./api.js";
+import { copyable, fresh, h, show, speak } from "./dom.js";
+import { confirmed, notice, shownOnce } from "./notices.js";
+import { age } from "./words.js";
+
+const HEADS = ["owner", "role", "label", "good until", "last used", ""];
+const ROLES = { user: "user", reader: "reader: looks, changes nothing", admin: "admin: sees and changes all" };
+
+/** Make the table with the form below it: its element and `load()`. */
+export function tokenTable() {
+  const body = h("tbody");
+  const said = h("div", { class: "pad", hidden: true });
+  const none = h("p", { class: "muted pad", hidden: true }, "There are no tokens: everybody who reaches this service is its one owner.");
+  const table = h(
+    "table",
+    { class: "tokens" },
+    h("caption", { class: "unseen" }, "Tokens"),
+    h("thead", {}, h("tr", {}, HEADS.map((word) => h("th", { scope: "col" }, word || h("span", { class: "unseen" }, "change"))))),
+    body,
+  );
+  const form = newTokenForm(made);
+  const element = h("div", {}, h("div", { class: "scroll", tabindex: "0" }, table), none, said, form);
+
+  async function load() {
+    const { tokens } = await get("v1/tokens");
+    body.replaceChildren(...tokens.map(rowOf));
+    for (const part of [table, form]) show(part, tokens.length > 0);
+    show(none, !tokens.length);
+  }
+
+  /** Do something, and show the tokens as they are then; what is refused is said below them. */
+  async function change(act, words) {
+    show(said, false);
+    try {
+      await act();
+      speak(words);
+      await load();
+    } catch (error) {
+      said.replaceChildren(notice(error));
+      show(said, true);
+    }
+  }
+
+  async function made(asked) {
+    const token = await post("v1/tokens", asked);
+    await load();
+    await shownOnce(`A token of ${token.owner}`, "It is shown this once, and kept nowhere: the service knows only its hash.", copyable(token.token, "the token"));
+  }
+
+  function rowOf(token) {
+    const whose = `the token ${token.label ? `${token.label} ` : ""}of ${token.owner}`;
+    const lost = token.is_yours ? "It is the one that you are using: this page closes with it." : "Whoever comes with it is refused from now on.";
+    const end = h("button", { type: "button", class: "quiet", "aria-label": `End ${whose} now` }, "End");
+    const revoke = h("button", { type: "button", class: "quiet is-danger", "aria-label": `Revoke ${whose}` }, "Revoke");
+    end.addEventListener("click", async () => {
+      const loss = `${lost} It stays in this list, as expired.`;
+      if (await confirmed(`End ${whose}?`, loss, "End")) change(() => patch(`v1/tokens/${token.id}`, { days: 0 }), `${whose} has ended`);
+    });
+    revoke.addEventListener("click", async () => {
+      if (await confirmed(`Revoke ${whose}?`, lost, "Revoke")) change(() => remove(`v1/tokens/${token.id}`), `${whose} is revoked`);
+    });
+    return h(
+      "tr",
+      { class: token.is_expired ? "is-expired" : "", data: { token: token.id } },
+      h("th", { scope: "row" }, token.owner),
+      h("td", { data: { label: "role" } }, token.role),
+      h("td", { data: { label: "label" } }, token.label || "–", token.is_yours && h("span", { class: "muted" }, " this one")),
+      h("td", { data: { label: "good until" } }, endOf(token)),
+      h("td", { data: { label: "last used" } }, token.last_used ? timed(token.last_used, `${age(since(token.last_used))} ago`) : "never"),
+      h("td", { class: "num" }, !token.is_expired && end, revoke),
+    );
+  }
+
+  return { element, load };
+}
+
+const timed = (stamp, words) => h("time", { datetime: stamp, title: new Date(stamp).toLocaleString() }, words);
+
+function endOf(token) {
+  if (!token.until) return "no end";
+  const left = -since(token.until);
+  return timed(token.until, token.is_expired ? `ended ${age(-left)} ago` : `in ${age(left)}`);
+}
+
+/** The form of a new token; `made(asked)` makes it. */
+function newTokenForm(made) {
+  const [owner, role, label, days] = ["owner", "role", "label", "days"].map((stem) => fresh(stem));
+  const said = h("div", { class: "form-said" });
+  const text = (id, more) => h("input", { id, type: "text", autocomplete: "off", spellcheck: "false", ...more });
+  const fields = {
+    owner: text(owner, { required: true, maxlength: "100" }),
+    role: h("select", { id: role }, Object.entries(ROLES).map(([value, word]) => h("option", { value }, word))),
+    label: text(label, { maxlength: "100", placeholder: "laptop" }),
+    days: h("input", { id: days, type: "number", min: "1", max: "36600", placeholder: "no end" }),
+  };
+  const pair = (id, word, control) => h("div", { class: "token-field" }, h("label", { for: id }, word), control);
+  const submit = h("button", { type: "submit", class: "is-primary" }, "Make a token");
+  const form = h(
+    "form",
+    { class: "token-new", "aria-label": "New token" },
+    pair(owner, "owner", fields.owner),
+    pair(role, "role", fields.role),
+    pair(label, "label", fields.label),
+    pair(days, "days", fields.days),
+    submit,
+    said,
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    said.replaceChildren();
+    submit.disabled = true;
+    const asked = { owner: fields.owner.value.trim(), role: fields.role.value, label: fields.label.value.trim() };
+    await made({ ...asked, days: fields.days.value ? Number(fields.days.value) : null })
+      .then(() => form.reset())
+      .catch((error) => said.replaceChildren(notice(error)));
+    submit.disabled = false;
+  });
+  return form;
+}

@@ -1,0 +1,121 @@
+"""The page of the team: who uses what, and tokens made, ended and revoked, in a browser."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from dsketch.service.auth import new_token
+from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.running import Service, rested
+from tests.service.test_list_page import CUT, PHONE, SMALL
+
+expect = playwright.expect
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, dict[str, str]]]:
+    """A service of an admin and an owner with quotas, of which the owner has used something, and one reader whose token has ended."""
+    folder, rng = tmp_path_factory.mktemp("team"), np.random.default_rng(0)
+    (folder / "data").mkdir()
+    zarr.create_array(folder / "data" / "A.zarr", data=rng.standard_normal((200, 3)), chunks=(100, 3))
+    zarr.create_array(folder / "data" / "b.zarr", data=rng.standard_normal(200), chunks=(100,))
+    file = folder / "tokens"
+    tokens = {"boss": new_token(file, "boss", is_admin=True, label="laptop"), "ann": new_token(file, "ann@example.com", days=30)}
+    new_token(file, "ann@example.com", is_reader=True, days=-2, label="wall")
+    (folder / "owners.toml").write_text('["*"]\nrunning_jobs = 4\nbytes_a_day = "16kB"\n')
+    words = ("--token-file", str(file), "--owners", str(folder / "owners.toml"))
+    with Service(folder, folder / "data", *words) as service, service.client(tokens["ann"]) as client:
+        assert rested(client, client.submit(problem="lstsq", A="A.zarr", b="b.zarr")["id"])["state"] == "solved"
+        yield service, tokens
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    with chromium() as started:
+        yield started
+
+
+@contextmanager
+def opened(browser: Any, url: str, token: str, **context: Any) -> Iterator[Any]:
+    """Yield the page of the team for who has a token."""
+    with watched(browser, f"{url}/#/", **context) as page:
+        page.get_by_role("textbox", name="Token").fill(token)
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Jobs", exact=True).wait_for()
+        page.evaluate("() => (location.hash = '#/admin')")
+        yield page
+
+
+def test_use_stands_beside_what_is_allowed(browser: Any, team: tuple[Service, dict[str, str]]) -> None:
+    """Two passes over 200 × 3 numbers and b are 12.8 kB of 16 kB; who has used nothing has dashes."""
+    service, tokens = team
+    with opened(browser, service.url, tokens["boss"]) as page:
+        expect(page.get_by_role("link", name="Team")).to_have_attribute("aria-current", "page")
+        ann = page.locator(".usage tr", has_text="ann@example.com")
+        expect(ann.locator("td")).to_have_text(
+            ["– of 4", "–", "1", re.compile(r"12\.80 kB of 16\.00 kB"), re.compile(" s$"), "– of 1.00 GB"]
+        )
+        expect(page.locator(".usage tr", has_text="boss").locator("td").nth(3)).to_have_text("– of 16.00 kB")
+
+
+def test_a_token_is_made_shown_once_ended_and_revoked(browser: Any, team: tuple[Service, dict[str, str]]) -> None:
+    """By keyboard; the secret stands in the dialog alone; ended it stays as expired, revoked it is gone; what is refused is said there."""
+    service, tokens = team
+    with opened(browser, service.url, tokens["boss"]) as page:
+        form = page.get_by_role("form", name="New token")
+        form.get_by_label("owner").fill("eve")
+        form.get_by_label("role").select_option("reader")
+        form.get_by_label("label").fill("7")
+        page.keyboard.press("Enter")
+        expect(form.get_by_role("alert")).to_contain_text("begins with a letter")
+        form.get_by_label("label").fill("phone")
+        form.get_by_label("days").fill("7")
+        page.keyboard.press("Enter")
+        secret = page.get_by_role("dialog").locator("code").text_content()
+        with service.client(secret) as eve:
+            assert (eve.about()["owner"], eve.about()["role"]) == ("eve", "reader")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert secret not in page.content()
+        row = page.locator(".tokens tr", has=page.get_by_role("rowheader", name="eve", exact=True))
+        expect(row.locator("td").nth(2)).to_have_text(re.compile("in 6 d|in 7 d"))
+        row.get_by_role("button", name="End the token phone of eve now").click()
+        page.get_by_role("dialog").get_by_role("button", name="End").click()
+        expect(row.locator("td").nth(2)).to_have_text(re.compile("ended"))
+        row.get_by_role("button", name="Revoke").click()
+        page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+        expect(row).to_have_count(0)
+        page.locator(".tokens tr", has_text="boss").get_by_role("button", name="Revoke").click()
+        expect(page.get_by_role("dialog")).to_contain_text("the one that you are using")
+        page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+        expect(page.locator("[data-part=tokens] .notice")).to_contain_text("another admin")
+
+
+def test_an_owner_meets_no_team(browser: Any, team: tuple[Service, dict[str, str]]) -> None:
+    """No link leads there, and by its address it is refused in a sentence."""
+    service, tokens = team
+    with opened(browser, service.url, tokens["ann"]) as page:
+        expect(page.get_by_role("alert")).to_contain_text("an admin was expected; ann@example.com is none.")
+        expect(page.get_by_role("link", name="Team")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_team_is_seen_by_everybody(browser: Any, team: tuple[Service, dict[str, str]], scheme: str) -> None:
+    """With enough contrast, names and room to press, no number cut and nothing sideways, also on a telephone."""
+    service, tokens = team
+    with opened(browser, service.url, tokens["boss"], color_scheme=scheme) as page:
+        for size in ({"width": 1280, "height": 800}, PHONE):
+            page.set_viewport_size(size)
+            expect(page.locator(".tokens tr", has_text="laptop")).to_be_visible()
+            assert page.evaluate(FAINT) == []
+            assert page.evaluate(NAMELESS) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert page.evaluate(SMALL) == []
+        assert page.evaluate(CUT) == []
