@@ -14,7 +14,7 @@ log = logging.getLogger("dsketch.service.access")
 
 _ROUTINE = ("/healthz", "/readyz", "/metrics")  # programs ask these every few seconds
 _MOST_CHARACTERS = 300
-_TOKEN = re.compile(r"dsk_[A-Za-z0-9_-]+")  # one that somebody put into an address
+_TOKEN = re.compile(r"(dsk_|dst_)[A-Za-z0-9_-]+")  # one that somebody put into an address, or a ticket
 _OF_PAGE = "/page"  # the route of whatever is no route of the API
 
 
@@ -87,12 +87,15 @@ class Access:
             return
         asked = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         query = scope.get("query_string", b"").decode("latin-1")
-        target = _TOKEN.sub("dsk_...", ascii(f"{asked}?{query}" if query else asked)[1:-1])[:_MOST_CHARACTERS]
+        target = _TOKEN.sub(r"\1...", ascii(f"{asked}?{query}" if query else asked)[1:-1])[:_MOST_CHARACTERS]
         answered, owner = str(status) if status else "gone", "-" if caller is None else caller.owner
         told = _address_of(scope), owner, scope["method"], target, answered, 1e3 * seconds, id_
         log.log(level, "%s %s %s %s %s %.0f ms, request %s", *told)
 
     def _caller(self, scope: Scope) -> Caller | None:
+        """Return who asks: whose ticket opened what was asked for, else whose token it is."""
+        if isinstance(found := scope.get("dsketch.caller"), Caller):
+            return found
         try:
             return self._tokens.caller_of(scope)
         except DsketchError:

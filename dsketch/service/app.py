@@ -24,6 +24,7 @@ from dsketch.service.routes.admin import add_admin
 from dsketch.service.routes.arrays import add_arrays
 from dsketch.service.routes.data import add_data
 from dsketch.service.routes.dependencies import who_asks
+from dsketch.service.routes.downloads import add_downloads
 from dsketch.service.routes.events import add_events
 from dsketch.service.routes.jobs import add_jobs, add_moves, add_plans
 from dsketch.service.routes.solutions import add_residuals, add_solutions
@@ -80,6 +81,7 @@ def application(
     for add_open in (add_about, add_figures, add_admin):
         add_open(app, desk, tokens, who)
     add_uploads(app, desk, who, bounds)
+    add_downloads(app, desk, who, tokens)
     _add_page(app)
     app.add_middleware(Bodies, bounds=bounds)
     app.add_middleware(Rates, bounds=bounds, tokens=tokens)

@@ -22,6 +22,7 @@ from dsketch._units import format_bytes, format_seconds
 from dsketch.errors import EngineError
 from dsketch.service.job_process import lead
 from dsketch.service.job_work import JobWork
+from dsketch.service.upload_data import remove_half_made
 
 _LOOK_SECONDS = 0.2  # the pause between two looks at memory and time
 _PARTING_SECONDS = 5.0  # a process that said its last word has so long to go
@@ -115,6 +116,8 @@ class Attempt:
                 with self._guard:
                     self._process.close()
                     self._process = None
+                if work.uploads is not None:
+                    remove_half_made(work.uploads.folder)
 
     def _watch(self, pipe: Any, process: ForkServerProcess) -> Ending:
         deadline = None if self._seconds is None else time.monotonic() + max(self._seconds - self._spent, 0.0)

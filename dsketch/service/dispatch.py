@@ -29,7 +29,7 @@ from dsketch.service.quotas import Quotas
 from dsketch.service.rules import Rules
 from dsketch.service.specs import Spec, limit_of
 from dsketch.service.store import Store
-from dsketch.service.upload_data import UploadPlace
+from dsketch.service.upload_data import UploadPlace, remove_half_made
 from dsketch.service.upload_names import address_of, is_upload
 from dsketch.service.uploads import Uploads
 from dsketch.service.workers import JobCluster
@@ -84,7 +84,8 @@ class Dispatcher:
     def start(self) -> None:
         """Take up what an earlier service left, and begin."""
         warm()
-        self.uploads.sweep()
+        for folder in self.uploads.sweep():
+            remove_half_made(folder)
         for job in self.store.restless():
             try:
                 self._recover(job)

@@ -346,6 +346,13 @@ class Health(BaseModel):
     message: str
 
 
+class TicketOut(BaseModel):
+    """What opens a part of an answer once."""
+
+    path: str = Field(description="To be fetched without a token, below the service's address.")
+    seconds: int = Field(description="As long as it is good.")
+
+
 class UploadOut(BaseModel):
     """An uploaded file."""
 

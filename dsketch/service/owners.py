@@ -164,4 +164,4 @@ def _narrow(roots: Roots, owner: str, allowance: Allowance) -> Roots:
             f"data_roots under those of the service were expected for owner {owner!r}; {outside[0]} lies elsewhere. Declare it with "
             "--data-root as well."
         )
-    return Roots(own.folders, own.prefixes, roots.outputs)
+    return Roots(own.folders, own.prefixes, roots.outputs, roots.folders)

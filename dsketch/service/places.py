@@ -15,6 +15,7 @@ from dsketch.service.errors import PlaceError
 from dsketch.service.rooted import RootedStore
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_MOST_LINKS = 40  # on the way to a file, as the system has it
 _MOST_ENTRIES = 5_000_000  # the links of an array with more files could not be looked at in reasonable time
 METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 
@@ -31,6 +32,8 @@ class Roots:
         URL prefixes to read under, such as ``s3://bucket/data``.
     outputs : tuple of Path
         Folders to write results under.
+    shared : tuple of Path
+        Folders of which ``folders`` are an owner's part: whether anything is elsewhere below them is not even looked at.
 
     Notes
     -----
@@ -42,6 +45,7 @@ class Roots:
     folders: tuple[Path, ...] = ()
     prefixes: tuple[str, ...] = ()
     outputs: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, reads: Iterable[str], writes: Iterable[str] = ()) -> "Roots":
@@ -65,7 +69,7 @@ class Roots:
         """
         if _is_url(address):
             return self._admit_url(address, what)
-        path = _under(address, self.folders)
+        path = _under(address, self.folders, self.shared)
         if path is None:
             raise self._elsewhere(address, what)
         if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a name is too long
@@ -151,15 +155,42 @@ def _is_url(address: str) -> bool:
     return _URL.match(address) is not None or "::" in address
 
 
-def _under(address: str, folders: tuple[Path, ...]) -> Path | None:
+def _under(address: str, folders: tuple[Path, ...], shared: tuple[Path, ...] = ()) -> Path | None:
     """Return a path in full if one of the folders holds it."""
     if not folders:
         return None
     try:
-        path = (folders[0] / address).resolve()  # an absolute address replaces the folder
+        path = folders[0] / address  # an absolute address replaces the folder
+        path = path.resolve() if _stays_out(path, folders, shared) else Path()
     except (OSError, ValueError, RuntimeError):  # too long, a null character, a circle of links
         return None
     return path if _is_below(path, folders) else None
+
+
+def _stays_out(path: Path, folders: tuple[Path, ...], shared: tuple[Path, ...]) -> bool:
+    """Whether a path, link by link, passes no place of another owner: what is there or not must not decide what is said of it."""
+    if not shared:
+        return True
+    done, left, links = Path(path.anchor), [*reversed(path.parts[1:])], 0
+    while left and links < _MOST_LINKS:
+        step = done / left.pop()
+        if step.name == "..":
+            done = done.parent
+            continue
+        if (
+            _is_below(step, shared)
+            and not _is_below(step, folders)
+            and not any(folder.is_relative_to(step) for folder in folders)
+        ):
+            return False
+        if step.is_symlink():
+            links += 1
+            target = step.readlink()
+            done = Path(target.anchor) if target.is_absolute() else done
+            left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        else:
+            done = step
+    return not left
 
 
 def _is_below(path: Path, folders: Iterable[Path]) -> bool:

@@ -3,9 +3,11 @@
 What was made once lies beside the upload and is read by the owner's later runs that ask for the same columns.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +26,7 @@ from dsketch.service.uploads import size_of
 
 _LOOK_SECONDS = 0.3  # the pause between two looks at what was written
 _WEIGHTS = "weights"
+_LOCK = ".lock"
 
 Tell = Callable[[Event], None]
 
@@ -91,11 +94,11 @@ def _matrices_of(place: UploadPlace, name: str, target: str | None, weights: str
         raise MissingDataError(f"an upload was expected; there is no {name}. Upload it again.")
     key = hashlib.sha256(json.dumps([about["id"], target, weights]).encode()).hexdigest()[:16]
     made = folder / "matrices" / key
-    made.mkdir(parents=True, exist_ok=True)
     with _lock(made):
         if not (made / "made.json").is_file():
-            for left in made.glob("*.zarr"):
-                shutil.rmtree(left, ignore_errors=True)
+            for left in made.glob("*"):  # of a process that was killed, whatever their names
+                if left.name != _LOCK:
+                    shutil.rmtree(left, ignore_errors=True)
             try:
                 _make(place, folder / name, made, target, weights, tell)
             except BaseException:
@@ -147,19 +150,44 @@ def _require_room(place: UploadPlace) -> None:
         )
 
 
+def remove_half_made(folder: Path) -> None:
+    """Remove what processes that were killed half made of an owner's uploads; what one is making now stays."""
+    for made in folder.glob("[!.]*/matrices/*"):
+        if (made / "made.json").is_file():
+            continue
+        with contextlib.suppress(OSError), (made / _LOCK).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not (made / "made.json").is_file():
+                shutil.rmtree(made, ignore_errors=True)
+
+
 @contextmanager
 def _lock(made: Path) -> Iterator[None]:
-    """Let one process make a matrix; another that asks for it waits until it is there.
+    """Let one process make a matrix, in a folder that is made if need be; another that asks for it waits until it is there.
 
     Raises
     ------
     DataError
         If the upload was removed meanwhile.
     """
+    while True:
+        try:
+            made.parent.mkdir(exist_ok=True)
+            made.mkdir(exist_ok=True)
+            file = (made / _LOCK).open("a")
+        except OSError as error:
+            raise DataError(f"an upload was expected; its folder gave: {error.strerror}. Upload it again.") from error
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_at(file.fileno(), made / _LOCK):  # removed with what was half made, while we waited
+                continue
+            yield
+            return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one that a path names."""
     try:
-        file = (made / ".lock").open("a")
-    except OSError as error:
-        raise DataError(f"an upload was expected; its folder gave: {error.strerror}. Upload it again.") from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

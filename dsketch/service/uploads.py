@@ -84,13 +84,16 @@ class Uploads:
         """Return an owner's folder; it may not be there."""
         return self._place / hashlib.sha256(owner.encode()).hexdigest()[:32]
 
-    def sweep(self) -> None:
-        """Remove what was half sent when the service ended."""
+    def sweep(self) -> list[Path]:
+        """Remove what was half sent when the service ended, and return the folders of all owners."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for owner in self._place.iterdir():
+            folders = list(self._place.iterdir())
+            for owner in folders:
                 for entry in owner.iterdir():
                     if not (entry / "about.json").is_file():
                         shutil.rmtree(entry, ignore_errors=True)
+            return folders
+        return []
 
     # ---- send --------------------------------------------------------------------------------------------------------
 

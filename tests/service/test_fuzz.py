@@ -88,6 +88,7 @@ def test_random_requests_meet_the_document(fuzzed: Service, token: tuple[Path, s
 
 
 UNKNOWN = "0" * 20
+NO_TICKET = f"dst_{'0' * 43}"
 BODY = {"spec": spec("tsqr")}
 
 
@@ -99,7 +100,8 @@ class Ledger:
 
     def ask(self, http: httpx.Client, method: str, route: str, id_: str = UNKNOWN, **more: Any) -> httpx.Response:
         """Send a request for a documented route."""
-        response = http.request(method, route.replace("{id}", id_).replace("{name}", "p"), **more)
+        path = route.replace("{id}", id_).replace("{name}", "p").replace("{ticket}", NO_TICKET)
+        response = http.request(method, path, **more)
         self.seen[route, method.lower()].add(response.status_code)
         return response
 
@@ -165,6 +167,7 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
             ("DELETE", ""),
         ):
             ledger.ask(http, method, f"/v1/jobs/{{id}}{path}", running)
+        ledger.ask(http, "GET", "/v1/jobs/{id}/ticket", running, params={"of": "x"})
         ledger.ask(http, "POST", "/v1/jobs/{id}/errors", running, json={})
         ledger.ask(http, "POST", "/v1/jobs/{id}/residuals", running, json={})
         ledger.ask(http, "POST", "/v1/jobs/{id}/predict", running, json={"A": "A.zarr"})
@@ -193,7 +196,12 @@ def lives_of_jobs(ledger: Ledger, http: httpx.Client, service: Service, token: s
         for part in ({}, {"Range": "bytes=0-7"}, {"Range": "bytes=99999999-"}):
             ledger.ask(http, "GET", "/v1/jobs/{id}/solution/fields/{name}", targets, headers=part)
             ledger.ask(http, "GET", "/v1/jobs/{id}/solution/x", targets, headers=part)
+            path = ledger.ask(http, "GET", "/v1/jobs/{id}/ticket", targets, params={"of": "x"}).json()["path"]
+            ledger.seen["/v1/downloads/{ticket}", "get"].add(http.get(f"/{path}", headers=part).status_code)
     ledger.ask(http, "POST", "/v1/jobs/{id}/errors", json={})
+    ledger.ask(http, "GET", "/v1/jobs/{id}/ticket", params={"of": "x"})
+    ledger.ask(http, "GET", "/v1/jobs/{id}/ticket", params={"of": "y"})
+    ledger.seen["/v1/downloads/{ticket}", "get"].add(http.get("/v1/downloads/none").status_code)
     for one in (id_, UNKNOWN, "no-id"):
         ledger.ask(http, "GET", "/v1/jobs/{id}/comparison", one, params={"other": id_})
     ledger.ask(http, "POST", "/v1/jobs/{id}/predict", json={"A": "A.zarr"})

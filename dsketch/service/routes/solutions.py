@@ -18,11 +18,11 @@ from dsketch.service.models import (
     Shown,
     SolutionOut,
 )
-from dsketch.service.routes.arrays import BINARY, NPY, header_of, send_npy
+from dsketch.service.routes.arrays import header_of, send_npy
 from dsketch.service.routes.dependencies import Id, Who, troubles
+from dsketch.service.routes.downloads import FORMS, PARQUET
 from dsketch.service.routes.waiting import Threads
 
-_FORMS = {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.parquet": BINARY, NPY: BINARY}
 Other = Annotated[str, Query(pattern=f"^{ID.pattern}$", description="Id of the job to compare with.")]
 Target = Annotated[int, Query(ge=0, le=2**53 - 1, description="Column of b, counted from 0 in C order.")]
 Form = Literal["json", "csv", "npy", "parquet"]
@@ -49,7 +49,7 @@ def add_solutions(app: FastAPI, answers: Answers, who: Who) -> None:
     @app.get(
         "/v1/jobs/{id}/solution",
         tags=["solutions"],
-        responses={200: {"model": SolutionOut, "content": _FORMS}, **troubles(404, 409, 422)},
+        responses={200: {"model": SolutionOut, "content": FORMS}, **troubles(404, 409, 422)},
     )
     def solution(id_: Id, caller: By, request: Request, form: Annotated[Form, Query(alias="format")] = "json") -> Response:
         """Fetch the answer: certificate and ledger as JSON, coefficients by name with their errors as CSV or Parquet, or x as npy."""
@@ -60,7 +60,7 @@ def add_solutions(app: FastAPI, answers: Answers, who: Who) -> None:
         table, name = answers.coefficients(caller, id_), f"{id_}-coefficients"
         if form == "csv":
             return StreamingResponse(table.lines(), media_type="text/csv", headers=header_of(f"{name}.csv"))
-        return Response(table.to_parquet(), media_type="application/vnd.apache.parquet", headers=header_of(f"{name}.parquet"))
+        return Response(table.to_parquet(), media_type=PARQUET, headers=header_of(f"{name}.parquet"))
 
     @app.get(
         "/v1/jobs/{id}/coefficients", tags=["solutions"], responses={200: {"model": CoefficientsOut}, **troubles(404, 409, 422)}

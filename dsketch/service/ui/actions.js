@@ -15,7 +15,7 @@ export function actionBar(id) {
   const buttons = {
     cancel: button("Cancel", "cancelling…", async () => changed(await post(`v1/jobs/${id}/cancel`))),
     resume: button("Resume", "resuming…", async () => changed(await post(`v1/jobs/${id}/resume`))),
-    fetch: button("Download x", "fetching…", () => fetched(id, job)),
+    fetch: button("Download x", "fetching…", () => download(id, "x")),
     remove: button("Delete", "deleting…", removed, "is-danger"),
   };
 
@@ -66,9 +66,4 @@ export function actionBar(id) {
   const row = h("div", { class: "row end" });
   const element = h("div", { class: "actions" }, row, said);
   return { element, update, onChange: (listener) => (changed = listener) };
-}
-
-/** Save x. */
-async function fetched(id, job) {
-  await download(`v1/jobs/${id}/solution/x`, `${(job.name || job.id).replace(/[^\w.-]+/g, "-")}-x.npy`);
 }

@@ -149,15 +149,14 @@ export function coefficientsView(id) {
   // ---- what may be fetched or asked for --------------------------------------------------------------------------------
 
   function savesOf(solution) {
-    const stem = (job.name || job.id).replace(/[^\w.-]+/g, "-");
-    const save = (word, form, ending) => {
+    const save = (word, form) => {
       const button = h("button", { type: "button" }, word);
-      button.addEventListener("click", () => download(`v1/jobs/${id}/solution?format=${form}`, `${stem}-coefficients.${ending}`).catch(fail));
+      button.addEventListener("click", () => download(id, form).catch(fail));
       return button;
     };
     const isByTarget = job.spec.missing === "drop" || Boolean(job.spec.out_dir);
     const lacks = "summary" in job.spec && !isByTarget && !found.columns.standard_error;
-    saves.replaceChildren(...(lacks ? [errorsOf(solution)] : []), save("CSV", "csv", "csv"), save("Parquet", "parquet", "parquet"));
+    saves.replaceChildren(...(lacks ? [errorsOf(solution)] : []), save("CSV", "csv"), save("Parquet", "parquet"));
   }
 
   function errorsOf(solution) {
