@@ -3,8 +3,9 @@
 speed
     n rows, m columns, 100 targets, 20 covariates and a constant, to a Zarr group in this process: int8 in chunks of columns, the same
     m × n, calls of alleles as bio2zarr stores them, float32 with 1 % missing, both ways.  A rate is 2 n m k flops a CPU second (k
-    targets alone: what covariates cost counts against it) beside that of a float64 product of 1,024³ on one BLAS thread before and
-    after, in CPU seconds too, as others may use the machine.  "With covariates": 2 n m (k + q + 1).
+    targets alone: what covariates cost counts against it) beside that of two float64 products on one BLAS thread before and after, in
+    CPU seconds too, as others may use the machine: one of 4,000³, and one of the same shapes, 512 columns of n rows with the k targets.
+    "With covariates": 2 n m (k + q + 1).
 groups
     The same beside targets of which each misses rows of its own, in 1, 4 and 16 patterns.
 accuracy
@@ -31,18 +32,26 @@ import dsketch as ds
 Floats = NDArray[np.float64]
 
 FIELDS = ("beta", "standard_errors", "t", "p")
-KINDS = ("int8, n × m", "int8, m × n", "calls, m × n × 2", "float32, 1 % missing, mean", "float32, 1 % missing, drop")
+KINDS = (
+    "int8, n × m",
+    "int8, n × m, not compressed",
+    "int8, m × n",
+    "calls, m × n × 2",
+    "float32, 1 % missing, mean",
+    "float32, 1 % missing, drop",
+)
 
 
-def product_rate(size: int, times: int) -> float:
-    """Return the flops of a CPU second in products of so many rows, one thread."""
-    A = np.random.default_rng(0).standard_normal((size, size))
-    with threadpool_limits(1):
-        A @ A
-        began = process_time()
-        for _ in range(times):
-            A @ A
-        return times * 2 * size**3 / max(process_time() - began, 1e-9)
+def product_rates(n: int, k: int, size: int) -> Floats:
+    """Return the flops of a CPU second in a product of so many rows, and of 512 columns of n rows with k targets, one thread."""
+    rng, found = np.random.default_rng(0), []
+    for rows, inner, sides in ((size, size, size), (512, n, k)):
+        A, B = rng.standard_normal((rows, inner)), rng.standard_normal((inner, sides))
+        with threadpool_limits(1):
+            began = process_time()
+            A @ B
+            found.append(2 * rows * inner * sides / max(process_time() - began, 1e-9))
+    return np.array(found)
 
 
 def store(folder: Path, kind: str, n: int, m: int, columns: int) -> Path:
@@ -55,6 +64,8 @@ def store(folder: Path, kind: str, n: int, m: int, columns: int) -> Path:
     }.get(kind, ((n, m), (rows, columns)))
     dtype, names = ("float32" if "float" in kind else "int8"), ("variants", "samples", "ploidy")[: len(shape)]
     more: dict[str, Any] = {"dimension_names": names} if shape[0] == m else {}
+    if "not compressed" in kind:
+        more["compressors"] = None
     array = zarr.create_array(str(path), shape=shape, chunks=chunks, dtype=dtype, config={"write_empty_chunks": True}, **more)
     frequencies = rng.uniform(0.05, 0.5, (columns, 1, 1))
     drawn = [(rng.random((columns, n, 2), dtype=np.float32) < frequencies).astype(np.int8) for _ in range(4)]
@@ -73,16 +84,16 @@ def store(folder: Path, kind: str, n: int, m: int, columns: int) -> Path:
     return path
 
 
-def measure(record: Record, folder: Path, n: int, m: int, k: int, q: int, columns: int, times: int) -> None:
+def measure(record: Record, folder: Path, kinds: list[str], sizes: tuple[int, int, int, int], columns: int, size: int) -> None:
     """Time each kind, and compare some columns with statsmodels."""
-    rng = np.random.default_rng(2)
+    (n, m, k, q), rng = sizes, np.random.default_rng(2)
     Y, C = rng.standard_normal((n, k)), rng.standard_normal((n, q))
     for name, array in (("Y", Y), ("C", C)):
         zarr.create_array(str(folder / f"{name}.zarr"), data=array, chunks=(min(n, 10_000), array.shape[1]))
-    for kind in KINDS:
+    for kind in kinds:
         path = store(folder, kind, n, m, columns)
         missing = "drop" if "drop" in kind else "mean"
-        found, facts = timed(folder, path, missing, n, m, k, q, times)
+        found, facts = timed(folder, path, missing, n, m, k, q, size)
         record.add(
             part="speed",
             kind=kind,
@@ -94,13 +105,13 @@ def measure(record: Record, folder: Path, n: int, m: int, k: int, q: int, column
             error=worst(found, path, Y, C, missing),
             status=found.status.name,
         )
-    for patterns in (1, 4, 16):
+    for patterns in (1, 4, 16) if len(kinds) == len(KINDS) else ():
         some = Y.copy()
         for target in range(k):
             some[target % patterns :: 50 + target % patterns, target] = np.nan
         zarr.create_array(str(folder / "Y.zarr"), data=some, chunks=(min(n, 10_000), k), overwrite=True)
         path = folder / "0.zarr"
-        found, facts = timed(folder, path, "mean", n, m, k, q, times)
+        found, facts = timed(folder, path, "mean", n, m, k, q, size)
         record.add(
             part="groups",
             patterns=patterns,
@@ -110,9 +121,9 @@ def measure(record: Record, folder: Path, n: int, m: int, k: int, q: int, column
         )
 
 
-def timed(folder: Path, path: Path, missing: str, n: int, m: int, k: int, q: int, times: int) -> tuple[ds.MarginalResult, Case]:
+def timed(folder: Path, path: Path, missing: str, n: int, m: int, k: int, q: int, size: int) -> tuple[ds.MarginalResult, Case]:
     """Return an answer that was written, and what it cost."""
-    before = product_rate(1024, times)
+    before = product_rates(n, k, size)
     began, cpu = perf_counter(), process_time()
     found = ds.marginal(
         path,
@@ -125,13 +136,15 @@ def timed(folder: Path, path: Path, missing: str, n: int, m: int, k: int, q: int
         progress=False,
     )
     seconds, cpu = perf_counter() - began, process_time() - cpu
-    rate = (before + product_rate(1024, times)) / 2
+    square, alike = (before + product_rates(n, k, size)) / 2
     return found, {
         "seconds": seconds,
         "cpu_seconds": cpu,
-        "product_gflops": rate / 1e9,
-        "share": 2 * n * m * k / cpu / rate,
-        "share_of_all": 2 * n * m * (k + q + 1) / cpu / rate,
+        "square_gflops": square / 1e9,
+        "alike_gflops": alike / 1e9,
+        "share": 2 * n * m * k / cpu / square,
+        "share_alike": 2 * n * m * k / cpu / alike,
+        "share_of_all": 2 * n * m * (k + q + 1) / cpu / square,
         "models": m * k / cpu,
         "planned_seconds": found.plan.estimate.seconds,
     }
@@ -164,16 +177,22 @@ def column_of(path: Path, column: int, n: int) -> Floats:
 
 def tables(cases: list[Case]) -> dict[str, str]:
     """Return the tables of the README."""
-    heads = ("stored as", "n × m", "CPU s", "share of the product rate", "with covariates", "models a CPU s", "largest error")
-    rows = [
-        (c["kind"], f"{c['n']:,} × {c['m']:,}", c["cpu_seconds"], c["share"], c["share_of_all"], c["models"], c["error"])
-        for c in cases
-        if c["part"] == "speed"
-    ]
-    groups = [(c["groups"], c["cpu_seconds"], c["share"], c["error"]) for c in cases if c["part"] == "groups"]
+    names = ("cpu_seconds", "share_alike", "share", "share_of_all", "models", "error")
+    heads = (
+        "stored as",
+        "n × m",
+        "CPU s",
+        "share, same shapes",
+        "share, 4,000³",
+        "with covariates",
+        "models a CPU s",
+        "largest error",
+    )
+    rows = [(c["kind"], f"{c['n']:,} × {c['m']:,}", *(c[name] for name in names)) for c in cases if c["part"] == "speed"]
+    groups = [(c["groups"], c["cpu_seconds"], c["share_alike"], c["error"]) for c in cases if c["part"] == "groups"]
     return {
         "marginal-speed": table(heads, rows),
-        "marginal-groups": table(("patterns of missing targets", "CPU s", "share", "largest error"), groups),
+        "marginal-groups": table(("patterns of missing targets", "CPU s", "share, same shapes", "largest error"), groups),
     }
 
 
@@ -182,7 +201,7 @@ def draw(cases: list[Case], canvas: Any) -> None:
     speed = [case for case in cases if case["part"] == "speed"]
     axes = canvas.subplots()
     axes.barh([case["kind"] for case in speed], [case["share_of_all"] for case in speed])
-    axes.set_xlabel("products with targets and covariates a CPU second, as a share of the rate of matrix products")
+    axes.set_xlabel("products with targets and covariates a CPU second, as a share of the rate of a product of 4,000³")
 
 
 def main() -> None:
@@ -190,11 +209,14 @@ def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--rows", type=int, default=100_000, help="n")
     parser.add_argument("--columns", type=int, default=5_000, help="m")
+    parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=KINDS, help="stores to measure; with others than all, no groups"
+    )
     given = parser.parse_args()
     record = Record(given.out, "marginal")
-    n, m, k, q, columns, times = (300, 40, 5, 2, 10, 1) if given.tiny else (given.rows, given.columns, 100, 20, 100, 10)
+    n, m, k, q, columns, size = (300, 40, 5, 2, 10, 64) if given.tiny else (given.rows, given.columns, 100, 20, 100, 4000)
     with tempfile.TemporaryDirectory() as folder:
-        measure(record, Path(folder), n, m, k, q, columns, times)
+        measure(record, Path(folder), given.kinds, (n, m, k, q), columns, size)
     show(tables(record.cases))
     figure(given.out / "marginal.png", lambda canvas: draw(record.cases, canvas))
 

@@ -24,6 +24,15 @@ def residual(S: Floats, Q: Floats, z: Floats) -> Floats:
     """
     out = scratch("residual", (S.shape[0], S.shape[1]))
     np.copyto(out, S)
-    if out.size and len(z):
-        blas.dgemm(-1.0, z.T, Q.T, beta=1.0, c=out.T, overwrite_c=1)  # in columns, as BLAS has it: of all three the transposes
-    return out
+    return subtract(out, Q, z)
+
+
+def subtract(S: Floats, Q: Floats, z: Floats) -> Floats:
+    """Return S, C order, with S − Q z in its place.
+
+    >>> subtract(np.array([[3.0, 4.0]]), np.array([[2.0]]), np.array([[1.0, 2.0]]))
+    array([[1., 0.]])
+    """
+    if S.size and len(z):
+        blas.dgemm(-1.0, z.T, Q.T, beta=1.0, c=S.T, overwrite_c=1)  # in columns, as BLAS has it: of all three the transposes
+    return S

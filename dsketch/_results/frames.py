@@ -66,11 +66,13 @@ def to_dataset(solution: Any, summary: Any = None) -> Any:
     Raises
     ------
     SpecError
-        If xarray is not installed, or x has a number for each row of A.
+        If xarray is not installed, or x belongs neither to columns nor to rows of A.
     """
     xr = require_package("xarray", "to_xarray", "xarray")
     if isinstance(solution.problem, TargetRegression):
         return _by_tiles(xr, solution)
+    if solution.problem.answers_rows:
+        return _by_rows(xr, solution)
     x, labels = _with_rows(solution)
     found = {"x": _by_coefficient(labels, x), **_by_target(labels, vars(solution.certificate), {})}
     if summary is not None:
@@ -96,12 +98,45 @@ def _by_tiles(xr: Any, solution: Any) -> Any:
     return _with_coordinates(xr.Dataset(arrays), solution, labels)
 
 
+def _by_rows(xr: Any, solution: Any) -> Any:
+    """Return the arrays with a row for each of A's (of marginal regressions for each column of G); what was written is opened lazily."""
+    problem = solution.problem
+    rows, beside = labels_of_rows(problem)
+    arrays = dict(solution.fields) or {"x": solution.x}
+    row = COLUMN if rows.dims == (COLUMN,) and not rows.coords else name_dimensions(rows.dims)[0]
+    dims, found = (row, *(name_dimensions(beside.dims) or ("target",))), {}
+    for name, values in arrays.items():
+        lazy = importlib.import_module("dask.array").from_zarr(values) if hasattr(values, "store") else values
+        found[name] = (dims[: len(lazy.shape)], lazy)
+    made = xr.Dataset(found).assign_coords(coordinates_of(rows)).assign_coords(coordinates_of(beside))
+    return made.assign_attrs(_told(solution))
+
+
+def labels_of_rows(problem: Problem) -> tuple[Labels, Labels]:
+    """Return the labels of the rows of an answer with a row for each of A's, and those of its columns."""
+    data, wrt = problem.data(), str(problem.parameters.get("wrt", ""))
+    names = (wrt, wrt) if wrt else ("Q", "V") if "Q" in data else ("G", "Y") if "G" in data else ("A", "")
+    source, beside = (data.get(name) for name in names)
+    assert source is not None  # noqa: S101 - for type checkers: what has rows has data
+    of_rows = source.row_labels or Labels((COLUMN if "G" in data else "row",), (source.shape[0],))
+    if beside is None or beside.is_vector:
+        return of_rows, beside.labels if beside is not None and beside.labels is not None else Labels((), ())
+    if beside.labels is not None:
+        return of_rows, beside.labels
+    if beside.trailing:
+        return of_rows, Labels(tuple(f"target_{number}" for number in range(len(beside.trailing))), beside.trailing)
+    return of_rows, label_targets(beside.names, beside.shape[1])
+
+
 def _with_coordinates(made: Any, solution: Any, labels: Labels) -> Any:
     """Return a Dataset with the names of A's columns and the coordinates of the targets, and how it was found."""
     names = names_of_rows(solution.problem, made.sizes[COLUMN])
+    return made.assign_coords({COLUMN: list(names)}).assign_coords(coordinates_of(labels)).assign_attrs(_told(solution))
+
+
+def _told(solution: Any) -> dict[str, str]:
     told = {"status": solution.status.name.lower(), "message": solution.status.value, "method": solution.method}
-    told["problem"] = solution.problem.parameters["problem"]
-    return made.assign_coords({COLUMN: list(names)}).assign_coords(coordinates_of(labels)).assign_attrs(told)
+    return {**told, "problem": solution.problem.parameters["problem"]}
 
 
 def keep_coordinates(path: str, labels: Labels) -> None:

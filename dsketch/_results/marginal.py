@@ -102,6 +102,16 @@ class MarginalResult:
         decades = np.nan_to_num(np.asarray(self.neg_log10_p[:, target]), nan=-np.inf)
         return np.argsort(-decades, kind="stable")[:count]
 
+    def to_xarray(self) -> Any:
+        """Return the fields as an ``xarray.Dataset``, with the coordinates of the columns of G and of the targets; written ones lazily.
+
+        Raises
+        ------
+        SpecError
+            If xarray is not installed (the extra ``dsketch[xarray]``).
+        """
+        return self.solution.to_xarray()
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; of many columns the first ones."""
         return self.solution.to_dict()

@@ -234,12 +234,13 @@ class Solution:
         Returns
         -------
         xarray.Dataset
-            ``x`` (``column``, then the dimensions of b but its rows); ``backward_error``, ``residual_norm``, … of each target.
+            ``x`` (``column``, then the dimensions of b but its rows); ``backward_error``, ``residual_norm``, … of each target.  Of an
+            answer with a row for each of A's (leverage scores, attention, marginal regressions): its arrays, by the rows' coordinates.
 
         Raises
         ------
         SpecError
-            If xarray is not installed (the extra ``dsketch[xarray]``), or x does not belong to the columns of A.
+            If xarray is not installed (the extra ``dsketch[xarray]``), or x belongs neither to columns nor to rows of A.
         """
         return to_dataset(self, summary)
 

@@ -128,6 +128,7 @@ def coreset(
     intercept: bool = False,
     missing: str = "error",
     overwrite: bool = False,
+    dim: str | None = None,
     progress: ProgressTo = None,
     **choices: Unpack[Choices],
 ) -> Coreset:
@@ -141,6 +142,8 @@ def coreset(
         Of the group, with arrays ``A, b, weights, rows``; on a disk it is there whole or not at all, behind a URL each array is.
     overwrite : bool
         Replace what is at ``out``.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     progress, **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas`` as in :func:`solve`.
 
@@ -163,7 +166,9 @@ def coreset(
     Z. Song, J. Yin, R. Zhang, "Revisiting quantum algorithms for linear regressions: quadratic speedups without data-dependent parameters",
     arXiv 2311.14823, 2023.
     """
-    problem = SampledLeastSquares(A, b, epsilon=epsilon, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
+    problem = SampledLeastSquares(
+        A, b, epsilon=epsilon, alpha=alpha, weights=weights, intercept=intercept, missing=missing, dim=dim
+    )
     place = Output.at(out, overwrite=overwrite)
     draw = Draw(problem, choices.get("method", "auto"), settings_from(choices), cluster_from(choices), place)
     draw.probe()
@@ -182,6 +187,7 @@ def marginal(
     samples: str = "auto",
     missing: str = "mean",
     overwrite: bool = False,
+    dim: str | None = None,
     **choices: Unpack[ExactChoices],
 ) -> MarginalResult:
     """Regress each target on each column of a wide store, beside common covariates: coefficient, standard error, t and p of all.
@@ -195,6 +201,8 @@ def marginal(
         interrupted goes on with the blocks of columns that it lacks.  None: arrays, which must not be larger than 1 GB together.
     overwrite : bool
         Replace what is at ``out_dir``.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the samples are.
     **choices
         ``tol, method, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
 
@@ -215,5 +223,5 @@ def marginal(
     >>> found.beta.round(12).ravel(), found.p.round(4).ravel()
     (array([ 2.  , -2.25]), array([0.0115, 0.2137]))
     """
-    problem = Marginal(G, Y, covariates=covariates, intercept=intercept, samples=samples, missing=missing)
+    problem = Marginal(G, Y, covariates=covariates, intercept=intercept, samples=samples, missing=missing, dim=dim)
     return MarginalResult(solve_to(out_dir, problem, choices, overwrite=overwrite))

@@ -28,6 +28,7 @@ def leverage_scores(
     intercept: bool = False,
     missing: str = "error",
     overwrite: bool = False,
+    dim: str | None = None,
     **choices: Unpack[LinearChoices],
 ) -> Solution:
     """Return the leverage scores of the rows of A as ``x`` of a solution, written to ``out`` by the workers if that is given.
@@ -41,6 +42,8 @@ def leverage_scores(
         Zarr array.  None: ``x`` is an array, which must not be larger than 1 GB.
     overwrite : bool
         Replace what is at ``out``.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, sketch, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in
         :func:`solve`.
@@ -55,7 +58,7 @@ def leverage_scores(
     >>> leverage_scores(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])).x.round(12)
     array([1. , 0.5, 0.5])
     """
-    problem = LeverageScores(A, alpha=alpha, weights=weights, intercept=intercept, missing=missing)
+    problem = LeverageScores(A, alpha=alpha, weights=weights, intercept=intercept, missing=missing, dim=dim)
     return solve_to(out, problem, choices, overwrite=overwrite)
 
 
@@ -73,6 +76,7 @@ def attention(
     scale: float | None = None,
     missing: str = "error",
     overwrite: bool = False,
+    dim: str | None = None,
     **choices: Unpack[SketchedChoices],
 ) -> Solution:
     """Return softmax(s Q Kᵀ) V, or attention by powers, as ``x`` of a solution, written to ``out`` by the workers if that is given.
@@ -86,6 +90,8 @@ def attention(
         then the opened Zarr array.  None: ``x`` is an array, which must not be larger than 1 GB.
     overwrite : bool
         Replace what is at ``out``.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of each.
     **choices
         ``tol, method, sketch_rows, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
 
@@ -100,7 +106,7 @@ def attention(
     >>> attention(Q, K, V).x
     array([2.])
     """
-    problem = Attention(Q, K, V, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing)
+    problem = Attention(Q, K, V, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing, dim=dim)
     return solve_to(out, problem, choices, overwrite=overwrite)
 
 
@@ -120,6 +126,7 @@ def attention_gradient(
     scale: float | None = None,
     missing: str = "error",
     overwrite: bool = False,
+    dim: str | None = None,
     **choices: Unpack[ExactChoices],
 ) -> Solution:
     """Return the gradient at Q, K or V of a loss whose gradient at the rows of attention is dY, written to ``out`` by the workers.
@@ -128,7 +135,7 @@ def attention_gradient(
     ----------
     Q, K, V, dY, wrt, kind, degree, heads, causal, scale, missing
         As in :class:`AttentionGradient`.
-    out, overwrite
+    out, overwrite, dim
         As in :func:`attention`.
     **choices
         ``tol, method, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
@@ -144,6 +151,6 @@ def attention_gradient(
     array([0.5, 0.5])
     """
     problem = AttentionGradient(
-        Q, K, V, dY, wrt=wrt, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing
+        Q, K, V, dY, wrt=wrt, kind=kind, degree=degree, heads=heads, causal=causal, scale=scale, missing=missing, dim=dim
     )
     return solve_to(out, problem, choices, overwrite=overwrite)

@@ -77,6 +77,7 @@ def elastic_net_path(
     weights: Any = None,
     intercept: bool = False,
     missing: str = "error",
+    dim: str | None = None,
     **choices: Unpack[ExactChoices],
 ) -> Solution:
     """Solve all elastic nets of a path and cross-validate them, in two passes: shorthand for ``solve(ElasticNetPath(A, b), …)``.
@@ -85,6 +86,8 @@ def elastic_net_path(
     ----------
     A, b, alphas, l1_ratio, eps, folds, weights, intercept, missing
         As in :class:`ElasticNetPath`.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
         ``tol, method, seed, cluster, memory_limit, workers, threads, replicas, journal, progress`` as in :func:`solve`.
 
@@ -101,6 +104,15 @@ def elastic_net_path(
     ((4, 20), array([0., 0., 0.]), 19)
     """
     problem = ElasticNetPath(
-        A, b, alphas=alphas, l1_ratio=l1_ratio, eps=eps, folds=folds, weights=weights, intercept=intercept, missing=missing
+        A,
+        b,
+        alphas=alphas,
+        l1_ratio=l1_ratio,
+        eps=eps,
+        folds=folds,
+        weights=weights,
+        intercept=intercept,
+        missing=missing,
+        dim=dim,
     )
     return solve(problem, **choices)

@@ -35,6 +35,41 @@ def along(dim: str | None, **given: Any) -> tuple[Any, ...]:
     return tuple(arranged.get(what, source) for what, source in given.items())
 
 
+def along_samples(dim: str | None, G: Any, samples: str, **sides: Any) -> tuple[Any, ...]:
+    """Return along which axis of a wide array its samples lie, and whatever else has a row for each of them, arranged.
+
+    The wide array itself is not turned: it is read along either axis.
+
+    Parameters
+    ----------
+    dim : str or None
+        The dimension of the samples.
+    G : any
+        The wide array.
+    samples : {"auto", "rows", "columns"}
+        What is said of its axis besides.
+    **sides
+        As in :func:`along`.
+
+    Raises
+    ------
+    SpecError
+        If ``dim`` is no dimension of what has labels, nothing has any, or it contradicts ``samples``.
+    """
+    if dim is None or not is_labelled(G):
+        return samples, *along(dim, **sides)
+    dims = [*map(str, G.dims)]
+    if dim not in dims[:2]:
+        raise SpecError(
+            f"dim must be one of the first two dimensions of G, which has {', '.join(dims)}; got {dim!r}. Correct it."
+        )
+    axis = ("rows", "columns")[dims.index(dim)]
+    if samples not in ("auto", axis):
+        raise SpecError(f"samples must be what dim says, {axis!r} for {dim!r}; got {samples!r}. Leave it out.")
+    has_labels = any(is_labelled(side) or is_dataset(side) for side in sides.values())
+    return axis, *(along(dim, **sides) if has_labels else sides.values())
+
+
 def _rows_of(A: Any) -> str | None:
     """Return the dimension of A's rows, where nobody says it."""
     if is_labelled(A) and A.ndim:

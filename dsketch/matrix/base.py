@@ -82,6 +82,7 @@ class Matrix(ABC):
     source: str | None = None  # a path or URL that opens the same matrix again, if there is one
     names: tuple[str, ...] | None = None  # of the columns, where the storage knows them
     labels: Labels | None = None  # of the source's dimensions but its rows', where it has some
+    row_labels: Labels | None = None  # of its rows
     levels: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # of the source's columns that became one-hot
     base_levels: Mapping[str, str] = MappingProxyType({})  # of these, the level that has no column of its own
     rows_digest: str | None = None  # which rows of its source it has, where the storage knows

@@ -106,8 +106,13 @@ def read_all(matrix: Matrix, what: str) -> Floats:
     """
     rows = np.empty(matrix.shape)
     for start, stop in zip(matrix.cuts[:-1].tolist(), matrix.cuts[1:].tolist(), strict=True):
-        rows[start:stop] = matrix.read(start, stop)
-    if (wrong := np.argwhere(np.isinf(rows))).size:
-        row, column = wrong[0].tolist()
-        raise DataError(f"{what} must be finite or missing; row {row}, column {column} is {rows[row, column]}. Correct it.")
+        part = rows[start:stop]
+        found = matrix.read(start, stop, part if matrix.dtype == part.dtype else None)
+        if not np.may_share_memory(found, part):
+            part[...] = found
+        if (wrong := np.isinf(part)).any():
+            row, column = np.argwhere(wrong)[0].tolist()
+            raise DataError(
+                f"{what} must be finite or missing; row {start + row}, column {column} is {part[row, column]}. Correct it."
+            )
     return rows

@@ -11,7 +11,7 @@ from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.compat import is_in_memory
 from dsketch.matrix.dask import DaskMatrix
-from dsketch.matrix.labels import labels_of
+from dsketch.matrix.labels import labels_of, row_labels_of
 from dsketch.matrix.numbers import names_in
 from dsketch.matrix.retrying import add_retries
 from dsketch.matrix.tables import digest_of_labels
@@ -61,6 +61,7 @@ def open_labelled(source: Any, *, missing: str, what: str) -> Matrix:
     known = getattr(source, "coords", {})
     labels = [known[dim].to_numpy() if dim in known else None for dim in source.dims]
     matrix.labels = labels_of(source)
+    matrix.row_labels = row_labels_of(source) if source.dims else None
     matrix.rows_digest = None if not labels or labels[0] is None else digest_of_labels(labels[0])
     if len(labels) == 2 and labels[1] is not None:
         matrix.names = names_in(labels[1].tolist())

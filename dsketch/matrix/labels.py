@@ -47,6 +47,15 @@ def labels_of(source: Any) -> Labels:
     return Labels(tuple(rest), tuple(map(int, source.shape[1:])), known, None if name is None else str(name), dict(source.attrs))
 
 
+def row_labels_of(source: Any) -> Labels:
+    """Return those of the rows of the same, and what lies along them alone."""
+    rows = str(source.dims[0])
+    known: Mapping[Any, Any] = getattr(source, "coords", {})
+    if others := [name for name, coordinate in known.items() if coordinate.dims != (source.dims[0],)]:
+        known = source.drop_vars(others).coords
+    return Labels((rows,), (int(source.shape[0]),), known)
+
+
 def label_targets(names: Sequence[str] | None, sides: int) -> Labels:
     """Return the labels of k targets that have names, or nothing but places.
 
@@ -81,6 +90,8 @@ def name_dimensions(dims: tuple[str, ...]) -> tuple[str, ...]:
 def coordinates_of(labels: Labels) -> Any:
     """Return the coordinates of targets under names that answers leave free."""
     coords: Any = labels.coords
+    if hasattr(coords, "to_dataset"):  # of an array they know its other dimensions too, however long these are there
+        coords = coords.to_dataset().coords
     taken = [name for name in {*coords, *labels.dims} if name in TAKEN]
     if not taken:
         return coords

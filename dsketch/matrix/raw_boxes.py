@@ -45,6 +45,12 @@ class RawBoxes:
         DataError
             If a chunk is missing, has another length, or shrinks as it is read.
         """
+        if (run := self._run_of(start, stop, box)) is not None and (descriptor := self._open(run.place)) is not None:
+            try:
+                self._fill(descriptor, run.place, run.first * self._dtype.itemsize, out)
+            finally:
+                os.close(descriptor)
+            return out
         for place, local, inside in self._pieces_of((slice(start, stop), *box)):
             target = out[inside]
             descriptor = self._open(place)
@@ -56,6 +62,18 @@ class RawBoxes:
             finally:
                 os.close(descriptor)
         return out
+
+    def _run_of(self, start: int, stop: int, box: Box) -> "_Run | None":
+        """Return the place of rows of just one chunk, which lie together; None of any other box."""
+        height, *widths = self._chunks
+        first, place = start // height, [start // height]
+        if stop > (first + 1) * height:
+            return None
+        for one, width in zip(box, widths, strict=True):
+            place.append(one.start // width)
+            if one.start != place[-1] * width or one.stop != one.start + width:
+                return None
+        return _Run(tuple(place), (start - first * height) * prod(widths))
 
     def ask_for(self, box: Box) -> None:
         """Tell the system that all rows of a box come next; of what is not there reading will tell."""
@@ -126,6 +144,13 @@ class RawBoxes:
                 "copy it again from its origin."
             )
         return descriptor
+
+
+class _Run(NamedTuple):
+    """A chunk, and the first number of what lies together in its file."""
+
+    place: tuple[int, ...]
+    first: int
 
 
 class _Runs(NamedTuple):

@@ -318,7 +318,7 @@ class ZarrTargets(Targets):
                 slice(max(number * size - one.start, 0), min((number + 1) * size, one.stop) - one.start)
                 for number, size, one in zip(place, grid, whole, strict=True)
             )
-            if is_filled(out[inside].reshape(1, -1).view(self._stored), fill) and not self._stands(place):
+            if is_filled(out.view(self._stored)[inside], fill) and not self._stands(place):
                 self._absent(place)
 
     def _stands(self, place: tuple[int, ...]) -> bool:

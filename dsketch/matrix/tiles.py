@@ -6,9 +6,10 @@ wider than that is streamed, some rows at a time.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from dsketch.matrix.targets import Box, Targets
 
 TILE_BYTES = 64_000_000  # of b, as stored: the files and calls of a tile cost little beside so many numbers
 _LEAST_RUN_BYTES = 4096  # a raw chunk is cut along its targets while what lies together in its file is at least a page
+SLAB_NUMBERS = 120_000  # as float64 1 MB: they stay in a second-level cache
+_LEAST_ROWS, _MOST_ROWS = 32, 512  # of a slab, by which wide chunks are cut and narrow ones taken together
 _PIECE_TARGETS = 32_768  # of a streamed tile, answered and written at once: some MB
 
 
@@ -34,12 +37,15 @@ class Grid:
         Targets of a tile that are answered and written at once, a chunk of the results; tiles are whole pieces.
     rows : int
         Of b in memory at once; n where a tile is read whole.
+    slab : Slab or None
+        What is read at once where a part of a chunk has a price of its own, by whoever needs not all rows of a target together.
     """
 
     shape: tuple[int, ...]
     box: tuple[int, ...]
     piece: tuple[int, ...]
     rows: int
+    slab: "Slab | None" = None
 
     @property
     def is_whole(self) -> bool:
@@ -77,12 +83,37 @@ class Grid:
             yield tuple(slice(low, min(low + step, one.stop)) for low, step, one in zip(corner, self.piece, box, strict=True))
 
 
+class Slab(NamedTuple):
+    """Rows, and a step along the first dimension of the targets, that stay in a second-level cache together."""
+
+    rows: int
+    step: int
+
+
 def grid_of(targets: Targets, most_bytes: int = TILE_BYTES) -> Grid:
     """Return how targets are cut.
 
     Chunks that are small in all their rows are taken several at a time, along the last dimensions first.  A raw chunk that is large is
     cut along its targets; one that must be decoded as a whole is streamed over its rows.
     """
+    grid = _cut(targets, most_bytes)
+    return (
+        grid
+        if targets.is_local or not targets.is_divisible or not targets.trailing
+        else replace(grid, slab=_slab_of(targets, grid))
+    )
+
+
+def _slab_of(targets: Targets, grid: Grid) -> Slab:
+    """Return as many rows of a chunk as stay in a cache; of wide chunks a part, of narrow ones several, for the sake of their calls."""
+    beside = prod(min(step, size) for step, size in zip(grid.box[1:], targets.trailing[1:], strict=True))
+    chunk = min(targets.chunks[1], grid.box[0])
+    several = max(SLAB_NUMBERS // _MOST_ROWS // beside // chunk, 1) * chunk
+    step = max(min(several, grid.box[0], SLAB_NUMBERS // _LEAST_ROWS // beside), 1)
+    return Slab(max(SLAB_NUMBERS // (step * beside), 1), step)
+
+
+def _cut(targets: Targets, most_bytes: int) -> Grid:
     n, trailing, item = targets.shape[0], targets.trailing, targets.dtype.itemsize
     chunk = tuple(min(size, whole) for size, whole in zip(targets.chunks[1:], trailing, strict=True))
     room = max(most_bytes // (n * item), 1)  # targets of a tile with all rows
@@ -174,10 +205,17 @@ class Tile:
         if self.targets.is_local or not (self.targets.is_divisible and self.box):
             yield slice(0, self.shape[0]), self
             return
-        (first, *others), step = self.box, self.targets.chunks[1]
+        yield from self.steps(self.targets.chunks[1])
+
+    def steps(self, step: int) -> Iterator[tuple[slice, "Tile"]]:
+        """Yield which of its targets each part of a step along the first dimension has, and the part; chunks begin a part."""
+        (first, *others), chunk = self.box, max(self.targets.chunks[1], step)
         beside = prod(one.stop - one.start for one in others)
-        for low in range(first.start // step * step, first.stop, step):
-            along = slice(max(low, first.start), min(low + step, first.stop))
+        low = first.start
+        while low < first.stop:
+            begun = low // chunk * chunk
+            along = slice(low, min(begun + ((low - begun) // step + 1) * step, begun + chunk, first.stop))
+            low = along.stop
             which = slice((along.start - first.start) * beside, (along.stop - first.start) * beside)
             yield which, Tile(self.targets, self.grid, self.number, (along, *others))
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,14 @@ from dsketch.matrix.alleles import MISSING_CALL, dosages
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, block_rows_for, check_numeric, even_cuts
 from dsketch.matrix.blosc_check import check_frames
 from dsketch.matrix.bounded import bound_decoding, check_codecs
+from dsketch.matrix.chunks import chunks_of
 from dsketch.matrix.compat import wait_for
 from dsketch.matrix.conventions import Conventions
+from dsketch.matrix.grid import Box
 from dsketch.matrix.stored import address_of
 
+_BLOCK_BYTES = 64_000_000  # products of some hundred columns at once spend less on packing; with fewer than so many blocks, 32 MB
+_MANY_BLOCKS = 6
 _LARGEST_BLOCK = 128_000_000  # chunks of columns that decode to more are cut, and decoded again for each part
 _MOST_COLUMNS = 4096  # of short columns a block has no more than this and a chunk: several workers have something to do
 _SAMPLE_COLUMNS = 4
@@ -79,6 +84,8 @@ class Transposed(Matrix):
         if isinstance(array, zarr.Array):
             check_codecs(array, what)
             self._decoding = bound_decoding(check_frames(array, what, self.source or f"{array.store}/{array.path}"))
+            root = getattr(array.store, "root", None)
+            self._chunks = chunks_of(array, root) if isinstance(root, Path) else chunks_of(self._decoding, None)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
@@ -95,7 +102,7 @@ class Transposed(Matrix):
         return tuple(int(mark) for _, mark in self._meaning.marks) if self._meaning is not None and self._is_plain else ()
 
     @property
-    def _chunk(self) -> int:
+    def chunk(self) -> int:
         """Columns of what is stored as one object."""
         if isinstance(self._array, np.ndarray):
             return 1
@@ -108,10 +115,12 @@ class Transposed(Matrix):
 
     @cached_property
     def cuts(self) -> Cuts:
-        """Blocks of whole chunks of columns near 32 MB, or 4,096 columns; parts of a chunk beyond 128 MB."""
+        """Blocks of whole chunks of columns near 32 MB, 64 where these are some, or 4,096 columns; parts of a chunk beyond 128 MB."""
         size = max(self._column_bytes, self.dtype.itemsize * self.shape[1], 1)
-        columns = block_rows_for(self._chunk, size, divisible=False)
-        columns = min(columns, max(_MOST_COLUMNS // self._chunk, 1) * self._chunk)
+        columns = block_rows_for(self.chunk, size, divisible=False)
+        if self.shape[0] * size > _MANY_BLOCKS * _BLOCK_BYTES:
+            columns = max(columns, _BLOCK_BYTES // (size * self.chunk) * self.chunk)
+        columns = min(columns, max(_MOST_COLUMNS // self.chunk, 1) * self.chunk)
         if columns * size > _LARGEST_BLOCK:
             columns = -(-columns // -(-columns * size // _LARGEST_BLOCK))
         return even_cuts(self.shape[0], columns)
@@ -126,10 +135,9 @@ class Transposed(Matrix):
         DataError
             If one does not decode.
         """
-        del out
         start, stop = start - self._first_row, stop - self._first_row
-        place = (slice(start, stop),) if self._axis == 0 else (slice(None), slice(start, stop))
-        block = self._array[place] if isinstance(self._array, np.ndarray) else self._decode(place)
+        place = tuple(slice(start, stop) if axis == self._axis else slice(0, size) for axis, size in enumerate(self._array.shape))
+        block = self._array[place] if isinstance(self._array, np.ndarray) else self._decode(place, out)
         if self._is_calls:
             calls: Any = block
             return dosages(calls)
@@ -150,15 +158,27 @@ class Transposed(Matrix):
         assert self._meaning is not None  # noqa: S101 - for type checkers: only a meaning makes an array other than plain
         return self._meaning.fill_gaps(block)
 
-    def _decode(self, place: tuple[slice, ...]) -> AnyArray:
+    def needs_buffer(self, start: int, stop: int) -> bool:
+        """Whether numbers are decoded as they are read."""
+        del start, stop
+        return self._is_plain and not self._is_calls and not isinstance(self._array, np.ndarray)
+
+    def _decode(self, place: Box, out: AnyArray | None) -> AnyArray:
+        """Return what is stored at a place, in memory of the caller's where it fits."""
+        shape = tuple(one.stop - one.start for one in place)
+        size = math.prod(shape)
+        fits = out is not None and out.dtype == self._stored and out.size >= size and out.flags.c_contiguous
+        target = (out.reshape(-1)[:size] if out is not None and fits else np.empty(size, self._stored)).reshape(shape)
         try:
-            block = np.asarray(self._decoding[place])
+            is_read = self._chunks is not None and self._chunks.read(place, target)
+            block = target if is_read else np.asarray(self._decoding[place])
         except DsketchError:
             raise
         except Exception as error:
             raise DataError(
-                f"columns {place[-1].start}:{place[-1].stop} of {self._what} ({self.source}) cannot be decoded: {type(error).__name__}: "
-                f"{error}. A chunk is corrupt or unreadable: copy it again from its origin, or check the permissions."
+                f"columns {place[self._axis].start}:{place[self._axis].stop} of {self._what} ({self.source}) cannot be decoded: "
+                f"{type(error).__name__}: {error}. A chunk is corrupt or unreadable: copy it again from its origin, or check the "
+                "permissions."
             ) from error
         self._require_chunks(place[self._axis], block)
         return block
@@ -175,7 +195,7 @@ class Transposed(Matrix):
             box = tuple(slice(number * size, (number + 1) * size) for number, size in zip(key, sizes, strict=True))
             shifted = slice(max(box[self._axis].start - columns.start, 0), box[self._axis].stop - columns.start)
             box = (*box[: self._axis], shifted, *box[self._axis + 1 :])
-            if is_filled(block[box].reshape(1, -1), fill):
+            if is_filled(block[box], fill):
                 self._require_key(key)
 
     def _require_key(self, number: tuple[int, ...]) -> None:
@@ -213,4 +233,4 @@ class Transposed(Matrix):
     @property
     def _parts(self) -> int:
         """Into how many blocks a chunk is cut."""
-        return -(-min(self._chunk, self.shape[0]) // max(int(self.cuts[1]), 1)) if len(self.cuts) > 1 else 1
+        return -(-min(self.chunk, self.shape[0]) // max(int(self.cuts[1]), 1)) if len(self.cuts) > 1 else 1

@@ -16,6 +16,7 @@ from dsketch.matrix.alleles import MISSING_CALL, NO_ALLELE
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.conventions import Conventions, conventions_of
 from dsketch.matrix.labelled import is_labelled, require_unpacked
+from dsketch.matrix.labels import row_labels_of
 from dsketch.matrix.open import open_place, require_folder
 from dsketch.matrix.retrying import add_retries
 from dsketch.matrix.transposed import Transposed
@@ -53,6 +54,7 @@ def open_wide(source: Any, *, samples: str = "auto", what: str = "G") -> Transpo
     if isinstance(source, Matrix):
         return _itself(source, what)
     array = _open(source, what)
+    labels = source if is_labelled(source) else None
     names = tuple(map(str, source.dims)) if is_labelled(source) else _dimensions(array)
     axis = 1 - _samples_axis(names, samples, len(array.shape), what)
     if len(array.shape) == 3:
@@ -61,7 +63,10 @@ def open_wide(source: Any, *, samples: str = "auto", what: str = "G") -> Transpo
         raise DataError(f"{what} must have two dimensions; its shape is {array.shape}. Reshape it to samples × columns.")
     if 0 in array.shape:
         raise DataError(f"{what} must have at least one row and one column; its shape is {array.shape}. Check its source.")
-    return Transposed(array, axis, _meaning(array, names, what), what)
+    matrix = Transposed(array, axis, _meaning(array, names, what), what)
+    if labels is not None:
+        matrix.row_labels = row_labels_of(labels.transpose(labels.dims[axis], ...))
+    return matrix
 
 
 def _itself(matrix: Matrix, what: str) -> Transposed:

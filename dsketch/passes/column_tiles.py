@@ -5,7 +5,7 @@ anyway, so that numbers such as 101325 ± 5 keep their digits.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 
-TILE_SAMPLES = 512  # with some hundred columns 1 MB as float64: it stays in the second-level cache beside the sides
+TILE_SAMPLES = 1024  # with some hundred columns some MB as float64: products of fewer samples spend more on their packing
 _SHIFT_SAMPLES = 1024
 _FILLED_SAMPLES = 4096
 
@@ -49,12 +49,15 @@ class Columns:
         Integers that stand for a missing value.
     shift : ndarray, shape (columns,), or None
         What is subtracted from each column.
+    is_whole : bool
+        Whether nothing is missing, as is known already.
     """
 
     block: AnyArray
     rows: "np.ndarray[Any, Any] | None"
     marks: tuple[int, ...]
     shift: Floats | None = None
+    is_whole: bool = False
 
     @property
     def count(self) -> int:
@@ -69,7 +72,7 @@ class Columns:
     @property
     def may_lack(self) -> bool:
         """Whether a value can be missing at all."""
-        return self.block.dtype.kind == "f" or bool(self.marks)
+        return not self.is_whole and (self.block.dtype.kind == "f" or bool(self.marks))
 
     def shifted(self) -> "Columns":
         """Return columns of floats moved by the mean of their first values; integers as they are."""
@@ -78,11 +81,11 @@ class Columns:
         head = np.asarray(self._take(0, min(_SHIFT_SAMPLES, self.samples)), np.float64)
         there = np.isfinite(head)
         sums = np.where(there, head, 0.0).sum(axis=1)
-        return Columns(self.block, self.rows, self.marks, sums / np.maximum(there.sum(axis=1), 1))
+        return replace(self, shift=sums / np.maximum(there.sum(axis=1), 1))
 
     def of(self, numbers: "np.ndarray[Any, Any]") -> "Columns":
         """Return some of the columns."""
-        return Columns(self.block[numbers], self.rows, self.marks, None if self.shift is None else self.shift[numbers])
+        return replace(self, block=self.block[numbers], shift=None if self.shift is None else self.shift[numbers])
 
     def tiles(self, fill: Floats | None = None, samples: int = TILE_SAMPLES) -> Iterator[tuple[int, int, Floats]]:
         """Yield (first row, row after the last, tile) with gaps filled by ``fill``, one number a column; None: by 0.
@@ -99,8 +102,8 @@ class Columns:
             np.copyto(tile, stored, casting="unsafe")
             if self.shift is not None:
                 tile -= self.shift[:, None]
-            if self.may_lack and (gaps := self.lacks(stored)).any():
-                tile[gaps] = 0.0 if fill is None else np.broadcast_to(fill[:, None], gaps.shape)[gaps]
+            if (gaps := self.find_gaps(stored)) is not None:
+                np.copyto(tile, 0.0 if fill is None else fill[:, None], where=gaps)
             yield low, high, tile
 
     def column(self, number: int) -> tuple[Floats, "np.ndarray[Any, Any]"]:
@@ -119,7 +122,8 @@ class Columns:
         if not self.may_lack:
             return Gaps(counts, sums)
         for low in range(0, self.samples, _FILLED_SAMPLES):
-            counts += self.lacks(self._take(low, min(low + _FILLED_SAMPLES, self.samples))).sum(axis=1)
+            if (lacks := self.find_gaps(self._take(low, min(low + _FILLED_SAMPLES, self.samples)))) is not None:
+                counts += lacks.sum(axis=1)
         if (some := np.flatnonzero(counts)).size:
             those = self if some.size > self.count // 2 else self.of(some)
             totals = np.zeros(those.count)
@@ -149,12 +153,22 @@ class Columns:
 
     def lacks(self, stored: AnyArray) -> Any:
         """Return where stored numbers are missing."""
+        found = self.find_gaps(stored)
+        return np.zeros(stored.shape, np.bool_) if found is None else found
+
+    def find_gaps(self, stored: AnyArray) -> Any:
+        """Return where stored numbers are missing, or None where none is."""
+        if not self.may_lack or not stored.size:
+            return None
         if stored.dtype.kind == "f":
-            return np.isnan(stored)
-        lacks = np.zeros(stored.shape, np.bool_)
-        for mark in self.marks:
-            lacks |= stored == mark
-        return lacks
+            lacks = np.isnan(stored)
+        elif stored.min() > max(self.marks):  # marks are mostly below all numbers
+            return None
+        else:
+            lacks = stored == self.marks[0]
+            for mark in self.marks[1:]:
+                lacks |= stored == mark
+        return lacks if lacks.any() else None
 
 
 def require_no_gaps(columns: Columns, first: int, what: str, *, may_lack: bool) -> None:
@@ -170,13 +184,12 @@ def require_no_gaps(columns: Columns, first: int, what: str, *, may_lack: bool) 
     DataError
         Naming row and column.
     """
-    if not columns.may_lack:
+    is_float = columns.block.dtype.kind == "f"
+    if not columns.may_lack or (may_lack and not is_float):
         return
     for low in range(0, columns.samples, _FILLED_SAMPLES):
         stored = columns.block[:, low : low + _FILLED_SAMPLES]
-        wrong = np.isinf(stored) if stored.dtype.kind == "f" else np.zeros(stored.shape, np.bool_)
-        if not may_lack:
-            wrong = wrong | columns.lacks(stored)
+        wrong = (np.isinf(stored) if may_lack else ~np.isfinite(stored)) if is_float else columns.lacks(stored)
         if wrong.any():
             column, row = np.argwhere(wrong)[0].tolist()
             remedy = "Correct it." if may_lack else "Give missing='mean' or missing='drop'."

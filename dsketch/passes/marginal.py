@@ -19,12 +19,11 @@ from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.column_tiles import Columns, require_no_gaps
 from dsketch.passes.marginal_sums import Sums, sums_of, whole_column
-from dsketch.passes.partialled import EPS, Group, Prepared, Sides
+from dsketch.passes.partialled import EPS, LONG_ROWS, Group, Prepared, Sides, long_squares
 from dsketch.passes.writing import Box
 
 FIELDS = ("beta", "standard_errors", "t", "p", "neg_log10_p", "counts")
-_COLUMNS = 512  # of a block at once: a tile of them stays in the second-level cache
-_LONG_ROWS = 512
+_COLUMNS = 1024  # of a block at once
 _COUNTS = ("columns", "undetermined", "lacking", "missing", "short", "exact", "compared", "unmarked")
 
 
@@ -220,9 +219,9 @@ def estimates(sums: Sums) -> dict[str, Floats]:
 def compare(columns: Columns, number: int, group: Group, sums: Sums, *, drops: bool) -> Floats:
     """Return how far coefficient and t of one column are from those of sums in extended precision, shape (2, k)."""
     gaps = columns.of(np.array([number])).gaps()
-    sides = np.arange(len(group.targets))
-    g, Y = whole_column(columns, number, group, None if drops else float(gaps.means[0]), sides)
-    square, products, squares = long_sums(g, Y)
+    g, Y = whole_column(columns, number, group, None if drops else float(gaps.means[0]))
+    square, products = long_products(g, Y)
+    squares = group.long_squares if Y is group.Y else long_squares(Y)
     with np.errstate(all="ignore"):
         residuals = squares - products**2 / square
         t = products / np.sqrt(square * residuals / sums.freedom[number])
@@ -233,15 +232,12 @@ def compare(columns: Columns, number: int, group: Group, sums: Sums, *, drops: b
     return np.nan_to_num(np.array([share, distance], np.float64), nan=0.0, posinf=0.0)
 
 
-def long_sums(g: Floats, Y: Floats) -> "tuple[np.longdouble, np.ndarray[Any, Any], np.ndarray[Any, Any]]":
-    """Return gᵀg, gᵀY and the squares of Y's columns, summed in extended precision."""
-    wide = g.astype(np.longdouble)
-    products, squares = np.zeros(Y.shape[1], np.longdouble), np.zeros(Y.shape[1], np.longdouble)
-    for low in range(0, len(g), _LONG_ROWS):
-        rows = Y[low : low + _LONG_ROWS].astype(np.longdouble)
-        products += np.einsum("i,ij->j", wide[low : low + _LONG_ROWS], rows)
-        squares += np.einsum("ij,ij->j", rows, rows)
-    return np.longdouble((wide * wide).sum()), products, squares
+def long_products(g: Floats, Y: Floats) -> "tuple[np.longdouble, np.ndarray[Any, Any]]":
+    """Return gᵀg and gᵀY, summed in extended precision."""
+    wide, products = g.astype(np.longdouble), np.zeros(Y.shape[1], np.longdouble)
+    for low in range(0, len(g), LONG_ROWS):
+        products += np.einsum("i,ij->j", wide[low : low + LONG_ROWS], Y[low : low + LONG_ROWS].astype(np.longdouble))
+    return np.longdouble((wide * wide).sum()), products
 
 
 def merge_tallies(left: Part, right: Part) -> Part:

@@ -21,6 +21,8 @@ from dsketch.matrix.base import Matrix
 from dsketch.matrix.gaps import read_all
 
 EPS = float(np.finfo(np.float64).eps)
+LONG_ROWS = 512  # of extended precision at once
+_PROJECTED_ROWS = 1024
 KEPT_BYTES = 400_000_000  # groups of a run that a process keeps together; of more they are made again for each block
 
 
@@ -41,8 +43,10 @@ class Group:
         Numbers of these rows; None: all.
     targets : ndarray of int
         Their places among all targets.
+    sides : ndarray, shape (n, k + rank)
+        [ỹ Q] in C order, what columns are multiplied with.
     Y : ndarray, shape (n, k)
-        What the covariates leave of them, ỹ = (I − Q Qᵀ) y.
+        What the covariates leave of the targets, ỹ = (I − Q Qᵀ) y: a view.
     basis : Basis
     squares : ndarray, shape (k,)
         ‖ỹ‖²; NaN where nothing but rounding is left.
@@ -52,6 +56,7 @@ class Group:
 
     rows: "np.ndarray[Any, Any] | None"
     targets: "np.ndarray[Any, Any]"
+    sides: Floats
     Y: Floats
     basis: Basis
     squares: Floats
@@ -60,7 +65,7 @@ class Group:
     @property
     def count(self) -> int:
         """Number of rows."""
-        return len(self.Y)
+        return len(self.sides)
 
     @property
     def rank(self) -> int:
@@ -68,9 +73,9 @@ class Group:
         return int(self.basis.Q.shape[1])
 
     @cached_property
-    def sides(self) -> Floats:
-        """[ỹ Q] in C order: what columns are multiplied with."""
-        return np.ascontiguousarray(np.concatenate([self.Y, self.basis.Q], axis=1))
+    def long_squares(self) -> "np.ndarray[Any, Any]":
+        """‖ỹ‖² summed in extended precision, shape (k,)."""
+        return long_squares(self.Y)
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,8 @@ class Prepared:
             _refuse_missing("Y", lacks_y)
             _refuse_missing("covariates", lacks_c)
         Z = np.concatenate([np.ones((n, int(sides.intercept))), C], axis=1)
-        return cls(Y, Z, _patterns(lacks_y, lacks_c.any(axis=1)))
+        is_whole = not (lacks_y.any() or lacks_c.any())
+        return cls(Y, Z, [(None, np.arange(Y.shape[1]))] if is_whole else _patterns(lacks_y, lacks_c.any(axis=1)))
 
     def __len__(self) -> int:
         """Return the number of groups."""
@@ -203,19 +209,38 @@ def basis_of(Z: Floats) -> Basis:
     return Basis(Q if rank == q else Q @ U[:, :rank], condition)
 
 
-def project(X: Floats, Q: Floats) -> Floats:
-    """Return (I − Q Qᵀ) X, done twice: what is left is orthogonal to Q to rounding of itself."""
-    left = X - Q @ (Q.T @ X)
-    return np.asarray(left - Q @ (Q.T @ left))
+def project(X: Floats, Q: Floats, out: Floats | None = None) -> Floats:
+    """Return (I − Q Qᵀ) X, done twice: what is left is orthogonal to Q to rounding of itself.
+
+    Some rows at a time: memory as large as X is written once.
+    """
+    left = np.empty(X.shape) if out is None else out
+    for taken in (X, left):
+        shares = Q.T @ taken
+        for low in range(0, len(X), _PROJECTED_ROWS):
+            rows = slice(low, low + _PROJECTED_ROWS)
+            np.subtract(taken[rows], Q[rows] @ shares, out=left[rows])
+    return left
+
+
+def long_squares(Y: Floats) -> "np.ndarray[Any, Any]":
+    """Return the squares of the columns of Y, summed in extended precision."""
+    squares = np.zeros(Y.shape[1], np.longdouble)
+    for low in range(0, len(Y), LONG_ROWS):
+        rows = Y[low : low + LONG_ROWS].astype(np.longdouble)
+        squares += np.einsum("ij,ij->j", rows, rows)
+    return squares
 
 
 def _group(rows: Any, targets: Any, Z: Floats, Y: Floats) -> Group:
     basis = basis_of(Z)
-    left = project(Y, basis.Q)
+    sides = np.empty((len(Y), Y.shape[1] + basis.Q.shape[1]))
+    sides[:, Y.shape[1] :] = basis.Q
+    left = project(Y, basis.Q, sides[:, : Y.shape[1]])
     squares = np.einsum("ij,ij->j", left, left)
     whole = np.einsum("ij,ij->j", Y, Y)
     squares[squares <= (max(len(Y), 1) * EPS) ** 2 * whole] = np.nan
-    return Group(rows, targets, left, basis, squares, whole)
+    return Group(rows, targets, sides, left, basis, squares, whole)
 
 
 def _refuse_missing(what: str, lacks: Any) -> None:

@@ -109,6 +109,37 @@ def test_an_absent_chunk_is_lost_data(tmp_path: Path) -> None:
         open_wide(str(tmp_path / "G")).read(0, 2)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("more", [{}, {"compressors": None}, {"shards": (40, 60)}, {"dtype": ">i2"}])
+def test_columns_are_decoded_into_memory_that_is_there(tmp_path: Path, axis: int, more: dict[str, Any]) -> None:
+    """Whichever axis they lie along and however they are stored: numbers are those of zarr, in the caller's memory."""
+    numbers = np.random.default_rng(0).integers(0, 100, (90, 130)).astype("int16")
+    asked = {"shape": numbers.shape, "chunks": (20, 30), "dtype": "int16", **more}
+    zarr.create_array(str(tmp_path / "g.zarr"), **asked)[...] = numbers
+    found = open_wide(str(tmp_path / "g.zarr"), samples=("rows", "columns")[1 - axis])
+    expected = numbers.T if axis else numbers
+
+    memory = np.empty((60, found.shape[1]), found.dtype)
+    assert found.needs_buffer(0, 60)
+    for start, stop in ((0, 60), (30, len(expected)), (60, len(expected))):
+        read = found.read(start, stop, memory)
+        assert np.array_equal(read, expected[start:stop])
+        assert np.may_share_memory(read, memory) == (stop - start <= 60)
+
+
+def test_a_chunk_that_begins_with_the_fill_value_is_there(tmp_path: Path) -> None:
+    """Only one of nothing else may be absent: of such the store is asked."""
+    numbers = np.zeros((600, 4), np.int8)
+    numbers[-1, -1] = 1
+    array = zarr.create_array(str(tmp_path / "g.zarr"), shape=(600, 4), chunks=(600, 4), dtype="int8")
+    array[...] = numbers
+    assert np.array_equal(open_wide(str(tmp_path / "g.zarr")).read(0, 4), numbers.T)
+
+    array[...] = 0  # zarr leaves such a chunk out
+    with pytest.raises(ds.MissingDataError, match="absent"):
+        open_wide(str(tmp_path / "g.zarr")).read(0, 4)
+
+
 def test_a_block_is_whole_chunks_but_for_large_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Near the size of a block, at most so many columns; a chunk beyond the largest block is cut, and the plan says so."""
     array = zarr.create_array(str(tmp_path / "G"), shape=(10, 95), chunks=(10, 20), dtype="int8")

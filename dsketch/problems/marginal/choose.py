@@ -56,8 +56,8 @@ def _flop_seconds(system: MarginalSystem) -> float:
 
 
 def _column_seconds(system: MarginalSystem) -> float:
-    """Return the seconds to read a column and to widen it, by the first block."""
-    stop = int(system.columns.cuts[1])
+    """Return the seconds to read a column and to widen it, by the first chunk of columns."""
+    stop = min(system.columns.chunk, int(system.columns.cuts[1]))
     began = time.perf_counter()
     block = system.columns.read(0, stop)
     for _ in Columns(block, None, system.columns.marks).tiles():

@@ -9,6 +9,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._units import format_counted
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alignment import require_same_rows
+from dsketch.matrix.along import along_samples
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.columns import Columns
 from dsketch.matrix.gaps import open_with_gaps
@@ -76,6 +77,8 @@ class Marginal(Problem):
         Along which axis of G its n samples lie; auto: the axis that is named ``samples``, else the first.
     missing : {"mean", "drop", "error"}
         What stands for a missing entry of a column: NaN, what CF attributes mark, in VCF-Zarr −1 and −2.
+    dim : str, optional
+        Which dimension of labelled arrays (xarray) the samples are.
 
     Raises
     ------
@@ -130,10 +133,12 @@ class Marginal(Problem):
         intercept: bool = True,
         samples: str = "auto",
         missing: str = "mean",
+        dim: str | None = None,
     ) -> None:
         if missing not in GAPS.choices:
             raise SpecError(f"missing must be one of {', '.join(GAPS.choices)}; got {missing!r}.")
         intercept = as_flag("intercept", intercept)
+        samples, Y, covariates = along_samples(dim, G, samples, Y=Y, covariates=covariates)
         columns, targets = open_wide(G, samples=samples), open_with_gaps(Y, "Y")
         others = None if covariates is None else open_with_gaps(covariates, "covariates")
         _require_rows(columns.shape[1], columns.shape[0], Y=targets, covariates=others)

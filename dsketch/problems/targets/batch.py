@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.columns import norms
-from dsketch._linalg.residual import residual
+from dsketch._linalg.residual import residual, subtract
 from dsketch._linalg.scratch import scratch
 from dsketch.matrix.targets import Box
 from dsketch.matrix.tiles import Grid, Tile
@@ -129,11 +129,12 @@ class Batch:
         sums = self._sums(S, mask, 0)
         self._require_finite(sums.c[0], None, tile, stored, which)
         systems, seen = self._try(sums, factors)
-        self._measure(seen, S, mask, 0, slice(None))
-        self._require_finite(seen.rr, systems.inverse.condition, tile, stored, which)
         lost, alone = self._lost(np.broadcast_to(systems.inverse.condition, seen.rr.shape)), None
         if lost.size:
             B = np.where(mask[:, lost] > 0, S[:, lost], np.nan) if mask is not None else S[:, lost]
+        self._measure(seen, S, mask, 0, slice(None), is_ours=not np.may_share_memory(S, stored))
+        self._require_finite(seen.rr, systems.inverse.condition, tile, stored, which)
+        if lost.size:
             alone = answer_alone(self.design, B, None if factors is None else factors[lost])
         return Begun(there, sums, systems, seen, lost, alone)
 
@@ -161,7 +162,7 @@ class Batch:
             systems, first = self._try(sums.of(some), None if own is None else own[some])
             seen.x[:, some], condition[some] = first.x, systems.inverse.condition
         for start, which, S, mask, stored in self._rows(tile):
-            self._measure(seen, S, mask, start, which)
+            self._measure(seen, S, mask, start, which, is_ours=not np.may_share_memory(S, stored))
             self._require_finite(seen.rr[which], condition[which], tile, stored, which, start)
         lost = self._lost(condition)
         alone = self._alone(tile, lost, own)
@@ -221,12 +222,13 @@ class Batch:
 
     def _cells(self, tile: Tile, stored: np.ndarray, which: slice, row: int) -> tuple[Floats, Floats | None]:
         """Return √w b with 0 in place of what is missing, and the mask; None: nothing is missing."""
-        S = cells(tile.targets, stored, which, row, tile.box)
+        S = cells(tile.targets, stored, which, row, tile.box, is_changed=False)
         mask = None
         if tile.targets.may_lack:
             lacking = np.isnan(S, out=scratch("lacking", S.shape, np.bool_))
             if lacking.any():
                 mask = np.subtract(1.0, lacking, out=scratch("mask", S.shape))
+                S = cells(tile.targets, stored, which, row, tile.box)
                 np.copyto(S, 0.0, where=lacking)
         roots = self.design.roots[row : row + len(S)]
         if not (roots == 1.0).all():
@@ -246,17 +248,26 @@ class Batch:
 
     def _try(self, sums: Sums, factors: Floats | None) -> tuple[Systems, Seen]:
         """Return the systems and the first x."""
-        H = unpack(sums.packed, self.design.rank)
+        is_whole = factors is None and np.shares_memory(sums.packed, self.all_products)
+        systems = self.all_systems if is_whole else self._systems(sums.packed, factors)
+        x = self.design.factor.solve(apply(systems.inverse.K, sums.c))
+        return systems, Seen(x, np.zeros(x.shape[1]), np.zeros(x.shape))
+
+    @cached_property
+    def all_systems(self) -> Systems:
+        """That of targets that lack nothing."""
+        return self._systems(self.all_products[:-1], None)
+
+    def _systems(self, packed: Floats, factors: Floats | None) -> Systems:
+        H = unpack(packed, self.design.rank)
         if self.design.is_penalized:
             H = H + self.penalty[:, :, None] * (1.0 if factors is None else factors)
-        inverse = invert(H)
-        x = self.design.factor.solve(apply(inverse.K, sums.c))
-        return Systems(H, inverse), Seen(x, np.zeros(x.shape[1]), np.zeros(x.shape))
+        return Systems(H, invert(H))
 
-    def _measure(self, seen: Seen, S: Floats, mask: Floats | None, row: int, which: slice) -> None:
-        """Add what the residual of some rows tells; S is overwritten only by who calls next."""
+    def _measure(self, seen: Seen, S: Floats, mask: Floats | None, row: int, which: slice, *, is_ours: bool) -> None:
+        """Add what the residual of some rows tells; S is overwritten if it ``is_ours``."""
         X = self.design.X[row : row + len(S)]
-        E = residual(S, X, seen.x[:, which])
+        E = (subtract if is_ours else residual)(S, X, seen.x[:, which])
         if mask is not None:
             E *= mask
         seen.rr[which] += np.einsum("ij,ij->j", E, E)

@@ -10,14 +10,14 @@ from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.targets import Box, LackingError, Targets
+from dsketch.matrix.tiles import SLAB_NUMBERS
 
-_SLICE_NUMBERS = 120_000  # so many float64 and what is made of them stay in a second-level cache
 _LEAST_WIDTH = 16
 
 
 def slices_of(rows: int, width: int) -> Iterator[slice]:
     """Yield slices of ``width`` targets, with ``rows`` rows each in a cache."""
-    step = max(_SLICE_NUMBERS // rows, _LEAST_WIDTH)
+    step = max(SLAB_NUMBERS // rows, _LEAST_WIDTH)
     for low in range(0, width, step):
         yield slice(low, min(low + step, width))
 

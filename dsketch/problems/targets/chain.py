@@ -22,7 +22,7 @@ from dsketch._linalg.arrays import Floats, State
 from dsketch._linalg.backward import backward_error
 from dsketch._linalg.columns import norms
 from dsketch._linalg.factor import Factor
-from dsketch._linalg.residual import residual
+from dsketch._linalg.residual import residual, subtract
 from dsketch._linalg.scratch import scratch
 from dsketch.matrix.targets import Box
 from dsketch.matrix.tiles import Grid, Tile
@@ -30,6 +30,8 @@ from dsketch.problems.linear.statistics.estimates import Fit
 from dsketch.problems.targets.cells import cells, refuse_nonfinite, refuse_overflow, size_of, slices_of
 from dsketch.problems.targets.design import Design, told_of
 from dsketch.problems.targets.fields import Answers, Found, answers_of
+
+_LEAST_ROWS = 8  # of a link, for each column of A: the rows that the last one left are followed again
 
 
 class Link(NamedTuple):
@@ -72,14 +74,20 @@ class Chain:
     def state(self) -> Iterator[State]:
         """Yield that of the design, and how rows are cut."""
         yield from self.design.state()
-        yield repr(("chain", self.grid.rows))
+        yield repr(("chain", self.height))
+
+    @property
+    def height(self) -> int:
+        """Rows of a link."""
+        slab = self.grid.slab
+        return self.grid.rows if slab is None else max(slab.rows, _LEAST_ROWS * self.design.columns)
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
         """The rows of A in orthogonal factors."""
         made, before = [], self.design.penalty_rows
-        for low in range(0, self.grid.shape[0], self.grid.rows):
-            high = min(low + self.grid.rows, self.grid.shape[0])
+        for low in range(0, self.grid.shape[0], self.height):
+            high = min(low + self.height, self.grid.shape[0])
             Q, R = np.linalg.qr(np.concatenate([before, self.design.X[low:high]]))
             made.append(Link(low, high, before, Q[: len(before)], Q[len(before) :], R))
             before = R
@@ -106,39 +114,63 @@ class Chain:
         width = tile.shape[0]
         d = self.design.columns
         state = Standing(np.zeros((d, width)), np.zeros(width), np.zeros((d, width)))
-        buffer = None
-        for link in self.links:
-            for which, strip in tile.strips():
-                read = strip.read(link.start, link.stop, buffer)
-                buffer = read if buffer is None or read.size > buffer.size else buffer
-                stored = read.reshape(link.stop - link.start, strip.shape[0])
-                self._follow(link, strip, stored, state.of(which))
-        buffer = None
+        if (slab := self.grid.slab) is None:
+            self._follow_rows(tile, state)
+        else:
+            for which, strip in tile.steps(slab.step):
+                self._follow_slabs(strip, state.of(which))
         yield from self._pieces(tile, state)
 
-    def _follow(self, link: Link, tile: Tile, stored: np.ndarray, state: Standing) -> None:
-        """Follow z through a link, and add to the squares and the slope."""
+    def _follow_rows(self, tile: Tile, state: Standing) -> None:
+        """Follow z through all links, all targets together, a slice of them at a time."""
+        buffer = None
+        for link in self.links:
+            read = tile.read(link.start, link.stop, buffer)
+            buffer = read if buffer is None or read.size > buffer.size else buffer
+            stored = read.reshape(link.stop - link.start, tile.shape[0])
+            for which in slices_of(len(stored), tile.shape[0]):
+                S = cells(tile.targets, stored, which, link.start, tile.box, is_changed=False)
+                self._follow(link, S, state.of(which), is_ours=False)
+                if not (fine := np.isfinite(state.rr[which])).all():
+                    self._refuse(tile, stored, which, link, int(np.argmin(fine)))
+
+    def _follow_slabs(self, strip: Tile, state: Standing) -> None:
+        """Follow z of some targets through all links, in memory that stays in the cache: residuals take the place of what was read."""
+        all_, width, buffer = slice(0, strip.shape[0]), strip.shape[0], None
+        for link in self.links:
+            read = strip.read(link.start, link.stop, buffer)
+            buffer = read if buffer is None else buffer
+            S = cells(strip.targets, read.reshape(-1, width), all_, link.start, strip.box, is_changed=False)
+            self._follow(link, S, state, is_ours=True)
+        if not (fine := np.isfinite(state.rr)).all():
+            for link in self.links:
+                read = strip.read(link.start, link.stop, buffer).reshape(-1, width)
+                S = cells(strip.targets, read, all_, link.start, strip.box)
+                refuse_nonfinite(strip.targets, S, all_, link.start, strip.box)
+            refuse_overflow(strip.targets.what, strip.box, int(np.argmin(fine)))
+
+    def _follow(self, link: Link, S: Floats, state: Standing, *, is_ours: bool) -> None:
+        """Follow z through a link, and add to the squares and the slope; S is overwritten if it ``is_ours``."""
         X, weights = self.design.X[link.start : link.stop], self.design.roots[link.start : link.stop]
-        is_plain = bool((weights == 1.0).all())
-        before = np.zeros((len(link.before), stored.shape[1])) if link is self.links[0] else state.z[: len(link.before)]
-        for which in slices_of(len(X), stored.shape[1]):
-            S = cells(tile.targets, stored, which, link.start, tile.box, is_changed=False)
-            if not is_plain:
-                S = np.multiply(S, weights[:, None], out=scratch("weighted", S.shape))
-            over = before[:, which]
-            new = link.below.T @ S
-            if len(link.before):
-                new += link.top.T @ over
-            rest = residual(S, link.below, new)
-            state.rr[which] += np.einsum("ij,ij->j", rest, rest)
-            state.g[:, which] += X.T @ rest
-            if len(link.before):
-                over = over - link.top @ new
-                state.rr[which] += np.einsum("ij,ij->j", over, over)
-                state.g[:, which] += link.before.T @ over
-            if not np.isfinite(state.rr[which]).all():
-                self._refuse(tile, stored, which, link, int(np.argmin(np.isfinite(state.rr[which]))))
-            state.z[: len(new), which] = new
+        if not self.is_plain:
+            S = np.multiply(S, weights[:, None], out=S if is_ours else scratch("weighted", S.shape))
+        over = np.zeros((len(link.before), S.shape[1])) if link is self.links[0] else state.z[: len(link.before)]
+        new = link.below.T @ S
+        if len(link.before):
+            new += link.top.T @ over
+        rest = subtract(S, link.below, new) if is_ours else residual(S, link.below, new)
+        state.rr += np.einsum("ij,ij->j", rest, rest)
+        state.g += X.T @ rest
+        if len(link.before):
+            over = over - link.top @ new
+            state.rr += np.einsum("ij,ij->j", over, over)
+            state.g += link.before.T @ over
+        state.z[: len(new)] = new
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all rows weigh 1."""
+        return bool((self.design.roots == 1.0).all())
 
     def _refuse(self, tile: Tile, stored: np.ndarray, which: slice, link: Link, first: int) -> None:
         S = cells(tile.targets, stored, which, link.start, tile.box)

@@ -163,3 +163,36 @@ def test_rows_of_a_beyond_a_task_are_refused_before_any_is_read(tmp_path: Path) 
     problem = ds.TargetRegression(tmp_path / "A.zarr", np.broadcast_to(1.0, (3_000_000, 1)))
     with pytest.raises(ds.PlanError, match=r"240 MB would be needed: 3,000,000 rows of 4 columns of A .* leave out_dir"):
         ds.plan(problem, cluster="serial", memory_limit="100MB")
+
+
+@pytest.mark.parametrize("chunks", [(N, 8), (11, 8), (1, K), (N, 1)])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("weights", [None, W], ids=["plain", "weighted"])
+def test_raw_chunks_are_followed_slab_by_slab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: tuple[int, int], dtype: str, weights: Any
+) -> None:
+    """However rows and targets are cut into slabs that stay in the cache, answers are those of each target by itself."""
+    monkeypatch.setattr("dsketch.matrix.tiles.SLAB_NUMBERS", 120)
+    b = B.astype(dtype)
+    zarr.create_array(str(tmp_path / "b.zarr"), data=b, chunks=chunks, compressors=None)
+    problem = ds.TargetRegression(A, str(tmp_path / "b.zarr"), weights=weights, intercept=True)
+    grid: Any = problem.rows.A.grid  # type: ignore[attr-defined]
+    assert grid.slab.rows * grid.slab.step <= 120
+
+    found = ds.solve(problem)
+    assert isinstance(found, ds.TargetFit)
+    require_same(found, b.astype(float), weights=weights, intercept=True)
+    assert found.certificate.backward_error.max() <= 16 * EPS
+
+
+@pytest.mark.parametrize(("value", "words"), [(np.nan, "is nan"), (np.inf, "is inf"), (1e200, "overflow")])
+def test_what_is_no_number_is_named_in_a_slab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float, words: str) -> None:
+    """Residuals take the place of what was read; what was wrong is read again, and named by its row and target."""
+    monkeypatch.setattr("dsketch.matrix.tiles.SLAB_NUMBERS", 120)
+    b = B.copy()
+    b[37, 21] = value
+    zarr.create_array(str(tmp_path / "b.zarr"), data=b, chunks=(N, 8), compressors=None)
+    with pytest.raises(ds.DataError, match=words) as found:
+        ds.solve(ds.TargetRegression(A, str(tmp_path / "b.zarr")))
+    assert "target 21" in str(found.value)
+    assert ("row 37" in str(found.value)) == (words != "overflow")
