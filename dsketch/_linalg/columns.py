@@ -40,8 +40,8 @@ def powers_near(sizes: Floats) -> Floats:
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
-    """Return above/below, 0 where above is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    """Return above/below, 0 where above is 0, infinite where float64 cannot hold it."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(above > 0, above / below, 0.0)
 
 

@@ -81,7 +81,7 @@ def application(
     for add_open in (add_about, add_figures, add_admin):
         add_open(app, desk, tokens, who)
     add_uploads(app, desk, who, bounds)
-    add_downloads(app, desk, who, tokens)
+    add_downloads(app, desk, answers, who, tokens)
     _add_page(app)
     app.add_middleware(Bodies, bounds=bounds)
     app.add_middleware(Rates, bounds=bounds, tokens=tokens)

@@ -19,6 +19,8 @@ import numpy as np
 from dsketch.passes.attention import TILE
 from dsketch.problems.attention.rounding import U, gamma, logit_error, weight_error
 
+_MOST = 300.0  # exponents up to it are summed as they are; beyond, no digit is left, and the bound is infinite
+
 
 class Slack(NamedTuple):
     """Of a number of a gradient, relative to what bounds it: what rounding may do, and what changes of the rows by η do, over η.
@@ -53,15 +55,15 @@ def gradient_slack(
     more : float
         Added to η.
     """
-    eta = min(weight_error(width, logit, tiles, is_tame=is_tame) + more, 300.0)
+    eta = min(weight_error(width, logit, tiles, is_tame=is_tame) + more, _MOST)
     own = eta + logit_error(width, logit) + 8 * U * (2 * logit + float(np.log(rows)) + 1) - float(np.log1p(-4 * U))
-    own = min(own, 300.0)
+    own, unknown = min(own, _MOST), np.inf if own > _MOST else 0.0
     sums, grown = gamma(TILE + tiles + 6), float(np.expm1(own))
     above = (1 + grown) / (1 - min(sums, 0.5))
     if of_values:
-        return Slack(grown + sums * (1 + grown), 4 * logit + 1, above)
+        return Slack(unknown + grown + sums * (1 + grown), 4 * logit + 1, above)
     omega = (1 + grown) * (2 * gamma(depth + 2) + float(np.expm1(2 * eta)) + 10 * U) + 2 * grown
-    return Slack(omega + sums * (2 + omega), 12 * logit + 6, above)
+    return Slack(unknown + omega + sums * (2 + omega), 12 * logit + 6, above)
 
 
 def gradient_level(width: int, depth: int, rows: int, tiles: int, *, of_values: bool) -> float:

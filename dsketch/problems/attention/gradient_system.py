@@ -152,8 +152,9 @@ class MeasuredGradient:
 
     @property
     def sway(self) -> Floats:
-        """What changes of the rows by ε do to a number of a column, over ε, shape (k,)."""
-        return self.slack.condition * self.reference
+        """What changes of the rows by ε do to a number of a column, over ε, shape (k,); infinite where float64 cannot hold it."""
+        with np.errstate(over="ignore"):
+            return self.slack.condition * self.reference
 
     @cached_property
     def slack(self) -> Slack:
@@ -202,8 +203,12 @@ class MeasuredGradient:
         lengths = (queries.longest, queries.beside, keys.longest, keys.beside)
         largest = np.prod([1 + float(np.max(value)) for value in lengths])
         lost = float(np.finfo(float).tiny) * self.system.others.rows * (1 + forward.scale) * largest
-        return (self.slack.error * self.reference + lost) * bool(queries.largest.any())  # of dY = 0 all gradients are
+        if not queries.largest.any():  # of dY = 0 all gradients are 0
+            return np.zeros_like(self.reference)
+        with np.errstate(over="ignore", invalid="ignore"):  # 0 times an infinite error is 0
+            return np.asarray(np.where(self.reference > 0, self.slack.error * self.reference, 0.0) + lost)
 
     def backward(self, error: Floats) -> Floats:
         """Return the relative changes of the rows of Q, K, V and dY that move a number of each column by so much."""
-        return relative(error, self.sway)
+        sway = self.sway
+        return np.where(np.isfinite(sway), relative(error, sway), relative(error / self.slack.condition, self.reference))

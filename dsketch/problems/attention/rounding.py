@@ -90,6 +90,6 @@ def mean_condition(logit: float) -> float:
 
 
 def relative(error: Floats, size: Floats) -> Floats:
-    """Return errors relative to sizes: 0 where both are 0, infinite where only the size is."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(error == 0, 0.0, error / size))
+    """Return errors relative to sizes: 0 where both are 0, infinite where only the size is, or where float64 cannot hold it."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.asarray(np.where(error == 0, 0.0, np.where(np.isfinite(size), error / size, np.inf)))

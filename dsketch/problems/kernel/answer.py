@@ -8,6 +8,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import ratio
 from dsketch._linalg.factor import Factor
 from dsketch.problems.kernel.system import KernelSystem
+from dsketch.settings import EPS
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class KernelAnswer:
         Whether features stand for the kernel.
     is_scaled : bool
         Whether norms are taken in rows scaled by exp(−s‖a‖²/2).
+    resolution : float
+        Relative to an entry of K, how well any program that reads float64 knows it.
     notes : tuple of str
     """
 
@@ -57,6 +60,7 @@ class KernelAnswer:
     distance: float = 0.0
     is_approximate: bool = False
     is_scaled: bool = False
+    resolution: float = EPS
     notes: tuple[str, ...] = ()
 
     @property
@@ -78,6 +82,11 @@ class KernelAnswer:
     def factor(self) -> Factor | None:
         """None: K is not factored."""
         return None
+
+
+def resolve_entries(system: KernelSystem) -> float:
+    """Return how well entries of K are known: an exponent s⟨a, a'⟩ of d + 1 products is off by γ(d + 2) of the largest s‖a‖²."""
+    return EPS * (1.0 + (system.A.shape[1] + 2) * float(system.half.max(initial=0.0)))
 
 
 def bound_condition(system: KernelSystem, norm: float) -> float:

@@ -25,7 +25,7 @@ class KernelCertificate(Certificate):
     relative_residual : ndarray, shape (k,)
         ‖r‖/‖b‖.
     forward_error : ndarray, shape (k,)
-        2 · condition · backward error.
+        2 · condition · backward error, or what rounding leaves open of an entry of K where that is more.
     condition : float
         ‖K + λ I‖/λ, an upper bound; without a ridge the ratio of the eigenvalues kept, infinite where they are not known.
     preconditioned : float
@@ -66,7 +66,7 @@ def kernel_certificate(answer: KernelAnswer) -> KernelCertificate:
         backward_error=error,
         residual_norm=answer.residual_norm,
         relative_residual=answer.relative_residual,
-        forward_error=np.where(error > 0, 2 * answer.condition * error, 0.0),
+        forward_error=np.where(error > 0, 2 * answer.condition * np.maximum(error, answer.resolution), 0.0),
         condition=answer.condition,
         rank=answer.rank,
         rank_reason=answer.rank_reason,

@@ -5,7 +5,7 @@ import numpy as np
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.columns import norms
 from dsketch.passes.base import Flow
-from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank
+from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank, resolve_entries
 from dsketch.problems.kernel.iteration import Norm
 from dsketch.problems.kernel.system import KernelSystem
 
@@ -31,5 +31,6 @@ def check_answer(system: KernelSystem, x: Floats) -> Flow[KernelAnswer]:
         rank=system.rows,
         rank_reason=explain_rank(system),
         is_scaled=not system.is_representable,
+        resolution=resolve_entries(system),
         notes=system.notes,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from dsketch._linalg.columns import norms
 from dsketch.passes.base import Flow
-from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank
+from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank, resolve_entries
 from dsketch.problems.kernel.candidates import Candidate, candidate_named, choose_candidate
 from dsketch.problems.kernel.case import KernelCase
 from dsketch.problems.kernel.method import FIXED_PASSES, KernelMethod, KernelWork
@@ -93,6 +93,7 @@ def _answer_from(system: KernelSystem, solved: Solved) -> KernelAnswer:
         iterations=solved.iterations,
         columns=solved.preconditioner.columns,
         is_scaled=not system.is_representable,
+        resolution=resolve_entries(system),
         notes=(*system.notes, *solved.notes, *notes),
     )
 

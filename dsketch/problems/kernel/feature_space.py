@@ -33,7 +33,7 @@ from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
 from dsketch.problems.fallback import with_fallback
-from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank
+from dsketch.problems.kernel.answer import KernelAnswer, bound_condition, explain_rank, resolve_entries
 from dsketch.problems.kernel.candidates import Candidate, candidate_named
 from dsketch.problems.kernel.case import KernelCase
 from dsketch.problems.kernel.iteration import Norm
@@ -162,6 +162,7 @@ def _answer_from(system: KernelSystem, found: Featured, family: str) -> KernelAn
         columns=found.columns,
         distance=found.distance,
         is_approximate=True,
+        resolution=resolve_entries(system),
         notes=(*system.notes, *found.notes, *notes),
     )
 

@@ -33,7 +33,7 @@ from dsketch.passes import Look, Reduced, Triangle
 from dsketch.passes.base import Flow
 from dsketch.passes.rowwise import Rowwise
 from dsketch.passes.transposed import Transposed
-from dsketch.problems.kernel.answer import KernelAnswer
+from dsketch.problems.kernel.answer import KernelAnswer, resolve_entries
 from dsketch.problems.kernel.candidates import Candidate
 from dsketch.problems.kernel.case import KernelCase
 from dsketch.problems.kernel.conjugate_gradient import ConjugateGradient
@@ -163,6 +163,7 @@ def _answer_from(system: KernelSystem, found: Minimizer) -> KernelAnswer:
         rank=found.rank,
         rank_reason=found.rank_reason,
         columns=found.columns,
+        resolution=resolve_entries(system),
         notes=(*system.notes, *notes),
     )
 

@@ -10,6 +10,7 @@ from dsketch.errors import DataError
 from dsketch.problems.linear.certificate import resolution
 from dsketch.problems.outcome import Certificate, Status, format_number, show_sides
 from dsketch.problems.penalized.method import PenalizedAnswer
+from dsketch.problems.penalized.told import Told, told_errors, told_forward_error, told_gap
 from dsketch.problems.status import status_of
 from dsketch.settings import EPS
 
@@ -26,8 +27,9 @@ class PenalizedCertificate(Certificate):
         How much the columns that no kink holds must change for x to be exact, relative to their norm, columns scaled (Karlson–Waldén
         estimate): the meaning of ``tol``, as in least squares.
     gap : ndarray, shape (m,)
-        The duality gap relative to the objective at x, with what rounding of the data's sums may hide: no x has an objective that is
-        smaller by more.  Where the objective is all but 0 (b fitted exactly), relative to eps times the objective at x = 0.
+        The duality gap relative to the objective at x, with what rounding of the data's sums, and of the intercept of shifted columns, may
+        hide: no x has an objective that is smaller by more, along columns that ``rank`` counts as independent.  Where the objective is all
+        but 0 (b fitted exactly), relative to eps times the objective at x = 0.
     kkt : ndarray, shape (m,)
         The largest violation of the optimality conditions, of a column relative to ‖aⱼ‖‖b‖.
     residual_norm : ndarray, shape (m,)
@@ -62,38 +64,39 @@ class PenalizedCertificate(Certificate):
         ]
 
 
-def penalized_certificate(answer: PenalizedAnswer, rows: int, *, by_column: bool = False) -> PenalizedCertificate:
+def penalized_certificate(answer: PenalizedAnswer, rows: int, told: Told, *, by_column: bool = False) -> PenalizedCertificate:
     """Return what is known about an answer.
 
     Parameters
     ----------
     rows : int
         n, of the rows that were summed over.
+    told : Told
+        How x is told.
     by_column : bool
         Whether to tell the error of each coefficient as well, d × m numbers.
     """
     z, distances = answer.x * answer.scale[:, None], answer.distances
-    far = np.array([distance.far for distance in distances])
     worst = max(distances, key=lambda distance: (distance.is_deficient, distance.correction.condition))
     length = norms(z)
     return PenalizedCertificate(
         backward_error=np.where(length > 0, np.maximum(answer.backward_error, resolution(rows)), answer.backward_error),
-        gap=relative_gap(answer),
+        gap=relative_gap(answer, told),
         kkt=largest_violation(answer),
         residual_norm=answer.residual_norm,
-        forward_error=ratio(far, np.maximum(length - far, 0.0)),
+        forward_error=told_forward_error(answer, told),
         condition=worst.correction.condition,
         rank=worst.correction.rank,
         rank_reason=f"rank {worst.correction.rank} of the {worst.columns} columns that may be free",
         free=np.array([distance.free for distance in distances]),
-        coefficient_errors=far / answer.scale[:, None] if by_column else None,
+        coefficient_errors=told_errors(answer, told) if by_column else None,
     )
 
 
-def relative_gap(answer: PenalizedAnswer) -> Floats:
-    """Return the duality gap of each point relative to its objective."""
+def relative_gap(answer: PenalizedAnswer, told: Told) -> Floats:
+    """Return the duality gap of each point relative to its objective, what rounding the intercept adds counted."""
     gap, primal = np.array([[distance.gap, distance.primal] for distance in answer.distances]).T
-    return ratio(gap, np.maximum(primal, 0.5 * EPS * answer.total))
+    return ratio(told_gap(gap, answer, told), np.maximum(primal, 0.5 * EPS * answer.total))
 
 
 def largest_violation(answer: PenalizedAnswer) -> Floats:

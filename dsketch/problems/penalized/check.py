@@ -14,10 +14,12 @@ from dsketch.problems.penalized.method import PenalizedAnswer
 from dsketch.problems.penalized.quadratic import TriangleQuadratic
 from dsketch.problems.penalized.refinement import total_of
 from dsketch.problems.penalized.system import PenalizedSystem
+from dsketch.problems.penalized.told import Told
+from dsketch.settings import EPS
 
 
-def check_penalized(system: PenalizedSystem, x: Floats) -> Flow[PenalizedAnswer]:
-    """Judge x by a QR of [A b], the residual and the pull at x, in one pass.
+def check_penalized(system: PenalizedSystem, x: Floats) -> Flow[tuple[PenalizedAnswer, Told]]:
+    """Judge x by a QR of [A b], the residual and the pull at x, in one pass; and how far what is judged may be from x.
 
     Parameters
     ----------
@@ -40,10 +42,12 @@ def check_penalized(system: PenalizedSystem, x: Floats) -> Flow[PenalizedAnswer]
     factor = Factor(found.R)
     scale, R, sides = factor.scale, factor.scaled, found.z
     z, pulls, squares = x * scale[:, None], slope.g / scale[:, None], slope.rr
+    off = np.zeros(x.shape[1])
     if shift is not None:
         room = rounding_of_intercept(given, shift) * scale[-1]
         ones = float(R[:, -1] @ R[:, -1])
         move = np.clip(pulls[-1] / ones, -room, room)
+        off = np.abs(move) / scale[-1] + EPS / 2 * np.abs(x[-1])
         squares = np.maximum(squares - 2 * move * pulls[-1] + move**2 * ones, 0.0)
         z, pulls = np.concatenate([z[:-1], z[-1:] + move]), pulls - np.outer(R.T @ R[:, -1], move)
     pull = system.baseline(found.R.T @ found.R, found.R.T @ sides)
@@ -56,7 +60,8 @@ def check_penalized(system: PenalizedSystem, x: Floats) -> Flow[PenalizedAnswer]
         )
         for point, cost in enumerate(system.costs(weight, pull))
     ]
-    return PenalizedAnswer(
+    answer = PenalizedAnswer(
         z / scale[:, None], scale, tuple(distances), np.sqrt(squares), total_of(system, slope), weight,
         np.linalg.norm(R, axis=0), pull, factor,
     )  # fmt: skip
+    return answer, Told(shift, off)

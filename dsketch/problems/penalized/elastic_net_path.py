@@ -1,7 +1,7 @@
 """The whole path of elastic nets, and its cross-validation, from two passes."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from dsketch.problems.arguments import as_flag
 from dsketch.problems.inputs import ANY, INTERCEPT, SIDE, WEIGHTS
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.outcome import Outcome
-from dsketch.problems.penalized.certificate import penalized_certificate
+from dsketch.problems.penalized.certificate import PenalizedCertificate, penalized_certificate
 from dsketch.problems.penalized.check import check_penalized
 from dsketch.problems.penalized.cost import Cost
 from dsketch.problems.penalized.cross_validation import CrossValidation, cross_validate
@@ -204,14 +204,14 @@ class ElasticNetPath(PenalizedProblem):
             answer.folds, answer.x, answer.scale, lambda weight: self._cost_of(alphas, weight), self.grid.by_point, self.grid.length
         )  # fmt: skip
         outcome = super().conclude(answer, method, settings)
-        certificate = path_certificate(penalized_certificate(answer, self.shape[0]), alphas, self.grid.by_point, found)
+        certificate = path_certificate(cast("PenalizedCertificate", outcome.certificate), alphas, self.grid.by_point, found)
         detail = PathAnswer(**vars(answer), alphas=alphas, l1_ratios=self.grid.by_point, cross_validation=found)
         return replace(outcome, certificate=certificate, detail=replace(detail, folds=None))
 
     def judge(self, x: Floats) -> Flow[PathCertificate]:
         """Judge x by a QR of [A b], and the residual and the pull of all points, in one pass; held-out rows are not asked."""
-        answer = yield from check_penalized(self.shifted, x)
-        certificate = penalized_certificate(answer, self.shape[0], by_column=True)
+        answer, told = yield from check_penalized(self.shifted, x)
+        certificate = penalized_certificate(answer, self.shape[0], told, by_column=True)
         return path_certificate(certificate, self.penalties(answer.pull, answer.weight), self.grid.by_point, None)
 
     def attributes(self, answer: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from dsketch.problems.penalized.choose import plan_penalized
 from dsketch.problems.penalized.method import PenalizedAnswer, PenalizedMethod
 from dsketch.problems.penalized.methods import METHODS
 from dsketch.problems.penalized.system import PenalizedSystem
+from dsketch.problems.penalized.told import Told
 from dsketch.settings import Settings
 
 
@@ -77,7 +78,7 @@ class PenalizedProblem(PenalizedSystem, AffineProblem):
         require_finite(answer)
         shift = self.shifted.rows.shift
         x = uncentre_answer(answer.x, shift)
-        certificate = penalized_certificate(answer, self.shape[0])
+        certificate = penalized_certificate(answer, self.shape[0], Told.rounded(answer, shift))
         is_shortest = self.has_shortest and any(distance.is_deficient for distance in answer.distances)
         notes = (*penalized_notes(answer, certificate, is_shortest=is_shortest), *shift_notes(shift))
         status = penalized_status(answer, settings.accepted, is_shortest=is_shortest)
@@ -86,15 +87,16 @@ class PenalizedProblem(PenalizedSystem, AffineProblem):
     def judge(self, x: Floats) -> Flow[PenalizedCertificate]:
         """Judge x by a QR of [A b], the residual and the pull at x, in one pass.
 
-        Where columns are shifted, what is judged is the best of the intercepts that x, rounded to float64, may stand for.
+        Where columns are shifted, what is judged is the best of the intercepts that x, rounded to float64, may stand for; gap and errors
+        count how far that one is.
 
         Raises
         ------
         DataError
             If all weights are 0, or the squares of b are below what float64 holds.
         """
-        answer = yield from check_penalized(self.shifted, x)
-        return penalized_certificate(answer, self.shape[0], by_column=True)
+        answer, told = yield from check_penalized(self.shifted, x)
+        return penalized_certificate(answer, self.shape[0], told, by_column=True)
 
 
 def open_rows(A: Any, b: Any, weights: Any, intercept: bool, missing: str) -> Rows:

@@ -117,4 +117,8 @@ def _correct(quadratic: Quadratic, cost: Cost, at: Measured, enough: float) -> t
     doubt = (EPS + quadratic.spread / np.sqrt(distance.correction.least)) * length
     moved = Measured(z, at.pull - curved, squares, at.rows, float(doubt))
     further = measure(local, cost, moved)
-    return (moved, further) if further.gap < distance.gap / 4 else (at, distance)
+    is_nearer = further.gap < distance.gap / 4
+    # No gap is below ½ once². Where a ridge is so large that both have come down to it, what is asked of the columns tells them apart.
+    lowest = 2 * rounding_of(quadratic, at)[0] ** 2
+    is_righter = max(distance.gap, further.gap) <= lowest and further.backward < distance.backward / 4
+    return (moved, further) if is_nearer or is_righter else (at, distance)

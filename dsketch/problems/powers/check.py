@@ -137,6 +137,7 @@ def check_exponential(system: ExponentialSystem, x: Floats) -> Flow[ExponentialA
     residual = right.plus(total, -1.0)
     left, moved = residual.norms, apply_logs(Vt, -logs, residual)
     below = np.logaddexp2(float(logs.max()) / math.log(2.0) + start.norms, right.norms)
+    bound = error_bound(t, terms, right, start, np.zeros(x.shape[1]), system.linear.shape[0])
     with np.errstate(invalid="ignore"):
         backward = np.where(np.isfinite(left), power_of_two(left - below), 0.0)
     return ExponentialAnswer(
@@ -145,7 +146,7 @@ def check_exponential(system: ExponentialSystem, x: Floats) -> Flow[ExponentialA
         backward_error=backward,
         residual_norm=power_of_two(left),
         relative=power_of_two(left - np.where(np.isfinite(right.norms), right.norms, 0.0)),
-        forward_error=error_bound(t, terms, right, start, np.zeros(x.shape[1])) + relative_distance(moved, start),
+        forward_error=bound + relative_distance(moved, start),
         condition=condition_of(logs),
         measured=measured,
     )

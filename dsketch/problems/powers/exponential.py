@@ -132,24 +132,31 @@ def factored_exponential(system: LinearSystem, b: Floats, terms: int | None, fac
         backward_error=backward,
         residual_norm=power_of_two(left),
         relative=power_of_two(left - np.where(np.isfinite(right.norms), right.norms, 0.0)),
-        forward_error=error_bound(t, terms, right, x, backward),
+        forward_error=error_bound(t, terms, right, x, backward, system.shape[0]),
         condition=condition_of(logs),
         measured="AᵀA − VΣ²Vᵀ in the data; the residual by the factor",
     )
 
 
-def error_bound(t: Floats, terms: int | None, b: WideColumns, x: WideColumns, backward: Floats) -> Floats:
+def error_bound(t: Floats, terms: int | None, b: WideColumns, x: WideColumns, backward: Floats, rows: int) -> Floats:
     """Return a first-order bound on ‖x − x*‖/‖x‖ for a change of AᵀA by ``backward`` ‖A‖², shape (k,).
 
     f⁻¹ changes by at most its steepest slope, f'/f² at the smallest eigenvalue: f' is f itself for exp, and the series with one term
-    less for a truncated one.  The products with V and Vᵀ add about √d eps each.
+    less for a truncated one.  ``backward`` is measured by a Gram matrix whose sums are off by u √L of ‖A‖² for a chain of L = 2√n
+    additions; squares of singular values, twice rounded, and two products that take powers of two out of an exponent t, each by u t.
+    The products with V and Vᵀ add about √d eps each.
+
+    Parameters
+    ----------
+    rows : int
+        n.
     """
     logs = log_series(t, terms)
     slope = 1.0 if terms is None else math.exp(float((log_series(t, terms - 1) - logs)[-1]))
     with np.errstate(over="ignore", invalid="ignore"):
         amplified = power_of_two(-float(logs.min()) / math.log(2.0) + b.norms - x.norms)
-    own = 2 * math.sqrt(len(t)) * EPS
-    return np.where(np.isfinite(x.norms), (slope * float(t[0]) * np.maximum(backward, EPS) + own) * amplified, 0.0)
+    own, hidden = 2 * math.sqrt(len(t)) * EPS, EPS * (2 + math.sqrt(2 * math.sqrt(rows)) / 2)
+    return np.where(np.isfinite(x.norms), (slope * float(t[0]) * (backward + hidden) + own) * amplified, 0.0)
 
 
 def condition_of(logs: Floats) -> float:

@@ -33,6 +33,7 @@ from dsketch.problems.method import Breakdown
 from dsketch.problems.smooth.system import flat, unflatten
 
 _TRUSTED = 1e-12  # eigenvalues of a Hessian, columns scaled, relative to the largest: a condition number of √H A of 1e6
+_LEAST_SQUARE = float(np.finfo(float).tiny / np.finfo(float).eps)  # a sum of products above it has all its digits
 MARGIN = 0.9  # λκ beyond which nothing is called proven
 _DOUBLINGS = 40
 
@@ -129,7 +130,10 @@ def factor_of_gram(G: Floats) -> Factor:
     Breakdown
         If the eigenvalues of G do not vouch for it.
     """
-    scale = powers_near(np.sqrt(np.maximum(np.diag(G), 0.0)))
+    squares = np.maximum(np.diag(G), 0.0)
+    if ((squares > 0) & (squares < _LEAST_SQUARE)).any():
+        raise Breakdown(f"the squares of a column sum up to {squares[squares > 0].min():.1e}, where float64 has lost digits")
+    scale = powers_near(np.sqrt(squares))
     scaled = G / scale[:, None] / scale
     eigenvalues = sl.eigvalsh(scaled) if np.isfinite(scaled).all() else np.zeros(1)
     if not eigenvalues[0] > _TRUSTED * eigenvalues[-1]:

@@ -111,6 +111,7 @@ class SmoothProblem(ShiftedProblem):
         require_weight(answer.local.rows)
         answer = shorten(answer, shift)
         status = smooth_status(model, answer, choice.settings.accepted)
+        require_held(answer.x)
         x = uncentre_answer(self.told_for_shifted(answer), shift)
         off = rounding_of_told(x, answer, shift)
         notes = (*smooth_notes(model, answer, self._names), *shift_notes(shift), *rounding_notes(answer, off))
@@ -196,6 +197,20 @@ def require_weight(rows: float) -> None:
     """
     if not rows > 0:
         raise DataError("weights (or frequencies) above 0 were expected for some rows; all are 0. Check which column holds them.")
+
+
+def require_held(x: Floats) -> None:
+    """Refuse data whose coefficients are beyond what float64 holds.
+
+    Raises
+    ------
+    DataError
+    """
+    if not np.isfinite(x).all():
+        raise DataError(
+            "coefficients that float64 holds were expected; some are above 1e308, as y is so large beside the columns of A. Rescale A and "
+            "y (units!)."
+        )
 
 
 def smooth_rows(A: Any, intercept: bool, missing: str, **parts: Any) -> Rows:

@@ -89,9 +89,9 @@ def rounding_of(model: Model, x: Floats, local: Local, metric: Metric) -> float:
     (:mod:`dsketch.problems.linear.distance`), and H^(−½) stretches what that does to a column, in its unit, by 1/σ at most.
     """
     factor = metric.factor
-    if not (factor.rank and local.squares > 0):
+    if not factor.rank:
         return 0.0
-    least, slopes, rows = float(factor.scaled_singular[factor.rank - 1]), np.sqrt(local.squares), max(local.rows, 1.0)
+    least, slopes, rows = float(factor.scaled_singular[factor.rank - 1]), _size_of_slopes(local), max(local.rows, 1.0)
     units = float(np.max(np.tile(metric.lengths, x.shape[1]) / factor.scale))
     once = min(np.sqrt(local.ratio), metric.length * np.sqrt(rows) * slopes)
     spread = min(np.sqrt(local.ratio), metric.longest * units * slopes)
@@ -100,6 +100,13 @@ def rounding_of(model: Model, x: Floats, local: Local, metric: Metric) -> float:
         fitted += max(abs(local.low), abs(local.high)) * float(np.sqrt(local.curvature))
     chain = np.sqrt(2.0 * np.sqrt(rows))
     return float(EPS * (once + 2.0 * fitted + chain * spread / least))
+
+
+def _size_of_slopes(local: Local) -> float:
+    """Return √Σr²: unknown, and ∞, where weights have brought the squares near the least that float64 holds."""
+    if local.squares > np.finfo(float).tiny / EPS:
+        return float(np.sqrt(local.squares))
+    return np.inf if local.ratio > 0 else 0.0
 
 
 def backward_of(local: Local, factor: Factor, x: Floats) -> Floats:

@@ -127,7 +127,7 @@ class Batch:
         """Return the first x of a slice of targets, what its residual tells, and the answers of those that need a QR of their own rows."""
         S, mask = self._cells(tile, stored, which, 0)
         sums = self._sums(S, mask, 0)
-        self._require_finite(sums.c[0], None, tile, stored, which)
+        self._require_finite(sums.c[:1].sum(axis=0), None, tile, stored, which)  # of no rank: the residual tells
         systems, seen = self._try(sums, factors)
         lost, alone = self._lost(np.broadcast_to(systems.inverse.condition, seen.rr.shape)), None
         if lost.size:
@@ -181,7 +181,7 @@ class Batch:
         sums = Sums(np.zeros((self.products.shape[1] - 1, width)), np.zeros(width), np.zeros((r, width)))
         for start, which, S, mask, stored in self._rows(tile):
             part = self._sums(S, mask, start)
-            self._require_finite(part.c[0], None, tile, stored, which, start)
+            self._require_finite(part.c[:1].sum(axis=0), None, tile, stored, which, start)
             sums.packed[:, which] += part.packed
             sums.counts[which] += part.counts
             sums.c[:, which] += part.c

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsketch._linalg.arrays import Floats, State
-from dsketch._linalg.factor import Factor
+from dsketch._linalg.factor import Factor, solve_small
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.rows import Rows, find_nonfinite
 from dsketch.passes import Slope
+from dsketch.problems.linear.statistics.constant import FITS
 from dsketch.problems.linear.statistics.estimates import Fit
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.uncentred import as_stored
@@ -128,7 +129,11 @@ class Design:
         q = self.whitened.T @ self.roots
         weight = float(self.roots @ self.roots)
         distance = weight - float(q @ q)
-        is_one = not self.is_penalized and distance <= _DISTANCE * max(self.factor.scaled_condition, 1.0) * weight
+        if self.is_penalized or not distance <= _DISTANCE * max(self.factor.scaled_condition, 1.0) * weight:
+            return None
+        with one_blas_thread():  # the square of a distance of 1e-8 is rounding, the distance itself is not
+            left = self.roots[:, None] - self.X @ solve_small(self.X, self.roots[:, None])[1]
+        is_one = np.linalg.norm(left) <= FITS * np.sqrt(weight)
         return np.asarray(self.factor.solve(q[:, None])[:, 0]) if is_one else None
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from dsketch.errors import SpecError
+from dsketch.service.answers_api import Answers
 from dsketch.service.audit_log import note
 from dsketch.service.auth import Caller, Tokens
 from dsketch.service.coefficients import Coefficients
@@ -32,14 +33,14 @@ Of = Annotated[
 TicketName = Annotated[str, Path(pattern=PATTERN)]
 
 
-def add_downloads(app: FastAPI, desk: Desk, who: Who, tokens: Tokens) -> None:
+def add_downloads(app: FastAPI, desk: Desk, answers: Answers, who: Who, tokens: Tokens) -> None:
     """Add the route that gives tickets, and the one that takes them."""
     tickets = Tickets(tokens)
 
     @app.get("/v1/jobs/{id}/ticket", tags=["solutions"], responses={200: {"model": TicketOut}, **troubles(404, 409, 422)})
     def ticket(id_: Id, of: Of, request: Request, caller: Annotated[Caller, Depends(who)]) -> Response:
         """Ask for a path that opens a part of the answer once, within a minute, without the token: for a browser's own download."""
-        _open_part(desk, caller, id_, of)
+        _open_part(answers, caller, id_, of)
         name = tickets.issue(caller, id_, of, request.scope)
         return JSONResponse({"path": f"v1/downloads/{name}", "seconds": TICKET_SECONDS})
 
@@ -61,13 +62,13 @@ def add_downloads(app: FastAPI, desk: Desk, who: Who, tokens: Tokens) -> None:
         request.scope["dsketch.caller"] = found.caller
         note(job=found.job)
         try:
-            part, job = _open_part(desk, found.caller, found.job, found.of), desk.job(found.caller, found.job)
+            part, job = _open_part(answers, found.caller, found.job, found.of), desk.job(found.caller, found.job)
             return _send_part(part, found.of, stem_of(job.name, job.id), request)
         except (ForbiddenMove, SpecError) as error:
             raise UnknownJob(f"the answer of job {found.job} was expected; it is gone. Look at the job.") from error
 
 
-def _open_part(desk: Desk, caller: Caller, id_: str, of: str) -> "Coefficients | FilePath | NpyStream":
+def _open_part(answers: Answers, caller: Caller, id_: str, of: str) -> "Coefficients | FilePath | NpyStream":
     """Return a part of an answer that is to be sent.
 
     Raises
@@ -77,10 +78,10 @@ def _open_part(desk: Desk, caller: Caller, id_: str, of: str) -> "Coefficients |
         If a table would have too many lines.
     """
     if of in _TABLES:
-        table = desk.coefficients(caller, id_)
+        table = answers.coefficients(caller, id_)
         table.lines()
         return table
-    return desk.x(caller, id_) if of == "x" else desk.field(caller, id_, of.removeprefix("fields/"))
+    return answers.x(caller, id_) if of == "x" else answers.field(caller, id_, of.removeprefix("fields/"))
 
 
 def _send_part(found: "Coefficients | FilePath | NpyStream", of: str, stem: str, request: Request) -> Response:

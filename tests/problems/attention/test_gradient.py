@@ -171,3 +171,17 @@ def test_columns_in_units_of_their_own_are_claimed_as_they_are_known(kind: dict[
     small = gradient(V, dY, "Q", K * np.array([1, 1e-10, 1]))
     assert small.status is ds.Status.NOT_SOLVED
     assert "column 1 is known to" in small.notes[-1]
+
+
+@wanted
+@pytest.mark.parametrize("units", [1e3, 1e30, 1e100, 1e140])
+def test_no_gradient_is_called_solved_where_no_digit_is_left(wrt: str, units: float) -> None:
+    """Columns of Q in units far apart, with those of K inverse: logits may be anything that rows of such lengths allow, and are lost."""
+    Q, K, V, dY = with_above(5, 6, 2, 2)
+    given = Q * [units, 1 / units], K / [units, 1 / units], V, dY
+
+    found = gradient(given, wrt)
+
+    error = found.certificate.backward_error
+    assert (units > 1e20) == (found.status is ds.Status.NOT_SOLVED) == bool(np.isinf(error).all())
+    assert not np.isnan(error).any()

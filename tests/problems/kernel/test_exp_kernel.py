@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import zarr
@@ -359,3 +360,17 @@ def test_a_kernel_beyond_float64_says_in_which_rows_its_norms_are() -> None:
     assert solution.certificate.is_scaled
     assert "all in rows scaled by" in str(solution)
     assert np.allclose(solution.x, x, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_row_is_known_no_better_than_its_kernel(seed: int) -> None:
+    """Of one row, x = b/(exp(s‖a‖²) + λ) to 60 digits: what an exponential is rounded by counts, though the residual is 0."""
+    rng = np.random.default_rng(seed)
+    A, b, alpha = rng.standard_normal((1, 2)) * rng.choice([0.1, 1.0, 3.0]), rng.standard_normal(1), float(seed % 2)
+
+    found = ds.solve(ds.ExpKernel(A, b, alpha=alpha), cluster="serial", progress=False)
+
+    with mpmath.workdps(60):
+        right = mpmath.mpf(float(b[0])) / (mpmath.exp(mpmath.fsum(mpmath.mpf(v) ** 2 for v in A.ravel().tolist())) + alpha)
+        off = float(abs(mpmath.mpf(float(found.x[0])) / right - 1))
+    assert off <= found.certificate.forward_error[0]

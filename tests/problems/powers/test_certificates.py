@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -113,3 +114,19 @@ def test_the_forward_error_is_that_of_the_x_that_was_handed_in(kind: str, error:
 
     assert error <= (1 + 1e-6) * claimed
     assert claimed <= 1.01 * error + 1e-10
+
+
+@pytest.mark.parametrize("size", [0.01, 1.0, 5.0, 20.0])
+@pytest.mark.parametrize("seed", range(12))
+def test_the_error_of_an_exponential_is_no_more_than_claimed(seed: int, size: float) -> None:
+    """Of a vector A, x = exp(−‖a‖²) b to 60 digits: exponents to 400 are rounded in AᵀA, its root, and as powers of two are split off."""
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((int(rng.integers(1, 40)), 1))
+    A, b = A * (size / np.linalg.norm(A)), rng.standard_normal(1)
+
+    found = ds.solve(ds.GramExponential(A, b), cluster="serial", progress=False)
+
+    with mpmath.workdps(60):
+        right = mpmath.exp(-mpmath.fsum(mpmath.mpf(v) ** 2 for v in A.ravel().tolist())) * mpmath.mpf(float(b[0]))
+        off = float(abs(mpmath.mpf(float(found.x[0])) / right - 1))
+    assert off <= found.certificate.forward_error[0]

@@ -213,3 +213,34 @@ def test_rows_that_a_lacks_are_left_out_however_it_says_so(tmp_path: Path) -> No
         np.testing.assert_array_equal(found.x, expected.x)
         assert found.counts.tolist() == expected.counts.tolist()
     assert ds.lstsq(table, lacking(), missing="drop", cluster="serial").columns.names == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("lacks", [False, True])
+def test_columns_of_zeros_explain_nothing(columns: int, lacks: bool) -> None:
+    """A has rank 0: x is 0 of every target, with all rows for degrees of freedom; an infinity in b is refused all the same."""
+    B = np.random.default_rng(0).standard_normal((7, 4))
+    B[2, 1] = np.nan if lacks else B[2, 1]
+
+    found = ds.lstsq(np.zeros((7, columns)), B, missing="drop", cluster="serial", progress=False)
+
+    assert not found.x.any()
+    assert found.x.shape == (columns, 4)
+    assert found.degrees_of_freedom.tolist() == [7, 7 - lacks, 7, 7]
+    np.testing.assert_allclose(found.residual_variance, np.nanmean(B**2, axis=0), rtol=1e-12)
+    B[3, 0] = np.inf
+    with pytest.raises(ds.DataError, match="row 3, target 0"):
+        ds.lstsq(np.zeros((7, columns)), B, missing="drop", cluster="serial", progress=False)
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e6, 2.9e7, 1e8, 1e9])
+def test_a_column_far_from_0_is_no_constant(offset: float) -> None:
+    """R² is about 0 for both answers where no column is constant, however little it varies for its size; with a constant about the mean."""
+    rng = np.random.default_rng(1)
+    A, b = rng.standard_normal((40, 3)), rng.standard_normal(40) + 30
+    for far in (A + offset * (np.arange(3) == 0), np.where(np.arange(3) == 0, offset, A)):
+        plain = ds.lstsq(far, b, cluster="serial", progress=False).summary()
+
+        found = ds.lstsq(far, b[:, None], missing="drop", cluster="serial", progress=False)
+
+        assert found.r_squared[0] == pytest.approx(plain.r_squared, abs=1e-6)  # 0.999 or 0.0001

@@ -19,7 +19,7 @@ from dsketch.settings import EPS
 
 _PLACES = 3  # the beginning, the middle and the end: sorted data look constant from one place
 _SPARE_ROWS = 64  # the sample has so many rows more than d, so that a chance fit is out of the question
-_FITS = 1e-8  # a constant is plausible if the sample's relative residual is below this; backward stable QR leaves about 1e-15
+FITS = 1e-8  # a constant is plausible if the sample's relative residual is below this; backward stable QR leaves about 1e-15
 _DISTANCE = 64 * EPS  # ‖Tᵀs‖² is known to this times kappa, columns scaled
 
 
@@ -38,7 +38,7 @@ def is_plausible(rows: Rows) -> bool:
     with one_blas_thread():
         sample = np.concatenate(pieces)
         M, ones = sample[:, :-1], sample[:, -1:]
-        return bool(np.linalg.norm(ones - M @ solve_small(M, ones)[1]) <= _FITS * np.linalg.norm(ones))
+        return bool(np.linalg.norm(ones - M @ solve_small(M, ones)[1]) <= FITS * np.linalg.norm(ones))
 
 
 def _ones_beside(rows: Rows, start: int, stop: int) -> Floats:

@@ -10,7 +10,7 @@ from scipy import special
 from dsketch._html import join_parts, lines_table
 from dsketch._jsonable import plain
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.columns import norms, powers_near
+from dsketch._linalg.columns import norms, powers_near, ratio
 from dsketch.errors import SpecError
 from dsketch.problems.linear.statistics.table import coefficient_html, coefficient_lines, note_lines
 
@@ -93,9 +93,9 @@ class Summary:
 
     @property
     def condition(self) -> float:
-        """Ratio of the largest to the smallest singular value kept."""
+        """Ratio of the largest to the smallest singular value kept; ∞ where float64 cannot hold it."""
         s = self.singular_values
-        return float(s[0] / s[self.rank - 1]) if self.rank else 1.0
+        return float(ratio(s[:1], s[self.rank - 1 : self.rank])[0]) if self.rank else 1.0
 
     def covariance(self, side: int = 0) -> Floats:
         """Return the covariance matrix of the coefficients for one right-hand side, shape (d, d)."""
