@@ -1,18 +1,16 @@
 """The page as checkers see it: types of its scripts by their JSDoc, what is written by mistake, and views that not everybody can use."""
 
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import zarr
 
 from dsketch.service.auth import new_token
 from tests.service.browser import chromium, watched
 from tests.service.page_tools import install_tools, run_tool
-from tests.service.running import Service, rested
+from tests.service.running import Service
+from tests.service.views import SCHEMES, WIDTHS, View, all_views, served, show
 
 
 @pytest.fixture(scope="module")
@@ -57,36 +55,18 @@ def _findings(tools: Path) -> list[str]:
 # ---- axe -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service without jobs, at first."""
-    folder, rng = tmp_path_factory.mktemp("views"), np.random.default_rng(0)
-    (folder / "data").mkdir()
-    stored = zarr.create_array(folder / "data" / "A.zarr", data=rng.standard_normal((200, 3)), chunks=(100, 3))
-    stored.attrs["columns"] = ["age", "income", "rooms"]
-    zarr.create_array(folder / "data" / "b.zarr", data=rng.standard_normal(200), chunks=(100,))
-    with Service(folder, folder / "data") as service:
-        yield service
-
-
-def test_every_view_passes_axe(running: Service, tools: Path) -> None:
-    """The list without jobs and with some, the form, a job with its answer, two jobs compared: at two widths, light and dark."""
+@pytest.mark.cluster
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_view_passes_axe(tmp_path: Path, tools: Path) -> None:
+    """Each view of the page, without jobs, with one of each kind and with a thousand: at two widths, light and dark."""
     axe = (tools / "node_modules" / "axe-core" / "axe.min.js").read_text()
-    with chromium() as browser:
-        assert _violations(browser, running.url, axe, {"#/": "No jobs yet", "#/admin": "There are no tokens"}) == []
-        with running.client() as client:
-            jobs = [
-                client.submit(problem="lstsq", A="A.zarr", b="b.zarr", name=name, tags=["a tag"])["id"] for name in ("one", "two")
-            ]
-            assert {rested(client, job)["state"] for job in jobs} == {"solved"}
-        views = {
-            "#/": "two",
-            "#/?order=-name&tag=a+tag": "one",
-            "#/new": "New job",
-            f"#/jobs/{jobs[0]}": "income",
-            f"#/compare/{jobs[0]}/{jobs[1]}": "income",
-        }
-        assert _violations(browser, running.url, axe, views) == []
+    seen = []
+    with served(tmp_path) as (service, table), chromium() as browser:
+        for url, views in all_views(service, table):
+            assert _violations(browser, url, axe, views) == []
+            seen += [view.name for view in views]
+    assert {"list-none", "list-some", "list-thousand", "form", "job-running", "job-failed", "compare", "residuals"} <= set(seen)
 
 
 def test_the_page_of_the_team_passes_axe(tools: Path, tmp_path: Path) -> None:
@@ -98,25 +78,24 @@ def test_the_page_of_the_team_passes_axe(tools: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     words = ("--token-file", str(tmp_path / "tokens"), "--owners", str(tmp_path / "owners.toml"))
     with Service(tmp_path, tmp_path / "data", *words) as service, chromium() as browser:
-        assert _violations(browser, service.url, axe, {"#/admin": "laptop"}, token) == []
+        assert _violations(browser, service.url, axe, [View("admin", "#/admin", "laptop")], token) == []
 
 
-def _violations(browser: Any, url: str, axe: str, views: dict[str, str], token: str = "") -> list[tuple[str, ...]]:
-    """Return what axe finds wrong in views, each once it shows a text: view, width, theme, rule, place."""
+def _violations(browser: Any, url: str, axe: str, views: list[View], token: str = "") -> list[tuple[str, ...]]:
+    """Return what axe finds wrong in views: view, width, theme, rule, place."""
     found = []
-    for scheme in ("light", "dark"):
+    for scheme in SCHEMES:
         with watched(browser, f"{url}/", color_scheme=scheme) as page:
             if token:
                 page.get_by_role("textbox", name="Token").fill(token)
                 page.keyboard.press("Enter")
                 page.get_by_role("heading", name="No jobs yet").wait_for()
-            page.evaluate(axe)
-            for (view, text), width in product(views.items(), (1280, 390)):
+            for view, width in product(views, WIDTHS):
                 page.set_viewport_size({"width": width, "height": 800})
-                page.evaluate("(view) => (location.hash = view)", view)
-                page.get_by_text(text).first.wait_for(state="attached")
+                show(page, view)
+                page.evaluate(axe)
                 told = page.evaluate(
                     "() => axe.run().then((found) => found.violations.map((one) => [one.id, one.nodes[0].html]))"
                 )
-                found += [(view, str(width), scheme, *one) for one in told]
+                found += [(view.name, str(width), scheme, *one) for one in told]
     return found

@@ -81,6 +81,7 @@ export function coefficientsView(id) {
     const button = h("button", { type: "button", class: "quiet sort", title: help }, title);
     button.addEventListener("click", () => {
       order = { by: name, down: order.by === name ? !order.down : name !== "name" && name !== "p" };
+      long.top();
       draw();
     });
     return h("th", { scope: "col", class: classOf(name), data: { column: name } }, button);
@@ -97,8 +98,8 @@ export function coefficientsView(id) {
     const scale = scaleOf(found.columns);
     long.update(rows.length, (index) => rowOf(rows[index], scale));
     say(said, told());
-    say(fit, fitted(found));
-    show(fit, Boolean(fit.textContent));
+    fit.replaceChildren(...fitted(found).map((part) => h("span", {}, part)));
+    show(fit, fit.childElementCount > 0);
   }
 
   function compared(one, other) {
@@ -225,5 +226,5 @@ function interval(columns, place, { low, span }) {
 function fitted(found) {
   const whole = found.whole.rows ? [`${number(Math.round(found.whole.rows))} rows`, `rank ${found.whole.rank}`] : [];
   const fit = Object.keys(FIT).filter((name) => typeof found.fit[name] === "number").map((name) => `${FIT[name]} ${name === "f_p_value" ? shown("p", found.fit[name]) : precise(found.fit[name])}`);
-  return [...fit, ...whole].join("   ");
+  return [...fit, ...whole];
 }

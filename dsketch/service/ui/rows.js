@@ -6,7 +6,7 @@ const ROW = 28; // pixels, as the stylesheet has it
 const MORE = 12; // rows beyond either edge, so that scrolling shows no gap
 
 /**
- * Make a body that scrolls: its element, and `update(count, rowOf)`.
+ * Make a body that scrolls: its element, `update(count, rowOf)`, and `top()`, for when the rows have another order.
  * @param {any} table an element with a head; its body is made here
  * @param {number} columns
  */
@@ -23,8 +23,10 @@ export function longTable(table, columns) {
 
   function draw() {
     frame = 0;
-    const first = Math.max(Math.floor(element.scrollTop / ROW) - MORE, 0);
-    const last = Math.min(Math.ceil((element.scrollTop + (element.clientHeight || 400)) / ROW) + MORE, count);
+    const height = element.clientHeight || 400;
+    const top = Math.min(element.scrollTop, Math.max(count * ROW - height, 0)); // fewer rows than before: it scrolls there after this
+    const first = Math.max(Math.floor(top / ROW) - MORE, 0);
+    const last = Math.min(Math.ceil((top + height) / ROW) + MORE, count);
     const now = `${first}-${last}`;
     if (now === shown) return;
     shown = now;
@@ -36,6 +38,7 @@ export function longTable(table, columns) {
   element.addEventListener("scroll", () => (frame ||= requestAnimationFrame(draw)), { passive: true });
   return {
     element,
+    top: () => (element.scrollTop = 0),
     update(rows, make) {
       [count, rowOf, shown] = [rows, make, ""];
       table.setAttribute("aria-rowcount", String(rows + 1));

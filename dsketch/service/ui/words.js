@@ -57,7 +57,7 @@ export function age(value) {
 
 /** "pass 3 of 39  normal"; work that is no pass goes by the name of rows. */
 export function title(pass) {
-  return pass.number ? `pass ${pass.number} of ${Math.max(pass.expected_passes ?? 0, pass.number)}  ${pass.kind}` : "rows";
+  return pass.number ? `pass ${number(pass.number)} of ${number(Math.max(pass.expected_passes ?? 0, pass.number))}  ${pass.kind}` : "rows";
 }
 
 /** The part of a pass that is read, from 0 to 1; null of what is no pass, or of a pass that nothing is known of. */
