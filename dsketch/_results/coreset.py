@@ -34,6 +34,7 @@ from dsketch.ingest.staged import staging
 from dsketch.matrix.retrying import store_at
 from dsketch.problems import SampledLeastSquares
 from dsketch.problems.leverage.sampled_method import Sample
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.settings import Settings
 
 _CHUNK_BYTES = 16_000_000
@@ -161,11 +162,10 @@ class Draw:
 
     def _arrays(self, sample: Sample) -> dict[str, NDArray[Any]]:
         drawn, rows = sample.drawn, self.problem.rows
-        is_vector = rows.b is not None and rows.b.is_vector
         return {
             "rows": drawn.numbers,
             "weights": drawn.counts,
-            "b": drawn.Y[:, 0] if is_vector else drawn.Y,
+            "b": shape_by_side(drawn.Y, rows.b),
             "A": drawn.X[:, : rows.A.shape[1]],
         }
 

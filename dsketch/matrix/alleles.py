@@ -17,12 +17,14 @@ MISSING_CALL, NO_ALLELE = -1, -2
 _PIECE = 65_536  # so many calls at once stay in the cache with what is made of them
 
 
-def dosages(calls: NDArray[np.signedinteger]) -> NDArray[np.int8]:
+def dosages(calls: NDArray[np.signedinteger], out: NDArray[np.int8] | None = None) -> NDArray[np.int8]:
     """Return the number of alleles that are not the reference, −1 where it is not known.
 
     Parameters
     ----------
     calls : ndarray of integers, shape (variants, samples, ploidy)
+    out : ndarray of int8, shape (variants, samples), optional
+        Memory in C order for the result.
 
     Returns
     -------
@@ -33,15 +35,16 @@ def dosages(calls: NDArray[np.signedinteger]) -> NDArray[np.int8]:
     """
     variants, samples, ploidy = calls.shape
     flat = calls.reshape(variants * samples, ploidy)
-    out = np.empty(variants * samples, np.int8)
+    out = np.empty((variants, samples), np.int8) if out is None else out
+    counted = out.reshape(-1)
     for low in range(0, len(flat), _PIECE):
-        piece, target = flat[low : low + _PIECE], out[low : low + _PIECE]
+        piece, target = flat[low : low + _PIECE], counted[low : low + _PIECE]
         if piece.min(initial=0) >= 0:
             _count(piece, target)
             continue
         _count(piece, target)
         target[(piece == MISSING_CALL).any(axis=1) | (piece < 0).all(axis=1)] = MISSING_CALL
-    return out.reshape(variants, samples)
+    return out
 
 
 def _count(piece: NDArray[np.signedinteger], target: NDArray[np.int8]) -> None:

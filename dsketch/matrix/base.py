@@ -243,6 +243,10 @@ def trailing_of(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(size) for size in shape[1:]) if len(shape) > 2 else ()
 
 
+_OF_LINEAR = "Where x is linear in them (least squares, ridge, powers, kernels) targets keep several dimensions; here it is not. "
+_WHY_TWO = {"b": _OF_LINEAR, "y": _OF_LINEAR, "Y": "Answers are written columns of G × targets. "}
+
+
 def require_two_dimensions(matrix: Matrix, what: str) -> None:
     """Refuse columns of several dimensions where they are no targets.
 
@@ -252,6 +256,5 @@ def require_two_dimensions(matrix: Matrix, what: str) -> None:
         Naming the shape.
     """
     if matrix.trailing:
-        raise DataError(
-            f"{what} must have one or two dimensions; its shape is {(matrix.shape[0], *matrix.trailing)}. Reshape it to rows × columns."
-        )
+        shape, why = (matrix.shape[0], *matrix.trailing), _WHY_TWO.get(what, "")
+        raise DataError(f"{what} must have one or two dimensions; its shape is {shape}. {why}Reshape it to rows × columns.")

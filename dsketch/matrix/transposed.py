@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from dsketch._linalg.scratch import scratch
 from dsketch.errors import DataError, DsketchError, MissingDataError
 from dsketch.matrix.absent import is_filled
 from dsketch.matrix.alleles import MISSING_CALL, dosages
@@ -140,7 +141,7 @@ class Transposed(Matrix):
         block = self._array[place] if isinstance(self._array, np.ndarray) else self._decode(place, out)
         if self._is_calls:
             calls: Any = block
-            return dosages(calls)
+            return dosages(calls, None if out is None else out[: stop - start])
         if block.ndim == 3:
             block = block[..., 0]
         if not self._is_plain:
@@ -161,14 +162,18 @@ class Transposed(Matrix):
     def needs_buffer(self, start: int, stop: int) -> bool:
         """Whether numbers are decoded as they are read."""
         del start, stop
-        return self._is_plain and not self._is_calls and not isinstance(self._array, np.ndarray)
+        return self._is_plain and not isinstance(self._array, np.ndarray)
 
     def _decode(self, place: Box, out: AnyArray | None) -> AnyArray:
-        """Return what is stored at a place, in memory of the caller's where it fits."""
+        """Return what is stored at a place, in memory of the caller's where it fits, of this thread where other numbers are made of it."""
         shape = tuple(one.stop - one.start for one in place)
         size = math.prod(shape)
-        fits = out is not None and out.dtype == self._stored and out.size >= size and out.flags.c_contiguous
-        target = (out.reshape(-1)[:size] if out is not None and fits else np.empty(size, self._stored)).reshape(shape)
+        if self._is_calls or not self._is_plain:
+            target = scratch("columns as they are stored", (1, size), self._stored)[0].reshape(shape)
+        elif out is not None and out.dtype == self._stored and out.size >= size and out.flags.c_contiguous:
+            target = out.reshape(-1)[:size].reshape(shape)
+        else:
+            target = np.empty(shape, self._stored)
         try:
             is_read = self._chunks is not None and self._chunks.read(place, target)
             block = target if is_read else np.asarray(self._decoding[place])

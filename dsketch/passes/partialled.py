@@ -180,7 +180,8 @@ class Prepared:
         if number in self._groups:
             return self._groups[number]
         rows, targets = self.patterns[number]
-        Z, Y = (self.Z, self.Y[:, targets]) if rows is None else (self.Z[rows], self.Y[np.ix_(rows, targets)])
+        Y = self.Y if len(targets) == self.Y.shape[1] else self.Y[:, targets]
+        Z, Y = (self.Z, Y) if rows is None else (self.Z[rows], Y[rows])
         made = _group(rows, targets, Z, Y)
         if self.is_kept:
             self._groups[number] = made

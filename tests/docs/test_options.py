@@ -114,11 +114,11 @@ SHORTHANDS: dict[Callable[..., Any], tuple[type[Problem], set[str]]] = {
     ds.lstsq: (ds.LeastSquares, {OUT_DIR.name, OVERWRITE.name, DIM.name}),
     ds.ridge: (ds.Ridge, {OUT_DIR.name, OVERWRITE.name, DIM.name}),
     ds.glm: (ds.GLM, {DIM.name}),
-    ds.elastic_net_path: (ds.ElasticNetPath, set()),
-    ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name}),
-    ds.marginal: (ds.Marginal, {OVERWRITE.name}),
-    ds.attention: (ds.Attention, {OVERWRITE.name}),
-    ds.attention_gradient: (ds.AttentionGradient, {OVERWRITE.name}),
+    ds.elastic_net_path: (ds.ElasticNetPath, {DIM.name}),
+    ds.leverage_scores: (ds.LeverageScores, {OVERWRITE.name, DIM.name}),
+    ds.marginal: (ds.Marginal, {OVERWRITE.name, DIM.name}),
+    ds.attention: (ds.Attention, {OVERWRITE.name, DIM.name}),
+    ds.attention_gradient: (ds.AttentionGradient, {OVERWRITE.name, DIM.name}),
 }
 
 

@@ -36,7 +36,7 @@ from dsketch.problems.kernel.choose import plan_kernel
 from dsketch.problems.kernel.methods import METHODS
 from dsketch.problems.kernel.refinement import DEFAULT_TOL
 from dsketch.problems.kernel.system import guard_system
-from dsketch.problems.linear.sides import is_vector
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.outcome import Outcome
 from dsketch.problems.status import status_of
 from dsketch.settings import ACCEPTED, EPS, Option, Settings
@@ -101,7 +101,7 @@ class ExpKernel(Problem):
         A, b = along(dim, A=A, b=b)
         self.alpha: float = as_penalty(alpha, "Use 0 for least squares with the kernel alone.")
         self.scale: float = as_scale(scale)
-        self.rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b"))
+        self.rows = Rows(open_matrix(A, missing=missing, what="A"), open_matrix(b, missing=missing, what="b", has_targets=True))
         self.parameters = {"problem": self.name, "alpha": self.alpha, "scale": self.scale, "missing": missing}
 
     def data(self) -> dict[str, Matrix | None]:
@@ -136,7 +136,6 @@ class ExpKernel(Problem):
         settings, tol = choice.settings, choice.settings.tol or DEFAULT_TOL
         system = yield from guard_system(self.rows.A, self.b, self.scale, self.alpha)
         answer, method = yield from with_fallback(METHODS, choice.method, system, settings)
-        x = answer.x[:, 0] if is_vector(self.b) else answer.x
         status = status_of(
             answer.backward_error,
             # A kernel value is exact to u (1 + s‖a‖²): what the entries themselves are uncertain by, a few times over.
@@ -145,7 +144,7 @@ class ExpKernel(Problem):
             is_outside=bool((answer.outside > max(tol, EPS) * answer.b_norm).any()),
             is_rounded=not (answer.relative_residual <= tol).all(),
         )
-        return Outcome(x, status, method, kernel_certificate(answer), answer.notes, answer)
+        return Outcome(shape_by_side(answer.x, self.b), status, method, kernel_certificate(answer), answer.notes, answer)
 
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return the tolerance, which is above rounding: a relative residual is never below the backward error."""

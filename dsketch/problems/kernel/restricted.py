@@ -44,6 +44,7 @@ from dsketch.problems.inputs import SIDES, TALL
 from dsketch.problems.linear.certificate import LinearCertificate
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.problem import LinearProblem
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.outcome import Outcome
 from dsketch.settings import Option, Settings
 
@@ -130,7 +131,7 @@ class RestrictedKernel(Problem):
         if not (isinstance(draw, Integral) and draw >= 0):
             raise SpecError(f"draw must be an integer ≥ 0; got {draw!r}. Use 0, or another number for other centres.")
         self.A: Matrix = open_matrix(A, missing=missing, what="A")
-        self.b: Matrix = open_matrix(b, missing=missing, what="b")
+        self.b: Matrix = open_matrix(b, missing=missing, what="b", has_targets=True)
         centres = min(500, self.A.shape[0]) if centres is None else centres
         if not (isinstance(centres, Integral) and 1 <= centres <= self.A.shape[0]):
             raise SpecError(
@@ -229,7 +230,7 @@ class RestrictedKernel(Problem):
         w[order] = sl.solve_triangular(U, v) / self._growth[order]
         return replace(
             found,
-            x=w[:, 0] if found.x.ndim == 1 else w,
+            x=shape_by_side(w, self.b),
             certificate=replace(cast(LinearCertificate, found.certificate), matrix=_F),
         )
 

@@ -28,7 +28,7 @@ from dsketch.problems.leverage.sampled_method import Sample, SampledAnswer, Samp
 from dsketch.problems.leverage.sampled_methods import METHODS
 from dsketch.problems.leverage.sampled_system import SampledSystem, sampled_system
 from dsketch.problems.linear.least_squares import tall_rows
-from dsketch.problems.linear.sides import is_vector
+from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.linear.statistics.observations import require_weight
 from dsketch.problems.linear.statistics.rounding import require_squares_of_b
 from dsketch.problems.method import Breakdown
@@ -111,7 +111,7 @@ class SampledLeastSquares(Problem):
         A, b, weights = along(dim, A=A, b=b, weights=weights)
         self.epsilon, intercept = require_epsilon(epsilon), as_flag("intercept", intercept)
         alpha = as_penalty(alpha, "Use 0 for plain least squares.")
-        self.rows = tall_rows(A, b, weights, intercept, missing)
+        self.rows = tall_rows(A, b, weights, intercept, missing, has_targets=True)
         self.parameters = {
             "problem": self.name,
             "epsilon": self.epsilon,
@@ -148,9 +148,8 @@ class SampledLeastSquares(Problem):
         certificate = sampled_certificate(answer, self.shape[0], self.epsilon)
         is_near = bool((certificate.backward_error <= self.accepted(choice.settings.tol)).all())
         status = status_of(certificate.backward_error, self.accepted(choice.settings.tol), is_estimate=is_near)
-        x = answer.x[:, 0] if is_vector(self.rows.b) else answer.x
         notes = (*answer.notes, *_sample_notes(answer, certificate, is_near=is_near))
-        return Outcome(x, status, method, certificate, notes, answer)
+        return Outcome(shape_by_side(answer.x, self.rows.b), status, method, certificate, notes, answer)
 
     def draw(self, choice: Choice) -> Flow[tuple[Sample, str]]:
         """Return the rows that an answer would be solved on, and the method that drew them.  Two passes."""

@@ -206,6 +206,40 @@ def test_targets_belong_to_b_alone() -> None:
     for wrong in (lambda: ds.lstsq(b, A[:, 0]), lambda: ds.lstsq(A, A[:, 0], weights=b), lambda: ds.solve(ds.ElasticNet(A, b))):
         with pytest.raises(ds.DataError, match=r"one or two dimensions; its shape is \(3000, 7, 5\)"):
             wrong()
+    with pytest.raises(ds.DataError, match="Where x is linear in them"):
+        ds.solve(ds.ElasticNet(A, b))
+    with pytest.raises(ds.DataError, match="Answers are written columns of G × targets"):
+        ds.marginal(A, b)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        lambda A, b: ds.SampledLeastSquares(A, b, epsilon=0.5),
+        lambda A, b: ds.ExpKernel(A / 10, b, alpha=0.1),
+        lambda A, b: ds.RestrictedKernel(A / 10, b, alpha=0.1, centres=30),
+    ],
+    ids=["sampled", "kernel", "restricted kernel"],
+)
+def test_problems_that_are_linear_in_b_keep_its_dimensions(problem: Any, tmp_path: Path) -> None:
+    """x has them behind its rows, predictions too, written ones and those of a resumed run."""
+    A, b, _ = cube()
+    A, b = A[:200], b[:200]
+    own = problem(A, b)
+    found, flat = ds.solve(own), ds.solve(problem(A, b.reshape(200, -1)))
+
+    assert found.x.shape == (len(flat.x), *SHAPE)
+    np.testing.assert_array_equal(found.x.reshape(flat.x.shape), flat.x)
+    assert found.predict(A[:5]).shape == (5, *SHAPE)
+    assert ds.check(own, found.x).backward_error.shape == (np.prod(SHAPE),)
+
+
+def test_a_coreset_keeps_the_dimensions_of_b(tmp_path: Path) -> None:
+    """Its rows are rows of A and b."""
+    A, b, _ = cube()
+    core = ds.coreset(A, b, str(tmp_path / "core.zarr"), epsilon=0.5)
+    assert core.b.shape[1:] == SHAPE
+    assert ds.lstsq(core.A, core.b, weights=core.weights).x.shape[1:] == SHAPE
 
 
 def test_an_absent_chunk_of_a_cube_is_named(tmp_path: Path) -> None:
