@@ -54,11 +54,22 @@ def offsets(A: Matrix, *weights: Matrix | None) -> Numbers | None:
     if given and (counts := np.logical_and.reduce(given)).any():
         sample = sample[counts]
     values = sample.astype(exact_type(A.dtype))
-    shift = _lower_medians(values)
-    far = _is_far(shift, values)
+    shift = far_values(values)
     if A.nonzeros is not None:
-        far &= (values != 0).all(axis=0)
-    return np.where(far, shift, np.zeros_like(shift)) if far.any() else None
+        shift[~(values != 0).all(axis=0)] = 0
+    return shift if shift.any() else None
+
+
+def far_values(values: Numbers) -> Numbers:
+    """Return the value to subtract from each column of some rows, shape (d,), 0 where there is none.
+
+    Examples
+    --------
+    >>> far_values(np.array([[2001.0, 1.0], [2002.0, 3.0], [2003.0, -2.0]]))
+    array([2002.,    0.])
+    """
+    shift = _lower_medians(values)
+    return np.asarray(np.where(_is_far(shift, values), shift, np.zeros_like(shift)))
 
 
 def _lower_medians(values: Numbers) -> Numbers:

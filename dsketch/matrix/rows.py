@@ -132,7 +132,8 @@ class Block:
         if less is not None:
             less.subtract(stored, X)
         if self.weights is not None:
-            X *= np.sqrt(self.weights[low : low + len(stored)].astype(np.float64))
+            with np.errstate(over="ignore"):  # of data near the end of float64: what is infinite, the pass tells
+                X *= np.sqrt(self.weights[low : low + len(stored)].astype(np.float64))
         return X
 
     def _right_sides(self, low: int, high: int) -> Floats:

@@ -116,6 +116,12 @@ class Columns:
         values[lacks] = 0.0
         return values, lacks
 
+    def length(self, number: int, fill: float | None) -> float:
+        """Return the norm of a column less its shift, with ``fill`` in its gaps; None: without them."""
+        values, lacks = self.column(number)
+        values[lacks] = fill or 0.0
+        return float(np.linalg.norm(values))
+
     def gaps(self) -> Gaps:
         """Count what is missing, and average what is there."""
         counts, sums = np.zeros(self.count, np.int64), np.zeros(self.count)

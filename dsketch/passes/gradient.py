@@ -120,15 +120,25 @@ class BareGradient(Gradient):
 
     kind: ClassVar[str] = "bare gradient"
 
+    def map(self, block: Block, part: Part | None) -> Part:
+        """Add the block's gradient and squares, and where these are lost the largest √w |b|."""
+        found = super().map(block, part)
+        lost, peak = np.flatnonzero(~(found[1] > _SMALLEST**2)), found[-1]
+        if lost.size and block.b is not None:
+            w = None if block.weights is None else np.sqrt(block.weights.astype(np.float64, copy=False))
+            own = _weigh(w, np.abs(block.b[:, lost].astype(np.float64, copy=False))).max(axis=0, initial=0.0)
+            peak[lost] = np.maximum(peak[lost], own)
+        return found
+
     def _moments(self, block: Block) -> tuple[Floats, ...]:
         rows, weight = _count(block)
         nothing = np.zeros(self.x.shape[1])
-        return weight, nothing, nothing, rows, nothing
+        return weight, nothing, nothing, rows, nothing.copy()
 
     def finish(self, part: Part) -> Slope:
-        """Return the slope; ``mean`` and ``spread`` are empty, ``peak`` is the norm of the residual."""
+        """Return the slope; ``mean`` and ``spread`` are empty, ``peak`` is the norm of the residual, or what its square has hidden."""
         slope = Slope(*part)
-        return slope._replace(mean=np.zeros(0), spread=np.zeros(0), peak=np.sqrt(slope.rr))
+        return slope._replace(mean=np.zeros(0), spread=np.zeros(0), peak=np.maximum(np.sqrt(slope.rr), slope.peak))
 
 
 @dataclass(frozen=True)

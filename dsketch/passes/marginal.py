@@ -18,7 +18,7 @@ from dsketch.matrix.base import AnyArray
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.column_tiles import Columns, require_no_gaps
-from dsketch.passes.marginal_sums import Sums, sums_of, whole_column
+from dsketch.passes.marginal_sums import EXPLAINED, Sums, sums_of, whole_column
 from dsketch.passes.partialled import EPS, LONG_ROWS, Group, Prepared, Sides, long_squares
 from dsketch.passes.writing import Box
 
@@ -48,8 +48,9 @@ class Tally(NamedTuple):
         ``compared`` with sums in extended precision; how many entries
         are −1 or −2 where nothing says what that means (``unmarked``).
     facts : Facts
-    off : ndarray, shape (2, k)
-        Largest distance of a compared coefficient, as a share of ‖ỹ‖/‖g̃‖, and of a compared t, as a share of max(1, |t|).
+    off : ndarray, shape (3, k)
+        Largest distance of a compared coefficient, as a share of ‖ỹ‖/‖g̃‖, and of a compared t, as a share of max(1, |t|); how much of the
+        first is what rounding leaves open of the covariates' span.
     """
 
     counts: dict[str, int]
@@ -123,7 +124,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
     @property
     def tally_bytes(self) -> int:
         """Counts, facts and distances."""
-        return 8 * (9 + 6 * self.sides.Y.shape[1])
+        return 8 * (9 + 7 * self.sides.Y.shape[1])
 
     def make_pieces(self, block: Block) -> Iterator[tuple[Box, dict[str, Floats], Part]]:
         """Yield the block, a chunk of each array."""
@@ -138,7 +139,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
         """Return the tally of columns that were written before."""
         facts = facts_of(self.prepared, self.sides.Y.shape[1])
         counts = np.append(count_columns(answers, facts), [0.0, 0.0])
-        return counts, facts, np.array([float(len(self.prepared))]), np.zeros((2, facts.shape[1]))
+        return counts, facts, np.array([float(len(self.prepared))]), np.zeros((3, facts.shape[1]))
 
     def add_tallies(self, left: Part, right: Part) -> Part:
         """Add counts; keep the larger distances."""
@@ -165,7 +166,7 @@ class MarginalFields(Pass[tuple[dict[str, Floats], Tally]]):
         k, drops = self.sides.Y.shape[1], self.missing == "drop"
         require_no_gaps(Columns(stored, None, self.marks), block.start, block.names[0], may_lack=self.missing != "error")
         values = {name: np.empty((len(stored), k)) for name in FIELDS}
-        counts, off, facts = np.zeros(len(_COUNTS)), np.zeros((2, k)), facts_of(prepared, k)
+        counts, off, facts = np.zeros(len(_COUNTS)), np.zeros((3, k)), facts_of(prepared, k)
         for number in range(len(prepared)):
             group = prepared.group(number)
             for low in range(0, len(stored), _COLUMNS):
@@ -217,19 +218,29 @@ def estimates(sums: Sums) -> dict[str, Floats]:
 
 
 def compare(columns: Columns, number: int, group: Group, sums: Sums, *, drops: bool) -> Floats:
-    """Return how far coefficient and t of one column are from those of sums in extended precision, shape (2, k)."""
+    """Return how far coefficient and t of one column may be from those in extended precision, and what of it is bounded, shape (3, k).
+
+    Sums are made again in extended precision; that what covariates span is known to ``turn`` moves g̃ᵀỹ by so much of ‖g̃‖‖P y‖ and of
+    ‖ỹ‖‖P g‖ besides, as P is what is left out of both.  Of t = β ‖g̃‖ √ν/‖r‖ that is felt by β, and by r as much.
+    """
     gaps = columns.of(np.array([number])).gaps()
-    g, Y = whole_column(columns, number, group, None if drops else float(gaps.means[0]))
+    fill = None if drops else float(gaps.means[0])
+    g, Y = whole_column(columns, number, group, fill)
     square, products = long_products(g, Y)
     squares = group.long_squares if Y is group.Y else long_squares(Y)
     with np.errstate(all="ignore"):
-        residuals = squares - products**2 / square
+        residuals = np.where(products**2 < (1 - EXPLAINED) * square * squares, squares - products**2 / square, 0.0)
+        formed = np.flatnonzero(residuals == 0)
+        left = Y[:, formed].astype(np.longdouble) - np.multiply.outer(g.astype(np.longdouble), products[formed] / square)
+        residuals[formed] = np.einsum("ij,ij->j", left, left)
         t = products / np.sqrt(square * residuals / sums.freedom[number])
         beta = sums.products[number] / sums.squares[number]
         found = beta * np.sqrt(sums.squares[number] * sums.freedom[number] / sums.residuals[number])
-        share = np.abs(beta - products / square) * np.sqrt(square / sums.targets[number])
-        distance = np.abs(found - t) / np.maximum(np.abs(t), 1)
-    return np.nan_to_num(np.array([share, distance], np.float64), nan=0.0, posinf=0.0)
+        turned = group.turn * (np.sqrt(group.whole / squares) + columns.length(number, fill) / np.sqrt(square))
+        share = np.abs(beta - products / square) * np.sqrt(square / sums.targets[number]) + turned
+        bent = turned * np.sqrt(squares / residuals) * (np.sqrt(sums.freedom[number]) + 2 * np.abs(t))
+        distance = (np.abs(found - t) + np.where(np.isfinite(t), bent, 0.0)) / np.maximum(np.abs(t), 1)
+    return np.nan_to_num(np.array([share, distance, turned], np.float64), nan=0.0, posinf=0.0)
 
 
 def long_products(g: Floats, Y: Floats) -> "tuple[np.longdouble, np.ndarray[Any, Any]]":

@@ -38,7 +38,8 @@ class MarginalGap(Pass[Tally]):
         with np.errstate(all="ignore"):  # errors are ‖r‖/(√freedom ‖g̃‖), and ‖ỹ‖² = ‖r‖² (1 + t²/freedom)
             size = errors * np.sqrt(freedom + made.values["t"] ** 2)
             share = distance / np.where(np.isnan(size), np.abs(made.values["beta"]), size)  # without a residual ‖ỹ‖ = |β| ‖g̃‖
-        own = (counts, facts, groups, np.maximum(off, np.nan_to_num(share, nan=0.0, posinf=np.finfo(float).max).max(axis=0)))
+        found = np.nan_to_num(share, nan=0.0, posinf=np.finfo(float).max).max(axis=0)
+        own = (counts, facts, groups, np.concatenate([np.maximum(off[:2], found), off[2:]]))
         return own if part is None else self.merge(part, own)
 
     def merge(self, left: Part, right: Part) -> Part:
@@ -52,7 +53,7 @@ class MarginalGap(Pass[Tally]):
     def part_bytes(self, columns: int, sides: int) -> int:
         """Return the bytes of a tally."""
         del columns, sides
-        return 8 * (9 + 6 * self.inner.sides.Y.shape[1])
+        return 8 * (9 + 7 * self.inner.sides.Y.shape[1])
 
     def state(self) -> Iterator[State]:
         """Yield what is judged, and how."""

@@ -19,6 +19,7 @@ from dsketch._linalg.factor import RANK_TOLERANCE
 from dsketch.errors import DataError
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.gaps import read_all
+from dsketch.matrix.offsets import far_values
 
 EPS = float(np.finfo(np.float64).eps)
 LONG_ROWS = 512  # of extended precision at once
@@ -66,6 +67,11 @@ class Group:
     def count(self) -> int:
         """Number of rows."""
         return len(self.sides)
+
+    @property
+    def turn(self) -> float:
+        """How far Q may be from what the covariates span: of a QR every column is exact but for eps of its length, times κ."""
+        return EPS * self.basis.condition * float(np.sqrt(self.rank))
 
     @property
     def rank(self) -> int:
@@ -133,7 +139,7 @@ class Prepared:
     ----------
     Y : ndarray, shape (n, k)
     Z : ndarray, shape (n, q)
-        [1 C].
+        [1 C], columns of C that lie far from 0 shifted by a stored value.
     patterns : list of (rows, targets)
         Of each group.
 
@@ -167,6 +173,8 @@ class Prepared:
         if not sides.may_lack:
             _refuse_missing("Y", lacks_y)
             _refuse_missing("covariates", lacks_c)
+        if sides.intercept:  # beside a constant what varies spans the same, and loses no digits to what does not
+            C -= far_values(C)
         Z = np.concatenate([np.ones((n, int(sides.intercept))), C], axis=1)
         is_whole = not (lacks_y.any() or lacks_c.any())
         return cls(Y, Z, [(None, np.arange(Y.shape[1]))] if is_whole else _patterns(lacks_y, lacks_c.any(axis=1)))

@@ -13,6 +13,7 @@ from dsketch._linalg.arrays import Floats
 from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
+from dsketch.errors import DataError
 from dsketch.matrix.rows import Block, Rows, bytes_of_row, sample_blocks
 from dsketch.matrix.window import window_bytes
 from dsketch.planning.near import SAMPLE_ENTRIES, condition_by_steps
@@ -96,7 +97,7 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
     Raises
     ------
     DataError
-        If they cannot be read or hold a NaN.
+        If they cannot be read or hold a NaN, or their squares overflow.
     """
     d, cuts = rows.shape[1], rows.cuts
     blocks = len(cuts) - 1
@@ -115,7 +116,13 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
         sample = np.concatenate([piece[:, columns].toarray() for piece in pieces] if sparse else pieces)
         if penalty is not None and penalty.any():
             sample = np.concatenate([sample, np.diag(np.sqrt(penalty[columns] * min(sample.shape[0] / rows.shape[0], 1.0)))])
-        factor = Factor.of(householder(sample))
+        triangle = householder(sample)
+        if not np.isfinite(triangle).all():  # weights, or the penalty, have brought finite data beyond float64
+            raise DataError(
+                "the squares of the data, weights counted, must be finite in float64; they overflow in the first rows that are read. "
+                "Rescale A, b and weights (units!) to entries below 1e150."
+            )
+        factor = Factor.of(triangle)
         condition, deficient, trace = factor.scaled_condition, factor.is_deficient, _trace(factor)
     return Probe(condition, deficient, speed, height, trace * d / len(columns))
 

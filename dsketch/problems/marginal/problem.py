@@ -199,7 +199,7 @@ class Marginal(Problem):
 
     def _conclude(self, answer: MarginalAnswer, method: str, tally: Tally | None, accepted: float) -> Outcome:
         certificate = marginal_certificate(tally, self.system.covariates, self.sides)
-        status = status_of(certificate.backward_error, accepted)
+        status = status_of(certificate.unexplained, accepted)
         notes = (*answer.notes, *(() if tally is None else _notes(certificate, tally)))
         if tally is not None:
             self.system.kept_sides.forget()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 import zarr
@@ -68,3 +69,45 @@ def test_dosages_of_one_alternate_allele_are_taken(tmp_path: Path) -> None:
         assert np.asarray(ds.marginal(source, Y).beta).tobytes() == np.asarray(wanted.beta).tobytes()
     with pytest.raises(ds.DataError, match="the sum over the last dimension"):
         ds.marginal(np.repeat(dosage[:, :, None], 2, axis=2), Y)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_no_distance_is_less_than_that_from_60_digits(seed: int) -> None:
+    """Of covariates that lie far from 0, or all but depend on each other, and of targets far from 0: coefficient and t, all compared."""
+    rng = np.random.default_rng(seed)
+    n, q = int(rng.integers(6, 30)), int(rng.integers(1, 4))
+    C = rng.standard_normal((n, q)) * 10.0 ** rng.uniform(-3, 3, q) + 10.0 ** rng.uniform(0, 7, q) * rng.integers(0, 2, q)
+    C[:, -1] += 10.0 ** rng.uniform(0, 6) * C[:, 0]
+    G, Y = rng.standard_normal((n, 4)), rng.standard_normal((n, 2))
+    Y[:, 1] += 1e4
+    G[:, 0] += 100 * (C[:, 0] - C[:, 0].mean()) / C[:, 0].std()
+    Y[:, 0] = G[:, 1] + 10.0 ** rng.uniform(-6, 0) * Y[:, 0]
+
+    found = ds.marginal(G, Y, covariates=C)
+
+    with mpmath.workdps(60):
+        Z = mpmath.matrix(np.column_stack([np.ones(n), C]).tolist())
+        keep = (Z.T * Z) ** -1 * Z.T
+        left = mpmath.matrix(np.column_stack([G, Y]).tolist())
+        left -= Z * (keep * left)
+        for j in range(4):
+            for k in range(2):
+                g, y = left[:, j], left[:, 4 + k]
+                beta = mpmath.fdot(g, y) / mpmath.fdot(g, g)
+                r = y - beta * g
+                t = beta * mpmath.sqrt(mpmath.fdot(g, g) * (n - q - 2) / mpmath.fdot(r, r))
+                off = abs(found.beta[j, k] - beta) * mpmath.norm(g) / mpmath.norm(y)
+                assert off <= found.certificate.backward_error[k]
+                assert abs(found.t[j, k] - t) / max(1, abs(t)) <= found.certificate.forward_error[k]
+    assert found.certificate.compared == 4
+
+
+def test_covariates_far_from_0_cost_no_digits() -> None:
+    """Beside a constant, years and what is left of them span the same, and answers are those of centred covariates to rounding."""
+    rng = np.random.default_rng(0)
+    year, G, Y = np.arange(60.0), rng.standard_normal((60, 5)), rng.standard_normal((60, 2))
+    near = ds.marginal(G, Y, covariates=year[:, None])
+    for start in (1970.0, 2.0**30, 2.0**45):
+        far = ds.marginal(G, Y, covariates=year[:, None] + start)
+        np.testing.assert_allclose(far.t, near.t, rtol=1e-12)
+        assert far.certificate.condition < 3
