@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dsketch._linalg.arrays import Floats
 from dsketch._linalg.bounds import Known
 from dsketch._linalg.factor import Factor
+from dsketch._linalg.limbs import BITS
 from dsketch._linalg.wholes import Wholes, dyadic, from_floats, multiply, nearest, shift_rounded, to_floats
 from dsketch.matrix.base import AnyArray
 from dsketch.matrix.rows import Rows
@@ -30,6 +31,7 @@ from dsketch.problems.linear.minimizer import T_BITS, Minimizer, Normal, Verifie
 from dsketch.problems.method import Case
 
 _WORKS = (Work((PEAKS,)), Work((EXACT_GRAM,)))
+_LEAST = 2.0 ** (BITS - 1022)  # columns whose largest number is below it have a unit, BITS below that, whose inverse overflows
 
 
 class _Shift(NamedTuple):
@@ -93,6 +95,10 @@ def refine(rows: Rows, penalty: Floats, shift: AnyArray | None, answer: LinearAn
     if answer.factor.is_deficient:
         return _keep_standard(answer, "A is rank-deficient, and its shortest minimizer is not refined")
     peaks, weight = yield Look(Peaks(), rows)
+    if ((peaks > 0) & (peaks < _LEAST)).any():
+        return _keep_standard(
+            answer, f"a column has no number above {peaks[peaks > 0].min():.1e}, whose parts are below what float64 holds"
+        )
     sums: ExactSums = yield Look(ExactGram(peaks, weight, rows.shape[1]), rows)
     if not isinstance(answer, GroupedAnswer):
         return _refine_one(sums, penalty, shift, answer)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.columns import norms, ratio
+from dsketch._linalg.columns import norms, powers_near, ratio
 from dsketch.errors import SpecError
 from dsketch.matrix.base import AnyArray
 from dsketch.problems.linear.method import LinearAnswer
@@ -67,8 +67,9 @@ class FullAnswer(LinearAnswer):
     @property
     def forward_error(self) -> Floats:
         """Proven bound on ‖D (x − x*)‖/‖D x*‖, shape (k,), whether D has the penalty or not."""
-        both = []
-        for sizes in self.sizes:
-            far = norms(sizes[:, None] * self.errors)
-            both.append(ratio(far, np.maximum(norms(sizes[:, None] * self.stored) - far, 0.0)))
+        both, unit = [], powers_near(np.maximum(np.abs(self.stored), self.errors).max(axis=0, initial=0.0))
+        errors, stored = self.errors / unit, self.stored / unit  # exact: an x that is rounded to 0 has an error, however small
+        for sizes in self.sizes / powers_near(self.sizes.max(axis=1, initial=0.0))[:, None]:
+            far = norms(sizes[:, None] * errors)
+            both.append(ratio(far, np.maximum(norms(sizes[:, None] * stored) - far, 0.0)))
         return np.asarray(_SAFE * np.maximum(*both))

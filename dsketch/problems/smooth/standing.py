@@ -99,7 +99,11 @@ def rounding_of(model: Model, x: Floats, local: Local, metric: Metric) -> float:
     if "offset" in model.places.names:
         fitted += max(abs(local.low), abs(local.high)) * float(np.sqrt(local.curvature))
     chain = np.sqrt(2.0 * np.sqrt(rows))
-    return float(EPS * (once + 2.0 * fitted + chain * spread / least))
+    with np.errstate(over="ignore"):
+        lost = (
+            rows * np.finfo(float).tiny / factor.scale
+        )  # products that may have been rounded to nothing, in the unit of a column
+        return float(EPS * (once + 2.0 * fitted + chain * spread / least) + np.linalg.norm(lost) / least)
 
 
 def _size_of_slopes(local: Local) -> float:

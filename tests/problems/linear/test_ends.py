@@ -42,3 +42,23 @@ def test_weights_that_bring_finite_data_beyond_float64_are_refused(entry: str, s
     b, weights = RNG.standard_normal((6, sides)), np.array([1e200, 1.0, 2.0, 3.0, 1.0, 1e-3])
     with pytest.raises(ds.DataError, match="must be finite"):
         ENTRIES[entry](A * 1e250, b, weights)
+
+
+def test_an_x_that_is_rounded_to_0_is_known_to_no_digit() -> None:
+    """Every digit of a minimizer below the least number of float64 is lost: the distance relative to it is not 0."""
+    b = RNG.standard_normal(6)
+
+    found = ds.ridge(A * 1e-290, b * 1e-60, 1e-3, accuracy="full", cluster="serial", progress=False)
+
+    assert not found.x.any()
+    assert np.isinf(found.certificate.forward_error).all()
+    assert (found.coefficient_errors > 0).all()
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-302, 1e-305, 1e-308, 5e-324])
+def test_columns_too_small_for_exact_sums_keep_the_standard_answer(size: float) -> None:
+    """A ridge makes a system of columns of any size solvable; where their exact sums have no room in float64 a note says so."""
+    found = ds.ridge(A * size, RNG.standard_normal(6), 1e-3, accuracy="full", cluster="serial", progress=False)
+
+    assert found.status is ds.Status.SOLVED
+    assert (size < 1e-301) == any("'full' was not reached" in note for note in found.notes)

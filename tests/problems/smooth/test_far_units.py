@@ -34,6 +34,19 @@ def test_what_rounding_hides_is_counted_in_any_unit_of_weights(family: str, powe
     assert found.certificate.reach >= plain.certificate.reach * 2.0 ** (power / 2) / 4  # no rounding is forgotten
 
 
+@pytest.mark.parametrize("weight", [-664, -500, -300])
+def test_products_that_vanish_are_not_taken_for_0(weight: int) -> None:
+    """Columns of 2^−400 with weights of 2^−664: sums of products are 0 in float64, and a decrement of 0 proves nothing."""
+    A, y = _counts()
+    A[:, 0] -= 1e6
+    plain = _solve(A, y, family="poisson")
+
+    found = _solve(A * 2.0**-400, y, family="poisson", weights=np.full(len(y), 2.0**weight))
+
+    away = np.linalg.norm(plain.answer.factor.R @ (found.x * 2.0**-400 - plain.x))
+    assert away * 2.0 ** (weight / 2) <= found.certificate.reach + plain.certificate.reach * 2.0 ** (weight / 2)
+
+
 @pytest.mark.parametrize("power", [-530, -400, 300])
 def test_errors_of_a_table_follow_the_units_of_columns(power: int) -> None:
     """Columns times 2^p: errors are 2^−p times as large, also where squares of A lose their digits in float64."""
