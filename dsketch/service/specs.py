@@ -323,7 +323,8 @@ def sentence_of(errors: Any) -> str:
     if first["type"] == "json_invalid":
         return "a JSON object was expected as the body; it cannot be parsed. Send valid JSON."
     parts = [part for part in first["loc"] if part not in ("body", "query", "path", "header")]
-    place = option_at(parts) or ".".join(map(str, parts)) or "the request"
+    whole = ".".join(map(str, parts)) or "the request"
+    place = option_at(parts) or whole
     said = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
     found = repr(first.get("input"))
     found = found if len(found) <= 80 else f"{found[:80]}…"
@@ -331,5 +332,5 @@ def sentence_of(errors: Any) -> str:
     if first["type"] == "missing":
         return f"{place} was expected{more}; there is nothing. Give it, as /docs has it."
     if first["type"] == "extra_forbidden":
-        return f"only known fields were expected; got {place}{more}. Correct its name, or leave it out."
+        return f"only known fields were expected; got {whole}{more}. Correct its name, or leave it out."
     return f"{place} is not as expected ({said}); got {found}{more}. See /docs for what may stand there."

@@ -115,5 +115,5 @@ def test_groups_must_be_under_a_declared_place(client: Client, places: Path) -> 
     """As all that is read."""
     for address in (str(places / "secret.zarr"), "../secret.zarr"):
         for verb in (client.submit, client.plan):
-            with pytest.raises(PlaceError, match=r"^groups was expected"):
+            with pytest.raises(PlaceError, match=r"^Groups of rows \(groups\) was expected"):
                 verb({**GLM, "groups": address})

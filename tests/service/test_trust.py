@@ -125,7 +125,7 @@ def test_a_spoofed_header_opens_no_route(tmp_path: Path, file: Path) -> None:
 def test_a_service_behind_a_proxy(tmp_path: Path, data: Path) -> None:
     """Each name has its own jobs; what a client says of its address does not make it the proxy."""
     words = ("--trust-header", NAME, "--allowed-host", "solver.example.com")
-    with Service(tmp_path, data, *words) as service, httpx.Client(base_url=service.url, trust_env=False) as http:
+    with Service(tmp_path, data, *words) as service, httpx.Client(base_url=service.url, timeout=240, trust_env=False) as http:
 
         def get(path: str, **headers: str) -> httpx.Response:
             return http.get(path, headers={"Host": "solver.example.com", **{k.replace("_", "-"): v for k, v in headers.items()}})
