@@ -33,6 +33,8 @@ import polynomial
 import powers
 import rivals
 import scaling
+import service_load
+import service_page
 import smoother
 import targets
 import targets_missing
@@ -74,6 +76,8 @@ BENCHMARKS = {
         targets,
         targets_wide,
         targets_missing,
+        service_load,
+        service_page,
         labels,
         limit,
         limit_cluster,

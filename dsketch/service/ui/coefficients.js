@@ -25,6 +25,7 @@ const FIT = {
   dispersion: "dispersion",
   aic: "AIC",
 };
+const ALPHABET = new Intl.Collator(undefined, { numeric: true }); // made once: of each pair anew, thousands of names take a second
 const LISTED = 500; // targets by name in a list; of more one types the number
 
 /** Make the card's content: its element, and `load(job, solution)`, which shows the coefficients or says that there are none. */
@@ -104,7 +105,7 @@ export function coefficientsView(id) {
 
   function compared(one, other) {
     const sign = order.down ? -1 : 1;
-    if (order.by === "name") return sign * found.names[one].localeCompare(found.names[other], undefined, { numeric: true });
+    if (order.by === "name") return sign * ALPHABET.compare(found.names[one], found.names[other]);
     const values = found.columns[order.by];
     const size = (place) => (values[place] === null ? -Infinity : order.by === "p" ? values[place] : Math.abs(values[place]));
     return sign * (size(one) - size(other)) || one - other;

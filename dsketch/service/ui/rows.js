@@ -17,6 +17,7 @@ export function longTable(table, columns) {
   const element = h("div", { class: "scroll long", tabindex: "0" }, table);
   /** @type {(index: number) => any} */
   let rowOf = () => null;
+  const rows = new Map(); // those in the page, by index: what stays in view is not made again
   let count = 0;
   let shown = "";
   let frame = 0;
@@ -32,16 +33,24 @@ export function longTable(table, columns) {
     shown = now;
     above.firstElementChild.style.height = `${first * ROW}px`;
     below.firstElementChild.style.height = `${(count - last) * ROW}px`;
-    body.replaceChildren(above, ...Array.from({ length: Math.max(last - first, 0) }, (_, place) => rowOf(first + place)), below);
+    for (const [index, row] of rows) if (index < first || index >= last) [row.remove(), rows.delete(index)];
+    let next = below;
+    for (let index = last - 1; index >= first; index -= 1) {
+      const row = rows.get(index) ?? rowOf(index);
+      if (!rows.has(index)) [rows.set(index, row), body.insertBefore(row, next)];
+      next = row;
+    }
   }
 
   element.addEventListener("scroll", () => (frame ||= requestAnimationFrame(draw)), { passive: true });
   return {
     element,
     top: () => (element.scrollTop = 0),
-    update(rows, make) {
-      [count, rowOf, shown] = [rows, make, ""];
-      table.setAttribute("aria-rowcount", String(rows + 1));
+    update(length, make) {
+      [count, rowOf, shown] = [length, make, ""];
+      rows.clear();
+      body.replaceChildren(above, below);
+      table.setAttribute("aria-rowcount", String(length + 1));
       draw();
     },
   };
