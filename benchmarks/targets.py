@@ -236,7 +236,8 @@ def tables(cases: list[Case]) -> dict[str, str]:
 
 def _cold(case: Case) -> list[Any]:
     size, where = f"{case['n']:,} × {case['k']:,}", "cold disk" if case["is_cold"] else "page cache"
-    return [where, size, *(case[name]["median"] for name in ("read", "least", "answers", "by_read", "by_least"))]
+    names = ("read", "least", "answers", "by_read", "by_least")
+    return [where, size, *(case[name]["median"] if name in case else None for name in names)]
 
 
 def _held(case: Case) -> list[Any]:
