@@ -141,8 +141,8 @@ class Transposed(Matrix):
         block = self._array[place] if isinstance(self._array, np.ndarray) else self._decode(place, out)
         if self._is_calls:
             calls: Any = block
-            room: Any = None if out is None else out[: stop - start]
-            return dosages(calls, room)
+            memory: Any = None if out is None else out[: stop - start]
+            return dosages(calls, memory)
         if block.ndim == 3:
             block = block[..., 0]
         if not self._is_plain:
