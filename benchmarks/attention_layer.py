@@ -5,6 +5,9 @@ starts
     loss, how far X is off.
 noise
     The same with 10 % noise in B, where no layer fits: steps, and how far the answer is from a stationary point.
+drawn
+    Layers of few rows, n = m = 16 d, with noise, from starts that are drawn: how many end at a minimum, steps, how much longer Y became;
+    and how many do with a penalty that the others seem to need.
 columns
     One layer of each number of columns, from 30 % off, by the method that the plan takes, which is conjugate gradients beyond d = 32;
     of each what the plan of one thread said in seconds, and what came.
@@ -81,6 +84,27 @@ def measure(
     return np.asarray(found.x)
 
 
+def draw_start(record: Record, d: int, noise: float, seed: int, alpha: float) -> str:
+    """Record a solve of few rows from a start that is drawn; return its status."""
+    data = layer(16 * d, d, seed, noise)
+    found = dsketch.solve(dsketch.AttentionLayer(*data[:4], alpha=alpha), cluster="serial", method="levenberg", progress=False)
+    status = found.status.name.lower()
+    record.add(
+        part="drawn", n=16 * d, d=d, noise=noise, seed=seed, alpha=alpha, status=status, steps=found.answer.answers[0].steps,
+        is_told=any("along a valley" in note for note in found.notes), values=float(np.linalg.norm(found.answer.Y)),
+    )  # fmt: skip
+    return status
+
+
+def draw_starts(record: Record, widths: tuple[int, ...], seeds: int) -> None:
+    """Record drawn starts of every noise; again with a penalty where no minimum was found."""
+    for width in widths:
+        for noise in (0.01, 0.1, 0.3):
+            for seed in range(seeds):
+                if draw_start(record, width, noise, seed, 0.0) != "local":
+                    draw_start(record, width, noise, seed, 1e-6)
+
+
 def forecast(record: Record, n: int, d: int) -> None:
     """Record the processor seconds that a plan foretells: those of both threads."""
     plan = dsketch.plan(dsketch.AttentionLayer(*layer(n, d, 0)[:4]), cluster=SerialEngine(1))
@@ -89,8 +113,8 @@ def forecast(record: Record, n: int, d: int) -> None:
 
 def tables(cases: list[Case]) -> dict[str, str]:
     """Return a table for each part."""
-    names = ("starts", "noise", "columns", "heads", "agree", "plans")
-    starts, noise, columns, heads, agree, plans = ([case for case in cases if case["part"] == part] for part in names)
+    names = ("starts", "noise", "drawn", "columns", "heads", "agree", "plans")
+    starts, noise, drawn, columns, heads, agree, plans = ([case for case in cases if case["part"] == part] for part in names)
     return {
         "layer-starts": table(
             [f"n = {starts[0]['n']:,}, d = {starts[0]['d']}: start off by", "solved", "steps", "looks", "loss ÷ ‖B‖²", "X, relative"],
@@ -99,6 +123,13 @@ def tables(cases: list[Case]) -> dict[str, str]:
         "layer-noise": table(
             ["noise in B", "status", "steps", "looks", "backward error"],
             [[f"{case['noise']:.0%}", *(case[word] for word in ("status", "steps", "looks", "backward"))] for case in noise],
+        ),
+        "layer-drawn": table(
+            ["noise in B", "alpha", "starts", "local", "steps, median", "largest", "not solved, of these told that Y grew", "largest ‖Y‖"],
+            [
+                _count([case for case in drawn if (case["noise"], case["alpha"]) == kind])
+                for kind in sorted({(case["noise"], case["alpha"]) for case in drawn})
+            ],
         ),
         "layer-columns": table(
             ["n", "d", "method", "status", "steps", "looks", "processor seconds", "planned", "loss ÷ ‖B‖²"],
@@ -128,6 +159,15 @@ def _worst(cases: list[Case]) -> list[Any]:
     return [f"{solved} of {len(cases)}", *(max(case[word] for case in cases) for word in ("steps", "looks", "loss", "error"))]
 
 
+def _count(cases: list[Case]) -> list[Any]:
+    steps, lost = [case["steps"] for case in cases], [case for case in cases if case["status"] == "not_solved"]
+    told = f"{sum(case['is_told'] for case in lost)} of {len(lost)}"
+    return [
+        f"{cases[0]['noise']:.0%}", cases[0]["alpha"], len(cases), len(cases) - len(lost), float(np.median(steps)), max(steps), told,
+        max(case["values"] for case in cases),
+    ]  # fmt: skip
+
+
 def draw(cases: list[Case]) -> Callable[[Any], None]:
     """Return what draws the steps of every start."""
 
@@ -152,6 +192,7 @@ def main() -> None:
             measure(record, "starts", layer(n, d, seed), share, seed=seed)
     for noise in (0.01, 0.1):
         measure(record, "noise", layer(n, d, 0, noise), 0.1, noise=noise)
+    draw_starts(record, (3,) if options.tiny else (6, 9), 1 if options.tiny else 5)
     for width in widths:
         measure(record, "columns", layer(n, width, 0), 0.3)
         forecast(record, n, width)

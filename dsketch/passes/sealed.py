@@ -24,11 +24,14 @@ from dsketch.passes.base import Part, Pass, leaves
 Digests = NDArray[np.uint8]
 
 DIGEST_BYTES = 32  # of SHA-256
-DIGESTS = 2  # how parts are digested: 1 all bytes; 2 of symmetric arrays the triangle
+DIGESTS = 3  # how panels are: 1 all bytes of a part; 2 of symmetric arrays the triangle; 3 sampled rows together, signs by runs
 _STRIP = 64  # rows of a symmetric array digested at once, up to their diagonal block
 _RUN = 64  # numbers that are added one after the other, before their sums are in pairs
 _SMALL_BYTES = 4096  # of an array that is hashed with others at once: calls would cost more than bytes
+_SMALL = _SMALL_BYTES // 8  # numbers of a part that are weighed at once, for the same reason
+_RUNS = 512  # whose numbers stay in the cache from one sum to the next, 256 kB
 _SAMPLED_ROWS = 4  # at the start of a block: enough for a chunk that was replaced to show
+_SAMPLED_BYTES = 4096  # of a block; of wider rows one
 
 
 class Panels(NamedTuple):
@@ -61,7 +64,7 @@ class Sealed(Pass[Any]):
     seed : int
         Of the signs.
     digests : int
-        How parts are digested, as :func:`digest_part`.
+        How panels are digested and weighed: 3, or as records of before say, 1 or 2.
     """
 
     inner: Pass[Any]
@@ -80,9 +83,10 @@ class Sealed(Pass[Any]):
 
     def map(self, block: Block, part: Part | None) -> Part:
         """Add a block to the inner part, and a digest of its first rows."""
-        own, seen, none = (None, _NO_DIGESTS, _NO_SUMS) if part is None else part
-        digest = np.frombuffer(_digest_sample(block), np.uint8).reshape(1, 1, DIGEST_BYTES)
-        return self.inner.map(block, own), digest if not len(seen) else np.concatenate([seen, digest]), none
+        sample = np.frombuffer(_sample(block) if self.digests > 2 else _digest_sample(block), np.uint8)
+        if part is None:
+            return self.inner.map(block, None), sample, _NO_SUMS
+        return self.inner.map(block, part[0]), np.concatenate([part[1], sample]), part[2]
 
     def end_panel(self, part: Part) -> Part:
         """Take the digests of a panel's blocks as one, and add that of its part."""
@@ -98,10 +102,20 @@ class Sealed(Pass[Any]):
         ndarray, shape (arrays, 2)
         """
         arrays = [np.ascontiguousarray(array, np.float64).ravel() for array in self.inner.added(own)]
-        signs, first, found = _draw_signs(self.seed, sum(array.size for array in arrays)), 0, np.zeros((len(arrays), 2))
+        if self.digests < 3:
+            return _weigh_singly(self.seed, arrays)
+        sizes = tuple(array.size for array in arrays)
+        if all(sizes) and 0 < sum(sizes) <= _SMALL:
+            return _weigh_together(*_draw_small(self.seed, sizes), np.concatenate(arrays))
+        found, first, signs = (
+            np.zeros((len(arrays), 2)),
+            _RUN,
+            _draw_signs(self.seed, _RUN + sum(-(-size // _RUN) for size in sizes)),
+        )
         for place, array in enumerate(arrays):
-            found[place] = _add_with(signs[first : first + array.size], array), np.abs(array).sum()
-            first += array.size
+            runs = -(-array.size // _RUN)
+            found[place] = _weigh_runs(signs[first : first + runs], signs[:_RUN], array)
+            first += runs
         return found
 
     def merge(self, left: Part, right: Part) -> Part:
@@ -133,20 +147,48 @@ def _draw_signs(seed: int, count: int) -> Floats:
     return signs
 
 
-def _add_with(signs: Floats, array: Floats) -> float:
-    """Return the sum of an array with signs: products by the processor's vectors, short runs of which are added in pairs.
+@lru_cache(maxsize=2)
+def _draw_small(seed: int, sizes: tuple[int, ...]) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the sign of each number of arrays that follow each other, and where each begins."""
+    return _draw_signs(seed, sum(sizes)), np.cumsum((0, *sizes[:-1]))
 
-    Not by BLAS, which adds from the first aligned number on: bits would depend on where the array lies.
+
+def _weigh_together(signs: Floats, starts: NDArray[np.intp], numbers: Floats) -> Floats:
+    found = np.empty((len(starts), 2))
+    np.add.reduceat(signs * numbers, starts, out=found[:, 0])
+    np.add.reduceat(np.abs(numbers), starts, out=found[:, 1])
+    return found
+
+
+def _weigh_runs(signs: Floats, pattern: Floats, array: Floats) -> tuple[float, float]:
+    """Return the sum of an array with signs, one for each run times one for each place in a run, and that of its absolute values.
+
+    After Freivalds, who tells a false matrix by vectors on its two sides: an error in one number always shows, others with a probability
+    of a quarter at least, and there is no sign to read beside each number.  Not by BLAS, which adds from the first aligned number on: bits
+    would depend on where the array lies.
     """
-    whole = array.size // _RUN * _RUN
-    rest = 0.0 if whole == array.size else float((signs[whole:] * array[whole:]).sum())
-    if not whole:
-        return rest + 0.0  # as the sum of no runs is
-    runs = np.einsum("ij,ij->i", signs[:whole].reshape(-1, _RUN), array[:whole].reshape(-1, _RUN))
-    return float(runs.sum()) + rest
+    whole = array.size // _RUN
+    sums, sizes, scratch = np.zeros(len(signs)), 0.0, np.empty((min(_RUNS, max(whole, 1)), _RUN))
+    for low in range(0, whole, _RUNS):
+        runs = array[low * _RUN : min(low + _RUNS, whole) * _RUN].reshape(-1, _RUN)
+        np.einsum("ij,j->i", runs, pattern, out=sums[low : low + len(runs)])
+        sizes += float(np.abs(runs, out=scratch[: len(runs)]).sum())
+    if rest := array.size - whole * _RUN:
+        sums[whole] = (array[whole * _RUN :] * pattern[:rest]).sum()
+        sizes += float(np.abs(array[whole * _RUN :]).sum())
+    return float((signs * sums).sum()), sizes
 
 
-_NO_DIGESTS, _NO_SUMS = np.zeros((0, 1, DIGEST_BYTES), np.uint8), np.zeros((0, 0, 2))
+def _weigh_singly(seed: int, arrays: list[Floats]) -> Floats:
+    """Return the same by a sign for each number, as records of before have it."""
+    signs, first, found = _draw_signs(seed, sum(array.size for array in arrays)), 0, np.zeros((len(arrays), 2))
+    for place, array in enumerate(arrays):
+        found[place] = (signs[first : first + array.size] * array).sum(), np.abs(array).sum()
+        first += array.size
+    return found
+
+
+_NO_SUMS = np.zeros((0, 0, 2))
 
 
 def digest_part(part: Part, digests: int = DIGESTS) -> bytes:
@@ -159,48 +201,47 @@ def digest_part(part: Part, digests: int = DIGESTS) -> bytes:
     ----------
     part : Part
     digests : int
-        2; 1 hashes every array whole, as records do that do not say.
+        2 or 3; 1 hashes every array whole, as records do that do not say.
 
     Raises
     ------
     ValueError
-        If it is neither.
+        If it is none of these.
     """
-    if digests not in (1, DIGESTS):
-        raise ValueError(f"digests of kind 1 or {DIGESTS} are known, not {digests!r}")
+    if digests not in range(1, DIGESTS + 1):
+        raise ValueError(f"digests of kind 1 to {DIGESTS} are known, not {digests!r}")
     state, small = hashlib.sha256(), list[bytes]()
     for array in leaves(part):
-        if array.nbytes <= _SMALL_BYTES and not (digests > 1 and _is_symmetric(array)):
+        if array.nbytes <= _SMALL_BYTES:
             small += _name(array), array.tobytes()
             continue
         state.update(b"".join(small))
         small.clear()
-        if digests > 1 and _is_symmetric(array):
-            _add_triangle(state, array)
+        triangle = _add_triangle(state, array) if digests > 1 else None
+        if triangle is not None:
+            state = triangle
         else:
             _add(state, array)
     state.update(b"".join(small))
     return state.digest()
 
 
-def _is_symmetric(array: NDArray[Any]) -> bool:
-    """Whether an array is a square of more than a strip, or a stack of such, that is its transpose bit for bit."""
+def _add_triangle(state: Any, array: NDArray[Any]) -> Any:
+    """Return the state with the triangle of an array added; None if it is no symmetric square of more than a strip, or stack of such.
+
+    A strip is hashed as soon as it was compared with the other half, while it is in the cache.
+    """
     if array.ndim not in (2, 3) or array.shape[-1] != array.shape[-2] or array.shape[-1] <= _STRIP or array.dtype != np.float64:
-        return False
-    bits = array.reshape(-1, *array.shape[-2:]).view(np.uint64)
-    strips = range(0, bits.shape[-1], _STRIP)
-    return all(
-        np.array_equal(square[i : i + _STRIP, : i + _STRIP], square[: i + _STRIP, i : i + _STRIP].T)
-        for square in bits
-        for i in strips
-    )
-
-
-def _add_triangle(state: Any, array: NDArray[Any]) -> None:
-    state.update(f"symmetric {array.dtype.str}{array.shape}".encode())  # no type begins with a letter
-    for square in array.reshape(-1, *array.shape[-2:]):
+        return None
+    added = state.copy()
+    added.update(f"symmetric {array.dtype.str}{array.shape}".encode())  # no type begins with a letter
+    for square in array.reshape(-1, *array.shape[-2:]).view(np.uint64):
         for i in range(0, len(square), _STRIP):
-            state.update(np.ascontiguousarray(square[i : i + _STRIP, : i + _STRIP]).data)
+            strip = np.ascontiguousarray(square[i : i + _STRIP, : i + _STRIP])
+            if not np.array_equal(strip, square[: i + _STRIP, i : i + _STRIP].T):
+                return None
+            added.update(strip.data)
+    return added
 
 
 def merkle_root(digests: list[bytes]) -> bytes:
@@ -217,9 +258,21 @@ def merkle_root(digests: list[bytes]) -> bytes:
     return digests[0]
 
 
+def _sample(block: Block) -> bytes:
+    """Return the first rows of a block, as they are stored; the digest of them where they are many bytes."""
+    width = int(block.A.shape[1]) * block.A.dtype.itemsize
+    rows = _take_rows(block, min(_SAMPLED_ROWS, max(_SAMPLED_BYTES // max(width, 1), 1)))
+    return rows if len(rows) <= _SAMPLED_BYTES else hashlib.sha256(rows).digest()
+
+
 def _digest_sample(block: Block) -> bytes:
-    """Return the digest of the first rows of a block, as they are stored."""
-    height = min(_SAMPLED_ROWS, block.stop - block.start)
+    """Return the digest of the first rows of a block, as records of before have it."""
+    return hashlib.sha256(_take_rows(block, _SAMPLED_ROWS)).digest()
+
+
+def _take_rows(block: Block, count: int) -> bytes:
+    """Return the bytes of the first rows of a block, and of what is beside them, with their numbers, types and shapes."""
+    height = min(count, block.stop - block.start)
     A: Any = block.A
     if isinstance(A, np.ndarray):
         arrays = [A[:height]]
@@ -232,7 +285,7 @@ def _digest_sample(block: Block) -> bytes:
     told = [f"{block.start}:{block.stop}".encode()]
     for array in arrays:
         told += _name(array), array.tobytes()
-    return hashlib.sha256(b"".join(told)).digest()
+    return b"".join(told)
 
 
 def _name(array: NDArray[Any]) -> bytes:

@@ -1,8 +1,10 @@
 """Levenberg and Marquardt's method as a flow: nonlinear least squares whose passes give loss, gradient and JᵀJ together.
 
 The pass at a trial point is that of the next step, so that an accepted step costs one.  The damping μ diag(H) is in the units of the
-columns (Marquardt) and follows the gain by Nielsen's rule.  Near a minimum differences of losses are rounding; there a step counts as
-good if it makes the gradient smaller, in the metric of H.  A trial where the loss overflows or does not exist is a rejected step.
+columns (Marquardt) and follows the gain of good steps by Nielsen's rule; after one that failed it is raised to where the step is as short
+as a parabola through what was found says, as eigenvalues are known: damping below them all changes no step.  Near a minimum differences
+of losses are rounding; there a step counts as good if it makes the gradient smaller, in the metric of H.  A trial where the loss overflows
+or does not exist is a rejected step.
 
 References
 ----------
@@ -30,6 +32,7 @@ _FIRST_DAMPING = 1e-3
 _LARGEST_DAMPING = 1e20  # a step so damped changes no digit of x
 # Differences of losses below this share of what was summed are not told from rounding: a one-pass loss turned −2.7e-20 at x exact.
 BLIND = 1e-12
+_SHARES = 0.1, 0.5  # of a step that failed, for the next one
 _PATIENCE = 20  # trials in which something must have come of it
 _LITTLE = 1e-4  # of the loss: with no more, and a decrement that has not been halved, the steps lead nowhere (a kink)
 _FAR = 64.0  # so many times above rounding a larger gradient is the step's fault and not rounding's
@@ -106,6 +109,11 @@ class Local:
         values, V = self.spectrum
         return -(V @ (self.pieces / (values + damping))) / self.scale
 
+    def length(self, damping: float) -> float:
+        """Return ‖D p‖ of that step."""
+        values, _ = self.spectrum
+        return float(sl.norm(self.pieces / (values + damping)))
+
     def promise(self, damping: float) -> float:
         """Return by how much the quadratic model falls along that step."""
         values, _ = self.spectrum
@@ -168,9 +176,12 @@ class _Damping:
         self.value *= max(least, 1.0 - (2.0 * min(gain, 1.0) - 1.0) ** 3)
         self.growth = 2.0
 
-    def punish(self, least: float) -> None:
-        """Raise it, at once to where it begins to matter: the smallest eigenvalue."""
-        self.value = max(self.value * self.growth, 1e-3 * least)
+    def punish(self, here: Local, share: float) -> None:
+        """Raise it to where the step is at most that share of the one that failed; below the eigenvalues it would not feel it."""
+        wanted = share * here.length(self.value)
+        self.value = max(self.value * self.growth, 1e-3 * float(here.spectrum[0].min()))
+        while self.value <= _LARGEST_DAMPING and here.length(self.value) > wanted:
+            self.value *= 2.0
         self.growth *= 2.0
 
 
@@ -194,7 +205,8 @@ def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MO
         if _is_converged(x, here, settings.goal):
             end = "converged"
             break
-        trial, promise = x + here.step(damping.value), here.promise(damping.value)
+        step, promise = here.step(damping.value), here.promise(damping.value)
+        trial = x + step
         is_blind = promise <= BLIND * here.size
         there = (yield from model.evaluate(trial)) if np.isfinite(trial).all() else None
         trials += 1
@@ -211,7 +223,7 @@ def levenberg(model: Model, start: Floats, settings: Settings, *, most: int = MO
             end = "rounding"
             break
         else:
-            damping.punish(float(here.spectrum[0].min()))
+            damping.punish(here, _share_to_take(here, there, step))
             if damping.value > _LARGEST_DAMPING or not (x + here.step(damping.value) != x).any():
                 end = "rounding" if is_blind else "stalled"
                 break
@@ -230,6 +242,16 @@ def _leads_nowhere(before: Local, here: Local) -> bool:
 
 def _is_converged(x: Floats, here: Local, goal: float) -> bool:
     return here.decrement <= max(goal * here.residual, here.floor) or relative_step(x, here) <= goal
+
+
+def _share_to_take(here: Local, there: Local | None, step: Floats) -> float:
+    """Return where along a step that failed the loss is least: of the parabola through both values and the slope, within bounds."""
+    least, most = _SHARES
+    if there is None or not np.isfinite(there.value):
+        return most
+    slope = float(here.gradient @ step)
+    bend = there.value - here.value - slope
+    return min(max(-slope / (2.0 * bend), least), most) if bend > 0 else most
 
 
 def _gain_of(here: Local, there: Local | None, promise: float, is_blind: bool) -> float:

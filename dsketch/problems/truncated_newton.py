@@ -141,6 +141,8 @@ class TruncatedAnswer:
     left : float
         What the model promised to take from the residual √(2 loss) still, where that was below rounding of the loss; 0 where the flow ended
         otherwise.
+    first : Place or None
+        The start.
     """
 
     place: Place
@@ -149,6 +151,7 @@ class TruncatedAnswer:
     end: str
     is_exact: bool
     left: float = 0.0
+    first: Place | None = None
 
 
 def truncated_newton(model: ProductModel, start: Floats, settings: Settings, *, most: int = MOST_STEPS) -> Flow[TruncatedAnswer]:
@@ -166,6 +169,7 @@ def truncated_newton(model: ProductModel, start: Floats, settings: Settings, *, 
     here = yield from model.evaluate(start)
     if not np.isfinite(here.value):
         return TruncatedAnswer(here, 0, 0, "outside", is_exact=False)
+    first = here
     here = yield from model.differentiate(here)
     radius, share, is_exact, products, marks = max(float(np.linalg.norm(start)), 1.0), _ROUGH, False, 0, [here]
     path, end, trials, left = None, "limit", 0, 0.0
@@ -202,7 +206,7 @@ def truncated_newton(model: ProductModel, start: Floats, settings: Settings, *, 
         if not (here.x + path.step(radius)[0] != here.x).any():
             end, left = ("rounding", float(np.sqrt(2 * path.promise))) if is_blind else ("stalled", 0.0)
             break
-    return TruncatedAnswer(here, trials, products, end, is_exact, left)
+    return TruncatedAnswer(here, trials, products, end, is_exact, left, first)
 
 
 def _try(model: ProductModel, here: Place, step: Floats, promise: float) -> Flow[tuple[Place, float, bool]]:

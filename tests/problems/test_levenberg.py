@@ -75,6 +75,29 @@ def test_minimum_is_scipy_s(noise: float) -> None:
     assert (np.abs(J.T @ r) <= 50 * EPS * np.abs(J).T @ (np.abs(r) + np.abs(y))).all()
 
 
+def test_a_step_that_failed_is_shortened_at_once() -> None:
+    """However small damping was beside the eigenvalues: the next trial is between a tenth and half as far, columns scaled."""
+    model = Residuals(
+        lambda x: np.arctan(1e3 * x), lambda x: np.diag(1e3 / (1 + 1e6 * x**2))
+    )  # Gauss–Newton overshoots more and more
+
+    found = run(model, [0.01, 0.02])
+
+    (first, *others), lengths = model.seen, list[float]()
+    for x in others:
+        r, J = model.residual(first), model.jacobian(first)
+        better = float(model.residual(x) @ model.residual(x)) < float(r @ r)
+        lengths.append(float(np.linalg.norm(J @ (x - first))))
+        if better:
+            break
+    shares = np.array(lengths[1:]) / lengths[:-1]
+    assert len(shares) >= 2
+    assert (shares <= 0.5 * (1 + 8 * EPS)).all()
+    assert (shares >= 0.05).all()  # damping is doubled until it is enough
+    assert found.is_stationary
+    assert np.abs(found.x).max() <= 1e-15
+
+
 @pytest.mark.parametrize("units", [1e-6, 1e6])
 def test_units_do_not_matter(units: float) -> None:
     """A coefficient in other units takes the same steps: damping, rank and the end are those of scaled columns."""

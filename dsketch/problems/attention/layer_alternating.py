@@ -14,7 +14,7 @@ from typing import Any
 from dsketch.passes.base import Flow
 from dsketch.planning.price import Estimate
 from dsketch.problems.attention.layer_elimination import Elimination
-from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, price_matrices, require_matrix
+from dsketch.problems.attention.layer_method import LayerCase, LayerMethod, LayerTask, note_valley, price_matrices, require_matrix
 from dsketch.problems.levenberg import levenberg
 from dsketch.problems.nonlinear.method import NonlinearAnswer
 from dsketch.settings import Settings
@@ -47,4 +47,5 @@ class LayerAlternating(LayerMethod):
         """Step from the task's start."""
         del start
         model = Elimination(system.layer, is_exact=True, holds_y=True)
-        return NonlinearAnswer.of((yield from levenberg(model, system.start, settings)))
+        found = yield from levenberg(model, system.start, settings)
+        return NonlinearAnswer.of(found, note_valley(system.layer, model.first, found.local.kept))

@@ -29,6 +29,8 @@ class Elimination:
     layer : VisibleLayer
     last : Local or None
         The last one looked at.
+    first : ndarray or None
+        The Y that was best at the first point.
     is_exact : bool
         Whether looks take the Hessian in place of JᵀJ: once steps lower neither the loss by much nor the decrement as they should.  The
         misfit is then what is left, and what JᵀJ leaves out is as large as itself.
@@ -38,6 +40,7 @@ class Elimination:
 
     layer: VisibleLayer
     last: Local | None = None
+    first: Floats | None = None
     is_exact: bool = False
     holds_y: bool = False
 
@@ -53,6 +56,7 @@ class Elimination:
         if np.isfinite(local.value):
             self.is_exact = self.is_exact or (self.last is not None and _is_slow(self.last, local))
             self.last = local
+            self.first = local.kept.Y if self.first is None else self.first
         return local
 
 

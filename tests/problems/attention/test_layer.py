@@ -268,6 +268,40 @@ def test_a_drawn_start_far_off_ends_at_a_minimum() -> None:
     assert answer.steps < 100
 
 
+def few_rows(d: int, seed: int, noise: float) -> tuple[np.ndarray, ...]:
+    """Return A₁, A₂, A₃ and B with 16 rows for each column, of a layer whose logits have a spread of 1, and noise."""
+    rng = np.random.default_rng(seed)
+    A1, A2, A3 = rng.standard_normal((3, 16 * d, d))
+    X, Y, _ = rng.standard_normal((d, d)) / d, rng.standard_normal((d, d)), rng.standard_normal((d, d))
+    B = rows_of(A1, X, A2, A3, Y)
+    return A1, A2, A3, B + noise * np.linalg.norm(B) / np.sqrt(B.size) * rng.standard_normal(B.shape)
+
+
+@pytest.mark.parametrize(("d", "seed", "noise"), [(6, 0, 0.1), (9, 1, 0.3), (9, 2, 0.3)])
+def test_few_rows_with_noise_end_at_a_minimum(d: int, seed: int, noise: float) -> None:
+    """From starts that are drawn, along valleys that end: the gradient is rounding."""
+    found = solve(ds.AttentionLayer(*few_rows(d, seed, noise)))
+
+    assert found.status is ds.Status.LOCAL
+    assert found.certificate.backward_error[0] <= 1e-14
+
+
+def test_a_valley_without_an_end_is_told_and_a_penalty_ends_it() -> None:
+    """A B that is linear in A₁ is met ever better by a smaller X and a larger Y, and never quite; with alpha there is an end."""
+    rng = np.random.default_rng(1)
+    A1, A2, A3 = rng.standard_normal((3, 40, 3))
+    B = A1 @ rng.standard_normal((3, 3))
+
+    found, other = (solve(ds.AttentionLayer(A1, A2, A3 - A3.mean(axis=0), B, alpha=alpha)) for alpha in (0.0, 1e-4))
+
+    assert found.status is ds.Status.NOT_SOLVED
+    assert found.certificate.loss < 1e-8 * (B**2).sum()
+    assert any("along a valley" in note and "alpha > 0" in note for note in found.notes)
+    assert np.linalg.norm(found.answer.Y) > 1e4 * np.linalg.norm(other.answer.Y)
+    assert other.certificate.gradient_norm <= 1e-13
+    assert not any("valley" in note for note in other.notes)
+
+
 def test_a_saddle_is_left() -> None:
     """Queries of both signs with the same B make X = 0 stationary, though the loss falls to either side: the answer is not there."""
     rng = np.random.default_rng(0)
