@@ -109,7 +109,7 @@ def _by_rows(xr: Any, solution: Any) -> Any:
         lazy = importlib.import_module("dask.array").from_zarr(values) if hasattr(values, "store") else values
         found[name] = (dims[: len(lazy.shape)], lazy)
     made = xr.Dataset(found).assign_coords(coordinates_of(rows)).assign_coords(coordinates_of(beside))
-    return made.assign_attrs(_told(solution))
+    return made.assign_attrs(_tell(solution))
 
 
 def labels_of_rows(problem: Problem) -> tuple[Labels, Labels]:
@@ -131,10 +131,10 @@ def labels_of_rows(problem: Problem) -> tuple[Labels, Labels]:
 def _with_coordinates(made: Any, solution: Any, labels: Labels) -> Any:
     """Return a Dataset with the names of A's columns and the coordinates of the targets, and how it was found."""
     names = names_of_rows(solution.problem, made.sizes[COLUMN])
-    return made.assign_coords({COLUMN: list(names)}).assign_coords(coordinates_of(labels)).assign_attrs(_told(solution))
+    return made.assign_coords({COLUMN: list(names)}).assign_coords(coordinates_of(labels)).assign_attrs(_tell(solution))
 
 
-def _told(solution: Any) -> dict[str, str]:
+def _tell(solution: Any) -> dict[str, str]:
     told = {"status": solution.status.name.lower(), "message": solution.status.value, "method": solution.method}
     return {**told, "problem": solution.problem.parameters["problem"]}
 

@@ -57,6 +57,7 @@ def store() -> Iterator[str]:
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             environment.setenv(name, "any")  # the server accepts whatever is said
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # those of another file's store
         fsspec.filesystem("s3").mkdir("bucket")
         yield "s3://bucket"
 

@@ -76,7 +76,7 @@ def test_what_runs_stands_first_with_its_progress(browser: Any, running: Service
             first = page.locator("tbody tr").first
             expect(first).to_contain_text("the one that runs")
             expect(first.locator(".cell-passes")).to_contain_text(re.compile(r"\d+ of \d+.*about .* left"))
-            expect(first.locator(".cell-job .sentence")).to_have_text(re.compile(r"pass \d+ of \d+ \w+ · \d+ %"))
+            expect(first.locator(".cell-job .sentence")).to_have_text(re.compile(r"pass [\d,]+ of [\d,]+ \w+ · \d+ %"))
             expect(first.locator(".cell-problem")).to_contain_text("conjugate_gradient")
             expect(page.locator(".chip", has_text="queued").locator(".count")).to_have_text("30")
             expect(page.locator(".cell-owner").first).to_be_hidden()

@@ -120,7 +120,7 @@ def test_a_run_from_the_form_to_its_x(opened: Opened, running: Service, tmp_path
         id_ = page.url.rsplit("/", 1)[1]
         expect(page.locator(".plot")).to_be_visible()
         page.evaluate(RECORD)
-        expect(page.locator(".strip")).to_contain_text(re.compile(r"pass \d+ of \d+\s+\w+"), timeout=WAIT)
+        expect(page.locator(".strip")).to_contain_text(re.compile(r"pass [\d,]+ of [\d,]+\s+\w+"), timeout=WAIT)
         expect(page.locator(".head .state")).to_have_text("solved", timeout=WAIT)
         expect(page.locator("[data-part=certificate] .verdict")).to_contain_text("solved: the backward error meets")
         expect(page.locator("[data-part=certificate] .figures")).to_contain_text("backward error")

@@ -85,7 +85,7 @@ def copy_jobs(state: Path, id_: str, count: int = MANY) -> None:
         folder = state / "jobs" / copy
         folder.mkdir()
         shutil.copy(pattern / "spec.json", folder)
-        (folder / "job.json").write_text(json.dumps({**about, "id": copy, "name": f"model {number}"}))
+        (folder / "job.json").write_text(json.dumps({**about, "id": copy, "key": None, "name": f"model {number}"}))
         last = {**past["history"][-1], "state": (State.FAILED, State.CANCELLED)[number % 2].value}
         (folder / "state.json").write_text(json.dumps({**past, "history": [*past["history"][:-1], last]}))
 

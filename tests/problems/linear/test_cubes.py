@@ -85,9 +85,9 @@ def test_heads_of_other_targets_lie_flat() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: ds.SampledLeastSquares(A, TALL), "Reshape it to rows"),
+        (lambda: ds.ElasticNet(A, TALL), "Reshape it to rows"),
         (lambda: ds.SampledLeastSquares(A, TALL[:, 0], alpha=ALPHAS[0]), "one column of b at a time"),
-        (lambda: ds.ExpKernel(A, TALL), "Reshape it to rows"),
+        (lambda: ds.GLM(A, TALL), "Reshape it to rows"),
     ],
 )
 def test_what_takes_no_cube_says_what_to_do(make: Callable[[], Any], words: str) -> None:
