@@ -1,5 +1,6 @@
 """The page as checkers see it: types of its scripts by their JSDoc, what is written by mistake, and views that not everybody can use."""
 
+import re
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from dsketch.service.auth import new_token
 from tests.service.browser import chromium, watched
 from tests.service.page_tools import install_tools, run_tool
-from tests.service.running import Service
+from tests.service.running import Service, rested
 from tests.service.views import SCHEMES, WIDTHS, View, all_views, served, show
 
 
@@ -50,6 +51,27 @@ def test_a_mistake_is_found(tools: Path) -> None:
 def _findings(tools: Path) -> list[str]:
     done = run_tool(tools, "node_modules/.bin/tsc", "--project", "tsconfig.json", "--pretty", "false")
     return [line for line in done.stdout.splitlines() if not line.startswith((" ", "ui/vendor/"))]
+
+
+# ---- style sheet -----------------------------------------------------------------------------------------------------
+
+
+def test_every_selector_is_understood(tmp_path: Path) -> None:
+    """A rule whose selector is not is left out without a word, as was the one that parted facts by dots; these are seen to be there."""
+    with served(tmp_path) as (service, _), chromium() as browser, watched(browser, f"{service.url}/") as page:
+        with service.client() as client:
+            job = client.submit(problem="lstsq", A="then.zarr", b="price-then.zarr")["id"]
+            rested(client, job)
+        sheet = page.evaluate("async () => await (await fetch('style.css')).text()")
+        plain = re.sub(r"/\*.*?\*/|@keyframes[^{]*\{(?:[^{}]*\{[^{}]*\})*\s*\}", "", sheet, flags=re.DOTALL)
+        selectors = [found.strip() for found in re.findall(r"([^{};]+)\{", plain) if not found.strip().startswith("@")]
+        assert len(selectors) > 100
+        wrong = "(all) => all.filter((one) => { try { return document.querySelector(one), false } catch { return true } })"
+        assert page.evaluate(wrong, selectors) == []
+        show(page, View("job", f"#/jobs/{job}", "distance to the sea"))
+        dots = "() => [...document.querySelectorAll('.meta .fact')].map((one) => getComputedStyle(one, '::after').content)"
+        found = page.evaluate(dots)
+        assert (found[0], found[-1]) == ('"·"', "none")
 
 
 # ---- axe -------------------------------------------------------------------------------------------------------------
