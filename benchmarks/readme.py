@@ -78,9 +78,9 @@ BENCHMARKS = {
         targets_missing,
         service_load,
         service_page,
-        labels,
         limit,
         limit_cluster,
+        labels,
     )
 }
 
