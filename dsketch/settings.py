@@ -40,6 +40,8 @@ class Settings:
         ``standard``, or ``full``: of a linear system the exact minimizer, rounded.
     max_passes : int or None
         The most readings of all rows that a plan may foresee; None means as many as it takes.
+    min_panels : int or None
+        The least panels that a pass is cut into, where the storage has so many pieces; None means those of its bytes.
     """
 
     tol: float | None = None
@@ -50,6 +52,7 @@ class Settings:
     rank: int | None = None
     accuracy: str = "standard"
     max_passes: int | None = None
+    min_panels: int | None = None
 
     @property
     def goal(self) -> float:
@@ -196,7 +199,18 @@ MAX_PASSES = Option(
     metavar="N",
     label="Most passes",
 )
-SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK, ACCURACY, MAX_PASSES)
+MIN_PANELS = Option(
+    "min_panels",
+    int,
+    None,
+    "The least panels that a pass is cut into, each digested by itself in a journal, so that an audit of as many of them reads less; "
+    "512 let an audit of 50 read 5% of two passes, and make a light pass some 5% dearer. [default: one or two for each 100 MB]",
+    least=1,
+    most=4096,
+    metavar="N",
+    label="Least panels",
+)
+SETTINGS = (TOL, SKETCH, SKETCH_ROWS, SEED, FEATURES, RANK, ACCURACY, MAX_PASSES, MIN_PANELS)
 
 # ---- where its passes run --------------------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ class RunChoices(Choices, total=False):
     rank: int | None
     accuracy: str
     max_passes: int | None
+    min_panels: int | None
 
 
 class LinearChoices(Choices, total=False):
@@ -50,6 +51,7 @@ class FullChoices(LinearChoices, total=False):
 
     accuracy: str
     max_passes: int | None
+    min_panels: int | None
 
 
 class ExactChoices(PlainChoices, total=False):

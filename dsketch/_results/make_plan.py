@@ -5,10 +5,10 @@ from dataclasses import replace
 import psutil
 
 from dsketch._results.plan import Plan
-from dsketch._units import parse_bytes
+from dsketch._units import format_bytes, format_counted, parse_bytes
 from dsketch.engine.base import Engine
 from dsketch.engine.cluster import Cluster
-from dsketch.engine.panels import tasks_of
+from dsketch.engine.panels import panels_of, refine_panels, tasks_of
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import SAMPLE
 from dsketch.planning.traffic import traffic_of
@@ -39,12 +39,22 @@ def make_plan(
     finally:
         SAMPLE.reset(reading)
     choice = replace(choice, details=(*choice.details, *explain_unread(problem, choice.method, settings)))
+    if settings.min_panels is not None:
+        choice = replace(choice, details=(*choice.details, _explain_panels(problem, settings.min_panels)))
     store = traffic_of(problem.rows, choice.estimate.passes, engine.cache_bytes(), choice.estimate.reading_seconds)
     choice = replace(choice, store=store)
     if (replicas := engine.replicas) > 1:
         detail = f"each part is computed by {replicas} workers, which must agree: {replicas} times the reading"
         choice = replace(choice, read_bytes=replicas * choice.read_bytes, details=(*choice.details, detail))
     return Plan.of(choice, problem.as_solved, cluster)
+
+
+def _explain_panels(problem: Problem, least: int) -> str:
+    """Return how many panels a pass has, and why no more."""
+    rows = problem.rows
+    count = len(panels_of(refine_panels(rows, least)))
+    size = f"min_panels={least}: {format_counted(count, 'panel', 'panels')} of {format_bytes(rows.nbytes // count)}"
+    return size if count >= least else f"{size}; the data have no more pieces that are read by themselves"
 
 
 def machines_of(engine: Engine, memory_limit: str | int | None) -> Machines:

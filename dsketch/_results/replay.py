@@ -29,6 +29,7 @@ from dsketch.passes.writing import digest_rows, root_of_rows
 from dsketch.planning.choice import Choice
 from dsketch.planning.price import Estimate
 from dsketch.problems import Outcome, Problem
+from dsketch.settings import Settings
 
 _PIECE_BYTES = 64_000_000  # of x read at once
 
@@ -48,15 +49,15 @@ class _Nobody(Engine):
 
 
 class Replay(Drive):
-    """A drive that keeps the looks that were asked."""
+    """A drive that keeps the looks that were asked, cut into panels as they were answered where there are data."""
 
-    def __init__(self, journal: Journal) -> None:
-        super().__init__(_Nobody(), ignore, journal)
+    def __init__(self, journal: Journal, panels: int | None = None) -> None:
+        super().__init__(_Nobody(), ignore, journal, panels=panels)
         self.looks: list[Look] = []
 
-    def _answer(self, look: Look) -> Part:
-        self.looks.append(look)
-        return super()._answer(look)
+    def _cut(self, look: Look) -> Look:
+        self.looks.append(super()._cut(look))
+        return self.looks[-1]
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Steps:
         if with_data:
             return self._follow(self._problem_with_data(header), header)
         try:
-            return self._follow(problem_without_data(header), header)
+            return self._follow(problem_without_data(header), header, has_rows=False)
         except (UnreadError, SpecError) as error:
             try:
                 problem = self._problem_with_data(header)
@@ -93,10 +94,11 @@ class Steps:
                 return Replay(self.journal), False
         return self._follow(problem, header)
 
-    def _follow(self, problem: Problem, header: dict[str, Any]) -> tuple[Replay, bool]:
-        drive = Replay(self.journal)
+    def _follow(self, problem: Problem, header: dict[str, Any], *, has_rows: bool = True) -> tuple[Replay, bool]:
+        settings = settings_of_run(header)
+        drive = Replay(self.journal, settings.min_panels if has_rows else None)
         try:
-            outcome = _answer(problem, header, drive)
+            outcome = _answer(problem, header["method"], settings, drive)
         except JournalError as error:
             number = len(drive.looks)
             text = f"record {number} is not of the pass that those before it lead to: it, or a sum before it, is false ({error})"
@@ -200,7 +202,6 @@ def root_of_x(source: Any, height: int) -> str:
     return root_of_rows(np.concatenate([digest_rows(piece, height) for piece in pieces]))
 
 
-def _answer(problem: Problem, header: dict[str, Any], drive: Drive) -> Outcome:
+def _answer(problem: Problem, method: str, settings: Settings, drive: Drive) -> Outcome:
     """Run the flow of a recorded method."""
-    settings, nothing = settings_of_run(header), Estimate(0, 0.0, 0, 0)
-    return drive.run(problem.answer(Choice(header["method"], settings, nothing, {}, "", "", "", 0, 0.0, 0)))
+    return drive.run(problem.answer(Choice(method, settings, Estimate(0, 0.0, 0, 0), {}, "", "", "", 0, 0.0, 0)))

@@ -125,7 +125,7 @@ class Run:
         if problem.arrays and record is not None and self.out is not None:
             record.keep_out(os.fspath(self.out.path), overwrite=self.out.overwrite)
         with listener(progress) as tell:
-            drive = Drive(engine, tell, record, made.estimate.passes)
+            drive = Drive(engine, tell, record, made.estimate.passes, panels=made.settings.min_panels)
             found = drive.run(problem.answer(made))
             recorded = len(drive.passes)
             if found.rows is not None:

@@ -53,8 +53,8 @@ def lstsq(
     dim : str, optional
         Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, accuracy, cluster, memory_limit, workers, threads, replicas, journal, progress`` as
-        in :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, accuracy, max_passes, min_panels, cluster, memory_limit, workers, threads, replicas,
+        journal, progress`` as in :func:`solve`.
 
     Raises
     ------
@@ -97,8 +97,8 @@ def ridge(
     dim : str, optional
         Which dimension of labelled arrays (xarray) the rows are; None: the first of A.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, accuracy, cluster, memory_limit, workers, threads, replicas, journal, progress`` as
-        in :func:`solve`.
+        ``tol, method, sketch, sketch_rows, seed, accuracy, max_passes, min_panels, cluster, memory_limit, workers, threads, replicas,
+        journal, progress`` as in :func:`solve`.
 
     Raises
     ------

@@ -43,6 +43,7 @@ def plan(
     rank: int | None = None,
     accuracy: str = "standard",
     max_passes: int | None = None,
+    min_panels: int | None = None,
     cluster: Any = None,
     memory_limit: str | int | None = None,
     workers: int | None = None,
@@ -75,6 +76,9 @@ def plan(
     max_passes : int, optional
         Of a linear system: the most readings of all rows that the plan may foresee.  1: a bound on all rounding of one reading must
         prove ``tol``, or a backward error of 1e-7 without one.
+    min_panels : int, optional
+        Of a linear system: the least panels that a pass is cut into, at most 4096, as far as chunks allow; more of them let
+        :func:`audit` read less for as many.  None: those of its bytes.
     cluster : optional
         None: for stored data and dask arrays the active ``distributed.Client``, if there is one; else this process for data in memory
         or below 256 MB and inside a Dask task, else an own LocalCluster.  ``"serial"`` (this process), ``"local"`` (an own
@@ -95,7 +99,7 @@ def plan(
     ------
     SpecError, DataError, PlanError, EngineError
     """
-    settings = Settings(tol, sketch, sketch_rows, seed, features, rank, accuracy, max_passes)
+    settings = Settings(tol, sketch, sketch_rows, seed, features, rank, accuracy, max_passes, min_panels)
     run = Run(problem, method, settings, Cluster(cluster, memory_limit, workers, threads, replicas))
     with run.cluster.engine(problem.rows) as engine:
         return run.plan(engine)
@@ -119,9 +123,8 @@ def solve(
     progress : bool or callable, optional
         None: a bar if standard error is a terminal, or in a notebook.  A callable is handed the events of :mod:`dsketch.events`.
     **choices
-        ``tol, method, sketch, sketch_rows, seed, features, rank, accuracy, max_passes, cluster, memory_limit, workers, threads,
-        replicas`` as in
-        :func:`plan`; for a Plan, which has them already, only ``cluster``.
+        ``tol, method, sketch, sketch_rows, seed, features, rank, accuracy, max_passes, min_panels, cluster, memory_limit, workers,
+        threads, replicas`` as in :func:`plan`; for a Plan, which has them already, only ``cluster``.
 
     Returns
     -------

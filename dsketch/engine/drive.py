@@ -9,6 +9,7 @@ import numpy as np
 from dsketch._linalg.threads import one_blas_thread, side_by_side
 from dsketch.engine import Engine
 from dsketch.engine.journal import Journal, digest, seed_of
+from dsketch.engine.panels import refine_panels
 from dsketch.errors import DataError
 from dsketch.events import Converged, PassFinished, PassRecord, PassStarted, Tell
 from dsketch.passes.base import Flow, Look, Part, leaves
@@ -31,14 +32,25 @@ class Drive:
         Passes that the plan foresees, for listeners; 0 where nobody can say.
     suspect : str
         What else may be at fault if a pass overflows, as its sentence goes on.
+    panels : int or None
+        The least of a pass.
     """
 
-    def __init__(self, engine: Engine, tell: Tell, journal: Journal | None = None, expected: int = 1, suspect: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tell: Tell,
+        journal: Journal | None = None,
+        expected: int = 1,
+        suspect: str = "",
+        panels: int | None = None,
+    ) -> None:
         self.engine = engine
         self.tell = tell
         self.journal = journal
         self.expected = expected
         self.suspect = suspect
+        self.panels = panels
         self.passes: list[PassRecord] = []
         self.history: list[Converged] = []
 
@@ -66,6 +78,7 @@ class Drive:
                 return result
 
     def _answer(self, look: Look) -> Part:
+        look = self._cut(look)
         number, kind, read_bytes = len(self.passes) + 1, look.pass_.names(), look.rows.nbytes
         self.tell(PassStarted(number, kind, read_bytes, max(self.expected, number) if self.expected else 0))
         known = self.journal.read(number, look) if self.journal else None
@@ -88,6 +101,10 @@ class Drive:
         self.passes.append(record)
         self.tell(PassFinished(number, kind, record.seconds, record.read_bytes, record.replayed))
         return part
+
+    def _cut(self, look: Look) -> Look:
+        """Return the look in as many panels as were asked for."""
+        return look if self.panels is None else look._replace(rows=refine_panels(look.rows, self.panels))
 
     def _run(self, number: int, look: Look) -> tuple[Part, Panels | None]:
         """Return the part, and for a journal what the pass says of its panels."""

@@ -21,6 +21,7 @@ from dsketch.engine.record import Record, digest_file, pack_record, unpack_recor
 from dsketch.errors import JournalError
 from dsketch.passes.base import Look, Part
 from dsketch.passes.sealed import Panels
+from dsketch.settings import Settings
 
 FORMAT = 3  # 1 held triangles and Gram matrices of [A b] whole; in 2 products were summed in another order
 _SINCE = frozenset({"columns", "storage", "values"})  # what a header may lack, and is then not compared
@@ -98,6 +99,8 @@ class Journal:
                     f"the journal at {self.address} must be of this run; its {', '.join(header[key])} had other numbers. "
                     "Use another journal, or give the data as they were."
                 )
+            if key == "settings":
+                found[key] = {**vars(Settings()), **found[key]}  # of a version that knew fewer
             if found.get(key) != header[key]:
                 raise JournalError(
                     f"the journal at {self.address} must be of this run; its {key} is {found.get(key)!r}, this run's is {header[key]!r}. "

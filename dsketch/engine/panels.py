@@ -8,11 +8,12 @@ for 1, 2 or 200 workers and for the serial engine.
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dsketch.matrix.base import Cuts
+from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Rows
 from dsketch.passes.base import Part, Pass
 
@@ -50,10 +51,27 @@ def panels_of(rows: Rows) -> list[Cuts]:
     """Return the row cuts of every panel: a power of two of panels, blocks shared out evenly."""
     cuts = rows.cuts
     blocks = len(cuts) - 1
-    wanted = min(max(rows.nbytes // PANEL_BYTES, rows.pieces, 1), blocks, MOST_PANELS)
+    wanted = min(max(rows.nbytes // PANEL_BYTES, rows.pieces, rows.panels, 1), blocks, MOST_PANELS)
     count = 1 << (int(wanted).bit_length() - 1)
     edges = [number * blocks // count for number in range(count + 1)]
     return [cuts[low : high + 1] for low, high in itertools.pairwise(edges)]
+
+
+def refine_panels(rows: Rows, least: int) -> Rows:
+    """Return the rows in ``least`` panels or more, as far as their storage has so many pieces; blocks are cut where they are larger.
+
+    Blocks are even, and end where a piece of the storage does that is read by itself; of a storage without such pieces they stay.
+    """
+    count = 1 << max(min(least, MOST_PANELS, rows.shape[0]) - 1, 0).bit_length()
+    if count <= len(panels_of(rows)):
+        return rows
+    unit = rows.A.unit_rows
+    if unit is None:
+        return replace(rows, panels=count)
+    n, tallest = rows.shape[0], int(np.max(np.diff(rows.cuts)))
+    edges = np.linspace(0.0, -(-n // unit), count * -(-n // (count * tallest)) + 1)
+    cuts = np.unique(np.minimum(np.round(edges).astype(np.int64) * unit, n))
+    return replace(rows, A=Recut(rows.A, cuts), panels=count)
 
 
 def tasks_of(rows: Rows, threads: int) -> list[Task]:

@@ -186,6 +186,7 @@ class Rows:
     weights: Matrix | None = None
     intercept: bool = False
     pieces: int = 0  # at least that many panels and tasks, where a row is more work than its bytes tell
+    panels: int = 0  # at least that many panels, where audits shall draw small ones
     run: str = ""  # the run whose blocks of A may be kept in the cache of the process; empty means none
     b_run: str = ""  # the same of b
     weights_run: str = ""  # and of weights

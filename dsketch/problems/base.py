@@ -23,7 +23,7 @@ from dsketch.problems.method import Method
 from dsketch.problems.options import require_taken
 from dsketch.problems.outcome import ArrayOf, Certificate, Outcome
 from dsketch.problems.tables import SummaryOptions, no_table_error, require_groups
-from dsketch.settings import MISSING, Option, Settings
+from dsketch.settings import MAX_PASSES, MIN_PANELS, MISSING, Option, Settings
 from dsketch.sketch import SKETCHES
 
 
@@ -301,3 +301,9 @@ def require_settings(settings: Settings, columns: int) -> None:
         )
     if not isinstance(settings.seed, int) or settings.seed < 0:
         raise SpecError(f"seed must be an integer ≥ 0; got {settings.seed!r}.")
+    for option in (MAX_PASSES, MIN_PANELS):
+        given, least, most = getattr(settings, option.name), option.least or 0, option.most
+        is_number = isinstance(given, Integral) and not isinstance(given, bool)
+        if given is not None and not (is_number and least <= given and (most is None or given <= most)):
+            bounds = f"an integer ≥ {least}" if most is None else f"an integer from {least} to {most}"
+            raise SpecError(f"{option.name} must be {bounds}, or be left out; got {given!r}.")

@@ -337,4 +337,5 @@ def test_what_a_problem_offers_is_read(problem: type[Problem]) -> None:
             assert Watched.read <= {"tol", "seed", *problem.takes, *method.takes}
             read |= Watched.read
 
+    read |= {"min_panels"} & {*problem.takes}  # who answers the looks cuts them
     assert read | ({"seed"} if problem.name in DRAWS_NOTHING else set()) == {*taken(problem)} & NAMES

@@ -58,7 +58,7 @@ class LinearProblem(LinearSystem, AffineProblem):
     parameters: dict[str, Any]
 
     methods: ClassVar[Mapping[str, LinearMethod]] = METHODS
-    takes: ClassVar[tuple[str, ...]] = ("accuracy",)
+    takes: ClassVar[tuple[str, ...]] = ("accuracy", "min_panels")
     options: ClassVar[tuple[Option, ...]] = (
         WEIGHTS,
         INTERCEPT,
