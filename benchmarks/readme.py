@@ -8,6 +8,7 @@ import accuracy
 import attention
 import attention_layer
 import attention_million
+import audit_share
 import claims
 import claims_smooth
 import conditioning
@@ -71,6 +72,7 @@ BENCHMARKS = {
         smoother,
         attention_layer,
         inversion,
+        audit_share,
         elastic_net,
         claims_smooth,
         targets,

@@ -22,3 +22,14 @@ def test_ledger_simulates_the_scheme(tmp_path: Path) -> None:
     # Fixed seeds: 4 standard errors of a binomial.
     assert all(abs(case["errors"]) < 4 and case["poisson"] < case["exact"] for case in by["race"])
     assert "Double spend" in printed
+
+
+def test_audits_of_small_panels_read_a_twentieth(tmp_path: Path) -> None:
+    """At any size: 50 of 1,024 panels, clean, of a run that is right."""
+    cases, printed = run_here("audit_share", tmp_path, draws=False)
+
+    usual, small = cases
+    assert (usual["min_panels"], small["min_panels"], small["drawn"], small["panels"]) == (None, 512, 50, 1024)
+    assert small["read_share"] <= 0.05 < usual["read_share"]
+    assert all(case["is_clean"] and case["status"] == "SOLVED" and case["error"] < 1e-12 for case in cases)
+    assert "audit-share" in printed
