@@ -1,4 +1,4 @@
-"""Claim: with ``min_panels=512`` an audit of 50 panels reads 5 % of what a solve of 12 GB in two passes reads, and the passes cost little more.
+"""Claim: with ``min_panels=512`` an audit of 50 panels reads 5 % of what a solve of 12 GB in two passes reads, and passes cost little more.
 
 The same matrix is solved by turns with panels of the default size and with small ones, each with a journal, then audited by its receipt and
 the store alone.  The store is out of the page cache before each solve and each audit.

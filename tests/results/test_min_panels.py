@@ -46,7 +46,7 @@ def test_panels_are_as_many_as_pieces_allow(stored: dict[str, str], kind: str, l
     assert len(panels) & (len(panels) - 1) == 0
     assert len(panels) >= min(least, 4096, (-(-N // unit) + 1) // 2)
     assert (edges[0], edges[-1]) == (0, N)
-    assert all(before[-1] == after[0] for before, after in zip(panels, panels[1:], strict=False))
+    assert all(before[-1] == after[0] for before, after in itertools.pairwise(panels))
     assert not np.any(edges[:-1] % unit)
 
 
