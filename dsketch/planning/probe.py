@@ -22,6 +22,7 @@ from dsketch.planning.price import Machines, Workload
 # Who reads the blocks that are looked at: this process, or those that will read them again.
 SAMPLE: ContextVar[Callable[..., list[tuple[Any, float]]]] = ContextVar("SAMPLE", default=sample_blocks)
 _BLOCKS = 3
+_TIMED_BYTES = 8_000_000  # of a block of raw rows: more would not tell more of the speed of reading, and be read again
 _ROWS_PER_COLUMN = 4  # the triangle takes so many rows of each block for a column
 # Up to here all are judged: of an A whose columns are mixtures of all, some tell little of the condition number.
 _WHOLE_COLUMNS = 512
@@ -128,11 +129,12 @@ def probe(rows: Rows, penalty: Floats | None = None) -> Probe:
 
 
 def _shorten(rows: Rows, span: tuple[int, int], columns: int, blocks: int) -> tuple[int, int]:
-    """Return which rows of a block to look at: of raw rows, of which columns are sampled, enough for four a column of all blocks."""
+    """Return which rows of a block to look at: of raw ones enough for four a column of all blocks, and for a speed where all are judged."""
     start, stop = span
-    if columns == rows.shape[1] or rows.A.nonzeros is not None or not rows.A.is_raw:
+    if rows.A.nonzeros is not None or not rows.A.is_raw:
         return span
-    return start, min(stop, start + -(-_ROWS_PER_COLUMN * columns // blocks))
+    timed = _TIMED_BYTES // bytes_of_row(rows.A) if columns == rows.shape[1] else 0
+    return start, min(stop, start + max(-(-_ROWS_PER_COLUMN * columns // blocks), timed))
 
 
 def _stride(entries: int, blocks: int) -> int:
