@@ -182,7 +182,7 @@ function laidOut(root, job, run, about) {
     output.update(next);
     tick();
     await showAnswer(certificate, answer, next);
-    residuals.update(hasSolution(next.state) && !answer.element.hidden);
+    residuals.update(hasSolution(next.state) ? answer.found() : null);
     predictions.update(hasSolution(next.state) && !answer.element.hidden);
     actions.update(next);
     about.renew();
@@ -233,6 +233,7 @@ function answerCard(id) {
   element.hidden = true;
   return {
     element,
+    found: view.found,
     async update(job, solution) {
       const said = solution.summary?.text ?? solution.no_summary;
       show(element, (await view.load(job, solution)) || Boolean(said));
@@ -249,9 +250,9 @@ function residualsCard(job) {
   element.hidden = true;
   return {
     element,
-    update(isAnswered) {
-      show(element, isAnswered && view.isOffered);
-      if (!element.hidden) view.load();
+    update(found) {
+      show(element, found !== null && view.isOffered);
+      if (!element.hidden) view.load(found);
     },
   };
 }
