@@ -60,7 +60,8 @@ class Listing(BaseModel):
     order: Order = Field(
         default=Order.NEWEST,
         description="active: what runs, is planned, waits, rests, the newest first in each; state, name, problem, owner: by the alphabet; "
-        "with a minus before it: from its end.",
+        "passes, work: the least first, those under way by what they have done by now; with a minus before it: from its end. Between two "
+        "pages a job that goes on meanwhile may come twice or not at all; all others come once.",
     )
     after: Annotated[str, Field(max_length=700, pattern="^(.*~)?[0-9a-f]{20}$")] | None = Field(
         default=None, description="``next`` of the page before, in the same order."
