@@ -65,7 +65,7 @@ class Answers(Connection):
         return self._json("POST", f"{job_path(id_)}/predict", body=body, headers={"Idempotency-Key": key or uuid4().hex})
 
     def residuals(self, id_: str, column: str | None = None, *, target: int = 0, rows: int = 20_000, seed: int = 0) -> Document:
-        """Return residuals of a random sample of the rows of a solved job, counted in cells.
+        """Return residuals of a random sample of the rows of a solved job, counted in hexagons.
 
         Parameters
         ----------
@@ -82,8 +82,9 @@ class Answers(Connection):
         Returns
         -------
         dict
-            ``kind`` (response, or deviance of generalised linear models), ``rows``, ``of``, and ``pictures``: ``x``, ``ends``, ``counts``,
-            ``means``.
+            ``kind`` (response, or deviance of generalised linear models), ``rows``, ``of``, and ``pictures``: what lies across (``x``), the
+            ``ends`` of both axes, ``hexagons`` as [column, line, count] on a lattice of ``columns`` × ``lines`` steps, odd lines half a
+            column to the right, and ``means`` of the residuals in bands across, each of ``mean_rows`` rows.
         """
         body = {"target": target, "column": column, "rows": rows, "seed": seed}
         return self._json("POST", f"{job_path(id_)}/residuals", body=body, seconds=PATIENT_SECONDS)

@@ -66,8 +66,8 @@ class Jobs(Connection):
         search : str
             Only those with all these words in name, owner, problem, data, tags or id.
         order : str
-            ``newest``, ``oldest``, ``active`` (what runs first, then what waits), ``state``, ``name``, ``problem`` or ``owner``; with a
-            minus before it, as ``-name``, from its end.
+            ``newest``, ``oldest``, ``active`` (what runs first, then what waits), ``state``, ``name``, ``problem``, ``owner``, ``passes``
+            or ``work`` (the least first); with a minus before it, as ``-name``, from its end.
         tags : iterable of str
             Only those that have all of these.
         """

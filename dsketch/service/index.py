@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from dsketch.service.job import Job, State, StateChange
-from dsketch.service.listing import Look, back_of, problem_of, rank_of, title_of, words_of
+from dsketch.service.listing import Look, back_of, passes_of, problem_of, rank_of, title_of, words_of, work_of
 from dsketch.service.tags import lines_of
 
 log = logging.getLogger("dsketch.service")
 
-_FORMAT = 3  # of the tables; others are thrown away, as the folders have all that they held
+_FORMAT = 4  # of the tables; others are thrown away, as the folders have all that they held
 _TABLES = ("jobs", "documents", "tally")
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS jobs (
         id TEXT PRIMARY KEY, back TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL, key TEXT, rank INTEGER NOT NULL,
-        title TEXT NOT NULL, problem TEXT NOT NULL, words TEXT NOT NULL, tags TEXT NOT NULL
+        title TEXT NOT NULL, problem TEXT NOT NULL, words TEXT NOT NULL, tags TEXT NOT NULL, passes INTEGER NOT NULL, work REAL NOT NULL
     ) WITHOUT ROWID""",
     # Apart, so that what has to look at every job reads short rows.
     "CREATE TABLE IF NOT EXISTS documents (id TEXT PRIMARY KEY, document TEXT NOT NULL)",
@@ -29,7 +29,7 @@ _SCHEMA = (
     "CREATE UNIQUE INDEX IF NOT EXISTS jobs_by_key ON jobs (owner, key) WHERE key IS NOT NULL",
     *(
         f"CREATE INDEX IF NOT EXISTS jobs_by_{'_'.join(columns)} ON jobs ({', '.join(columns)}, back)"
-        for column in ("state", "rank", "title", "problem")
+        for column in ("state", "rank", "title", "problem", "passes", "work")
         for columns in ((column,), ("owner", column))
     ),
     "CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (back)",
@@ -43,7 +43,7 @@ _SCHEMA = (
     END""",
 )
 _INSERT = (
-    "INSERT INTO jobs VALUES (:id, :back, :owner, :state, :key, :rank, :title, :problem, :words, :tags)",
+    "INSERT INTO jobs VALUES (:id, :back, :owner, :state, :key, :rank, :title, :problem, :words, :tags, :passes, :work)",
     "INSERT INTO documents VALUES (:id, :document)",
 )
 _DELETE = "DELETE FROM jobs WHERE id = ?"
@@ -120,9 +120,7 @@ class Index:
 
     def page(self, look: Look) -> list[Job]:
         """Return the jobs that are looked for, in their order, no more than its limit."""
-        clause, values = look.clause()
-        query = f"SELECT id FROM jobs {clause}"  # noqa: S608 - clauses are our own words, values are bound
-        ids = [id_ for (id_,) in self._reader().execute(query, values).fetchall()]
+        ids = self._grown_ids(look) if look.grown else [id_ for (id_,) in self._rows("id", *look.clause())]
         found = {job.id: job for job in self._jobs(f"WHERE id IN ({', '.join('?' * len(ids))})", *ids)}
         return [found[id_] for id_ in ids if id_ in found]
 
@@ -168,6 +166,17 @@ class Index:
     def _jobs(self, clause: str, *values: Any) -> list[Job]:
         query = f"SELECT document FROM jobs JOIN documents USING (id) {clause}"  # noqa: S608 - clauses are our own words, values are bound
         return [_job(document) for (document,) in self._reader().execute(query, values).fetchall()]
+
+    def _grown_ids(self, look: Look) -> list[str]:
+        """Return the ids of a page by what grows: those under way stand by what they have done by now, all others by what is recorded."""
+        resting = self._rows(f"{look.order.column}, back, id", *look.clause())
+        under_way = [(look.grown[id_], back_of(id_), id_) for (id_,) in self._rows("id", *look.grown_clause())]
+        later = [place for place in under_way if look.is_later(place[0], place[2])]
+        return [id_ for _, _, id_ in sorted([*resting, *later], reverse=look.order.is_backward)[: look.limit]]
+
+    def _rows(self, columns: str, clause: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        query = f"SELECT {columns} FROM jobs {clause}"  # noqa: S608 - clauses are our own words, values are bound
+        return self._reader().execute(query, values).fetchall()
 
     def _reader(self) -> sqlite3.Connection:
         if not hasattr(self._local, "connection"):
@@ -215,6 +224,8 @@ def _row(job: Job) -> dict[str, Any]:
         "problem": problem_of(job),
         "words": words_of(job),
         "tags": lines_of(job.tags),
+        "passes": passes_of(job),
+        "work": work_of(job),
         "document": json.dumps({**vars(job), "history": [step.to_dict() for step in job.history]}),
     }
 

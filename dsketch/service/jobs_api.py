@@ -88,9 +88,11 @@ class Desk:
 
     def page(self, look: Look) -> tuple[list[Job], str | None]:
         """Return the jobs of a look, and the cursor of the page after them; None on the last one."""
-        found = self.dispatcher.store.page(replace(look, limit=look.limit + 1))
+        store = self.dispatcher.store
+        grown = store.grown(look.order)
+        found = store.page(replace(look, limit=look.limit + 1, grown=grown))
         shown = found[: look.limit]
-        return shown, cursor_of(shown[-1], look.order) if len(found) > len(shown) else None
+        return shown, cursor_of(shown[-1], look.order, grown) if len(found) > len(shown) else None
 
     def counts(self, caller: Caller, search: str = "", tags: tuple[str, ...] = ()) -> tuple[dict[str, int], int]:
         """Return how many jobs that the caller may see and that are found are in each state, and how many owners it sees jobs of."""
@@ -192,11 +194,11 @@ class Desk:
             **self.dispatcher.paces.tell(job.id, progress),
             "spec": job.spec,
         }
-        folder = self.dispatcher.store.folder(job.id)
         if whole or job.state.is_active:
-            about["passes"] = max(last.passes, folder.passes)
+            about["passes"] = self.dispatcher.store.passes(job)
         if not whole:
             return about
+        folder = self.dispatcher.store.folder(job.id)
         return {
             **about,
             "plan": _plan_of(folder),

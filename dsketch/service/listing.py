@@ -1,6 +1,8 @@
 """In which order jobs are listed, which are found by a word, and where the next page begins: values and clauses of SQL, no connection."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -26,6 +28,10 @@ class Order(Enum):
     PROBLEM_BACK = "-problem"
     OWNER = "owner"
     OWNER_BACK = "-owner"
+    PASSES = "passes"
+    PASSES_BACK = "-passes"
+    WORK = "work"
+    WORK_BACK = "-work"
 
     @property
     def column(self) -> str | None:
@@ -37,8 +43,21 @@ class Order(Enum):
         """Whether it begins with what is last in the alphabet, or oldest."""
         return self is Order.OLDEST or self.value.startswith("-")
 
+    @property
+    def is_growing(self) -> bool:
+        """Whether it is by what gets more while a job is under way."""
+        return self.column in _GROWING
 
-_COLUMNS = {"active": "rank", "state": "state", "name": "title", "problem": "problem", "owner": "owner"}
+
+_GROWING = ("passes", "work")
+_COLUMNS = {
+    "active": "rank",
+    "state": "state",
+    "name": "title",
+    "problem": "problem",
+    "owner": "owner",
+    **{one: one for one in _GROWING},
+}
 _OF_STATE = ("rank", "state")  # the same for all jobs of a state
 
 
@@ -60,6 +79,9 @@ class Look:
     after : str or None
         The cursor of the job before, as :func:`cursor_of` gives it.
     limit : int
+    grown : mapping of str to float
+        By id, what each job under way has done by now of what a growing order is about: it stands where that puts it, not where it stood
+        when it began.
     """
 
     owner: str | None = None
@@ -69,22 +91,39 @@ class Look:
     after: str | None = None
     limit: int = 100
     tags: tuple[str, ...] = ()
+    grown: Mapping[str, float] = field(default_factory=dict)
 
     def clause(self) -> tuple[str, list[Any]]:
-        """Return what follows FROM jobs in SQL, and the values that it binds."""
+        """Return what follows FROM jobs in SQL, and the values that it binds; jobs that have grown are left out."""
         column = None if self.order.column in _OF_STATE and self.state is not None else self.order.column
         mark, direction = ("<", "DESC") if self.order.is_backward else (">", "ASC")
         terms, values = self.terms()
+        if self.grown:
+            terms, values = [*terms, f"id NOT IN ({', '.join('?' * len(self.grown))})"], [*values, *self.grown]
         if self.after is not None:
             value, _, id_ = self.after.rpartition("~")
             before: list[Any] = [back_of(id_)]
             if column is not None:
-                before = [_rank_from(value) if column == "rank" else value, *before]
+                before = [_value_from(column, value), *before]
             names = "back" if column is None else f"{column}, back"
             terms, values = [*terms, f"({names}) {mark} ({', '.join('?' * len(before))})"], [*values, *before]
         where = f"WHERE {' AND '.join(terms)} " if terms else ""
         first = f"{column} {direction}, " if column else ""
         return f"{where}ORDER BY {first}back {direction} LIMIT ?", [*values, self.limit]
+
+    def grown_clause(self) -> tuple[str, list[Any]]:
+        """Return what follows FROM jobs in SQL for those that have grown, on whatever page they are, and the values that it binds."""
+        terms, values = self.terms()
+        terms, values = [*terms, f"id IN ({', '.join('?' * len(self.grown))})"], [*values, *self.grown]
+        return f"WHERE {' AND '.join(terms)}", values
+
+    def is_later(self, value: float, id_: str) -> bool:
+        """Return whether a job that has grown to a value comes after the job before."""
+        if self.after is None:
+            return True
+        before, _, last = self.after.rpartition("~")
+        here, there = (value, back_of(id_)), (_amount_from(before), back_of(last))
+        return here < there if self.order.is_backward else here > there
 
     def terms(self) -> tuple[list[str], list[Any]]:
         """Return the conditions of owner, state, search and tags, and the values that they bind."""
@@ -99,7 +138,7 @@ class Look:
         return terms, values
 
 
-def cursor_of(job: Job, order: Order) -> str:
+def cursor_of(job: Job, order: Order, grown: Mapping[str, float] | None = None) -> str:
     """Return where a page goes on after a job."""
     value = {
         "rank": rank_of(job.state),
@@ -107,6 +146,8 @@ def cursor_of(job: Job, order: Order) -> str:
         "title": title_of(job),
         "problem": problem_of(job),
         "owner": job.owner,
+        "passes": (grown or {}).get(job.id, passes_of(job)),
+        "work": (grown or {}).get(job.id, work_of(job)),
         None: None,
     }[order.column]
     return job.id if value is None else f"{value}~{job.id}"
@@ -126,6 +167,22 @@ def rank_of(state: State) -> int:
     return _RANKS.get(state, _RESTING)
 
 
+def _value_from(column: str, text: str) -> str | float:
+    """Return the value in a cursor."""
+    if column == "rank":
+        return _rank_from(text)
+    return _amount_from(text) if column in _GROWING else text
+
+
+def _amount_from(text: str) -> float:
+    """Return the number in a cursor; 0 where somebody wrote something else."""
+    try:
+        found = float(text)
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) else 0.0
+
+
 def _rank_from(text: str) -> int:
     """Return the rank in a cursor; that of what comes first, where somebody wrote another."""
     return int(text) if text in map(str, range(_RESTING + 1)) else 0
@@ -139,6 +196,16 @@ def title_of(job: Job) -> str:
 def problem_of(job: Job) -> str:
     """Return the problem of a job."""
     return str(job.spec.get("problem", ""))
+
+
+def passes_of(job: Job) -> int:
+    """Return the passes of a job that were recorded when it came into its state."""
+    return job.history[-1].passes
+
+
+def work_of(job: Job) -> float:
+    """Return the seconds that processes had worked on a job when it came into its state."""
+    return job.seconds(job.history[-1].at)
 
 
 def words_of(job: Job) -> str:

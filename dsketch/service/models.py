@@ -60,7 +60,8 @@ class Listing(BaseModel):
     order: Order = Field(
         default=Order.NEWEST,
         description="active: what runs, is planned, waits, rests, the newest first in each; state, name, problem, owner: by the alphabet; "
-        "with a minus before it: from its end.",
+        "passes, work: the least first, those under way by what they have done by now; with a minus before it: from its end. Between two "
+        "pages a job that goes on meanwhile may come twice or not at all; all others come once.",
     )
     after: Annotated[str, Field(max_length=700, pattern="^(.*~)?[0-9a-f]{20}$")] | None = Field(
         default=None, description="``next`` of the page before, in the same order."
@@ -289,17 +290,36 @@ class Picture(Strict):
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = Field(default=0, description="The same seed draws the same rows.")
 
 
+class ResidualPicture(BaseModel):
+    """Residuals against one thing, counted in hexagons.
+
+    The centre of hexagon [column, line, count] lies at column / columns of the way between the ends across, half a column more on odd
+    lines, and at line / lines of the way up.
+    """
+
+    x: str = Field(description="What lies across: fitted value, or the name of a column.")
+    rows: int = Field(description="Of the sample, with a value of it.")
+    ends: Annotated[list[Annotated[list[float], Field(min_length=2, max_length=2)]], Field(min_length=2, max_length=2)] = Field(
+        description="Least and largest of x, least and largest of the residuals; further apart where all are the same."
+    )
+    columns: int = Field(description="Steps between hexagons from one end across to the other.")
+    lines: int = Field(description="Steps between lines of hexagons from the least residual to the largest.")
+    hexagons: list[Annotated[list[int], Field(min_length=3, max_length=3)]] = Field(
+        description="Column, line and count of rows of those that have some."
+    )
+    means: list[float | None] = Field(description="Mean residual of bands of the same width across; null where no row is.")
+    mean_rows: list[int] = Field(description="Rows of each band.")
+
+
 class ResidualsOut(BaseModel):
-    """Residuals of a sample of rows, counted in cells."""
+    """Residuals of a sample of rows, counted in hexagons."""
 
     model_config = ConfigDict(extra="allow")
 
     kind: str = Field(description="response: y − fitted; deviance: signed root of the unit deviance.")
     rows: int = Field(description="That were drawn.")
     of: int = Field(description="Rows of A.")
-    pictures: list[dict[str, Any]] = Field(
-        description="x: what lies across; ends of both axes; counts of shape (up, across); means of each column of cells."
-    )
+    pictures: list[ResidualPicture] = Field(description="Against the fitted values, and against the column.")
 
 
 class FactOut(BaseModel):

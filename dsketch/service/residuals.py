@@ -27,12 +27,13 @@ from dsketch.problems.affine import linear_look
 from dsketch.problems.smooth.problem import SmoothProblem
 from dsketch.service.coefficients import Coefficients
 from dsketch.service.folder import Folder
+from dsketch.service.hexagons import COLUMNS, LINES, count_hexagons, ends_of, place_of
 
 _BLOCKS = 64  # that the sample is drawn from, at most
 _SPAN_BYTES = 32_000_000  # decoded, of the rows of A that are taken of one block
 _LEAST_SPAN = 256  # rows of a block, however wide they are
 _READ_BYTES = 512_000_000  # decoded, of all blocks; of one block more only if it is larger by itself
-_CELLS = (48, 32)  # of a picture, across and up
+_BANDS = 24  # of a picture, of each of which the mean is told
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +63,7 @@ class ResidualWish:
 
 
 def draw_residuals(wish: ResidualWish, problem: Problem, engine: Engine) -> dict[str, Any]:
-    """Return a sample of residuals as counts of cells, as JSON can hold it.
+    """Return a sample of residuals as counts of hexagons, as JSON can hold it.
 
     Parameters
     ----------
@@ -73,8 +74,7 @@ def draw_residuals(wish: ResidualWish, problem: Problem, engine: Engine) -> dict
     Returns
     -------
     dict
-        ``kind`` (response or deviance), ``rows`` drawn ``of`` how many, and ``pictures``: for each what lies across (``x``), the ends of
-        both axes, ``counts`` of shape (up, across) from the lowest residuals on, and the mean residual of each column of cells.
+        ``kind`` (response or deviance), ``rows`` drawn ``of`` how many, and ``pictures``, each as :func:`count_cells` has it.
 
     Raises
     ------
@@ -138,22 +138,34 @@ def draw_spans(rows: Rows, wanted: int, seed: int, beside_bytes: int = 0) -> lis
 
 
 def count_cells(name: str, across: Floats, residuals: Floats) -> dict[str, Any]:
-    """Return how many rows lie in each cell of a picture; axes reach from the least to the largest."""
-    known = np.isfinite(across)
+    """Return how many rows lie in each hexagon of a picture, and the means of bands of it; axes reach from the least to the largest.
+
+    Returns
+    -------
+    dict
+        ``x``, ``rows`` with a value of it, ``ends`` of both axes; ``columns``, ``lines`` and ``hexagons`` as
+        :func:`~dsketch.service.hexagons.count_hexagons` has them; ``means`` of the residuals, NaN where there are none, and ``mean_rows``
+        of bands of the same width across.
+    """
+    known = np.isfinite(across) & np.isfinite(residuals)
     across, residuals = across[known], residuals[known]
-    ends = [_ends_of(across), _ends_of(residuals)]
-    counts, edges, _ = np.histogram2d(across, residuals, bins=_CELLS, range=ends)
-    column = np.clip(np.searchsorted(edges, across, "right") - 1, 0, _CELLS[0] - 1)
-    weight = np.bincount(column, minlength=_CELLS[0])
+    ends = (ends_of(across), ends_of(residuals))
+    places = place_of(across, ends[0])
+    band = np.minimum((places * _BANDS).astype(np.int64), _BANDS - 1)
+    rows = np.bincount(band, minlength=_BANDS)
+    unit = max(abs(end) for end in ends[1])  # the sum of large residuals may be beyond floats, their mean is not
     with np.errstate(invalid="ignore"):
-        means = np.bincount(column, residuals, _CELLS[0]) / weight
-    return {"x": name, "ends": ends, "counts": counts.T.astype(int).tolist(), "means": means, "rows": len(across)}
-
-
-def _ends_of(values: Floats) -> tuple[float, float]:
-    """Return least and largest, some way apart."""
-    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
-    return (low, high) if high - low > 1e-12 * max(abs(low), abs(high)) else (low - 0.5, high + 0.5)
+        means = unit * (np.bincount(band, residuals / unit, _BANDS) / rows)
+    return {
+        "x": name,
+        "rows": len(across),
+        "ends": ends,
+        "columns": COLUMNS,
+        "lines": LINES,
+        "hexagons": count_hexagons(places, place_of(residuals, ends[1])),
+        "means": means,
+        "mean_rows": rows,
+    }
 
 
 def _look_of(problem: Problem, x: Floats) -> tuple[Look, Loss | None]:

@@ -20,7 +20,7 @@ from dsketch.service.folder import Folder, sweep
 from dsketch.service.formats import make_private, require_known_format
 from dsketch.service.index import Index
 from dsketch.service.job import Job, State, StateChange
-from dsketch.service.listing import Look
+from dsketch.service.listing import Look, Order
 
 log = logging.getLogger("dsketch.service")
 T = TypeVar("T")
@@ -249,6 +249,17 @@ class Store:
     def seconds(self, job: Job) -> float:
         """Return how long processes have worked on a job since somebody last asked for it."""
         return job.seconds(job.history[-1].at + self._elapsed(job))
+
+    def passes(self, job: Job) -> int:
+        """Return how many passes of a job are recorded by now."""
+        return max(job.history[-1].passes, self.folder(job.id).passes)
+
+    def grown(self, order: Order) -> dict[str, float]:
+        """Return by id what each job under way has done by now of what an order is about; of an order by what stays, nothing."""
+        if not order.is_growing:
+            return {}
+        amount = self.passes if order.column == "passes" else self.seconds
+        return {job.id: amount(job) for job in self._index.in_states(state for state in State if state.is_active)}
 
     def page(self, look: Look | None = None, **more: Any) -> list[Job]:
         """Return the jobs of a look, or of one with these words: newest first, unless it says otherwise."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,19 @@ from tests.service.test_list_page import CUT, PHONE, SMALL
 
 expect = playwright.expect
 NAMES = ["age", "income", "distance to the sea"]
+# The colours in which a picture's hexagons are filled, for each picture.
+COLOURS = """(card) => [...card.querySelectorAll(".hexbin-plot")].map((plot) =>
+  [...plot.querySelectorAll("[class^=hexagon-][d^=M]")].map((one) => getComputedStyle(one).fill))"""
+# The lengths of the six sides of each picture's first hexagon, in pixels of the screen.
+CORNERS = """(card) => [...card.querySelectorAll(".hexbin-plot")].map((plot) => {
+  const path = plot.querySelector("[class^=hexagon-][d^=M]");
+  const matrix = path.getScreenCTM();
+  const [, x, y, ...moves] = path.getAttribute("d").split("z")[0].match(/^M(\\S+) ([^l]+)(.*)$/).flatMap((part, index) =>
+    index === 3 ? part.match(/[lv][^lv]+/g) : [part]);
+  const steps = moves.map((move) => (move[0] === "v" ? [0, Number(move.slice(1))] : move.slice(1).split(" ").map(Number)));
+  const ends = steps.reduce(([dx, dy], [ax, ay]) => [dx + ax, dy + ay], [0, 0]);
+  return [...steps, [-ends[0], -ends[1]]].map(([dx, dy]) => Math.hypot(matrix.a * dx, matrix.d * dy));
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +111,61 @@ def test_residuals_are_drawn_when_asked_for(browser: Any, running: Service, ids:
             expect(card).to_contain_text("Reads a random sample")
             card.get_by_label("also against").select_option("income")
             card.get_by_role("button", name="Draw residuals").click()
-            expect(card).to_contain_text("Residuals (b less what is fitted) of 4,000 of 4,000 rows")
+            expect(card).to_contain_text("Residuals (b less what is fitted) of all 4,000 rows.")
             expect(card.get_by_role("img")).to_have_count(2)
             expect(card.get_by_role("img").nth(1)).to_have_attribute(
-                "aria-label", re.compile("against income from -.* means along it")
+                "aria-label",
+                re.compile("against income from -.*; the fullest hexagon has .*; means of bands along it lie between -"),
             )
-            painted = card.locator("canvas").first.evaluate(
-                "(one) => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(Boolean)"
-            )
-            assert painted
+            expect(card.locator(".hexbin-legend")).to_contain_text("rows in a hexagon1")
+            assert [len(set(colours)) >= 4 for colours in card.evaluate(COLOURS)] == [True, True]
+            for corners in card.evaluate(CORNERS):
+                assert np.allclose(corners, corners[0], rtol=0.02)  # sides of a hexagon as the screen has them, all as long
+            card.get_by_text("Means as a table").first.click()
+            rows = card.locator("figure").first.locator("tbody tr")
+            expect(rows).to_have_count(24)
+            assert sum(int(row.locator("td").nth(2).inner_text().replace(",", "")) for row in rows.all()) == 4_000
             require_readable(page)
+
+
+def test_steps_of_colour_hold_every_count(browser: Any, running: Service) -> None:
+    """Steps are in order and disjoint, hold all counts, are as ratios where these are spread; few counts have a step each."""
+    with watched(browser, f"{running.url}/") as page:
+        steps_of = "async (counts) => (await import('./hexbin.js')).stepsOf(counts)"
+        for counts in ([5], [1, 2, 9], list(range(1, 501)), [*range(1000, 1100)], [1, 1, 1, 2, 3, 5, 8, 13, 20_000], []):
+            steps = page.evaluate(steps_of, counts)
+            assert len(steps) <= 6
+            assert all(first <= last for first, last in steps)
+            assert all(one[1] < other[0] for one, other in pairwise(steps))
+            assert all(sum(first <= count <= last for first, last in steps) == 1 for count in counts)
+        spread, even = (page.evaluate(steps_of, counts) for counts in (list(range(1, 501)), list(range(1000, 1100))))
+        assert spread[0][1] < 5
+        assert {last - first for first, last in even} <= {15, 16, 17}
+
+
+def test_axes_have_round_numbers(browser: Any, running: Service) -> None:
+    """A few between the ends, each told from the next one, in whatever unit; 0 is one of them where it is between the ends."""
+    with watched(browser, f"{running.url}/") as page:
+        ask = """async (ends) => { const { evenSplits, evenTick } = await import("./scales.js");
+            const found = evenSplits(ends, 5); return [found, found.map((one) => evenTick(one, found))]; }"""
+        for low, high in (
+            (-3.2, 3.4),
+            (0.0, 1.0),
+            (999.0, 1_001.0),
+            (-1.7e308, 1.7e308),
+            (0.0, 5e-324),
+            (1e-12, 3e-12),
+            (1e9, 1e9 + 1e-2),
+            (-2e7, 5e7),
+        ):
+            splits, words = page.evaluate(ask, [low, high])
+            assert 2 <= len(splits) <= 7, (low, high, splits)
+            assert len(set(words)) == len(words), (low, high, words)
+            slack = 1e-9 * (high / 2 - low / 2)
+            assert all(low / 2 - slack <= one / 2 <= high / 2 + slack for one in splits)
+            assert not low < 0 < high or "0" in words
+        assert page.evaluate(ask, [-3.2, 3.4])[1] == ["-2", "0", "2"]
+        assert page.evaluate(ask, [0.0, 1.0])[1] == ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]
 
 
 def test_one_backward_error_is_on_the_page(browser: Any, running: Service, ids: dict[str, str]) -> None:

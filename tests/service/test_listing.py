@@ -1,6 +1,7 @@
 """Lists of jobs: orders, searches, counts, pages, at no price that grows with the number of jobs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from dsketch.client import Client
 from dsketch.errors import SpecError
 from dsketch.service.index import Index
 from dsketch.service.job import Job, State, StateChange
-from dsketch.service.listing import Look, Order, cursor_of
+from dsketch.service.listing import Look, Order, back_of, cursor_of
 from dsketch.service.store import Store
 from tests.service.conftest import spec
 from tests.service.running import Service, rested
@@ -20,10 +21,14 @@ _STATES = [State.SOLVED, State.RUNNING, State.FAILED, State.QUEUED, State.PLANNI
 
 
 def job_of(number: int, owner: str = "alice", name: str | None = None, state: State = State.SOLVED, **spec: Any) -> Job:
-    """Return a job that nobody runs; its id sorts by the number."""
+    """Return a job that nobody runs; its id sorts by the number; it made up to 4 passes, for a third of a second each."""
     given = {"problem": "ridge", "A": f"/data/{number}/A.zarr", **spec}
     title = f"Name {number % 5}" if name is None else name
-    return Job(f"{number:012x}00000000", owner, title, given, 0.0, (StateChange(state, 0.0, "so it is"),))
+    worked = (
+        StateChange(State.RUNNING, 0.0, "runs"),
+        StateChange(state, 9.0, "so it is", passes=number % 5, worked=number % 5 / 3),
+    )
+    return Job(f"{number:012x}00000000", owner, title, given, 0.0, worked)
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def paged(index: Index, order: Order, **more: Any) -> list[Job]:
     after = None
     while page := index.page(Look(order=order, after=after, limit=3, **more)):
         found += page
-        after = cursor_of(page[-1], order)
+        after = cursor_of(page[-1], order, more.get("grown"))
     return found
 
 
@@ -72,6 +77,56 @@ def test_what_runs_comes_first(index: Index) -> None:
     assert all(state.is_resting for state in states[states.index(State.QUEUED) + states.count(State.QUEUED) :])
     running = [job.id for job in found if job.state is State.RUNNING]
     assert running == sorted(running, reverse=True)
+
+
+@pytest.mark.parametrize("order", [order for order in Order if order.is_growing])
+def test_what_grows_stands_where_it_is_now(index: Index, order: Order) -> None:
+    """By what is recorded of jobs that rest and by what is done by now of those under way, page by page, each once."""
+    grown = {job_of(number).id: 0.1 + number % 3 for number in range(40) if _STATES[number % 7].is_active}
+    recorded = {job_of(number).id: number % 5 / (1 if order.column == "passes" else 3) for number in range(40)}
+    amounts = recorded | grown
+    for more in ({}, {"owner": "bob"}, {"state": State.RUNNING}, {"search": "name 3"}):
+        found = paged(index, order, grown=grown, **more)
+        every = {job.id for job in index.page(Look(limit=500, **more))}
+        wanted = sorted(every, key=lambda id_: (amounts[id_], back_of(id_)), reverse=order.is_backward)
+        assert [job.id for job in found] == wanted
+
+
+@pytest.mark.parametrize("order", [Order.WORK, Order.WORK_BACK])
+def test_others_come_once_while_a_job_grows(index: Index, order: Order) -> None:
+    """A job that works between two pages may come twice or not at all; all others come once."""
+    id_, found, after = job_of(1).id, list[str](), None
+    for turn in range(40):
+        page = index.page(Look(order=order, after=after, limit=3, grown={id_: turn / 10}))
+        if not page:
+            break
+        found += [job.id for job in page]
+        after = cursor_of(page[-1], order, {id_: turn / 10})
+    assert sorted(one for one in found if one != id_) == [job_of(number).id for number in range(40) if number != 1]
+
+
+def test_a_cursor_that_is_no_number_is_0(index: Index) -> None:
+    """Somebody may write whatever comes before the id."""
+    for wrong in ("words", "nan", "inf", "1e999", ""):
+        look = Look(order=Order.WORK, after=f"{wrong}~{job_of(0).id}", limit=500)
+        assert index.page(look) == index.page(replace(look, after=f"0.0~{job_of(0).id}"))
+
+
+def test_the_store_tells_what_grows(tmp_path: Path) -> None:
+    """Passes that are recorded by now and seconds of work, of jobs under way alone, and of orders by these alone."""
+    store = Store(tmp_path / "state")
+    jobs = [accepted(store) for _ in range(3)]
+    store.move(jobs[0].id, State.CANCELLED)
+    for state in (State.PLANNING, State.RUNNING):
+        store.move(jobs[1].id, state)
+    journal = store.folder(jobs[1].id).journal
+    journal.mkdir(parents=True, exist_ok=True)
+    for number in range(3):
+        (journal / f"pass-{number:04d}.npz").touch()
+    assert store.grown(Order.PASSES_BACK) == {jobs[1].id: 3}
+    assert store.grown(Order.WORK).keys() == {jobs[1].id}
+    assert store.grown(Order.WORK)[jobs[1].id] >= 0
+    assert store.grown(Order.NAME) == {}
 
 
 def test_a_search_looks_for_all_its_words(index: Index) -> None:
@@ -119,7 +174,8 @@ def test_a_page_comes_from_an_index(index: Index, order: Order, owner: str | Non
     after = cursor_of(job_of(20), order)
     for state in (None, State.SOLVED) if order in (Order.ACTIVE, Order.NEWEST, Order.OLDEST) else (None,):
         for place in (None, after):
-            clause, values = Look(order=order, owner=owner, state=state, after=place, limit=25).clause()
+            grown = {job_of(3).id: 7.0} if order.is_growing else {}
+            clause, values = Look(order=order, owner=owner, state=state, after=place, limit=25, grown=grown).clause()
             asked = f"EXPLAIN QUERY PLAN SELECT id FROM jobs {clause}"  # noqa: S608 - of our own words
             steps = [row[3] for row in index._reader().execute(asked, values)]
             assert len(steps) == 1, steps

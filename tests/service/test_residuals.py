@@ -54,8 +54,8 @@ def solved(client: Client, **spec: Any) -> str:
     return str(job["id"])
 
 
-def test_all_rows_give_the_histogram_of_the_residuals(client: Client, arrays: dict[str, Any]) -> None:
-    """Where the sample is all rows, cells hold what NumPy counts; the bend that a line cannot fit shows in the means."""
+def test_all_rows_are_counted_in_hexagons(client: Client, arrays: dict[str, Any]) -> None:
+    """Where the sample is all rows, hexagons and bands hold all of them; the bend that a line cannot fit shows in the means."""
     id_ = solved(client, problem="lstsq", b="residual-b.zarr", intercept=True)
     found = client.residuals(id_, "u", rows=100_000)
     X = np.column_stack([arrays["A"], np.ones(ROWS)])
@@ -64,9 +64,12 @@ def test_all_rows_give_the_histogram_of_the_residuals(client: Client, arrays: di
     first, second = found["pictures"]
     assert (found["kind"], found["rows"], found["of"], first["x"], second["x"]) == ("response", ROWS, ROWS, "fitted value", "u")
     assert np.allclose(first["ends"], [[fitted.min(), fitted.max()], [left.min(), left.max()]], rtol=1e-9)
-    counts = np.array(first["counts"])
-    assert counts.sum() == np.array(second["counts"]).sum() == ROWS
-    assert np.abs(counts.sum(0) - np.histogram(fitted, counts.shape[1])[0]).sum() <= 4  # at an edge rounding decides
+    for picture in (first, second):
+        assert sum(count for _, _, count in picture["hexagons"]) == sum(picture["mean_rows"]) == picture["rows"] == ROWS
+    local = count_cells("fitted value", fitted, left)
+    assert np.abs(np.array(first["mean_rows"]) - local["mean_rows"]).sum() <= 4  # at an edge rounding decides
+    there, here = ({(column, line): count for column, line, count in one["hexagons"]} for one in (first, local))
+    assert sum(abs(there.get(at, 0) - here.get(at, 0)) for at in there | here) <= 4
     means = np.array(second["means"], float)
     assert means[0] > 1
     assert means[-1] > 1
@@ -86,7 +89,7 @@ def test_a_sample_is_seeded_and_bounded(client: Client, arrays: dict[str, Any]) 
     spans = draw_spans(rows, 20_000, 0)
     assert sum(stop - start for start, stop in spans) * 4_000 <= 600_000_000
     assert all(0 <= start < stop <= 1_000_000 for start, stop in spans)
-    assert count_cells("x", np.ones(5), np.zeros(5))["ends"] == [(0.5, 1.5), (-0.5, 0.5)]
+    assert count_cells("x", np.ones(5), np.zeros(5))["ends"] == ((0.5, 1.5), (-0.5, 0.5))
 
 
 def test_a_target_is_picked_and_its_gaps_left_out(client: Client, arrays: dict[str, Any]) -> None:
@@ -135,6 +138,7 @@ def test_residuals_on_the_command_line(
     said = CliRunner().invoke(main, ["jobs", "residuals", id_, "--column", "w", "--rows", "1000"])
     assert said.exit_code == 0, said.output
     assert "response residuals of 1," in said.output or "response residuals of 9" in said.output
-    assert said.output.count("│") == 64
+    assert said.output.count("│") == 2 * 23
+    assert said.output.count("rows in a hexagon: . 1, @ ") == 2
     assert " w " in said.output
     assert "@" in said.output

@@ -76,6 +76,12 @@ def test_heads_sort_the_list(browser: Any, running: tuple[Service, list[str]]) -
         expect(names(page)).to_have_text(["charlie", "alpha", "bravo"])
         page.get_by_label("Order").select_option("problem")
         expect(page.locator("th.cell-problem")).to_have_attribute("aria-sort", "ascending")
+        for amount in ("passes", "work"):
+            page.locator(f"th.cell-{amount} button").click()
+            expect(page.locator(f"th.cell-{amount}")).to_have_attribute("aria-sort", "descending")  # the most is looked for
+            expect(page.get_by_label("Order")).to_have_value(f"-{amount}")
+            page.locator(f"th.cell-{amount} button").click()
+            expect(page.locator(f"th.cell-{amount}")).to_have_attribute("aria-sort", "ascending")
 
 
 def test_a_tag_leads_to_its_jobs(browser: Any, running: tuple[Service, list[str]]) -> None:

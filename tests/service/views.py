@@ -98,8 +98,9 @@ def views_of(ids: dict[str, str], table: Path) -> list[View]:
         page.get_by_label("Target", exact=True).select_option("price")
 
     def residuals(page: Any) -> None:
+        page.get_by_label("also against").select_option("income")
         page.get_by_role("button", name="Draw residuals").click()
-        page.locator(".pictures canvas, .pictures svg").first.wait_for()
+        page.locator(".pictures svg").nth(1).wait_for()
         page.locator("[data-part=residuals]").scroll_into_view_if_needed()
 
     jobs = [

@@ -25,7 +25,7 @@ from dsketch.client import Client, Document
     metavar="ORDER",
     default="newest",
     show_default=True,
-    help="newest, oldest, active (what runs first, then what waits), state, name, problem or owner; -name: from its end.",
+    help="newest, oldest, active (what runs first, then what waits), state, name, problem, owner, passes or work; -name: from its end.",
 )
 @click.option("--limit", metavar="N", type=click.IntRange(1), default=50, help="At most so many.")
 def _list(state: str | None, search: str, tag: tuple[str, ...], order: str, limit: int, as_json: bool, **given: Any) -> int:

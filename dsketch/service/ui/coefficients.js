@@ -176,7 +176,7 @@ export function coefficientsView(id) {
   }
 
   search.addEventListener("input", () => found && draw());
-  return { element, load };
+  return { element, load, found: () => found };
 }
 
 /** Of a column: on a telephone t and z give way, as value and error tell them. */

@@ -19,6 +19,20 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/**
+ * Make an element of a picture.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes
+ * @param {...any} children elements, lists of them; null is left out
+ * @returns {any} the element
+ */
+export function drawn(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children.flat(Infinity).filter((child) => child !== null));
+  return element;
+}
+
 /** Set a text only if it differs: selections and screen readers are left alone. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -32,10 +32,15 @@ export async function jobPage(root, { id, about, trouble }) {
   const parts = laidOut(root, job, run, about);
   const ending = new AbortController();
   let frame = 0;
+  let opened = 0;
 
+  /** A page that opens draws a part a frame, so that none keeps somebody waiting who scrolls or types; then all at once. */
   function draw() {
     frame = 0;
-    parts.update();
+    if (opened === parts.updates.length) return parts.updates.forEach((update) => update());
+    parts.updates[opened]();
+    opened += 1;
+    changed();
   }
 
   /** Draw at most once a frame, and once more when a hidden page is seen again. */
@@ -149,22 +154,28 @@ function laidOut(root, job, run, about) {
     stall.tick(now);
   }
 
-  function update() {
-    const rests = isResting(now.state);
+  function updateNow() {
     strip.update(run, now);
     stall.update(run);
     show(workersCard, isActive(now.state) && run.workers.length > 0);
     if (!workersCard.hidden) workers.update(run.workers);
-    plot.update(run, rests);
-    ledger.update(run, rests);
-    log.update(run);
-    show(convergence, convergesIn(run, now, rests));
+  }
+
+  function updatePlan() {
+    const rests = isResting(now.state);
     const found = now.plan ?? run.plan;
     const used = hasSolution(now.state) ? now.method : null;
     if (found && shownPlan !== `${used} ${found.text}`)
       [(shownPlan = `${used} ${found.text}`), plan.replaceChildren(...planView(found, used).flat().filter(Boolean))];
     if (!found) say(noPlan, rests ? "This run ended before it had a plan." : PLAN_TO_COME);
   }
+
+  function updatePlot() {
+    plot.update(run, isResting(now.state));
+    show(convergence, convergesIn(run, now, isResting(now.state)));
+  }
+
+  const updates = [updateNow, updatePlan, updatePlot, () => ledger.update(run, isResting(now.state)), () => log.update(run)];
 
   async function renew(next) {
     if (next.state !== now.state) speak(`${title} is ${words.stateWord(next.word)}: ${words.sentence(next)}`);
@@ -182,13 +193,13 @@ function laidOut(root, job, run, about) {
     output.update(next);
     tick();
     await showAnswer(certificate, answer, next);
-    residuals.update(hasSolution(next.state) && !answer.element.hidden);
+    residuals.update(hasSolution(next.state) ? answer.found() : null);
     predictions.update(hasSolution(next.state) && !answer.element.hidden);
     actions.update(next);
     about.renew();
   }
 
-  return { update, renew, tick, plot, actions };
+  return { updates, renew, tick, plot, actions };
 }
 
 const DIRECT = 3; // passes of a run that has x in one step: its plot would be a point
@@ -233,6 +244,7 @@ function answerCard(id) {
   element.hidden = true;
   return {
     element,
+    found: view.found,
     async update(job, solution) {
       const said = solution.summary?.text ?? solution.no_summary;
       show(element, (await view.load(job, solution)) || Boolean(said));
@@ -249,9 +261,9 @@ function residualsCard(job) {
   element.hidden = true;
   return {
     element,
-    update(isAnswered) {
-      show(element, isAnswered && view.isOffered);
-      if (!element.hidden) view.load();
+    update(found) {
+      show(element, found !== null && view.isOffered);
+      if (!element.hidden) view.load(found);
     },
   };
 }

@@ -44,7 +44,8 @@ export function ledgerTable() {
   const rows = new Map();
 
   function update(run, rests) {
-    const isAtEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
+    const isLonger = run.passes.size > rows.size; // where it is scrolled to is asked for only then: the browser lays the page out to tell
+    const isAtEnd = isLonger && box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
     show(empty, run.passes.size === 0);
     say(empty, rests ? "No pass over the data was made." : "Each pass over the data gets a line here when it ends.");
     box.classList.toggle("is-short", rests && run.passes.size === 0);

@@ -15,10 +15,11 @@ export function logView() {
   let shown = 0;
 
   function update(run) {
+    show(empty, run.log.length === 0);
+    if (run.log.length === shown) return; // where it is scrolled to is asked for only then: the browser lays the page out to tell
     const isAtEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 8;
     list.append(...run.log.slice(shown).map(line));
     shown = run.log.length;
-    show(empty, shown === 0);
     if (isAtEnd) element.scrollTop = element.scrollHeight;
   }
 

@@ -14,6 +14,10 @@ export const ORDERS = [
     [one, `by ${one}`],
     [`-${one}`, `by ${one}, Z–A`],
   ]),
+  ...["passes", "work"].flatMap((one) => [
+    [`-${one}`, `most ${one} first`],
+    [one, one === "passes" ? "fewest passes first" : "least work first"],
+  ]),
 ];
 
 /**

@@ -6,15 +6,18 @@ import { isActive, stateBadge } from "./state.js";
 import { tagChips } from "./tags.js";
 import { age, dataOf, lastOf, number, seconds, sentence, share, title, turn } from "./words.js";
 
-/** @type {[string, string, [string, string]?][]} word, class and both orders of each column; the one without a word has the marks */
+/**
+ * Word, class and both orders of each column, and which one its head asks for first; the one without a word has the marks.
+ * @type {[string, string, [string, string]?, number?][]}
+ */
 export const HEADS = [
   ["", "cell-mark"],
   ["state", "cell-state", ["state", "-state"]],
   ["job", "cell-job", ["name", "-name"]],
   ["problem", "cell-problem", ["problem", "-problem"]],
   ["owner", "cell-owner", ["owner", "-owner"]],
-  ["passes", "cell-passes"],
-  ["work", "cell-work num"],
+  ["passes", "cell-passes", ["passes", "-passes"], 1],
+  ["work", "cell-work num", ["work", "-work"], 1],
   ["age", "cell-age num", ["newest", "oldest"]],
 ];
 

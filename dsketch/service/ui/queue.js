@@ -69,9 +69,9 @@ export function queuePage(root, { query, about, trouble }) {
     return page.counts.running + page.counts.planning ? PAUSE.live : PAUSE.still;
   }
 
-  /** Sort by a column; once more, from its end. */
-  function sortBy([forth, back]) {
-    Object.assign(wanted, { after: "", order: wanted.order === forth ? back : forth });
+  /** Sort by a column; once more, from its other end. */
+  function sortBy(orders, first) {
+    Object.assign(wanted, { after: "", order: orders[wanted.order === orders[first] ? 1 - first : first] });
     history.pushState(null, "", address(wanted));
     lookNow();
   }
@@ -119,10 +119,10 @@ export function queuePage(root, { query, about, trouble }) {
   };
 }
 
-/** @param {any[]} column word, class, orders @param {any} chosen @param {(orders: any) => void} sortBy */
-function headOf([word, kind, orders], chosen, sortBy) {
+/** @param {any[]} column as HEADS has it @param {any} chosen @param {(orders: any, first: number) => void} sortBy */
+function headOf([word, kind, orders, first = 0], chosen, sortBy) {
   if (!word) return h("th", { scope: "col", class: kind }, chosen.all, h("span", { class: "unseen" }, "selected"));
-  const sort = orders && h("button", { type: "button", class: "quiet sort", on: { click: () => sortBy(orders) } }, word);
+  const sort = orders && h("button", { type: "button", class: "quiet sort", on: { click: () => sortBy(orders, first) } }, word);
   return h("th", { scope: "col", class: kind }, sort ? [sort, h("span", { class: "small-only" }, word)] : word);
 }
 

@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 
 const ROW = 28; // pixels, as the stylesheet has it
 const MORE = 12; // rows beyond either edge, so that scrolling shows no gap
+const HEIGHT = 420; // pixels of the body at most, as the stylesheet has it; the true height is heard of when the browser has laid it out
 
 /**
  * Make a body that scrolls: its element, `update(count, rowOf)`, and `top()`, for when the rows have another order.
@@ -21,11 +22,12 @@ export function longTable(table, columns) {
   let count = 0;
   let shown = "";
   let frame = 0;
+  let height = HEIGHT;
+  let scrolled = 0; // kept, as asking the element would have the page laid out while rows are made
 
   function draw() {
     frame = 0;
-    const height = element.clientHeight || 400;
-    const top = Math.min(element.scrollTop, Math.max(count * ROW - height, 0)); // fewer rows than before: it scrolls there after this
+    const top = Math.min(scrolled, Math.max(count * ROW - height, 0)); // fewer rows than before: it scrolls there after this
     const first = Math.max(Math.floor(top / ROW) - MORE, 0);
     const last = Math.min(Math.ceil((top + height) / ROW) + MORE, count);
     const now = `${first}-${last}`;
@@ -42,10 +44,12 @@ export function longTable(table, columns) {
     }
   }
 
-  element.addEventListener("scroll", () => (frame ||= requestAnimationFrame(draw)), { passive: true });
+  const later = () => (frame ||= requestAnimationFrame(draw));
+  element.addEventListener("scroll", () => [(scrolled = element.scrollTop), later()], { passive: true });
+  new ResizeObserver(([{ contentRect }]) => contentRect.height && [(height = contentRect.height), later()]).observe(element);
   return {
     element,
-    top: () => (element.scrollTop = 0),
+    top: () => (element.scrollTop = scrolled = 0),
     update(length, make) {
       [count, rowOf, shown] = [length, make, ""];
       rows.clear();

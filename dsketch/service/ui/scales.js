@@ -1,4 +1,4 @@
-// Scales of the plot: whole decades for errors, a snug range for residuals, and what stands at their ticks.
+// Scales of pictures: round numbers on an even axis, whole decades for errors, a snug range for residuals, and what stands at their ticks.
 
 /** The range of errors: whole decades around the points and the goal, three at the least. */
 export function decades(least, most, goal) {
@@ -31,6 +31,29 @@ export function fewSplits(least, most) {
   const found = [];
   for (let value = Math.ceil(least / step) * step; value <= most; value += step) found.push(value);
   return found;
+}
+
+/**
+ * About so many round numbers between the ends of an even axis, 0 among them where it lies there.
+ * @param {number[]} ends @param {number} count
+ */
+export function evenSplits([low, high], count) {
+  const rough = ((high / 2 - low / 2) / count) * 2; // by halves: the ends may be farther apart than numbers reach
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999) ?? rough;
+  const [first, last] = [Math.ceil(low / step), Math.floor(high / step)];
+  if (!(step > 0) || !Number.isSafeInteger(first) || !Number.isSafeInteger(last) || last < first) return [low, high];
+  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step || 0);
+}
+
+/** What stands at a round number of an even axis: as many digits as tell it from the next one, an exponent where it is shorter so. */
+export function evenTick(value, splits) {
+  if (value === 0) return "0";
+  const step = splits.length > 1 ? Math.abs(splits[1] / 2 - splits[0] / 2) * 2 : Math.abs(value);
+  const most = Math.max(...splits.map(Math.abs));
+  const digits = Math.max(0, Math.min(15, Math.ceil(Math.log10(most / step) - 1e-9)));
+  if (most >= 1e6 || step < 1e-4) return value.toExponential(Math.min(digits, 12)).replace(/\.?0+e/, "e").replace("e+", "e");
+  return value.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
 }
 
 /** The label of a tick, with as many digits as tell it from the next one. */
