@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 import dsketch.api as api
-from dsketch._cli.options import JSON, with_options
+from dsketch._cli.options import JSON, Interval, with_options
 from dsketch._cli.show import print_json
 from dsketch.errors import SpecError
 
@@ -22,7 +22,7 @@ from dsketch.errors import SpecError
 )
 @click.option(
     "--share",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Interval(0, 1, min_open=True),
     help="The most that drawn panels may read, as a part of what the solve read, such as 0.05. [default: whatever they read]",
 )
 @click.option(

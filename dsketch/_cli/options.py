@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,18 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3
 
 SIZE = Size()
 
+
+class Interval(click.FloatRange):
+    """Numbers of an interval; NaN lies in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        found = super().convert(value, param, ctx)
+        if isnan(found):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return found
+
+
 _KINDS: dict[type, Any] = {Bytes: SIZE, Matrix: str, Numbers: str, object: str, Path: click.Path()}
 _METAVARS = {Matrix: "W", Numbers: "P,…", float: "P", int: "N"}
 
@@ -60,7 +73,7 @@ def _type_of(option: Option, most: int | None) -> Any:
     if option.least is not None:
         return click.IntRange(option.least, most)
     if option.above is not None and option.below is None:
-        return click.FloatRange(option.above, min_open=True)
+        return Interval(option.above, min_open=True)
     return _KINDS.get(option.kind, option.kind)  # an interval is for the problem to refuse, in a sentence on what it means
 
 

@@ -5,17 +5,21 @@ import time
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dsketch._cli.options import JSON, PRICE, SIZE, with_options
+from dsketch._cli.options import JSON, PRICE, SIZE, Interval, with_options
 from dsketch._cli.session import say
 from dsketch._cli.show import print_json
 from dsketch.errors import SpecError
 
+if TYPE_CHECKING:
+    from dsketch.service.tokens import Token
+
+_MOST_DAYS = 36_600  # as over HTTP: a hundred years
 _NEEDED = ("cryptography", "fastapi", "fastapi_offline", "prometheus_client", "pydantic", "uvicorn")
-_OWNER = "\0"  # the value of --revoke without one: the OWNER of the command
+_OWNER = "\0"  # the value of --revoke or --expire without one: the OWNER of the command
 DEFAULT_STATE = Path("~/.local/state/dsketch")
 
 
@@ -79,7 +83,7 @@ def require_service() -> None:
 @click.option(
     "--keep-days",
     metavar="N",
-    type=click.FloatRange(0, min_open=True),
+    type=Interval(0, min_open=True),
     help="Remove jobs and their answers so long after they ended. [default: never]",
 )
 @click.option(
@@ -105,7 +109,7 @@ def require_service() -> None:
 @click.option(
     "--max-seconds",
     metavar="S",
-    type=click.FloatRange(0, min_open=True),
+    type=Interval(0, min_open=True),
     default=86_400.0,
     help="Time limit of a job's work; inf for none.",
 )
@@ -119,7 +123,7 @@ def require_service() -> None:
 @click.option(
     "--max-planning",
     metavar="S",
-    type=click.FloatRange(0, min_open=True),
+    type=Interval(0, min_open=True),
     default=300.0,
     help="Seconds until a job is planned.",
 )
@@ -132,13 +136,11 @@ def require_service() -> None:
 @click.option(
     "--patience",
     metavar="S",
-    type=click.FloatRange(0, min_open=True),
+    type=Interval(0, min_open=True),
     default=20.0,
     help="Seconds that a request may take to arrive.",
 )
-@click.option(
-    "--rate", metavar="N", type=click.FloatRange(0, min_open=True), default=100.0, help="Requests a second of one owner."
-)
+@click.option("--rate", metavar="N", type=Interval(0, min_open=True), default=100.0, help="Requests a second of one owner.")
 @click.option(
     "--small",
     "small",
@@ -186,7 +188,7 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     return 0
 
 
-@click.command(short_help="Make, list or revoke tokens that let somebody use the service.")
+@click.command(short_help="Make, list, expire or revoke tokens that let somebody use the service.")
 @click.argument("owner", required=False)
 @click.option(
     "--token-file", metavar="FILE", required=True, type=click.Path(path_type=Path), help="File of the service; made if need be."
@@ -195,10 +197,20 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
 @click.option("--reader", "is_reader", is_flag=True, help="Let it look at its owner's jobs, and change nothing.")
 @click.option("--label", metavar="TEXT", default="", help="What its owner calls it, such as laptop.")
 @click.option(
-    "--days", metavar="N", type=click.FloatRange(0, min_open=True), help="Let it be good for so long. [default: until revoked]"
+    "--days",
+    metavar="N",
+    type=Interval(0, _MOST_DAYS, min_open=True),
+    help="Let it be good for so long, from now on. [default: until revoked; with --expire not at all]",
 )
 @click.option(
     "--list", "is_list", is_flag=True, help="List the tokens: owner, role, id, until when, label; never the token itself."
+)
+@click.option(
+    "--expire",
+    metavar="[OWNER|ID|LABEL]",
+    is_flag=False,
+    flag_value=_OWNER,
+    help="Let tokens that are there end in --days, or now: those of an owner, or of an id or label of --list. They stay listed.",
 )
 @click.option(
     "--revoke",
@@ -208,24 +220,32 @@ def serve(state: Path, host: str, port: int, token_file: Path | None, as_json: b
     help="Let nobody in any more with the tokens of an owner, or with the one of an id or label of --list.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object on standard output.")
-def token(owner: str | None, token_file: Path, as_json: bool, revoke: str | None, is_list: bool, **given: Any) -> int:
+def token(
+    owner: str | None, token_file: Path, as_json: bool, revoke: str | None, expire: str | None, is_list: bool, **given: Any
+) -> int:
     """Make a token for OWNER and print it, once: the file keeps only its hash.
 
-    A running service that reads this same file takes it at once, and no longer lets in whom --revoke names. A service that was given
-    a copy of the file (LoadCredential= of systemd) has to be started again for either. Change the file with this command only: where
-    a container sees it through a mount of the one file, an editor puts another file in its place, which the container does not see.
+    A running service that reads this same file takes it at once, and no longer lets in whom --revoke or --expire names. A service that
+    was given a copy of the file (LoadCredential= of systemd) has to be started again for each. Change the file with this command only:
+    where a container sees it through a mount of the one file, an editor puts another file in its place, which the container does not
+    see.
 
     \b
     Example: dsketch token alice --token-file /etc/dsketch/tokens --days 90
              dsketch token alice --token-file /etc/dsketch/tokens --reader --label dashboard
              dsketch token --list --token-file /etc/dsketch/tokens
+             dsketch token --expire dashboard --token-file /etc/dsketch/tokens --days 7
              dsketch token --revoke alice --token-file /etc/dsketch/tokens
     """  # noqa: D301
     require_service()
     from dsketch.service.tokens import new_token
 
+    if sum((is_list, revoke is not None, expire is not None)) > 1:
+        raise SpecError("one of --list, --expire and --revoke was expected; there are several. Give them one after another.")
     if is_list:
         _list(token_file, owner, as_json)
+    elif expire is not None:
+        _expire(token_file, _require_owner(owner) if expire == _OWNER else expire, given["days"] or 0.0, as_json)
     elif revoke is not None:
         _revoke(token_file, _require_owner(owner) if revoke == _OWNER else revoke, as_json)
     else:
@@ -241,24 +261,44 @@ def _require_owner(owner: str | None) -> str:
 
 
 def _list(path: Path, owner: str | None, as_json: bool) -> None:
-    from dsketch.service.tokens import Token, read_tokens
+    from dsketch.service.tokens import read_tokens
 
     found = [token for token in read_tokens(path) if owner in (None, token.owner)]
-
-    def until(token: Token) -> str | None:
-        return None if token.until is None else datetime.fromtimestamp(token.until, UTC).isoformat(timespec="minutes")
-
     if as_json:
-        described = [
-            {"owner": token.owner, "role": token.role, "id": token.id, "until": until(token), "label": token.label}
-            for token in found
-        ]
-        print_json({"tokens": described})
+        print_json({"tokens": [_described(token) for token in found]})
         return
     for token in found:
-        end = until(token)
-        words = "until revoked" if end is None else f"{'ended' if token.is_expired(time.time()) else 'until'} {end}"
-        click.echo(f"{token.owner:20} {token.role:6} {token.id}  {words}  {token.label}".rstrip())
+        click.echo(f"{token.owner:20} {token.role:6} {token.id}  {_end_of(token)}  {token.label}".rstrip())
+
+
+def _described(token: "Token") -> dict[str, Any]:
+    return {
+        "owner": token.owner,
+        "role": token.role,
+        "id": token.id,
+        "until": _until(token),
+        "is_expired": token.is_expired(time.time()),
+        "label": token.label,
+    }
+
+
+def _until(token: "Token") -> str | None:
+    return None if token.until is None else datetime.fromtimestamp(token.until, UTC).isoformat(timespec="minutes")
+
+
+def _end_of(token: "Token") -> str:
+    end = _until(token)
+    return "until revoked" if end is None else f"{'ended' if token.is_expired(time.time()) else 'until'} {end}"
+
+
+def _expire(path: Path, who: str, days: float, as_json: bool) -> None:
+    from dsketch.service.tokens import expire
+
+    ended = expire(path, who, days)
+    if as_json:
+        print_json({"tokens": [_described(token) for token in ended]})
+    for token in () if as_json else ended:
+        click.echo(f"{token.owner} {token.id} {_end_of(token)}")
 
 
 def _revoke(path: Path, who: str, as_json: bool) -> None:

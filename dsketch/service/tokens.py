@@ -152,17 +152,34 @@ def revoke(path: Path, who: str) -> tuple[Token, ...]:
     SpecError
         If there are none.
     """
-    data = _read(path)
-    known = _tokens(path, data)
-    names_of = ("owner", "id", "label") if who else ()
-    gone = next((found for name in names_of if (found := tuple(one for one in known if getattr(one, name) == who))), ())
-    if not gone:
+    gone = _named(path, who)
+    strike(path, gone)
+    return gone
+
+
+def expire(path: Path, who: str, days: float = 0.0) -> tuple[Token, ...]:
+    """Let the time of such tokens, as of :func:`revoke`, end so many days from now, whenever it would have ended; 0: at once.
+
+    Raises
+    ------
+    SpecError
+        If there are none.
+    """
+    until = int(time.time() + days * DAY_SECONDS)
+    return tuple(set_end(path, token, until) for token in _named(path, who))
+
+
+def _named(path: Path, who: str) -> tuple[Token, ...]:
+    """Return the tokens of a file that an owner's name, an id, here or over HTTP, or a label means."""
+    known = _tokens(path, _read(path))
+    names_of = ("owner", "id", "handle", "label") if who else ()
+    found = next((these for name in names_of if (these := tuple(one for one in known if getattr(one, name) == who))), ())
+    if not found:
         names = ", ".join(sorted({token.owner for token in known})) or "nobody"
         raise SpecError(
             f"an owner, or the id or label of a token, in {path} was expected; got {who!r} (it has: {names}). See --list."
         )
-    strike(path, gone)
-    return gone
+    return found
 
 
 def set_end(path: Path, token: Token, until: int) -> Token:

@@ -28,6 +28,7 @@ MISTAKES = {
     "no source": (["ingest", "{A}/f.csv", "--to", "{A}/x"], "f.csv"),
     "bad quotes": (["ingest", "{A}/f.csv", "--to", "{A}/x", "--columns", 'a,"b'], "names separated by commas"),
     "no array": (["info", "{A}/nothing"], "nothing"),
+    "not a number": (["token", "ann", "--token-file", "{A}/tokens", "--days", "nan"], "--days"),
     "too few rows": (["demo", "--rows", "5", "--cols", "9"], "twice as many rows"),
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
+from dsketch.errors import TokenError
 from dsketch.service.auth import new_token
 from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
 from tests.service.running import Service, rested
@@ -72,11 +73,8 @@ def test_a_token_is_made_shown_once_ended_and_revoked(browser: Any, team: tuple[
         form = page.get_by_role("form", name="New token")
         form.get_by_label("owner").fill("eve")
         form.get_by_label("role").select_option("reader")
-        form.get_by_label("label").fill("7")
-        page.keyboard.press("Enter")
-        expect(form.get_by_role("alert")).to_contain_text("begins with a letter")
         form.get_by_label("label").fill("phone")
-        form.get_by_label("days").fill("7")
+        form.get_by_label("good for days").fill("7")
         page.keyboard.press("Enter")
         secret = page.get_by_role("dialog").locator("code").text_content()
         with service.client(secret) as eve:
@@ -86,8 +84,10 @@ def test_a_token_is_made_shown_once_ended_and_revoked(browser: Any, team: tuple[
         assert secret not in page.content()
         row = page.locator(".tokens tr", has=page.get_by_role("rowheader", name="eve", exact=True))
         expect(row.locator("td").nth(2)).to_have_text(re.compile("in 6 d|in 7 d"))
-        row.get_by_role("button", name="End the token phone of eve now").click()
-        page.get_by_role("dialog").get_by_role("button", name="End").click()
+        row.get_by_role("button", name="Set end of the token phone of eve").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_label("days from now")).to_be_focused()
+        page.keyboard.press("Enter")
         expect(row.locator("td").nth(2)).to_have_text(re.compile("ended"))
         row.get_by_role("button", name="Revoke").click()
         page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
@@ -96,6 +96,78 @@ def test_a_token_is_made_shown_once_ended_and_revoked(browser: Any, team: tuple[
         expect(page.get_by_role("dialog")).to_contain_text("the one that you are using")
         page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
         expect(page.locator("[data-part=tokens] .notice")).to_contain_text("another admin")
+
+
+def test_what_is_typed_for_a_token_is_told_at_its_field(browser: Any, team: tuple[Service, dict[str, str]]) -> None:
+    """In its words, the first one that is wrong has the focus, and no token is made; put right, the words go."""
+    service, tokens = team
+    with opened(browser, service.url, tokens["boss"]) as page:
+        form = page.get_by_role("form", name="New token")
+        for label, typed, said in (
+            ("owner", "", "owner was expected; it is empty."),
+            ("owner", "a b", "owner must be letters, digits"),
+            ("label", "7", "label must begin with a letter"),
+            ("good for days", "0", "good for days must be a number above 0, at most 36,600; got 0."),
+            ("good for days", "-1", "got -1."),
+            ("good for days", "1e", "got 1e."),
+            ("good for days", "40000", "got 40000."),
+        ):
+            form.get_by_label("owner").fill("kim")
+            form.get_by_label("label").fill("")
+            form.get_by_label("good for days").fill("")
+            form.get_by_label(label).fill(typed)
+            page.keyboard.press("Enter")
+            expect(form.locator(".wrong:visible")).to_have_count(1)
+            expect(form.get_by_label(label)).to_be_focused()
+            expect(form.get_by_label(label)).to_have_accessible_description(re.compile(re.escape(said)))
+        form.get_by_label("good for days").fill("0.5")
+        page.keyboard.press("Enter")
+        page.get_by_role("dialog").get_by_role("button").last.click()
+        row = page.locator(".tokens tr", has=page.get_by_role("rowheader", name="kim", exact=True))
+        expect(row.locator("td").nth(2)).to_have_text(re.compile("in (11|12) h"))
+        expect(form.locator(".wrong:visible")).to_have_count(0)
+
+
+def test_the_end_of_a_token_is_set_and_put_off(browser: Any, team: tuple[Service, dict[str, str]]) -> None:
+    """In some days or now; what is none is told in the dialog; kept or left by Escape nothing changes; an ended one goes on."""
+    service, tokens = team
+    with opened(browser, service.url, tokens["boss"]) as page, service.client(tokens["boss"]) as boss:
+        made = boss.make_token("zoe", label="tablet")
+        page.reload()
+        page.get_by_role("heading", name="Team").wait_for()
+        row = page.locator(".tokens tr", has=page.get_by_role("rowheader", name="zoe", exact=True))
+        end, button = row.locator("td").nth(2), row.get_by_role("button", name="Set end of the token tablet of zoe")
+        dialog = page.get_by_role("dialog")
+        days = dialog.get_by_label("days from now")
+        for leave in (lambda: page.keyboard.press("Escape"), dialog.get_by_role("button", name="Keep it").click):
+            button.click()
+            days.fill("0")
+            leave()
+            expect(dialog).to_have_count(0)
+            expect(end).to_have_text("no end")
+        button.click()
+        for typed in ("", "-1", "soon", "40000"):
+            days.fill(typed)
+            page.keyboard.press("Enter")
+            expect(days).to_have_accessible_description(
+                f"days from now must be a number from 0 to 36,600; got {typed or 'nothing'}."
+            )
+        page.keyboard.press("Escape")
+        button.click()
+        page.keyboard.type("3")  # in place of the 0 that stands there
+        page.keyboard.press("Enter")
+        expect(end).to_have_text(re.compile("in (2|3) d"))
+        for typed, said, opens in (("0", "ended", False), ("30", "in (29|30) d", True)):
+            button.click()
+            days.fill(typed)
+            dialog.get_by_role("button", name="Set end").click()
+            expect(end).to_have_text(re.compile(said))
+            with service.client(made["token"]) as zoe:
+                if opens:
+                    assert zoe.about()["owner"] == "zoe"
+                else:
+                    with pytest.raises(TokenError):
+                        zoe.about()
 
 
 def test_an_owner_meets_no_team(browser: Any, team: tuple[Service, dict[str, str]]) -> None:

@@ -1,5 +1,6 @@
 """The log of a job's process: in parts, without what nobody may know, for its owner alone."""
 
+import json
 import os
 import re
 import time
@@ -7,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from dsketch._cli import main
 from dsketch.errors import SpecError, UnknownJob
 from dsketch.service.auth import new_token
 from dsketch.service.job_log import MOST_BYTES, read_log
 from dsketch.service.pace import Paces
-from tests.service.conftest import spec
-from tests.service.running import Service, rested
+from tests.service.conftest import slow, spec
+from tests.service.running import Service, in_pass, rested, seen
 
 
 def read_all(path: Path, *, is_final: bool = True) -> tuple[str, int]:
@@ -86,6 +87,27 @@ def test_a_log_is_its_owners(tmp_path: Path, data: Path) -> None:
         (tmp_path / "alice").write_text(alice)
         said = CliRunner().invoke(main, ["jobs", "log", id_, "--url", service.url, "--token-from", str(tmp_path / "alice")])
         assert (said.exit_code, said.stdout) == (0, "one\ntwo\n")
+
+
+@pytest.mark.cluster
+def test_a_silent_process_is_told_apart_from_an_error(service: Service) -> None:
+    """On standard error, with the state of the job; standard output stays empty, and is one object when that is asked for."""
+    with service.client() as client:
+        done = client.submit(spec("tsqr"))["id"]
+        rested(client, done)
+        begun = client.submit(slow(seed=3))["id"]
+        seen(client, begun, in_pass(1))
+
+        def log(*words: str) -> Result:
+            return CliRunner().invoke(main, ["jobs", "log", *words, "--url", service.url])
+
+        said = log(done)
+        assert (said.exit_code, said.stdout) == (0, "")
+        assert said.stderr == f"the job's process printed nothing; {client.show(done)['sentence']}\n"
+        assert log(begun).stderr.startswith("the job's process printed nothing so far; running: ")
+        as_json = log(done, "--json")
+        assert (json.loads(as_json.stdout), as_json.stderr) == ({"log": ""}, "")
+        client.cancel(begun)
 
 
 @pytest.mark.cluster

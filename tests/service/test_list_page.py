@@ -132,10 +132,13 @@ def test_several_jobs_are_cancelled_and_deleted(browser: Any, running: Service) 
 
 
 def test_a_failed_job_leads_to_another_run(browser: Any, running: Service) -> None:
-    """Its error, then the button that helps; no empty chart, no promise; what its process printed is there when asked for."""
+    """Its error, then the button that helps; no empty chart, no promise; what its process printed, or that it did not, when asked for."""
     with running.client() as client:
         id_ = client.submit(WRONG, name="wrong shape")["id"]
         rested(client, id_)
+    with watched(browser, f"{running.url}/#/jobs/{id_}") as page:
+        page.get_by_text("Output of the process").click()
+        expect(page.get_by_text("The job's process printed nothing.", exact=True)).to_be_visible()
     (running.state / "jobs" / id_ / "log").write_text("said by the process\n")
     with watched(browser, f"{running.url}/#/jobs/{id_}") as page:
         expect(page.locator(".state-sentence")).to_contain_text("its shape is (5, 1)")

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,24 +11,45 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dsketch as ds
+from dsketch._results.signing import public_key_of
+from dsketch.client import Client
+from dsketch.errors import AccessError, RateError
 from dsketch.service.events import Hub
 from dsketch.service.keeping import Keeping
 from dsketch.service.store import Store
+from tests.service.backups import restore
 from tests.service.conftest import spec
 from tests.service.running import Service, rested
-
-BACKUP = Path(__file__).parent / "states" / "before.tar.gz"  # jobs/ and format.json, copied from a running service, and its data
-WAS = "/srv/dsketch/data"
 
 
 @pytest.fixture
 def restored(tmp_path: Path) -> tuple[Path, Path]:
     """The folder of a service whose state was restored, and its data root."""
-    with tarfile.open(BACKUP) as backup:
-        backup.extractall(tmp_path, filter="data")
-    for file in (tmp_path / "state").rglob("*.json"):  # the data lie elsewhere here
-        file.write_text(file.read_text().replace(WAS, str(tmp_path / "data")))
-    return tmp_path, tmp_path / "data"
+    return tmp_path, restore("before", tmp_path)
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> tuple[Path, Path, dict[str, str]]:
+    """The folder of a service of owners, restored with uploads, the use of a day, tokens and its key, its data root, and the tokens."""
+    data = restore("before-uploads", tmp_path)
+    return tmp_path, data, json.loads((tmp_path / "tokens.json").read_text())
+
+
+def words_of(folder: Path) -> tuple[str, ...]:
+    """Return what the service of owners is started with."""
+    return "--token-file", str(folder / "tokens"), "--owners", str(folder / "owners.toml")
+
+
+def ids_of(client: Client) -> dict[str, str]:
+    """Return the ids of jobs by name."""
+    return {job["name"]: job["id"] for job in client.list()}
+
+
+def set_day(state: Path, day: str) -> None:
+    """Let the use of a day be that of another day."""
+    used = json.loads((state / "usage.json").read_text())
+    (state / "usage.json").write_text(json.dumps({**used, "day": day}))
 
 
 @pytest.mark.cluster
@@ -53,6 +74,69 @@ def test_a_backup_of_the_version_before_is_served(restored: tuple[Path, Path]) -
         assert "must have format 3" in rested(client, jobs["failed"]["id"])["sentence"]  # sums of that version had another order
     assert "left out" not in service.log.read_text()
     assert "Traceback" not in service.log.read_text()
+
+
+@pytest.mark.cluster
+def test_uploads_predictions_and_tags_of_before_are_served(team: tuple[Path, Path, dict[str, str]]) -> None:
+    """Each owner finds its own with the token of before, files that were sent are solved on, answers predict, receipts are of one key."""
+    folder, data, tokens = team
+    with Service(folder, data, *words_of(folder)) as service, service.client(tokens["ann"]) as ann:
+        jobs = {job["name"]: job for job in ann.list()}
+        assert {name: (job["state"], job["tags"]) for name, job in jobs.items()} == {
+            "first": ("solved", ["paper 2", "night"]),
+            "predicted": ("solved", ["paper 2", "night"]),
+            "cars": ("solved", ["cars"]),
+        }
+        first, cars = jobs["first"]["id"], jobs["cars"]["id"]
+        assert np.allclose(ann.fetch(cars), [2.0, 100.0])
+        assert ann.solution(cars)["summary"]["names"] == ["weight", "doors"]
+        assert [upload["name"] for upload in ann.uploads()["uploads"]] == ["cars.csv"]
+        again = ann.submit(problem="lstsq", A="upload:cars.csv", b="upload:cars.csv#price")["id"]
+        assert rested(ann, again)["state"] == "solved"
+        assert np.array_equal(ann.fetch(again), ann.fetch(cars))
+        anew = ann.predict(first, "A_new.zarr")["id"]
+        assert rested(ann, anew)["state"] == "solved"
+        assert np.array_equal(ann.fetch(anew), ann.fetch(jobs["predicted"]["id"]))
+        assert ann.residuals(first)["rows"]
+        receipts = {id_: ann.receipt(id_) for id_ in (first, again)}
+        with service.client(tokens["wall"]) as wall:
+            assert ids_of(wall).keys() >= jobs.keys()
+            with pytest.raises(AccessError):
+                wall.tag(first, [])
+        with service.client(tokens["bob"]) as bob:
+            assert ids_of(bob).keys() == {"cut"}
+        with service.client(tokens["boss"]) as boss:
+            assert {token["label"]: token["last_used"] is not None for token in boss.tokens()} == dict.fromkeys(
+                ("desk", "laptop", "wall", ""), True
+            )
+    assert {receipt["signature"]["key"] for receipt in receipts.values()} == {public_key_of(folder / "state" / "signing.pem")}
+    (folder / "receipt.json").write_text(json.dumps(receipts[first], indent=1, ensure_ascii=False))
+    found = ds.audit(folder / "receipt.json", data={name: str(data / f"{name}.zarr") for name in "Ab"})
+    assert found.is_clean, found.faults
+    assert "left out" not in service.log.read_text()
+    assert "Traceback" not in service.log.read_text()
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("is_today", [True, False])
+def test_what_was_used_counts_on_its_day_alone(team: tuple[Path, Path, dict[str, str]], is_today: bool) -> None:
+    """Who had nothing left when the copy was made has nothing left on that day, and a whole day on the next one."""
+    folder, data, tokens = team
+    set_day(folder / "state", datetime.now(UTC).date().isoformat() if is_today else "2026-11-29")
+    with Service(folder, data, *words_of(folder)) as service, service.client(tokens["bob"]) as bob:
+        cut = ids_of(bob)["cut"]
+        with service.client(tokens["boss"]) as boss:
+            use = {one["owner"]: one["read_bytes"] for one in boss.owners()}
+        if is_today:
+            assert (use["ann"], use["bob"]) == (5_088, 1_920)
+            for act in (lambda: bob.resume(cut), lambda: bob.submit(spec("tsqr"))):
+                with pytest.raises(RateError, match=r"1\.00 kB read a day .* have read 1\.92 kB"):
+                    act()
+            return
+        assert (use["ann"], use["bob"]) == (0, 0)
+        anew = rested(bob, bob.submit(spec("tsqr"))["id"])
+        assert (anew["state"], anew["passes"]) == ("failed", 1)
+        assert "have read 1.92 kB" in anew["sentence"]  # this day's pass alone
 
 
 @pytest.mark.cluster

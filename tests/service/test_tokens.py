@@ -165,6 +165,40 @@ def test_the_command_lists_and_revokes(file: Path) -> None:
     )
 
 
+def test_the_command_ends_what_is_there(file: Path) -> None:
+    """Now or in some days, of an owner, an id or a label; ended it stays listed, and opens again if its end is put off."""
+    where = ("--token-file", str(file))
+    made = [command("ann", *where, "--label", label).stdout.strip() for label in ("laptop", "wall")]
+    known = Tokens(file)
+
+    assert " ended " in command("--expire", "wall", *where).stdout
+    assert [is_in(known, token) for token in made] == [True, False]
+    described = json.loads(command("--list", *where, "--json").stdout)["tokens"]
+    assert sorted((one["label"], one["is_expired"], one["until"] is None) for one in described) == [
+        ("laptop", False, True),
+        ("wall", True, False),
+    ]
+    again = command("--expire", next(one["id"] for one in described if one["label"] == "wall"), *where, "--days", "2")
+    assert " until " in again.stdout
+    assert is_in(known, made[1])
+    assert [one["is_expired"] for one in json.loads(command("ann", "--expire", *where, "--json").stdout)["tokens"]] == [
+        True,
+        True,
+    ]
+    assert [is_in(known, token) for token in made] == [False, False]
+    assert "it has: ann" in command("--expire", "eve", *where).stderr
+    assert "one of --list" in command("--expire", "ann", "--revoke", "ann", *where).stderr
+    assert (command("bob", *where, "--days", "1e300").exit_code, len(read_tokens(file))) == (2, 2)
+
+
+def test_the_id_of_the_audit_log_names_a_token(file: Path) -> None:
+    """What the page, HTTP and the audit log call it is as good as the id of the list."""
+    new_token(file, "ann", label="laptop")
+    new_token(file, "ann", label="wall")
+
+    assert [token.label for token in revoke(file, read_tokens(file)[1].handle)] == ["wall"]
+
+
 def test_roles_and_labels_are_of_the_file(file: Path) -> None:
     """A label may stand with or without an end, revokes its token alone, and is a plain name; nobody has two roles."""
     made = [

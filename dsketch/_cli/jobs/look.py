@@ -7,8 +7,9 @@ import click
 
 from dsketch._cli.jobs.follow import follow_events
 from dsketch._cli.jobs.group import URL, jobs, open_client
-from dsketch._cli.jobs.told import job_line, state_text
+from dsketch._cli.jobs.told import job_line, silence_text, state_text
 from dsketch._cli.options import JSON, with_options
+from dsketch._cli.session import say
 from dsketch._cli.show import print_json, worker_text
 from dsketch.client import Client, Document
 
@@ -104,8 +105,12 @@ def _log(client: Client, id_: str, as_json: bool) -> int:
     if as_json:
         print_json({"log": "".join(parts)})
         return 0
+    is_silent = True
     for part in parts:
         click.echo(part, nl=False)
+        is_silent = is_silent and not part
+    if is_silent:
+        say(silence_text(client.show(id_)))
     return 0
 
 
@@ -139,7 +144,7 @@ for _word, _act, _short, _long in (
         "log",
         _log,
         "Print the log of a job's process.",
-        "Print what the process of JOB wrote, such as the stack trace of a defect.",
+        "Print what the process of JOB wrote, such as the stack trace of a defect; that it wrote nothing is said on standard error.",
     ),
     ("cancel", _cancel, "End a job that waits or runs.", "End JOB, which waits or runs. Recorded passes are kept for resume."),
     (

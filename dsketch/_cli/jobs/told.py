@@ -22,3 +22,9 @@ def state_text(told_of: Document) -> str:
     if state in ("solved", "not_solved"):  # the sentence is that of the answer's status, which may be another word
         return str(sentence)
     return sentence if sentence.startswith(f"{state}:") else f"{state.replace('_', ' ')}: {sentence}"
+
+
+def silence_text(job: Document) -> str:
+    """Return the sentence for a job whose process has printed nothing."""
+    so_far = " so far" if job["state"] in ("queued", "planning", "running", "interrupted") else ""
+    return f"the job's process printed nothing{so_far}; {state_text(job)}"

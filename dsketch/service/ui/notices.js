@@ -76,7 +76,8 @@ export function askToken(error) {
   return answered(dialog, () => (dialog.returnValue === "yes" && input.value.trim()) || null);
 }
 
-function answered(dialog, read) {
+/** Show a dialog; resolves to what `read()` gives when it was closed. */
+export function answered(dialog, read) {
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) =>

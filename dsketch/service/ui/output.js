@@ -3,7 +3,7 @@
 import { request } from "./api.js";
 import { h, say, show } from "./dom.js";
 import { notice } from "./notices.js";
-import { isActive } from "./state.js";
+import { isActive, isResting } from "./state.js";
 
 const PAUSE = 3000; // milliseconds between two looks at a process that still works
 const MOST = 400_000; // characters that are kept on the page: of a longer log the end
@@ -11,7 +11,7 @@ const MOST = 400_000; // characters that are kept on the page: of a longer log t
 /** Make the place: its element and `update(job)`. */
 export function outputView(id) {
   const text = h("pre", { class: "scroll output", tabindex: "0", "aria-label": "Output of the job's process" });
-  const said = h("p", { class: "muted" }, "The process printed nothing.");
+  const said = h("p", { class: "muted", hidden: true });
   const wrong = h("div");
   const element = h("details", { class: "pad" }, h("summary", {}, "Output of the process"), said, text, wrong);
   let job = null;
@@ -37,7 +37,8 @@ export function outputView(id) {
       wrong.replaceChildren(notice(error));
     }
     isBusy = false;
-    show(said, !text.textContent);
+    say(said, `The job's process printed nothing${job && isResting(job.state) ? "" : " so far"}.`);
+    show(said, !text.textContent && !wrong.childElementCount);
     show(text, Boolean(text.textContent));
     if (element.isConnected && job && isActive(job.state)) timer = setTimeout(look, PAUSE);
   }

@@ -1,12 +1,12 @@
 // The tokens of the service: listed, made, ended, revoked.
 
 import { get, patch, post, remove, since } from "./api.js";
-import { copyable, fresh, h, show, speak } from "./dom.js";
+import { copyable, h, show, speak } from "./dom.js";
 import { confirmed, notice, shownOnce } from "./notices.js";
+import { askDays, newTokenForm } from "./token-form.js";
 import { age } from "./words.js";
 
 const HEADS = ["owner", "role", "label", "good until", "last used", ""];
-const ROLES = { user: "user", reader: "reader: looks, changes nothing", admin: "admin: sees and changes all" };
 
 /** Make the table with the form below it: its element and `load()`. */
 export function tokenTable() {
@@ -52,11 +52,11 @@ export function tokenTable() {
   function rowOf(token) {
     const whose = `the token ${token.label ? `${token.label} ` : ""}of ${token.owner}`;
     const lost = token.is_yours ? "It is the one that you are using: this page closes with it." : "Whoever comes with it is refused from now on.";
-    const end = h("button", { type: "button", class: "quiet", "aria-label": `End ${whose} now` }, "End");
+    const end = h("button", { type: "button", class: "quiet", "aria-label": `Set end of ${whose}` }, "Set end");
     const revoke = h("button", { type: "button", class: "quiet is-danger", "aria-label": `Revoke ${whose}` }, "Revoke");
     end.addEventListener("click", async () => {
-      const loss = `${lost} It stays in this list, as expired.`;
-      if (await confirmed(`End ${whose}?`, loss, "End")) change(() => patch(`v1/tokens/${token.id}`, { days: 0 }), `${whose} has ended`);
+      const days = await askDays(`When shall ${whose} end?`, `${lost} It stays in this list, and its end can be set again.`);
+      if (days !== null) change(() => patch(`v1/tokens/${token.id}`, { days }), `${whose} ${days ? `ends in ${days} days` : "has ended"}`);
     });
     revoke.addEventListener("click", async () => {
       if (await confirmed(`Revoke ${whose}?`, lost, "Revoke")) change(() => remove(`v1/tokens/${token.id}`), `${whose} is revoked`);
@@ -69,7 +69,7 @@ export function tokenTable() {
       h("td", { data: { label: "label" } }, token.label || "–", token.is_yours && h("span", { class: "muted" }, " this one")),
       h("td", { data: { label: "good until" } }, endOf(token)),
       h("td", { data: { label: "last used" } }, token.last_used ? timed(token.last_used, `${age(since(token.last_used))} ago`) : "never"),
-      h("td", { class: "num" }, !token.is_expired && end, revoke),
+      h("td", { class: "num" }, end, revoke),
     );
   }
 
@@ -82,40 +82,4 @@ function endOf(token) {
   if (!token.until) return "no end";
   const left = -since(token.until);
   return timed(token.until, token.is_expired ? `ended ${age(-left)} ago` : `in ${age(left)}`);
-}
-
-/** The form of a new token; `made(asked)` makes it. */
-function newTokenForm(made) {
-  const [owner, role, label, days] = ["owner", "role", "label", "days"].map((stem) => fresh(stem));
-  const said = h("div", { class: "form-said" });
-  const text = (id, more) => h("input", { id, type: "text", autocomplete: "off", spellcheck: "false", ...more });
-  const fields = {
-    owner: text(owner, { required: true, maxlength: "100" }),
-    role: h("select", { id: role }, Object.entries(ROLES).map(([value, word]) => h("option", { value }, word))),
-    label: text(label, { maxlength: "100", placeholder: "laptop" }),
-    days: h("input", { id: days, type: "number", min: "1", max: "36600", placeholder: "no end" }),
-  };
-  const pair = (id, word, control) => h("div", { class: "token-field" }, h("label", { for: id }, word), control);
-  const submit = h("button", { type: "submit", class: "is-primary" }, "Make a token");
-  const form = h(
-    "form",
-    { class: "token-new", "aria-label": "New token" },
-    pair(owner, "owner", fields.owner),
-    pair(role, "role", fields.role),
-    pair(label, "label", fields.label),
-    pair(days, "days", fields.days),
-    submit,
-    said,
-  );
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    said.replaceChildren();
-    submit.disabled = true;
-    const asked = { owner: fields.owner.value.trim(), role: fields.role.value, label: fields.label.value.trim() };
-    await made({ ...asked, days: fields.days.value ? Number(fields.days.value) : null })
-      .then(() => form.reset())
-      .catch((error) => said.replaceChildren(notice(error)));
-    submit.disabled = false;
-  });
-  return form;
 }
