@@ -60,15 +60,17 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def page_of(opened: Any, url: str, script: str) -> Iterator[Any]:
-    """Yield a page of a fresh context in which a script runs first."""
+def page_of(opened: Any, url: str, script: str) -> Iterator[tuple[Any, Any]]:
+    """Yield a page of a fresh context in which a script runs first, and the wires to what it costs, which are counted from before it."""
     context = opened.new_context(viewport={"width": 1280, "height": 800})
     try:
         page = context.new_page()
         page.set_default_timeout(_PATIENCE)
+        wires = page.context.new_cdp_session(page)
+        wires.send("Performance.enable", {"timeDomain": "threadTicks"})
         page.add_init_script(f"({script})()")
         page.goto(url)
-        yield page
+        yield page, wires
     finally:
         context.close()
 
@@ -78,7 +80,7 @@ def first_paints(opened: Any, urls: dict[int, str], repeats: int) -> Iterator[Ca
     found: dict[int, list[dict[str, float]]] = {count: [] for count in urls}
     for turn in range(repeats + 1):
         for count, url in urls.items():
-            with page_of(opened, f"{url}/", _FIRST_ROW) as page:
+            with page_of(opened, f"{url}/", _FIRST_ROW) as (page, _):
                 page.wait_for_function("() => window.rowAt")
                 told = page.evaluate(_PAINT)
             if turn:
@@ -91,11 +93,9 @@ def first_paints(opened: Any, urls: dict[int, str], repeats: int) -> Iterator[Ca
 def long_tasks(opened: Any, url: str, id_: str, columns: int, turns: int, repeats: int) -> Iterator[Case]:
     """Yield what the browser could not answer during, by what was done."""
     for repeat in range(repeats):
-        with page_of(opened, f"{url}/#/jobs/{id_}", _LONG_TASKS) as page:
+        with page_of(opened, f"{url}/#/jobs/{id_}", _LONG_TASKS) as (page, wires):
             page.locator(_ROWS).first.wait_for()
-            wires = page.context.new_cdp_session(page)
-            wires.send("Performance.enable", {"timeDomain": "threadTicks"})
-            most, mark = 0, [processor_of(wires)]
+            most, mark = 0, [0.0]
 
             def taken(page: Any = page) -> list[float]:
                 page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")

@@ -130,7 +130,7 @@ def test_the_form_is_checked_while_one_types(opened: Opened) -> None:
 def test_a_draft_is_kept_until_it_is_sent_or_discarded(opened: Opened) -> None:
     """What was typed is there after a look elsewhere and a reload; discarded or submitted it is gone."""
     with opened() as page:
-        page.get_by_label("problem", exact=True).select_option("ridge")
+        page.get_by_label("Problem", exact=True).select_option("ridge")
         page.locator("[name=A]").fill("demo/A.zarr")
         page.locator("[name=name]").fill("mine")
         page.get_by_role("link", name="Jobs", exact=True).click()
@@ -139,7 +139,7 @@ def test_a_draft_is_kept_until_it_is_sent_or_discarded(opened: Opened) -> None:
         page.reload()
         expect(page.locator("[name=A]")).to_have_value("demo/A.zarr")
         expect(page.locator("[name=name]")).to_have_value("mine")
-        expect(page.get_by_label("problem", exact=True)).to_have_value("ridge")
+        expect(page.get_by_label("Problem", exact=True)).to_have_value("ridge")
         page.get_by_role("button", name="Discard draft").click()
         expect(page.locator("[name=A]")).to_have_value("")
         page.reload()

@@ -1,149 +1,170 @@
 """Every view of the page, with what must be there for it: made once, then pictured and judged by axe at each width and theme.
 
-``python -m tests.service.views FOLDER [NAME ...]`` takes the pictures, as PNG files of 64 colours.
+``python -m tests.service.views FOLDER [NAME ...]`` takes the pictures of all, or of some, as PNG files of 64 colours; taking all, it
+removes pictures of views that are no more.
 """
 
-import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import zarr
-
-from dsketch.service.job import State
 from tests.service.browser import chromium, watched
-from tests.service.running import Service, in_pass, rested, seen
+from tests.service.running import Service, rested
+from tests.service.view_jobs import PRICES, copy_jobs, fill_data, make_first, make_others, stopped, write_team
 
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 COLOURS = 64
-NAMES = ["age", "income", "rooms", "distance to the sea", "year of the last renovation of the roof"]
-MANY = 1_000
-_LONG = {"problem": "exp-kernel", "A": "pairs.zarr", "b": "pairs-b.zarr", "method": "conjugate_gradient", "features": "none"}
+_HEIGHT = 800
 
 
 @dataclass(frozen=True)
 class View:
-    """A view: where it is, a text that it shows, and what is done there first."""
+    """A view: where it is, a text that it shows, what is done there first, and the part that is pictured if not all of it."""
 
     name: str
     place: str
     text: str
     act: Callable[[Any], None] | None = None
+    part: str | None = None
 
 
-def fill_data(folder: Path) -> Path:
-    """Store what the jobs of the views read."""
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for name, truth in (("then", [1.0, -2.0, 0.5, 3.0, 0.0]), ("now", [1.5, -2.0, 0.5, 3.0, 0.0])):
-        A = rng.standard_normal((4_000, len(NAMES)))
-        stored = zarr.create_array(folder / f"{name}.zarr", data=A, chunks=(1_000, len(NAMES)))
-        stored.attrs["columns"] = NAMES
-        zarr.create_array(folder / f"price-{name}.zarr", data=A @ truth + rng.standard_normal(4_000), chunks=(1_000,))
-    zarr.create_array(folder / "map.zarr", data=A[:, :2] @ rng.standard_normal((2, 600)) + A[:, 2:3], chunks=(1_000, 600))
-    zarr.create_array(folder / "short.zarr", data=A[:7, 0], chunks=(7,))
-    zarr.create_array(folder / "pairs.zarr", data=rng.standard_normal((6_000, 6)), chunks=(2_000, 6))
-    zarr.create_array(folder / "pairs-b.zarr", data=rng.standard_normal(6_000), chunks=(2_000,))
-    return folder
+@dataclass(frozen=True)
+class Stage:
+    """A service as it is for some views: its address, the token to come in by, the views."""
+
+    url: str
+    token: str | None
+    views: list[View]
 
 
-def fill_jobs(client: Any) -> dict[str, str]:
-    """Make a job of each kind, and return their ids; that which runs goes on for a while."""
-    prices = {"problem": "lstsq", "A": "then.zarr", "b": "price-then.zarr"}
-    asked = {
-        "direct": {**prices, "summary": True},
-        "other": {**prices, "A": "now.zarr", "b": "price-now.zarr", "summary": True},
-        "iterative": {**_LONG, "scale": 0.1, "alpha": 10.0},
-        "failed": {**prices, "b": "short.zarr"},
-        "targets": {**prices, "b": "map.zarr"},
-    }
-    name = "rents of all towns by the sea, with a name that says more than anybody reads"
-    made = {
-        kind: client.submit(spec, name="" if kind == "other" else f"{name}: {kind}"[:200], tags=["rents", kind])["id"]
-        for kind, spec in asked.items()
-    }
-    for id_ in made.values():
-        rested(client, id_)
-    made["running"] = client.submit({**_LONG, "scale": 0.3, "alpha": 0.1, "tol": 1e-14}, name="kernel of pairs")["id"]
-    seen(client, made["running"], in_pass(3))
-    return made
+# ---- what there is to see --------------------------------------------------------------------------------------------
 
 
-def copy_jobs(state: Path, id_: str, count: int = MANY) -> None:
-    """Put many ended jobs into the state directory of a service that does not run, like one that is there."""
-    pattern = state / "jobs" / id_
-    about, past = (json.loads((pattern / f"{name}.json").read_text()) for name in ("job", "state"))
-    for number in range(count):
-        copy = f"{int(id_, 16) - (number + 1) * 2**24:020x}"
-        folder = state / "jobs" / copy
-        folder.mkdir()
-        shutil.copy(pattern / "spec.json", folder)
-        (folder / "job.json").write_text(json.dumps({**about, "id": copy, "key": None, "name": f"model {number}"}))
-        last = {**past["history"][-1], "state": (State.FAILED, State.CANCELLED)[number % 2].value}
-        (folder / "state.json").write_text(json.dumps({**past, "history": [*past["history"][:-1], last]}))
+def all_stages(place: Path) -> Iterator[Stage]:
+    """Yield a service without jobs, with one, with some of each kind, with a stalled one, with a thousand; then a team likewise."""
+    table = place / "houses.csv"
+    table.write_text("price,rooms,area,town\n" + "".join(f"{100 + 30 * i},{i},{i * i % 17},elm\n" for i in range(40)))
+    with served(place) as service:
+        yield Stage(service.url, None, [View("list-none", "#/", "No jobs yet"), View("form", "#/new", "Upload a file")])
+        with service.client() as client:
+            first = make_first(client)
+            views = [View("list-one", "#/", "house prices"), View("job-solved", f"#/jobs/{first}", "distance to the sea")]
+            yield Stage(service.url, None, views)
+            ids = make_others(client, first)
+            yield Stage(service.url, None, views_of(ids, table))
+            with stopped(service, client, ids["running"]):
+                yield Stage(service.url, None, [View("job-stalled", f"#/jobs/{ids['running']}", "No byte was read for")])
+            for kind in ("waiting", "running"):
+                client.cancel(ids[kind])
+        service.stop()
+        copy_jobs(service.state, first)
+        service.start()
+        many = [
+            View("list-thousand", "#/", "Next page"),
+            View("list-thousand-sorted", "#/?order=-work&state=failed", "prices in"),
+            View("job-thousand", f"#/jobs/{first}", "distance to the sea"),
+        ]
+        yield Stage(service.url, None, many)
+    yield from team_stages(place / "team")
 
 
 def views_of(ids: dict[str, str], table: Path) -> list[View]:
-    """Return every view of a service with some jobs."""
+    """Return the views of a service with a job of each kind."""
 
     def upload(page: Any) -> None:
         page.locator("input[type=file]").set_input_files(table)
         page.get_by_label("Target", exact=True).select_option("price")
 
-    def residuals(page: Any) -> None:
+    def complete(page: Any) -> None:
+        page.locator("[name=A]").press_sequentially("pri")
+        page.get_by_role("option").first.wait_for()
+
+    def plan(page: Any) -> None:
+        for name in ("A", "b"):
+            page.locator(f"[name={name}]").fill(PRICES[name])
+            page.keyboard.press("Escape")
+        page.get_by_role("button", name="Plan").click()
+        page.get_by_text("Rejected").wait_for()
+
+    def draw(page: Any) -> None:
         page.get_by_label("also against").select_option("income")
         page.get_by_role("button", name="Draw residuals").click()
         page.locator(".pictures svg").nth(1).wait_for()
-        page.locator("[data-part=residuals]").scroll_into_view_if_needed()
 
-    jobs = [
-        View(f"job-{kind}", f"#/jobs/{ids[kind]}", text)
-        for kind, text in (
-            ("running", "Cancel"),
-            ("direct", "distance to the sea"),
-            ("iterative", "Convergence"),
-            ("failed", "Run it again with changes"),
-            ("targets", "of 600"),
-        )
-    ]
+    def mark(page: Any) -> None:
+        for box in page.locator("tbody input[type=checkbox]").all()[-2:]:
+            box.check()
+
+    def predict(page: Any) -> None:
+        page.locator("[name=predict-A]").fill("short.zarr")
+        page.get_by_role("button", name="Predict").click()
+        page.locator("[data-part=predict] .notice").wait_for()
+
+    texts = {
+        "running": "Cancel",
+        "waiting": "one job goes first",
+        "iterative": "Convergence",
+        "failed": "Run it again with changes",
+        "targets": "of 600",
+        "predictions": "the answer of this job",
+    }
     return [
         View("list-some", "#/", "kernel of pairs"),
-        View("list-sorted", "#/?order=-name&tag=rents", "rents of all towns"),
-        View("form", "#/new", "Upload a file"),
+        View("list-sorted", "#/?order=-passes&tag=paper+2", "house prices"),
+        View("list-marked", "#/", "kernel of pairs", mark),
+        View("form-paths", "#/new", "Upload a file", complete),
+        View("form-plan", "#/new", "Upload a file", plan),
         View("upload", "#/new", "Upload a file", upload),
-        *jobs,
-        View("compare", f"#/compare/{ids['direct']}/{ids['other']}", "distance to the sea"),
-        View("residuals", f"#/jobs/{ids['direct']}", "distance to the sea", residuals),
+        *(View(f"job-{kind}", f"#/jobs/{ids[kind]}", text) for kind, text in texts.items()),
+        View("compare", f"#/compare/{ids['solved']}/{ids['other']}", "distance to the sea"),
+        View("residuals", f"#/jobs/{ids['solved']}", "distance to the sea", draw, "[data-part=residuals]"),
+        View("predict", f"#/jobs/{ids['solved']}", "distance to the sea", predict, "[data-part=predict]"),
     ]
+
+
+def team_stages(place: Path) -> Iterator[Stage]:
+    """Yield what an admin of a team sees: without jobs, with one, with a thousand of all owners; and the way in."""
+    place.mkdir()
+    tokens, secrets = write_team(place)
+    words = ("--token-file", tokens, "--owners", str(place / "owners.toml"), "--rate", "10000")
+    with Service(place, fill_data(place / "data"), *words) as service:
+        way_in = View("token", "#/", "Token")
+        yield Stage(service.url, None, [way_in])
+        yield Stage(service.url, secrets["boss"], [View("team-none", "#/admin", "laptop")])
+        with service.client(secrets["ann"]) as ann:
+            id_ = ann.submit(PRICES, name="house prices")["id"]
+            rested(ann, id_)
+        yield Stage(service.url, secrets["boss"], [View("team-one", "#/admin", "laptop")])
+        service.stop()
+        copy_jobs(service.state, id_, ("ann@example.com", "ben", "boss"))
+        service.start()
+        many = [View("team-thousand", "#/admin", "laptop"), View("list-team", "#/", "prices in")]
+        yield Stage(service.url, secrets["boss"], many)
 
 
 @contextmanager
-def served(place: Path) -> Iterator[tuple[Service, Path]]:
-    """Yield a service without jobs, whose data are there, and a file to upload."""
-    table = place / "houses.csv"
-    table.write_text("price,rooms,area,town\n" + "".join(f"{100 + 30 * i},{i},{i * i % 17},elm\n" for i in range(40)))
+def served(place: Path) -> Iterator[Service]:
+    """Yield a service without jobs, whose data are there, that runs one job at a time."""
     with Service(place, fill_data(place / "data"), "--rate", "10000", "--max-jobs", "1") as service:
-        yield service, table
+        yield service
 
 
-def all_views(service: Service, table: Path) -> Iterator[tuple[str, list[View]]]:
-    """Yield the service's address with the views that it has now: without jobs, with one of each kind, with a thousand more."""
-    yield service.url, [View("list-none", "#/", "No jobs yet"), View("admin-none", "#/admin", "There are no tokens")]
-    with service.client() as client:
-        ids = fill_jobs(client)
-        yield service.url, views_of(ids, table)
-        client.cancel(ids["running"])
-    service.stop()
-    copy_jobs(service.state, ids["failed"])
-    service.start()
-    yield service.url, [View("list-thousand", "#/?order=name", "model 1")]
+# ---- how it is seen --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened(browser: Any, stage: Stage) -> Iterator[Any]:
+    """Yield a page of a service, come in by the token."""
+    with watched(browser, f"{stage.url}/") as page:
+        if stage.token is not None:
+            page.get_by_role("textbox", name="Token").fill(stage.token)
+            page.keyboard.press("Enter")
+            page.get_by_role("link", name="Team").wait_for()
+        yield page
 
 
 def show(page: Any, view: View) -> None:
@@ -151,28 +172,51 @@ def show(page: Any, view: View) -> None:
     page.goto(page.url.split("#")[0] + view.place)
     page.reload()
     page.get_by_text(view.text).first.wait_for(state="attached")
+    page.locator("[aria-busy=true]").first.wait_for(state="detached")
     if view.act is not None:
         view.act(page)
-    page.locator("[aria-busy=true]").first.wait_for(state="detached")
+
+
+def turn(page: Any) -> Iterator[tuple[int, str]]:
+    """Turn a view to each width and theme, as somebody would who turns a telephone or dims the light."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": _HEIGHT})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            yield width, scheme
 
 
 def take_pictures(folder: Path, names: list[str]) -> None:
     """Write a picture of each view, or of some, at both widths in both themes."""
-    from PIL import Image
-
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place, served(Path(place)) as (service, table), chromium() as browser:
-        for url, views in all_views(service, table):
-            for view, scheme, width in product(views, SCHEMES, WIDTHS):
+    taken = set()
+    with tempfile.TemporaryDirectory() as place, chromium() as browser:
+        for stage in all_stages(Path(place)):
+            for view in stage.views:
                 if names and view.name not in names:
                     continue
-                size = {"width": width, "height": 800}
-                with watched(browser, f"{url}/", viewport=size, color_scheme=scheme) as page:
+                with opened(browser, stage) as page:
                     show(page, view)
-                    file = folder / f"{view.name}-{width}-{scheme}.png"
-                    page.screenshot(path=file, full_page=True)
-                with Image.open(file) as picture:
-                    picture.convert("RGB").quantize(COLOURS).save(file, optimize=True)
+                    for width, scheme in turn(page):
+                        file = folder / f"{view.name}-{width}-{scheme}.png"
+                        take_picture(page, view, file)
+                        taken.add(file)
+    for file in () if names else set(folder.glob("*.png")) - taken:
+        file.unlink()
+
+
+def take_picture(page: Any, view: View, file: Path) -> None:
+    """Write a picture of what a page shows, with few colours: those that are far from others first, however rare."""
+    from PIL import Image
+
+    if view.part is None:
+        page.screenshot(path=file, full_page=True)
+    else:
+        page.locator(view.part).screenshot(path=file)
+    with Image.open(file) as picture:
+        few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(file, optimize=True)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ export function coefficientsView(id) {
     const scale = scaleOf(found.columns);
     long.update(rows.length, (index) => rowOf(rows[index], scale));
     say(said, told());
-    fit.replaceChildren(...fitted(found).map((part) => h("span", {}, part)));
+    fit.replaceChildren(...fitted(found).map(([word, value]) => h("span", {}, h("span", { class: "muted" }, word), " ", h("strong", {}, value))));
     show(fit, fit.childElementCount > 0);
   }
 
@@ -225,7 +225,7 @@ function interval(columns, place, { low, span }) {
 }
 
 function fitted(found) {
-  const whole = found.whole.rows ? [`${number(Math.round(found.whole.rows))} rows`, `rank ${found.whole.rank}`] : [];
-  const fit = Object.keys(FIT).filter((name) => typeof found.fit[name] === "number").map((name) => `${FIT[name]} ${name === "f_p_value" ? shown("p", found.fit[name]) : precise(found.fit[name])}`);
-  return [...fit, ...whole];
+  const whole = found.whole.rows ? [["rows", number(Math.round(found.whole.rows))], ["rank", String(found.whole.rank)]] : [];
+  const names = Object.keys(FIT).filter((name) => typeof found.fit[name] === "number");
+  return [...names.map((name) => [FIT[name], name === "f_p_value" ? shown("p", found.fit[name]) : precise(found.fit[name])]), ...whole];
 }

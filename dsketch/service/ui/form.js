@@ -25,13 +25,13 @@ export async function formPage(root, { query, about }) {
   let key = newKey(); // the same until the run changes: a submission sent twice makes one job
 
   const name = inputOf(
-    { name: "name", label: "name", kind: "text", help: "For people; may stay empty.", initial: "" },
+    { name: "name", label: "Name", kind: "text", help: "For people; may stay empty.", initial: "" },
     start.name,
     (now) => [typed.set("name", now), keep()],
   );
   typed.set("name", start.name);
   const tags = inputOf(
-    { name: "tags", label: "tags", kind: "text", help: "To find jobs that belong together; with commas between.", initial: "" },
+    { name: "tags", label: "Tags", kind: "text", help: "To find jobs that belong together; with commas between.", initial: "" },
     String(typed.get("tags") ?? start.tags ?? ""),
     (now) => [typed.set("tags", now), keep()],
   );
@@ -62,7 +62,7 @@ export async function formPage(root, { query, about }) {
   const form = h(
     "form",
     { class: "card form", novalidate: true, "aria-label": "New job" },
-    h("div", { class: "field" }, h("label", { for: "problem" }, "problem"), select, title),
+    h("div", { class: "field" }, h("label", { for: "problem" }, "Problem"), select, title),
     service.role === "reader" ? "" : uploadPart(service.uploads, uploaded, () => submit.click()),
     plain,
     more,

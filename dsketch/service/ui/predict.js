@@ -7,9 +7,9 @@ import { notice } from "./notices.js";
 /** Make the card's content: its element, and whether the problem can predict. */
 export function predictView(id, spec, about) {
   const wrong = h("div");
-  const fields = [["A", "new rows", "Path of a Zarr matrix below the data roots, with the columns of A; by name, where both have names."]];
-  if (spec.problem === "glm" && spec.offset) fields.push(["offset", "offset", "Of the new rows; left out: 0."]);
-  if (about()?.out_roots.length) fields.push(["out", "write to", `Below ${about().out_roots.join(" or ")}, as Zarr; left out: they are kept with the job and fetched from there.`]);
+  const fields = [["A", "New rows", "Path of a Zarr matrix below the data roots, with the columns of A; by name, where both have names."]];
+  if (spec.problem === "glm" && spec.offset) fields.push(["offset", "Offset", "Of the new rows; left out: 0."]);
+  if (about()?.out_roots.length) fields.push(["out", "Write to", `Below ${about().out_roots.join(" or ")}, as Zarr; left out: they are kept with the job and fetched from there.`]);
   const inputs = fields.map(([name, label, help]) => inputOf(name, label, help));
   const button = h("button", { type: "submit" }, "Predict");
   const form = h("form", { class: "predict", "aria-label": "Predict new rows" }, inputs.map((one) => one.element), h("div", { class: "row" }, button), wrong);

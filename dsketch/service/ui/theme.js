@@ -23,7 +23,10 @@
   }
 
   function show(button, theme) {
-    button.textContent = `◐ ${theme}`;
+    const word = document.createElement("span");
+    word.className = "hide-small";
+    word.textContent = theme;
+    button.replaceChildren("◐", word);
     button.title = `Colours: ${theme === "auto" ? "as the system has them" : theme}`;
     button.setAttribute("aria-label", `Colours: ${theme}. Change to ${ORDER[theme]}.`);
   }
