@@ -99,8 +99,10 @@ class Journal:
                     f"the journal at {self.address} must be of this run; its {', '.join(header[key])} had other numbers. "
                     "Use another journal, or give the data as they were."
                 )
-            if key == "settings":
-                found[key] = {**vars(Settings()), **found[key]}  # of a version that knew fewer
+            if key == "settings":  # a version before knew fewer
+                found[key] |= {
+                    name: default for name, default in vars(Settings()).items() if name in header[key].keys() - found[key]
+                }
             if found.get(key) != header[key]:
                 raise JournalError(
                     f"the journal at {self.address} must be of this run; its {key} is {found.get(key)!r}, this run's is {header[key]!r}. "

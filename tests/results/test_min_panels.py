@@ -1,6 +1,7 @@
 """Small panels: as many as were asked for, the bits of any engine, audits that read less, journals of another grid refused."""
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,20 @@ def test_a_journal_keeps_its_panels(stored: dict[str, str], tmp_path: Path) -> N
     ds.lstsq(stored["raw"], stored["b"], min_panels=64, journal=tmp_path / "run")
     with pytest.raises(JournalError, match="its settings is"):
         ds.lstsq(stored["raw"], stored["b"], min_panels=128, journal=tmp_path / "run")
+
+
+def test_a_journal_of_before_has_no_such_setting(stored: dict[str, str], tmp_path: Path) -> None:
+    """It goes on as a run of usual panels, and of no others."""
+    x = ds.lstsq(stored["raw"], stored["b"], journal=tmp_path / "run").x
+    header = json.loads((tmp_path / "run" / "header.json").read_text())
+    del header["settings"]["min_panels"]
+    (tmp_path / "run" / "header.json").write_text(json.dumps(header))
+    for record in (tmp_path / "run").glob("*.npz"):
+        record.unlink()  # they hold the digest of the header
+    (tmp_path / "run" / "receipt.json").unlink()
+    with pytest.raises(JournalError, match="its settings is"):
+        ds.lstsq(stored["raw"], stored["b"], min_panels=2, journal=tmp_path / "run")
+    assert_array_equal(ds.resume(tmp_path / "run").x, x)
 
 
 @pytest.mark.parametrize(
