@@ -182,7 +182,7 @@ def test_errors_stand_where_they_help(opened: Opened) -> None:
         tol.fill("3")
         page.get_by_role("button", name="Show plan").click()
         expect(tol).to_be_focused()
-        expect(tol).to_have_accessible_description(re.compile(r"Tolerance \(tol\) is not as expected .*got 3"))
+        expect(tol).to_have_accessible_description(re.compile(r"Tolerance \(tol\) must be a number below 1; got 3\."))
 
 
 def test_the_form_has_the_words_of_each_problem(opened: Opened, running: Service) -> None:

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from dsketch._jsonable import plain
 from dsketch.service.answers_api import Answers
 from dsketch.service.auth import Caller
-from dsketch.service.folder import ID
+from dsketch.service.job import ID
 from dsketch.service.models import (
     CoefficientsOut,
     ComparisonOut,
