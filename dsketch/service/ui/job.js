@@ -135,7 +135,7 @@ function laidOut(root, job, run, about) {
     ),
   );
   document_.append(
-    h("pre", { class: "scroll", tabindex: "0", "aria-label": "Document of the run" }, JSON.stringify(job.spec, null, 1)),
+    h("pre", { class: "scroll", tabindex: "0", "aria-label": "Document of the run" }, JSON.stringify(asked(job.spec, about()), null, 1)),
   );
   let now = job;
   let seen = performance.now(); // when the service said so
@@ -241,6 +241,18 @@ function answerCard(id) {
       say(text, said ?? "");
     },
   };
+}
+
+/** What a document asks for otherwise than who leaves a word out; all of it where the service tells no defaults. */
+function asked(spec, service) {
+  const problem = service.problems.find((one) => one.name === spec.problem);
+  if (!problem) return spec;
+  const options = [...problem.inputs, ...problem.words, ...problem.options, ...service.job].map((one) => [one.name, JSON.stringify(one.default)]);
+  const defaults = new Map(options);
+  const differs = (name, value) => JSON.stringify(value) !== defaults.get(name);
+  const limits = Object.entries(spec.limits ?? {}).filter(([name, value]) => differs(`limits.${name}`, value));
+  const others = Object.entries(spec).filter(([name, value]) => name !== "limits" && differs(name, value));
+  return Object.fromEntries([...others, ...(limits.length ? [["limits", Object.fromEntries(limits)]] : [])]);
 }
 
 /** Residuals, drawn when asked for: of problems that have a number for each row to fit. */
