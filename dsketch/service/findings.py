@@ -63,10 +63,10 @@ def sentence_of(errors: Any) -> str:
         return f"only known fields were expected; got {whole}{more}. Correct its name, or leave it out."
     if first["type"] == "union_tag_invalid":
         place, found = f"{place}.{str(first['ctx']['discriminator']).strip(chr(39))}", repr(first["ctx"]["tag"])
-    return f"{place} {_expected(first)}; got {found}{more}. Correct it; /docs has what may stand there."
+    return f"{place} {_say_what_must_be(first)}; got {found}{more}. Correct it; /docs has what may stand there."
 
 
-def _expected(finding: Any) -> str:
+def _say_what_must_be(finding: Any) -> str:
     """Return what must stand there; what is in no table in the words of whoever found it."""
     context = finding.get("ctx", {})
     pattern = context.get("pattern", "")
