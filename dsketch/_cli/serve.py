@@ -265,13 +265,13 @@ def _list(path: Path, owner: str | None, as_json: bool) -> None:
 
     found = [token for token in read_tokens(path) if owner in (None, token.owner)]
     if as_json:
-        print_json({"tokens": [_described(token) for token in found]})
+        print_json({"tokens": [_describe(token) for token in found]})
         return
     for token in found:
         click.echo(f"{token.owner:20} {token.role:6} {token.id}  {_end_of(token)}  {token.label}".rstrip())
 
 
-def _described(token: "Token") -> dict[str, Any]:
+def _describe(token: "Token") -> dict[str, Any]:
     return {
         "owner": token.owner,
         "role": token.role,
@@ -296,7 +296,7 @@ def _expire(path: Path, who: str, days: float, as_json: bool) -> None:
 
     ended = expire(path, who, days)
     if as_json:
-        print_json({"tokens": [_described(token) for token in ended]})
+        print_json({"tokens": [_describe(token) for token in ended]})
     for token in () if as_json else ended:
         click.echo(f"{token.owner} {token.id} {_end_of(token)}")
 

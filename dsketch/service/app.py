@@ -17,6 +17,7 @@ from dsketch.service.answers_api import Answers
 from dsketch.service.audit_log import REQUEST_ID, facts, note
 from dsketch.service.auth import Tokens
 from dsketch.service.errors import document_of, error_document, http_status_of
+from dsketch.service.findings import sentence_of
 from dsketch.service.jobs_api import Desk
 from dsketch.service.middleware import Bodies, Headers, Hosts, Prefix, Rates, RequestBounds, path_below
 from dsketch.service.routes.about import add_about, add_figures
@@ -31,7 +32,6 @@ from dsketch.service.routes.solutions import add_residuals, add_solutions
 from dsketch.service.routes.successors import add_successors
 from dsketch.service.routes.uploads import add_uploads
 from dsketch.service.routes.waiting import Threads
-from dsketch.service.specs import sentence_of
 from dsketch.version import __version__
 
 log = logging.getLogger("dsketch.service")

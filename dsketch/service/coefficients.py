@@ -280,6 +280,17 @@ class Coefficients:
         self._require_few()
         return self._lines()
 
+    def arrays(self) -> dict[str, Floats]:
+        """Return the columns of the table of all targets, each of shape (d, …) with the dimensions of b behind the first.
+
+        Raises
+        ------
+        SpecError
+            If they have too many lines.
+        """
+        self._require_few()
+        return self._table(...)
+
     def to_parquet(self) -> bytes:
         """Return the table as a Parquet file.
 

@@ -13,8 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from dsketch.service.folder import ID
-from dsketch.service.job import stamp
+from dsketch.service.job import ID, stamp
 
 log = logging.getLogger("dsketch.service")
 

@@ -20,18 +20,16 @@
 """
 
 import contextlib
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from dsketch._atomic import flush_folder
 from dsketch.service.files import get_json, put_json, write_json
-from dsketch.service.job import Job, StateChange
+from dsketch.service.job import ID, Job, StateChange
 from dsketch.service.specs import complete_document
 from dsketch.service.tags import kept_tags
 
-ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
 _WORDS: tuple[tuple[str, str | None], ...] = (("owner", None), ("name", ""), ("key", None), ("digest", None))
 
 

@@ -9,12 +9,15 @@
        └─ failed, cancelled          by resume
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from dsketch.service.errors import ForbiddenMove
+
+ID = re.compile(r"[0-9a-f]{20}")  # 12 digits of milliseconds, 8 random ones
 
 MOST_FAULTS = 5  # so many without a pass recorded in between end a job; a cluster that is restarted costs two or three
 

@@ -13,8 +13,8 @@ from dsketch.service.audit_log import note
 from dsketch.service.auth import Caller
 from dsketch.service.dispatch import Dispatcher
 from dsketch.service.errors import RateError, UnknownJob
-from dsketch.service.folder import ID, Folder
-from dsketch.service.job import Job, State, stamp
+from dsketch.service.folder import Folder
+from dsketch.service.job import ID, Job, State, stamp
 from dsketch.service.job_log import LogPart, read_log
 from dsketch.service.listing import Look, cursor_of
 from dsketch.service.plans import Planning, Plans

@@ -8,7 +8,7 @@
     seconds_a_day = 86400        # that processes work, by UTC days
 
     ["ann@example.com"]
-    data_roots = ["/data/ann"]   # of those of the service; a relative path is taken under the first one
+    data_roots = ["/data/ann"]   # below those of the service, in full; relative paths of her jobs are taken under the first one
 
 An owner's own table takes the place of ``"*"`` whole.
 """

@@ -34,7 +34,8 @@ from dsketch.matrix.open import open_matrix
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.problems.options import settings_of
 from dsketch.problems.tables import GROUPS, TABLE, words_of_table
-from dsketch.service.labels import option_at
+from dsketch.service.findings import sentence_of
+from dsketch.service.job import ID
 from dsketch.settings import JOB, MEMORY_LIMIT, OUT_DIR, SETTINGS, Bytes, Numbers, Option, Settings
 
 _MOST_CHARACTERS = 4096  # the longest path, as Linux has it
@@ -250,7 +251,7 @@ class PredictSpec(Spec):
     """New rows that the answer of a solved job predicts; it comes by a route of its own."""
 
     problem: Literal["predict"]
-    job: Annotated[str, Field(pattern="^[0-9a-f]{20}$")]
+    job: Annotated[str, Field(pattern=f"^{ID.pattern}$")]
     A: Address
     offset: Address | None = None
 
@@ -315,22 +316,3 @@ def limit_of(document: dict[str, Any], name: str) -> Any:
     limits = document.get("limits")
     asked = limits.get(name) if isinstance(limits, dict) else None
     return asked if isinstance(asked, int | float) and not isinstance(asked, bool) else None
-
-
-def sentence_of(errors: Any) -> str:
-    """Return the first of pydantic's findings as one message: expected; found. What to do."""
-    first = errors[0]
-    if first["type"] == "json_invalid":
-        return "a JSON object was expected as the body; it cannot be parsed. Send valid JSON."
-    parts = [part for part in first["loc"] if part not in ("body", "query", "path", "header")]
-    whole = ".".join(map(str, parts)) or "the request"
-    place = option_at(parts) or whole
-    said = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
-    found = repr(first.get("input"))
-    found = found if len(found) <= 80 else f"{found[:80]}…"
-    more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-    if first["type"] == "missing":
-        return f"{place} was expected{more}; there is nothing. Give it, as /docs has it."
-    if first["type"] == "extra_forbidden":
-        return f"only known fields were expected; got {whole}{more}. Correct its name, or leave it out."
-    return f"{place} is not as expected ({said}); got {found}{more}. See /docs for what may stand there."

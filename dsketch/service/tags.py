@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 MOST_TAGS = 16  # of a job
 MOST_CHARACTERS = 40  # of a tag
+TAG = r"^[^\s,]([^,]*[^\s,])?$"
 
 
 def _printable(tag: str) -> str:
@@ -28,7 +29,7 @@ Tag = Annotated[
     Field(
         min_length=1,
         max_length=MOST_CHARACTERS,
-        pattern=r"^[^\s,]([^,]*[^\s,])?$",
+        pattern=TAG,
         description="A tag, without a comma, and without spaces at its ends.",
     ),
     AfterValidator(_printable),

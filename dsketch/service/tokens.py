@@ -152,7 +152,7 @@ def revoke(path: Path, who: str) -> tuple[Token, ...]:
     SpecError
         If there are none.
     """
-    gone = _named(path, who)
+    gone = _find(path, who)
     strike(path, gone)
     return gone
 
@@ -166,10 +166,10 @@ def expire(path: Path, who: str, days: float = 0.0) -> tuple[Token, ...]:
         If there are none.
     """
     until = int(time.time() + days * DAY_SECONDS)
-    return tuple(set_end(path, token, until) for token in _named(path, who))
+    return tuple(set_end(path, token, until) for token in _find(path, who))
 
 
-def _named(path: Path, who: str) -> tuple[Token, ...]:
+def _find(path: Path, who: str) -> tuple[Token, ...]:
     """Return the tokens of a file that an owner's name, an id, here or over HTTP, or a label means."""
     known = _tokens(path, _read(path))
     names_of = ("owner", "id", "handle", "label") if who else ()

@@ -170,6 +170,32 @@ def test_the_end_of_a_token_is_set_and_put_off(browser: Any, team: tuple[Service
                         zoe.about()
 
 
+def test_a_reader_is_offered_what_it_may(browser: Any, team: tuple[Service, dict[str, str]]) -> None:
+    """It is told that it reads, sees list and answer, downloads, and meets no button that would be refused."""
+    service, tokens = team
+    with service.client(tokens["boss"]) as boss:
+        token = boss.make_token("ann@example.com", role="reader", label="screen")["token"]
+    with service.client(token) as reader:
+        id_ = next(iter(reader.list()))["id"]
+    with watched(browser, f"{service.url}/#/jobs/{id_}") as page:
+        page.get_by_role("textbox", name="Token").fill(token)
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-part=certificate] .verdict")).to_be_visible()
+        expect(page.locator("#owner")).to_have_text("ann@example.com, reader")
+        expect(page.locator(".actions button:visible, .actions a:visible")).to_have_text(["Download x"])
+        for part in ("residuals", "predict"):
+            expect(page.locator(f"[data-part={part}]")).to_be_hidden()
+        expect(page.get_by_role("link", name="New job")).to_have_count(0)
+        page.evaluate("() => (location.hash = '#/')")
+        page.get_by_label("Select all jobs").check()
+        expect(page.get_by_role("region", name="Selected jobs").get_by_role("button")).to_have_text(["Clear"])
+        expect(page.get_by_role("link", name="New job")).to_have_count(0)
+        page.evaluate("() => (location.hash = '#/new')")
+        expect(page.get_by_role("alert")).to_contain_text("a token that may change something was expected")
+    with opened(browser, service.url, tokens["ann"]) as page:
+        expect(page.get_by_role("navigation").get_by_role("link", name="New job")).to_be_visible()
+
+
 def test_an_owner_meets_no_team(browser: Any, team: tuple[Service, dict[str, str]]) -> None:
     """No link leads there, and by its address it is refused in a sentence."""
     service, tokens = team

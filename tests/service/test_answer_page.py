@@ -81,6 +81,22 @@ def require_readable(page: Any, *, is_narrow: bool = True) -> None:
     assert page.evaluate(NAMELESS) == []
 
 
+def test_digits_are_claimed_of_the_whole_alone(browser: Any, running: Service, places: Path) -> None:
+    """A coefficient of 1e-12 beside one of 1 has some four digits where the norm of all has fifteen: the sentence says no more."""
+    if not (places / "tiny.zarr").exists():
+        A = zarr.open_array(places / "then.zarr", mode="r")[:]
+        zarr.create_array(places / "tiny.zarr", data=A @ [1.0, 1e-12, -2.0], chunks=(1_000,))
+    with running.client() as client:
+        id_ = client.submit(problem="lstsq", A="then.zarr", b="tiny.zarr", name="tiny")["id"]
+        assert rested(client, id_)["state"] == "solved"
+        assert abs(client.fetch(id_).ravel()[1] / 1e-12 - 1) > 1e-9
+    with watched(browser, f"{running.url}/#/jobs/{id_}") as page:
+        told = page.locator("[data-part=certificate]")
+        expect(told).to_contain_text(re.compile(r"As a whole its coefficients agree with the true ones to about 1[3-5] digits"))
+        expect(told).to_contain_text("those that are small beside the others may have fewer digits.")
+        expect(told.locator(".figures")).to_contain_text("‖x − x*‖/‖x‖, with columns of norm one")
+
+
 def test_two_marked_jobs_are_compared(browser: Any, running: Service, ids: dict[str, str]) -> None:
     """Marks, a link, and the coefficient that differs is the first; the address alone shows the same, by keyboard too."""
     with watched(browser, f"{running.url}/#/") as page:

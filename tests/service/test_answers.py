@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def test_coefficients_come_by_name_with_the_errors_of_the_library(client: Client
     assert len(client.solution(id_)["passes"]) == 2
 
 
-def test_the_table_is_fetched_as_csv_parquet_and_npy(client: Client, named: tuple[Path, Path]) -> None:
+def test_the_table_is_fetched_in_all_forms(client: Client, named: tuple[Path, Path]) -> None:
     """All forms hold the same bits; a name that a spreadsheet would compute is none in CSV."""
     del named
     id_ = solved(client, problem="lstsq", A="named.zarr", b="noisy.zarr", method="tsqr")
@@ -83,8 +84,20 @@ def test_the_table_is_fetched_as_csv_parquet_and_npy(client: Client, named: tupl
     assert table["coefficient"].to_pylist() == NAMES
     assert table["value"].to_pylist() == x.tolist()
     assert np.load(io.BytesIO(body(client, f"{id_}/solution?format=npy"))).tobytes() == x.tobytes()
-    with pytest.raises(ds.SpecError, match="docs"):
+    group = unzipped(body(client, f"{id_}/solution?format=zarr"))
+    assert group.attrs["coefficients"] == NAMES
+    assert group["value"].metadata.dimension_names == ("coefficient",)
+    for name in table.column_names[1:]:
+        assert group[name][...].tolist() == table[name].to_pylist()
+    with pytest.raises(ds.SpecError, match="csv, npy, parquet or zarr|docs"):
         body(client, f"{id_}/solution?format=xlsx")
+
+
+def unzipped(raw: bytes) -> Any:
+    """Open a Zarr group in a ZIP file as whoever saved it does."""
+    with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as file:
+        file.write(raw)
+    return zarr.open_group(zarr.storage.ZipStore(file.name, mode="r"), mode="r")
 
 
 def test_errors_asked_for_later_go_on_from_the_records(client: Client, named: tuple[Path, Path]) -> None:

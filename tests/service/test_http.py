@@ -235,10 +235,20 @@ def test_errors_have_one_shape(http: httpx.Client) -> None:
     assert [response.json()["field"] for response in wrong] == [None] * 10 + ["A", None, "weights"]
     assert wrong[10].json()["message"].startswith("Data matrix (A) was expected at ")
     for spec_, field, said in (
-        (spec(tol="small"), "tol", "Tolerance (tol) is not as expected (Input should be a valid number); got 'small'."),
-        (spec(limits={"seconds": -1}), "limits.seconds", "Time limit (limits.seconds) is not as expected "),
-        ({"problem": "ridge", "A": "A.zarr", "b": "b.zarr", "alpha": "x"}, "alpha", "Penalty (alpha) is not as expected "),
+        (spec(tol="small"), "tol", "Tolerance (tol) must be a number; got 'small'."),
+        (spec(tol=7), "tol", "Tolerance (tol) must be a number below 1; got 7."),
+        (spec(method="magic"), "method", "Method (method) must be one of 'auto', "),
+        ({"problem": "magic"}, None, "spec.problem must be one of 'lstsq', "),
+        (spec(limits={"seconds": -1}), "limits.seconds", "Time limit (limits.seconds) must be a number above 0; got -1."),
+        ({"problem": "ridge", "A": "A.zarr", "b": "b.zarr", "alpha": "x"}, "alpha", "Penalty (alpha) must be a number; got 'x'"),
         ({"problem": "ridge", "A": "A.zarr"}, "b", "Targets (b) was expected; there is nothing."),
     ):
         told = http.post("/v1/jobs", json={"spec": spec_}).json()
         assert (told["field"], told["message"][: len(said)]) == (field, said)
+    for path, said in (
+        ("/v1/jobs/xyz", "id must be 20 digits of 0 to f"),
+        ("/v1/jobs?limit=0", "limit must be a number of at least 1;"),
+    ):
+        assert http.get(path).json()["message"].startswith(said)
+    tags = http.post("/v1/jobs", json={"spec": spec(), "tags": ["a,b"]}).json()["message"]
+    assert tags.startswith("tags.0 must be without commas, and without blanks at its ends; got 'a,b'")

@@ -1,6 +1,7 @@
 """The web page in a real browser, before a real service with real data."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -182,7 +183,7 @@ def test_errors_stand_where_they_help(opened: Opened) -> None:
         tol.fill("3")
         page.get_by_role("button", name="Show plan").click()
         expect(tol).to_be_focused()
-        expect(tol).to_have_accessible_description(re.compile(r"Tolerance \(tol\) is not as expected .*got 3"))
+        expect(tol).to_have_accessible_description(re.compile(r"Tolerance \(tol\) must be a number below 1; got 3\."))
 
 
 def test_the_form_has_the_words_of_each_problem(opened: Opened, running: Service) -> None:
@@ -249,6 +250,7 @@ def test_bounds_that_are_none_are_typed_as_such(opened: Opened, running: Service
         expect(page.get_by_role("link", name="Run it again with changes")).to_be_visible()
         shown = page.locator("[data-part=document] pre").text_content()
         assert '"lower":null,"upper":[5.0,null,5.0,' in re.sub(r"\s", "", shown).replace("5,", "5.0,")
+        assert json.loads(shown).keys() == {"problem", "A", "b", "lower", "upper"}  # what was asked, without the defaults
         page.get_by_role("link", name="Run it again with changes").click()
         expect(lower).to_have_value("none")
         expect(upper).to_have_value("5,none" + ",5" * 8)

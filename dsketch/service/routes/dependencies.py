@@ -8,7 +8,7 @@ from fastapi.security import APIKeyHeader
 
 from dsketch.service.auth import Caller, Tokens
 from dsketch.service.errors import AccessError
-from dsketch.service.folder import ID
+from dsketch.service.job import ID
 from dsketch.service.models import Trouble
 
 _WHY = {

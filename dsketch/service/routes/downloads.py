@@ -11,6 +11,7 @@ from dsketch.errors import SpecError
 from dsketch.service.answers_api import Answers
 from dsketch.service.audit_log import note
 from dsketch.service.auth import Caller, Tokens
+from dsketch.service.coefficient_group import zip_group
 from dsketch.service.coefficients import Coefficients
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.jobs_api import Desk
@@ -21,13 +22,14 @@ from dsketch.service.routes.dependencies import Id, Who, troubles
 from dsketch.service.tickets import PATTERN, TICKET_SECONDS, Tickets
 
 PARQUET = "application/vnd.apache.parquet"
-FORMS: dict[str, Any] = {"text/csv": {"schema": {"type": "string"}}, PARQUET: BINARY, NPY: BINARY}
-_TABLES = ("csv", "parquet")
+ZIP = "application/zip"
+FORMS: dict[str, Any] = {"text/csv": {"schema": {"type": "string"}}, PARQUET: BINARY, ZIP: BINARY, NPY: BINARY}
+_TABLES = ("csv", "parquet", "zarr")
 Of = Annotated[
     str,
     Query(
-        pattern="^(x|csv|parquet|fields/[a-z0-9_]{1,60})$",
-        description="x as npy, coefficients as csv or parquet, or one of the answer's arrays.",
+        pattern="^(x|csv|parquet|zarr|fields/[a-z0-9_]{1,60})$",
+        description="x as npy, coefficients as csv, parquet or a Zarr group in a ZIP file, or one of the answer's arrays.",
     ),
 ]
 TicketName = Annotated[str, Path(pattern=PATTERN)]
@@ -88,10 +90,22 @@ def _send_part(found: "Coefficients | FilePath | NpyStream", of: str, stem: str,
     """Return it as a file that has the job's name."""
     if not isinstance(found, Coefficients):
         return send_npy(found, f"{stem}-{of.removeprefix('fields/')}", request)
-    headers = header_of(f"{stem}-coefficients.{of}")
-    if of == "csv":
-        return StreamingResponse(found.lines(), media_type="text/csv", headers=headers)
-    return Response(found.to_parquet(), media_type=PARQUET, headers=headers)
+    return send_table(found, of, stem)
+
+
+def send_table(table: Coefficients, form: str, stem: str) -> Response:
+    """Return coefficients as a file: csv, parquet, or a Zarr group in a ZIP file.
+
+    Raises
+    ------
+    SpecError
+        If the table has too many lines, or the service lacks what writes the form.
+    """
+    if form == "csv":
+        return StreamingResponse(table.lines(), media_type="text/csv", headers=header_of(f"{stem}-coefficients.csv"))
+    if form == "zarr":
+        return Response(zip_group(table), media_type=ZIP, headers=header_of(f"{stem}-coefficients.zarr.zip"))
+    return Response(table.to_parquet(), media_type=PARQUET, headers=header_of(f"{stem}-coefficients.parquet"))
 
 
 def stem_of(name: str, id_: str) -> str:

@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 
 from fastapi import Depends, FastAPI, Query, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from dsketch._jsonable import plain
 from dsketch.service.answers_api import Answers
 from dsketch.service.auth import Caller
-from dsketch.service.folder import ID
+from dsketch.service.job import ID
 from dsketch.service.models import (
     CoefficientsOut,
     ComparisonOut,
@@ -18,14 +18,14 @@ from dsketch.service.models import (
     Shown,
     SolutionOut,
 )
-from dsketch.service.routes.arrays import header_of, send_npy
+from dsketch.service.routes.arrays import send_npy
 from dsketch.service.routes.dependencies import Id, Who, troubles
-from dsketch.service.routes.downloads import FORMS, PARQUET
+from dsketch.service.routes.downloads import FORMS, send_table
 from dsketch.service.routes.waiting import Threads
 
 Other = Annotated[str, Query(pattern=f"^{ID.pattern}$", description="Id of the job to compare with.")]
 Target = Annotated[int, Query(ge=0, le=2**53 - 1, description="Column of b, counted from 0 in C order.")]
-Form = Literal["json", "csv", "npy", "parquet"]
+Form = Literal["json", "csv", "npy", "parquet", "zarr"]
 
 
 def add_residuals(app: FastAPI, answers: Answers, who: Who, threads: Threads) -> None:
@@ -52,15 +52,12 @@ def add_solutions(app: FastAPI, answers: Answers, who: Who) -> None:
         responses={200: {"model": SolutionOut, "content": FORMS}, **troubles(404, 409, 422)},
     )
     def solution(id_: Id, caller: By, request: Request, form: Annotated[Form, Query(alias="format")] = "json") -> Response:
-        """Fetch the answer: certificate and ledger as JSON, coefficients by name with their errors as CSV or Parquet, or x as npy."""
+        """Fetch the answer: certificate and ledger as JSON, coefficients by name with their errors as CSV, Parquet or Zarr, or x as npy."""
         if form == "json":
             return JSONResponse(answers.solution(caller, id_))
         if form == "npy":
             return send_npy(answers.x(caller, id_), "x", request)
-        table, name = answers.coefficients(caller, id_), f"{id_}-coefficients"
-        if form == "csv":
-            return StreamingResponse(table.lines(), media_type="text/csv", headers=header_of(f"{name}.csv"))
-        return Response(table.to_parquet(), media_type=PARQUET, headers=header_of(f"{name}.parquet"))
+        return send_table(answers.coefficients(caller, id_), form, id_)
 
     @app.get(
         "/v1/jobs/{id}/coefficients", tags=["solutions"], responses={200: {"model": CoefficientsOut}, **troubles(404, 409, 422)}

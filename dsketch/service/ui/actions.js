@@ -6,8 +6,8 @@ import { h, say, show, speak } from "./dom.js";
 import { confirmed, notice } from "./notices.js";
 import { canResume, hasSolution, isResting } from "./state.js";
 
-/** Make the buttons: their element, `update(job)` and `onChange(listener)`. */
-export function actionBar(id) {
+/** Make the buttons, for who only reads but that of the answer: their element, `update(job)` and `onChange(listener)`. */
+export function actionBar(id, mayChange) {
   let job = null;
   /** @type {(job?: any) => any} */
   let changed = () => {};
@@ -51,13 +51,13 @@ export function actionBar(id) {
     const isPrediction = now.spec.problem === "predict";
     if (isPrediction) [again.setAttribute("href", `#/jobs/${now.spec.job}`), say(again, "Predict other rows")];
     if (!buttons.fetch.disabled) say(buttons.fetch, isPrediction ? "Download predictions" : "Download x");
-    show(again, isResting(now.state));
+    show(again, mayChange && isResting(now.state));
     again.classList.toggle("is-primary", now.state === "failed");
     buttons.resume.classList.toggle("is-primary", now.state === "cancelled");
-    show(buttons.cancel, !isResting(now.state));
-    show(buttons.resume, canResume(now.state));
+    show(buttons.cancel, mayChange && !isResting(now.state));
+    show(buttons.resume, mayChange && canResume(now.state));
     show(buttons.fetch, hasSolution(now.state));
-    show(buttons.remove, isResting(now.state));
+    show(buttons.remove, mayChange && isResting(now.state));
     const order = now.state === "failed" ? [again, ...Object.values(others), wipe] : [...Object.values(others), again, wipe];
     if (order.some((one, place) => row.children[place] !== one)) row.replaceChildren(...order);
   }

@@ -30,8 +30,9 @@ const about = Object.assign(() => service, {
 async function introduced() {
   asked = Date.now();
   service = await get("v1/service");
-  say(at("owner"), service.needs_token ? `${service.owner}${service.is_admin ? ", admin" : ""}` : "");
-  show(at("forget"), service.needs_token);
+  say(at("owner"), service.needs_token ? `${service.owner}${service.role === "user" ? "" : `, ${service.role}`}` : "");
+  show(at("forget"), Boolean(token.get())); // a proxy lets people in without one
+  document.body.dataset.role = service.role; // for who only reads, what leads to a change is left out
   show(at("admin"), service.is_admin && service.needs_token);
   const isNear = canReach(service.dashboard, location.hostname);
   show(at("dashboard"), isNear);
@@ -101,6 +102,11 @@ async function route() {
       throw new Refusal(404, {
         message: `a page was expected; there is none at #/${path}. Go to the list of jobs.`,
         try: "Go to the list of jobs.",
+      });
+    if (page.name === "new" && service.role === "reader")
+      throw new Refusal(403, {
+        message: `a token that may change something was expected; this one of ${service.owner} only reads. Use another token.`,
+        try: "Use another token.",
       });
     const end = (await page.make(root, { id: page.id, ids: page.ids, query: new URLSearchParams(query), about, trouble })) || (() => {});
     if (mine !== turn) return end();

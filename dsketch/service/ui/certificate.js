@@ -15,6 +15,8 @@ const MEANINGS = {
   distance: ["distance", "of the features' kernel from the exact one, relative to it"],
 };
 // What the two errors are about where they are not those of a linear system, by a field that such certificates alone have.
+const WHOLE = "As a whole its coefficients agree with the true ones"; // the bound is one on a norm of all
+const FEW = "; those that are small beside the others may have fewer digits";
 const LINEAR = "x is the exact answer for data changed by at most";
 const TANGENT = "x is the exact answer of the tangent problem there, its data changed by at most";
 const OTHERS = {
@@ -23,6 +25,7 @@ const OTHERS = {
     forward: "of any score, relatively",
     exact: "",
     what: "All scores are right",
+    few: "",
   },
   excess: { backward: "change of b that makes x exact, relative to its least residual", exact: "" },
   is_convex: {
@@ -34,7 +37,7 @@ const OTHERS = {
     backward: "relative change of the tangent problem, or of b, that makes x exact",
     forward: "first-order bound on the distance to the stationary point nearby",
     exact: TANGENT,
-    what: "Its coefficients agree with those of the stationary point nearby",
+    what: "As a whole its coefficients agree with those of the stationary point nearby",
   },
 };
 const SAID_ELSEWHERE = new Set(["rank", "rank_reason", "is_exact", "is_bound", "is_scaled", "matrix"]);
@@ -47,7 +50,7 @@ export function certificateView(solution) {
   const about = OTHERS[Object.keys(OTHERS).find((name) => name in certificate)] ?? {};
   const meaningOf = {
     backward_error: about.backward ?? `${MEANINGS.backward_error[1]}${relativeTo}`,
-    forward_error: about.forward ?? MEANINGS.forward_error[1],
+    forward_error: about.forward ?? `${MEANINGS.forward_error[1]}${"gradient_norm" in certificate || "targets" in certificate ? ", with columns of norm one" : ""}`,
   };
   const others = Object.keys(certificate).filter(
     (name) => !MEANINGS[name] && !SAID_ELSEWHERE.has(name) && certificate[name] !== null,
@@ -79,7 +82,7 @@ export function certificateView(solution) {
 }
 
 /** Say what the two errors mean for whoever uses x. */
-function inWords(certificate, { exact = LINEAR, what = "Its coefficients agree with the true ones" }) {
+function inWords(certificate, { exact = LINEAR, what = WHOLE, few = certificate.last_places ? "" : FEW }) {
   const [backward, forward] = [certificate.backward_error, certificate.forward_error].map(largest);
   const first = backward === null || !exact ? "" : `${exact} ${figure(backward)} of their size. `;
   if (forward === null) return first;
@@ -89,7 +92,7 @@ function inWords(certificate, { exact = LINEAR, what = "Its coefficients agree w
     digits < 1
       ? `No digit of ${"expected_total" in certificate ? "the scores" : "its coefficients"} is certain`
       : `${what} to about ${digits} ${digits === 1 ? "digit" : "digits"}`;
-  return `${first}${sure} (relative error at most ${figure(forward)}, to first order).`;
+  return `${first}${sure} (relative error at most ${figure(forward)}, to first order)${digits < 1 ? "" : few}.`;
 }
 
 function largest(values) {

@@ -158,7 +158,7 @@ export function coefficientsView(id) {
     };
     const isByTarget = job.spec.missing === "drop" || Boolean(job.spec.out_dir);
     const lacks = "summary" in job.spec && !isByTarget && !found.columns.standard_error;
-    saves.replaceChildren(...(lacks ? [errorsOf(solution)] : []), save("CSV", "csv"), save("Parquet", "parquet"));
+    saves.replaceChildren(...(lacks ? [errorsOf(solution)] : []), save("CSV", "csv"), save("Parquet", "parquet"), save("Zarr", "zarr"));
   }
 
   function errorsOf(solution) {

@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 /**
  * Save a part of a job's answer. The token goes in a header, which a link has not: a ticket is asked for, which opens this once.
  * @param {string} id of the job
- * @param {string} part as the service calls it: x, csv, parquet, fields/NAME
+ * @param {string} part as the service calls it: x, csv, parquet, zarr, fields/NAME
  */
 export async function download(id, part) {
   const { path } = await get(`v1/jobs/${id}/ticket?${new URLSearchParams({ of: part })}`);

@@ -82,7 +82,8 @@ export async function jobPage(root, { id, about, trouble }) {
 function laidOut(root, job, run, about) {
   const badge = stateBadge(job.state, job.word);
   const sentence = h("p", { class: "state-sentence" });
-  const actions = actionBar(job.id);
+  const mayChange = about().role !== "reader";
+  const actions = actionBar(job.id, mayChange);
   const strip = progressStrip();
   const plot = convergencePlot();
   const ledger = ledgerTable();
@@ -93,14 +94,14 @@ function laidOut(root, job, run, about) {
   const workersCard = card("Workers", workers.element, "workers");
   workersCard.hidden = true;
   const answer = answerCard(job.id);
-  const residuals = residualsCard(job);
-  const predictions = predictCard(job, about);
+  const residuals = residualsCard(job, mayChange);
+  const predictions = predictCard(job, about, mayChange);
   const isPrediction = job.spec.problem === "predict";
   const convergence = card("Convergence", plot.element, "convergence");
   const [certificate, plan, document_] = [h("div", { class: "pad" }), h("div", { class: "pad" }), h("div", { class: "pad" })];
   const born = h("time", { datetime: job.created, title: new Date(job.created).toLocaleString() });
   const work = h("span");
-  const tags = tagEditor(job.id, about().role !== "reader");
+  const tags = tagEditor(job.id, mayChange);
   const title = job.name || job.id;
   root.append(
     h("p", { class: "crumb" }, h("a", { href: "#/" }, "Jobs")),
@@ -139,7 +140,7 @@ function laidOut(root, job, run, about) {
     ),
   );
   document_.append(
-    h("pre", { class: "scroll", tabindex: "0", "aria-label": "Document of the run" }, JSON.stringify(job.spec, null, 1)),
+    h("pre", { class: "scroll", tabindex: "0", "aria-label": "Document of the run" }, JSON.stringify(asked(job.spec, about()), null, 1)),
   );
   let now = job;
   let seen = performance.now(); // when the service said so
@@ -254,26 +255,38 @@ function answerCard(id) {
   };
 }
 
+/** What a document asks for otherwise than who leaves a word out; all of it where the service tells no defaults. */
+function asked(spec, service) {
+  const problem = service.problems.find((one) => one.name === spec.problem);
+  if (!problem) return spec;
+  const options = [...problem.inputs, ...problem.words, ...problem.options, ...service.job].map((one) => [one.name, JSON.stringify(one.default)]);
+  const defaults = new Map(options);
+  const differs = (name, value) => JSON.stringify(value) !== defaults.get(name);
+  const limits = Object.entries(spec.limits ?? {}).filter(([name, value]) => differs(`limits.${name}`, value));
+  const others = Object.entries(spec).filter(([name, value]) => name !== "limits" && differs(name, value));
+  return Object.fromEntries([...others, ...(limits.length ? [["limits", Object.fromEntries(limits)]] : [])]);
+}
+
 /** Residuals, drawn when asked for: of problems that have a number for each row to fit. */
-function residualsCard(job) {
+function residualsCard(job, mayChange) {
   const view = residualsView(job.id, job.spec);
   const element = card("Residuals", view.element, "residuals");
   element.hidden = true;
   return {
     element,
     update(found) {
-      show(element, found !== null && view.isOffered);
+      show(element, mayChange && found !== null && view.isOffered);
       if (!element.hidden) view.load(found);
     },
   };
 }
 
 /** Predictions of new rows, where the answer can make some. */
-function predictCard(job, about) {
+function predictCard(job, about, mayChange) {
   const view = predictView(job.id, job.spec, about);
   const element = card("Predict new rows", view.element, "predict");
   element.hidden = true;
-  return { element, update: (isAnswered) => show(element, isAnswered && view.isOffered) };
+  return { element, update: (isAnswered) => show(element, mayChange && isAnswered && view.isOffered) };
 }
 
 function card(title, content, name) {

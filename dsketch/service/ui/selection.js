@@ -15,8 +15,8 @@ export function selection(changed) {
   const all = h("input", { type: "checkbox", "aria-label": "Select all jobs of this page" });
   const text = h("strong");
   const said = h("div", { class: "selection-said" });
-  const cancel = button("Cancel", act("Cancel", "cancelled", (job) => post(`v1/jobs/${job.id}/cancel`), (job) => !isResting(job.state)));
-  const wipe = button("Delete", act("Delete", "deleted", (job) => remove(`v1/jobs/${job.id}`), (job) => isResting(job.state)), "is-danger");
+  const cancel = button("Cancel", act("Cancel", "cancelled", (job) => post(`v1/jobs/${job.id}/cancel`), (job) => !isResting(job.state)), "changes");
+  const wipe = button("Delete", act("Delete", "deleted", (job) => remove(`v1/jobs/${job.id}`), (job) => isResting(job.state)), "is-danger changes");
   const compare = h("a", { class: "button" }, "Compare");
   const clear = button("Clear", () => mark(() => false), "quiet");
   const element = h(
