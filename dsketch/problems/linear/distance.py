@@ -107,15 +107,14 @@ def _doubts(answer: LinearAnswer, rows: int) -> tuple[Floats, Floats]:
 def doubt_of_fit(answer: LinearAnswer, rows: int) -> Floats:
     """Return by how much rounding of the slope may move ‖A (x − x*)‖ as it is told by ‖R⁻ᵀ g‖, shape (k,); of A's own factor."""
     once, twice = _doubts(answer, rows)
-    factor = answer.factor
+    return np.asarray(once + inverse_norm(answer.factor) * twice)
+
+
+def inverse_norm(factor: Factor | Bounds) -> float:
+    """Return at least ‖(R D⁻¹)⁺‖, D being ``factor.scale``."""
     if isinstance(factor, Bounds):
-        return np.asarray(once + twice / factor.least)
-    return np.asarray(once + twice * float(np.linalg.norm(_row_norms(factor))))
-
-
-def _row_norms(factor: Factor) -> Floats:
-    """Return the norms of the rows of (R D⁻¹)⁺, rounded up."""
-    return _apply_inverse(factor, np.zeros((len(factor.R), 1)))[2]
+        return 1.0 / float(factor.least)
+    return float(np.linalg.norm(_apply_inverse(factor, np.zeros((len(factor.R), 1)))[2]))
 
 
 def forward_error(answer: LinearAnswer, rows: int) -> Floats:
