@@ -53,6 +53,10 @@ from dsketch.settings import EPS, Option, Settings
 
 _MOST_BLOCKS = 64  # centres are drawn from so many blocks of A: a compressed block is decoded whole for a single row
 _F = "K_nM L⁻ᵀ"  # what certificates are relative to
+_OPEN = (
+    "rounding of the kernel's values leaves x open: centres nearly depend on each other, or rows differ too much in length; use fewer "
+    "centres, a larger alpha, or another scale"
+)
 
 
 class _Inner(LinearProblem):
@@ -235,7 +239,8 @@ class RestrictedKernel(Problem):
         factor: Factor | Bounds = found.detail.factor
         beyond = self._doubt(v, factor.scale[:, None], inverse_norm(factor), certificate.residual_norm)
         certificate = replace(certificate, matrix=_F, forward_error=certificate.forward_error + beyond)
-        return replace(found, x=shape_by_side(w, self.b), certificate=certificate)
+        notes = (*found.notes, _OPEN) if (beyond >= 1).any() else found.notes
+        return replace(found, x=shape_by_side(w, self.b), certificate=certificate, notes=notes)
 
     def _doubt(self, v: Floats, D: Floats, T: float, residual: Floats) -> Floats:
         """Return how far the v of exact kernel values may be from that of rounded ones, in D v relatively, to first order, shape (k,).

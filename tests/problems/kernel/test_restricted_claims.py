@@ -38,6 +38,7 @@ def test_the_distance_holds_what_rounded_kernels_move(spread: float, scale: floa
         truth = distance_of(problem, solution, b)
         assert truth <= solution.certificate.forward_error[0]
         assert truth <= judged.forward_error[0]
+        assert any("leaves x open" in note for note in solution.notes) == bool(solution.certificate.forward_error[0] >= 1)
 
 
 @pytest.mark.parametrize("seed", [12, 15, 21, 22, 24, 25])
