@@ -54,6 +54,12 @@ class Settings:
     max_passes: int | None = None
     min_panels: int | None = None
 
+    def __post_init__(self) -> None:
+        """Take numbers of NumPy for those of Python: journals write them as JSON."""
+        for name, value in list(vars(self).items()):
+            if isinstance(value, np.generic):
+                object.__setattr__(self, name, value.item())
+
     @property
     def goal(self) -> float:
         """Backward error at which a method stops."""

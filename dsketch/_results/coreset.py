@@ -2,7 +2,7 @@
 
 ::
 
-    OUT/A        the rows drawn, as they are stored in A, without the intercept's ones
+    OUT/A        the rows drawn, as float64 has the numbers of A, without the intercept's ones
     OUT/b        their right-hand sides
     OUT/weights  for how many rows each stands: its own weight over its chance
     OUT/rows     their numbers among all rows
@@ -43,7 +43,7 @@ _NAMES = ("rows", "weights", "b", "A")  # A comes last: where it is complete, al
 
 @dataclass(frozen=True)
 class Coreset:
-    """Rows drawn by leverage, stored: ``lstsq(coreset.A, coreset.b, weights=coreset.weights)`` is within 1 + ε of all rows.
+    """Rows drawn by leverage, stored: ``lstsq(coreset.A, coreset.b, weights=coreset.weights)`` is within 1 + ε of all rows, nearly always.
 
     Attributes
     ----------

@@ -2,8 +2,9 @@
 
 A difference is claimed only where the errors do not allow it.  Where both answers have standard errors, the two are taken for
 estimates from independent rows (rows that both have seen make a claim rarer, never more frequent), and d of them are compared at
-once (Bonferroni): of two answers that estimate the same, none of the d differences is claimed with 95 % probability.  Else the
-proven bounds of how far rounding may have moved each coefficient are added up; where one lacks, nothing is claimed.
+once (Bonferroni): of two answers that estimate the same, none of the d differences is claimed with 95 % probability, as far as the
+errors are right (of generalised linear models, and robust ones, that is for many rows: gamma claims 7 % with some 100).  Else the proven
+bounds of how far rounding may have moved each coefficient are added up; where one lacks, nothing is claimed.
 """
 
 import math

@@ -55,3 +55,28 @@ def test_a_place_is_tried_and_filled(tmp_path: Path) -> None:
         run_of(journal=tmp_path / "run", out=tmp_path / "run" / "x.zarr").probe()
     with pytest.raises(ds.SpecError, match="overlap"):
         run_of(out=tmp_path / "y.npy").probe(apart_from=[tmp_path])
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"seed": np.int64(3)},
+        {"sketch_rows": np.int64(6)},
+        {"max_passes": np.int32(4)},
+        {"min_panels": np.int64(8)},
+        {"tol": np.float32(1e-6)},
+    ],
+    ids=lambda choice: next(iter(choice)),
+)
+def test_numbers_of_numpy_are_numbers(tmp_path: Path, choice: dict[str, np.generic]) -> None:
+    """A setting that is one is that of Python: the same bits, in a journal too, which goes on with either."""
+    A = np.vander(np.arange(9.0), 3)
+    b = A @ [1.0, 2.0, 3.0] + np.cos(np.arange(9.0))
+    options = {"method": "whitened", "cluster": "serial", "progress": False, "journal": tmp_path / "run"}
+    given = ds.lstsq(A, b, **options, **choice)
+
+    again = ds.lstsq(A, b, **options, **{name: value.item() for name, value in choice.items()})
+
+    assert np.array_equal(given.x, again.x)
+    assert all(record.replayed for record in again.passes)
+    assert ds.audit(tmp_path / "run").is_clean

@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from dsketch._linalg import random_words
 from dsketch._linalg.arrays import Floats
-from dsketch._linalg.columns import norms
+from dsketch._linalg.bounds import Bounds
+from dsketch._linalg.columns import norms, ratio
+from dsketch._linalg.factor import Factor
 from dsketch._linalg.streams import CENTRE_BLOCKS, CENTRE_ROWS
 from dsketch.errors import DataError, SpecError
 from dsketch.features import FeatureView
@@ -42,14 +44,19 @@ from dsketch.problems.arguments import as_penalty, as_scale
 from dsketch.problems.base import Problem, require_columns
 from dsketch.problems.inputs import SIDES, TALL
 from dsketch.problems.linear.certificate import LinearCertificate
+from dsketch.problems.linear.distance import inverse_norm
 from dsketch.problems.linear.methods import METHODS
 from dsketch.problems.linear.problem import LinearProblem
 from dsketch.problems.linear.sides import shape_by_side
 from dsketch.problems.outcome import Outcome
-from dsketch.settings import Option, Settings
+from dsketch.settings import EPS, Option, Settings
 
 _MOST_BLOCKS = 64  # centres are drawn from so many blocks of A: a compressed block is decoded whole for a single row
 _F = "K_nM L⁻ᵀ"  # what certificates are relative to
+_OPEN = (
+    "rounding of the kernel's values leaves x open: centres nearly depend on each other, or rows differ too much in length; use fewer "
+    "centres, a larger alpha, or another scale"
+)
 
 
 class _Inner(LinearProblem):
@@ -88,9 +95,9 @@ class RestrictedKernel(Problem):
     Notes
     -----
     Centres that depend on the others to rounding get the coefficient 0.  The certificate is about F as it was computed: where centres
-    nearly depend on each other, that is the F of kernel values changed by rounding, and may be 1e-6 of its size away from that of exact
-    ones (measured: 5,500 random problems of few rows).  A pass costs n M d flops and n M exponentials more than one over
-    stored features; workers hold a block of F at a time.
+    nearly depend on each other, that is the F of kernel values changed by rounding; ``forward_error`` holds what that may move of v, to
+    first order, and says where it is everything.  A pass costs n M d flops and n M exponentials more than one over stored features;
+    workers hold a block of F at a time.
 
     Examples
     --------
@@ -228,23 +235,48 @@ class RestrictedKernel(Problem):
         v = found.x.reshape(len(U), -1)
         w = np.zeros(self.x_shape)
         w[order] = sl.solve_triangular(U, v) / self._growth[order]
-        return replace(
-            found,
-            x=shape_by_side(w, self.b),
-            certificate=replace(cast(LinearCertificate, found.certificate), matrix=_F),
-        )
+        certificate = cast(LinearCertificate, found.certificate)
+        factor: Factor | Bounds = found.detail.factor
+        beyond = self._doubt(v, factor.scale[:, None], inverse_norm(factor), certificate.residual_norm)
+        certificate = replace(certificate, matrix=_F, forward_error=certificate.forward_error + beyond)
+        notes = (*found.notes, _OPEN) if (beyond >= 1).any() else found.notes
+        return replace(found, x=shape_by_side(w, self.b), certificate=certificate, notes=notes)
+
+    def _doubt(self, v: Floats, D: Floats, T: float, residual: Floats) -> Floats:
+        """Return how far the v of exact kernel values may be from that of rounded ones, in D v relatively, to first order, shape (k,).
+
+        Each value is known to ε = eps (4 + d + 2 s max ‖centre − mean‖²), so F = K U⁻¹ to ‖δF D⁻¹‖ ≤ E = ε ‖K‖_F ‖U⁻¹D⁻¹‖_F, and the
+        penalty's rows √alpha L U⁻¹ to √alpha ε M ‖U⁻¹‖_F times the last factor; a minimizer feels E as E (T ‖D v‖ + T² ‖r‖).
+
+        Parameters
+        ----------
+        D : ndarray, shape (M, 1)
+            About the norms of the columns of F.
+        T : float
+            ‖(F D⁻¹)⁺‖.
+        residual : ndarray, shape (k,)
+        """
+        U = self._kept[1]
+        inverse = np.asarray(sl.solve_triangular(U, np.eye(len(U))))
+        longest = float(squares(self.centre_rows - self.centre_rows.mean(axis=0)).max(initial=0.0))
+        known = EPS * (4 + self.A.shape[1] + 2 * self.scale * longest)
+        with np.errstate(over="ignore", invalid="ignore"):
+            size = np.sqrt(len(U)) * float(np.linalg.norm(D * U)) + np.sqrt(self.alpha) * len(U) * float(np.linalg.norm(inverse))
+            moved, length = known * size * float(np.linalg.norm(inverse / D.T)), norms(D * v)
+            far = moved * (T * length + T * T * residual)
+            found = ratio(far, np.maximum(length - far, 0.0))
+        return np.asarray(np.where(np.isfinite(found), found, np.inf))
 
     def accepted(self, tol: float | None, x: Floats | None = None) -> float:
         """Return what ridge accepts, times ‖D|Lᵀ||w|‖/‖D Lᵀ w‖: by that the rounding of w alone moves v = Lᵀ w, which is judged.
 
-        D, the norms of F's columns, is known from the rows of F that belong to centres: there F is L.
+        D are the norms of F's columns.
         """
         if x is None:
             return super().accepted(tol, x)
         order, U = self._kept
         w = x.reshape(self.count, -1)[order] * self._growth[order]
-        D = np.sqrt(self.A.shape[0] / self.count * np.sum(U * U, axis=1) + self.alpha)[:, None]
-        moved, v = norms(D * (np.abs(U) @ np.abs(w))), norms(D * (U @ w))
+        moved, v = norms(self._sizes * (np.abs(U) @ np.abs(w))), norms(self._sizes * (U @ w))
         return super().accepted(tol, x) * float(np.max(moved / np.where(v > 0, v, 1.0), initial=1.0))
 
     def judge(self, x: Floats) -> Flow[LinearCertificate]:
@@ -261,8 +293,19 @@ class RestrictedKernel(Problem):
             raise DataError(
                 f"x must be 0 for the {len(others)} centres that depend on the others; it is not. Solve with fewer centres."
             )
-        found = yield from self.inner.judge(U @ (x[order] * self._growth[order]))
-        return replace(found, matrix=_F, coefficient_errors=None)  # those are of v
+        v = U @ (x[order] * self._growth[order])
+        found = yield from self.inner.judge(v)
+        beyond = self._doubt(v, self._sizes, found.scaled_condition, found.residual_norm)
+        return replace(found, matrix=_F, forward_error=found.forward_error + beyond, coefficient_errors=None)  # those are of v
+
+    @cached_property
+    def _sizes(self) -> Floats:
+        """The norms of F's columns, shape (M, 1), as the rows of F that belong to centres tell them: there F is L."""
+        order, U = self._kept
+        most = float(self._growth.max())
+        rows = self._growth[order].T / most * U
+        here = np.sqrt(self.A.shape[0] / self.count * np.sum(rows * rows, axis=1))  # squared without the size, which may be 1e150
+        return np.asarray(np.hypot(most * here, np.sqrt(self.alpha))[:, None])
 
     @cached_property
     def _growth(self) -> Floats:

@@ -38,7 +38,7 @@ from dsketch.settings import Option, Settings
 
 
 class SampledLeastSquares(Problem):
-    """Some x with ‖A x − b‖² + alpha ‖x‖² ≤ (1 + ε) min, from s = 4 (D ln D + D/ε) rows in the mean.
+    """Some x with ‖A x − b‖² + alpha ‖x‖² ≤ (1 + ε) min, from s = 4 (D ln D + D/ε) rows in the mean, more for D below 6.
 
     Parameters
     ----------

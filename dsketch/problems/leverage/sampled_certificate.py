@@ -15,7 +15,7 @@ from dsketch._linalg.factor import Factor
 from dsketch.passes import Slope
 from dsketch.problems.leverage.sampled_method import SampledAnswer
 from dsketch.problems.leverage.sampled_system import modelled_queries
-from dsketch.problems.linear.distance import forward_error
+from dsketch.problems.linear.distance import doubt_of_fit, forward_error
 from dsketch.problems.linear.method import LinearAnswer
 from dsketch.problems.linear.statistics.rounding import is_rounding, size_of, terms_of
 from dsketch.problems.outcome import Certificate, format_number, show_sides
@@ -32,7 +32,7 @@ class SampledCertificate(Certificate):
     residual_norm : ndarray, shape (k,)
         √(‖A x − b‖² + alpha ‖x‖²), of all rows.
     excess, excess_low, excess_high : ndarray, shape (k,)
-        What is measured of ε: ‖A x − b‖² over its minimum, less 1; and its bar, which is no wider than rounding where A's own factor tells.
+        What is measured of ε: ‖A x − b‖² over its minimum, less 1; and its bar, which is what rounding may hide where A's own factor tells.
     epsilon : float
         What was asked for.
     rows_drawn : int
@@ -81,13 +81,14 @@ class Excess:
     high: Floats
 
 
-def excess_of(factor: Factor, x: Floats, slope: Slope, distortion: float) -> Excess:
-    """Return the excess of x; 0 where the residual itself is nothing but rounding."""
-    above = norms(factor.solve_transposed(slope.g)) ** 2
+def excess_of(factor: Factor, x: Floats, slope: Slope, distortion: float, rows: int) -> Excess:
+    """Return the excess of x on ``rows`` rows; 0 where the residual itself is nothing but rounding."""
+    length = norms(factor.solve_transposed(slope.g))
     given = size_of(slope) if slope.has_moments else np.sqrt(slope.rr)  # where nothing is left of b its size is that of A x
     is_fit = is_rounding(np.sqrt(slope.rr), np.hypot(given, terms_of(factor.R, x)))
-    shares = (1.0, (1 - distortion) ** 2, (1 + distortion) ** 2)
-    return Excess(*(np.where(is_fit, 0.0, _relative(share * above, slope.rr)) for share in shares))
+    doubt = doubt_of_fit(LinearAnswer(x, factor, distortion == 0, slope, length, np.sqrt(slope.rr)), rows)
+    low, high = (1 - distortion) * np.maximum(length - doubt, 0.0), (1 + distortion) * (length + doubt)
+    return Excess(*(np.where(is_fit, 0.0, _relative(told**2, slope.rr)) for told in (length, low, high)))
 
 
 def _relative(above: Floats, squares: Floats) -> Floats:
@@ -131,7 +132,7 @@ def _certificate(
     dimension: float,
     total: float,
 ) -> SampledCertificate:
-    excess, residual = excess_of(factor, x, slope, distortion), np.sqrt(slope.rr)
+    excess, residual = excess_of(factor, x, slope, distortion, rows), np.sqrt(slope.rr)
     told = LinearAnswer(x, factor, distortion == 0, slope, np.sqrt(excess.measured), residual, distortion=distortion)
     return SampledCertificate(
         backward_error=told.backward_error,

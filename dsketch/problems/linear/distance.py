@@ -104,6 +104,19 @@ def _doubts(answer: LinearAnswer, rows: int) -> tuple[Floats, Floats]:
     return once + EPS * moved, twice + EPS * factor.fitted(answer.move) + answer.spread * moved
 
 
+def doubt_of_fit(answer: LinearAnswer, rows: int) -> Floats:
+    """Return by how much rounding of the slope may move ‖A (x − x*)‖ as it is told by ‖R⁻ᵀ g‖, shape (k,); of A's own factor."""
+    once, twice = _doubts(answer, rows)
+    return np.asarray(once + inverse_norm(answer.factor) * twice)
+
+
+def inverse_norm(factor: Factor | Bounds) -> float:
+    """Return at least ‖(R D⁻¹)⁺‖, D being ``factor.scale``."""
+    if isinstance(factor, Bounds):
+        return 1.0 / float(factor.least)
+    return float(np.linalg.norm(_apply_inverse(factor, np.zeros((len(factor.R), 1)))[2]))
+
+
 def forward_error(answer: LinearAnswer, rows: int) -> Floats:
     """Return a first-order bound on ‖D (x − x*)‖/‖D x*‖, shape (k,): NaN without a slope, infinite where x* may be 0."""
     if answer.slope is None:
