@@ -37,7 +37,9 @@ def zip_group(table: Coefficients) -> bytes:
             group = zarr.create_group(store, attributes=attributes)
             for name, values in arrays.items():
                 chunks = (len(values), *(min(length, _CHUNK_NUMBERS) for length in values.shape[1:]))
-                array = group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=chunks, dimension_names=dimensions)
+                array = group.create_array(
+                    name, shape=values.shape, dtype=values.dtype, chunks=chunks, dimension_names=dimensions
+                )
                 array[...] = values
         return path.read_bytes()
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,15 @@ def test_a_ticket_opens_once_without_a_token(guarded: tuple[Service, str], token
     """Each part of an answer comes whole, under the job's name, to whoever has the ticket; a second time there is none."""
     service, job = guarded
     with opened(service, tokens[who]) as http, opened(service) as nobody:
-        wanted = {of: http.get(f"/v1/jobs/{job}/solution", params={"format": of}).content for of in ("npy", "csv", "parquet", "zarr")}
-        parts = (("x", "npy", "-x.npy"), ("csv", "csv", "-coefficients.csv"), ("parquet", "parquet", ".parquet"), ("zarr", "zarr", ".zarr.zip"))
+        wanted = {
+            of: http.get(f"/v1/jobs/{job}/solution", params={"format": of}).content for of in ("npy", "csv", "parquet", "zarr")
+        }
+        parts = (
+            ("x", "npy", "-x.npy"),
+            ("csv", "csv", "-coefficients.csv"),
+            ("parquet", "parquet", ".parquet"),
+            ("zarr", "zarr", ".zarr.zip"),
+        )
         for of, form, ending in parts:
             path = http.get(f"/v1/jobs/{job}/ticket", params={"of": of}).json()["path"]
             answer = nobody.get(f"/{path}")

@@ -91,13 +91,13 @@ def test_the_plan_comes_before_the_run(opened: Opened) -> None:
 def test_the_form_asks_for_the_table_of_coefficients(opened: Opened, running: Service) -> None:
     """A tick, and the table stands beside the certificate; a problem without one has no such field."""
     with opened("#/new") as page:
-        page.get_by_label("problem", exact=True).select_option("lstsq")
+        page.get_by_label("Problem", exact=True).select_option("lstsq")
         for name in ("A", "b"):
             page.locator(f"[name={name}]").fill(str(QUICK[name]))
         page.locator("[name=summary]").check()
-        page.get_by_label("problem", exact=True).select_option("ridge")
+        page.get_by_label("Problem", exact=True).select_option("ridge")
         expect(page.locator("[name=summary]")).to_have_count(0)
-        page.get_by_label("problem", exact=True).select_option("lstsq")
+        page.get_by_label("Problem", exact=True).select_option("lstsq")
         page.get_by_role("button", name="Submit").click()
         page.wait_for_url("**/#/jobs/*")
         expect(page.locator("[data-part=coefficients]")).to_contain_text("std err", timeout=WAIT)
@@ -109,7 +109,7 @@ def test_the_form_asks_for_the_table_of_coefficients(opened: Opened, running: Se
 def test_a_run_from_the_form_to_its_x(opened: Opened, running: Service, tmp_path: Path) -> None:
     """The plot grows while the job runs and nothing moves by itself; the certificate and x come with the answer."""
     with opened("#/new") as page:
-        page.get_by_label("problem", exact=True).select_option("exp-kernel")
+        page.get_by_label("Problem", exact=True).select_option("exp-kernel")
         page.get_by_text("Advanced").click()
         for name in ("A", "b", "scale"):
             page.locator(f"[name={name}]").fill(str(LONG[name]))
@@ -193,12 +193,12 @@ def test_the_form_has_the_words_of_each_problem(opened: Opened, running: Service
     with opened("#/new?A=demo/A.zarr&b=demo/b.zarr") as page:
         page.get_by_text("Advanced").click()
         for problem in problems:
-            page.get_by_label("problem", exact=True).select_option(problem["name"])
+            page.get_by_label("Problem", exact=True).select_option(problem["name"])
             for word in (*problem["words"], *problem["options"]):
                 expect(page.locator(f"[name={word['name']}]")).to_have_accessible_description(word["help"])
             assert page.locator("[name=method] option").all_text_contents() == problem["methods"]
             assert page.locator("[name=rank]").count() == bool(problem["families"])
-        page.get_by_label("problem", exact=True).select_option("ridge")
+        page.get_by_label("Problem", exact=True).select_option("ridge")
         page.locator("[name=alpha]").fill("0.5")
         page.locator("[name='limits.seconds']").fill("60")
         shown = page.locator("[data-part=document] code").text_content()
@@ -211,7 +211,7 @@ def test_defaults_are_those_of_the_problem_that_is_shown(opened: Opened) -> None
     """Of two problems with a word of one name each shows its own default; what was typed stays; numbers may be several."""
     with opened("#/new?A=demo/A.zarr&y=demo/b.zarr") as page:
         problem, alpha, seed, family = (
-            page.get_by_label("problem", exact=True), *(page.locator(f"[name={name}]") for name in ("alpha", "seed", "family")),
+            page.get_by_label("Problem", exact=True), *(page.locator(f"[name={name}]") for name in ("alpha", "seed", "family")),
         )  # fmt: skip
         page.get_by_text("Advanced").click()
         problem.select_option("ridge")
@@ -265,7 +265,7 @@ def test_a_run_is_made_again_with_changes(opened: Opened, running: Service) -> N
         page.get_by_role("link", name="Run it again with changes").click()
         expect(page.locator("[name=alpha]")).to_have_value("0.25")
         expect(page.locator("[name=seed]")).to_have_value("7")
-        expect(page.get_by_label("problem", exact=True)).to_have_value("ridge")
+        expect(page.get_by_label("Problem", exact=True)).to_have_value("ridge")
 
 
 def test_the_queue_is_live_filters_and_turns_pages(opened: Opened, running: Service) -> None:

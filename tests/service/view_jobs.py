@@ -36,6 +36,7 @@ _TOWNS = (
     "Tallinn",
     "Vigo",
 )
+_APART = 2**22  # milliseconds between two of many jobs, some seventy minutes
 _ENDS = (State.SOLVED, State.SOLVED, State.FAILED, State.SOLVED, State.NOT_SOLVED, State.SOLVED, State.SOLVED, State.CANCELLED)
 PRICES = {"problem": "lstsq", "A": "then.zarr", "b": "price-then.zarr"}
 _PAIRS = {"problem": "exp-kernel", "A": "pairs.zarr", "b": "pairs-b.zarr", "method": "conjugate_gradient", "features": "none"}
@@ -108,18 +109,29 @@ def copy_jobs(state: Path, id_: str, owners: tuple[str, ...] = ("local",), count
     pattern = state / "jobs" / id_
     about, past = (json.loads((pattern / f"{name}.json").read_text()) for name in ("job", "state"))
     for number in range(count):
-        copy = f"{int(id_, 16) - (number + 1) * 2**54:020x}"  # some minutes apart: the first twelve digits are milliseconds
+        before = (number + 1) * _APART
+        copy = f"{int(id_, 16) - before * 2**32:020x}"  # the first twelve digits are milliseconds
         folder = state / "jobs" / copy
         folder.mkdir()
         shutil.copy(pattern / "spec.json", folder)
         name = f"prices in {_TOWNS[number % len(_TOWNS)]}, {2025 - number // len(_TOWNS)}"
         (folder / "job.json").write_text(
-            json.dumps({**about, "id": copy, "key": None, "name": name, "owner": owners[number % len(owners)]})
+            json.dumps(
+                {
+                    **about,
+                    "id": copy,
+                    "created": about["created"] - before / 1000,
+                    "key": None,
+                    "name": name,
+                    "owner": owners[number % len(owners)],
+                }
+            )
         )
         end = _ENDS[number % len(_ENDS)]
         passes = 0 if end is State.FAILED else past["history"][-1]["passes"]
-        last = {**past["history"][-1], "state": end.value, "sentence": end.sentence, "passes": passes, "worked": 0.4 + number % 7}
-        (folder / "state.json").write_text(json.dumps({**past, "history": [*past["history"][:-1], last]}))
+        history = [{**step, "at": step["at"] - before / 1000} for step in past["history"]]
+        history[-1] |= {"state": end.value, "sentence": end.sentence, "passes": passes, "worked": 0.4 + number % 7}
+        (folder / "state.json").write_text(json.dumps({**past, "history": history}))
 
 
 def write_team(folder: Path) -> tuple[str, dict[str, str]]:

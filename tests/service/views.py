@@ -81,7 +81,7 @@ def views_of(ids: dict[str, str], table: Path) -> list[View]:
 
     def complete(page: Any) -> None:
         page.locator("[name=A]").press_sequentially("pri")
-        page.get_by_role("option").first.wait_for()
+        page.get_by_role("listbox", name="Paths for").get_by_role("option").first.wait_for()
 
     def plan(page: Any) -> None:
         for name in ("A", "b"):
@@ -106,7 +106,7 @@ def views_of(ids: dict[str, str], table: Path) -> list[View]:
 
     texts = {
         "running": "Cancel",
-        "waiting": "one job goes first",
+        "waiting": "waits for its turn",
         "iterative": "Convergence",
         "failed": "Run it again with changes",
         "targets": "of 600",
@@ -215,7 +215,7 @@ def take_picture(page: Any, view: View, file: Path) -> None:
     else:
         page.locator(view.part).screenshot(path=file)
     with Image.open(file) as picture:
-        few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
         few.save(file, optimize=True)
 
 

@@ -35,11 +35,12 @@ export function coefficientsView(id) {
   const search = h("input", { type: "search", placeholder: "Search names", "aria-label": "Search names of coefficients" });
   const picker = h("span", { class: "picker" });
   const saves = h("span", { class: "row" });
+  const price = h("p", { class: "help" });
   const tableBox = h("div");
   const fit = h("p", { class: "fit" });
   const map = targetMap(id, (target) => pick(target).catch(fail));
   const bar = h("div", { class: "row spread" }, h("span", { class: "row" }, search, picker), saves);
-  const element = h("div", { class: "pad coefficients" }, bar, tableBox, fit, said, trouble, map.element);
+  const element = h("div", { class: "pad coefficients" }, bar, price, tableBox, fit, said, trouble, map.element);
   let found = null;
   let order = { by: "place", down: false };
   let rows = [];
@@ -158,6 +159,7 @@ export function coefficientsView(id) {
     };
     const isByTarget = job.spec.missing === "drop" || Boolean(job.spec.out_dir);
     const lacks = "summary" in job.spec && !isByTarget && !found.columns.standard_error;
+    say(price, "");
     saves.replaceChildren(...(lacks ? [errorsOf(solution)] : []), save("CSV", "csv"), save("Parquet", "parquet"), save("Zarr", "zarr"));
   }
 
@@ -172,7 +174,8 @@ export function coefficientsView(id) {
         fail(error);
       }
     });
-    return h("span", { class: "row" }, h("span", { class: "help" }, cost), button);
+    say(price, `Standard errors: ${cost.charAt(0).toLowerCase()}${cost.slice(1)}`);
+    return button;
   }
 
   search.addEventListener("input", () => found && draw());

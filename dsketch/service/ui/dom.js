@@ -43,6 +43,18 @@ export function show(node, isShown) {
   if (node.hidden === isShown) node.hidden = !isShown;
 }
 
+/**
+ * Keep what scrolls at its end, unless somebody has scrolled up: returns what does so after lines were added.
+ * @param {HTMLElement} element
+ */
+export function endKeeper(element) {
+  let isAtEnd = true; // as of the last scroll, not as it is: a window that gets narrower makes lines longer
+  element.addEventListener("scroll", () => (isAtEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 8), { passive: true });
+  const keepEnd = () => isAtEnd && (element.scrollTop = element.scrollHeight);
+  new ResizeObserver(keepEnd).observe(element);
+  return keepEnd;
+}
+
 /** Tell people who listen to the page what changed. */
 export function speak(text) {
   say(/** @type {HTMLElement} */ (document.getElementById("spoken")), text);

@@ -1,6 +1,6 @@
 // The ledger: a row a pass, with its speed as a bar and the error where the pass measured one; scrolled along like the log.
 
-import { h, say, show } from "./dom.js";
+import { endKeeper, h, say, show } from "./dom.js";
 import { bytes, figure, seconds } from "./words.js";
 
 const HEADS = [
@@ -41,11 +41,11 @@ export function ledgerTable() {
   );
   const why = h("p", { class: "help pad", hidden: true }, WHY);
   const element = h("div", {}, box, why);
+  const keepEnd = endKeeper(box);
   const rows = new Map();
 
   function update(run, rests) {
-    const isLonger = run.passes.size > rows.size; // where it is scrolled to is asked for only then: the browser lays the page out to tell
-    const isAtEnd = isLonger && box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
+    const isLonger = run.passes.size > rows.size; // only then is it scrolled: the browser lays the page out for that
     show(empty, run.passes.size === 0);
     say(empty, rests ? "No pass over the data was made." : "Each pass over the data gets a line here when it ends.");
     box.classList.toggle("is-short", rests && run.passes.size === 0);
@@ -57,7 +57,7 @@ export function ledgerTable() {
       const row = rows.get(number) ?? inserted(number);
       fill(row, pass, run.points.get(number), best);
     }
-    if (isAtEnd) box.scrollTop = box.scrollHeight;
+    if (isLonger) keepEnd();
   }
 
   function inserted(number) {

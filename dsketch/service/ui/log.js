@@ -1,6 +1,6 @@
 // The log of a job: a line an event, newest last, scrolled along unless somebody reads further up.
 
-import { h, show } from "./dom.js";
+import { endKeeper, h, show } from "./dom.js";
 
 /** Make the log: its element and `update(run)`. */
 export function logView() {
@@ -12,15 +12,15 @@ export function logView() {
     list,
     empty,
   );
+  const keepEnd = endKeeper(element);
   let shown = 0;
 
   function update(run) {
     show(empty, run.log.length === 0);
-    if (run.log.length === shown) return; // where it is scrolled to is asked for only then: the browser lays the page out to tell
-    const isAtEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 8;
+    if (run.log.length === shown) return; // only then: to scroll, the browser lays the page out
     list.append(...run.log.slice(shown).map(line));
     shown = run.log.length;
-    if (isAtEnd) element.scrollTop = element.scrollHeight;
+    keepEnd();
   }
 
   return { element, update };

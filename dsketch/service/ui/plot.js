@@ -61,7 +61,7 @@ export function convergencePlot() {
       goal: goalOf(run.plan),
       now: isResting || run.live?.is_done ? null : (run.live?.number ?? null),
       done: [...run.passes.keys()],
-      last: Math.max(2, ...run.passes.keys(), isResting ? 0 : run.expected),
+      last: Math.max(2, ...run.passes.keys(), isResting ? 0 : Math.min(run.expected, roomFor(run.passes.size))),
     };
     for (const panel of panels) panel.update(numbers, points, facts);
     at(null);
@@ -92,6 +92,9 @@ function goalOf(plan) {
   if (plan.tol) return { value: Math.max(plan.tol, QR_LEVEL), word: "tol" };
   return plan.text?.includes("Householder QR") ? { value: QR_LEVEL, word: "QR" } : null;
 }
+
+/** To which pass the axis of a running job reaches at most: what is done has a quarter of it or more, and it seldom changes. */
+const roomFor = (done) => Math.max(16, 2 ** (Math.ceil(Math.log2(done + 1)) + 1));
 
 // ---- one panel -----------------------------------------------------------------------------------------------------
 

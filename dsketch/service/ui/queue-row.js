@@ -62,6 +62,7 @@ export function jobRow(job, chosen) {
     if (fill.style.width !== width) fill.style.width = width;
     const most = Math.max(expected ?? 0, now.passes);
     say(count, isLive && expected ? `${number(now.passes)} of ${number(most)}` : now.passes ? number(now.passes) : isLive ? "" : "–");
+    say(unit, (isLive && expected ? most : now.passes) === 1 ? " pass" : " passes");
     show(unit, now.passes > 0 || isLive);
     say(left, isLive && now.seconds_left !== null ? `about ${seconds(now.seconds_left)} left` : "");
     say(work, now.seconds ? seconds(now.seconds) : "–");

@@ -70,8 +70,8 @@ export function queuePage(root, { query, about, trouble }) {
   }
 
   /** Sort by a column; once more, from its other end. */
-  function sortBy(orders, first) {
-    Object.assign(wanted, { after: "", order: orders[wanted.order === orders[first] ? 1 - first : first] });
+  function sortBy(orders, begin) {
+    Object.assign(wanted, { after: "", order: orders[wanted.order === orders[begin] ? 1 - begin : begin] });
     history.pushState(null, "", address(wanted));
     lookNow();
   }
@@ -119,10 +119,10 @@ export function queuePage(root, { query, about, trouble }) {
   };
 }
 
-/** @param {any[]} column as HEADS has it @param {any} chosen @param {(orders: any, first: number) => void} sortBy */
-function headOf([word, kind, orders, first = 0], chosen, sortBy) {
+/** @param {any[]} column as HEADS has it @param {any} chosen @param {(orders: any, begin: number) => void} sortBy */
+function headOf([word, kind, orders, begin = 0], chosen, sortBy) {
   if (!word) return h("th", { scope: "col", class: kind }, chosen.all, h("span", { class: "unseen" }, "selected"));
-  const sort = orders && h("button", { type: "button", class: "quiet sort", on: { click: () => sortBy(orders, first) } }, word);
+  const sort = orders && h("button", { type: "button", class: "quiet sort", on: { click: () => sortBy(orders, begin) } }, word);
   return h("th", { scope: "col", class: kind }, sort ? [sort, h("span", { class: "small-only" }, word)] : word);
 }
 
