@@ -24,15 +24,15 @@ from dsketch.service.job_answer import NPY_BYTES
 from dsketch.service.job_pipe import Link
 from dsketch.service.job_work import JobWork, admit, engine_for, require_small
 from dsketch.service.meter import Meter
-from dsketch.service.predictions import answer_of, may_replace, predict_rows, solution_of
+from dsketch.service.predictions import answer_of, may_replace, predict_rows, solution_of, told_columns
 from dsketch.service.specs import PredictSpec
 
 
 def predict(work: JobWork, folder: Folder, link: Link) -> None:
     """Predict new rows by the answer of another job, and put them in place."""
-    spec = admit(work, link)
+    answer, source = answer_of(Folder(folder.path.with_name(work.spec["job"])))
+    spec = admit(work, link, like=told_columns(answer))
     assert isinstance(spec, PredictSpec)  # noqa: S101 - for type checkers
-    answer, source = answer_of(Folder(folder.path.with_name(spec.job)))
     given = {name: work.roots.open(address, name) for name, address in spec.addresses().items()}
     rows = Rows(open_matrix(given["A"], what="A"))
     sides = max(answer.x[0].size, 1) if isinstance(answer, StoredX) else 1

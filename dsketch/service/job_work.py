@@ -1,6 +1,6 @@
 """What a job's process is to do, and what it needs for that: data that it may open, an engine, the plan as it goes out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,10 @@ from dsketch.service.job_pipe import Link
 from dsketch.service.places import Roots
 from dsketch.service.residuals import ResidualWish
 from dsketch.service.specs import Spec, spec_of
-from dsketch.service.upload_data import UploadPlace, bring_in
+from dsketch.service.upload_data import Making, UploadPlace, bring_in
 from dsketch.service.watch import watching
+
+_WITHOUT_PENALTY = ("lstsq", "glm")  # where levels of text that add up to the intercept would leave no coefficient determined
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,20 @@ class JobWork:
     uploads: UploadPlace | None = None
 
 
-def admit(work: JobWork, link: Link) -> Spec:
-    """Return the spec with the data's full addresses, uploads made into matrices, after a look at what lies there."""
+def admit(work: JobWork, link: Link, like: Mapping[str, Any] | None = None) -> Spec:
+    """Return the spec with the data's full addresses, uploads made into matrices, after a look at what lies there.
+
+    Parameters
+    ----------
+    like : mapping, optional
+        What an answer says of its columns, for uploads of new rows.
+    """
     spec = spec_of(work.spec)
     spec.require_bounded()
     if work.uploads is not None:
-        spec = spec.model_copy(update=bring_in(spec.addresses(), work.uploads, link.hear))
+        is_plain = spec.problem in _WITHOUT_PENALTY and not getattr(spec, "alpha", 0)
+        making = Making(drops_first=is_plain and getattr(spec, "intercept", False), like=like)
+        spec = spec.model_copy(update=bring_in(spec.addresses(), work.uploads, link.hear, making))
     places = {name: work.roots.admit(address, name) for name, address in spec.addresses().items()}
     for name, address in places.items():
         work.roots.screen(address, name)

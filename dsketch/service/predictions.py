@@ -13,6 +13,7 @@ from dsketch._results.read import StoredX, read_x
 from dsketch.engine import Engine
 from dsketch.engine.cluster import Cluster
 from dsketch.errors import DataError, SpecError
+from dsketch.matrix.columns import Columns
 from dsketch.problems import PROBLEMS, Problem
 from dsketch.service.errors import UnknownJob
 from dsketch.service.files import get_json, put_json
@@ -62,6 +63,13 @@ def answer_of(folder: Folder) -> tuple[StoredX | str, Spec | None]:
     if "problem" not in answer.attributes or _needs_data(answer.attributes["problem"]):
         return answer, spec_of(job.spec)  # whose data are opened as declared places allow, not by what the answer says
     return answer, None
+
+
+def told_columns(answer: StoredX | str) -> dict[str, Any] | None:
+    """Return what an answer says of its columns, their levels and those without a column; None if they have no names."""
+    said = dict(zarr.open_group(answer, mode="r").attrs) if isinstance(answer, str) else answer.attributes
+    columns = Columns.from_attributes(said)
+    return None if columns is None else columns.attributes()
 
 
 def _needs_data(parameters: dict[str, Any]) -> bool:

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import zarr
 
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
@@ -27,6 +30,7 @@ from dsketch.service.uploads import size_of
 _LOOK_SECONDS = 0.3  # the pause between two looks at what was written
 _WEIGHTS = "weights"
 _LOCK = ".lock"
+_ELSEWHERE = ", remove such rows, or let it be none of them with unseen='zero' (--unseen zero)"  # only who ingests by himself can
 
 Tell = Callable[[Event], None]
 
@@ -46,7 +50,23 @@ class UploadPlace:
     most_bytes: int
 
 
-def bring_in(addresses: Mapping[str, str], place: UploadPlace, tell: Tell) -> dict[str, str]:
+@dataclass(frozen=True)
+class Making:
+    """How columns of text become columns of numbers.
+
+    Attributes
+    ----------
+    drops_first : bool
+        Whether the first level of each has no column: beside an intercept, without a penalty, one of them would be one too many.
+    like : mapping or None
+        Columns, levels and base levels of an answer whose columns new rows must have, as x says them.
+    """
+
+    drops_first: bool = False
+    like: Mapping[str, Any] | None = None
+
+
+def bring_in(addresses: Mapping[str, str], place: UploadPlace, tell: Tell, making: Making = Making()) -> dict[str, str]:
     """Return where the data of a run lie that are uploads, by their words, after making matrices of them.
 
     Parameters
@@ -56,6 +76,7 @@ def bring_in(addresses: Mapping[str, str], place: UploadPlace, tell: Tell) -> di
     place : UploadPlace
     tell : callable
         Hears progress, and notes on the source.
+    making : Making
 
     Raises
     ------
@@ -67,11 +88,11 @@ def bring_in(addresses: Mapping[str, str], place: UploadPlace, tell: Tell) -> di
     asked = {word: address_of(address, word) for word, address in addresses.items() if is_upload(address)}
     found: dict[str, str] = {}
     for name in dict.fromkeys(one.name for one in asked.values()):
-        found |= _bring_in_one({word: one for word, one in asked.items() if one.name == name}, place, tell)
+        found |= _bring_in_one({word: one for word, one in asked.items() if one.name == name}, place, tell, making)
     return found
 
 
-def _bring_in_one(asked: dict[str, UploadAddress], place: UploadPlace, tell: Tell) -> dict[str, str]:
+def _bring_in_one(asked: dict[str, UploadAddress], place: UploadPlace, tell: Tell, making: Making) -> dict[str, str]:
     """Return where the data of one upload lie, by their words."""
     columns = {word: one.column for word, one in asked.items() if one.column is not None}
     targets = [word for word in columns if word != _WEIGHTS]
@@ -81,33 +102,49 @@ def _bring_in_one(asked: dict[str, UploadAddress], place: UploadPlace, tell: Tel
         )
     name = next(iter(asked.values())).name
     target, weights = next((columns[word] for word in targets), None), columns.get(_WEIGHTS)
-    made = _matrices_of(place, name, target, weights, tell)
+    made = _matrices_of(place, name, _Asked(target, weights, making), tell)
     roles = {word: "weights" if word == _WEIGHTS else "b" for word in columns}
     return {word: str(made / f"{roles.get(word, 'A')}.zarr") for word in asked}
 
 
-def _matrices_of(place: UploadPlace, name: str, target: str | None, weights: str | None, tell: Tell) -> Path:
+@dataclass(frozen=True)
+class _Asked:
+    """What is made of one upload."""
+
+    target: str | None
+    weights: str | None
+    making: Making
+
+    def key(self, id_: str) -> str:
+        """Return the name of the folder for it."""
+        making = [self.making.drops_first, self.making.like] if self.making != Making() else []
+        return hashlib.sha256(json.dumps([id_, self.target, self.weights, *making], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _matrices_of(place: UploadPlace, name: str, asked: _Asked, tell: Tell) -> Path:
     """Return the folder with the matrix of an upload, its target and weights; made now if it is not there."""
     folder = place.folder / name
     about = get_json(folder / "about.json")
     if about is None:
         raise MissingDataError(f"an upload was expected; there is no {name}. Upload it again.")
-    key = hashlib.sha256(json.dumps([about["id"], target, weights]).encode()).hexdigest()[:16]
-    made = folder / "matrices" / key
+    made = folder / "matrices" / asked.key(about["id"])
     with _lock(made):
         if not (made / "made.json").is_file():
             for left in made.glob("*"):  # of a process that was killed, whatever their names
                 if left.name != _LOCK:
                     shutil.rmtree(left, ignore_errors=True)
             try:
-                _make(place, folder / name, made, target, weights, tell)
+                _make(place, folder / name, made, asked, tell)
             except BaseException:
                 shutil.rmtree(made, ignore_errors=True)
                 raise
     return made
 
 
-def _make(place: UploadPlace, source: Path, made: Path, target: str | None, weights: str | None, tell: Tell) -> None:
+def _make(place: UploadPlace, source: Path, made: Path, asked: _Asked, tell: Tell) -> None:
+    target, weights, making = asked.target, asked.weights, asked.making
+    if making.like is not None:
+        zarr.create_group(made / "like.zarr", attributes=dict(making.like))
     try:
         done = ingest(
             source,
@@ -116,10 +153,13 @@ def _make(place: UploadPlace, source: Path, made: Path, target: str | None, weig
             target_to=None if target is None else made / "b.zarr",
             weights=weights,
             weights_to=None if weights is None else made / "weights.zarr",
+            drop_first=making.drops_first,
+            like=None if making.like is None else made / "like.zarr",
             tell=_watch_room(place, tell),
         )
     except DsketchError as error:
-        raise type(error)(str(error).replace(f"{source.parent}/", "")) from error
+        text = str(error).replace(str(made / "like.zarr"), "the answer").replace(_ELSEWHERE, " or remove such rows")
+        raise type(error)(text.replace(f"{source.parent}/", "")) from error
     _require_room(place)
     shape = " × ".join(f"{length:,}" for length in done.shape)
     taken = "" if target is None else f", its target {target}"
