@@ -113,9 +113,9 @@ def test_tags_are_changed_on_the_job_s_page(browser: Any, running: tuple[Service
         page.reload()
         expect(page.locator(".tag-editor .tag")).to_have_text(["to mend"])
         page.get_by_role("link", name="Run it again with changes").click()
-        expect(page.get_by_label("Tags", exact=True)).to_have_value("to mend")
+        expect(page.get_by_label("Tags tags", exact=True)).to_have_value("to mend")
         page.locator("input[name=b]").fill("b.zarr")
-        page.get_by_label("Tags", exact=True).fill("mended, paper 3")
+        page.get_by_label("Tags tags", exact=True).fill("mended, paper 3")
         page.get_by_role("button", name="Submit").click()
         expect(page.locator(".tag-editor .tag")).to_have_text(["mended", "paper 3"])
     with service.client() as client:
