@@ -210,7 +210,7 @@ MIN_PANELS = Option(
     int,
     None,
     "The least panels that a pass is cut into, each digested by itself in a journal, so that an audit of as many of them reads less; "
-    "512 let an audit of 50 read 5% of two passes, and make a light pass some 5% dearer. [default: one or two for each 100 MB]",
+    "512 let an audit of 50 read 5% of two passes, whatever the size. [default: one or two for each 100 MB]",
     least=1,
     most=4096,
     metavar="N",

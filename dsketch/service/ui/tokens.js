@@ -6,6 +6,7 @@ import { confirmed, notice, shownOnce } from "./notices.js";
 import { askDays, newTokenForm } from "./token-form.js";
 import { age } from "./words.js";
 
+const SOON = 60; // seconds: so that of 30 days, of which two seconds are gone, 30 are left
 const HEADS = ["owner", "role", "label", "good until", "last used", ""];
 
 /** Make the table with the form below it: its element and `load()`. */
@@ -81,5 +82,5 @@ const timed = (stamp, words) => h("time", { datetime: stamp, title: new Date(sta
 function endOf(token) {
   if (!token.until) return "no end";
   const left = -since(token.until);
-  return timed(token.until, token.is_expired ? `ended ${age(-left)} ago` : `in ${age(left)}`);
+  return timed(token.until, token.is_expired ? `ended ${age(-left)} ago` : `in ${age(left + SOON)}`);
 }
