@@ -251,3 +251,34 @@ def test_workers_are_told_apart_by_who_stalls(browser: Any, running: Service) ->
         False,
         "",
     ]
+
+
+# Lines come twice before anything is heard of the first scroll; then somebody scrolls up, and down again.
+SCROLLED = """async () => {
+  const { endKeeper } = await import("./dom.js");
+  const box = document.createElement("div");
+  box.style.cssText = "height: 100px; overflow: auto; line-height: 20px";
+  document.body.append(box);
+  const keepEnd = endKeeper(box);
+  const add = (count) => [...Array(count)].forEach(() => box.append(Object.assign(document.createElement("div"), { textContent: "line" })));
+  const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const left = () => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight);
+  const found = [];
+  add(44), keepEnd(), add(9);
+  await frames();
+  keepEnd(), await frames(), found.push(left());
+  box.scrollTop -= 60;
+  await frames();
+  add(5), keepEnd(), await frames(), found.push(left());
+  box.scrollTop = box.scrollHeight;
+  await frames();
+  add(5), keepEnd(), await frames(), found.push(left());
+  box.remove();
+  return found;
+}"""
+
+
+def test_what_follows_its_end_follows_it_until_somebody_goes_up(browser: Any, running: Service) -> None:
+    """A ledger or log that grows faster than the browser tells of scrolling stays at its end."""
+    with watched(browser, f"{running.url}/") as page:
+        assert page.evaluate(SCROLLED) == [0, 160, 0]

@@ -49,7 +49,13 @@ export function show(node, isShown) {
  */
 export function endKeeper(element) {
   let isAtEnd = true; // as of the last scroll, not as it is: a window that gets narrower makes lines longer
-  element.addEventListener("scroll", () => (isAtEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - 8), { passive: true });
+  let last = 0; // only who goes up leaves the end: lines may come between a scroll to the end and what is heard of it
+  const hear = () => {
+    const top = element.scrollTop;
+    isAtEnd = top + element.clientHeight >= element.scrollHeight - 8 || (isAtEnd && top >= last - 1);
+    last = top;
+  };
+  element.addEventListener("scroll", hear, { passive: true });
   const keepEnd = () => isAtEnd && (element.scrollTop = element.scrollHeight);
   new ResizeObserver(keepEnd).observe(element);
   return keepEnd;

@@ -75,7 +75,7 @@ export function uploadPart(limits, fill, solve) {
         more > 0 && h("span", { class: "muted" }, `and ${number(more)} more`),
       ),
       h("div", { class: "row" }, h("label", { for: choice }, "Target"), target, go),
-      h("p", { class: "help" }, "All other columns become the matrix; of a column of text, a column for each of its values."),
+      h("p", { class: "help" }, "All other columns become the matrix; of a column of text, a column for each of its values, but for the first beside an intercept."),
     );
     speak(`${upload.name} has ${upload.column_count} columns; choose the target`);
   }
