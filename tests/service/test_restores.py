@@ -111,7 +111,8 @@ def test_uploads_predictions_and_tags_of_before_are_served(team: tuple[Path, Pat
             )
     assert {receipt["signature"]["key"] for receipt in receipts.values()} == {public_key_of(folder / "state" / "signing.pem")}
     (folder / "receipt.json").write_text(json.dumps(receipts[first], indent=1, ensure_ascii=False))
-    found = ds.audit(folder / "receipt.json", data={name: str(data / f"{name}.zarr") for name in "Ab"})
+    journal = folder / "state" / "jobs" / first / "journal"
+    found = ds.audit(folder / "receipt.json", journal=journal, data={name: str(data / f"{name}.zarr") for name in "Ab"})
     assert found.is_clean, found.faults
     assert "left out" not in service.log.read_text()
     assert "Traceback" not in service.log.read_text()

@@ -259,8 +259,8 @@ function answerCard(id) {
 function asked(spec, service) {
   const problem = service.problems.find((one) => one.name === spec.problem);
   if (!problem) return spec;
-  const options = [...problem.inputs, ...problem.words, ...problem.options, ...service.job].map((one) => [one.name, JSON.stringify(one.default)]);
-  const defaults = new Map(options);
+  const options = [...problem.inputs, ...problem.words, ...problem.options, ...service.job];
+  const defaults = new Map(options.map((one) => /** @type {[string, string]} */ ([one.name, JSON.stringify(one.default)])));
   const differs = (name, value) => JSON.stringify(value) !== defaults.get(name);
   const limits = Object.entries(spec.limits ?? {}).filter(([name, value]) => differs(`limits.${name}`, value));
   const others = Object.entries(spec).filter(([name, value]) => name !== "limits" && differs(name, value));
