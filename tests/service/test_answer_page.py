@@ -253,7 +253,7 @@ def test_workers_are_told_apart_by_who_stalls(browser: Any, running: Service) ->
     ]
 
 
-# Lines come twice before anything is heard of the first scroll; then somebody scrolls up, and down again.
+# Lines come twice before anything is heard of the first scroll; then somebody scrolls up, and down again; lines get lower.
 SCROLLED = """async () => {
   const { endKeeper } = await import("./dom.js");
   const box = document.createElement("div");
@@ -273,6 +273,9 @@ SCROLLED = """async () => {
   box.scrollTop = box.scrollHeight;
   await frames();
   add(5), keepEnd(), await frames(), found.push(left());
+  box.style.lineHeight = "10px";
+  await frames();
+  add(5), keepEnd(), await frames(), found.push(left());
   box.remove();
   return found;
 }"""
@@ -281,4 +284,4 @@ SCROLLED = """async () => {
 def test_what_follows_its_end_follows_it_until_somebody_goes_up(browser: Any, running: Service) -> None:
     """A ledger or log that grows faster than the browser tells of scrolling stays at its end."""
     with watched(browser, f"{running.url}/") as page:
-        assert page.evaluate(SCROLLED) == [0, 160, 0]
+        assert page.evaluate(SCROLLED) == [0, 160, 0, 0]

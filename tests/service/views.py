@@ -87,7 +87,7 @@ def views_of(ids: dict[str, str], table: Path) -> list[View]:
         for name in ("A", "b"):
             page.locator(f"[name={name}]").fill(PRICES[name])
             page.keyboard.press("Escape")
-        page.get_by_text("Rejected").wait_for()  # it is planned by itself
+        page.get_by_text("Rejected", exact=True).wait_for()  # it is planned by itself
 
     def draw(page: Any) -> None:
         page.get_by_label("also against").select_option("income")

@@ -49,11 +49,11 @@ export function show(node, isShown) {
  */
 export function endKeeper(element) {
   let isAtEnd = true; // as of the last scroll, not as it is: a window that gets narrower makes lines longer
-  let last = 0; // only who goes up leaves the end: lines may come between a scroll to the end and what is heard of it
+  let [last, length] = [0, 0]; // only who goes up while nothing changes leaves the end: of lines that come meanwhile is heard later
   const hear = () => {
-    const top = element.scrollTop;
-    isAtEnd = top + element.clientHeight >= element.scrollHeight - 8 || (isAtEnd && top >= last - 1);
-    last = top;
+    const [top, whole] = [element.scrollTop, element.scrollHeight];
+    isAtEnd = top + element.clientHeight >= whole - 8 || (isAtEnd && (top >= last - 1 || whole !== length));
+    [last, length] = [top, whole];
   };
   element.addEventListener("scroll", hear, { passive: true });
   const keepEnd = () => isAtEnd && (element.scrollTop = element.scrollHeight);
