@@ -114,7 +114,7 @@ def rate(kind: Kind, workload: Workload) -> float:
         return kind.outputs_seconds(workload.d, workload.outputs) * workload.n * 1e9 / max(workload.float_bytes, 1)
     if workload.nonzeros is None or kind.sparse_seconds is None:
         return seconds_per_gigabyte(kind, width) + further * kind.side_seconds(workload.d)
-    seconds = kind.sparse_seconds(workload.k, workload.n, workload.nonzeros)
+    seconds = kind.sparse_seconds(workload.k, workload.nonzeros / workload.n, workload.d)
     sparse = seconds * workload.nonzeros * 1e9 / max(workload.float_bytes, 1) + further * kind.side_seconds(0)
     dense = seconds_per_gigabyte(kind, width) + further * kind.side_seconds(workload.d) if kind.may_be_dense else sparse
     return min(sparse, dense)

@@ -21,10 +21,12 @@ from dsketch.sketch.draw import draw_sketch
 from dsketch.sketch.size import FOR_GUARDING, FOR_ITERATING, FOR_WHITENING
 
 # Of one stored number of CSR rows, one thread, d = 50 … 2000 (benchmarks/csr.py): both products of a light pass, the first side and
-# each further one; a sign of a sparse sketch, most of it waiting for memory; a Gram matrix, for each number of the same row and besides.
+# each further one; a sign of a sparse sketch, most of it waiting for memory; a Gram matrix, besides and for each number of the same row,
+# where the d² numbers stay in the cache and where they do not (d = 500 and 2000, 5 and 20 a row).
 _LIGHT_SECONDS, _SIDE_SECONDS = 2e-9, 1e-9
 _SIGN_SECONDS = 12e-9
-_GRAM_SECONDS, _PAIR_SECONDS = 20e-9, 5e-9
+_GRAM_SECONDS, _PAIR_SECONDS, _FAR_PAIR_SECONDS = 20e-9, 2e-9, 11e-9
+_CACHE_BYTES = 32_000_000  # of d² numbers: from so many on each is met outside of the cache
 _SQUARE_SECONDS = 4e-9  # of the columns, and their products with b
 # Of one number of b beside few columns, one thread (benchmarks/targets.py): read, its residual, the square of that; a flop of its products;
 # the signs of a sketch.
@@ -48,7 +50,8 @@ class Kind:
     grows : bool
         Whether the work of a number grows with d beyond the widest width measured.
     sparse_seconds : callable or None
-        Seconds of one stored number of sparse rows, from the numbers of sides, rows and stored numbers; None: slices are made dense.
+        Seconds of one stored number of sparse rows, from the numbers of sides, of stored ones in a row, and of columns; None: slices are
+        made dense.
     may_be_dense : bool
         Whether slices of sparse rows are made dense where that is cheaper.
     outputs_seconds : callable or None
@@ -61,7 +64,7 @@ class Kind:
     name: str
     sample: Callable[[int], Pass[Any]]
     grows: bool = False
-    sparse_seconds: Callable[[int, int, int], float] | None = None
+    sparse_seconds: Callable[[int, float, int], float] | None = None
     may_be_dense: bool = False
     outputs_seconds: Callable[[int, int], float] | None = None
     side: float = _SIDE_NUMBER
@@ -84,14 +87,15 @@ class Work(NamedTuple):
     share: float = 1.0
 
 
-def _light_seconds(sides: int, rows: int, nonzeros: int) -> float:
-    del rows, nonzeros
+def _light_seconds(sides: int, in_row: float, columns: int) -> float:
+    del in_row, columns
     return _LIGHT_SECONDS + _SIDE_SECONDS * (sides - 1)
 
 
-def _pair_seconds(sides: int, rows: int, nonzeros: int) -> float:
+def _pair_seconds(sides: int, in_row: float, columns: int) -> float:
     del sides
-    return _GRAM_SECONDS + _PAIR_SECONDS * nonzeros / rows
+    far = min(8 * columns**2 / _CACHE_BYTES, 1.0)
+    return _GRAM_SECONDS + (_PAIR_SECONDS + (_FAR_PAIR_SECONDS - _PAIR_SECONDS) * far) * in_row
 
 
 def _linked_seconds(coefficients: int, outputs: int) -> float:

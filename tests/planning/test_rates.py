@@ -152,3 +152,13 @@ def test_kinds_that_share_a_reading_add_up() -> None:
 
     assert priced == price_passes([(signs + light, 1), (light, 7)], 64, rows)
     assert priced.passes == 8
+
+
+def test_gram_matrices_beyond_the_cache_are_priced_so() -> None:
+    """Of CSR rows: a stored number costs more where the d² numbers of the product do not stay in the cache; a light pass does not."""
+    assert GRAM.sparse_seconds is not None
+    assert NORMAL.sparse_seconds is not None
+    near, far, farther = (GRAM.sparse_seconds(1, 20.0, d) for d in (200, 2000, 20_000))
+    assert near < far / 3
+    assert far == farther
+    assert NORMAL.sparse_seconds(1, 20.0, 200) == NORMAL.sparse_seconds(1, 20.0, 2000)

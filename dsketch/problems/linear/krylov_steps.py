@@ -28,6 +28,6 @@ def steps_worth(n: int, d: int, k: int, nonzeros: int | None) -> int:
     if nonzeros is None or not nonzeros:
         return max(_LEAST_LIMIT, d // 2)
     assert GRAM.sparse_seconds is not None and NORMAL.sparse_seconds is not None  # noqa: S101, PT018 - for type checkers
-    pairs = nonzeros * min(GRAM.sparse_seconds(k, n, nonzeros), _BLAS_SECONDS * n * d**2 / nonzeros)
-    light = nonzeros * NORMAL.sparse_seconds(k + 1, n, nonzeros)
+    pairs = nonzeros * min(GRAM.sparse_seconds(k, nonzeros / n, d), _BLAS_SECONDS * n * d**2 / nonzeros)
+    light = nonzeros * NORMAL.sparse_seconds(k + 1, nonzeros / n, d)
     return max(_LEAST_LIMIT, int((pairs + CUBE_SECONDS * d**3) / light))
