@@ -13,7 +13,8 @@ from dsketch.engine.panels import refine_panels
 from dsketch.errors import DataError
 from dsketch.events import Converged, PassFinished, PassRecord, PassStarted, Tell
 from dsketch.passes.base import Flow, Look, Part, leaves
-from dsketch.passes.sealed import DIGESTS, Panels, Sealed
+from dsketch.passes.digests import DIGESTS
+from dsketch.passes.sealed import Panels, Sealed
 
 T = TypeVar("T")
 

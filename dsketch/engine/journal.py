@@ -20,6 +20,7 @@ from dsketch.engine.place import open_place
 from dsketch.engine.record import Record, digest_file, pack_record, unpack_record
 from dsketch.errors import JournalError
 from dsketch.passes.base import Look, Part
+from dsketch.passes.digests import UnknownDigestsError
 from dsketch.passes.sealed import Panels
 from dsketch.settings import Settings
 
@@ -182,7 +183,7 @@ class Journal:
         Raises
         ------
         JournalError
-            If it is damaged.
+            If it is damaged, or of a newer version.
         """
         raw = self._get(record_name(number))
         if raw is None:
@@ -190,6 +191,10 @@ class Journal:
         try:
             found = unpack_record(raw)
             found.facts["digest"], found.facts["kind"]  # a record without them is none of ours
+        except UnknownDigestsError as error:  # of a file whose own digest is right
+            raise JournalError(
+                f"record {number} of {self.address} was made by a newer version of dsketch ({error}). Resume or audit it with that version."
+            ) from error
         except Exception as error:  # whatever a damaged file makes NumPy and zipfile raise
             raise JournalError(
                 f"record {number} of {self.address} is damaged ({type(error).__name__}: {error}). Delete "

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsketch.passes.base import Part
-from dsketch.passes.sealed import DIGESTS, Panels, digest_part
+from dsketch.passes.digests import DIGESTS, digest_part
+from dsketch.passes.sealed import Panels
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64

@@ -26,7 +26,7 @@ from dsketch.engine.worker import digest_on_worker, run_on_worker
 from dsketch.errors import EngineError
 from dsketch.events import Progress, Tell
 from dsketch.passes.base import Look, Part
-from dsketch.passes.sealed import digest_part
+from dsketch.passes.digests import digest_part
 
 Infos = Callable[[], list[dict[str, Any]]]
 

@@ -39,7 +39,7 @@ def run_task(pass_: Pass[object], rows: Rows, task: Task, tell_read: Read = _nob
     """
     todo = [span for cuts in task.panels for span in spans(cuts)]
     with one_blas_thread(), Window(rows, todo, window_bytes) as window, closing(blocks_ahead(rows, todo, window)) as blocks:
-        return merge_parts(pass_, (_panel(pass_, rows, cuts, blocks, tell_read) for cuts in task.panels))
+        return pass_.end_task(merge_parts(pass_, (_panel(pass_, rows, cuts, blocks, tell_read) for cuts in task.panels)))
 
 
 def _panel(pass_: Pass[object], rows: Rows, cuts: Cuts, blocks: Iterator[Block], tell_read: Read) -> Part:

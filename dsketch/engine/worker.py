@@ -19,7 +19,7 @@ from dsketch.matrix.hands import HANDS
 from dsketch.matrix.rows import Rows, sample_blocks
 from dsketch.matrix.window import window_bytes
 from dsketch.passes.base import Part, Pass
-from dsketch.passes.sealed import digest_part
+from dsketch.passes.digests import digest_part
 
 _CACHE_SHARE = 0.4  # the share of a worker's memory limit for decoded blocks; two blocks a thread and the parts have the rest
 # Of the limit, that the cache and what the process held before (an interpreter with SciPy: 150 MB) may come to.  A worker is paused

@@ -16,7 +16,7 @@ from dsketch._linalg.arrays import State
 from dsketch.matrix.deferred import Deferred
 from dsketch.matrix.rows import Block, Rows
 from dsketch.passes.base import Look, Part, Pass
-from dsketch.passes.sealed import DIGEST_BYTES, Digests
+from dsketch.passes.digests import DIGEST_BYTES, Digests
 from dsketch.passes.writing import Box, chunks_in, digest_chunk, is_there, read_kept, root_of_rows, write_box
 
 Answers = dict[str, NDArray[Any]]

@@ -44,6 +44,10 @@ class Pass(ABC, Generic[R]):
         """Return the part of a whole panel as it is merged with others; the default leaves it as it is."""
         return part
 
+    def end_task(self, part: Part) -> Part:
+        """Return the part of a whole task as it leaves its thread; the default leaves it as it is."""
+        return part
+
     def added(self, part: Part) -> list[Floats]:
         """Return what of a part merges by being added, up to rounding: what a journal checks its sums by.
 

@@ -22,7 +22,7 @@ from dsketch.matrix.raw_chunk import write_raw_chunk
 from dsketch.matrix.regrid import Recut
 from dsketch.matrix.rows import Block
 from dsketch.passes.base import Part, Pass
-from dsketch.passes.sealed import DIGEST_BYTES, Digests, merkle_root
+from dsketch.passes.digests import DIGEST_BYTES, Digests, merkle_root
 
 Box = tuple[slice, ...]
 

@@ -17,7 +17,8 @@ from dsketch.events import ignore
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.rows import Rows
 from dsketch.passes import Both, Gradient, Gram, Look, Normal, Pass, Triangle
-from dsketch.passes.sealed import Sealed, merkle_root
+from dsketch.passes.digests import merkle_root
+from dsketch.passes.sealed import Sealed
 from dsketch.testing.recut import Recut
 from tests.engine.unchained import unchain
 

@@ -7,30 +7,32 @@ import pytest
 
 import dsketch as ds
 from dsketch.engine.record import Record, unpack_record
+from dsketch.passes.digests import DIGESTS, digest_part
 from dsketch.passes.gram import Gram
-from dsketch.passes.sealed import DIGESTS, Sealed, digest_part
+from dsketch.passes.sealed import Sealed
 from tests.results.forging import forge, read_facts
 
-D = 80  # more than one strip of a triangle
+D = 150  # more than one strip of a triangle
 EPS = float(np.finfo(np.float64).eps)
 RNG = np.random.default_rng(11)
 A, B = RNG.standard_normal((3000, D)), RNG.standard_normal(3000)
 
 
+@pytest.mark.parametrize("kind", [2, DIGESTS])
 @pytest.mark.parametrize("shape", [(D, D), (3, D, D)])
-def test_every_bit_of_a_symmetric_part_counts(shape: tuple[int, ...]) -> None:
+def test_every_bit_of_a_symmetric_part_counts(shape: tuple[int, ...], kind: int) -> None:
     """One flipped bit, in whichever half: 1,000 of 1,000 have a digest of their own."""
     square = RNG.standard_normal(shape)
     part = square + square.swapaxes(-1, -2), RNG.standard_normal((D, 1))
-    whole, seen = digest_part(part), set[bytes]()
+    whole, seen = digest_part(part, kind), set[bytes]()
     for _ in range(1000):
         changed = tuple(array.copy() for array in part)
         raw = changed[int(RNG.random() < 0.1)].view(np.uint8).reshape(-1)
         place, bit = int(RNG.integers(raw.size)), int(RNG.integers(8))
         raw[place] ^= np.uint8(1 << bit)
-        seen.add(digest_part(changed))
+        seen.add(digest_part(changed, kind))
     assert whole not in seen
-    assert len(seen) >= 990  # of 60,000 places and more, 1,000 drawn with replacement: 8 pairs alike are expected at most
+    assert len(seen) >= 990  # of 200,000 places and more, 1,000 drawn with replacement: 8 pairs alike are expected at most
 
 
 def test_symmetric_to_the_last_bit_means_bits() -> None:
@@ -41,10 +43,24 @@ def test_symmetric_to_the_last_bit_means_bits() -> None:
 
     assert digest_part((zeros,)) != digest_part((signed,)) != digest_part((signed.T.copy(),))
     assert digest_part((other,)) != digest_part((other.T.copy(),))
-    assert digest_part((other,)) == digest_part((other,), 1)
-    assert digest_part((zeros,)) != digest_part((zeros,), 1)
-    with pytest.raises(ValueError, match="kind 1 to 3 are known"):
+    assert digest_part((other,), 2) == digest_part((other,), 1)
+    assert digest_part((zeros,), 2) != digest_part((zeros,), 1)
+    with pytest.raises(ValueError, match="kinds 1 to 4 are known"):
         digest_part((zeros,), DIGESTS + 1)
+
+
+def test_small_arrays_do_not_run_together() -> None:
+    """Numbers that pass from one array of a part to the next, or lie in another shape or type, make another part."""
+    numbers = RNG.standard_normal(6)
+    parts = [
+        (numbers,),
+        (numbers[:2], numbers[2:]),
+        (numbers[:3], numbers[3:]),
+        (numbers.reshape(2, 3),),
+        (numbers.view(np.int64),),
+    ]
+    for kind in range(1, DIGESTS + 1):
+        assert len({digest_part(part, kind) for part in parts}) == len(parts)
 
 
 def test_sums_with_signs_are_exact_up_to_rounding() -> None:
@@ -79,6 +95,19 @@ def test_a_record_of_before_is_read_resumed_and_audited(tmp_path: Path, monkeypa
     found = ds.audit(tmp_path, data=problem, panels=50)
     assert found.is_clean, found.faults
     assert found.drawn == found.panels >= 2
+
+
+def test_a_record_of_a_newer_version_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told to delete what only a newer version can read."""
+    problem = ds.Ridge(A, B, alpha=0.5)
+    with monkeypatch.context() as later:
+        for place in ("engine.drive", "engine.record", "passes.digests"):
+            later.setattr(f"dsketch.{place}.DIGESTS", DIGESTS + 1)
+        ds.solve(problem, method="gram", journal=tmp_path)
+
+    with pytest.raises(ds.JournalError, match=r"record 1 of .* was made by a newer version .*kind 5") as refused:
+        ds.resume(tmp_path, problem=problem)
+    assert "delete" not in str(refused.value).lower()
 
 
 @pytest.mark.parametrize("d", [2, 20, D])
