@@ -61,11 +61,11 @@ def audit(
     place = Journal(_journal_of(found, receipt) if journal is None else journal)
     faults = [*_check_signature(found, signer), *_check_links(found, place)]
     if faults:
-        faults += _check_own_receipt(found, place)
+        faults += _check_beside(found, place)
         return Audit(found, tuple(faults), found.passes, notes=("what comes after the chain was not looked at",))
     count = panels if panels is not None else MOST_PANELS * found.passes if share is not None else 0 if data is None else DRAWN
     chance = random.Random(seed) if seed is not None else random.SystemRandom()  # noqa: S311
-    return _Auditor(found, place, data, count, share or 1.0, chance, x, [*_check_own_receipt(found, place)]).audit()
+    return _Auditor(found, place, data, count, share or 1.0, chance, x, [*_check_beside(found, place)]).audit()
 
 
 def _is_there(place: str | os.PathLike[str]) -> bool:
@@ -105,8 +105,12 @@ def _check_signature(receipt: Receipt, signer: str | os.PathLike[str] | bytes | 
         yield Fault("signature", f"a signature by the key {wanted} was expected; it is by {signature.key}")
 
 
-def _check_own_receipt(receipt: Receipt, journal: Journal) -> Iterator[Fault]:
-    """Yield that the receipt in the journal is another one, or cannot be read; nothing where there is none."""
+def _check_beside(receipt: Receipt, journal: Journal) -> Iterator[Fault]:
+    """Yield what is wrong with the files beside the chain: the receipt in the journal, and where x shall be written."""
+    try:
+        journal.read_out()
+    except JournalError as error:
+        yield Fault("out", str(error))
     raw = journal.read_receipt()
     if raw is None:
         return

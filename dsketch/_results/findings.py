@@ -15,7 +15,7 @@ class Fault:
     Attributes
     ----------
     where : str
-        One of ``receipt, signature, header, record, sum, panel, data, answer``.
+        One of ``receipt, signature, header, record, out, sum, panel, data, answer``.
     text : str
     record, panel : int or None
         Which, counted from 1 and from 0.

@@ -70,7 +70,8 @@ def test_without_data_no_row_is_read(run: Path, stored: tuple[str, str, Path], t
 
 
 def test_one_flipped_byte_is_found_at_its_record(run: Path) -> None:
-    """Anywhere in header, records or receipt, 1,000 of 1,000, and it is said which."""
+    """Anywhere in header, records, receipt or the place for x, 1,000 of 1,000, and it is said which."""
+    Journal(run).keep_out("/data/x.zarr", overwrite=True)
     rng, files = np.random.default_rng(5), sorted(path.name for path in run.iterdir())
     for _ in range(1000):
         name = files[rng.integers(len(files))]
@@ -81,7 +82,10 @@ def test_one_flipped_byte_is_found_at_its_record(run: Path) -> None:
 
         first = ds.audit(run).faults[0]
 
-        where = {"header.json": ("header", 0), "receipt.json": ("receipt", None)}.get(name) or ("record", int(name[5:9]))
+        where = {"header.json": ("header", 0), "receipt.json": ("receipt", None), "out.json": ("out", None)}.get(name) or (
+            "record",
+            int(name[5:9]),
+        )
         assert (first.where, first.record) == where
         (run / name).write_bytes(whole)
     assert ds.audit(run).is_clean
