@@ -62,6 +62,7 @@ FOLDS = Stream(45)  # which fold of a cross-validation each row is in
 DRAWN_STARTS = Stream(60)  # where nonlinear problems begin that are told to draw
 LAYER_LANCZOS = Stream(61)  # the vector from which a saddle of an attention layer is looked for
 KRYLOV_START = Stream(62)  # the right-hand side that tells the rank
+FACTOR_WITNESSES = Stream(64)  # vectors that measure how far a factor of AᵀA is from A
 SPECTRUM_START = Stream(63)  # the vector from which the ends of a spectrum are looked for, of seed 0 always
 TENSOR_SKETCH_LEAVES = Stream(1 << 32, MANY)  # each leaf has one
 TREE_LEAVES = Stream(2 << 32, MANY)  # each leaf has one
@@ -93,7 +94,7 @@ OF_SEED = {
         SKETCH_ENTRIES, SRHT_MIXING, SRHT_SAMPLE, KERNEL_PIVOTS, KERNEL_SAMPLE, KERNEL_WITNESSES, TENSOR_SKETCH_LEAVES, TREE_LEAVES,
         TREE_SIGNS, TREE_PLACES, MACLAURIN_DEGREES, MACLAURIN_SIGNS, POSITIVE_DIRECTIONS, POSITIVE_LENGTHS, LEVERAGE_DIRECTIONS,
         LEVERAGE_SAMPLE, ATTENTION_SAMPLE, LEVERAGE_ROWS, DRAWN_STARTS, KRYLOV_START, LAYER_LANCZOS, SPECTRUM_START, SAMPLED_HESSIAN,
-        FOLDS,
+        FOLDS, FACTOR_WITNESSES,
     ),
     "draw": (CENTRE_BLOCKS, CENTRE_ROWS),
     "demo": (DEMO_ROWS, DEMO_X),
