@@ -108,6 +108,13 @@ def rested(client: Client, id_: str) -> dict[str, Any]:
     return client.show(id_)
 
 
+def solved(client: Client, job: dict[str, Any]) -> str:
+    """Return the id of a job once it is solved."""
+    done = rested(client, job["id"])
+    assert done["state"] == "solved", done
+    return str(done["id"])
+
+
 def seen(client: Client, id_: str, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Return the first event of a job that is it."""
     found = next((event for event in client.follow(id_) if is_it(event)), None)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.browser import FAINT, NAMELESS, playwright, watched
 from tests.service.running import Service, rested
 from tests.service.test_list_page import CUT, PHONE, SMALL
 
@@ -63,13 +63,6 @@ def ids(running: Service) -> dict[str, str]:
         for id_ in made.values():
             assert rested(client, id_)["state"] == "solved"
     return made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    with chromium() as started:
-        yield started
 
 
 def require_readable(page: Any, *, is_narrow: bool = True) -> None:
