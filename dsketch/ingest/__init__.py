@@ -5,6 +5,7 @@
     convert ── ingest(): the one public function
       ├── choice     which columns, which are the targets, what about nulls and levels
       ├── like       the columns and levels of a matrix that is there
+      ├── remedy     what to do, for who has options and for who has the file alone
       ├── staged     write beside, rename when complete, never leave half a result
       ├── writer     rows in, full Zarr chunks out
       └── formats    the file name's ending → who reads it
@@ -27,8 +28,9 @@ from typing import Any
 
 from dsketch.ingest.convert import Ingested, ingest
 from dsketch.ingest.csr import write_csr
+from dsketch.ingest.like import Like
 
-__all__ = ["Ingested", "ingest", "write_csr"]
+__all__ = ["Ingested", "Like", "ingest", "write_csr"]
 
 
 class _Callable(ModuleType):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from dsketch.errors import DataError, SpecError
 from dsketch.ingest.dialect import Dialect
 from dsketch.ingest.like import Like
+from dsketch.ingest.remedy import ChoiceError, Remedy
 
 _NULLS = ("error", "drop")
 _UNSEEN = ("error", "zero")
@@ -103,9 +104,9 @@ class ColumnChoice:
         left_out = {*self.drop, *self.sides}
         picked = tuple(name for name in (names if self.columns is None else self.columns) if name not in left_out)
         if not picked:
-            raise SpecError(
-                f"at least one column for A was expected; none of {_list_names(names)} is left. "
-                "Name more in columns or fewer in drop."
+            raise ChoiceError(
+                f"at least one column for A was expected; none of {_list_names(names)} is left",
+                Remedy("name more in columns or fewer in drop", "give the file more columns"),
             )
         return picked
 

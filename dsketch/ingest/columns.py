@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from dsketch.errors import DataError
+from dsketch.events import Note
 from dsketch.ingest import remedy
 
 
@@ -71,7 +71,7 @@ class Table:
     batches : function
         ``batches(names)`` starts a pass over some columns; gives (record batch, bytes read so far).  A category comes
         as values of its column's ``type``, never as a dictionary.
-    notes : tuple of str
+    notes : tuple of Note
         What the files show that whoever asked should know.
     """
 
@@ -79,7 +79,7 @@ class Table:
     size_bytes: int
     rows: int | None
     batches: Callable[[Sequence[str]], Iterator[tuple[pa.RecordBatch, int]]]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def classify_column(name: str, arrow_type: pa.DataType) -> SourceColumn:
@@ -106,10 +106,11 @@ def classify_column(name: str, arrow_type: pa.DataType) -> SourceColumn:
     return SourceColumn(name, ColumnKind.UNFIT, arrow_type)
 
 
-def unfit_error(name: str, what: str, *, may_be_levels: bool = False) -> DataError:
+def unfit_error(name: str, what: str, *, may_be_levels: bool = False) -> remedy.SourceError:
     """Return the error for a column of dates, prices and the like; text may also be meant as categories."""
-    levels = f", or, if each value is a category, say {remedy.categories_text(name)}" if may_be_levels else ""
-    return DataError(
-        f"numbers, booleans or text were expected; column {name!r} holds {what}. Leave it out with {remedy.drop_text(name)}, "
-        f"or make numbers of it first (days since a date, plain digits with a decimal point, …){levels}."
+    return remedy.SourceError(
+        f"numbers, booleans or text were expected; column {name!r} holds {what}",
+        remedy.drop_column(name),
+        remedy.at_source("make numbers of it first (days since a date, plain digits with a decimal point, …)"),
+        *([remedy.categories(name)] if may_be_levels else []),
     )

@@ -21,6 +21,7 @@ from dsketch.ingest.dialect import Dialect
 from dsketch.ingest.failure import writing
 from dsketch.ingest.formats import open_source
 from dsketch.ingest.like import INTERCEPT, Like
+from dsketch.ingest.remedy import ChoiceError, Remedy, SourceError, at_source
 from dsketch.ingest.rows import RowSource
 from dsketch.ingest.staged import staging
 from dsketch.ingest.writer import create_array, rows_per_chunk, write_rows
@@ -84,7 +85,7 @@ def ingest(
     drop_first: bool = False,
     base: Mapping[str, str] | Sequence[str] = (),
     categories: Sequence[str] = (),
-    like: str | os.PathLike[str] | None = None,
+    like: str | os.PathLike[str] | Like | None = None,
     unseen: str = "error",
     delimiter: str | None = None,
     encoding: str | None = None,
@@ -135,9 +136,10 @@ def ingest(
         column has it.  Other columns keep all levels unless ``drop_first``.
     categories : sequence of str
         Columns whose values are levels, whatever they look like: numbers, dates, row labels.
-    like : path, optional
-        A that is there, or an x that was stored: the new A gets its columns in its order, with its levels, whatever the
-        order in the source; other columns are left out, and told.  For rows to predict.
+    like : path or Like, optional
+        A that is there, or an x that was stored, or what either says of its columns (:meth:`Like.of`): the new A gets
+        its columns in its order, with its levels, whatever the order in the source; other columns are left out, and
+        told.  For rows to predict.
     unseen : {"error", "zero"}
         Whether a level that ``like`` does not have is an error (default), or is none of the levels.
     delimiter : str, optional
@@ -206,7 +208,7 @@ def ingest(
         drop_first=drop_first,
         base=base_texts(base),
         categories=_parse_names(categories, "categories") or (),
-        like=None if like is None else Like.read(_path_text(like, "like")),
+        like=like if like is None or isinstance(like, Like) else Like.read(_path_text(like, "like")),
         unseen=unseen,
         dialect=Dialect(delimiter, encoding, header),
     )
@@ -275,8 +277,11 @@ class _NoteKeeper:
 
 def _require_plain(choice: ColumnChoice, *, add_intercept: bool) -> None:
     if choice != ColumnChoice() or add_intercept:
-        raise SpecError(
-            "a sparse matrix is taken as it is: --to, --chunk-bytes and --overwrite alone were expected. Leave out the rest."
+        raise ChoiceError(
+            "a sparse matrix, which is taken as it is, was expected without a choice of columns; one was made",
+            Remedy(
+                "leave out all but to, chunk_bytes and overwrite", "name the file without a column, and give the target alone"
+            ),
         )
 
 
@@ -338,13 +343,15 @@ def _label_columns(rows: RowSource, has_intercept: bool) -> tuple[str, ...]:
     if not rows.tally.count:
         worst = next(iter(rows.tally.cost.items()), None)
         where = f" (column {worst[0]!r} has no value in {worst[1]:,})" if worst else ""
-        raise DataError(
-            f"at least one complete row was expected; found none among {rows.tally.read:,}{where}. "
-            "Look at the file, or leave out with drop the columns that are mostly null."
+        raise SourceError(
+            f"at least one complete row was expected; found none among {rows.tally.read:,}{where}",
+            at_source("look at the file"),
+            Remedy("leave out with drop the columns that are mostly null", "remove the columns that are mostly null"),
         )
     names = (*rows.names, *([INTERCEPT] if has_intercept else []))
     if not names:
-        raise DataError("at least one column of A was expected; only reference levels are left. Name more columns.")
+        finding = "at least one column of A was expected; only reference levels are left"
+        raise SourceError(finding, Remedy("name more columns", "give the file more columns"))
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"different columns of A were expected; {twice!r} would be there twice. Rename it in the source.")

@@ -93,9 +93,11 @@ def _table(files: list[_File], choice: ColumnChoice) -> Table:
 def _require_distinct(names: list[str], path: Path, choice: ColumnChoice) -> None:
     for name in names:
         if names.count(name) > 1 and choice.concerns(name):
-            raise DataError(
-                f"different column names were expected; {path} has {name!r} twice. Rename one, leave both out with "
-                f"{remedy.drop_text(name)}, or, if the first line is a row, say header=False (--no-header)."
+            raise remedy.SourceError(
+                f"different column names were expected; {path} has {name!r} twice",
+                remedy.at_source("rename one"),
+                remedy.drop_column(name, "both"),
+                remedy.without_heading(),
             )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dsketch.errors import DataError
+from dsketch.events import Note
+from dsketch.ingest import remedy
 from dsketch.ingest.dialect import BLANKS, Dialect, name_of_sign
 from dsketch.ingest.looks import is_number
 
@@ -34,10 +35,11 @@ def require_delimiter(path: Path, lines: Sequence[str], dialect: Dialect, sign: 
     if seen is not None:
         what = "blanks" if seen == BLANKS else "a tab" if seen == "\t" else repr(seen)
         value = name_of_sign(seen)
-        raise DataError(
-            f"columns with {'a tab' if sign == chr(9) else repr(sign)} between them were expected; {path} has the one column "
-            f"{lines[0][:80]!r}, with {what} inside. Say delimiter='{value.strip(chr(39))}' (--delimiter {value}), or, if it is "
-            f"one column, --delimiter {name_of_sign(sign)}."
+        wanted = "a tab" if sign == "\t" else repr(sign)
+        raise remedy.SourceError(
+            f"columns with {wanted} between them were expected; {path} has the one column {lines[0][:80]!r}, with {what} inside",
+            remedy.Remedy(f"say delimiter='{value.strip(chr(39))}' (--delimiter {value})", f"write {wanted} between columns"),
+            remedy.Remedy(f"if it is one column, --delimiter {name_of_sign(sign)}"),
         )
 
 
@@ -54,20 +56,20 @@ def require_heading(path: Path, names: Sequence[str], dialect: Dialect) -> None:
     if is_row or others:
         what = "only numbers" if is_row else f"the number {others[0]!r}"
         shown = ", ".join(map(repr, names[:4])) + (", …" if len(names) > 4 else "")
-        raise DataError(
-            f"a first line with the names of the columns was expected; in {path} it has {what}: {shown}. If it is a row, say "
-            "header=False (--no-header); if these are names, header=True (--header)."
+        raise remedy.SourceError(
+            f"a first line with the names of the columns was expected; in {path} it has {what}: {shown}",
+            remedy.without_heading(),
+            remedy.Remedy("if these are names, header=True (--header)", "if these are names, begin them with a letter"),
         )
 
 
-def odd_names(names: Sequence[str], dialect: Dialect) -> list[str]:
-    """Return a sentence on names that are numbers, if they may be a row and nobody said that they are names."""
+def odd_names(names: Sequence[str], dialect: Dialect) -> list[Note]:
+    """Return a note on names that are numbers, if they may be a row and nobody said that they are names."""
     numbers = [name for name in names if name.isdigit()]
     if dialect.header is not None or not numbers or _are_counted([name for name in names if name not in _INDEX]):
         return []
-    return [
-        f"the first line was taken for names, and {numbers[0]!r} among them is a number; if it is a row, say header=False (--no-header)"
-    ]
+    finding = f"the first line was taken for names, and {numbers[0]!r} among them is a number"
+    return [remedy.note_on(finding, remedy.without_heading())]
 
 
 def is_index(name: str) -> bool:

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from dsketch.errors import SpecError
+from dsketch.events import Note
 from dsketch.ingest import remedy
 from dsketch.ingest.columns import ColumnKind, unfit_error
 from dsketch.ingest.encode import Encoder, OneHot
@@ -16,8 +17,8 @@ _FEW_ROWS = 7
 _SAME_AS_ROWS = 0.9
 
 
-def judge_levels(name: str, kind: ColumnKind, levels: Sequence[str], rows: int, witness: str) -> str | None:
-    """Return a sentence on levels of text that one should know of, or None.
+def judge_levels(name: str, kind: ColumnKind, levels: Sequence[str], rows: int, witness: str) -> Note | None:
+    """Return a note on levels of text that one should know of, or None.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def judge_levels(name: str, kind: ColumnKind, levels: Sequence[str], rows: int, 
 
     Raises
     ------
-    DataError
+    SourceError
         If the values are numbers, dates, … written as text.
     """
     found = appearance_of_levels(levels)
@@ -47,11 +48,11 @@ def judge_levels(name: str, kind: ColumnKind, levels: Sequence[str], rows: int, 
     numbers = [level for level in levels if is_number(level)]
     if found is not None or (numbers and kind is ColumnKind.CELL):
         why = witness or f"{(numbers or [found[1] if found else ''])[0]!r} is one of them, and its type is text"
-        return f"column {name!r} is one-hot with {len(levels):,} levels: {why}"
+        return Note(f"column {name!r} is one-hot with {len(levels):,} levels: {why}")
     if rows > _FEW_ROWS and len(levels) > _SAME_AS_ROWS * rows:
-        return (
-            f"column {name!r} is one-hot with {len(levels):,} levels in {rows:,} rows ({levels[0]!r}, …), so it says which row it is; "
-            f"leave it out with {remedy.drop_text(name)}"
+        return remedy.note_on(
+            f"column {name!r} is one-hot with {len(levels):,} levels in {rows:,} rows ({levels[0]!r}, …), so it says which row it is",
+            remedy.drop_column(name),
         )
     return None
 

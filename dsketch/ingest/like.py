@@ -22,7 +22,7 @@ class Like:
     Parameters
     ----------
     path : str
-        Of the matrix, for messages.
+        Of the matrix, or another name of it for messages.
     columns : tuple of str
         Its columns.
     levels : dict
@@ -50,7 +50,24 @@ class Like:
         DataError
             If it does not say what its columns are, or contradicts itself.
         """
-        said = _attributes(path)
+        return cls.of(_attributes(path), path)
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any], path: str) -> "Like":
+        """Return those that the attributes of a matrix, or of an x, tell of.
+
+        Parameters
+        ----------
+        said : mapping
+            ``columns``, and, where there are some, ``levels``, ``base`` and ``intercept``.
+        path : str
+            What to call it in messages.
+
+        Raises
+        ------
+        DataError
+            If it does not say what its columns are, or contradicts itself.
+        """
         columns = said.get("columns")
         if not isinstance(columns, list) or not columns:
             raise DataError(
@@ -118,7 +135,7 @@ def _attributes(path: str) -> dict[str, Any]:
         ) from error
 
 
-def _mapping(said: dict[str, Any], word: str) -> Mapping[str, Any]:
+def _mapping(said: Mapping[str, Any], word: str) -> Mapping[str, Any]:
     found = said.get(word, {})
     return found if isinstance(found, Mapping) else {}
 

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from dsketch.errors import DataError
 from dsketch.events import Tell
 from dsketch.ingest import remedy
 from dsketch.ingest.choice import ColumnChoice
@@ -79,9 +78,10 @@ def _columns_by_name(fields: list[pa.Field], path: str, choice: ColumnChoice) ->
         names = [field.name for field in fields]
         twice = next((name for name in names if names.count(name) > 1 and choice.concerns(name)), None)
         if twice is not None:
-            raise DataError(
-                f"different column names were expected; {path} has {twice!r} twice. Rename one, or leave both out with "
-                f"{remedy.drop_text(twice)}."
+            raise remedy.SourceError(
+                f"different column names were expected; {path} has {twice!r} twice",
+                remedy.at_source("rename one"),
+                remedy.drop_column(twice, "both"),
             )
     return columns
 
@@ -96,7 +96,7 @@ def _table(files: list[_File], choice: ColumnChoice) -> Table:
         rows=sum(file.rows for file in files),
         batches=lambda picked: _batches(files, picked, joined),
         notes=tuple(
-            f"column {name!r} is the index of a pandas table; leave it out with {remedy.drop_text(name)}" for name in index
+            remedy.note_on(f"column {name!r} is the index of a pandas table", remedy.drop_column(name)) for name in index
         ),
     )
 
@@ -109,9 +109,10 @@ def _join_columns(one: SourceColumn, other: SourceColumn) -> SourceColumn:
         return one
     is_same = one.kind is other.kind and (one.kind is ColumnKind.NUMBER or one.type == other.type)
     if not is_same:
-        raise DataError(
-            f"one type in all files was expected; column {one.name!r} holds {one.type} in one and {other.type} in "
-            f"another. Convert one of them, or leave it out with {remedy.drop_text(one.name)}."
+        raise remedy.SourceError(
+            f"one type in all files was expected; column {one.name!r} holds {one.type} in one and {other.type} in another",
+            remedy.at_source("convert one of them"),
+            remedy.drop_column(one.name),
         )
     return replace(one, dtypes=(*one.dtypes, *other.dtypes), is_declared=one.is_declared and other.is_declared)
 

@@ -33,17 +33,18 @@ def keep_finite(
 
     Raises
     ------
-    DataError
+    SourceError
         For ``"error"``: the first row with a missing value, and its leftmost column.
     """
     bad = np.any(missing, axis=1)
     if nulls == "error" and bad.any():
         row = int(np.argmax(bad))
         column = names[int(np.argmax(missing[row]))]
-        drop = "drop such rows with nulls='drop' (--nulls drop)"
-        remedies = f"or {drop}" if column in needed else f"{drop}, or the column with {remedy.drop_text(column)}"
-        raise DataError(
-            f"a value in every cell was expected; column {column!r} has a null or NaN in row {first_row + row + 1:,}. Fill it, {remedies}."
+        raise remedy.SourceError(
+            f"a value in every cell was expected; column {column!r} has a null or NaN in row {first_row + row + 1:,}",
+            remedy.at_source("fill it"),
+            remedy.drop_rows(),
+            *([] if column in needed else [remedy.drop_column(column, "the column")]),
         )
     complete: NDArray[np.bool_] = np.logical_not(bad)
     return complete

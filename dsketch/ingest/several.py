@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from dsketch.errors import DataError
 from dsketch.ingest import remedy
 from dsketch.ingest.choice import ColumnChoice
 
@@ -19,7 +18,7 @@ def common_columns(names: Mapping[str, Sequence[str]], choice: ColumnChoice) -> 
 
     Raises
     ------
-    DataError
+    SourceError
         Naming a used column and the first file that lacks it.
     """
     found = dict.fromkeys(name for columns in names.values() for name in columns)
@@ -27,8 +26,10 @@ def common_columns(names: Mapping[str, Sequence[str]], choice: ColumnChoice) -> 
         lacking = [file for file, columns in names.items() if name not in columns]
         if lacking and choice.concerns(name):
             owner = next(file for file, columns in names.items() if name in columns)
-            raise DataError(
-                f"the same columns in all files were expected; {lacking[0]} has no {name!r}, {owner} has. "
-                f"Add it, leave the file out, or leave the column out with {remedy.drop_text(name)}."
+            raise remedy.SourceError(
+                f"the same columns in all files were expected; {lacking[0]} has no {name!r}, {owner} has",
+                remedy.at_source("add it"),
+                remedy.at_source("leave the file out"),
+                remedy.drop_column(name, "the column"),
             )
     return list(found)

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from dsketch.errors import DataError
+from dsketch.ingest import remedy
 from dsketch.ingest.dialect import BLANKS, Dialect
 from dsketch.ingest.failure import reading
 
@@ -85,9 +86,10 @@ def decoding(path: Path, dialect: Dialect) -> Iterator[None]:
 def _undecodable(path: Path, dialect: Dialect, why: str) -> DataError:
     if dialect.encoding is not None:
         return DataError(f"text in {dialect.encoding} was expected; {path} has other bytes ({why}). Name its own encoding.")
-    return DataError(
-        f"UTF-8 was expected; {path} is in another encoding ({why}). Say which, for example encoding='latin-1' "
-        "(--encoding latin-1), or convert the file with iconv -f latin1 -t utf-8."
+    return remedy.SourceError(
+        f"UTF-8 was expected; {path} is in another encoding ({why})",
+        remedy.Remedy("say which, for example encoding='latin-1' (--encoding latin-1)"),
+        remedy.at_source("convert the file, for example with iconv -f latin1 -t utf-8"),
     )
 
 
@@ -102,9 +104,10 @@ def _look(path: Path, file: BinaryIO, dialect: Dialect) -> None:
     if mark is None and b"\0" in first[:4]:
         mark = "utf-16-le" if first[1:2] == b"\0" else "utf-16-be"
     if mark is not None and dialect.encoding is None and path.suffix.lower() not in PACKED:
-        raise DataError(
-            f"UTF-8 was expected; {path} begins as {mark} does. Say encoding='{mark}' (--encoding {mark}), "
-            f"or convert the file with iconv -f {mark} -t utf-8."
+        raise remedy.SourceError(
+            f"UTF-8 was expected; {path} begins as {mark} does",
+            remedy.Remedy(f"say encoding={mark!r} (--encoding {mark})"),
+            remedy.at_source(f"convert the file with iconv -f {mark} -t utf-8"),
         )
 
 

@@ -122,10 +122,12 @@ class _LikeCensus:
             return
         example = text[int(strange[0])].as_py()
         if not self._wanted.takes_others:
-            raise DataError(
+            raise remedy.SourceError(
                 f"the levels {_list_names(self._wanted.levels)} were expected in column {self._wanted.name!r}, as in {self._path}; "
-                f"row {first_row + int(strange[0]) + 1:,} has {example!r}. Correct it, remove such rows, or let it be none of them "
-                "with unseen='zero' (--unseen zero)."
+                f"row {first_row + int(strange[0]) + 1:,} has {example!r}",
+                remedy.at_source("correct it"),
+                remedy.at_source("remove such rows"),
+                remedy.Remedy("let it be none of them with unseen='zero' (--unseen zero)"),
             )
         self._example = self._example or example
         self._unseen += strange.size
@@ -193,7 +195,7 @@ class _OpenCensus:
         if levels and not self._is_category and not self._column.is_declared:
             note = judge_levels(name, self._column.kind, levels, rows, self._witness() if self._text else "")
             if note is not None:
-                tell(Note(note))
+                tell(note)
         return OneHot(name, levels, levels[0] if self._drop_first and levels else None)
 
     @property
@@ -220,10 +222,10 @@ class _OpenCensus:
         name = self._column.name
         count, row = self._overflow or (0, 0)
         why = f" ({self._witness()})" if self._text else ""
-        return DataError(
-            f"at most {MAX_LEVELS:,} distinct values were expected in a column of text; "
-            f"{name!r} has {count:,} by row {row:,}{why}. "
-            f"Leave it out with {remedy.drop_text(name)}, or encode it as numbers first."
+        return remedy.SourceError(
+            f"at most {MAX_LEVELS:,} distinct values were expected in a column of text; {name!r} has {count:,} by row {row:,}{why}",
+            remedy.drop_column(name),
+            remedy.at_source("encode it as numbers first"),
         )
 
     def _no_number(self) -> DataError:

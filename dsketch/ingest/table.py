@@ -52,15 +52,12 @@ def _is_plain(table: Table, used: Sequence[str], choice: ColumnChoice) -> bool:
 
 
 def _tell_notes(table: Table, used: Sequence[str], choice: ColumnChoice, tell: Tell) -> None:
-    for text in table.notes:
-        tell(Note(text))
+    for note in table.notes:
+        tell(note)
     for name in used:
         if is_index(name):
-            tell(
-                Note(
-                    f"column {name!r} looks like the labels of the rows (an index) and is in A; leave it out with {remedy.drop_text(name)}"
-                )
-            )
+            finding = f"column {name!r} looks like the labels of the rows (an index) and is in A"
+            tell(remedy.note_on(finding, remedy.drop_column(name)))
     ignored = choice.ignored(list(table.columns))
     if ignored and choice.like is not None:
         shown = ", ".join(map(repr, ignored[:12])) + (f" … ({len(ignored):,} in all)" if len(ignored) > 12 else "")

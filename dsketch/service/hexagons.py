@@ -13,10 +13,8 @@ Statistical Association 82 (1987), section 3.
 import numpy as np
 from numpy.typing import NDArray
 
-COLUMNS, LINES = (
-    32,
-    22,
-)  # steps across and up: 33 × 23 hexagons are a picture of 1.63 to 1, and two letters each fit in 80 of a terminal
+# Steps across and up: 33 × 23 hexagons are a picture of 1.63 to 1, and two letters each fit in 80 of a terminal.
+COLUMNS, LINES = 32, 22
 _APART = 1e-12  # relative: ends that are nearer are one value and its rounding
 _RATIO = 0.75  # of squares of steps: lines are √3/2 of a hexagon's width apart
 

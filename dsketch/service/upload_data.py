@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import zarr
-
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, DsketchError, MissingDataError, SpecError
 from dsketch.events import Event, Note
-from dsketch.ingest import ingest
+from dsketch.ingest import Like, ingest
+from dsketch.ingest.remedy import ChoiceError, SourceError, SourceNote
 from dsketch.service.errors import SizeError
 from dsketch.service.files import get_json, put_json
 from dsketch.service.upload_names import UploadAddress, address_of, is_upload
@@ -30,7 +29,6 @@ from dsketch.service.uploads import size_of
 _LOOK_SECONDS = 0.3  # the pause between two looks at what was written
 _WEIGHTS = "weights"
 _LOCK = ".lock"
-_ELSEWHERE = ", remove such rows, or let it be none of them with unseen='zero' (--unseen zero)"  # only who ingests by himself can
 
 Tell = Callable[[Event], None]
 
@@ -143,8 +141,6 @@ def _matrices_of(place: UploadPlace, name: str, asked: _Asked, tell: Tell) -> Pa
 
 def _make(place: UploadPlace, source: Path, made: Path, asked: _Asked, tell: Tell) -> None:
     target, weights, making = asked.target, asked.weights, asked.making
-    if making.like is not None:
-        zarr.create_group(made / "like.zarr", attributes=dict(making.like))
     try:
         done = ingest(
             source,
@@ -154,17 +150,32 @@ def _make(place: UploadPlace, source: Path, made: Path, asked: _Asked, tell: Tel
             weights=weights,
             weights_to=None if weights is None else made / "weights.zarr",
             drop_first=making.drops_first,
-            like=None if making.like is None else made / "like.zarr",
-            tell=_watch_room(place, tell),
+            like=None if making.like is None else Like.of(making.like, "the answer"),
+            tell=_watch_room(place, _with_notes_for_owner(tell)),
         )
     except DsketchError as error:
-        text = str(error).replace(str(made / "like.zarr"), "the answer").replace(_ELSEWHERE, " or remove such rows")
-        raise type(error)(text.replace(f"{source.parent}/", "")) from error
+        raise _error_for_owner(error, source) from error
     _require_room(place)
     shape = " × ".join(f"{length:,}" for length in done.shape)
     taken = "" if target is None else f", its target {target}"
     tell(Note(f"{source.name} is a matrix of {shape} now{taken}"))
     put_json(made / "made.json", {"columns": len(done.columns), "shape": list(done.shape)})
+
+
+def _error_for_owner(error: DsketchError, source: Path) -> DsketchError:
+    """Return an error for who has the file alone: without options of ingest, nor the folder of the service."""
+    text = error.text(has_options=False) if isinstance(error, SourceError | ChoiceError) else str(error)
+    kind = SpecError if isinstance(error, SpecError) else DataError if isinstance(error, SourceError) else type(error)
+    return kind(text.replace(f"{source.parent}/", ""))
+
+
+def _with_notes_for_owner(tell: Tell) -> Tell:
+    """Return a listener that hears notes on the file as who has the file alone is told them."""
+
+    def hear(event: Event) -> None:
+        tell(Note(event.in_file) if isinstance(event, SourceNote) else event)
+
+    return hear
 
 
 def _watch_room(place: UploadPlace, tell: Tell) -> Tell:

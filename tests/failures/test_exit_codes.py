@@ -45,8 +45,8 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, words: str
 
 
 def test_no_scheduler_is_a_cluster_failure(small: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 3 for an address where nobody is; users wait 20 seconds for a scheduler, this test two."""
-    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 2)
+    """Exit code 3 for an address where nobody is; users wait 20 seconds for a scheduler, this test a fifth of one."""
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 0.2)
     port = next(free_ports())
     out = tmp_path / "x.zarr"
     ran = run("solve", "lstsq", *small, "--out", out, "--scheduler", f"tcp://127.0.0.1:{port}")

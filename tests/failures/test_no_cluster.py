@@ -54,9 +54,8 @@ def test_killed_scheduler_costs_the_current_pass(
 
 @pytest.fixture
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait two seconds where users would wait 20 for a scheduler and 60 for a worker."""
-    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 2)
-    monkeypatch.setattr(engine, "_WORKER_SECONDS", 2)
+    """Wait a fifth of a second where users would wait 20 seconds for a scheduler; for tests in which none will ever answer."""
+    monkeypatch.setattr(clients, "_CONNECT_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -114,9 +113,9 @@ def test_scheduler_file_that_is_not_there(tall: tuple[str, str], tmp_path: Path)
         dsketch.lstsq(*tall, cluster=str(tmp_path / "absent.json"))
 
 
-@pytest.mark.usefixtures("_short_waits")
-def test_cluster_without_workers(tall: tuple[str, str], tmp_path: Path) -> None:
-    """A scheduler alone cannot solve; the error names its address."""
+def test_cluster_without_workers(tall: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler alone cannot solve; the error names its address.  Users wait 60 seconds for a worker; here none will ever come."""
+    monkeypatch.setattr(engine, "_WORKER_SECONDS", 0.2)
     with Machines(tmp_path / "machines") as machines:
         address = machines.connect(0).scheduler.address
         with pytest.raises(dsketch.EngineError, match=f"at least one worker was expected at {address}"):

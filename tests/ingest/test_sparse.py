@@ -42,5 +42,5 @@ def test_scipy_files_become_groups(tmp_path: Path) -> None:
 
     assert (done.shape, done.dtype, done.rows_read) == ((N, D), "float64", N)
     assert np.array_equal(ds.open_matrix(done.matrix).read(0, N).toarray(), sparse().toarray())
-    with pytest.raises(SpecError, match="a sparse matrix is taken as it is"):
+    with pytest.raises(SpecError, match="a sparse matrix, which is taken as it is"):
         ingest(tmp_path / "X.npz", tmp_path / "B.zarr", add_intercept=True)

@@ -25,9 +25,12 @@ class Service:
         The declared data root.
     *words : str
         Further options.
+    module : str
+        That is run; :mod:`tests.service.hasty` does not wait before another attempt.
     """
 
-    def __init__(self, folder: Path, data: Path, *words: str) -> None:
+    def __init__(self, folder: Path, data: Path, *words: str, module: str = "dsketch") -> None:
+        self._module = module
         self.folder, self.state, self.log = folder, folder / "state", folder / "log"
         self._words = ("--state", str(self.state), "--data-root", str(data), "--port", "0", *words)
         self._process: Fork | None = None
@@ -52,7 +55,7 @@ class Service:
     def start(self, *words: str) -> None:
         """Start it, with further options, and wait until it takes connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._process = Fork("dsketch", "serve", *self._words, *words)
+        self._process = Fork(self._module, "serve", *self._words, *words)
         assert self._process.stderr is not None
         for line in self._process.stderr:
             self._note(line)
@@ -106,6 +109,13 @@ def rested(client: Client, id_: str) -> dict[str, Any]:
     for _ in client.follow(id_):
         pass
     return client.show(id_)
+
+
+def solved(client: Client, job: dict[str, Any]) -> str:
+    """Return the id of a job once it is solved."""
+    done = rested(client, job["id"])
+    assert done["state"] == "solved", done
+    return str(done["id"])
 
 
 def seen(client: Client, id_: str, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import zarr
 
 from dsketch.errors import TokenError
 from dsketch.service.auth import new_token
-from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.browser import FAINT, NAMELESS, playwright, watched
 from tests.service.running import Service, rested
 from tests.service.test_list_page import CUT, PHONE, SMALL
 
@@ -34,13 +34,6 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, di
     with Service(folder, folder / "data", *words) as service, service.client(tokens["ann"]) as client:
         assert rested(client, client.submit(problem="lstsq", A="A.zarr", b="b.zarr")["id"])["state"] == "solved"
         yield service, tokens
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    with chromium() as started:
-        yield started
 
 
 @contextmanager

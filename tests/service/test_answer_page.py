@@ -1,5 +1,6 @@
 """The page about answers: two jobs compared, residuals, predictions, workers."""
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.browser import FAINT, NAMELESS, playwright, watched
 from tests.service.running import Service, rested
 from tests.service.test_list_page import CUT, PHONE, SMALL
 
@@ -62,13 +63,6 @@ def ids(running: Service) -> dict[str, str]:
         for id_ in made.values():
             assert rested(client, id_)["state"] == "solved"
     return made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    with chromium() as started:
-        yield started
 
 
 def require_readable(page: Any, *, is_narrow: bool = True) -> None:
@@ -203,7 +197,9 @@ def test_one_backward_error_is_on_the_page(browser: Any, running: Service, ids: 
     assert said == [True, False]
 
 
-def test_new_rows_are_predicted_from_the_page(browser: Any, running: Service, ids: dict[str, str], tmp_path: Path) -> None:
+def test_new_rows_are_predicted_from_the_page(
+    browser: Any, running: Service, ids: dict[str, str], places: Path, tmp_path: Path
+) -> None:
     """A wrong path is said at its field; a right one leads to a job whose predictions are downloaded."""
     with watched(browser, f"{running.url}/#/jobs/{ids['then']}", viewport=PHONE) as page:
         form = page.get_by_role("form", name="Predict new rows")
@@ -219,6 +215,8 @@ def test_new_rows_are_predicted_from_the_page(browser: Any, running: Service, id
         form.get_by_label("new rows").fill("now.zarr")
         form.get_by_label("new rows").press("Enter")
         expect(page.locator("[data-part=certificate]")).to_contain_text("4,000 rows are predicted")
+        shown = page.locator("[data-part=document] pre").text_content()
+        assert json.loads(shown) == {"problem": "predict", "job": ids["then"], "A": str(places / "now.zarr")}
         expect(page.get_by_role("link", name="Predict other rows")).to_have_attribute("href", f"#/jobs/{ids['then']}")
         expect(page.locator("[data-part=coefficients]")).to_be_hidden()
         require_readable(page)

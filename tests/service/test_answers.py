@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,10 @@ import zarr
 
 import dsketch as ds
 from dsketch.client import Client
-from tests.service.running import Service, rested
+from tests.service.running import rested, solved
 
 pytestmark = pytest.mark.cluster
 NAMES = [f"column {number}" for number in range(5)] + ["=1+1"]
-
-
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of the shared service."""
-    with service.client() as connected:
-        yield connected
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +29,6 @@ def named(data: Path) -> tuple[Path, Path]:
     stored.attrs["columns"] = NAMES
     zarr.create_array(data / "noisy.zarr", data=A @ np.arange(6.0) + rng.standard_normal(3_000), chunks=(1_000,), overwrite=True)
     return data / "named.zarr", data / "noisy.zarr"
-
-
-def solved(client: Client, **spec: Any) -> str:
-    """Return the id of a job that was solved."""
-    job = rested(client, client.submit(spec)["id"])
-    assert job["state"] == "solved", job["sentence"]
-    return str(job["id"])
 
 
 def body(client: Client, path: str) -> bytes:
@@ -58,7 +43,7 @@ def shown(client: Client, path: str) -> dict[str, Any]:
 
 def test_coefficients_come_by_name_with_the_errors_of_the_library(client: Client, named: tuple[Path, Path]) -> None:
     """A method that holds A's own factor tells errors, t, p and intervals without another pass, the intercept last."""
-    id_ = solved(client, problem="lstsq", A="named.zarr", b="noisy.zarr", method="tsqr", intercept=True)
+    id_ = solved(client, client.submit(problem="lstsq", A="named.zarr", b="noisy.zarr", method="tsqr", intercept=True))
     expected = ds.lstsq(*map(str, named), method="tsqr", intercept=True, cluster="serial", progress=False).summary()
     found = shown(client, f"{id_}/coefficients")
     assert found["names"] == [*NAMES, "intercept"]
@@ -74,7 +59,7 @@ def test_coefficients_come_by_name_with_the_errors_of_the_library(client: Client
 def test_the_table_is_fetched_in_all_forms(client: Client, named: tuple[Path, Path]) -> None:
     """All forms hold the same bits; a name that a spreadsheet would compute is none in CSV."""
     del named
-    id_ = solved(client, problem="lstsq", A="named.zarr", b="noisy.zarr", method="tsqr")
+    id_ = solved(client, client.submit(problem="lstsq", A="named.zarr", b="noisy.zarr", method="tsqr"))
     x = np.asarray(client.fetch(id_))
     lines = list(csv.DictReader(io.StringIO(body(client, f"{id_}/solution?format=csv").decode())))
     assert [line["coefficient"] for line in lines] == [*NAMES[:5], "'=1+1"]
@@ -103,7 +88,7 @@ def unzipped(raw: bytes) -> Any:
 def test_errors_asked_for_later_go_on_from_the_records(client: Client, named: tuple[Path, Path]) -> None:
     """A job of its own computes them: the passes of the solve are replayed, x keeps its bits, the numbers are the library's."""
     spec: dict[str, Any] = {"problem": "lstsq", "A": "named.zarr", "b": "noisy.zarr", "method": "conjugate_gradient"}
-    first = solved(client, **spec)
+    first = solved(client, client.submit(spec))
     assert set(shown(client, f"{first}/coefficients")["columns"]) == {"value"}
     asked = client._send("POST", f"/v1/jobs/{first}/errors", body={"robust": "HC3"}).json()
     then = rested(client, asked["id"])
@@ -121,7 +106,7 @@ def test_errors_asked_for_later_go_on_from_the_records(client: Client, named: tu
 def test_a_penalty_has_coefficients_and_no_errors(client: Client, named: tuple[Path, Path]) -> None:
     """Ridge tells values alone, and refuses errors in one sentence."""
     del named
-    id_ = solved(client, problem="ridge", A="named.zarr", b="noisy.zarr", alpha=2.0)
+    id_ = solved(client, client.submit(problem="ridge", A="named.zarr", b="noisy.zarr", alpha=2.0))
     assert set(shown(client, f"{id_}/coefficients")["columns"]) == {"value"}
     with pytest.raises(ds.SpecError, match="table of coefficients"):
         client._send("POST", f"/v1/jobs/{id_}/errors", body={})
@@ -133,7 +118,7 @@ def test_targets_are_picked_and_mapped(client: Client, data: Path, named: tuple[
     A = zarr.open_array(named[0], mode="r")[...]
     B = np.random.default_rng(4).standard_normal((3_000, 4, 3))
     zarr.create_array(data / f"cube-{missing}.zarr", data=B, chunks=(3_000, 4, 3), overwrite=True)
-    id_ = solved(client, problem="lstsq", A="named.zarr", b=f"cube-{missing}.zarr", missing=missing)
+    id_ = solved(client, client.submit(problem="lstsq", A="named.zarr", b=f"cube-{missing}.zarr", missing=missing))
     expected = np.linalg.lstsq(np.asarray(A), B.reshape(3_000, 12), rcond=None)[0]
     found = shown(client, f"{id_}/coefficients?target=7")
     assert (found["targets"]["count"], found["targets"]["shape"]) == (12, [4, 3])
@@ -152,6 +137,6 @@ def test_targets_are_picked_and_mapped(client: Client, data: Path, named: tuple[
 def test_rows_have_no_names(client: Client, named: tuple[Path, Path]) -> None:
     """Leverage scores have a number for each row: x is what there is to fetch."""
     del named
-    id_ = solved(client, problem="leverage-scores", A="named.zarr")
+    id_ = solved(client, client.submit(problem="leverage-scores", A="named.zarr"))
     with pytest.raises(ds.JobError, match="Fetch x"):
         body(client, f"{id_}/coefficients")

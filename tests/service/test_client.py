@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,6 @@ from tests.service.conftest import slow, spec
 from tests.service.running import Service, in_pass, rested, seen
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of the shared service."""
-    with service.client() as connected:
-        yield connected
 
 
 @pytest.fixture

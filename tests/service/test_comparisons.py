@@ -1,6 +1,5 @@
 """Two jobs compared: what differs is said, and no coefficient is said to differ where the errors allow that it does not."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,6 @@ from tests.service.running import Service, rested
 
 pytestmark = pytest.mark.cluster
 ROWS, TRUE = 4_000, np.array([1.0, -2.0, 0.5])
-
-
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of the shared service."""
-    with service.client() as connected:
-        yield connected
 
 
 def write(data: Path, name: str, array: Any, columns: list[str] | None = None) -> str:

@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from dsketch._demo import make
-from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.browser import FAINT, NAMELESS, playwright, watched
 from tests.service.running import Service
 
 expect = playwright.expect
@@ -29,13 +29,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         (folder / "many" / f"part-{number:02}").mkdir(parents=True)
     with Service(tmp_path_factory.mktemp("form"), folder, "--data-root", "s3://bucket/data", "--rate", "10000") as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

@@ -26,13 +26,6 @@ def http(service: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of the shared service."""
-    with service.client() as connected:
-        yield connected
-
-
-@pytest.fixture(scope="module")
 def solved(client: Client) -> dict[str, Any]:
     """A job that is solved."""
     return rested(client, client.submit(spec(), name="shared")["id"])

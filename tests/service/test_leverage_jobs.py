@@ -1,6 +1,5 @@
 """Scores of all rows, and regressions on drawn rows, as jobs of a running service: the bits of the library, here and at ``out``."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,6 @@ from dsketch.client import Client
 from tests.service.running import Service, rested
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of the shared service."""
-    with service.client() as connected:
-        yield connected
 
 
 def test_scores_are_fetched_and_lie_at_out(client: Client, service: Service, data: Path) -> None:

@@ -5,13 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from dsketch._demo import make
 from dsketch.service.auth import new_token
-from tests.failures.data import write
-from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.browser import FAINT, NAMELESS, playwright, watched
 from tests.service.running import Service, rested, seen
 
 expect = playwright.expect
@@ -39,29 +36,10 @@ CUT = """() => [...document.querySelectorAll("main *")].filter((one) => !one.chi
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with a small demo, data that take some time, and a b of another length."""
-    folder = tmp_path_factory.mktemp("places")
-    make(folder / "demo", 20_000, 10)
-    rng = np.random.default_rng(0)
-    for name, array in (("A", rng.standard_normal((6_000, 6))), ("b", rng.standard_normal(6_000))):
-        write(folder / "pairs" / f"{name}.zarr", array, chunk_rows=2_000)
-    write(folder / "short.zarr", np.ones(5), chunk_rows=5)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Iterator[Service]:
     """A service that makes one run at a time."""
     with Service(tmp_path_factory.mktemp("lists"), places, "--max-jobs", "1") as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    with chromium() as started:
-        yield started
 
 
 def test_what_runs_stands_first_with_its_progress(browser: Any, running: Service) -> None:

@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dsketch._demo import make
 from dsketch._units import format_bytes, format_seconds
 from dsketch.engine.progress import finished_line
 from dsketch.events import PassFinished
 from dsketch.service.app import UI
 from dsketch.service.auth import new_token
-from tests.failures.data import write
-from tests.service.browser import FAINT, NAMELESS, RECORD, chromium, playwright, watched
+from tests.service.browser import FAINT, NAMELESS, RECORD, playwright, watched
 from tests.service.running import Service, rested
 
 expect = playwright.expect
@@ -38,29 +36,11 @@ WAIT = 240_000  # milliseconds for a whole run on a machine that has other thing
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with a small demo, and data that take some time."""
-    folder = tmp_path_factory.mktemp("places")
-    make(folder / "demo", 20_000, 10)
-    rng = np.random.default_rng(0)
-    for name, array in (("A", rng.standard_normal((6_000, 6))), ("b", rng.standard_normal(6_000))):
-        write(folder / "pairs" / f"{name}.zarr", array, chunk_rows=2_000)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Iterator[Service]:
     """A service that makes one run at a time, in the run's own process."""
     folder = tmp_path_factory.mktemp("page")
     with Service(folder, places, "--out-root", str(folder / "out"), "--max-jobs", "1") as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Predictions as a job: the bits of the library's, in the list with progress, cancelled and resumed as every job, refused in words."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,10 @@ from dsketch._cli import main
 from dsketch.client import Client
 from dsketch.errors import DataError, ForbiddenMove, PlaceError, SpecError
 from tests.service.conftest import slow
-from tests.service.running import Service, rested, seen
+from tests.service.running import Service, rested, seen, solved
 
 pytestmark = pytest.mark.cluster
 ROWS = 3_000
-
-
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of the shared service."""
-    with service.client() as connected:
-        yield connected
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +37,6 @@ def arrays(data: Path) -> dict[str, Any]:
         if name in ("A", "new"):
             stored.attrs["columns"] = ["u", "v", "w"] if name == "A" else ["w", "v", "u"]
     return made
-
-
-def solved(client: Client, made: dict[str, Any]) -> str:
-    """Return the id of a job that was solved."""
-    job = rested(client, made["id"])
-    assert job["state"] == "solved", job["sentence"]
-    return str(job["id"])
 
 
 def test_new_rows_are_predicted_by_a_job(client: Client, arrays: dict[str, Any], data: Path) -> None:

@@ -1,7 +1,6 @@
 """Residuals of a sample of rows: those of the data, bounded, the same for the same seed, and refused in words where there are none."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,10 @@ from dsketch.errors import JobError, MissingDataError, SpecError
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.rows import Rows
 from dsketch.service.residuals import count_cells, draw_spans
-from tests.service.running import Service, rested
+from tests.service.running import Service, solved
 
 pytestmark = pytest.mark.cluster
 ROWS = 6_000
-
-
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of the shared service."""
-    with service.client() as connected:
-        yield connected
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +39,14 @@ def arrays(data: Path) -> dict[str, Any]:
     return made
 
 
-def solved(client: Client, **spec: Any) -> str:
+def fit_of(client: Client, **spec: Any) -> str:
     """Return the id of a solved job about A."""
-    job = rested(client, client.submit(A="residual-A.zarr", **spec)["id"])
-    assert job["state"] == "solved", job["sentence"]
-    return str(job["id"])
+    return solved(client, client.submit(A="residual-A.zarr", **spec))
 
 
 def test_all_rows_are_counted_in_hexagons(client: Client, arrays: dict[str, Any]) -> None:
     """Where the sample is all rows, hexagons and bands hold all of them; the bend that a line cannot fit shows in the means."""
-    id_ = solved(client, problem="lstsq", b="residual-b.zarr", intercept=True)
+    id_ = fit_of(client, problem="lstsq", b="residual-b.zarr", intercept=True)
     found = client.residuals(id_, "u", rows=100_000)
     X = np.column_stack([arrays["A"], np.ones(ROWS)])
     fitted = X @ np.asarray(client.fetch(id_))
@@ -78,7 +68,7 @@ def test_all_rows_are_counted_in_hexagons(client: Client, arrays: dict[str, Any]
 
 def test_a_sample_is_seeded_and_bounded(client: Client, arrays: dict[str, Any]) -> None:
     """No more rows than were asked for, from many blocks; the same seed gives the same picture, another one another."""
-    id_ = solved(client, problem="ridge", alpha=1.0, b="residual-b.zarr")
+    id_ = fit_of(client, problem="ridge", alpha=1.0, b="residual-b.zarr")
     first, again, other = (client.residuals(id_, rows=600, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first["rows"] <= 600
@@ -94,7 +84,7 @@ def test_a_sample_is_seeded_and_bounded(client: Client, arrays: dict[str, Any]) 
 
 def test_a_target_is_picked_and_its_gaps_left_out(client: Client, arrays: dict[str, Any]) -> None:
     """Of many targets one is drawn, on the rows that it has."""
-    id_ = solved(client, problem="lstsq", b="residual-several.zarr", missing="drop")
+    id_ = fit_of(client, problem="lstsq", b="residual-several.zarr", missing="drop")
     found = client.residuals(id_, target=2, rows=100_000)
     assert found["rows"] == np.isfinite(arrays["several"][:, 2]).sum()
     with pytest.raises(SpecError, match="a target from 0 to 2"):
@@ -103,7 +93,7 @@ def test_a_target_is_picked_and_its_gaps_left_out(client: Client, arrays: dict[s
 
 def test_a_generalised_linear_model_has_deviance_residuals(client: Client, arrays: dict[str, Any]) -> None:
     """Their squares add up to the deviance of the table, the offset counted."""
-    id_ = solved(client, problem="glm", y="residual-yes.zarr", offset="residual-offset.zarr", family="binomial", summary=True)
+    id_ = fit_of(client, problem="glm", y="residual-yes.zarr", offset="residual-offset.zarr", family="binomial", summary=True)
     found = client.residuals(id_, rows=100_000)
     deviance = client.solution(id_)["summary"]["deviance"]
     low, high = found["pictures"][0]["ends"][1]
@@ -118,13 +108,13 @@ def test_a_generalised_linear_model_has_deviance_residuals(client: Client, array
 def test_what_cannot_be_drawn_is_said(client: Client, arrays: dict[str, Any], data: Path) -> None:
     """A column that is none, an answer without residuals, and data that are gone."""
     shutil.copytree(data / "residual-b.zarr", data / "residual-gone.zarr")
-    id_ = solved(client, problem="lstsq", b="residual-gone.zarr")
+    id_ = fit_of(client, problem="lstsq", b="residual-gone.zarr")
     with pytest.raises(SpecError, match="the name of a column of A was expected; got 'height'"):
         client.residuals(id_, "height")
     shutil.rmtree(data / "residual-gone.zarr")
     with pytest.raises(MissingDataError, match="there is nothing"):
         client.residuals(id_)
-    scores = solved(client, problem="leverage-scores")
+    scores = fit_of(client, problem="leverage-scores")
     with pytest.raises(JobError, match="Fetch x"):
         client.residuals(scores)
 
@@ -133,7 +123,7 @@ def test_residuals_on_the_command_line(
     service: Service, client: Client, arrays: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A picture in letters, with the number of rows and the ends of both axes."""
-    id_ = solved(client, problem="lstsq", b="residual-b.zarr", method="tsqr")
+    id_ = fit_of(client, problem="lstsq", b="residual-b.zarr", method="tsqr")
     monkeypatch.setenv("DSKETCH_URL", service.url)
     said = CliRunner().invoke(main, ["jobs", "residuals", id_, "--column", "w", "--rows", "1000"])
     assert said.exit_code == 0, said.output

@@ -45,13 +45,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Iterator[
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of it."""
-    with service.client() as connected:
-        yield connected
-
-
 def here(places: Path, name: str, words: Mapping[str, Any]) -> ds.Solution:
     """Solve the same in this process."""
     kind: Any = PROBLEMS[name]

@@ -45,13 +45,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Iterator[
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of it."""
-    with service.client() as connected:
-        yield connected
-
-
 @pytest.mark.parametrize("words", [{"summary": True}, {"robust": "HC3"}, {"groups": "groups.zarr"}, {"information": "observed"}])
 @pytest.mark.parametrize("name", ["glm", "lstsq"])
 def test_a_table_has_the_numbers_of_the_library(client: Client, places: Path, name: str, words: dict[str, Any]) -> None:

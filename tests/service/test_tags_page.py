@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.browser import FAINT, NAMELESS, playwright, watched
 from tests.service.running import Service, rested
 from tests.service.test_list_page import CUT, PHONE, SMALL
 
@@ -33,13 +33,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service,
         ]
         assert [rested(client, job["id"])["state"] for job in made] == ["solved", "solved", "failed"]
         yield service, [job["id"] for job in made]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    with chromium() as started:
-        yield started
 
 
 def names(page: Any) -> Any:

@@ -1,6 +1,5 @@
 """Answers by target as jobs of a running service: the bits of the library, in the job's folder or at ``out_dir``."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,6 @@ from tests.command_line import good
 from tests.service.running import Service, rested
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[Client]:
-    """A client of the shared service."""
-    with service.client() as connected:
-        yield connected
 
 
 def test_answers_lie_in_the_job_or_where_they_were_asked_for(client: Client, service: Service, data: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dsketch.client import Client
-from tests.service.running import Service, rested
+from tests.service.running import Service, rested, solved
 
 pytestmark = pytest.mark.cluster
 RNG = np.random.default_rng(4)
@@ -35,13 +35,6 @@ def client(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         for name in ("levels", "levels-noisy", "levels-new", "levels-odd"):
             connected.upload(folder / f"{name}.csv")
         yield connected
-
-
-def solved(client: Client, job: dict[str, Any]) -> str:
-    """Return the id of a job that is solved."""
-    done = rested(client, job["id"])
-    assert done["state"] == "solved", done
-    return str(done["id"])
 
 
 PRICE = "upload:levels.csv#price"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.browser import FAINT, NAMELESS, chromium, playwright, watched
+from tests.service.browser import FAINT, NAMELESS, playwright, watched
 from tests.service.running import Service
 from tests.service.test_list_page import CUT, SMALL
 from tests.service.test_uploads import CSV
@@ -23,13 +23,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     (folder / "empty").mkdir()
     with Service(folder, folder / "empty") as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

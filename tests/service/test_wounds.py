@@ -81,7 +81,9 @@ def test_the_scheduler_is_killed_and_comes_back(tmp_path: Path, data: Path, mach
 def test_no_scheduler_ends_in_a_sentence(tmp_path: Path, data: Path) -> None:
     """A cluster that never comes is tried some times, and then the job has failed and says why."""
     with (
-        Service(tmp_path / "s", data, "--scheduler", "/nowhere/scheduler.json", "--small", "1") as service,
+        Service(
+            tmp_path / "s", data, "--scheduler", "/nowhere/scheduler.json", "--small", "1", module="tests.service.hasty"
+        ) as service,
         service.client() as client,
     ):
         job = rested(client, client.submit(spec())["id"])

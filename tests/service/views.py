@@ -55,11 +55,13 @@ def all_stages(place: Path) -> Iterator[Stage]:
             views = [View("list-one", "#/", "house prices"), View("job-solved", f"#/jobs/{first}", "distance to the sea")]
             yield Stage(service.url, None, views)
             ids = make_others(client, first)
-            yield Stage(service.url, None, views_of(ids, table))
             with stopped(service, client, ids["running"]):
                 yield Stage(service.url, None, [View("job-stalled", f"#/jobs/{ids['running']}", "No byte was read for")])
+            yield Stage(service.url, None, live_views(ids))
             for kind in ("waiting", "running"):
                 client.cancel(ids[kind])
+                rested(client, ids[kind])
+            yield Stage(service.url, None, views_of(ids, table))
         service.stop()
         copy_jobs(service.state, first)
         service.start()
@@ -72,8 +74,24 @@ def all_stages(place: Path) -> Iterator[Stage]:
     yield from team_stages(place / "team")
 
 
+def live_views(ids: dict[str, str]) -> list[View]:
+    """Return the views of a job that runs, first, as its page has a line more with each pass, and of those beside it."""
+
+    def mark(page: Any) -> None:
+        for box in page.locator("tbody input[type=checkbox]").all()[-2:]:
+            box.check()
+
+    return [
+        View("job-running", f"#/jobs/{ids['running']}", "Cancel"),
+        View("job-waiting", f"#/jobs/{ids['waiting']}", "waits for its turn"),
+        View("list-some", "#/", "kernel of pairs"),
+        View("list-sorted", "#/?order=-passes&tag=paper+2", "house prices"),
+        View("list-marked", "#/", "kernel of pairs", mark),
+    ]
+
+
 def views_of(ids: dict[str, str], table: Path) -> list[View]:
-    """Return the views of a service with a job of each kind."""
+    """Return the views of a service with a job of each kind that is over, and nothing that takes the processor from who looks."""
 
     def upload(page: Any) -> None:
         page.locator("input[type=file]").set_input_files(table)
@@ -94,27 +112,18 @@ def views_of(ids: dict[str, str], table: Path) -> list[View]:
         page.get_by_role("button", name="Draw residuals").click()
         page.locator(".pictures svg").nth(1).wait_for()
 
-    def mark(page: Any) -> None:
-        for box in page.locator("tbody input[type=checkbox]").all()[-2:]:
-            box.check()
-
     def predict(page: Any) -> None:
         page.locator("[name=predict-A]").fill("short.zarr")
         page.get_by_role("button", name="Predict").click()
         page.locator("[data-part=predict] .notice").wait_for()
 
     texts = {
-        "running": "Cancel",
-        "waiting": "waits for its turn",
         "iterative": "Convergence",
         "failed": "Run it again with changes",
         "targets": "of 600",
         "predictions": "the answer of this job",
     }
     return [
-        View("list-some", "#/", "kernel of pairs"),
-        View("list-sorted", "#/?order=-passes&tag=paper+2", "house prices"),
-        View("list-marked", "#/", "kernel of pairs", mark),
         View("form-paths", "#/new", "Upload a file", complete),
         View("form-plan", "#/new", "Upload a file", plan),
         View("upload", "#/new", "Upload a file", upload),

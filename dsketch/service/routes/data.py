@@ -9,7 +9,7 @@ from dsketch.service.auth import Caller
 from dsketch.service.browse import list_folder
 from dsketch.service.data_facts import tell_data
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import Browsing, Chosen, DataOut, FolderOut
+from dsketch.service.models_data import Browsing, Chosen, DataOut, FolderOut
 from dsketch.service.routes.dependencies import Who, troubles
 
 

@@ -15,7 +15,8 @@ from dsketch.service.coefficient_group import zip_group
 from dsketch.service.coefficients import Coefficients
 from dsketch.service.errors import ForbiddenMove, UnknownJob
 from dsketch.service.jobs_api import Desk
-from dsketch.service.models import TicketOut, Trouble
+from dsketch.service.models import Trouble
+from dsketch.service.models_answers import TicketOut
 from dsketch.service.npy_stream import NpyStream
 from dsketch.service.routes.arrays import BINARY, NPY, header_of, send_npy
 from dsketch.service.routes.dependencies import Id, Who, troubles

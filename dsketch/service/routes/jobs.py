@@ -9,7 +9,7 @@ from dsketch._jsonable import plain
 from dsketch.service.auth import Caller
 from dsketch.service.jobs_api import Desk
 from dsketch.service.listing import Look
-from dsketch.service.models import JobOut, Listing, Page, PlanOut, Question, Submission, Tagging
+from dsketch.service.models_jobs import JobOut, Listing, Page, PlanOut, Question, Submission, Tagging
 from dsketch.service.routes.dependencies import Id, Key, Who, troubles
 from dsketch.service.routes.waiting import Threads
 

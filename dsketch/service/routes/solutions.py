@@ -9,15 +9,8 @@ from dsketch._jsonable import plain
 from dsketch.service.answers_api import Answers
 from dsketch.service.auth import Caller
 from dsketch.service.job import ID
-from dsketch.service.models import (
-    CoefficientsOut,
-    ComparisonOut,
-    Picture,
-    ReceiptOut,
-    ResidualsOut,
-    Shown,
-    SolutionOut,
-)
+from dsketch.service.models_answers import CoefficientsOut, ComparisonOut, ReceiptOut, Shown, SolutionOut
+from dsketch.service.models_residuals import Picture, ResidualsOut
 from dsketch.service.routes.arrays import send_npy
 from dsketch.service.routes.dependencies import Id, Who, troubles
 from dsketch.service.routes.downloads import FORMS, send_table

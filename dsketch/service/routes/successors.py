@@ -10,7 +10,8 @@ from dsketch._jsonable import plain
 from dsketch.service.answers_api import Answers
 from dsketch.service.auth import Caller
 from dsketch.service.job import Job
-from dsketch.service.models import Errors, JobOut, Prediction
+from dsketch.service.models_answers import Errors, Prediction
+from dsketch.service.models_jobs import JobOut
 from dsketch.service.routes.dependencies import Id, Key, Who, troubles
 
 

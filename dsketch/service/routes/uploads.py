@@ -15,7 +15,7 @@ from dsketch.service.auth import Caller
 from dsketch.service.errors import error_document
 from dsketch.service.jobs_api import Desk
 from dsketch.service.middleware import UPLOADS, RequestBounds
-from dsketch.service.models import UploadOut, UploadsOut
+from dsketch.service.models_data import UploadOut, UploadsOut
 from dsketch.service.routes.dependencies import Who, troubles
 from dsketch.service.upload_names import NAME
 from dsketch.service.uploads import Coming

@@ -255,11 +255,14 @@ function answerCard(id) {
   };
 }
 
+/** What a prediction may say besides what every run may: it is no problem of the service's, which tells of no form for it. */
+const PREDICTION = [{ name: "offset", default: null }];
+
 /** What a document asks for otherwise than who leaves a word out; all of it where the service tells no defaults. */
 function asked(spec, service) {
   const problem = service.problems.find((one) => one.name === spec.problem);
-  if (!problem) return spec;
-  const options = [...problem.inputs, ...problem.words, ...problem.options, ...service.job];
+  if (!problem && spec.problem !== "predict") return spec;
+  const options = [...(problem ? [...problem.inputs, ...problem.words, ...problem.options] : PREDICTION), ...service.job];
   const defaults = new Map(options.map((one) => /** @type {[string, string]} */ ([one.name, JSON.stringify(one.default)])));
   const differs = (name, value) => JSON.stringify(value) !== defaults.get(name);
   const limits = Object.entries(spec.limits ?? {}).filter(([name, value]) => differs(`limits.${name}`, value));
