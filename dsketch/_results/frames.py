@@ -2,17 +2,19 @@
 
 import importlib
 import math
-import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import zarr
 
 from dsketch._linalg.arrays import Floats
 from dsketch._results.dimensions import targets_of
+from dsketch._results.group import consolidate
 from dsketch.errors import SpecError
 from dsketch.matrix.labels import COLUMN, Labels, coordinates_of, label_targets, name_dimensions
+from dsketch.matrix.retrying import store_at
 from dsketch.problems import Problem
 from dsketch.problems.tables import name_coefficients
 from dsketch.problems.targets.problem import TargetRegression
@@ -139,19 +141,50 @@ def _tell(solution: Any) -> dict[str, str]:
     return {**told, "problem": solution.problem.parameters["problem"]}
 
 
-def keep_coordinates(path: str, labels: Labels) -> None:
-    """Write the coordinates of targets beside the arrays of a written answer, for whoever opens the group later.
+def keep_labels(path: str, problem: Problem) -> None:
+    """Write names of A's columns and coordinates of targets beside the arrays of a written answer, for whoever opens the group later.
 
-    Those of xarray's only, which is then loaded: names of a table's columns stand in the attributes.
+    Coordinates of xarray's that no store holds (of several levels, dates of other calendars, objects) are left out.
     """
-    if "xarray" not in sys.modules or not hasattr(labels.coords, "to_dataset"):
+    labels, names = targets_of(problem), {}
+    if isinstance(problem, TargetRegression) and problem.columns is not None:
+        names[COLUMN] = names_of_rows(problem, problem.shape[1])
+    if "G" in problem.data():
+        names |= {name: texts for name, each in zip((COLUMN, "target"), labels_of_rows(problem), strict=True) if (texts := _texts(each))}
+    elif hasattr(labels.coords, "to_dataset"):
+        _keep_coordinates(path, coordinates_of(labels).to_dataset())
+    else:
+        names |= {name: tuple(map(str, values)) for name, values in labels.coords.items()}
+    if not names:
         return
-    kept = coordinates_of(labels).to_dataset()
-    several = {name for name, index in kept.indexes.items() if index.nlevels > 1}  # which no store holds
-    plain = [name for name, found in kept.variables.items() if found.dtype.kind in "biufM" and name not in several]
+    group = zarr.open_group(store_at(path, read_only=False), mode="r+")
+    for name, texts in names.items():
+        array = group.create_array(name, shape=(len(texts),), dtype=str, dimension_names=(name,), overwrite=True)
+        array[...] = np.array(texts, dtype=object)
+    consolidate(group)
+
+
+def _texts(labels: Labels) -> tuple[str, ...]:
+    """Return the names along the first dimension; none where it has none."""
+    known = labels.coords.get(labels.dims[0]) if labels.dims else None
+    return () if known is None else tuple(map(str, np.asarray(known).tolist()))
+
+
+def _keep_coordinates(path: str, coords: Any) -> None:
+    """Write the coordinates of a Dataset of xarray that has nothing else."""
+    several = {name for name, index in coords.indexes.items() if index.nlevels > 1}
+    texts = {name: found.astype(object) for name, found in coords.variables.items() if _is_text(found)}
+    plain = {name for name, found in coords.variables.items() if found.dtype.kind in "biufM" or name in texts} - several
+    kept = coords.drop_vars([name for name in coords.variables if name not in plain])
+    kept = kept.assign_coords({name: found for name, found in texts.items() if name in plain})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # format 3 does not know of consolidated metadata, and zarr says so
-        kept[plain].drop_encoding().to_zarr(path, mode="a", consolidated=True)
+        kept.drop_encoding().to_zarr(path, mode="a", consolidated=True)
+
+
+def _is_text(variable: Any) -> bool:
+    kind = variable.dtype.kind
+    return kind in "UT" or (kind == "O" and all(isinstance(value, str) for value in np.ravel(variable.to_numpy())))
 
 
 def to_frame(solution: Any) -> Any:

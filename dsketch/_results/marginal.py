@@ -116,6 +116,10 @@ class MarginalResult:
         """Return it as JSON can hold it; of many columns the first ones."""
         return self.solution.to_dict()
 
+    def _repr_html_(self) -> str:
+        """Return it as a cell of a notebook shows it."""
+        return self.solution._repr_html_()
+
     def __str__(self) -> str:
         """Return it in a few lines for people."""
         return str(self.solution)

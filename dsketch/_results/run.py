@@ -10,8 +10,7 @@ import zarr
 
 from dsketch._linalg.threads import one_blas_thread
 from dsketch._results.arrays import make_arrays
-from dsketch._results.dimensions import targets_of
-from dsketch._results.frames import keep_coordinates
+from dsketch._results.frames import keep_labels
 from dsketch._results.group import is_written
 from dsketch._results.make_plan import make_plan
 from dsketch._results.output import Output, attributes_of
@@ -152,7 +151,7 @@ class Run:
         if isinstance(rows, ArraysLook):
             found = make_arrays(rows, problem, drive, self.out, attributes, key)
             if isinstance(self.out, Output):
-                keep_coordinates(os.fspath(self.out.path), targets_of(problem))
+                keep_labels(os.fspath(self.out.path), problem)
             return found
         return make_rows(rows, problem, drive, self.out, attributes, key)
 

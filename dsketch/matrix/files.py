@@ -60,7 +60,7 @@ def _open_parquet(path: str, name: str, what: str) -> Matrix:
     return ParquetMatrix(path, what=what)
 
 
-def _open_hdf5(path: str, name: str, what: str) -> Matrix:
+def _open_hdf5(path: str, name: str, what: str, may_lack: bool = False) -> Matrix:
     try:
         import h5py
     except ImportError as error:
@@ -72,7 +72,7 @@ def _open_hdf5(path: str, name: str, what: str) -> Matrix:
     datasets: list[str] = []
     file.visititems(lambda found, item: datasets.append(found) if hasattr(item, "read_direct") else None)
     chosen = file[_choose(sorted(datasets), name.strip("/"), path, what)]
-    return Hdf5Matrix(chosen, path=path, what=what)
+    return Hdf5Matrix(chosen, path=path, may_lack=may_lack, what=what)
 
 
 class Hdf5Matrix(SlicedMatrix):
@@ -82,20 +82,25 @@ class Hdf5Matrix(SlicedMatrix):
     ----------
     dataset : h5py.Dataset, shape (n,) or (n, d)
     path : str
+    may_lack : bool
     what : str
         The name that errors use.
     """
 
     is_local = False
 
-    def __init__(self, dataset: Any, *, path: str, what: str = "A") -> None:
-        super().__init__(dataset, what=what)
+    def __init__(self, dataset: Any, *, path: str, may_lack: bool = False, what: str = "A") -> None:
+        super().__init__(dataset, may_lack=may_lack, what=what)
         self.source = f"{path}::{dataset.name.strip('/')}"
 
     def __reduce__(self) -> Any:
         """Travel as the path."""
         path, name = split_member(self.source or "")
-        return _open_hdf5, (path, name, self._what)
+        return _open_hdf5, (path, name, self._what, self.may_lack)
+
+    def with_gaps(self) -> "Hdf5Matrix":
+        """Return the same rows with NaN where the attributes say that a number is none."""
+        return Hdf5Matrix(self._array, path=split_member(self.source or "")[0], may_lack=True, what=self._what)
 
     def window(self, start: int, stop: int) -> Matrix:
         """Return the matrix itself: a worker opens the file."""

@@ -12,10 +12,13 @@ from dsketch._linalg.arrays import Floats
 from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import AnyArray, Cuts, Matrix
+from dsketch.matrix.compat import is_in_memory
 from dsketch.matrix.conventions import Conventions
+from dsketch.matrix.labelled import SlicedMatrix, blank_marks, is_dataset, is_labelled
 from dsketch.matrix.numbers import names_in
 from dsketch.matrix.open import open_matrix
 from dsketch.matrix.opener import has
+from dsketch.matrix.parquet import ParquetMatrix
 from dsketch.matrix.tables import digest_of_labels, with_holes
 from dsketch.matrix.zarr import ZarrMatrix
 
@@ -71,9 +74,12 @@ def open_with_gaps(source: Any, what: str) -> Matrix:
         source = np.asarray(np.ma.filled(source.astype(np.float64), np.nan))
     if has(source, "iloc", "isna") and (table := _with_holes(source, what)) is not None:
         return table
-    if (table := with_holes(source, what)) is not None:
+    has_labels = is_labelled(source) or is_dataset(source)  # xarray speaks Arrow too: a long table, a row for each number
+    if not has_labels and (table := with_holes(source, what)) is not None:
         return table
-    matrix = open_matrix(source, what=what)
+    if is_labelled(source) and is_in_memory(source):
+        source = blank_marks(source)
+    matrix = let_lack(open_matrix(source, what=what))
     if matrix.nonzeros is not None:
         raise DataError(f"{what} must be dense; it is {matrix.describe()}. Pass {what}.toarray(), or store it as an array.")
     if isinstance(matrix, ZarrMatrix) and matrix.conventions is not None:
@@ -83,6 +89,11 @@ def open_with_gaps(source: Any, what: str) -> Matrix:
         here.names, here.rows_digest = matrix.names, matrix.rows_digest
         return here
     return matrix
+
+
+def let_lack(matrix: Matrix) -> Matrix:
+    """Return a matrix that reads files with NaN where a value is missing; any other as it is."""
+    return matrix.with_gaps() if isinstance(matrix, ParquetMatrix | SlicedMatrix) else matrix
 
 
 def _with_holes(table: Any, what: str) -> Matrix | None:

@@ -19,6 +19,7 @@ from dsketch.matrix.untouched import stored_below
 from dsketch.matrix.zarr import ZarrMatrix
 
 _SAMPLE_ROWS = 16
+_MARKS = ("_FillValue", "missing_value")
 
 
 def is_dask_array(source: Any) -> bool:
@@ -73,7 +74,7 @@ def _numbers_of(source: Any, missing: str, what: str) -> Matrix:
     if (stored := stored_below(source)) is not None:
         return ZarrMatrix(add_retries(stored), missing=missing, what=what)
     if is_lazy(source):
-        return DaskMatrix(source.data, what=what)
+        return DaskMatrix(blank_marks(source).data, what=what)
     if not is_in_memory(source):
         return SlicedMatrix(source, what=what)
     values = np.asanyarray(source.data)
@@ -119,10 +120,8 @@ def stack_variables(source: Any, dim: str, what: str) -> Any:
         )
     for name, variable in source.data_vars.items():
         require_unpacked(variable.attrs, f"{name} of {what}")
-        if is_in_memory(variable):
-            _refuse_fill(np.asanyarray(variable.data), variable.attrs, 0, f"{name} of {what}")
     word = "variable" if "variable" not in source.sizes else "variable_"
-    return source.to_dataarray(dim=word).transpose(dim, word, ...)
+    return source.map(blank_marks).to_dataarray(dim=word).transpose(dim, word, ...)
 
 
 class SlicedMatrix(Matrix):
@@ -134,6 +133,8 @@ class SlicedMatrix(Matrix):
     Parameters
     ----------
     source : h5py.Dataset or xarray.DataArray, shape (n,) or (n, d)
+    may_lack : bool
+        Whether a number that the attributes say is none is read as NaN, rather than refused.
     what : str
         The name that errors use.
 
@@ -145,7 +146,7 @@ class SlicedMatrix(Matrix):
 
     is_local = True
 
-    def __init__(self, source: Any, *, what: str = "A") -> None:
+    def __init__(self, source: Any, *, may_lack: bool = False, what: str = "A") -> None:
         try:
             shape, dtype = tuple(source.shape), np.dtype(source.dtype)
         except Exception as error:
@@ -155,7 +156,8 @@ class SlicedMatrix(Matrix):
         check_numeric(dtype, what)
         require_unpacked(source.attrs, what)
         self.shape = as_two_dimensional(shape, what)
-        self.dtype = dtype.newbyteorder("=")
+        self.may_lack = may_lack and bool(_marks_in(source.attrs))
+        self.dtype = np.dtype(np.float64) if self.may_lack else dtype.newbyteorder("=")
         self.is_vector = len(shape) == 1
         self.trailing = trailing_of(shape)
         self._array, self._what = source, what
@@ -188,7 +190,10 @@ class SlicedMatrix(Matrix):
             raise DataError(
                 f"rows {start}:{stop} of {self._what} cannot be read: {type(error).__name__}: {error}. Is the file open, and whole?"
             ) from error
-        _refuse_fill(values, self._array.attrs, start, self._what)
+        if self.may_lack:
+            values = blank_numbers(values, self._array.attrs)
+        else:
+            _refuse_fill(values, self._array.attrs, start, self._what)
         values = values.reshape(stop - start, -1) if self.trailing else values
         whole: AnyArray = ArrayMatrix(values.astype(self.dtype, copy=False), what=self._what).read(0, stop - start)
         return whole
@@ -196,6 +201,10 @@ class SlicedMatrix(Matrix):
     def window(self, start: int, stop: int) -> Matrix:
         """Return the rows ``start:stop`` alone, for they travel with the task."""
         return ArrayMatrix(np.ascontiguousarray(self.read(start, stop)), first_row=start, rows=self.shape[0], what=self._what)
+
+    def with_gaps(self) -> "SlicedMatrix":
+        """Return the same rows with NaN where the attributes say that a number is none."""
+        return SlicedMatrix(self._array, may_lack=True, what=self._what)
 
     def fingerprint(self) -> str:
         """Return a digest of shape, dtype and the first, middle and last rows."""
@@ -225,14 +234,45 @@ def require_unpacked(attributes: Mapping[str, Any], what: str) -> None:
             )
 
 
+def _marks_in(attributes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the numbers that attributes say are none, each with the attribute's name; a NaN says so itself."""
+    return [(name, mark) for name in _MARKS for mark in np.ravel(attributes.get(name, ())) if mark == mark]
+
+
 def _refuse_fill(values: Any, attributes: Mapping[str, Any], start: int, what: str) -> None:
     """Refuse a number that the attributes say is none."""
-    for name in ("_FillValue", "missing_value"):
-        for fill in np.ravel(attributes.get(name, ())):
-            hit = np.argwhere(values == fill)
-            if hit.size:
-                row, column = int(hit[0][0]) + start, int(hit[0][1]) if values.ndim > 1 else 0
-                raise DataError(
-                    f"{what} must be finite; row {row}, column {column} holds the {name} {fill}, which stands for a missing value. Remove "
-                    "or impute such rows before solving."
-                )
+    for name, mark in _marks_in(attributes):
+        hit = np.argwhere(values == mark)
+        if hit.size:
+            row, column = int(hit[0][0]) + start, int(hit[0][1]) if values.ndim > 1 else 0
+            raise DataError(
+                f"{what} must be finite; row {row}, column {column} holds the {name} {mark}, which stands for a missing value. Remove "
+                "or impute such rows before solving."
+            )
+
+
+def blank_numbers(values: AnyArray, attributes: Mapping[str, Any]) -> AnyArray:
+    """Return numbers with NaN where attributes say that one is none; the same array where they name no such number.
+
+    >>> blank_numbers(np.array([1, -9, 3]), {"_FillValue": -9})
+    array([ 1., nan,  3.])
+    """
+    marks = _marks_in(attributes)
+    if not marks:
+        return values
+    found = np.array(values, dtype=values.dtype if values.dtype.kind == "f" else np.float64)
+    for _, mark in marks:
+        found[values == mark] = np.nan
+    return found
+
+
+def blank_marks(source: Any) -> Any:
+    """Return an ``xarray.DataArray`` or ``Variable`` with NaN where its attributes say that a number is none; lazily, if it is lazy."""
+    marks = _marks_in(source.attrs)
+    if not marks:
+        return source
+    found = source.astype(np.float64) if np.dtype(source.dtype).kind != "f" else source
+    for _, mark in marks:
+        found = found.where(source != mark)
+    found.attrs = {name: value for name, value in source.attrs.items() if name not in _MARKS}
+    return found

@@ -11,9 +11,21 @@ from zarr.abc.store import Store
 from dsketch._units import format_bytes
 from dsketch.errors import DataError, SpecError
 from dsketch.matrix.base import Matrix
+from dsketch.matrix.compat import is_in_memory
 from dsketch.matrix.dask_targets import DaskTargets
 from dsketch.matrix.files import opener_of, split_member
-from dsketch.matrix.labelled import is_dask_array, is_dataset, is_labelled, is_lazy, require_unpacked, stack_variables
+from dsketch.matrix.gaps import let_lack
+from dsketch.matrix.labelled import (
+    blank_marks,
+    blank_numbers,
+    is_dask_array,
+    is_dataset,
+    is_labelled,
+    is_lazy,
+    is_on_disk,
+    require_unpacked,
+    stack_variables,
+)
 from dsketch.matrix.labels import label_targets, labels_of
 from dsketch.matrix.masked import array_of_list
 from dsketch.matrix.numbers import names_in
@@ -85,8 +97,11 @@ def _open_labels(source: Any, missing: str, what: str) -> Targets:
         source = stack_variables(source, str(next(iter(source.sizes), "")), what)
     require_unpacked(source.attrs, what)
     stored = stored_below(source)
-    inner = source if stored is None else stored
-    found = _plain(source.data if stored is None and is_lazy(source) else inner, missing, what)
+    has_array = is_lazy(source) or is_in_memory(source)
+    if stored is None and not has_array:
+        _require_small(source, what)
+    inner = blank_marks(source) if stored is None else stored
+    found = _plain(inner.data if stored is None and has_array else inner, missing, what)
     found.labels, found.dimensions = labels_of(source), tuple(map(str, source.dims))
     if source.dims and source.dims[0] in (known := getattr(source, "coords", {})):
         found.rows_digest = digest_of_labels(known[source.dims[0]].to_numpy())
@@ -96,7 +111,8 @@ def _open_labels(source: Any, missing: str, what: str) -> Targets:
 def _plain(source: Any, missing: str, what: str) -> Targets:
     if isinstance(source, str | os.PathLike):
         if opener_of(split_member(os.fspath(source))[0]) is not None:
-            return _of_matrix(open_matrix(source, missing="error", what=what, has_targets=True), missing, what)
+            matrix = open_matrix(source, missing="error", what=what, has_targets=True)
+            return _of_matrix(let_lack(matrix) if missing == "drop" else matrix, missing, what)
         address = absolute_address(source, what)
         source = open_place(address, address, what)
     elif isinstance(source, Store):
@@ -105,6 +121,10 @@ def _plain(source: Any, missing: str, what: str) -> Targets:
         raise DataError(f"{what} must be a Zarr array; {source.store_path} is a group. Add the array's name to the path.")
     if isinstance(source, zarr.Array):
         return ZarrTargets(add_retries(source), missing=missing, what=what)
+    if is_on_disk(source):
+        require_unpacked(source.attrs, what)
+        _require_small(source, what)
+        return ArrayTargets(blank_numbers(source[()], source.attrs), may_lack=missing == "drop", what=what)
     if is_dask_array(source):
         return DaskTargets(source, may_lack=missing == "drop", what=what)
     if is_foreign(source):
@@ -142,7 +162,12 @@ def _in_memory(source: Any, what: str) -> np.ndarray:
         raise SpecError(
             f"{what} must be a path or URL of a Zarr array, a zarr.Array, or an array; got {type(source).__name__}. Convert it first."
         )
-    size = getattr(source, "nbytes", 0)
-    if isinstance(size, int | np.integer) and size > _IN_MEMORY_BYTES:
-        raise _too_large(what, type(source).__name__, int(size))
+    _require_small(source, what)
     return np.asarray(source)
+
+
+def _require_small(source: Any, what: str) -> None:
+    """Refuse to bring an array into memory that is too large for that."""
+    size = getattr(source, "nbytes", 0)
+    if not isinstance(source, np.ndarray) and isinstance(size, int | np.integer) and size > _IN_MEMORY_BYTES:
+        raise _too_large(what, type(source).__name__, int(size))

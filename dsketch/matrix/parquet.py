@@ -12,7 +12,7 @@ import numpy as np
 from dsketch.errors import DataError, DsketchError, SpecError
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix
 from dsketch.matrix.numbers import join_columns
-from dsketch.matrix.tables import arrow_columns
+from dsketch.matrix.tables import arrow_columns, join_with_gaps
 
 _SAMPLE_ROWS = 16
 
@@ -23,6 +23,8 @@ class ParquetMatrix(Matrix):
     Parameters
     ----------
     path : str
+    may_lack : bool
+        Whether a null is read as NaN, and all numbers as float64; False: it is refused.
     what : str
         The name that errors use.
 
@@ -34,12 +36,12 @@ class ParquetMatrix(Matrix):
         If it is no such file, or a column holds no numbers.
     """
 
-    def __init__(self, path: str, *, what: str = "A") -> None:
-        self.source, self._what = path, what
+    def __init__(self, path: str, *, may_lack: bool = False, what: str = "A") -> None:
+        self.source, self._what, self._may_lack = path, what, may_lack
         self._file = _open(path, what)
         schema = self._file.schema_arrow
         empty = join_columns(arrow_columns(schema.empty_table()), 0, what)  # tells of columns that hold no numbers
-        self.dtype = np.dtype(np.float64) if empty.dtype.kind == "b" else empty.dtype
+        self.dtype = np.dtype(np.float64) if may_lack or empty.dtype.kind == "b" else empty.dtype
         self.shape = (int(self._file.metadata.num_rows), len(schema.names))
         self.names = tuple(schema.names)
         groups = range(self._file.metadata.num_row_groups)
@@ -48,7 +50,11 @@ class ParquetMatrix(Matrix):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel as the path."""
-        return _at, (self.source, self._what)
+        return _at, (self.source, self._what, self._may_lack)
+
+    def with_gaps(self) -> "ParquetMatrix":
+        """Return the same rows with NaN where a value is missing."""
+        return ParquetMatrix(self.source or "", may_lack=True, what=self._what)
 
     @property
     def cuts(self) -> Cuts:
@@ -82,7 +88,8 @@ class ParquetMatrix(Matrix):
         try:
             file = _open(self.source or "", self._what, self._file.metadata)  # one a read: readers are not shared by threads
             table = file.read_row_groups(list(range(first, last)), use_threads=False)
-            whole = join_columns(arrow_columns(table), rows, self._what, int(self._ends[first]))
+            columns = arrow_columns(table)
+            whole = join_with_gaps(columns) if self._may_lack else join_columns(columns, rows, self._what, int(self._ends[first]))
         except DsketchError:
             raise
         except Exception as error:
@@ -119,5 +126,5 @@ def _open(path: str, what: str, metadata: Any = None) -> Any:
         ) from error
 
 
-def _at(path: str, what: str) -> ParquetMatrix:
-    return ParquetMatrix(path, what=what)
+def _at(path: str, what: str, may_lack: bool) -> ParquetMatrix:
+    return ParquetMatrix(path, may_lack=may_lack, what=what)

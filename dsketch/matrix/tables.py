@@ -203,9 +203,14 @@ def with_holes(source: Any, what: str) -> Matrix | None:
         columns = arrow_columns(found) if is_table else [_arrow_column(found, None)]
     if not all(column.is_quantity for column in columns) or all(column.absent is None for column in columns):
         return None
-    values = np.stack([_with_nan(column) for column in columns], axis=1)
+    values = join_with_gaps(columns)
     names = names_in([column.name for column in columns]) if is_table or columns[0].name else None
     return _matrix(values if is_table else values[:, 0], names, what)
+
+
+def join_with_gaps(columns: Sequence[Column]) -> NDArray[np.float64]:
+    """Return columns of numbers side by side, NaN where a value is missing."""
+    return np.stack([_with_nan(column) for column in columns], axis=1)
 
 
 def _with_nan(column: Column) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from dsketch.errors import DataError, SpecError
 from dsketch.matrix.alleles import MISSING_CALL, NO_ALLELE
 from dsketch.matrix.base import Matrix
 from dsketch.matrix.conventions import Conventions, conventions_of
-from dsketch.matrix.labelled import is_labelled, require_unpacked
+from dsketch.matrix.labelled import blank_marks, blank_numbers, is_labelled, is_on_disk, require_unpacked
 from dsketch.matrix.labels import row_labels_of
 from dsketch.matrix.open import open_place, require_folder
 from dsketch.matrix.retrying import add_retries
@@ -91,11 +91,14 @@ def _open(source: Any, what: str) -> Any:
     if is_labelled(source):
         require_unpacked(source.attrs, what)
         stored = stored_below(source)
-        source = source.to_numpy() if stored is None else stored
+        source = blank_marks(source).to_numpy() if stored is None else stored
     if isinstance(source, zarr.Group):
         source = _call_of(source, what)
     if isinstance(source, zarr.Array):
         return add_retries(source)
+    if is_on_disk(source):
+        require_unpacked(source.attrs, what)
+        return blank_numbers(source[()], source.attrs)
     if isinstance(source, np.ma.MaskedArray):
         return np.asarray(np.ma.filled(source.astype(np.float64), np.nan))
     try:

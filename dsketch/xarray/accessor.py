@@ -84,4 +84,4 @@ class DatasetAccessor:
             )
         fits = {name: fit(array) for name, array in chosen.items()}
         named = [made.rename({own: f"{name}_{own}" for own in made.data_vars}) for name, made in fits.items()]
-        return xr.merge(named, combine_attrs="drop_conflicts")
+        return xr.merge(named, join="outer", compat="no_conflicts", combine_attrs="drop_conflicts")
