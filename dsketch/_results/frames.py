@@ -150,7 +150,9 @@ def keep_labels(path: str, problem: Problem) -> None:
     if isinstance(problem, TargetRegression) and problem.columns is not None:
         names[COLUMN] = names_of_rows(problem, problem.shape[1])
     if "G" in problem.data():
-        names |= {name: texts for name, each in zip((COLUMN, "target"), labels_of_rows(problem), strict=True) if (texts := _texts(each))}
+        names |= {
+            name: texts for name, each in zip((COLUMN, "target"), labels_of_rows(problem), strict=True) if (texts := _texts(each))
+        }
     elif hasattr(labels.coords, "to_dataset"):
         _keep_coordinates(path, coordinates_of(labels).to_dataset())
     else:
