@@ -11,7 +11,7 @@ from dsketch.engine.cluster import Cluster
 from dsketch.engine.panels import panels_of, refine_panels, tasks_of
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import SAMPLE
-from dsketch.planning.traffic import traffic_of
+from dsketch.planning.traffic import asked_aside, traffic_of
 from dsketch.problems import Problem
 from dsketch.problems.base import require_names
 from dsketch.problems.options import explain_unread
@@ -35,13 +35,15 @@ def make_plan(
     require_names(problem, method, settings, is_begun=is_begun)
     reading = SAMPLE.set(engine.sample)
     try:
-        choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
+        with asked_aside(problem.rows) as stored:
+            choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
     finally:
         SAMPLE.reset(reading)
     choice = replace(choice, details=(*choice.details, *explain_unread(problem, choice.method, settings)))
     if settings.min_panels is not None:
         choice = replace(choice, details=(*choice.details, _explain_panels(problem, settings.min_panels)))
-    store = traffic_of(problem.rows, choice.estimate.passes, engine.cache_bytes(), choice.estimate.reading_seconds)
+    estimate = choice.estimate
+    store = traffic_of(stored(), problem.rows.nbytes, estimate.passes, engine.cache_bytes(), estimate.reading_seconds)
     choice = replace(choice, store=store)
     if (replicas := engine.replicas) > 1:
         detail = f"each part is computed by {replicas} workers, which must agree: {replicas} times the reading"

@@ -116,6 +116,10 @@ class AheadStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no types
             if kept := [pair for pair in known if pair[0] not in wanted]:
                 self._coming[key] = kept
 
+    async def getsize(self, key: str) -> int:
+        """Return the bytes of the object; of itself the class would read all of it."""
+        return int(await self._store.getsize(key))
+
     async def _fetch(self, wanted: Wanted, piece_bytes: int) -> Any:
         """Return the bytes, None for an absent object, or the error that was met."""
         try:

@@ -210,6 +210,18 @@ def test_csr_group_is_solved(tmp_path: Path, serve: Any) -> None:
     assert solved(served, method="cholesky").x.tobytes() == here.x.tobytes()
 
 
+# ---- while a plan is made --------------------------------------------------------------------------------------------
+
+
+def test_plan_asks_for_sizes_and_no_chunk_twice(tmp_path: Path, serve: Any) -> None:
+    """What a pass costs is told by the size of one chunk, which is asked for without its bytes."""
+    size = sum(stored(tmp_path, f"{name}.zarr", array) for name, array in (("A", A), ("b", B)))
+    served = serve()
+    found = solved(served, method="cholesky")
+    assert found.plan.store.requests == 20
+    assert served.counts["bytes"] - bytes_of_metadata(tmp_path, served) - size in range(10)  # a byte tells of ranges
+
+
 # ---- stores that are not as they should be ---------------------------------------------------------------------------
 
 
