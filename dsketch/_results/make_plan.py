@@ -1,6 +1,7 @@
 """Make a plan: describe the engine as machines to plan for, and let the problem choose."""
 
 from dataclasses import replace
+from functools import partial
 
 import psutil
 
@@ -19,9 +20,18 @@ from dsketch.settings import Settings
 
 
 def make_plan(
-    problem: Problem, method: str, settings: Settings, engine: Engine, cluster: Cluster, *, is_begun: bool = False
+    problem: Problem,
+    method: str,
+    settings: Settings,
+    engine: Engine,
+    cluster: Cluster,
+    *,
+    is_begun: bool = False,
+    goes_on: bool = False,
 ) -> Plan:
     """Return the plan for a problem on an engine, which is that of ``cluster``; ``is_begun``: of a run that has a journal.
+
+    Where it is carried out at once (``goes_on``), what a first pass reads of stores is asked for while the plan is made.
 
     Raises
     ------
@@ -33,7 +43,7 @@ def make_plan(
         If the probed blocks cannot be read or hold a NaN.
     """
     require_names(problem, method, settings, is_begun=is_begun)
-    reading = SAMPLE.set(engine.sample)
+    reading = SAMPLE.set(partial(engine.sample, goes_on=True) if goes_on else engine.sample)
     try:
         with asked_aside(problem.rows) as stored:
             choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))

@@ -7,7 +7,7 @@ for 1, 2 or 200 workers and for the serial engine.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,6 +82,11 @@ def tasks_of(rows: Rows, threads: int) -> list[Task]:
     while run < len(panels) and len(panels) // (2 * run) >= wanted:
         run *= 2
     return [Task(number, tuple(panels[low : low + run])) for number, low in enumerate(range(0, len(panels), run))]
+
+
+def blocks_beside(tasks: Iterable[Task], seen: Collection[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Return rows of the blocks of some tasks but those that were seen, each with the row where its task ends."""
+    return [(*span, task.stop) for task in tasks for cuts in task.panels for span in spans(cuts) if span not in seen]
 
 
 def merge_parts(pass_: Pass[object], parts: Iterable[Part]) -> Part:
