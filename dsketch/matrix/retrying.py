@@ -132,7 +132,9 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
         async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             if place not in _RANGES:
                 async with SLOTS:
-                    first = await self._kept(key, lambda: self._store.get(key, default_buffer_prototype(), RangeByteRequest(0, 1)))
+                    first = await self._kept(
+                        key, lambda: self._store.get(key, default_buffer_prototype(), RangeByteRequest(0, 1))
+                    )
                 if first is None:
                     return True
                 _RANGES[place] = len(first) == 1
