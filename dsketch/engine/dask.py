@@ -17,7 +17,7 @@ from dsketch.engine.base import Engine, Workers, WorkerState
 from dsketch.engine.compat import describe_workers
 from dsketch.engine.kept import Kept
 from dsketch.engine.packing import pack
-from dsketch.engine.panels import blocks_beside, tasks_of
+from dsketch.engine.panels import blocks_beside, rows_in, tasks_of
 from dsketch.engine.replicas import Replicated
 from dsketch.engine.tasks import Stranded, TaskRun, share_out
 from dsketch.engine.waiting import Waiting
@@ -25,6 +25,7 @@ from dsketch.engine.worker import cache_bytes, sample_on_worker
 from dsketch.errors import DsketchError, EngineError, SpecError
 from dsketch.events import Note, Tell
 from dsketch.matrix.rows import Block, Rows
+from dsketch.matrix.window import WINDOW_BYTES
 from dsketch.passes.base import Look, Part
 
 T = TypeVar("T")
@@ -149,7 +150,7 @@ class DaskEngine(Engine):
     ) -> list[tuple[T, float]]:
         """Return what is taken of blocks, on the workers that will read them first; here, where they are near or travel with tasks.
 
-        Where a pass comes next, each worker asks for what its first tasks read as well.
+        Where a pass comes next, each worker asks for what it reads first as well, as much as a window holds.
         """
         if not rows.A.is_remote or self.replicas > 1 or rows.futures():
             return super().sample(rows, spans, take)
@@ -161,8 +162,8 @@ class DaskEngine(Engine):
         asked: dict[str, list[tuple[int, int]]] = {}  # one task for each worker: who has two may lose one to another
         for span in spans:
             asked.setdefault(next(owners[task.number] for task in tasks if task.start <= span[0] < task.stop), []).append(span)
-        begun = {name: list(own)[: workers[name]["nthreads"]] for name, own in shares.items() if goes_on}
-        later = {name: ahead for name, own in begun.items() if (ahead := blocks_beside(own, spans))}
+        height = rows_in(rows, WINDOW_BYTES)
+        later = {name: ahead for name, own in shares.items() if goes_on and (ahead := blocks_beside(own, spans, height))}
         asked = {name: [] for name in later} | asked
         futures = [
             self.client.submit(

@@ -57,6 +57,11 @@ def panels_of(rows: Rows) -> list[Cuts]:
     return [cuts[low : high + 1] for low, high in itertools.pairwise(edges)]
 
 
+def rows_in(rows: Rows, nbytes: int) -> int:
+    """Return how many rows have about so many decoded bytes."""
+    return -(-nbytes * rows.shape[0] // max(rows.nbytes, 1))
+
+
 def refine_panels(rows: Rows, least: int) -> Rows:
     """Return the rows in ``least`` panels or more, as far as their storage has so many pieces; blocks are cut where they are larger.
 
@@ -84,9 +89,18 @@ def tasks_of(rows: Rows, threads: int) -> list[Task]:
     return [Task(number, tuple(panels[low : low + run])) for number, low in enumerate(range(0, len(panels), run))]
 
 
-def blocks_beside(tasks: Iterable[Task], seen: Collection[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """Return rows of the blocks of some tasks but those that were seen, each with the row where its task ends."""
-    return [(*span, task.stop) for task in tasks for cuts in task.panels for span in spans(cuts) if span not in seen]
+def blocks_beside(
+    tasks: Iterable[Task], seen: Collection[tuple[int, int]], rows: int | None = None
+) -> list[tuple[int, int, int]]:
+    """Return rows of the blocks of some tasks but those that were seen, each with the row where its task ends; of about so many rows."""
+    found: list[tuple[int, int, int]] = []
+    height = 0
+    for task in tasks:
+        if rows is not None and height >= rows:
+            break
+        found += [(*span, task.stop) for cuts in task.panels for span in spans(cuts) if span not in seen]
+        height += task.stop - task.start
+    return found
 
 
 def merge_parts(pass_: Pass[object], parts: Iterable[Part]) -> Part:

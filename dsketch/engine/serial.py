@@ -11,7 +11,7 @@ import psutil
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.kept import Kept
-from dsketch.engine.panels import blocks_beside, merge_parts, tasks_of
+from dsketch.engine.panels import blocks_beside, merge_parts, rows_in, tasks_of
 from dsketch.engine.stream import run_task
 from dsketch.events import Progress, Tell
 from dsketch.matrix.cache import BLOCKS
@@ -64,12 +64,13 @@ class SerialEngine(Engine):
     def sample(
         self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T], *, goes_on: bool = False
     ) -> list[tuple[T, float]]:
-        """Return what is taken of blocks, which are kept for the pass that comes; what its first tasks read is asked for, too."""
+        """Return what is taken of blocks, which are kept for the pass that comes; as much as a window holds is asked for."""
         rows = self._keep(rows)
         if not (goes_on and rows.A.is_remote):
             return super().sample(rows, spans, take)
-        later = blocks_beside(tasks_of(rows, self.threads)[: self.threads], spans)
-        return sample_blocks(rows, spans, take, later, window_bytes(self.workers().memory_bytes))
+        window = window_bytes(self.workers().memory_bytes)
+        later = blocks_beside(tasks_of(rows, self.threads), spans, rows_in(rows, window))
+        return sample_blocks(rows, spans, take, later, window)
 
     def cache_bytes(self) -> int:
         """Return the decoded bytes that this process keeps from pass to pass: set when first asked."""
