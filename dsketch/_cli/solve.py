@@ -88,7 +88,7 @@ def answer(problem: Problem, given: dict[str, Any]) -> int:
     run = Run(problem, given["method"], settings_from(given), Cluster(memory_limit=given["memory_limit"]), journal, output)
     run.probe()
     with _stoppable(journal) as count, engine_from(given, problem.rows) as engine:
-        made = run.plan(engine)
+        made = run.plan(engine, goes_on=True)
         say(str(made))
         record = run.begin(made)  # a journal of another run keeps its place for x
         if record is not None and out is not None:

@@ -1,6 +1,7 @@
 """Make a plan: describe the engine as machines to plan for, and let the problem choose."""
 
 from dataclasses import replace
+from functools import partial
 
 import psutil
 
@@ -11,7 +12,7 @@ from dsketch.engine.cluster import Cluster
 from dsketch.engine.panels import panels_of, refine_panels, tasks_of
 from dsketch.planning.price import Machines
 from dsketch.planning.probe import SAMPLE
-from dsketch.planning.traffic import traffic_of
+from dsketch.planning.traffic import asked_aside, traffic_of
 from dsketch.problems import Problem
 from dsketch.problems.base import require_names
 from dsketch.problems.options import explain_unread
@@ -19,9 +20,18 @@ from dsketch.settings import Settings
 
 
 def make_plan(
-    problem: Problem, method: str, settings: Settings, engine: Engine, cluster: Cluster, *, is_begun: bool = False
+    problem: Problem,
+    method: str,
+    settings: Settings,
+    engine: Engine,
+    cluster: Cluster,
+    *,
+    is_begun: bool = False,
+    goes_on: bool = False,
 ) -> Plan:
     """Return the plan for a problem on an engine, which is that of ``cluster``; ``is_begun``: of a run that has a journal.
+
+    Where it is carried out at once (``goes_on``), what a first pass reads of stores is asked for while the plan is made.
 
     Raises
     ------
@@ -33,15 +43,17 @@ def make_plan(
         If the probed blocks cannot be read or hold a NaN.
     """
     require_names(problem, method, settings, is_begun=is_begun)
-    reading = SAMPLE.set(engine.sample)
+    reading = SAMPLE.set(partial(engine.sample, goes_on=True) if goes_on else engine.sample)
     try:
-        choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
+        with asked_aside(problem.rows) as stored:
+            choice = problem.plan(method, settings, machines_of(engine, cluster.memory_limit))
     finally:
         SAMPLE.reset(reading)
     choice = replace(choice, details=(*choice.details, *explain_unread(problem, choice.method, settings)))
     if settings.min_panels is not None:
         choice = replace(choice, details=(*choice.details, _explain_panels(problem, settings.min_panels)))
-    store = traffic_of(problem.rows, choice.estimate.passes, engine.cache_bytes(), choice.estimate.reading_seconds)
+    estimate = choice.estimate
+    store = traffic_of(stored(), problem.rows.nbytes, estimate.passes, engine.cache_bytes(), estimate.reading_seconds)
     choice = replace(choice, store=store)
     if (replicas := engine.replicas) > 1:
         detail = f"each part is computed by {replicas} workers, which must agree: {replicas} times the reading"

@@ -84,8 +84,8 @@ class Run:
         sources = [matrix.source for matrix in problem.data().values() if matrix is not None]
         out.probe(problem.answer_bytes, [*sources, self.journal, *apart_from])
 
-    def plan(self, engine: Engine) -> Plan:
-        """Return how it will be solved on the engine of its cluster.
+    def plan(self, engine: Engine, *, goes_on: bool = False) -> Plan:
+        """Return how it will be solved on the engine of its cluster; ``goes_on``: by the next call.
 
         Raises
         ------
@@ -95,7 +95,10 @@ class Run:
         method = self.method
         if method == "auto" and self.header is not None:
             method = self.header["method"]  # the probe's timings may choose another one today
-        return make_plan(self.problem, method, self.settings, engine, self.cluster, is_begun=self.header is not None)
+        is_begun = self.header is not None  # then the first pass may be in the journal
+        return make_plan(
+            self.problem, method, self.settings, engine, self.cluster, is_begun=is_begun, goes_on=goes_on and not is_begun
+        )
 
     def begin(self, made: Plan) -> Journal | None:
         """Return the journal, begun with this plan or found to be of this very run; None without one.

@@ -153,7 +153,7 @@ def solve(
     require_known(choices)
     run = Run(problem, choices.get("method", "auto"), settings_from(choices), cluster_from(choices), journal)
     with run.cluster.engine(problem.rows) as engine:
-        return run.solve(run.plan(engine), engine, progress)
+        return run.solve(run.plan(engine, goes_on=True), engine, progress)
 
 
 @spell_out
@@ -196,7 +196,7 @@ def resume(
     out = None if kept is None else Output.at(kept[0], overwrite=overwrite or kept[1])
     run = Run(problem, header["method"], settings_of_run(header), cluster, journal, out)
     with cluster.engine(run.problem.rows) as engine:
-        return run.solve(run.plan(engine), engine, progress)
+        return run.solve(run.plan(engine, goes_on=True), engine, progress)
 
 
 @spell_out
@@ -243,6 +243,6 @@ def solve_to(out: str | os.PathLike[str] | None, problem: Problem, choices: Mapp
     )
     run.probe()
     with run.cluster.engine(problem.rows) as engine:
-        solution = run.solve(run.plan(engine), engine, choices.get("progress"))
+        solution = run.solve(run.plan(engine, goes_on=True), engine, choices.get("progress"))
     run.write(solution)
     return solution

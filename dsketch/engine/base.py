@@ -10,7 +10,8 @@ from typing import TypeVar
 import psutil
 
 from dsketch.events import Tell
-from dsketch.matrix.rows import Block, Rows, sample_blocks
+from dsketch.matrix.rows import Block, Rows
+from dsketch.matrix.sampling import sample_blocks
 from dsketch.passes.base import Look, Part
 
 T = TypeVar("T")
@@ -94,7 +95,9 @@ class Engine(ABC):
         """Return the decoded bytes that stay in memory from pass to pass, on all workers together; the default keeps none."""
         return 0
 
-    def sample(self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
+    def sample(
+        self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T], *, goes_on: bool = False
+    ) -> list[tuple[T, float]]:
         """Return what is taken of each of some blocks, and the seconds of reading and taking it.
 
         Parameters
@@ -104,12 +107,15 @@ class Engine(ABC):
             First row and row behind the last of each block.
         take : callable
             It must travel, and so must what it returns.
+        goes_on : bool
+            Whether a pass over these rows comes next: what it reads first may be asked of a store now.
 
         Raises
         ------
         DataError
             If a block cannot be read.
         """
+        del goes_on
         return sample_blocks(rows, spans, take)
 
     def look_at_workers(self) -> list[WorkerState]:

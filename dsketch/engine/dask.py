@@ -17,7 +17,7 @@ from dsketch.engine.base import Engine, Workers, WorkerState
 from dsketch.engine.compat import describe_workers
 from dsketch.engine.kept import Kept
 from dsketch.engine.packing import pack
-from dsketch.engine.panels import tasks_of
+from dsketch.engine.panels import blocks_beside, rows_in, tasks_of
 from dsketch.engine.replicas import Replicated
 from dsketch.engine.tasks import Stranded, TaskRun, share_out
 from dsketch.engine.waiting import Waiting
@@ -25,6 +25,7 @@ from dsketch.engine.worker import cache_bytes, sample_on_worker
 from dsketch.errors import DsketchError, EngineError, SpecError
 from dsketch.events import Note, Tell
 from dsketch.matrix.rows import Block, Rows
+from dsketch.matrix.window import WINDOW_BYTES
 from dsketch.passes.base import Look, Part
 
 T = TypeVar("T")
@@ -144,24 +145,34 @@ class DaskEngine(Engine):
         """Return the name of a worker; a number in place of an address, which is what workers without a name are called."""
         return name if "://" not in name else str(self._known.setdefault(name, len(self._known) + 1))
 
-    def sample(self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
-        """Return what is taken of blocks, on the workers that will read them first; here, where they are near or travel with tasks."""
+    def sample(
+        self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T], *, goes_on: bool = False
+    ) -> list[tuple[T, float]]:
+        """Return what is taken of blocks, on the workers that will read them first; here, where they are near or travel with tasks.
+
+        Where a pass comes next, each worker asks for what it reads first as well, as much as a window holds.
+        """
         if not rows.A.is_remote or self.replicas > 1 or rows.futures():
             return super().sample(rows, spans, take)
         infos, named = self._infos(), self.kept.name(rows)
         tasks = tasks_of(rows, max(sum(info["nthreads"] for info in infos), 1))
-        owners = {task.number: name for name, own in share_out(tasks, infos).items() for task in own}
-        addresses = {str(info["name"]): info["address"] for info in infos}
+        shares = share_out(tasks, infos)
+        owners = {task.number: name for name, own in shares.items() for task in own}
+        workers = {str(info["name"]): info for info in infos}
         asked: dict[str, list[tuple[int, int]]] = {}  # one task for each worker: who has two may lose one to another
         for span in spans:
             asked.setdefault(next(owners[task.number] for task in tasks if task.start <= span[0] < task.stop), []).append(span)
+        height = rows_in(rows, WINDOW_BYTES)
+        later = {name: ahead for name, own in shares.items() if goes_on and (ahead := blocks_beside(own, spans, height))}
+        asked = {name: [] for name in later} | asked
         futures = [
             self.client.submit(
                 sample_on_worker,
                 pack(take),
-                pack(named.window(own[0][0], own[-1][1])),
+                pack(_window_for(named, [*own, *later.get(owner, ())])),
                 own,
-                workers=[addresses[owner]],
+                later.get(owner, []),
+                workers=[workers[owner]["address"]],
                 allow_other_workers=True,
                 pure=False,
             )
@@ -306,6 +317,11 @@ class DaskEngine(Engine):
                 f"the scheduler at {self.client.scheduler.address if self.client.scheduler else 'its address'} is gone (client "
                 f"{self.client.status}). Start it again and resume from the journal."
             ) from cause
+
+
+def _window_for(rows: Rows, spans: Sequence[tuple[int, ...]]) -> Rows:
+    """Return what a worker needs for some blocks."""
+    return rows.window(min(span[0] for span in spans), max(span[1] for span in spans))
 
 
 def _words_for(keys: list[str]) -> str:

@@ -7,7 +7,7 @@ for 1, 2 or 200 workers and for the serial engine.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,6 +57,11 @@ def panels_of(rows: Rows) -> list[Cuts]:
     return [cuts[low : high + 1] for low, high in itertools.pairwise(edges)]
 
 
+def rows_in(rows: Rows, nbytes: int) -> int:
+    """Return how many rows have about so many decoded bytes."""
+    return -(-nbytes * rows.shape[0] // max(rows.nbytes, 1))
+
+
 def refine_panels(rows: Rows, least: int) -> Rows:
     """Return the rows in ``least`` panels or more, as far as their storage has so many pieces; blocks are cut where they are larger.
 
@@ -82,6 +87,20 @@ def tasks_of(rows: Rows, threads: int) -> list[Task]:
     while run < len(panels) and len(panels) // (2 * run) >= wanted:
         run *= 2
     return [Task(number, tuple(panels[low : low + run])) for number, low in enumerate(range(0, len(panels), run))]
+
+
+def blocks_beside(
+    tasks: Iterable[Task], seen: Collection[tuple[int, int]], rows: int | None = None
+) -> list[tuple[int, int, int]]:
+    """Return rows of the blocks of some tasks but those that were seen, each with the row where its task ends; of about so many rows."""
+    found: list[tuple[int, int, int]] = []
+    height = 0
+    for task in tasks:
+        if rows is not None and height >= rows:
+            break
+        found += [(*span, task.stop) for cuts in task.panels for span in spans(cuts) if span not in seen]
+        height += task.stop - task.start
+    return found
 
 
 def merge_parts(pass_: Pass[object], parts: Iterable[Part]) -> Part:

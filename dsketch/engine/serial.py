@@ -11,11 +11,12 @@ import psutil
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.engine.base import Engine, Workers
 from dsketch.engine.kept import Kept
-from dsketch.engine.panels import merge_parts, tasks_of
+from dsketch.engine.panels import blocks_beside, merge_parts, rows_in, tasks_of
 from dsketch.engine.stream import run_task
 from dsketch.events import Progress, Tell
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.rows import Block, Rows
+from dsketch.matrix.sampling import sample_blocks
 from dsketch.matrix.window import window_bytes
 from dsketch.passes.base import Look, Part
 
@@ -60,9 +61,16 @@ class SerialEngine(Engine):
             with ThreadPoolExecutor(self.threads, thread_name_prefix="dsketch") as pool:
                 return merge_parts(look.pass_, pool.map(lambda task: run_task(look.pass_, rows, task, read, window), tasks))
 
-    def sample(self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
-        """Return what is taken of blocks, which are kept for the pass that comes."""
-        return super().sample(self._keep(rows), spans, take)
+    def sample(
+        self, rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T], *, goes_on: bool = False
+    ) -> list[tuple[T, float]]:
+        """Return what is taken of blocks, which are kept for the pass that comes; as much as a window holds is asked for."""
+        rows = self._keep(rows)
+        if not (goes_on and rows.A.is_remote):
+            return super().sample(rows, spans, take)
+        window = window_bytes(self.workers().memory_bytes)
+        later = blocks_beside(tasks_of(rows, self.threads), spans, rows_in(rows, window))
+        return sample_blocks(rows, spans, take, later, window)
 
     def cache_bytes(self) -> int:
         """Return the decoded bytes that this process keeps from pass to pass: set when first asked."""

@@ -16,7 +16,8 @@ from dsketch.engine.panels import Task
 from dsketch.engine.stream import run_task
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.hands import HANDS
-from dsketch.matrix.rows import Rows, sample_blocks
+from dsketch.matrix.rows import Rows
+from dsketch.matrix.sampling import sample_blocks
 from dsketch.matrix.window import window_bytes
 from dsketch.passes.base import Part, Pass
 from dsketch.passes.digests import digest_part
@@ -52,15 +53,26 @@ def run_on_worker(pass_: Pass[object] | Packed, sent: Packed, task: Task, held: 
     worker = get_worker()
     cache_bytes(worker)
     rows: Rows = unpack(sent)
-    window = window_bytes(memory_limit_of(worker) // worker.state.nthreads)
-    return run_task(_unpack_pass(pass_), rows.holding(held), task, window_bytes=window)
+    return run_task(_unpack_pass(pass_), rows.holding(held), task, window_bytes=_window_of(worker))
 
 
-def sample_on_worker(take: Packed, sent: Packed, spans: list[tuple[int, int]]) -> list[tuple[tuple[int, int], tuple[Any, float]]]:
-    """Return for each of some blocks what is taken of it and the seconds of that; blocks are kept for the pass that comes."""
-    cache_bytes(get_worker())
+def sample_on_worker(
+    take: Packed, sent: Packed, spans: list[tuple[int, int]], later: list[tuple[int, int, int]]
+) -> list[tuple[tuple[int, int], tuple[Any, float]]]:
+    """Return for each of some blocks what is taken of it and the seconds of that; blocks are kept for the pass that comes.
+
+    What ``later`` blocks need is asked for and left on its way.
+    """
+    worker = get_worker()
+    cache_bytes(worker)
     rows: Rows = unpack(sent)
-    return list(zip(spans, sample_blocks(rows, spans, unpack(take)), strict=True))
+    found = sample_blocks(rows, spans, unpack(take), later, _window_of(worker))
+    return list(zip(spans, found, strict=True))
+
+
+def _window_of(worker: Any) -> int:
+    """Return how many bytes a task thread of a worker may have under way."""
+    return window_bytes(memory_limit_of(worker) // worker.state.nthreads)
 
 
 def merge_on_worker(pass_: Pass[object] | Packed, left: Part, right: Part) -> Part:

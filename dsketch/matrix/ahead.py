@@ -116,6 +116,21 @@ class AheadStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no types
             if kept := [pair for pair in known if pair[0] not in wanted]:
                 self._coming[key] = kept
 
+    async def let_go(self, wanted: Wanted) -> list[asyncio.Task[Any]]:
+        """Return the tasks of something announced, which go on; this store knows of them no longer."""
+        known = self._coming.pop(wanted.key, [])
+        if kept := [pair for pair in known if pair[0] != wanted]:
+            self._coming[wanted.key] = kept
+        return [task for other, task in known if other == wanted]
+
+    async def take_over(self, wanted: Wanted, task: asyncio.Task[Any]) -> None:
+        """Answer with what another store has announced."""
+        self._coming.setdefault(wanted.key, []).append((wanted, task))
+
+    async def getsize(self, key: str) -> int:
+        """Return the bytes of the object; of itself the class would read all of it."""
+        return int(await self._store.getsize(key))
+
     async def _fetch(self, wanted: Wanted, piece_bytes: int) -> Any:
         """Return the bytes, None for an absent object, or the error that was met."""
         try:

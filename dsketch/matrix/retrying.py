@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import zarr
@@ -39,6 +40,7 @@ _BUSY = re.compile("answered (429|503)")  # of what passes: too many requests, a
 _LOCAL = frozenset({"file", "local", "memory"})
 _PROTOCOL = re.compile("::|://")
 _RANGES: dict[str, bool] = {}  # whether the HTTP server at a place knows ranges
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()  # to ask it
 _TIMES = ("once", "twice", "three times", "four times", "five times")
 
 T = TypeVar("T")
@@ -127,13 +129,16 @@ class RetryingStore(WrapperStore):  # type: ignore[misc]  # zarr publishes no ty
         place = self._place("")
         if not place.startswith("http"):
             return True
-        if place not in _RANGES:
-            async with SLOTS:
-                first = await self._kept(key, lambda: self._store.get(key, default_buffer_prototype(), RangeByteRequest(0, 1)))
-            if first is None:
-                return True
-            _RANGES[place] = len(first) == 1
-        return _RANGES[place]
+        async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            if place not in _RANGES:
+                async with SLOTS:
+                    first = await self._kept(
+                        key, lambda: self._store.get(key, default_buffer_prototype(), RangeByteRequest(0, 1))
+                    )
+                if first is None:
+                    return True
+                _RANGES[place] = len(first) == 1
+            return _RANGES[place]
 
     async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> list[Any]:
         """Return parts of objects."""

@@ -4,11 +4,10 @@ A ``Rows`` is what passes look at.  It reads A block by block, and whatever belo
 float64 slices small enough to stay in the processor's cache.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -20,12 +19,9 @@ from dsketch.matrix.alignment import require_same_rows
 from dsketch.matrix.base import BLOCK_BYTES, AnyArray, Cuts, Matrix, Sparse, even_cuts
 from dsketch.matrix.cache import BLOCKS
 from dsketch.matrix.csr_slices import SLICE_ENTRIES, BareRows, edges, float_rows, require_finite_entries
-from dsketch.matrix.hands import HANDS
 from dsketch.matrix.raw import UnreadRows
 from dsketch.matrix.shift import Difference
-from dsketch.matrix.window import Asked, Window
-
-T = TypeVar("T")
+from dsketch.matrix.window import Asked
 
 SLICE_BYTES = 400_000  # so much of A at once stays in a 1 MB second-level cache beside its products
 SIDES_BYTES = 8_000_000  # and so much of b as float64: what is computed from it is not made for more at once
@@ -300,7 +296,8 @@ class Rows:
         """Yield what :meth:`block` of rows ``start:stop`` will ask of stores on other machines, if no row from ``until`` on is read."""
         for matrix, run in ((self.A, self.run), (self.b, self.b_run), (self.weights, self.weights_run)):
             if matrix is not None and not (run and matrix.is_kept and BLOCKS.has(run, (start, stop))):
-                yield from matrix.ask_ahead(start, stop, until)
+                for asked in matrix.ask_ahead(start, stop, until):
+                    yield replace(asked, run=run) if matrix.is_kept else asked
 
 
 def _read_kept(matrix: Matrix, name: str, run: str, start: int, stop: int, buffers: Buffers, *, is_opened: bool = False) -> Any:
@@ -321,27 +318,6 @@ def _read_kept(matrix: Matrix, name: str, run: str, start: int, stop: int, buffe
             if run:
                 BLOCKS.offer(run, span, block)
     return matrix.open_kept(block, start) if is_opened else block
-
-
-def sample_blocks(rows: Rows, spans: Sequence[tuple[int, int]], take: Callable[[Block], T]) -> list[tuple[T, float]]:
-    """Return what is taken of each of some blocks, and the seconds of reading and taking it.
-
-    Raises
-    ------
-    DataError
-        If a block cannot be read, or holds a NaN or an infinity.
-    """
-    buffers, found = Buffers(), []
-    with Window(rows, list(spans)) as window, HANDS.alone():  # a worker's threads are all at work
-        for span in spans:
-            began = time.perf_counter()
-            window.advance(*span)
-            block = rows.block(*span, buffers)
-            found.append((take(block), time.perf_counter() - began))
-            find_nonfinite(
-                replace(block, b=None) if block.sides > block.columns else block
-            )  # a wide b is looked at by the passes
-    return found
 
 
 def rows_beside(sides: int) -> int:

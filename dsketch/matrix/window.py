@@ -1,13 +1,14 @@
 """The window of a task on what it will read: announced ahead of its blocks, forgotten behind them, bounded in between."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dsketch.matrix.ahead import PIECE_BYTES, AheadStore, Wanted
 from dsketch.matrix.compat import wait_for
+from dsketch.matrix.left import LEFT
 from dsketch.matrix.slots import REQUESTS
 
 if TYPE_CHECKING:
@@ -29,11 +30,14 @@ class Asked:
     wanted : Wanted
     stop : int
         Row after the last that needs it.
+    run : str
+        Under which the matrix is known to whoever reads it again; empty: it has no name.
     """
 
     store: AheadStore
     wanted: Wanted
     stop: int
+    run: str = ""
 
 
 def window_bytes(memory_bytes: int) -> int:
@@ -51,13 +55,24 @@ class Window:
         Rows of the blocks.
     limit_bytes : int
         Of what is announced beyond the block that is read.
+    later : sequence of (int, int, int)
+        Rows of blocks that are not read here but by the next task, and the row where that ends: they are announced last and left on
+        their way.
     """
 
-    def __init__(self, rows: "Rows", spans: list[tuple[int, int]], limit_bytes: int = WINDOW_BYTES) -> None:
+    def __init__(
+        self,
+        rows: "Rows",
+        spans: list[tuple[int, int]],
+        limit_bytes: int = WINDOW_BYTES,
+        later: Sequence[tuple[int, int, int]] = (),
+    ) -> None:
         self._rows, self._limit_bytes = rows, limit_bytes
         self._todo, self._open = deque(spans), list[Asked]()
+        self._later, self._left = deque(later), list[Asked]()
         self._stop = spans[-1][1] if spans else 0
-        total = rows.nbytes * (self._stop - spans[0][0]) // rows.shape[0] if spans else 0
+        height = sum(each[1] - each[0] for each in (*spans, *later))
+        total = rows.nbytes * height // rows.shape[0]
         pieces = min(limit_bytes // REQUESTS, total // (_ROUNDS * REQUESTS), PIECE_BYTES)
         self._piece_bytes = max(pieces, _LEAST_PIECE)
 
@@ -65,7 +80,10 @@ class Window:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._forget(self._stop)
+        if error is None and self._left:
+            wait_for(LEFT.put(self._left))
+        self._left = []
+        self._forget(self._rows.shape[0])
 
     def advance(self, start: int, stop: int) -> None:
         """Announce what blocks behind rows ``start:stop``, which are read next, will need; forget what none does."""
@@ -75,18 +93,33 @@ class Window:
         fresh: list[Asked] = []
         ahead = sum(asked.wanted.likely_bytes for asked in self._open if asked.stop > stop)
         while self._todo and (self._todo[0][0] < stop or ahead < self._limit_bytes):
-            for asked in self._rows.ask_ahead(*self._todo.popleft(), self._stop):
-                if not any(_serves(other, asked) for other in self._open):
-                    fresh.append(asked)
-                    self._open.append(asked)
-                    ahead += asked.wanted.likely_bytes * (asked.stop > stop)
+            ahead += self._ask(*self._todo.popleft(), self._stop, stop, fresh)
+        while self._later and not self._todo and ahead < self._limit_bytes:
+            first, last, until = self._later.popleft()
+            ahead += self._ask(first, last, until, stop, fresh, is_left=True)
         for store, wanted in _by_store(fresh):
             wait_for(store.announce(wanted, self._piece_bytes))
 
+    def _ask(self, start: int, stop: int, until: int, done: int, fresh: list[Asked], *, is_left: bool = False) -> int:
+        """Return how many bytes more come for rows from ``done`` on; what is to be announced for rows ``start:stop`` goes to ``fresh``."""
+        count = len(self._open)
+        for asked in self._rows.ask_ahead(start, stop, until):
+            if LEFT.has(asked):
+                self._open += wait_for(LEFT.take(asked))
+            known = next((other for other in self._open if _serves(other, asked)), None)
+            if known is None:
+                known = asked
+                fresh.append(asked)
+                self._open.append(asked)
+            if is_left and not any(known is other for other in self._left):
+                self._left.append(known)
+        return sum(asked.wanted.likely_bytes for asked in self._open[count:] if asked.stop > done)
+
     def _forget(self, start: int) -> None:
-        """Drop what no row from ``start`` on needs."""
-        over = [asked for asked in self._open if asked.stop <= start]
-        self._open = [asked for asked in self._open if asked.stop > start]
+        """Drop what no row from ``start`` on needs, and nobody later."""
+        left = {id(asked) for asked in self._left}
+        over = [asked for asked in self._open if asked.stop <= start and id(asked) not in left]
+        self._open = [asked for asked in self._open if asked.stop > start or id(asked) in left]
         for store, wanted in _by_store(over):
             wait_for(store.forget(wanted))
 

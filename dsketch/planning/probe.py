@@ -14,7 +14,8 @@ from dsketch._linalg.factor import Factor
 from dsketch._linalg.householder import householder
 from dsketch._linalg.threads import one_blas_thread
 from dsketch.errors import DataError
-from dsketch.matrix.rows import Block, Rows, bytes_of_row, sample_blocks
+from dsketch.matrix.rows import Block, Rows, bytes_of_row
+from dsketch.matrix.sampling import sample_blocks
 from dsketch.matrix.window import window_bytes
 from dsketch.planning.near import SAMPLE_ENTRIES, condition_by_steps
 from dsketch.planning.price import Machines, Workload

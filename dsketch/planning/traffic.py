@@ -1,6 +1,9 @@
 """What passes ask of stores on other machines, and what that costs in money: requests, bytes, and a price for each."""
 
 import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,22 +99,36 @@ class Traffic:
         return dict(vars(self))
 
 
-def traffic_of(rows: Rows, passes: int, cache_bytes: int, seconds: float) -> Traffic | None:
+@contextmanager
+def asked_aside(rows: Rows) -> Iterator[Callable[[], list[tuple[int, int]]]]:
+    """Yield what returns requests and stored bytes of a pass for each matrix on another machine; stores are asked meanwhile."""
+    matrices = [matrix for matrix in rows.matrices() if matrix.is_remote]
+    if not matrices:
+        yield list
+        return
+    with ThreadPoolExecutor(len(matrices), thread_name_prefix="dsketch-traffic") as aside:
+        coming = [aside.submit(matrix.traffic) for matrix in matrices]
+        yield lambda: [found for future in coming if (found := future.result()) is not None]
+
+
+def traffic_of(found: list[tuple[int, int]], nbytes: int, passes: int, cache_bytes: int, seconds: float) -> Traffic | None:
     """Return what passes ask of stores where so many decoded bytes are kept from one to the next; None where all data are near.
 
     Parameters
     ----------
-    rows : Rows
+    found : list of (int, int)
+        Requests and stored bytes of one pass for each matrix.
+    nbytes : int
+        That all matrices decode to.
     passes : int
     cache_bytes : int
         On all workers together.
     seconds : float
         That reading costs in all passes.
     """
-    found = [traffic for matrix in rows.matrices() if (traffic := matrix.traffic()) is not None]
     if not found:
         return None
-    kept = min(cache_bytes / max(rows.nbytes, 1), 1.0)
+    kept = min(cache_bytes / max(nbytes, 1), 1.0)
     times = 1 + max(passes - 1, 0) * (1 - kept)
     return Traffic(
         round(sum(requests for requests, _ in found) * times), round(sum(nbytes for _, nbytes in found) * times), seconds

@@ -110,7 +110,7 @@ def _solve(work: JobWork, folder: Folder, link: Link) -> None:
         with with_umask(work.results_umask):
             run.probe([*spec.addresses().values(), folder.path])
     with _engine(work, problem, link, spec.replicas) as engine:
-        made = run.plan(engine)
+        made = run.plan(engine, goes_on=True)
         meter.require(made.read_bytes, f"its {made.estimate.passes} passes")
         put_json(folder.path / "plan.json", describe_plan(made, work.tariff))
         link.tell("planned", plan=describe_plan(made, work.tariff))

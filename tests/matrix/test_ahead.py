@@ -10,11 +10,17 @@ import numpy as np
 import pytest
 import scipy.sparse
 import zarr
+from distributed import Client, LocalCluster
 
 import dsketch as ds
+from dsketch._results.run import Run
+from dsketch.engine import SerialEngine
+from dsketch.engine.panels import blocks_beside, tasks_of
 from dsketch.ingest.csr import write_csr
 from dsketch.matrix import ahead, retrying, window
 from dsketch.matrix.cache import BLOCKS
+from dsketch.matrix.compat import wait_for
+from dsketch.matrix.left import LEFT
 from dsketch.matrix.rows import Rows
 from dsketch.matrix.slots import SLOTS, Slots, is_patient
 from dsketch.matrix.window import Window
@@ -81,6 +87,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("dsketch.matrix.zarr._LARGE_SHARD_BYTES", 20_000)
     monkeypatch.setattr(retrying, "PAUSES", (0.0,) * len(retrying.PAUSES))
     BLOCKS.clear()
+    LEFT.begin_anew()
     yield
     BLOCKS.clear()
 
@@ -208,6 +215,104 @@ def test_csr_group_is_solved(tmp_path: Path, serve: Any) -> None:
     served = serve()
     here = ds.lstsq(tmp_path / "A.zarr", B, cluster="serial", method="cholesky")
     assert solved(served, method="cholesky").x.tobytes() == here.x.tobytes()
+
+
+# ---- while a plan is made --------------------------------------------------------------------------------------------
+
+
+def test_plan_asks_for_sizes_and_no_chunk_twice(tmp_path: Path, serve: Any) -> None:
+    """What a pass costs is told by the size of one chunk, which is asked for without its bytes."""
+    size = sum(stored(tmp_path, f"{name}.zarr", array) for name, array in (("A", A), ("b", B)))
+    served = serve()
+    found = solved(served, method="cholesky")
+    assert found.plan.store.requests == 20
+    assert served.counts["bytes"] - bytes_of_metadata(tmp_path, served) - size in range(10)  # a byte tells of ranges
+
+
+@pytest.fixture
+def left_by_plans(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """What plans leave on its way, by key, as solving begins."""
+    found: list[set[str]] = []
+    solve = Run.solve
+
+    def look(run: Run, *given: Any) -> Any:
+        found.append({key for _, key in LEFT._left})
+        return solve(run, *given)
+
+    monkeypatch.setattr(Run, "solve", look)
+    return found
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_first_reading_begins_while_the_plan_is_made(
+    tmp_path: Path, serve: Any, name: str, left_by_plans: list[set[str]]
+) -> None:
+    """What a window holds is on its way when the plan is made; the pass takes it over, leaves nothing and asks for nothing twice."""
+    stored(tmp_path, "A.zarr", A, **LAYOUTS[name])
+    served = serve()
+    rows = Rows(ds.open_matrix(f"{served.address}/A.zarr"), ds.open_matrix(B))
+    blocks, count = blocks_beside(tasks_of(rows, 1), []), len(rows.cuts) - 1
+    left = [block for number, block in enumerate(blocks) if number not in (0, count // 2, count - 1)]
+    wanted = {asked.wanted.key for start, stop, until in left for asked in rows.ask_ahead(start, stop, until)}
+    served.reset()
+    ds.lstsq(f"{served.address}/A.zarr", B, cluster=SerialEngine(1), method="cholesky")
+    assert left_by_plans == [wanted]
+    assert not LEFT._left
+    assert all(count == 1 for place, count in chunk_requests(served).items() if "bytes=-" not in place)
+
+
+def test_plan_alone_leaves_nothing_on_its_way(tmp_path: Path, serve: Any) -> None:
+    """Who asks for a plan has only the blocks read that it looks at; nor is anything asked for that a journal may have."""
+    stored(tmp_path, "A.zarr", A)
+    served = serve()
+    problem = ds.LeastSquares(f"{served.address}/A.zarr", B)
+    ds.plan(problem, cluster="serial")
+    assert not LEFT._left
+    assert len(objects(served)) == 3
+    ds.solve(problem, cluster="serial", journal=tmp_path / "journal")
+    served.reset()
+    ds.resume(tmp_path / "journal", problem=problem, cluster="serial")
+    assert not LEFT._left
+    assert len(objects(served)) == 3
+
+
+def objects(served: Any) -> set[str]:
+    """Return the chunks of which something was sent."""
+    return {place.split(" ")[0] for place in chunk_requests(served)}
+
+
+def test_what_nobody_takes_over_is_let_go(tmp_path: Path, serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends before its first pass leaves requests for a while; then they are dropped, and a pass asks for itself."""
+    stored(tmp_path, "A.zarr", A)
+    served, here = serve(), ds.lstsq(tmp_path / "A.zarr", B, cluster="serial", method="cholesky")
+    monkeypatch.setattr("dsketch.matrix.left._KEPT_SECONDS", 0.0)
+    assert solved_one(served, "A.zarr").x.tobytes() == here.x.tobytes()
+    wait_for(asyncio.sleep(0))  # a turn of the loop that drops them
+    assert not LEFT._left
+
+
+def test_sample_that_fails_leaves_nothing(tmp_path: Path, serve: Any) -> None:
+    """A NaN among the blocks that a plan looks at is told as ever, and what was asked for ahead is dropped."""
+    spoilt = A.copy()
+    spoilt[2_001, 3] = np.nan
+    stored(tmp_path, "A.zarr", spoilt)
+    with pytest.raises(ds.DataError, match="row 2001, column 3 is nan"):
+        solved_one(serve(), "A.zarr")
+    assert not LEFT._left
+
+
+@pytest.mark.cluster
+def test_workers_begin_to_read_while_the_plan_is_made(tmp_path: Path, serve: Any, left_by_plans: list[set[str]]) -> None:
+    """Each worker asks for its own first task, sampled or not; no chunk is sent twice, and the bits are those of this process."""
+    stored(tmp_path, "A.zarr", A)
+    served = serve()
+    beside = LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None)
+    with beside as cluster, Client(cluster, set_as_default=False) as client:
+        found = ds.lstsq(f"{served.address}/A.zarr", B, cluster=client, method="cholesky")
+    assert len(left_by_plans[0]) >= 2
+    assert set(chunk_requests(served).values()) == {1}
+    assert found.x.tobytes() == solved_one(serve(), "A.zarr").x.tobytes()
+    assert not LEFT._left
 
 
 # ---- stores that are not as they should be ---------------------------------------------------------------------------
