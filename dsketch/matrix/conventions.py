@@ -32,7 +32,7 @@ from dsketch.errors import DataError
 from dsketch.matrix.base import AnyArray
 
 _PACKING = ("scale_factor", "add_offset")
-_MARKS = ("_FillValue", "missing_value")
+MARKS = ("_FillValue", "missing_value")
 _RANGE = ("valid_range", "valid_min", "valid_max")
 _DIMENSIONS = "_ARRAY_DIMENSIONS"  # the attribute of xarray in format 2
 _SLICE_NUMBERS = 50_000  # so many numbers, looked at and unpacked at once, stay in the cache beside the float64 that they become
@@ -205,15 +205,34 @@ def conventions_of(array: Any, what: str) -> Conventions | None:
     """
     dtype = np.dtype(array.dtype).newbyteorder("=")
     attributes = _attributes(array)
-    if dtype.kind not in "iuf" or attributes.keys().isdisjoint((*_PACKING, *_MARKS, *_RANGE, "_Unsigned")):
+    if dtype.kind not in "iuf" or attributes.keys().isdisjoint((*_PACKING, *MARKS, *_RANGE, "_Unsigned")):
         return None
     stored = _integer_dtype(dtype, attributes.get("_Unsigned"))
     scale, offset = (_require_number(attributes, name, plain, what) for name, plain in zip(_PACKING, (1.0, 0.0), strict=True))
     wraps = stored != dtype
-    marks = {mark: name for name in reversed(_MARKS) for mark in _marks(attributes.get(name), stored, wraps=wraps)}
+    marks = marks_of(attributes, stored, wraps=wraps)
     bounds = _bounds(attributes, stored, is_packed=(scale, offset) != (1.0, 0.0), wraps=wraps)
-    found = Conventions(stored, scale, offset, tuple((name, mark) for mark, name in marks.items()), bounds)
+    found = Conventions(stored, scale, offset, marks, bounds)
     return found if found.is_packed or found.marks or found.bounds or stored != dtype else None
+
+
+def marks_of(
+    attributes: Mapping[str, Any], dtype: np.dtype[np.generic], *, wraps: bool = False
+) -> tuple[tuple[str, Number], ...]:
+    """Return the numbers that attributes say are none, as cells of a dtype hold them, each with the name of its attribute.
+
+    Parameters
+    ----------
+    attributes : mapping
+    dtype : dtype
+        Integer or floating point; others have no such numbers.
+    wraps : bool
+        Whether integers were written for the dtype of other sign.
+    """
+    if dtype.kind not in "iuf":
+        return ()
+    marks = {mark: name for name in reversed(MARKS) for mark in _marks(attributes.get(name), dtype, wraps=wraps)}
+    return tuple((name, mark) for mark, name in marks.items())
 
 
 def stored_time(array: Any) -> str:
@@ -249,8 +268,10 @@ def _integer_dtype(dtype: np.dtype[np.generic], unsigned: Any) -> np.dtype[np.ge
 
 
 def _numbers(value: Any) -> Iterator[Number]:
-    """Yield the numbers that an attribute holds: JSON's own, in text, in lists, or the base64 of a float64 (xarray's, in format 3)."""
-    if isinstance(value, list | tuple):
+    """Yield the numbers that an attribute holds: JSON's or NumPy's, in text, in lists, or base64 of a float64 (xarray's, in format 3)."""
+    if isinstance(value, np.ndarray | np.generic):
+        yield from _numbers(value.tolist())
+    elif isinstance(value, list | tuple):
         for item in value:
             yield from _numbers(item)
     elif isinstance(value, str):

@@ -10,6 +10,7 @@ from dsketch.errors import DataError
 from dsketch.matrix.array import ArrayMatrix
 from dsketch.matrix.base import AnyArray, Cuts, Matrix, as_two_dimensional, block_rows_for, check_numeric, even_cuts, trailing_of
 from dsketch.matrix.compat import is_in_memory
+from dsketch.matrix.conventions import MARKS, marks_of
 from dsketch.matrix.dask import DaskMatrix
 from dsketch.matrix.labels import labels_of, row_labels_of
 from dsketch.matrix.numbers import names_in
@@ -19,7 +20,6 @@ from dsketch.matrix.untouched import stored_below
 from dsketch.matrix.zarr import ZarrMatrix
 
 _SAMPLE_ROWS = 16
-_MARKS = ("_FillValue", "missing_value")
 
 
 def is_dask_array(source: Any) -> bool:
@@ -156,7 +156,7 @@ class SlicedMatrix(Matrix):
         check_numeric(dtype, what)
         require_unpacked(source.attrs, what)
         self.shape = as_two_dimensional(shape, what)
-        self.may_lack = may_lack and bool(_marks_in(source.attrs))
+        self.may_lack = may_lack and bool(marks_of(source.attrs, dtype))
         self.dtype = np.dtype(np.float64) if self.may_lack else dtype.newbyteorder("=")
         self.is_vector = len(shape) == 1
         self.trailing = trailing_of(shape)
@@ -234,14 +234,9 @@ def require_unpacked(attributes: Mapping[str, Any], what: str) -> None:
             )
 
 
-def _marks_in(attributes: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the numbers that attributes say are none, each with the attribute's name; a NaN says so itself."""
-    return [(name, mark) for name in _MARKS for mark in np.ravel(attributes.get(name, ())) if mark == mark]
-
-
 def _refuse_fill(values: Any, attributes: Mapping[str, Any], start: int, what: str) -> None:
     """Refuse a number that the attributes say is none."""
-    for name, mark in _marks_in(attributes):
+    for name, mark in marks_of(attributes, values.dtype):
         hit = np.argwhere(values == mark)
         if hit.size:
             row, column = int(hit[0][0]) + start, int(hit[0][1]) if values.ndim > 1 else 0
@@ -257,7 +252,7 @@ def blank_numbers(values: AnyArray, attributes: Mapping[str, Any]) -> AnyArray:
     >>> blank_numbers(np.array([1, -9, 3]), {"_FillValue": -9})
     array([ 1., nan,  3.])
     """
-    marks = _marks_in(attributes)
+    marks = marks_of(attributes, values.dtype)
     if not marks:
         return values
     found = np.array(values, dtype=values.dtype if values.dtype.kind == "f" else np.float64)
@@ -268,11 +263,11 @@ def blank_numbers(values: AnyArray, attributes: Mapping[str, Any]) -> AnyArray:
 
 def blank_marks(source: Any) -> Any:
     """Return an ``xarray.DataArray`` or ``Variable`` with NaN where its attributes say that a number is none; lazily, if it is lazy."""
-    marks = _marks_in(source.attrs)
+    marks = marks_of(source.attrs, np.dtype(source.dtype))
     if not marks:
         return source
     found = source.astype(np.float64) if np.dtype(source.dtype).kind != "f" else source
     for _, mark in marks:
         found = found.where(source != mark)
-    found.attrs = {name: value for name, value in source.attrs.items() if name not in _MARKS}
+    found.attrs = {name: value for name, value in source.attrs.items() if name not in MARKS}
     return found

@@ -112,3 +112,17 @@ def test_what_is_in_memory_is_as_large_as_it_is(monkeypatch: pytest.MonkeyPatch)
     """A limit on what is brought into memory is none on what is there; of an open file it is one."""
     monkeypatch.setattr(opening, "_IN_MEMORY_BYTES", 100)
     assert ds.lstsq(A, LABELLED, missing="drop").x.shape == (2, 3)
+
+
+@pytest.mark.parametrize("mark", [1e20, np.float64(1e20), np.float32(1e20), np.array([1e20]), [-1, 1e20]])
+@pytest.mark.parametrize("dtype", ["f4", ">f4", "f8"])
+def test_a_mark_is_compared_as_a_cell_holds_it(mark: Any, dtype: str) -> None:
+    """1e20 as a float32 is another number than 1e20: in an attribute of whatever type it is the same mark."""
+    held = np.where(np.isnan(HOLES), np.float32(1e20) if dtype != "f8" else np.ravel(mark)[-1], HOLES).astype(dtype)
+    wanted = ds.lstsq(A, HOLES.astype(dtype), missing="drop", cluster="serial").x
+    marked = xr.DataArray(held, dims=("time", "trait"), attrs={"_FillValue": mark})
+
+    for source in (marked, marked.chunk(time=7)):
+        np.testing.assert_array_equal(ds.lstsq(A, source, missing="drop", cluster="serial").x.reshape(wanted.shape), wanted)
+        with pytest.raises(ds.DataError, match=r"row \d+, column \d+"):
+            ds.lstsq(A, source, cluster="serial")
