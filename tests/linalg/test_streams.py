@@ -36,7 +36,7 @@ def test_the_numbers_are_those_of_recorded_runs() -> None:
     assert small == {
         "SKETCH_ENTRIES": 0, "SRHT_MIXING": 1, "SRHT_SAMPLE": 2, "KERNEL_PIVOTS": 41, "KERNEL_SAMPLE": 42, "KERNEL_WITNESSES": 43,
         "FOLDS": 45, "LEVERAGE_DIRECTIONS": 51, "LEVERAGE_SAMPLE": 52, "ATTENTION_SAMPLE": 54, "LEVERAGE_ROWS": 53, "DRAWN_STARTS": 60,
-        "LAYER_LANCZOS": 61, "KRYLOV_START": 62, "SPECTRUM_START": 63,
+        "LAYER_LANCZOS": 61, "KRYLOV_START": 62, "SPECTRUM_START": 63, "FACTOR_WITNESSES": 64,
         "CENTRE_BLOCKS": 0, "CENTRE_ROWS": 1, "DEMO_ROWS": 101, "DEMO_X": 102, "SUM_SIGNS": 103,
     }  # fmt: skip
     assert wide == {
