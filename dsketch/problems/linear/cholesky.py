@@ -7,7 +7,7 @@ sketch, hence the cheapest way for well-conditioned A.  Passes: 1 where a tol is
 (:mod:`~dsketch.problems.linear.one_reading`).
 
 What rounding does is a hundredth and less of that bound.  Where it alone stands against R, a light pass measures E = R⁻ᵀAᵀA R⁻¹ − I:
-for r normal vectors ω, ‖E‖ ≤ α √(2/π) max ‖E ω‖ but for a probability of α⁻ʳ.  Passes: 1 + 1 + 1, up to condition numbers near 1e7.
+for r normal vectors ω, ‖E‖ ≤ α √(2/π) max ‖E ω‖ but for a probability of α⁻ʳ.  Passes: 1 + 1 + 1, up to condition numbers near 2e6.
 
 References
 ----------
@@ -40,8 +40,11 @@ from dsketch.problems.method import Breakdown, Case
 from dsketch.settings import EPS, Settings
 
 _CONTRACTION = 0.1  # the refinement step contracts by this at worst
+_BLURRED = (
+    1e-3  # so far may be off what A alone vouches for: about as far as a factor that a sketch guards, standard errors with it
+)
 _LIKELY_CONDITION = (
-    1e6  # of probed rows that are sparse, where other ways cost many times as much: A will most likely vouch for it
+    1e6  # of probed rows that are sparse: A will most likely vouch for its factor, and other ways cost many times as much
 )
 _WITNESSES, _MISSED = 8, 10.0  # r and α: a factor that is further from A passes with a probability of 1e-8
 
@@ -142,6 +145,7 @@ def _find_factor(system: LinearSystem, G: Floats, seed: int) -> Flow[Factor]:
     Breakdown
         If neither does.
     """
+    require_squares(G)
     try:
         return trusted_factor(G, system.shape[0])
     except Breakdown as doubt:
@@ -151,7 +155,7 @@ def _find_factor(system: LinearSystem, G: Floats, seed: int) -> Flow[Factor]:
         v = ndtri(random_words.uniforms(random_words.draw(seed, FACTOR_WITNESSES, 0, len(G), _WITNESSES)))
         seen = factor.solve_transposed((yield from system.normal(factor.solve(v)))) - v
         off = _MISSED * math.sqrt(2 / math.pi) * float(norms(seen).max())
-        if not off <= _CONTRACTION:
+        if not off <= _BLURRED:
             raise Breakdown(f"{doubt.reason}; compared with A along random vectors, its factor may be off by {off:.0e}") from None
         return factor
 
@@ -165,7 +169,7 @@ def _likely_factor(G: Floats) -> Factor | None:
         factor = Factor(factor_in_place(scaled) * scale)
     except np.linalg.LinAlgError:
         return None
-    return factor if EPS * factor.scaled_condition**2 <= _CONTRACTION else None
+    return factor if EPS * factor.scaled_condition**2 <= _BLURRED else None
 
 
 def trusted_factor(G: Floats, rows: int) -> Factor:
