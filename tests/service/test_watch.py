@@ -89,7 +89,10 @@ def test_the_worker_that_stalls_is_named(clustered: Service, monkeypatch: pytest
     }
     with clustered.client() as client:
         id_ = client.submit(spec, name="watched")["id"]
-        told = seen(client, id_, lambda event: event["event"] == "workers" and len(event["workers"]) == 2)["workers"]
+        told = seen(client, id_, lambda event: event["event"] == "workers" and all(one["doing"] for one in event["workers"]))[
+            "workers"
+        ]
+        assert len(told) == 2  # at work: who stops before has no task, and nobody waits for it
         assert all(one["memory_bytes"] > 10_000_000 for one in told)
         stopped = _workers_of(clustered.pid)
         for process in stopped:
