@@ -102,11 +102,8 @@ class Engine(ABC):
 
         Parameters
         ----------
-        rows : Rows
-        spans : sequence of (int, int)
-            First row and row behind the last of each block.
-        take : callable
-            It must travel, and so must what it returns.
+        rows, spans, take
+            As in :func:`~dsketch.matrix.sampling.sample_blocks`; ``take`` must travel, and so must what it returns.
         goes_on : bool
             Whether a pass over these rows comes next: what it reads first may be asked of a store now.
 

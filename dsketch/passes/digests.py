@@ -22,6 +22,7 @@ Digests = NDArray[np.uint8]
 DIGEST_BYTES = 32  # of SHA-256 and of BLAKE3
 DIGESTS = 4  # how panels are: 1 all bytes of a part; 2 of symmetric arrays the triangle; 3 sampled rows together; 4 by BLAKE3
 _SMALL_BYTES = 4096  # of an array that is hashed with others at once: calls would cost more than bytes
+_STRIP, _STRIP_BEFORE = 128, 64  # rows of a symmetric array digested at once; in kinds 2 and 3
 _SAMPLED_ROWS = 4  # at the start of a block: enough for a chunk that was replaced to show
 _SAMPLED_BYTES = 4096  # of a block; of wider rows one
 _KEPT_BYTES = 32_768  # of a block, until its panel is digested
@@ -57,7 +58,7 @@ def digest_part(part: Part, digests: int = DIGESTS) -> bytes:
             continue
         state.update(b"".join(small))
         small.clear()
-        triangle = _add_triangle(state, array, 128 if digests > 3 else 64) if digests > 1 else None
+        triangle = _add_triangle(state, array, _STRIP if digests > 3 else _STRIP_BEFORE) if digests > 1 else None
         if triangle is not None:
             state = triangle
         else:

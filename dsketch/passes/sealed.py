@@ -22,7 +22,7 @@ from dsketch.passes.digests import DIGEST_BYTES, DIGESTS, Digests, digest_leaf, 
 
 _RUN = 64  # numbers that are added one after the other, before their sums are in pairs
 _RUNS = 512  # whose numbers stay in the cache from one sum to the next, 256 kB
-_SMALL = 4096  # numbers of a part that are weighed at once, as calls would cost more than numbers; 512 in records of kind 3
+_SMALL, _SMALL_BEFORE = 4096, 512  # numbers of a part that are weighed at once, as calls would cost more; in kind 3
 _WAITING_BYTES = 32_768  # of a part that may wait for the end of its task
 
 
@@ -117,7 +117,7 @@ class Sealed(Pass[Any]):
         if self.digests < 3:
             return _weigh_singly(self.seed, arrays)
         sizes = tuple(array.size for array in arrays)
-        if all(sizes) and 0 < sum(sizes) <= (_SMALL if self.digests > 3 else 512):
+        if all(sizes) and 0 < sum(sizes) <= (_SMALL if self.digests > 3 else _SMALL_BEFORE):
             return _weigh_together(*_draw_small(self.seed, sizes), np.concatenate(arrays))
         found, first, signs = (
             np.zeros((len(arrays), 2)),
