@@ -141,7 +141,8 @@ def test_what_was_used_counts_on_its_day_alone(team: tuple[Path, Path, dict[str,
         assert anew["passes"] >= 1  # so small a pass may be over before the word to stop is heard
         assert anew["state"] == "solved" or "have read 1.92 kB" in anew["sentence"]  # this day's pass alone
         with service.client(tokens["boss"]) as boss:
-            assert {one["owner"]: one["read_bytes"] for one in boss.owners()}["bob"] == 1_920 * anew["passes"]
+            read = {one["owner"]: one["read_bytes"] for one in boss.owners()}["bob"]
+        assert 1_920 <= read <= 1_920 * anew["passes"]  # one that was recorded as the process was ended is not counted
         with pytest.raises(RateError, match=r"1\.00 kB read a day"):
             bob.submit(spec("tsqr", seed=1))
 
